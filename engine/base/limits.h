@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Every bound on what a file, a stream or a prompt can make the engine allocate. */
+#ifndef LV_LIMITS_H
+#define LV_LIMITS_H
+
+#include <stdint.h>
+
+#define LV_MAX_CONFIG_BYTES (4u << 20)             /* config.json and other small JSON files */
+#define LV_MAX_TOKENIZER_BYTES (64u << 20)         /* tokenizer.json; Qwen2's is 7 MB */
+#define LV_MAX_SAFETENSORS_HEADER (64u << 20)      /* a 72B shard's header is under 1 MB */
+#define LV_MAX_SHARDS 512u
+#define LV_MAX_TENSORS 65536u
+#define LV_MAX_LAYERS 512u
+#define LV_MAX_HIDDEN 65536u                       /* any width: hidden, intermediate, heads * head_dim */
+#define LV_MAX_VOCAB (1u << 20)
+#define LV_MAX_HEADS 1024u
+#define LV_MAX_HEAD_DIM 512u
+#define LV_MAX_IMAGE_SIZE 4096u                    /* edge of a tile */
+#define LV_MAX_PINPOINTS 1024u
+#define LV_MAX_CONTEXT (1u << 20)
+#define LV_MAX_PICTURE_EDGE 16384u                 /* edge of a caller's picture */
+#define LV_MAX_PROMPT_BYTES (1u << 20)             /* a user's or system prompt */
+#define LV_MAX_FRAMES_PER_REQUEST 1024u
+#define LV_MAX_NEW_TOKENS 32768u
+#define LV_MAX_THREADS 256u
+
+#endif

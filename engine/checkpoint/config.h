@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * config.json of a LLaVA-OneVision checkpoint, read into numbers (model.md 2.4 and 2.5: the nested llava-hf layout and the
+ * flat lmms-lab one). Missing fields take the reference's defaults; absurd ones are refused by name. */
+#ifndef LV_CONFIG_H
+#define LV_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "llavaov.h"
+
+typedef enum LvActivation {
+    LV_ACTIVATION_NONE,
+    LV_ACTIVATION_GELU_TANH, /* gelu_pytorch_tanh, gelu_new */
+    LV_ACTIVATION_GELU_ERF,  /* gelu */
+    LV_ACTIVATION_SILU,
+    LV_ACTIVATION_RELU,
+    LV_ACTIVATION_QUICK_GELU /* x * sigmoid(1.702 x) */
+} LvActivation;
+
+typedef struct LvVisionConfig {
+    uint32_t hidden_size, intermediate_size;
+    uint32_t n_layers;      /* stored in the file */
+    uint32_t n_layers_run;  /* after vision_feature_layer: L stored, f -> f >= 0 ? f : L + 1 + f */
+    uint32_t n_heads, head_dim;
+    uint32_t image_size, patch_size, n_channels;
+    uint32_t grid;          /* patches along an edge: image_size / patch_size (floor) */
+    LvActivation activation;
+    double layer_norm_eps;
+} LvVisionConfig;
+
+typedef struct LvTextConfig {
+    uint32_t hidden_size, intermediate_size, n_layers;
+    uint32_t n_heads, n_kv_heads, head_dim;
+    uint32_t vocab_size, context_length;
+    LvActivation activation;
+    double rms_norm_eps, rope_theta;
+    bool tied_head; /* what the configuration says; a stored head wins */
+} LvTextConfig;
+
+typedef struct LvConfig {
+    LvVisionConfig vision;
+    LvTextConfig text;
+    LvActivation projector_activation;
+    bool projector_bias;
+    int32_t image_token, video_token;
+    int32_t eos_tokens[8]; /* from generation_config.json or config.json when present; n may be 0 */
+    uint32_t n_eos_tokens;
+    uint32_t anyres_max;           /* N of "anyres_max_N": most grid tiles' worth of tokens (9) */
+    uint32_t n_pinpoints;
+    uint32_t (*pinpoints)[2];      /* height, width; owned */
+    bool original_layout;          /* flat lmms-lab configuration */
+} LvConfig;
+
+/* Parses JSON text. file names it in errors. generation may be NULL (generation_config.json's text, optional). */
+LlavaovStatus lv_config_parse(const char *json, size_t bytes, const char *file, LvConfig *config, LlavaovError *error);
+void lv_config_free(LvConfig *config);
+
+#endif

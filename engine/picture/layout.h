@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Token arithmetic of the three layouts (model.md 3.5 to 3.9). Pure functions; thread-safe. */
+#ifndef LV_LAYOUT_H
+#define LV_LAYOUT_H
+
+#include <stdint.h>
+
+#include "checkpoint/config.h"
+
+/* How one picture becomes tiles and its features a token sequence (single-image layout). */
+typedef struct LvAnyresPlan {
+    uint32_t best_height, best_width;       /* the chosen pinpoint */
+    uint32_t grid_rows, grid_cols;          /* tiles: best / image_size */
+    uint32_t resized_height, resized_width; /* picture inside the canvas, aspect kept */
+    uint32_t pad_top, pad_left;             /* black border before it; the remainder is after it */
+    uint32_t n_tiles;                       /* 1 base + grid_rows * grid_cols */
+    uint32_t crop_top, crop_left;           /* unpadding: first kept row and column of the feature map */
+    uint32_t crop_height, crop_width;       /* feature map after unpadding */
+    uint32_t map_height, map_width;         /* after shrinking (equal to crop_* when not shrunk) */
+    uint32_t n_tokens;                      /* grid^2 + map_height * (map_width + 1) */
+} LvAnyresPlan;
+
+LlavaovStatus lv_anyres_plan(const LvConfig *config, uint32_t width, uint32_t height, LvAnyresPlan *plan, LlavaovError *error);
+
+/* ceil(grid / 2): edge of the pooled video frame. */
+uint32_t lv_pooled_grid(const LvVisionConfig *vision);
+/* Video: pooled^2 * n_frames + 1. */
+uint64_t lv_video_tokens(const LvVisionConfig *vision, uint64_t n_frames);
+/* One image of several: grid^2 + 1. */
+uint32_t lv_multi_image_tokens(const LvVisionConfig *vision);
+
+#endif
