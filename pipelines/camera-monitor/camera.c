@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "camera.h"
+
+#include <gst/app/gstappsink.h>
+
+#define FIRST_PAUSE 1
+#define LONGEST_PAUSE 30
+
+struct Camera {
+    CameraSettings settings;
+    const CameraHooks *hooks;
+    GstElement *pipeline, *element;
+    guint bus_watch, stall_timer, restart_timer;
+    guint pause;   /* seconds before the next try */
+    gint frames;   /* since the timer looked last; atomic */
+    gint answered; /* an answer came since the last start; atomic */
+    guint quiet_seconds;
+};
+
+static gboolean start(gpointer data);
+
+static void stop(Camera *camera)
+{
+    if (camera->bus_watch)
+        g_source_remove(camera->bus_watch);
+    if (camera->stall_timer)
+        g_source_remove(camera->stall_timer);
+    if (camera->restart_timer)
+        g_source_remove(camera->restart_timer);
+    camera->bus_watch = camera->stall_timer = camera->restart_timer = 0;
+    if (camera->pipeline) {
+        gst_element_set_state(camera->pipeline, GST_STATE_NULL);
+        gst_object_unref(camera->pipeline);
+    }
+    camera->pipeline = camera->element = NULL;
+}
+
+/* A callback of the watch or the timer zeroes its own id first and then returns G_SOURCE_REMOVE. */
+static void try_again_later(Camera *camera, const gchar *why)
+{
+    if (g_atomic_int_get(&camera->answered))
+        camera->pause = FIRST_PAUSE;
+    g_printerr("%s: %s; next try in %u s\n", camera->settings.name, why, camera->pause);
+    stop(camera);
+    camera->restart_timer = g_timeout_add_seconds(camera->pause, start, camera);
+    camera->pause = MIN(camera->pause * 2, LONGEST_PAUSE);
+}
+
+static gboolean on_stall_timer(gpointer data)
+{
+    Camera *camera = data;
+
+    camera->quiet_seconds =
+        g_atomic_int_and((guint *)&camera->frames, 0) ? 0 : camera->quiet_seconds + 1;
+    if (camera->quiet_seconds < camera->settings.stall_seconds)
+        return G_SOURCE_CONTINUE;
+    camera->stall_timer = 0;
+    try_again_later(camera, "no frames");
+    return G_SOURCE_REMOVE;
+}
+
+/* Errors of the model are the element's own; those of a decoder inside it are the camera's. */
+static gboolean is_fatal(Camera *camera, GstMessage *message)
+{
+    GstElementFactory *factory;
+
+    if (!GST_IS_ELEMENT(GST_MESSAGE_SRC(message)))
+        return FALSE;
+    factory = gst_element_get_factory(GST_ELEMENT(GST_MESSAGE_SRC(message)));
+    return factory && g_str_has_prefix(GST_OBJECT_NAME(factory), "llavaov");
+}
+
+static gboolean on_message(GstBus *bus, GstMessage *message, gpointer data)
+{
+    Camera *camera = data;
+    GError *error = NULL;
+
+    switch (GST_MESSAGE_TYPE(message)) {
+    case GST_MESSAGE_ERROR:
+        gst_message_parse_error(message, &error, NULL);
+        camera->bus_watch = 0;
+        if (is_fatal(camera, message))
+            camera->hooks->on_fatal(camera->hooks->data, camera->settings.name, error->message);
+        else
+            try_again_later(camera, error->message);
+        g_error_free(error);
+        return G_SOURCE_REMOVE;
+    case GST_MESSAGE_EOS:
+        camera->bus_watch = 0;
+        if (g_str_has_prefix(camera->settings.uri, "file:")) {
+            stop(camera);
+            camera->hooks->on_finished(camera->hooks->data);
+        } else {
+            try_again_later(camera, "the stream ended");
+        }
+        return G_SOURCE_REMOVE;
+    case GST_MESSAGE_WARNING:
+        gst_message_parse_warning(message, &error, NULL);
+        g_printerr("%s: %s\n", camera->settings.name, error->message);
+        g_error_free(error);
+        return G_SOURCE_CONTINUE;
+    default:
+        return G_SOURCE_CONTINUE;
+    }
+}
+
+static GstFlowReturn on_text(GstAppSink *sink, gpointer data)
+{
+    Camera *camera = data;
+    GstSample *sample = gst_app_sink_pull_sample(sink);
+    GstMapInfo map;
+
+    if (!sample)
+        return GST_FLOW_EOS;
+    if (gst_buffer_map(gst_sample_get_buffer(sample), &map, GST_MAP_READ)) {
+        gsize length = map.size;
+
+        while (length > 0 && map.data[length - 1] == '\n')
+            length--;
+        if (length > 0) {
+            g_atomic_int_set(&camera->answered, TRUE);
+            camera->hooks->on_answer(camera->hooks->data, (const gchar *)map.data, length);
+        }
+        gst_buffer_unmap(gst_sample_get_buffer(sample), &map);
+    }
+    gst_sample_unref(sample);
+    return GST_FLOW_OK;
+}
+
+static GstPadProbeReturn on_frame(GstPad *pad, GstPadProbeInfo *info, gpointer data)
+{
+    g_atomic_int_inc(&((Camera *)data)->frames);
+    return GST_PAD_PROBE_OK;
+}
+
+/* The element's template refuses sound, so the first pad that links is the picture. */
+static void on_source_pad(GstElement *source, GstPad *pad, gpointer data)
+{
+    GstPad *sink = gst_element_get_static_pad(GST_ELEMENT(data), "sink");
+
+    if (!gst_pad_is_linked(sink))
+        gst_pad_link(pad, sink);
+    gst_object_unref(sink);
+}
+
+static GstElement *add(Camera *camera, const gchar *factory)
+{
+    GstElement *element = gst_element_factory_make(factory, NULL);
+
+    if (element)
+        gst_bin_add(GST_BIN(camera->pipeline), element);
+    else
+        g_printerr("camera-monitor: there is no element \"%s\"\n", factory);
+    return element;
+}
+
+static gboolean set_properties(Camera *camera)
+{
+    for (gchar **property = camera->settings.properties; property && *property; property++) {
+        gchar **parts = g_strsplit(*property, "=", 2);
+        gboolean known =
+            parts[0] && parts[1] &&
+            g_object_class_find_property(G_OBJECT_GET_CLASS(camera->element), parts[0]);
+
+        if (known)
+            gst_util_set_object_arg(G_OBJECT(camera->element), parts[0], parts[1]);
+        else
+            g_printerr("camera-monitor: \"%s\" is not property=value of llavaov\n", *property);
+        g_strfreev(parts);
+        if (!known)
+            return FALSE;
+    }
+    g_object_set(camera->element, "prompt", camera->settings.prompt, "stream-name",
+        camera->settings.name, NULL);
+    return TRUE;
+}
+
+static gboolean build(Camera *camera)
+{
+    gboolean rtsp = g_str_has_prefix(camera->settings.uri, "rtsp");
+    GstElement *source, *video, *text;
+    GstCaps *json = gst_caps_new_empty_simple("application/x-json");
+    GstPad *pad;
+    gboolean linked;
+
+    camera->pipeline = gst_pipeline_new(camera->settings.name);
+    source = add(camera, rtsp ? "rtspsrc" : "uridecodebin");
+    camera->element = add(camera, "llavaov");
+    video = add(camera, "fakesink");
+    text = add(camera, "appsink");
+    if (!source || !camera->element || !video || !text || !set_properties(camera)) {
+        gst_caps_unref(json);
+        return FALSE;
+    }
+    g_object_set(source, rtsp ? "location" : "uri", camera->settings.uri, NULL);
+    g_object_set(video, "sync", FALSE, "enable-last-sample", FALSE, NULL);
+    g_object_set(text, "sync", FALSE, "async", FALSE, "caps", json, NULL);
+    gst_caps_unref(json);
+    gst_app_sink_set_callbacks(
+        GST_APP_SINK(text), &(GstAppSinkCallbacks){.new_sample = on_text}, camera, NULL);
+    g_signal_connect_object(
+        source, "pad-added", G_CALLBACK(on_source_pad), camera->element, (GConnectFlags)0);
+    linked = gst_element_link(camera->element, video) &&
+             gst_element_link_pads(camera->element, "text", text, "sink");
+    pad = gst_element_get_static_pad(camera->element, "src");
+    gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER, on_frame, camera, NULL);
+    gst_object_unref(pad);
+    return linked;
+}
+
+static gboolean start(gpointer data)
+{
+    Camera *camera = data;
+    GstBus *bus;
+
+    camera->restart_timer = 0;
+    camera->quiet_seconds = 0;
+    g_atomic_int_set(&camera->frames, 0);
+    g_atomic_int_set(&camera->answered, FALSE);
+    if (!build(camera)) {
+        stop(camera);
+        camera->hooks->on_fatal(
+            camera->hooks->data, camera->settings.name, "the pipeline cannot be built");
+        return G_SOURCE_REMOVE;
+    }
+    bus = gst_element_get_bus(camera->pipeline);
+    camera->bus_watch = gst_bus_add_watch(bus, on_message, camera);
+    gst_object_unref(bus);
+    camera->stall_timer = g_timeout_add_seconds(1, on_stall_timer, camera);
+    /* A failure leaves its message on the bus. */
+    gst_element_set_state(camera->pipeline, GST_STATE_PLAYING);
+    return G_SOURCE_REMOVE;
+}
+
+Camera *camera_new(const CameraSettings *settings, const CameraHooks *hooks)
+{
+    Camera *camera = g_new0(Camera, 1);
+
+    camera->settings = *settings;
+    camera->hooks = hooks;
+    camera->pause = FIRST_PAUSE;
+    return camera;
+}
+
+void camera_start(Camera *camera)
+{
+    start(camera);
+}
+
+void camera_free(Camera *camera)
+{
+    stop(camera);
+    g_free(camera->settings.name);
+    g_free(camera->settings.uri);
+    g_free(camera->settings.prompt);
+    g_strfreev(camera->settings.properties);
+    g_free(camera);
+}
