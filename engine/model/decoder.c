@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "model/decoder.h"
+
+#include "base/alloc.h"
+#include "base/status.h"
+#include "model/scratch.h"
+#include "model/try.h"
+
+LlavaovStatus lv_prompt_check(const LvModel *model, const LvPrompt *prompt, LlavaovError *error)
+{
+    size_t placeholders = 0, rows = 0;
+    for (size_t i = 0; i < prompt->n; i++) {
+        if (prompt->visual_token >= 0 && prompt->ids[i] == prompt->visual_token)
+            placeholders++;
+        else if (prompt->ids[i] < 0 || (uint32_t)prompt->ids[i] >= model->config->text.vocab_size)
+            return lv_fail(error, LLAVAOV_ERROR_FORMAT, "tokenizer.json",
+                "token id %d lies outside the model's vocabulary of %u", prompt->ids[i],
+                model->config->text.vocab_size);
+    }
+    for (size_t i = 0; i < prompt->visual.n_pieces; i++)
+        rows += prompt->visual.pieces[i].rows;
+    if (placeholders != rows)
+        return lv_fail(error, LLAVAOV_ERROR_INTERNAL, NULL,
+            "the prompt holds %zu placeholders for %zu visual vectors", placeholders, rows);
+    return LLAVAOV_OK;
+}
+
+/* Copies visual rows [skip, skip + count) to the first rows of out. */
+static LlavaovStatus copy_visual(const LvModel *model, const LvRun *run, LvTensor out,
+    const LvVisualRows *visual, size_t skip, size_t count)
+{
+    LvBackend *b = model->backend;
+    size_t filled = 0;
+    for (size_t i = 0; i < visual->n_pieces && filled < count; i++) {
+        LvTensor piece = visual->pieces[i];
+        if (skip >= piece.rows) {
+            skip -= piece.rows;
+            continue;
+        }
+        size_t n = piece.rows - skip < count - filled ? piece.rows - skip : count - filled;
+        LlavaovStatus status =
+            b->ops->copy(b, run, lv_tensor_rows(out, filled, n), lv_tensor_rows(piece, skip, n));
+        if (status != LLAVAOV_OK)
+            return status;
+        filled += n;
+        skip = 0;
+    }
+    return LLAVAOV_OK;
+}
+
+LlavaovStatus lv_decoder_embed(
+    const LvModel *model, const LvRun *run, LvTensor hidden, const LvPrompt *prompt, size_t first)
+{
+    LvBackend *b = model->backend;
+    const size_t count = hidden.rows;
+    int32_t *ids = lv_alloc(count, sizeof *ids);
+    if (!ids)
+        return lv_fail(run->error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a prompt's ids");
+    size_t seen = 0; /* placeholders before the row under way */
+    for (size_t i = 0; i < first; i++)
+        seen += prompt->ids[i] == prompt->visual_token;
+    /* A placeholder's id may lie beyond the table (lmms-lab files), and its row is overwritten
+     * anyway. */
+    for (size_t i = 0; i < count; i++) {
+        int32_t id = prompt->ids[first + i];
+        ids[i] = id == prompt->visual_token ? 0 : id;
+    }
+    LlavaovStatus status = b->ops->embed_tokens(b, run, hidden, ids, model->decoder.embed);
+    lv_free(ids);
+    for (size_t i = 0; i < count && status == LLAVAOV_OK;) {
+        size_t n = 0;
+        while (i + n < count && prompt->ids[first + i + n] == prompt->visual_token)
+            n++;
+        if (n > 0)
+            status =
+                copy_visual(model, run, lv_tensor_rows(hidden, i, n), &prompt->visual, seen, n);
+        seen += n;
+        i += n > 0 ? n : 1;
+    }
+    return status;
+}
+
+static LlavaovStatus attend(const LvModel *model, const LvRun *run, const LvDecoderLayer *layer,
+    uint32_t index, LvTensor hidden, LvTensor qkv, LvTensor mixed, const LvBatch *batch)
+{
+    LvBackend *b = model->backend;
+    const LvTextConfig *t = &model->config->text;
+    LlavaovStatus status;
+    LV_TRY(b->ops->attention_causal(b, run, mixed, qkv, batch, index, t));
+    LV_TRY(b->ops->linear(b, run, hidden, mixed, layer->out, NULL, LV_ACTIVATION_NONE, &hidden));
+done:
+    return status;
+}
+
+static LlavaovStatus feed_forward(const LvModel *model, const LvRun *run,
+    const LvDecoderLayer *layer, LvTensor hidden, LvTensor normed, LvTensor gated)
+{
+    LvBackend *b = model->backend;
+    const LvTextConfig *t = &model->config->text;
+    LlavaovStatus status;
+    LV_TRY(b->ops->rms_norm(b, run, normed, hidden, layer->attention_norm, t->rms_norm_eps));
+    LV_TRY(b->ops->linear_gated(b, run, gated, normed, layer->gate_up, t->activation));
+    LV_TRY(b->ops->linear(b, run, hidden, gated, layer->down, NULL, LV_ACTIVATION_NONE, &hidden));
+done:
+    return status;
+}
+
+/* Once the last layer's keys and values are stored, only the rows whose logits are wanted go on:
+ * their hidden state and queries are gathered to one row a sequence, and the batch is made to
+ * match. */
+typedef struct LastRows {
+    LvTensor hidden, qkv;
+    LvBatch batch;
+    LvSequence *sequences; /* owned */
+    uint32_t *rows;        /* owned */
+} LastRows;
+
+static LlavaovStatus keep_last_rows(const LvModel *model, const LvRun *run, LvScratch *scratch,
+    LvTensor hidden, LvTensor qkv, const LvBatch *batch, LastRows *last)
+{
+    LvBackend *b = model->backend;
+    const size_t n = batch->n_sequences;
+    last->sequences = lv_alloc(n, sizeof *last->sequences);
+    last->rows = lv_alloc(n, sizeof *last->rows);
+    if (!last->sequences || !last->rows)
+        return lv_fail(run->error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a batch");
+    for (size_t i = 0; i < n; i++) {
+        const LvSequence *s = &batch->sequences[i];
+        last->rows[i] = s->first_row + s->n_rows - 1;
+        last->sequences[i] = (LvSequence){s->cache, (uint32_t)i, 1, s->position + s->n_rows - 1};
+    }
+    last->batch = (LvBatch){last->sequences, n};
+    last->hidden = lv_scratch_tensor(scratch, n, hidden.cols);
+    last->qkv = lv_scratch_tensor(scratch, n, qkv.cols);
+    if (scratch->status != LLAVAOV_OK)
+        return scratch->status;
+    LlavaovStatus status = b->ops->gather_rows(b, run, last->hidden, hidden, last->rows);
+    if (status == LLAVAOV_OK)
+        status = b->ops->gather_rows(b, run, last->qkv, qkv, last->rows);
+    return status;
+}
+
+LlavaovStatus lv_decoder_run(const LvModel *model, const LvRun *run, LvTensor hidden,
+    const LvBatch *batch, LvLogits want, float *logits)
+{
+    LvBackend *b = model->backend;
+    const LvBackendOps *op = b->ops;
+    const LvDecoder *decoder = &model->decoder;
+    const LvTextConfig *t = &model->config->text;
+    const size_t q_width = (size_t)t->n_heads * t->head_dim;
+    const size_t kv_width = (size_t)t->n_kv_heads * t->head_dim;
+
+    LastRows last = {0};
+    LvScratch scratch = lv_scratch(b, run->error);
+    LvTensor normed = lv_scratch_tensor(&scratch, hidden.rows, t->hidden_size);
+    LvTensor qkv = lv_scratch_tensor(&scratch, hidden.rows, q_width + 2 * kv_width);
+    LvTensor mixed = lv_scratch_tensor(&scratch, hidden.rows, q_width);
+    LvTensor gated = lv_scratch_tensor(&scratch, hidden.rows, t->intermediate_size);
+    LlavaovStatus status;
+    LV_TRY(scratch.status);
+
+    for (uint32_t i = 0; i < decoder->n_layers; i++) {
+        const LvDecoderLayer *layer = &decoder->layers[i];
+        LV_TRY(op->rms_norm(b, run, normed, hidden, layer->input_norm, t->rms_norm_eps));
+        LV_TRY(op->linear(
+            b, run, qkv, normed, layer->qkv.weight, layer->qkv.bias, LV_ACTIVATION_NONE, NULL));
+        LV_TRY(op->rope_store(b, run, qkv, batch, i, t));
+        if (i + 1 == decoder->n_layers && want != LV_LOGITS_ALL) {
+            if (want == LV_LOGITS_NONE)
+                goto done;
+            LV_TRY(keep_last_rows(model, run, &scratch, hidden, qkv, batch, &last));
+            hidden = last.hidden;
+            qkv = last.qkv;
+            batch = &last.batch;
+            normed = lv_tensor_rows(normed, 0, hidden.rows);
+            mixed = lv_tensor_rows(mixed, 0, hidden.rows);
+            gated = lv_tensor_rows(gated, 0, hidden.rows);
+        }
+        LV_TRY(attend(model, run, layer, i, hidden, qkv, mixed, batch));
+        LV_TRY(feed_forward(model, run, layer, hidden, normed, gated));
+    }
+
+    LV_TRY(op->rms_norm(b, run, normed, hidden, decoder->norm, t->rms_norm_eps));
+    LvTensor scores = lv_scratch_tensor(&scratch, hidden.rows, t->vocab_size);
+    LV_TRY(scratch.status);
+    LV_TRY(op->linear(b, run, scores, normed, decoder->head, NULL, LV_ACTIVATION_NONE, NULL));
+    LV_TRY(op->download(b, run, logits, scores));
+done:
+    lv_free(last.sequences);
+    lv_free(last.rows);
+    lv_scratch_free(&scratch);
+    return status;
+}

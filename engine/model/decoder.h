@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The Qwen2 decoder (model.md 5): embedding merge, layers over a batch of sequences, logits. */
+#ifndef LV_DECODER_H
+#define LV_DECODER_H
+
+#include "model/model.h"
+
+/* Rows of visual vectors, one piece after the other, that replace the placeholder ids of a prompt
+ * in order. */
+typedef struct LvVisualRows {
+    const LvTensor *pieces; /* each [any, H] */
+    size_t n_pieces;
+} LvVisualRows;
+
+/* A prompt: ids with placeholders in place. visual_token < 0: none. */
+typedef struct LvPrompt {
+    const int32_t *ids;
+    size_t n;
+    int32_t visual_token;
+    LvVisualRows visual;
+} LvPrompt;
+
+/* Placeholders and visual rows must agree and every other id must lie inside the vocabulary:
+ * checked once per prompt, so that the chunks below need not. */
+LlavaovStatus lv_prompt_check(const LvModel *model, const LvPrompt *prompt, LlavaovError *error);
+
+/* hidden [count, H] = embeddings of prompt positions [first, first + count). */
+LlavaovStatus lv_decoder_embed(
+    const LvModel *model, const LvRun *run, LvTensor hidden, const LvPrompt *prompt, size_t first);
+
+typedef enum LvLogits {
+    LV_LOGITS_NONE, /* only the caches are filled: a prefill chunk that is not the last */
+    LV_LOGITS_LAST, /* of the last row of every sequence */
+    LV_LOGITS_ALL   /* of every row */
+} LvLogits;
+
+/* Runs all layers over hidden [rows, H] (overwritten) and appends to the sequences' caches. logits
+ * (host, float32) receives vocab_size values for each row asked for, in order; it may be NULL for
+ * LV_LOGITS_NONE. The caller checks that the caches have room. */
+LlavaovStatus lv_decoder_run(const LvModel *model, const LvRun *run, LvTensor hidden,
+    const LvBatch *batch, LvLogits want, float *logits);
+
+#endif

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * From the tower's width to the decoder's: linear_1, activation, linear_2 (model.md 1.3), and the
+ * pooling of video frames (model.md 3.9). */
+#ifndef LV_PROJECTOR_H
+#define LV_PROJECTOR_H
+
+#include "model/model.h"
+
+/* out [rows, H] from in [rows, D]. */
+LlavaovStatus lv_projector_run(const LvModel *model, const LvRun *run, LvTensor out, LvTensor in);
+
+/* Where the pooling of video frames happens. Its four weights sum to one, so it may move before
+ * linear_2, which then sees a quarter of the rows; the two differ in rounding alone. */
+typedef enum LvPoolOrder {
+    LV_POOL_EARLY,  /* linear_1, activation, pool, linear_2: less work */
+    LV_POOL_LITERAL /* linear_1, activation, linear_2, pool: the reference's order */
+} LvPoolOrder;
+
+/* out [n_frames * pooled^2, H] from in [n_frames * grid^2, D], pooled = lv_pooled_grid(). */
+LlavaovStatus lv_projector_run_pooled(const LvModel *model, const LvRun *run, LvTensor out,
+    LvTensor in, size_t n_frames, LvPoolOrder order);
+
+#endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "model/tower.h"
+
+#include "model/scratch.h"
+#include "model/try.h"
+
+LlavaovStatus lv_tower_run(const LvModel *model, const LvRun *run, LvTensor out,
+    const uint8_t *const *tiles, size_t n_tiles)
+{
+    LvBackend *b = model->backend;
+    const LvBackendOps *op = b->ops;
+    const LvTower *tower = &model->tower;
+    const LvVisionConfig *v = &model->config->vision;
+    const size_t tokens = (size_t)v->grid * v->grid;
+    const size_t rows = n_tiles * tokens;
+    const size_t width = (size_t)v->n_heads * v->head_dim;
+
+    LvScratch scratch = lv_scratch(b, run->error);
+    LvTensor h = out;
+    LvTensor normed = lv_scratch_tensor(&scratch, rows, v->hidden_size);
+    LvTensor qkv = lv_scratch_tensor(&scratch, rows, 3 * width);
+    LvTensor mixed = lv_scratch_tensor(&scratch, rows, width);
+    LvTensor wide = lv_scratch_tensor(&scratch, rows, v->intermediate_size);
+    LlavaovStatus status;
+    LV_TRY(scratch.status);
+
+    LV_TRY(op->patch_embedding(
+        b, run, h, tiles, n_tiles, v, tower->patch.weight, tower->patch.bias, tower->position));
+    for (uint32_t i = 0; i < tower->n_layers; i++) {
+        const LvTowerLayer *layer = &tower->layers[i];
+        LV_TRY(op->layer_norm(
+            b, run, normed, h, layer->norm1.scale, layer->norm1.bias, v->layer_norm_eps));
+        LV_TRY(op->linear(
+            b, run, qkv, normed, layer->qkv.weight, layer->qkv.bias, LV_ACTIVATION_NONE, NULL));
+        LV_TRY(op->attention_full(b, run, mixed, qkv, n_tiles, tokens, v->n_heads, v->head_dim));
+        LV_TRY(op->linear(
+            b, run, h, mixed, layer->out.weight, layer->out.bias, LV_ACTIVATION_NONE, &h));
+        LV_TRY(op->layer_norm(
+            b, run, normed, h, layer->norm2.scale, layer->norm2.bias, v->layer_norm_eps));
+        LV_TRY(op->linear(
+            b, run, wide, normed, layer->fc1.weight, layer->fc1.bias, v->activation, NULL));
+        LV_TRY(op->linear(
+            b, run, h, wide, layer->fc2.weight, layer->fc2.bias, LV_ACTIVATION_NONE, &h));
+    }
+done:
+    lv_scratch_free(&scratch);
+    return status;
+}

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "model/visual.h"
+
+#include "base/alloc.h"
+#include "base/status.h"
+#include "model/scratch.h"
+#include "model/tower.h"
+#include "model/try.h"
+
+LlavaovStatus lv_visual_video(const LvModel *model, const LvRun *run, LvTensor out,
+    const uint8_t *const *tiles, size_t n_tiles, LvPoolOrder order)
+{
+    const LvVisionConfig *v = &model->config->vision;
+    LvScratch scratch = lv_scratch(model->backend, run->error);
+    LvTensor features = lv_scratch_tensor(&scratch, n_tiles * v->grid * v->grid, v->hidden_size);
+    LlavaovStatus status;
+    LV_TRY(scratch.status);
+    LV_TRY(lv_tower_run(model, run, features, tiles, n_tiles));
+    LV_TRY(lv_projector_run_pooled(model, run, out, features, n_tiles, order));
+done:
+    lv_scratch_free(&scratch);
+    return status;
+}
+
+LlavaovStatus lv_visual_tiles(const LvModel *model, const LvRun *run, LvTensor out,
+    const uint8_t *const *tiles, size_t n_tiles)
+{
+    const LvVisionConfig *v = &model->config->vision;
+    LvScratch scratch = lv_scratch(model->backend, run->error);
+    LvTensor features = lv_scratch_tensor(&scratch, n_tiles * v->grid * v->grid, v->hidden_size);
+    LlavaovStatus status;
+    LV_TRY(scratch.status);
+    LV_TRY(lv_tower_run(model, run, features, tiles, n_tiles));
+    LV_TRY(lv_projector_run(model, run, out, features));
+done:
+    lv_scratch_free(&scratch);
+    return status;
+}
+
+LlavaovStatus lv_visual_assemble_one_of_many(
+    const LvModel *model, const LvRun *run, LvTensor out, LvTensor features)
+{
+    LvBackend *b = model->backend;
+    LlavaovStatus status;
+    LV_TRY(b->ops->copy(b, run, lv_tensor_rows(out, 0, features.rows), features));
+    LV_TRY(b->ops->copy(b, run, lv_tensor_rows(out, features.rows, 1), model->newline));
+done:
+    return status;
+}
+
+/* Row of the tiles' features that holds position (y, x) of the stitched map. */
+static uint32_t map_row(const LvAnyresPlan *plan, uint32_t grid, uint32_t y, uint32_t x)
+{
+    uint32_t tile = 1 + y / grid * plan->grid_cols + x / grid;
+    return tile * grid * grid + y % grid * grid + x % grid;
+}
+
+/* map [map_height * map_width, H]: the unpadded map, brought to its final size. */
+static LlavaovStatus shrink_map(const LvModel *model, const LvRun *run, LvTensor map,
+    LvTensor features, const LvAnyresPlan *plan, uint32_t *rows)
+{
+    LvBackend *b = model->backend;
+    const uint32_t grid = model->config->vision.grid;
+    const size_t n = (size_t)plan->crop_height * plan->crop_width;
+    for (uint32_t y = 0; y < plan->crop_height; y++)
+        for (uint32_t x = 0; x < plan->crop_width; x++)
+            rows[(size_t)y * plan->crop_width + x] =
+                map_row(plan, grid, plan->crop_top + y, plan->crop_left + x);
+
+    LvScratch scratch = lv_scratch(b, run->error);
+    LvTensor whole = lv_scratch_tensor(&scratch, n, features.cols);
+    LlavaovStatus status;
+    LV_TRY(scratch.status);
+    LV_TRY(b->ops->gather_rows(b, run, whole, features, rows));
+    LV_TRY(b->ops->pool_bilinear(b, run, map, whole, 1, plan->crop_height, plan->crop_width,
+        plan->map_height, plan->map_width));
+done:
+    lv_scratch_free(&scratch);
+    return status;
+}
+
+LlavaovStatus lv_visual_assemble_image(const LvModel *model, const LvRun *run, LvTensor out,
+    LvTensor features, const LvAnyresPlan *plan)
+{
+    LvBackend *b = model->backend;
+    const uint32_t grid = model->config->vision.grid;
+    const size_t base = (size_t)grid * grid;
+    const bool shrunk =
+        plan->map_height != plan->crop_height || plan->map_width != plan->crop_width;
+    const size_t map_size = (size_t)plan->map_height * plan->map_width;
+    const size_t n_rows = plan->map_height * ((size_t)plan->map_width + 1);
+    const size_t crop_size = (size_t)plan->crop_height * plan->crop_width;
+    if (out.rows != base + n_rows || features.rows != plan->n_tiles * base)
+        return lv_fail(run->error, LLAVAOV_ERROR_INTERNAL, NULL,
+            "image layout of %zu rows, plan of %zu", out.rows, base + n_rows);
+
+    /* One gather lays out the map's rows with a newline after each, so the newline is a last row of
+     * its source. */
+    const size_t source_rows = shrunk ? map_size : features.rows;
+    LvScratch scratch = lv_scratch(b, run->error);
+    LvTensor source = lv_scratch_tensor(&scratch, source_rows + 1, out.cols);
+    uint32_t *rows = lv_alloc(crop_size > n_rows ? crop_size : n_rows, sizeof *rows);
+    LlavaovStatus status;
+    LV_TRY(scratch.status);
+    if (!rows)
+        LV_TRY(lv_fail(run->error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for an image's layout"));
+
+    LV_TRY(b->ops->copy(b, run, lv_tensor_rows(out, 0, base), lv_tensor_rows(features, 0, base)));
+    LvTensor map = lv_tensor_rows(source, 0, source_rows);
+    if (shrunk)
+        LV_TRY(shrink_map(model, run, map, features, plan, rows));
+    else
+        LV_TRY(b->ops->copy(b, run, map, features));
+    LV_TRY(b->ops->copy(b, run, lv_tensor_rows(source, source_rows, 1), model->newline));
+
+    uint32_t *row = rows;
+    for (uint32_t y = 0; y < plan->map_height; y++) {
+        for (uint32_t x = 0; x < plan->map_width; x++)
+            *row++ = shrunk ? y * plan->map_width + x
+                            : map_row(plan, grid, plan->crop_top + y, plan->crop_left + x);
+        *row++ = (uint32_t)source_rows;
+    }
+    LV_TRY(b->ops->gather_rows(b, run, lv_tensor_rows(out, base, n_rows), source, rows));
+done:
+    lv_free(rows);
+    lv_scratch_free(&scratch);
+    return status;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * From tiles to the vectors that take the placeholders' places (model.md 3.6 to 3.8). */
+#ifndef LV_VISUAL_H
+#define LV_VISUAL_H
+
+#include "model/model.h"
+#include "model/projector.h"
+#include "picture/layout.h"
+
+/* One video frame a tile: out [n_tiles * pooled^2, H], frame after frame. The newline after the
+ * last frame of a clip is model->newline. */
+LlavaovStatus lv_visual_video(const LvModel *model, const LvRun *run, LvTensor out,
+    const uint8_t *const *tiles, size_t n_tiles, LvPoolOrder order);
+
+/* Projected features of tiles, unpooled: out [n_tiles * grid^2, H]. */
+LlavaovStatus lv_visual_tiles(const LvModel *model, const LvRun *run, LvTensor out,
+    const uint8_t *const *tiles, size_t n_tiles);
+
+/* One image of several: out [grid^2 + 1, H] = its features [grid^2, H] and a newline. */
+LlavaovStatus lv_visual_assemble_one_of_many(
+    const LvModel *model, const LvRun *run, LvTensor out, LvTensor features);
+
+/* A single any-resolution image: out [plan->n_tokens, H] from features [n_tiles * grid^2, H], base
+ * tile first: the base tokens, then the unpadded and perhaps shrunk map, each row ended by a
+ * newline. */
+LlavaovStatus lv_visual_assemble_image(const LvModel *model, const LvRun *run, LvTensor out,
+    LvTensor features, const LvAnyresPlan *plan);
+
+#endif
