@@ -23,5 +23,8 @@
 #define LV_MAX_FRAMES_PER_REQUEST 1024u
 #define LV_MAX_NEW_TOKENS 32768u
 #define LV_MAX_THREADS 256u
+#define LV_MAX_FRAMES_PER_SESSION 4096u            /* living ones */
+#define LV_MAX_REQUESTS_PER_SESSION 256u           /* waiting or under way */
+#define LV_MAX_SESSION_TILE_BYTES (UINT64_C(2) << 30) /* prepared pictures that wait for the encoder */
 
 #endif

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "serve/engine.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/limits.h"
+#include "base/status.h"
+#include "model/try.h"
+#include "serve/event.h"
+#include "serve/pictures.h"
+#include "serve/request.h"
+#include "serve/scheduler.h"
+#include "serve/thread.h"
+
+/* The backend is opened on a thread of low priority, because its own threads inherit that. */
+typedef struct BackendOpening {
+    LvBackendOptions options;
+    LvBackend *backend;
+    LlavaovStatus status;
+    LlavaovError *error;
+} BackendOpening;
+
+static void *open_backend_main(void *data)
+{
+    BackendOpening *opening = data;
+    opening->status = lv_backend_open(&opening->options, &opening->backend, opening->error);
+    return NULL;
+}
+
+static LlavaovStatus open_backend(
+    LlavaovEngine *engine, const LlavaovEngineOptions *options, LlavaovError *error)
+{
+    BackendOpening opening = {
+        .options = {.device = options->device,
+            .precision = options->precision,
+            .threads = options->threads,
+            .cpu_mask = options->cpu_mask},
+        .error = error,
+    };
+    pthread_t thread;
+    if (!lv_thread_start(&thread, "llavaov-open", open_backend_main, &opening))
+        return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "a thread cannot be started");
+    pthread_join(thread, NULL);
+    engine->backend = opening.backend;
+    return opening.status;
+}
+
+static LlavaovStatus open_tokenizer(LlavaovEngine *engine, const char *folder, LlavaovError *error)
+{
+    size_t n = strlen(folder) + sizeof "/tokenizer.json";
+    char *path = lv_alloc(n, 1);
+    if (!path)
+        return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a path");
+    snprintf(path, n, "%s/tokenizer.json", folder);
+    LlavaovStatus status = lv_tokenizer_open(path, &engine->tokenizer, error);
+    lv_free(path);
+    return status;
+}
+
+/* The configuration's end tokens and the template's own turn end. */
+static void collect_stop_tokens(LlavaovEngine *engine)
+{
+    const LvConfig *config = lv_checkpoint_config(engine->checkpoint);
+    for (uint32_t i = 0; i < config->n_eos_tokens; i++)
+        engine->stop_tokens[engine->n_stop_tokens++] = config->eos_tokens[i];
+    int32_t turn_end = lv_tokenizer_added_token(engine->tokenizer, "<|im_end|>");
+    if (turn_end >= 0)
+        engine->stop_tokens[engine->n_stop_tokens++] = turn_end;
+}
+
+static LlavaovStatus name_model(LlavaovEngine *engine, const char *path, LlavaovError *error)
+{
+    engine->path = lv_strdup(path);
+    if (!engine->path)
+        return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a path");
+    size_t end = strlen(path);
+    while (end > 1 && path[end - 1] == '/')
+        end--;
+    size_t start = end;
+    while (start > 0 && path[start - 1] != '/')
+        start--;
+    engine->name = lv_alloc(end - start + 1, 1);
+    if (!engine->name)
+        return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a name");
+    memcpy(engine->name, path + start, end - start);
+    engine->name[end - start] = '\0';
+    return LLAVAOV_OK;
+}
+
+static void describe(LlavaovEngine *engine, const LlavaovEngineOptions *options, uint64_t load_ns)
+{
+    const LvConfig *config = engine->model->config;
+    const uint32_t pooled = lv_pooled_grid(&config->vision);
+    const LvHostTensor *table = lv_checkpoint_tensor(engine->checkpoint, "T.embed_tokens.weight");
+    LlavaovEngineInfo *info = &engine->info;
+    info->model_path = engine->path;
+    info->model_name = engine->name;
+    info->device = engine->backend->info.device;
+    info->device_detail = engine->backend->info.detail;
+    info->precision = options->precision == LLAVAOV_PRECISION_F32    ? "f32"
+                      : options->precision == LLAVAOV_PRECISION_BF16 ? "bf16"
+                      : options->precision == LLAVAOV_PRECISION_F16  ? "f16"
+                      : engine->backend->info.activation_dtype != LV_F32
+                          ? lv_dtype_name(engine->backend->info.activation_dtype)
+                      : table ? lv_dtype_name(table->dtype)
+                              : "f32";
+    info->threads = engine->backend->info.threads;
+    info->image_size = config->vision.image_size;
+    info->tokens_per_frame = pooled * pooled;
+    info->context_length = config->text.context_length;
+    info->weight_bytes = lv_checkpoint_weight_bytes(engine->checkpoint);
+    info->load_ns = load_ns;
+}
+
+static LlavaovStatus start_threads(LlavaovEngine *engine, LlavaovError *error)
+{
+    static const struct {
+        const char *name;
+        void *(*main)(void *);
+    } threads[LV_ENGINE_THREADS] = {
+        {"llavaov-infer", lv_scheduler_main},
+        {"llavaov-picture", lv_pictures_main},
+        {"llavaov-events", lv_event_main},
+    };
+    for (; engine->n_threads < LV_ENGINE_THREADS; engine->n_threads++)
+        if (!lv_thread_start(&engine->threads[engine->n_threads], threads[engine->n_threads].name,
+                threads[engine->n_threads].main, engine))
+            return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "a thread cannot be started");
+    return LLAVAOV_OK;
+}
+
+static void engine_free(LlavaovEngine *engine)
+{
+    pthread_mutex_lock(&engine->lock);
+    engine->stopping = true;
+    pthread_cond_broadcast(&engine->work);
+    pthread_cond_broadcast(&engine->pictures);
+    pthread_cond_broadcast(&engine->events);
+    pthread_mutex_unlock(&engine->lock);
+    for (size_t i = 0; i < engine->n_threads; i++)
+        pthread_join(engine->threads[i], NULL);
+    lv_model_close(engine->model);
+    if (engine->backend)
+        engine->backend->ops->close(engine->backend);
+    lv_tokenizer_close(engine->tokenizer);
+    lv_checkpoint_close(engine->checkpoint);
+    pthread_cond_destroy(&engine->idle);
+    pthread_cond_destroy(&engine->events);
+    pthread_cond_destroy(&engine->pictures);
+    pthread_cond_destroy(&engine->work);
+    pthread_mutex_destroy(&engine->lock);
+    lv_free(engine->path);
+    lv_free(engine->name);
+    lv_free(engine);
+}
+
+LlavaovStatus llavaov_engine_open(
+    const LlavaovEngineOptions *options, LlavaovEngine **engine_out, LlavaovError *error)
+{
+    *engine_out = NULL;
+    LlavaovError ignored;
+    if (!error)
+        error = &ignored;
+    lv_error_clear(error);
+    if (!options->model_path || !*options->model_path)
+        return lv_fail(
+            error, LLAVAOV_ERROR_ARGUMENT, "model-path", "no checkpoint folder is given");
+    if (options->threads > LV_MAX_THREADS)
+        return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "threads",
+            "threads is %u, must be at most %u", options->threads, LV_MAX_THREADS);
+    if ((unsigned)options->resize > LLAVAOV_RESIZE_PILLOW)
+        return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "resize", "resize %d does not exist",
+            (int)options->resize);
+    LlavaovEngine *engine = lv_calloc(1, sizeof *engine);
+    if (!engine)
+        return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for an engine");
+    atomic_init(&engine->refs, 1);
+    pthread_mutex_init(&engine->lock, NULL);
+    pthread_cond_init(&engine->work, NULL);
+    pthread_cond_init(&engine->pictures, NULL);
+    pthread_cond_init(&engine->events, NULL);
+    pthread_cond_init(&engine->idle, NULL);
+    lv_list_init(&engine->sessions);
+    engine->resize = options->resize;
+
+    const uint64_t start = lv_now_ns();
+    LlavaovStatus status;
+    LV_TRY(name_model(engine, options->model_path, error));
+    LV_TRY(lv_checkpoint_open(options->model_path, &engine->checkpoint, error));
+    LV_TRY(open_tokenizer(engine, options->model_path, error));
+    LV_TRY(open_backend(engine, options, error));
+    LV_TRY(lv_model_open(engine->checkpoint, engine->backend, options->progress,
+        options->progress_data, &engine->model, error));
+    collect_stop_tokens(engine);
+    describe(engine, options, lv_now_ns() - start);
+    LV_TRY(start_threads(engine, error));
+    *engine_out = engine;
+    return LLAVAOV_OK;
+done:
+    engine_free(engine);
+    return status;
+}
+
+LlavaovEngine *lv_engine_keep(LlavaovEngine *engine)
+{
+    atomic_fetch_add(&engine->refs, 1);
+    return engine;
+}
+
+LlavaovEngine *llavaov_engine_ref(LlavaovEngine *engine)
+{
+    return lv_engine_keep(engine);
+}
+
+void llavaov_engine_unref(LlavaovEngine *engine)
+{
+    if (engine && atomic_fetch_sub(&engine->refs, 1) == 1)
+        engine_free(engine);
+}
+
+const LlavaovEngineInfo *llavaov_engine_info(const LlavaovEngine *engine)
+{
+    return &engine->info;
+}
+
+LlavaovStatus llavaov_engine_prompt_tokens(LlavaovEngine *engine, LlavaovLayout layout,
+    size_t n_frames, uint32_t width, uint32_t height, const char *system_prompt, const char *prompt,
+    uint32_t *tokens, LlavaovError *error)
+{
+    const LvConfig *config = engine->model->config;
+    if (n_frames > LV_MAX_FRAMES_PER_REQUEST)
+        return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "frames",
+            "%zu frames, at most %u in one request", n_frames, LV_MAX_FRAMES_PER_REQUEST);
+    if (!prompt || strlen(prompt) > LV_MAX_PROMPT_BYTES ||
+        (system_prompt && strlen(system_prompt) > LV_MAX_PROMPT_BYTES))
+        return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "prompt",
+            "the prompt is missing or longer than %u bytes", LV_MAX_PROMPT_BYTES);
+    uint64_t visual = 0;
+    if (layout == LLAVAOV_LAYOUT_IMAGE && n_frames > 0) {
+        LvAnyresPlan plan;
+        LlavaovStatus status = lv_anyres_plan(config, width, height, &plan, error);
+        if (status != LLAVAOV_OK)
+            return status;
+        visual = plan.n_tokens;
+    } else if (layout == LLAVAOV_LAYOUT_VIDEO && n_frames > 0) {
+        visual = lv_video_tokens(&config->vision, n_frames);
+    } else {
+        visual = lv_multi_image_tokens(&config->vision);
+    }
+    /* The placeholders of one visual are one id repeated, so one of each stands for all. */
+    const size_t n_visuals = n_frames == 0 ? 0 : layout == LLAVAOV_LAYOUT_VIDEO ? 1 : n_frames;
+    uint32_t *one_each = lv_alloc(n_visuals, sizeof *one_each);
+    if (!one_each)
+        return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a prompt");
+    for (size_t i = 0; i < n_visuals; i++)
+        one_each[i] = 1;
+    LvTokens ids = {0};
+    LlavaovStatus status = lv_request_encode_prompt(
+        engine, layout, one_each, n_visuals, system_prompt, prompt, &ids, error);
+    uint64_t total = ids.n + n_visuals * (visual - 1);
+    *tokens = total > UINT32_MAX ? UINT32_MAX : (uint32_t)total;
+    lv_tokens_free(&ids);
+    lv_free(one_each);
+    return status;
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What the threads of one engine share.
+ *
+ * Three threads serve every session of an engine:
+ *   inference   executes slices of work on the backend, one at a time (scheduler.h)
+ *   pictures    maps callers' frames and makes tiles of them (pictures.h)
+ *   events      runs callbacks, so that a slow one holds up no computation (event.h)
+ *
+ * One lock protects all state of the engine, its sessions, frames and requests, unless a member
+ * says otherwise. It is held for list operations alone: never during a backend operation, a resize,
+ * a callback or a large allocation. */
+#ifndef LV_ENGINE_H
+#define LV_ENGINE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "model/model.h"
+#include "serve/list.h"
+#include "text/tokenizer.h"
+
+#define LV_ENGINE_THREADS 3
+
+/* The largest number of tiles in one encoder call. */
+#define LV_MAX_SLICE_TILES 64
+
+/* What the inference thread is at. */
+typedef struct LvSlice {
+    LlavaovSession *session;                  /* NULL: nothing */
+    LlavaovTicket *request;                   /* a step of this request ... */
+    LlavaovFrame *frames[LV_MAX_SLICE_TILES]; /* ... or these frames are encoded, pinned */
+    size_t n_frames;
+    LvCancel cancel; /* of encoding: raised when nobody wants any of the frames */
+} LvSlice;
+
+struct LlavaovEngine {
+    atomic_uint refs;
+
+    /* Immutable after opening. */
+    LvCheckpoint *checkpoint;
+    LvTokenizer *tokenizer;
+    LvBackend *backend;
+    LvModel *model;
+    LlavaovResize resize;
+    LlavaovEngineInfo info;
+    char *path, *name;
+    int32_t stop_tokens[10];
+    uint32_t n_stop_tokens;
+
+    pthread_mutex_t lock;
+    pthread_cond_t work;     /* the inference thread waits */
+    pthread_cond_t pictures; /* the picture thread waits */
+    pthread_cond_t events;   /* the event thread waits */
+    pthread_cond_t idle;     /* closing sessions wait */
+    pthread_t threads[LV_ENGINE_THREADS];
+    size_t n_threads;
+    bool stopping;
+
+    LvList sessions;       /* LlavaovSession.in_engine */
+    LvSlice slice;         /* scheduler.c */
+    uint64_t picture_turn; /* counts pictures (pictures.c) */
+    uint64_t virtual_time; /* of the session that ran last (scheduler.c) */
+};
+
+/* Adds a reference; the lock may be held. */
+LlavaovEngine *lv_engine_keep(LlavaovEngine *engine);
+
+#endif

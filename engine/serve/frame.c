@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "serve/frame.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/limits.h"
+#include "base/status.h"
+#include "serve/scheduler.h"
+
+static size_t tile_bytes(const LvTiles *tiles)
+{
+    return (size_t)tiles->n * tiles->image_size * tiles->image_size * 3;
+}
+
+/* Takes the tiles out of the session's account. */
+static void forget_tiles(LlavaovFrame *frame)
+{
+    if (frame->session && frame->tiles.rgb)
+        frame->session->tile_bytes -= tile_bytes(&frame->tiles);
+}
+
+LvFrameRemains lv_frame_strip(LlavaovFrame *frame)
+{
+    LvFrameRemains remains = {
+        frame->source, frame->has_source, frame->tiles, frame->features, frame->embeddings};
+    forget_tiles(frame);
+    frame->has_source = false;
+    memset(&frame->tiles, 0, sizeof frame->tiles);
+    memset(&frame->features, 0, sizeof frame->features);
+    memset(&frame->embeddings, 0, sizeof frame->embeddings);
+    return remains;
+}
+
+void lv_frame_bury(LlavaovEngine *engine, LvFrameRemains *remains)
+{
+    if (remains->has_source && remains->source.release)
+        remains->source.release(remains->source.data);
+    lv_tiles_free(&remains->tiles);
+    if (remains->features.data)
+        engine->backend->ops->tensor_free(engine->backend, &remains->features);
+    if (remains->embeddings.data)
+        engine->backend->ops->tensor_free(engine->backend, &remains->embeddings);
+}
+
+void lv_frame_fail(LlavaovFrame *frame, const LlavaovError *error)
+{
+    frame->state = LV_FRAME_FAILED;
+    frame->error = *error;
+    lv_list_remove(&frame->in_queue);
+    if (!frame->session)
+        return;
+    frame->session->stats.frames_failed++;
+    lv_event_post(frame->session, &frame->failed);
+    pthread_cond_signal(&frame->engine->work);
+}
+
+void lv_frame_cancel(LlavaovFrame *frame)
+{
+    lv_cancel_request(&frame->cancel);
+    lv_scheduler_notice_cancel(frame->engine);
+    if (frame->state != LV_FRAME_QUEUED && frame->state != LV_FRAME_PREPARED)
+        return;
+    LlavaovError error;
+    lv_fail(&error, LLAVAOV_ERROR_CANCELLED, NULL, "the frame was cancelled");
+    lv_frame_fail(frame, &error);
+}
+
+void lv_frame_set_prepared(LlavaovFrame *frame, const LvTiles *tiles)
+{
+    LlavaovSession *session = frame->session;
+    if (session->tile_bytes + tile_bytes(tiles) > LV_MAX_SESSION_TILE_BYTES) {
+        LlavaovError error;
+        lv_fail(&error, LLAVAOV_ERROR_MEMORY, NULL, "too many prepared frames wait in one session");
+        frame->tiles = *tiles;
+        session->tile_bytes += tile_bytes(tiles);
+        lv_frame_fail(frame, &error);
+        return;
+    }
+    frame->state = LV_FRAME_PREPARED;
+    frame->tiles = *tiles;
+    session->tile_bytes += tile_bytes(tiles);
+    session->stats.frames_prepared++;
+    lv_event_post(session, &frame->prepared);
+    if (frame->encode == LLAVAOV_ENCODE_ON_ARRIVAL)
+        lv_list_append(&session->to_encode, &frame->in_queue);
+    pthread_cond_signal(&frame->engine->work);
+}
+
+void lv_frame_set_encoded(LlavaovFrame *frame)
+{
+    frame->state = LV_FRAME_ENCODED;
+    if (!frame->session)
+        return;
+    frame->session->stats.frames_encoded++;
+    lv_event_post(frame->session, &frame->encoded);
+}
+
+LlavaovFrame *lv_frame_keep(LlavaovFrame *frame)
+{
+    frame->refs++;
+    return frame;
+}
+
+/* Nobody can ask for the frame any more: take it off every list and stop what is being done for it.
+ */
+static bool gone(LlavaovFrame *frame)
+{
+    if (frame->refs > 0)
+        return false;
+    lv_cancel_request(&frame->cancel);
+    lv_scheduler_notice_cancel(frame->engine);
+    lv_list_remove(&frame->in_queue);
+    lv_list_remove(&frame->prepared.in_session);
+    lv_list_remove(&frame->encoded.in_session);
+    lv_list_remove(&frame->failed.in_session);
+    if (frame->pins > 0)
+        return false;
+    if (frame->session) {
+        lv_list_remove(&frame->in_session);
+        frame->session->n_frames--;
+        forget_tiles(frame);
+        frame->session = NULL;
+    }
+    return true;
+}
+
+bool lv_frame_drop(LlavaovFrame *frame)
+{
+    frame->refs--;
+    return gone(frame);
+}
+
+bool lv_frame_unpin(LlavaovFrame *frame)
+{
+    frame->pins--;
+    return gone(frame);
+}
+
+void lv_frame_free(LlavaovFrame *frame)
+{
+    LvFrameRemains remains = lv_frame_strip(frame);
+    lv_frame_bury(frame->engine, &remains);
+    llavaov_engine_unref(frame->engine);
+    lv_free(frame);
+}
+
+LlavaovStatus llavaov_session_push_frame(LlavaovSession *session, const LlavaovFrameSource *source,
+    LlavaovLayout layout, LlavaovEncode encode, void *frame_data, LlavaovFrame **frame_out,
+    LlavaovError *error)
+{
+    *frame_out = NULL;
+    LlavaovFrame *frame = lv_calloc(1, sizeof *frame);
+    LlavaovStatus status = LLAVAOV_OK;
+    if (!source->map)
+        status = lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "source", "the frame has no map function");
+    else if ((unsigned)layout > LLAVAOV_LAYOUT_IMAGES)
+        status = lv_fail(
+            error, LLAVAOV_ERROR_ARGUMENT, "layout", "layout %d does not exist", (int)layout);
+    else if (!frame)
+        status = lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a frame");
+    if (status != LLAVAOV_OK)
+        goto failed;
+
+    frame->source = *source;
+    frame->has_source = true;
+    frame->layout = layout;
+    frame->encode = encode;
+    frame->data = frame_data;
+    frame->refs = 1;
+    frame->prepared =
+        (LvEvent){.kind = LV_EVENT_FRAME, .stage = LLAVAOV_FRAME_PREPARED, .owner = frame};
+    frame->encoded =
+        (LvEvent){.kind = LV_EVENT_FRAME, .stage = LLAVAOV_FRAME_ENCODED, .owner = frame};
+    frame->failed =
+        (LvEvent){.kind = LV_EVENT_FRAME, .stage = LLAVAOV_FRAME_FAILED, .owner = frame};
+
+    LlavaovEngine *engine = session->engine;
+    pthread_mutex_lock(&engine->lock);
+    if (session->closing)
+        status = lv_fail(error, LLAVAOV_ERROR_CANCELLED, NULL, "the session is closing");
+    else if (session->n_frames >= LV_MAX_FRAMES_PER_SESSION)
+        status = lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "one session holds at most %u frames",
+            LV_MAX_FRAMES_PER_SESSION);
+    if (status != LLAVAOV_OK) {
+        pthread_mutex_unlock(&engine->lock);
+        goto failed;
+    }
+    frame->engine = lv_engine_keep(engine);
+    frame->session = session;
+    lv_list_append(&session->frames, &frame->in_session);
+    lv_list_append(&session->to_prepare, &frame->in_queue);
+    session->n_frames++;
+    session->stats.frames_pushed++;
+    pthread_cond_signal(&engine->pictures);
+    pthread_mutex_unlock(&engine->lock);
+    *frame_out = frame;
+    return LLAVAOV_OK;
+
+failed:
+    lv_free(frame);
+    if (source->release)
+        source->release(source->data);
+    return status;
+}
+
+LlavaovFrame *llavaov_frame_ref(LlavaovFrame *frame)
+{
+    pthread_mutex_lock(&frame->engine->lock);
+    lv_frame_keep(frame);
+    pthread_mutex_unlock(&frame->engine->lock);
+    return frame;
+}
+
+void llavaov_frame_unref(LlavaovFrame *frame)
+{
+    if (!frame)
+        return;
+    LlavaovEngine *engine = frame->engine;
+    pthread_mutex_lock(&engine->lock);
+    bool last = lv_frame_drop(frame);
+    pthread_mutex_unlock(&engine->lock);
+    if (last)
+        lv_frame_free(frame);
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * One picture of a session: mapped and cut into tiles once, encoded once, its embeddings kept for
+ * as long as somebody holds the frame. Overlapping windows share frames and so encode nothing
+ * twice.
+ *
+ * A frame whose last reference goes is dropped silently: no further stage is told. */
+#ifndef LV_FRAME_H
+#define LV_FRAME_H
+
+#include "picture/picture.h"
+#include "serve/session.h"
+
+typedef enum LvFrameState {
+    LV_FRAME_QUEUED,
+    LV_FRAME_PREPARING,
+    LV_FRAME_PREPARED,
+    LV_FRAME_ENCODING,
+    LV_FRAME_ENCODED,
+    LV_FRAME_FAILED
+} LvFrameState;
+
+struct LlavaovFrame {
+    LlavaovEngine *engine;   /* a reference */
+    LlavaovSession *session; /* NULL once closed */
+    unsigned refs;           /* of callers and requests */
+    unsigned pins; /* of the engine's threads while they use the frame with the lock dropped */
+    LvFrameState state;
+    LvLink in_session, in_queue;
+    LvCancel cancel;
+
+    LlavaovFrameSource source;
+    bool has_source; /* not released yet */
+    LlavaovLayout layout;
+    LlavaovEncode encode;
+    void *data;
+
+    LvTiles tiles;       /* PREPARED, ENCODING */
+    LvTensor features;   /* LAYOUT_IMAGE between slices: of the tiles encoded so far */
+    uint32_t tiles_done; /* in features */
+    LvTensor embeddings; /* ENCODED: [tokens, H], as they enter the decoder */
+    uint64_t encode_ns;
+    LlavaovError error; /* FAILED */
+    LvEvent prepared, encoded, failed;
+};
+
+/* Takes a frame's owned memory away so that it can be freed with the lock dropped. Lock held. */
+typedef struct LvFrameRemains {
+    LlavaovFrameSource source;
+    bool has_source;
+    LvTiles tiles;
+    LvTensor features, embeddings;
+} LvFrameRemains;
+LvFrameRemains lv_frame_strip(LlavaovFrame *frame);
+/* Frees it and releases the source. Lock not held. */
+void lv_frame_bury(LlavaovEngine *engine, LvFrameRemains *remains);
+
+/* Marks a frame failed and tells so. Lock held; the frame must not be in the hands of a thread. */
+void lv_frame_fail(LlavaovFrame *frame, const LlavaovError *error);
+
+/* Raises the frame's cancel flag; fails it at once unless a thread works on it, which will then.
+ * Lock held. */
+void lv_frame_cancel(LlavaovFrame *frame);
+
+/* Moves a frame to the state after preparing or encoding. Lock held. */
+void lv_frame_set_prepared(LlavaovFrame *frame, const LvTiles *tiles);
+void lv_frame_set_encoded(LlavaovFrame *frame);
+
+LlavaovFrame *lv_frame_keep(LlavaovFrame *frame);
+/* Drops a reference or a pin; true when the frame has to go with lv_frame_free (lock not held).
+ * Lock held. */
+bool lv_frame_drop(LlavaovFrame *frame);
+bool lv_frame_unpin(LlavaovFrame *frame);
+void lv_frame_free(LlavaovFrame *frame);
+
+#endif

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "serve/pictures.h"
+
+#include "base/status.h"
+#include "serve/frame.h"
+#include "serve/thread.h"
+
+/* Maps, resizes, unmaps and releases; lock not held. */
+static LlavaovStatus prepare(
+    const LlavaovEngine *engine, LlavaovFrame *frame, LvTiles *tiles, LlavaovError *error)
+{
+    const LlavaovFrameSource *source = &frame->source;
+    LlavaovImage image = {0};
+    LlavaovStatus status = source->map(source->data, &image, error);
+    if (status == LLAVAOV_OK) {
+        status = lv_image_check(&image, error);
+        if (status == LLAVAOV_OK)
+            status = lv_picture_prepare(engine->model->config, frame->layout, engine->resize,
+                &image, &frame->cancel, tiles, error);
+        if (source->unmap)
+            source->unmap(source->data);
+    }
+    if (source->release)
+        source->release(source->data);
+    return status;
+}
+
+/* Lock held, dropped meanwhile. */
+static void work_on(LlavaovEngine *engine, LlavaovSession *session, LlavaovFrame *frame)
+{
+    LvTiles tiles = {0};
+    LlavaovError error;
+    lv_fail(&error, LLAVAOV_ERROR_IO, NULL, "the frame cannot be mapped");
+    lv_list_remove(&frame->in_queue);
+    frame->state = LV_FRAME_PREPARING;
+    frame->has_source = false;
+    frame->pins++;
+    session->working++;
+    pthread_mutex_unlock(&engine->lock);
+    const uint64_t start = lv_now_ns();
+    LlavaovStatus status = prepare(engine, frame, &tiles, &error);
+    const uint64_t used = lv_now_ns() - start;
+    pthread_mutex_lock(&engine->lock);
+
+    session->stats.prepare_ns += used;
+    if (lv_cancelled(&frame->cancel))
+        status = lv_fail(&error, LLAVAOV_ERROR_CANCELLED, NULL, "the frame was cancelled");
+    bool unused = status != LLAVAOV_OK;
+    if (unused) {
+        error.status = status;
+        lv_frame_fail(frame, &error);
+    } else {
+        lv_frame_set_prepared(frame, &tiles);
+    }
+    bool last = lv_frame_unpin(frame);
+    pthread_mutex_unlock(&engine->lock);
+    if (unused)
+        lv_tiles_free(&tiles);
+    if (last)
+        lv_frame_free(frame);
+    pthread_mutex_lock(&engine->lock);
+    lv_session_rest(session);
+}
+
+/* Of the sessions whose pictures wait, the one that was served longest ago. */
+static LlavaovSession *next_session(LlavaovEngine *engine)
+{
+    LlavaovSession *session, *best = NULL;
+    LV_LIST_EACH(&engine->sessions, LlavaovSession, in_engine, session)
+    if (!lv_list_empty(&session->to_prepare) &&
+        (!best || session->picture_turn < best->picture_turn))
+        best = session;
+    if (best)
+        best->picture_turn = ++engine->picture_turn;
+    return best;
+}
+
+void *lv_pictures_main(void *data)
+{
+    LlavaovEngine *engine = data;
+    pthread_mutex_lock(&engine->lock);
+    while (!engine->stopping) {
+        LlavaovSession *session = next_session(engine);
+        if (session)
+            work_on(engine, session, LV_LIST_FIRST(&session->to_prepare, LlavaovFrame, in_queue));
+        else
+            pthread_cond_wait(&engine->pictures, &engine->lock);
+    }
+    pthread_mutex_unlock(&engine->lock);
+    return NULL;
+}

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The thread that turns callers' frames into tiles, sessions in turn. */
+#ifndef LV_PICTURES_H
+#define LV_PICTURES_H
+
+void *lv_pictures_main(void *engine);
+
+#endif

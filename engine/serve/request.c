@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "serve/request.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/limits.h"
+#include "base/status.h"
+#include "serve/scheduler.h"
+#include "serve/thread.h"
+
+static bool check_text(
+    const char *name, const char *text, LlavaovStatus *status, LlavaovError *error)
+{
+    if (text && strlen(text) > LV_MAX_PROMPT_BYTES)
+        *status = lv_fail(error, LLAVAOV_ERROR_ARGUMENT, name, "%s is longer than %u bytes", name,
+            LV_MAX_PROMPT_BYTES);
+    return *status == LLAVAOV_OK;
+}
+
+static LlavaovStatus check(
+    LlavaovSession *session, const LlavaovRequest *request, LlavaovError *error)
+{
+    LlavaovStatus status = lv_generation_check(&request->generation, error);
+    if (status != LLAVAOV_OK)
+        return status;
+    if (!request->prompt)
+        return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "prompt", "there is no prompt");
+    if (!request->on_done)
+        return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "on_done", "there is no on_done");
+    if (!check_text("prompt", request->prompt, &status, error) ||
+        !check_text("system-prompt", request->system_prompt, &status, error))
+        return status;
+    if (request->n_frames > LV_MAX_FRAMES_PER_REQUEST)
+        return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "frames",
+            "%zu frames, at most %u in one request", request->n_frames, LV_MAX_FRAMES_PER_REQUEST);
+    if (request->layout == LLAVAOV_LAYOUT_IMAGE && request->n_frames > 1)
+        return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "frames",
+            "the image layout takes one frame, not %zu", request->n_frames);
+    for (size_t i = 0; i < request->n_frames; i++) {
+        if (request->frames[i]->session != session)
+            return lv_fail(
+                error, LLAVAOV_ERROR_ARGUMENT, "frames", "frame %zu belongs to another session", i);
+        if (request->frames[i]->layout != request->layout)
+            return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "layout",
+                "frame %zu was pushed with another layout", i);
+    }
+    return LLAVAOV_OK;
+}
+
+/* Frees everything but frames, which need the lock. */
+static void free_request(LlavaovTicket *r)
+{
+    if (r->cache)
+        r->engine->backend->ops->kv_close(r->engine->backend, r->cache);
+    lv_sampler_close(&r->sampler);
+    lv_tokens_free(&r->prompt_ids);
+    lv_free(r->pieces);
+    lv_free(r->logits);
+    lv_free(r->tokens);
+    lv_free(r->text);
+    lv_free(r->pending);
+    lv_free(r->frames);
+    lv_free(r->system_prompt);
+    lv_free(r->prompt);
+    if (r->engine)
+        llavaov_engine_unref(r->engine);
+    lv_free(r);
+}
+
+LlavaovStatus llavaov_session_ask(LlavaovSession *session, const LlavaovRequest *request,
+    LlavaovTicket **ticket, LlavaovError *error)
+{
+    if (ticket)
+        *ticket = NULL;
+    LlavaovEngine *engine = session->engine;
+    LlavaovTicket *r = lv_calloc(1, sizeof *r);
+    if (!r)
+        return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a request");
+    r->asked_ns = lv_now_ns();
+    r->layout = request->layout;
+    r->n_frames = request->n_frames;
+    r->generation = request->generation;
+    r->on_text = request->on_text;
+    r->on_done = request->on_done;
+    r->data = request->data;
+    r->text_event = (LvEvent){.kind = LV_EVENT_TEXT, .owner = r};
+    r->done_event = (LvEvent){.kind = LV_EVENT_DONE, .owner = r};
+
+    pthread_mutex_lock(&engine->lock);
+    LlavaovStatus status = check(session, request, error);
+    pthread_mutex_unlock(&engine->lock);
+    if (status == LLAVAOV_OK) {
+        r->frames = lv_calloc(r->n_frames, sizeof *r->frames);
+        r->prompt = lv_strdup(request->prompt);
+        r->system_prompt = request->system_prompt ? lv_strdup(request->system_prompt) : NULL;
+        if (!r->frames || !r->prompt || (request->system_prompt && !r->system_prompt))
+            status = lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a request");
+    }
+    if (status != LLAVAOV_OK) {
+        free_request(r);
+        return status;
+    }
+
+    pthread_mutex_lock(&engine->lock);
+    if (session->closing)
+        status = lv_fail(error, LLAVAOV_ERROR_CANCELLED, NULL, "the session is closing");
+    else if (session->n_requests >= LV_MAX_REQUESTS_PER_SESSION)
+        status = lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "one session holds at most %u requests",
+            LV_MAX_REQUESTS_PER_SESSION);
+    if (status != LLAVAOV_OK) {
+        pthread_mutex_unlock(&engine->lock);
+        free_request(r);
+        return status;
+    }
+    for (size_t i = 0; i < r->n_frames; i++)
+        r->frames[i] = lv_frame_keep(request->frames[i]);
+    r->engine = lv_engine_keep(engine);
+    r->session = session;
+    r->refs = ticket ? 2 : 1;
+    lv_list_append(&session->requests, &r->in_session);
+    session->n_requests++;
+    session->stats.requests++;
+    if (ticket)
+        *ticket = r;
+    pthread_cond_signal(&engine->work);
+    pthread_mutex_unlock(&engine->lock);
+    return LLAVAOV_OK;
+}
+
+LvRequestNeed lv_request_need(LlavaovTicket *r, const LlavaovError **error)
+{
+    for (; r->n_encoded < r->n_frames; r->n_encoded++) {
+        const LlavaovFrame *frame = r->frames[r->n_encoded];
+        if (frame->state == LV_FRAME_FAILED) {
+            *error = &frame->error;
+            return LV_REQUEST_FAILED;
+        }
+        if (frame->state == LV_FRAME_PREPARED)
+            return LV_REQUEST_ENCODE;
+        if (frame->state != LV_FRAME_ENCODED)
+            return LV_REQUEST_FRAMES;
+    }
+    return LV_REQUEST_STEP;
+}
+
+void lv_request_finish(LlavaovTicket *r, LlavaovStatus status, const LlavaovError *error)
+{
+    LlavaovSession *session = r->session;
+    LlavaovAnswer *answer = &r->answer;
+    r->done = true;
+    answer->status = status;
+    if (status != LLAVAOV_OK) {
+        answer->error = *error;
+        if (error->status == LLAVAOV_OK)
+            lv_fail(&answer->error, status, NULL, "%s", llavaov_status_name(status));
+        answer->finish_reason = LLAVAOV_FINISH_CANCELLED;
+    }
+    answer->total_ns = lv_now_ns() - r->asked_ns;
+    answer->prompt_tokens = (uint32_t)r->prompt_ids.n;
+    answer->new_tokens = r->n_tokens;
+    answer->tokens = r->tokens;
+    answer->encode_ns = 0;
+    for (size_t i = 0; i < r->n_frames; i++)
+        answer->encode_ns += r->frames[i]->encode_ns;
+    lv_list_remove(&r->in_session);
+    session->n_requests--;
+    if (status == LLAVAOV_OK)
+        session->stats.answers++;
+    else if (status != LLAVAOV_ERROR_CANCELLED)
+        session->stats.failures++;
+    session->stats.prompt_tokens += answer->prompt_tokens;
+    session->stats.new_tokens += answer->new_tokens;
+    lv_event_post(session, &r->done_event);
+}
+
+void lv_request_cancel(LlavaovTicket *r)
+{
+    if (r->done || !r->session)
+        return;
+    lv_cancel_request(&r->cancel);
+    if (r->running)
+        return;
+    LlavaovError error;
+    lv_fail(&error, LLAVAOV_ERROR_CANCELLED, NULL, "the request was cancelled");
+    lv_request_finish(r, LLAVAOV_ERROR_CANCELLED, &error);
+}
+
+void lv_request_deliver_text(LlavaovTicket *r)
+{
+    LlavaovEngine *engine = r->engine;
+    char *text = r->pending;
+    const size_t bytes = r->n_pending;
+    r->pending = NULL;
+    r->n_pending = r->pending_capacity = 0;
+    if (bytes == 0)
+        return;
+    pthread_mutex_unlock(&engine->lock);
+    r->on_text(r->data, text, bytes);
+    lv_free(text);
+    pthread_mutex_lock(&engine->lock);
+}
+
+void lv_request_deliver_done(LlavaovTicket *r)
+{
+    LlavaovEngine *engine = r->engine;
+    pthread_mutex_unlock(&engine->lock);
+    /* Early, because a caller may hold the ticket for long. */
+    if (r->cache) {
+        engine->backend->ops->kv_close(engine->backend, r->cache);
+        r->cache = NULL;
+    }
+    r->answer.text = r->text ? r->text : "";
+    r->answer.text_bytes = r->n_text;
+    r->on_done(r->data, &r->answer);
+    pthread_mutex_lock(&engine->lock);
+
+    r->session = NULL;
+    for (size_t i = 0; i < r->n_frames; i++) {
+        LlavaovFrame *frame = r->frames[i];
+        if (!lv_frame_drop(frame))
+            continue;
+        pthread_mutex_unlock(&engine->lock);
+        lv_frame_free(frame);
+        pthread_mutex_lock(&engine->lock);
+    }
+    r->n_frames = 0;
+    if (--r->refs == 0) {
+        pthread_mutex_unlock(&engine->lock);
+        free_request(r);
+        pthread_mutex_lock(&engine->lock);
+    }
+}
+
+void llavaov_ticket_cancel(LlavaovTicket *ticket)
+{
+    if (!ticket)
+        return;
+    pthread_mutex_lock(&ticket->engine->lock);
+    lv_request_cancel(ticket);
+    pthread_mutex_unlock(&ticket->engine->lock);
+}
+
+void llavaov_ticket_unref(LlavaovTicket *ticket)
+{
+    if (!ticket)
+        return;
+    LlavaovEngine *engine = ticket->engine;
+    pthread_mutex_lock(&engine->lock);
+    bool last = --ticket->refs == 0;
+    pthread_mutex_unlock(&engine->lock);
+    if (last)
+        free_request(ticket);
+}
+
+LlavaovGeneration llavaov_generation_default(void)
+{
+    return (LlavaovGeneration){.max_new_tokens = 64, .top_p = 1, .repetition_penalty = 1};
+}

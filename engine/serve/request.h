@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * One question: from its prompt to the answer, in steps that the scheduler interleaves with other
+ * sessions' work. */
+#ifndef LV_REQUEST_H
+#define LV_REQUEST_H
+
+#include "model/decoder.h"
+#include "model/sampler.h"
+#include "serve/frame.h"
+
+struct LlavaovTicket {
+    LlavaovEngine *engine;   /* a reference */
+    LlavaovSession *session; /* NULL once on_done has run */
+    unsigned refs;           /* the caller's ticket and the session's queue */
+    LvLink in_session;
+    LvCancel cancel;
+    bool running; /* the inference thread is at work on it */
+    bool done;    /* the answer is complete; on_done follows or has run */
+    LvEvent text_event, done_event;
+
+    /* Copied from LlavaovRequest. */
+    LlavaovLayout layout;
+    LlavaovFrame **frames; /* references */
+    size_t n_frames;
+    size_t n_encoded; /* of the first frames: known to be encoded */
+    char *system_prompt, *prompt;
+    LlavaovGeneration generation;
+    void (*on_text)(void *data, const char *text, size_t bytes);
+    void (*on_done)(void *data, const LlavaovAnswer *answer);
+    void *data;
+
+    /* Generation; belongs to the inference thread while running. */
+    bool begun;
+    LvTokens prompt_ids;
+    LvTensor *pieces; /* the frames' embeddings and a video's newline */
+    LvPrompt input;
+    LvKvCache *cache;
+    uint32_t capacity; /* tokens in the cache */
+    uint32_t n_cached;
+    LvSampler sampler;
+    float *logits;
+    int32_t *tokens; /* the answer's, generation.max_new_tokens */
+    uint32_t n_tokens;
+    LvUtf8Stream utf8;
+    char *text; /* the answer's, NUL-terminated once done */
+    size_t n_text, text_capacity;
+
+    /* Text that on_text has not seen: handed over whole. */
+    char *pending;
+    size_t n_pending, pending_capacity;
+
+    uint64_t asked_ns;
+    LlavaovAnswer answer;
+};
+
+/* What a request waits for. Lock held. */
+typedef enum LvRequestNeed {
+    LV_REQUEST_STEP,   /* lv_request_step */
+    LV_REQUEST_ENCODE, /* its first frame that is not encoded is prepared */
+    LV_REQUEST_FRAMES, /* a frame is still in other hands */
+    LV_REQUEST_FAILED  /* one of its frames failed: lv_request_finish with *error */
+} LvRequestNeed;
+LvRequestNeed lv_request_need(LlavaovTicket *request, const LlavaovError **error);
+
+/* One slice: the start (tokenising, allocation), a prefill chunk, or a decoding step. True when the
+ * answer is complete, for better or worse; then *status tells and lv_request_finish is due. Lock
+ * not held; run by the inference thread alone. */
+bool lv_request_step(LlavaovTicket *request, LlavaovStatus *status, LlavaovError *error);
+
+/* Completes the answer and queues on_done. Lock held; not while the inference thread is at work on
+ * it. */
+void lv_request_finish(LlavaovTicket *request, LlavaovStatus status, const LlavaovError *error);
+
+/* Raises the cancel flag; finishes it at once unless the inference thread is at work on it, which
+ * will then. Lock held. */
+void lv_request_cancel(LlavaovTicket *request);
+
+/* Run callbacks. Lock held, dropped meanwhile. */
+void lv_request_deliver_text(LlavaovTicket *request);
+void lv_request_deliver_done(LlavaovTicket *request);
+
+/* Ids of a whole prompt; visual_tokens has one count for each visual. Appends to *ids. */
+LlavaovStatus lv_request_encode_prompt(const LlavaovEngine *engine, LlavaovLayout layout,
+    const uint32_t *visual_tokens, size_t n_visuals, const char *system_prompt, const char *prompt,
+    LvTokens *ids, LlavaovError *error);
+
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * One stream of frames and its requests. All members belong to the engine's lock. */
+#ifndef LV_SESSION_H
+#define LV_SESSION_H
+
+#include "serve/engine.h"
+#include "serve/event.h"
+
+struct LlavaovSession {
+    LlavaovEngine *engine; /* a reference */
+    LvLink in_engine;
+    void (*on_frame)(void *data, void *frame_data, LlavaovFrameStage stage);
+    void *data;
+
+    LvList frames; /* every living frame (LlavaovFrame.in_session) */
+    size_t n_frames;
+    LvList to_prepare; /* frames whose picture waits (in_queue) */
+    LvList to_encode;  /* prepared frames that are encoded on arrival (in_queue) */
+    LvList requests;   /* LlavaovTicket.in_session; the first one is served */
+    size_t n_requests;
+    uint64_t picture_turn; /* when its last picture was taken up */
+    uint64_t tile_bytes;   /* of prepared frames */
+
+    LvList events; /* LvEvent.in_session */
+    bool delivering;
+    unsigned working; /* threads that work for this session with the lock dropped */
+    bool closing;
+
+    /* Fair shares (scheduler.c): computing time used, comparable between sessions, and within the
+     * session. */
+    bool idle;
+    uint64_t virtual_time, encode_time, request_time;
+
+    LlavaovSessionStats stats;
+};
+
+/* Ends a spell of work with the lock dropped: wakes a thread that closes the session. Lock held. */
+void lv_session_rest(LlavaovSession *session);
+
+#endif
