@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What the files of the CPU backend share. */
+#ifndef LV_CPU_H
+#define LV_CPU_H
+
+#include "backend/backend.h"
+#include "backend/pool.h"
+#include "base/alloc.h"
+#include "base/limits.h"
+#include "base/status.h"
+#include "ops.h"
+
+/* Memory that only grows. */
+typedef struct LvScratch {
+    float *data;
+    size_t size;
+} LvScratch;
+
+typedef struct LvCpu {
+    LvBackend base;
+    char detail[256];
+    const LvKernels *kernels;
+    LvPool *pool;
+    LvScratch *workers; /* one a thread */
+    LvScratch packed;   /* packed operands, states of split attention */
+    LvScratch rope;     /* cosines and sines of positions 0 .. n_positions - 1, head_dim / 2 each */
+    uint32_t rope_positions, rope_head_dim;
+    double rope_theta;
+    float pixel_value[256];
+} LvCpu;
+
+/* A weight stays where the checkpoint has it, in its parts; a VECTOR is converted and packed. */
+struct LvWeight {
+    size_t rows, cols;
+    float *vector; /* rows * cols floats, or NULL */
+    size_t n_parts;
+    LvMatrix parts[];
+};
+
+struct LvKvCache {
+    uint32_t n_layers, n_kv_heads, head_dim;
+    size_t capacity;             /* a multiple of the kernels' tile_rows */
+    size_t key_size, value_size; /* floats of one head's panels */
+    float *data;                 /* [layer][head] keys, then values */
+};
+
+static inline LvCpu *lv_cpu(LvBackend *backend)
+{
+    return (LvCpu *)backend;
+}
+
+static inline float *lv_kv_keys(const LvKvCache *cache, uint32_t layer, uint32_t head)
+{
+    return cache->data +
+           ((size_t)layer * cache->n_kv_heads + head) * (cache->key_size + cache->value_size);
+}
+
+static inline float *lv_kv_values(const LvKvCache *cache, uint32_t layer, uint32_t head)
+{
+    return lv_kv_keys(cache, layer, head) + cache->key_size;
+}
+
+static inline size_t lv_ceil_div(size_t a, size_t b)
+{
+    return (a + b - 1) / b;
+}
+
+static inline const float *lv_row(LvTensor t, size_t row)
+{
+    return (const float *)t.data + row * t.stride;
+}
+
+static inline float *lv_row_out(LvTensor t, size_t row)
+{
+    return (float *)t.data + row * t.stride;
+}
+
+/* Makes room for `floats` (a == SIZE_MAX overflow is refused too). */
+LlavaovStatus lv_scratch_reserve(LvScratch *scratch, size_t floats, LlavaovError *error);
+/* The same for every worker. */
+LlavaovStatus lv_workers_reserve(LvCpu *cpu, size_t floats, LlavaovError *error);
+/* Runs a loop on the pool; a raised cancel flag becomes LLAVAOV_ERROR_CANCELLED. */
+LlavaovStatus lv_cpu_run(
+    LvCpu *cpu, const LvRun *run, size_t n_units, size_t most, LvPoolTask task, void *data);
+LlavaovStatus lv_cancelled_status(const LvRun *run);
+/* A broken promise of the caller. */
+LlavaovStatus lv_shape_error(const LvRun *run, const char *operation);
+LvFunction lv_function_of(LvActivation activation);
+LvElement lv_element_of(LvDtype dtype);
+
+/* ---- cpu_linear.c ---- */
+LlavaovStatus lv_cpu_linear(LvBackend *backend, const LvRun *run, LvTensor out, LvTensor in,
+    const LvWeight *weight, const LvWeight *bias, LvActivation activation,
+    const LvTensor *residual);
+LlavaovStatus lv_cpu_linear_gated(LvBackend *backend, const LvRun *run, LvTensor out, LvTensor in,
+    const LvWeight *gate_up, LvActivation activation);
+LlavaovStatus lv_cpu_patch_embedding(LvBackend *backend, const LvRun *run, LvTensor out,
+    const uint8_t *const *tiles, size_t n_tiles, const LvVisionConfig *vision,
+    const LvWeight *weight, const LvWeight *bias, const LvWeight *position);
+/* ---- cpu_attention.c ---- */
+LlavaovStatus lv_cpu_kv_open(LvBackend *backend, uint32_t n_layers, uint32_t n_kv_heads,
+    uint32_t head_dim, uint32_t capacity, LvKvCache **cache, LlavaovError *error);
+void lv_cpu_kv_close(LvBackend *backend, LvKvCache *cache);
+LlavaovStatus lv_cpu_attention_full(LvBackend *backend, const LvRun *run, LvTensor out,
+    LvTensor qkv, size_t n_items, size_t n_tokens, uint32_t n_heads, uint32_t head_dim);
+LlavaovStatus lv_cpu_rope_store(LvBackend *backend, const LvRun *run, LvTensor qkv,
+    const LvBatch *batch, uint32_t layer, const LvTextConfig *text);
+LlavaovStatus lv_cpu_attention_causal(LvBackend *backend, const LvRun *run, LvTensor out,
+    LvTensor qkv, const LvBatch *batch, uint32_t layer, const LvTextConfig *text);
+/* ---- cpu_rows.c ---- */
+LlavaovStatus lv_cpu_layer_norm(LvBackend *backend, const LvRun *run, LvTensor out, LvTensor in,
+    const LvWeight *scale, const LvWeight *bias, double eps);
+LlavaovStatus lv_cpu_rms_norm(LvBackend *backend, const LvRun *run, LvTensor out, LvTensor in,
+    const LvWeight *scale, double eps);
+LlavaovStatus lv_cpu_pool_bilinear(LvBackend *backend, const LvRun *run, LvTensor out, LvTensor in,
+    size_t n_items, uint32_t in_h, uint32_t in_w, uint32_t out_h, uint32_t out_w);
+LlavaovStatus lv_cpu_gather_rows(
+    LvBackend *backend, const LvRun *run, LvTensor out, LvTensor in, const uint32_t *rows);
+LlavaovStatus lv_cpu_copy(LvBackend *backend, const LvRun *run, LvTensor out, LvTensor in);
+LlavaovStatus lv_cpu_embed_tokens(
+    LvBackend *backend, const LvRun *run, LvTensor out, const int32_t *ids, const LvWeight *table);
+
+/* ---- cpu_weight.c ---- */
+LlavaovStatus lv_cpu_weight_load(LvBackend *backend, const LvHostTensor *const *parts,
+    size_t n_parts, unsigned use, LvWeight **weight, LlavaovError *error);
+void lv_cpu_weight_free(LvBackend *backend, LvWeight *weight);
+
+#endif

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The plain reference of every operation of ops.h: sums in float64, libm's functions, no
+ * cleverness. Slow on purpose. */
+#include "ops.h"
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+#define TILE_ROWS 4u
+#define LANES 8u
+
+static float f16_to_f32(uint16_t h)
+{
+    uint32_t sign = (uint32_t)(h & 0x8000) << 16, exponent = h >> 10 & 31, fraction = h & 1023;
+    uint32_t bits;
+    if (exponent == 31)
+        bits = sign | 0x7F800000 | fraction << 13;
+    else if (exponent)
+        bits = sign | (exponent + 112) << 23 | fraction << 13;
+    else {
+        float value = (float)fraction * 0x1p-24f;
+        return sign ? -value : value;
+    }
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+static float element_at(const void *data, LvElement element, size_t i)
+{
+    if (element == LV_ELEMENT_F32) {
+        float value;
+        memcpy(&value, (const char *)data + 4 * i, sizeof value);
+        return value;
+    }
+    uint16_t half;
+    memcpy(&half, (const char *)data + 2 * i, sizeof half);
+    if (element == LV_ELEMENT_F16)
+        return f16_to_f32(half);
+    uint32_t bits = (uint32_t)half << 16;
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+static void to_float(float *dst, const void *src, LvElement element, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        dst[i] = element_at(src, element, i);
+}
+
+static bool all_finite(const void *src, LvElement element, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!isfinite(element_at(src, element, i)))
+            return false;
+    return true;
+}
+
+static double apply(LvFunction function, double x)
+{
+    switch (function) {
+    case LV_FUNCTION_NONE:
+        break;
+    case LV_FUNCTION_GELU_TANH:
+        return 0.5 * x * (1.0 + tanh(0.79788456080286535588 * (x + 0.044715 * x * x * x)));
+    case LV_FUNCTION_GELU_ERF:
+        return 0.5 * x * erfc(-x * 0.70710678118654752440);
+    case LV_FUNCTION_SILU:
+        return x / (1.0 + exp(-x));
+    case LV_FUNCTION_RELU:
+        return x < 0 ? 0 : x;
+    case LV_FUNCTION_QUICK_GELU:
+        return x / (1.0 + exp(-1.702 * x));
+    }
+    return x;
+}
+
+/* ---- linear: packed rows are rows ---- */
+
+static void pack_rows(float *dst, const float *src, size_t stride, size_t rows, size_t cols)
+{
+    for (size_t r = 0; r < (rows + TILE_ROWS - 1) / TILE_ROWS * TILE_ROWS; r++)
+        for (size_t k = 0; k < cols; k++)
+            dst[r * cols + k] = r < rows ? src[r * stride + k] : 0;
+}
+
+static size_t linear_scratch(size_t rows, size_t inner)
+{
+    return 0;
+}
+
+static double dot(const float *in, const LvMatrix *weight, size_t n)
+{
+    double sum = 0;
+    for (size_t k = 0; k < weight->cols; k++)
+        sum += (double)in[k] * element_at(weight->data, weight->element, n * weight->cols + k);
+    return sum;
+}
+
+static void linear_rows(const LvLinear *l, size_t in_stride)
+{
+    for (size_t r = 0; r < l->rows; r++)
+        for (size_t n = 0; n < l->cols; n++) {
+            const float *in = l->in + r * in_stride;
+            double sum = dot(in, &l->weight, l->first + n);
+            if (l->bias)
+                sum += l->bias[n];
+            sum = apply(l->function, sum);
+            if (l->up)
+                sum *= dot(in, l->up, l->first + n);
+            if (l->residual)
+                sum += l->residual[r * l->residual_stride + n];
+            l->out[r * l->out_stride + n] = (float)sum;
+        }
+}
+
+static void linear_panel(const LvLinear *l)
+{
+    linear_rows(l, l->weight.cols);
+}
+
+static void linear_few(const LvLinear *l)
+{
+    linear_rows(l, l->in_stride);
+}
+
+/* ---- attention: panels are rows ---- */
+
+static void pack_queries(
+    float *dst, const float *const *sources, uint32_t n_lanes, uint32_t head_dim, float scale)
+{
+    for (uint32_t i = 0; i < head_dim; i++)
+        for (uint32_t lane = 0; lane < LANES; lane++)
+            dst[i * LANES + lane] = lane < n_lanes ? sources[lane][i] * scale : 0;
+}
+
+static size_t panel_size(size_t capacity, uint32_t head_dim)
+{
+    return capacity * head_dim;
+}
+
+static void store_rows(float *panels, size_t capacity, size_t first_key, const float *src,
+    size_t stride, size_t n, uint32_t head_dim)
+{
+    for (size_t i = 0; i < n; i++)
+        for (uint32_t c = 0; c < head_dim; c++)
+            panels[(first_key + i) * head_dim + c] = src[i * stride + c];
+}
+
+static double score_of(const LvAttentionTile *t, size_t key, uint32_t lane)
+{
+    double score = 0;
+    for (uint32_t i = 0; i < t->head_dim; i++)
+        score += (double)t->queries[i * LANES + lane] * t->keys[key * t->head_dim + i];
+    return score;
+}
+
+static void attention_tile(const LvAttentionTile *t)
+{
+    for (uint32_t lane = 0; lane < t->n_lanes; lane++) {
+        size_t end = t->first_key + t->n_keys;
+        if (t->visible && t->visible[lane] < end)
+            end = t->visible[lane];
+        double best = t->max[lane];
+        for (size_t key = t->first_key; key < end; key++)
+            best = fmax(best, score_of(t, key, lane));
+        double rescale = exp(t->max[lane] - best), sum = t->sum[lane] * rescale,
+               acc[LV_MAX_KERNEL_HEAD_DIM];
+        for (uint32_t i = 0; i < t->head_dim; i++)
+            acc[i] = t->acc[i * LANES + lane] * rescale;
+        for (size_t key = t->first_key; key < end; key++) {
+            double p = exp(score_of(t, key, lane) - best);
+            sum += p;
+            for (uint32_t i = 0; i < t->head_dim; i++)
+                acc[i] += p * t->values[key * t->head_dim + i];
+        }
+        t->max[lane] = (float)best;
+        double round_off = exp(best - t->max[lane]); /* the state belongs to the rounded maximum */
+        t->sum[lane] = (float)(sum * round_off);
+        for (uint32_t i = 0; i < t->head_dim; i++)
+            t->acc[i * LANES + lane] = (float)(acc[i] * round_off);
+    }
+}
+
+static void attention_store(float *const *destinations, const float *acc, const float *sum,
+    uint32_t n_lanes, uint32_t head_dim)
+{
+    for (uint32_t lane = 0; lane < n_lanes; lane++)
+        for (uint32_t i = 0; i < head_dim; i++)
+            destinations[lane][i] = acc[i * LANES + lane] / sum[lane];
+}
+
+/* ---- rows ---- */
+
+static void layer_norm(float *out, size_t out_stride, const float *in, size_t in_stride,
+    size_t rows, size_t cols, const float *scale, const float *bias, double eps)
+{
+    for (size_t r = 0; r < rows; r++) {
+        const float *x = in + r * in_stride;
+        double sum = 0, squares = 0;
+        for (size_t i = 0; i < cols; i++)
+            sum += x[i];
+        double mean = sum / (double)cols;
+        for (size_t i = 0; i < cols; i++)
+            squares += (x[i] - mean) * (x[i] - mean);
+        double factor = 1 / sqrt(squares / (double)cols + eps);
+        for (size_t i = 0; i < cols; i++)
+            out[r * out_stride + i] =
+                (float)((x[i] - mean) * factor * scale[i] + (bias ? bias[i] : 0));
+    }
+}
+
+static void rms_norm(float *out, size_t out_stride, const float *in, size_t in_stride, size_t rows,
+    size_t cols, const float *scale, double eps)
+{
+    for (size_t r = 0; r < rows; r++) {
+        const float *x = in + r * in_stride;
+        double squares = 0;
+        for (size_t i = 0; i < cols; i++)
+            squares += (double)x[i] * x[i];
+        double factor = 1 / sqrt(squares / (double)cols + eps);
+        for (size_t i = 0; i < cols; i++)
+            out[r * out_stride + i] = (float)(x[i] * factor * scale[i]);
+    }
+}
+
+static void rope(
+    float *heads, uint32_t n_heads, uint32_t head_dim, const float *cosine, const float *sine)
+{
+    uint32_t half = head_dim / 2;
+    for (uint32_t head = 0; head < n_heads; head++, heads += head_dim)
+        for (uint32_t m = 0; m < half; m++) {
+            double a = heads[m], b = heads[m + half];
+            heads[m] = (float)(a * cosine[m] - b * sine[m]);
+            heads[m + half] = (float)(b * cosine[m] + a * sine[m]);
+        }
+}
+
+static void blend(float *out, const float *a, const float *b, const float *c, const float *d,
+    const float w[4], size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = w[2] * (w[0] * a[i] + w[1] * b[i]) + w[3] * (w[0] * c[i] + w[1] * d[i]);
+}
+
+const LvKernels *lv_kernels_reference(void)
+{
+    static const LvKernels kernels = {
+        .name = "reference",
+        .tile_rows = TILE_ROWS,
+        .lanes = LANES,
+        .to_float = to_float,
+        .all_finite = all_finite,
+        .pack_rows = pack_rows,
+        .linear_scratch = linear_scratch,
+        .linear_panel = linear_panel,
+        .linear_few = linear_few,
+        .pack_queries = pack_queries,
+        .key_panel_size = panel_size,
+        .value_panel_size = panel_size,
+        .store_keys = store_rows,
+        .store_values = store_rows,
+        .attention_tile = attention_tile,
+        .attention_store = attention_store,
+        .layer_norm = layer_norm,
+        .rms_norm = rms_norm,
+        .rope = rope,
+        .blend = blend,
+    };
+    return &kernels;
+}

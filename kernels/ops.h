@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The contract of the CPU kernels: what every implementation of every operation takes, gives and
+ * promises.
+ *
+ * A kernel is single-threaded, pure and reentrant: it allocates nothing, keeps no state, and reads
+ * and writes only what its arguments name. Callers (engine/backend) cut an operation into calls of
+ * a few milliseconds and spread them over threads.
+ *
+ * Numbers are float32 unless said otherwise. Matrices are row-major; a stride is the distance
+ * between rows in floats and may exceed the row's length; floats between a row's end and the next
+ * row are neither read nor written. Float pointers need only float's alignment, unless a comment
+ * asks for 64 bytes. Stored weights (LvMatrix) need no alignment at all. Any size may be 0. Outputs
+ * overlap no input unless the comment allows it.
+ *
+ * Every result depends only on the values that its formula names and on the kernel set: how an
+ * operation is cut into calls never changes a bit of it. NaN and Inf pass through (they are not
+ * hidden), denormals are computed.
+ *
+ * kernels/cpu/reference.c is the plain reference; tests/kernels holds every other set against it.
+ */
+#ifndef LV_OPS_H
+#define LV_OPS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* How a stored weight is encoded, little-endian. */
+typedef enum LvElement { LV_ELEMENT_F32, LV_ELEMENT_F16, LV_ELEMENT_BF16 } LvElement;
+
+static inline size_t lv_element_bytes(LvElement element)
+{
+    return element == LV_ELEMENT_F32 ? 4 : 2;
+}
+
+/* Elementwise functions of a linear operation's epilogue. Absolute error: at most 2 ulp of the
+ * larger of |x| and |f(x)|. */
+typedef enum LvFunction {
+    LV_FUNCTION_NONE,
+    LV_FUNCTION_GELU_TANH, /* x / (1 + exp(-2u)), u = sqrt(2 / pi) (x + 0.044715 x^3): = 0.5 x (1 +
+                              tanh u) */
+    LV_FUNCTION_GELU_ERF,  /* 0.5 x (1 + erf(x / sqrt 2)) */
+    LV_FUNCTION_SILU,      /* x / (1 + exp(-x)) */
+    LV_FUNCTION_RELU,      /* x < 0 ? 0 : x */
+    LV_FUNCTION_QUICK_GELU /* x / (1 + exp(-1.702 x)) */
+} LvFunction;
+
+/* A weight as a file holds it: row n has the `cols` coefficients of output n, rows follow each
+ * other without gaps. */
+typedef struct LvMatrix {
+    const void *data;
+    LvElement element;
+    size_t rows, cols;
+} LvMatrix;
+
+/* One call's share of out = function(in . weight^T + bias) + residual, or, when `up` is set, of
+ * out = function(in . weight^T) * (in . up^T) with neither bias nor residual.
+ * Here out, bias and residual point at the first of the call's outputs. */
+typedef struct LvLinear {
+    float *out;
+    size_t out_stride;
+    const float
+        *in; /* linear_panel: what pack_rows made of `rows` rows; linear_few: the rows themselves */
+    size_t in_stride;
+    size_t rows;
+    LvMatrix weight;       /* weight.cols = inner size; a zero inner size gives sums of 0 */
+    const LvMatrix *up;    /* same shape as weight, or NULL */
+    size_t first, cols;    /* outputs first .. first + cols - 1 of weight (and of up) */
+    const float *bias;     /* cols floats, or NULL */
+    const float *residual; /* may be out itself (same stride), or NULL */
+    size_t residual_stride;
+    LvFunction function;
+    float *scratch; /* linear_panel: linear_scratch floats, 64-byte aligned */
+} LvLinear;
+
+#define LV_PANEL_COLS 64u  /* most outputs of one linear_panel call; half of it when `up` is set */
+#define LV_PANEL_ROWS 768u /* most rows of one linear_panel call */
+#define LV_FEW_ROWS 8u     /* most rows of one linear_few call */
+#define LV_MAX_LANES 64u   /* no set has more lanes */
+#define LV_MAX_KERNEL_HEAD_DIM 512u
+#define LV_KEY_BLOCK                                                                               \
+    768u /* keys whose scores attention_tile holds at a time; a multiple of every set's tile_rows  \
+          */
+
+/* One tile of attention: up to `lanes` queries of equal head against keys [first_key, first_key +
+ * n_keys). Keys and values lie in the set's own panels (store_keys, store_values). The running
+ * state (max, sum, acc) lets a tile be continued over further keys: before the first call max =
+ * -FLT_MAX, sum = 0, acc = 0 (attention_begin). */
+typedef struct LvAttentionTile {
+    const float *queries; /* pack_queries' [head_dim][lanes] */
+    const float *keys;    /* panels, from key 0 on */
+    const float *values;  /* panels, from key 0 on */
+    size_t capacity;      /* keys that the panels have room for; a multiple of tile_rows */
+    size_t first_key;     /* a multiple of LV_KEY_BLOCK */
+    size_t n_keys;
+    uint32_t head_dim;       /* at most LV_MAX_KERNEL_HEAD_DIM */
+    uint32_t n_lanes;        /* lanes in use; the others are computed and ignored */
+    const uint32_t *visible; /* [lanes]: lane l sees keys 0 .. visible[l] - 1; NULL = all. Not
+                                decreasing in l */
+    float *scores;           /* scratch: LV_KEY_BLOCK * lanes floats, 64-byte aligned */
+    float *max, *sum;        /* [lanes], 64-byte aligned */
+    float *acc; /* [head_dim][lanes], 64-byte aligned: sum of exp(score - max) * value */
+} LvAttentionTile;
+
+typedef struct LvKernels {
+    const char *name; /* "reference", "baseline", "avx2", "avx512" */
+    uint32_t
+        tile_rows;  /* rows of a register tile: packed operands come in panels of so many rows */
+    uint32_t lanes; /* columns of a register tile: queries of an attention tile */
+
+    /* ---- weights ---- */
+    /* dst[i] = the value of element i, exactly. */
+    void (*to_float)(float *dst, const void *src, LvElement element, size_t n);
+    /* No element is NaN or Inf. */
+    bool (*all_finite)(const void *src, LvElement element, size_t n);
+
+    /* ---- linear ---- */
+    /* Packs rows x cols into ceil(rows / tile_rows) panels of tile_rows * cols floats (64-byte
+     * aligned dst) for linear_panel; rows missing from the last panel count as zeros. */
+    void (*pack_rows)(float *dst, const float *src, size_t stride, size_t rows, size_t cols);
+    /* Floats of scratch that linear_panel needs for so many rows and this inner size. */
+    size_t (*linear_scratch)(size_t rows, size_t inner);
+    /* Many rows: at most LV_PANEL_ROWS rows and LV_PANEL_COLS outputs. */
+    void (*linear_panel)(const LvLinear *linear);
+    /* Few rows: 1 to LV_FEW_ROWS, any number of outputs; reads the weights once, in order. */
+    void (*linear_few)(const LvLinear *linear);
+
+    /* ---- attention ---- */
+    /* queries[i][l] = sources[l][i] * scale for l < n_lanes; 0 for the other lanes. dst is 64-byte
+     * aligned. */
+    void (*pack_queries)(
+        float *dst, const float *const *sources, uint32_t n_lanes, uint32_t head_dim, float scale);
+    /* Floats that panels of `capacity` keys (values) of one head take. capacity is a multiple of
+     * tile_rows. */
+    size_t (*key_panel_size)(size_t capacity, uint32_t head_dim);
+    size_t (*value_panel_size)(size_t capacity, uint32_t head_dim);
+    /* Stores n rows (stride floats apart) as keys (values) first_key .. first_key + n - 1. */
+    void (*store_keys)(float *panels, size_t capacity, size_t first_key, const float *src,
+        size_t stride, size_t n, uint32_t head_dim);
+    void (*store_values)(float *panels, size_t capacity, size_t first_key, const float *src,
+        size_t stride, size_t n, uint32_t head_dim);
+    void (*attention_tile)(const LvAttentionTile *tile);
+    /* destinations[l][i] = acc[i][l] / sum[l] for l < n_lanes. */
+    void (*attention_store)(float *const *destinations, const float *acc, const float *sum,
+        uint32_t n_lanes, uint32_t head_dim);
+
+    /* ---- rows ---- */
+    /* Mean and biased variance of the row; (in - mean) / sqrt(variance + eps) * scale + bias. bias
+     * may be NULL. out may be in. */
+    void (*layer_norm)(float *out, size_t out_stride, const float *in, size_t in_stride,
+        size_t rows, size_t cols, const float *scale, const float *bias, double eps);
+    /* in * (1 / sqrt(mean(in^2) + eps)) * scale; out may be in. */
+    void (*rms_norm)(float *out, size_t out_stride, const float *in, size_t in_stride, size_t rows,
+        size_t cols, const float *scale, double eps);
+    /* Rotates n_heads heads of head_dim (even) lying one after the other, in place: with h =
+     * head_dim / 2 and m < h, x[m] <- x[m] c[m] - x[m + h] s[m], x[m + h] <- x[m + h] c[m] + x[m]
+     * s[m]. */
+    void (*rope)(
+        float *heads, uint32_t n_heads, uint32_t head_dim, const float *cosine, const float *sine);
+    /* out = wy0 (wx0 a + wx1 b) + wy1 (wx0 c + wx1 d), every product and sum rounded. w = {wx0,
+     * wx1, wy0, wy1}. */
+    void (*blend)(float *out, const float *a, const float *b, const float *c, const float *d,
+        const float w[4], size_t n);
+} LvKernels;
+
+/* out = 0, sum = 0, max = -FLT_MAX for every lane: the state before a tile's first keys. */
+void lv_attention_begin(float *max, float *sum, float *acc, uint32_t lanes, uint32_t head_dim);
+/* Joins the state of other keys of the same queries into (max, sum, acc). */
+void lv_attention_merge(float *max, float *sum, float *acc, const float *other_max,
+    const float *other_sum, const float *other_acc, uint32_t lanes, uint32_t head_dim);
+
+/* Instruction sets, as bits. */
+enum { LV_CPU_AVX2 = 1, LV_CPU_AVX512 = 2 };
+
+/* What this processor and operating system can run. AVX2 stands for AVX2 + FMA + F16C, AVX512 for F
+ * + BW + DQ + VL. */
+unsigned lv_cpu_flags(void);
+/* The best set that needs no other flags than these. */
+const LvKernels *lv_kernels_choose(unsigned flags);
+/* Plain and slow, for tests: sums in float64. */
+const LvKernels *lv_kernels_reference(void);
+
+#endif
