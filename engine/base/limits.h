@@ -7,7 +7,7 @@
 
 #define LV_MAX_CONFIG_BYTES (4u << 20)             /* config.json and other small JSON files */
 #define LV_MAX_TOKENIZER_BYTES (64u << 20)         /* tokenizer.json; Qwen2's is 7 MB */
-#define LV_MAX_SAFETENSORS_HEADER (64u << 20)      /* a 72B shard's header is under 1 MB */
+#define LV_MAX_SAFETENSORS_HEADER (16u << 20)      /* a 72B shard's header is under 1 MB; parsed, 16 MB may take 0.5 GB */
 #define LV_MAX_SHARDS 512u
 #define LV_MAX_TENSORS 65536u
 #define LV_MAX_LAYERS 512u

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A checkpoint folder: config.json, one or many *.safetensors, tokenizer.json. Opening validates everything that can be
- * validated without reading weights: names, shapes, dtypes, ranges, shards, configuration. */
+ * A checkpoint folder: config.json, one or many *.safetensors, tokenizer.json. Opening validates
+ * everything that can be validated without reading weights: names, shapes, dtypes, ranges, shards,
+ * configuration. */
 #ifndef LV_CHECKPOINT_H
 #define LV_CHECKPOINT_H
 
@@ -9,17 +10,20 @@
 
 typedef struct LvCheckpoint LvCheckpoint;
 
-/* Maps the weights read-only. On success every tensor that the model needs is present with the right shape. */
-LlavaovStatus lv_checkpoint_open(const char *folder, LvCheckpoint **checkpoint, LlavaovError *error);
+/* Maps the weights read-only. On success every tensor that the model needs is present with the
+ * right shape. */
+LlavaovStatus lv_checkpoint_open(
+    const char *folder, LvCheckpoint **checkpoint, LlavaovError *error);
 void lv_checkpoint_close(LvCheckpoint *checkpoint);
 
 const LvConfig *lv_checkpoint_config(const LvCheckpoint *checkpoint);
 const char *lv_checkpoint_folder(const LvCheckpoint *checkpoint);
 
-/* Lookup by canonical name (model.md 2.1), e.g. "V.encoder.layers.0.self_attn.q_proj.weight", "P.linear_1.bias", "NL",
- * "T.layers.3.mlp.gate_proj.weight", "HEAD.weight". NULL when the file has none (only optional tensors can be absent).
- * The result lives as long as the checkpoint. */
-const LvHostTensor *lv_checkpoint_tensor(const LvCheckpoint *checkpoint, const char *canonical_name);
+/* Lookup by canonical name (model.md 2.1), e.g. "V.encoder.layers.0.self_attn.q_proj.weight",
+ * "P.linear_1.bias", "NL", "T.layers.3.mlp.gate_proj.weight", "HEAD.weight". NULL when the file has
+ * none (only optional tensors can be absent). The result lives as long as the checkpoint. */
+const LvHostTensor *lv_checkpoint_tensor(
+    const LvCheckpoint *checkpoint, const char *canonical_name);
 
 /* Bytes of all tensors that the model uses. */
 uint64_t lv_checkpoint_weight_bytes(const LvCheckpoint *checkpoint);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * config.json of a LLaVA-OneVision checkpoint, read into numbers (model.md 2.4 and 2.5: the nested llava-hf layout and the
- * flat lmms-lab one). Missing fields take the reference's defaults; absurd ones are refused by name. */
+ * config.json of a LLaVA-OneVision checkpoint, read into numbers (model.md 2.4 and 2.5: the nested
+ * llava-hf layout and the flat lmms-lab one). Missing fields take the reference's defaults; absurd
+ * ones are refused by name. */
 #ifndef LV_CONFIG_H
 #define LV_CONFIG_H
 
@@ -20,11 +21,11 @@ typedef enum LvActivation {
 
 typedef struct LvVisionConfig {
     uint32_t hidden_size, intermediate_size;
-    uint32_t n_layers;      /* stored in the file */
-    uint32_t n_layers_run;  /* after vision_feature_layer: L stored, f -> f >= 0 ? f : L + 1 + f */
+    uint32_t n_layers;     /* stored in the file */
+    uint32_t n_layers_run; /* after vision_feature_layer: L stored, f -> f >= 0 ? f : L + 1 + f */
     uint32_t n_heads, head_dim;
     uint32_t image_size, patch_size, n_channels;
-    uint32_t grid;          /* patches along an edge: image_size / patch_size (floor) */
+    uint32_t grid; /* patches along an edge: image_size / patch_size (floor) */
     LvActivation activation;
     double layer_norm_eps;
 } LvVisionConfig;
@@ -46,14 +47,19 @@ typedef struct LvConfig {
     int32_t image_token, video_token;
     int32_t eos_tokens[8]; /* from generation_config.json or config.json when present; n may be 0 */
     uint32_t n_eos_tokens;
-    uint32_t anyres_max;           /* N of "anyres_max_N": most grid tiles' worth of tokens (9) */
+    uint32_t anyres_max; /* N of "anyres_max_N": most grid tiles' worth of tokens (9) */
     uint32_t n_pinpoints;
-    uint32_t (*pinpoints)[2];      /* height, width; owned */
-    bool original_layout;          /* flat lmms-lab configuration */
+    uint32_t (*pinpoints)[2]; /* height, width; owned */
+    bool original_layout;     /* flat lmms-lab configuration */
 } LvConfig;
 
-/* Parses JSON text. file names it in errors. generation may be NULL (generation_config.json's text, optional). */
-LlavaovStatus lv_config_parse(const char *json, size_t bytes, const char *file, LvConfig *config, LlavaovError *error);
+/* Parses the text of a config.json; file names it in errors. On failure *config holds nothing. */
+LlavaovStatus lv_config_parse(
+    const char *json, size_t bytes, const char *file, LvConfig *config, LlavaovError *error);
+/* Parses the text of a generation_config.json, whose eos_token_id, when present, replaces config's.
+ */
+LlavaovStatus lv_config_parse_generation(
+    const char *json, size_t bytes, const char *file, LvConfig *config, LlavaovError *error);
 void lv_config_free(LvConfig *config);
 
 #endif

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "checkpoint/checkpoint.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/alloc.h"
+#include "base/limits.h"
+#include "base/status.h"
+#include "checkpoint/json.h"
+#include "checkpoint/shards.h"
+#include "checkpoint/tensor_table.h"
+
+struct LvCheckpoint {
+    char *folder;
+    LvConfig config;
+    LvShards shards;
+    LvSafetensors *files; /* as shards.files */
+    LvTensorTable table;
+};
+
+static LlavaovStatus check_folder(const char *folder, LlavaovError *error)
+{
+    struct stat info;
+    if (stat(folder, &info))
+        return errno == ENOENT || errno == ENOTDIR
+                   ? lv_fail(error, LLAVAOV_ERROR_NOT_FOUND, folder,
+                         "%s: no such checkpoint folder", folder)
+                   : lv_fail(error, LLAVAOV_ERROR_IO, folder, "%s: %s", folder, strerror(errno));
+    if (!S_ISDIR(info.st_mode))
+        return lv_fail(error, LLAVAOV_ERROR_NOT_FOUND, folder, "%s: not a folder", folder);
+    return LLAVAOV_OK;
+}
+
+static LlavaovStatus join(
+    const char *folder, const char *name, char path[PATH_MAX], LlavaovError *error)
+{
+    if (snprintf(path, PATH_MAX, "%s/%s", folder, name) >= PATH_MAX)
+        return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, folder, "%s: the path is too long", folder);
+    return LLAVAOV_OK;
+}
+
+typedef LlavaovStatus (*Parse)(
+    const char *json, size_t bytes, const char *file, LvConfig *config, LlavaovError *error);
+
+/* Errors inside the file name its whole path: several checkpoints may be in use. */
+static LlavaovStatus read_config(
+    LvCheckpoint *checkpoint, const char *name, Parse parse, LlavaovError *error)
+{
+    char path[PATH_MAX], *text;
+    size_t bytes;
+    LlavaovStatus status = join(checkpoint->folder, name, path, error);
+    if (!status)
+        status = lv_file_read(path, LV_MAX_CONFIG_BYTES, &text, &bytes, error);
+    if (status)
+        return status;
+    status = parse(text, bytes, path, &checkpoint->config, error);
+    lv_free(text);
+    return status;
+}
+
+static LlavaovStatus read_configs(LvCheckpoint *checkpoint, LlavaovError *error)
+{
+    LlavaovStatus status = read_config(checkpoint, "config.json", lv_config_parse, error);
+    if (status)
+        return status;
+    status = read_config(checkpoint, "generation_config.json", lv_config_parse_generation, error);
+    if (status == LLAVAOV_ERROR_NOT_FOUND) {
+        lv_error_clear(error);
+        status = LLAVAOV_OK;
+    }
+    return status;
+}
+
+static LlavaovStatus open_files(LvCheckpoint *checkpoint, LlavaovError *error)
+{
+    LvShards *shards = &checkpoint->shards;
+    LlavaovStatus status = lv_shards_find(checkpoint->folder, shards, error);
+    if (status)
+        return status;
+    checkpoint->files = lv_calloc(shards->n_files, sizeof *checkpoint->files);
+    if (!checkpoint->files)
+        return lv_fail(error, LLAVAOV_ERROR_MEMORY, checkpoint->folder, "%s: out of memory",
+            checkpoint->folder);
+    for (size_t i = 0; !status && i < shards->n_files; i++) {
+        char path[PATH_MAX];
+        status = join(checkpoint->folder, shards->files[i], path, error);
+        if (!status)
+            status = lv_safetensors_open(path, shards->files[i], &checkpoint->files[i], error);
+        if (!status)
+            status =
+                lv_table_add(&checkpoint->table, &checkpoint->files[i], shards->files[i], error);
+    }
+    return status;
+}
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Every tensor that the index promises must be in the file that it names. */
+static LlavaovStatus check_index(const LvCheckpoint *checkpoint, LlavaovError *error)
+{
+    const LvShards *shards = &checkpoint->shards;
+    LlavaovStatus status = LLAVAOV_OK;
+    for (size_t f = 0; !status && shards->n_entries && f < shards->n_files; f++) {
+        const LvSafetensors *file = &checkpoint->files[f];
+        const char **names = lv_alloc(file->n_tensors, sizeof *names);
+        if (!names)
+            return lv_fail(error, LLAVAOV_ERROR_MEMORY, shards->files[f], "%s: out of memory",
+                shards->files[f]);
+        for (size_t i = 0; i < file->n_tensors; i++)
+            names[i] = file->tensors[i].name;
+        qsort(names, file->n_tensors, sizeof *names, by_text);
+        for (size_t i = 0; !status && i < shards->n_entries; i++) {
+            const LvShardEntry *entry = &shards->entries[i];
+            const char *key = entry->tensor;
+            if (entry->file == f && !bsearch(&key, names, file->n_tensors, sizeof *names, by_text))
+                status = lv_fail(error, LLAVAOV_ERROR_FORMAT, entry->tensor,
+                    "%s: tensor %.128s is missing, which model.safetensors.index.json promises "
+                    "there",
+                    shards->files[f], entry->tensor);
+        }
+        lv_free(names);
+    }
+    return status;
+}
+
+LlavaovStatus lv_checkpoint_open(const char *folder, LvCheckpoint **result, LlavaovError *error)
+{
+    *result = NULL;
+    LvCheckpoint *checkpoint = lv_calloc(1, sizeof *checkpoint);
+    if (checkpoint)
+        checkpoint->folder = lv_strdup(folder);
+    LlavaovStatus status =
+        checkpoint && checkpoint->folder
+            ? check_folder(folder, error)
+            : lv_fail(error, LLAVAOV_ERROR_MEMORY, folder, "%s: out of memory", folder);
+    if (!status)
+        status = read_configs(checkpoint, error);
+    if (!status)
+        status = open_files(checkpoint, error);
+    if (!status)
+        status = check_index(checkpoint, error);
+    if (!status)
+        status = lv_table_check(&checkpoint->table, &checkpoint->config, folder, error);
+    if (!status)
+        status = lv_table_align(&checkpoint->table, error);
+    if (status)
+        lv_checkpoint_close(checkpoint);
+    else
+        *result = checkpoint;
+    return status;
+}
+
+void lv_checkpoint_close(LvCheckpoint *checkpoint)
+{
+    if (!checkpoint)
+        return;
+    lv_table_free(&checkpoint->table);
+    for (size_t i = 0; checkpoint->files && i < checkpoint->shards.n_files; i++)
+        lv_safetensors_close(&checkpoint->files[i]);
+    lv_free(checkpoint->files);
+    lv_shards_free(&checkpoint->shards);
+    lv_config_free(&checkpoint->config);
+    lv_free(checkpoint->folder);
+    lv_free(checkpoint);
+}
+
+const LvConfig *lv_checkpoint_config(const LvCheckpoint *checkpoint)
+{
+    return &checkpoint->config;
+}
+
+const char *lv_checkpoint_folder(const LvCheckpoint *checkpoint)
+{
+    return checkpoint->folder;
+}
+
+const LvHostTensor *lv_checkpoint_tensor(const LvCheckpoint *checkpoint, const char *canonical_name)
+{
+    return lv_table_find(&checkpoint->table, canonical_name);
+}
+
+uint64_t lv_checkpoint_weight_bytes(const LvCheckpoint *checkpoint)
+{
+    return checkpoint->table.bytes;
+}

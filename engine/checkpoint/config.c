@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "checkpoint/config.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/limits.h"
+#include "checkpoint/config_parts.h"
+
+void lv_config_activation(LvFields *fields, const char *name, LvActivation *activation)
+{
+    static const struct {
+        const char *name;
+        LvActivation activation;
+    } known[] = {
+        {"gelu", LV_ACTIVATION_GELU_ERF},
+        {"gelu_python", LV_ACTIVATION_GELU_ERF},
+        {"gelu_pytorch_tanh", LV_ACTIVATION_GELU_TANH},
+        {"gelu_new", LV_ACTIVATION_GELU_TANH},
+        {"gelu_fast", LV_ACTIVATION_GELU_TANH},
+        {"quick_gelu", LV_ACTIVATION_QUICK_GELU},
+        {"silu", LV_ACTIVATION_SILU},
+        {"swish", LV_ACTIVATION_SILU},
+        {"relu", LV_ACTIVATION_RELU},
+    };
+    const char *text = NULL;
+    lv_field_text(fields, name, &text);
+    if (fields->status || !text)
+        return;
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (!strcmp(text, known[i].name)) {
+            *activation = known[i].activation;
+            return;
+        }
+    lv_field_fail(fields, LLAVAOV_ERROR_UNSUPPORTED, name,
+        "is \"%.64s\": no such activation is known here", text);
+}
+
+void lv_config_only(LvFields *fields, const char *name, const char *only)
+{
+    const char *text = only;
+    lv_field_text(fields, name, &text);
+    if (!fields->status && strcmp(text, only))
+        lv_field_fail(fields, LLAVAOV_ERROR_UNSUPPORTED, name,
+            "is \"%.64s\"; only \"%s\" is supported", text, only);
+}
+
+void lv_config_eos(LvFields *fields, LvConfig *config)
+{
+    const json_t *value = lv_field(fields, "eos_token_id");
+    if (fields->status || !value)
+        return;
+    const size_t room = sizeof config->eos_tokens / sizeof *config->eos_tokens;
+    size_t n = json_is_array(value) ? json_array_size(value) : 1;
+    if (n > room) {
+        lv_field_fail(fields, LLAVAOV_ERROR_UNSUPPORTED, "eos_token_id",
+            "has %zu ids; at most %zu are supported", n, room);
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        const json_t *id = json_is_array(value) ? json_array_get(value, i) : value;
+        if (!json_is_integer(id) || json_integer_value(id) < 0 ||
+            json_integer_value(id) > INT32_MAX) {
+            lv_field_fail(fields, LLAVAOV_ERROR_FORMAT, "eos_token_id",
+                "must be a token id or a list of them");
+            return;
+        }
+        config->eos_tokens[i] = (int32_t)json_integer_value(id);
+    }
+    config->n_eos_tokens = (uint32_t)n;
+}
+
+/* The newer name wins, as in the reference. bound: ids are rows of the embedding. */
+static void placeholder(LvFields *fields, const char *older, const char *newer, bool bounded,
+    LvConfig *config, int32_t *id)
+{
+    const char *name = lv_field_present(fields, newer) ? newer : older;
+    lv_field_int(fields, name, 0, INT32_MAX, id);
+    if (!fields->status && bounded && (uint32_t)*id >= config->text.vocab_size)
+        lv_field_fail(fields, LLAVAOV_ERROR_FORMAT, name, "is %d, outside the vocabulary of %u",
+            *id, config->text.vocab_size);
+}
+
+static void refuse_quantised(LvFields *fields)
+{
+    if (lv_field_present(fields, "quantization_config"))
+        lv_field_fail(fields, LLAVAOV_ERROR_UNSUPPORTED, "quantization_config",
+            "is present; only F32, F16 and BF16 weights are supported");
+}
+
+static LvFields part_of(LvFields *top, const char *name, const char *path)
+{
+    const json_t *object = NULL;
+    lv_field_object(top, name, &object);
+    return (LvFields){object, top->file, path, top->error, top->status};
+}
+
+/* llava-hf (model.md 2.4). */
+static void nested(LvFields *top, LvConfig *config)
+{
+    LvFields text = part_of(top, "text_config", "text_config.");
+    lv_config_only(&text, "model_type", "qwen2");
+    refuse_quantised(&text);
+    lv_config_text(&text, &config->text);
+    top->status = text.status;
+    bool tied = false;
+    lv_field_bool(top, "tie_word_embeddings", &tied);
+    config->text.tied_head |= tied;
+
+    LvFields vision = part_of(top, "vision_config", "vision_config.");
+    config->vision = vision.object ? lv_config_vision_siglip() : lv_config_vision_released();
+    lv_config_only(&vision, "model_type", "siglip_vision_model");
+    lv_config_vision(&vision, &config->vision);
+    top->status = vision.status;
+
+    lv_config_feature_layer(top, &config->vision);
+    lv_config_only(top, "vision_feature_select_strategy", "full");
+    lv_config_activation(top, "projector_hidden_act", &config->projector_activation);
+    lv_field_bool(top, "multimodal_projector_bias", &config->projector_bias);
+    placeholder(top, "image_token_index", "image_token_id", true, config, &config->image_token);
+    placeholder(top, "video_token_index", "video_token_id", true, config, &config->video_token);
+    lv_config_anyres(top, "vision_aspect_ratio", config);
+    lv_config_pinpoints(top, config);
+    lv_config_eos(&text, config);
+    lv_config_eos(top, config);
+}
+
+static void released_tower_only(LvFields *top)
+{
+    const char *tower = "google/siglip-so400m-patch14-384";
+    lv_field_text(top, "mm_vision_tower", &tower);
+    if (!top->status && !strstr(tower, "siglip-so400m-patch14-384"))
+        lv_field_fail(top, LLAVAOV_ERROR_UNSUPPORTED, "mm_vision_tower",
+            "is \"%.128s\"; only siglip-so400m-patch14-384 is known here, others need a "
+            "vision_config",
+            tower);
+}
+
+/* lmms-lab (model.md 2.5). mm_vision_select_layer is there too, but its own code ignores it for
+ * this tower. */
+static void flat(LvFields *top, LvConfig *config)
+{
+    config->original_layout = true;
+    lv_config_text(top, &config->text);
+
+    LvFields vision = part_of(top, "vision_config", "vision_config.");
+    config->vision = lv_config_vision_released();
+    lv_config_vision(&vision, &config->vision);
+    top->status = vision.status;
+    if (!vision.object)
+        released_tower_only(top);
+    uint32_t width = config->vision.hidden_size;
+    lv_field_uint(top, "mm_hidden_size", 1, LV_MAX_HIDDEN, &width);
+    if (!top->status && width != config->vision.hidden_size)
+        lv_field_fail(top, LLAVAOV_ERROR_FORMAT, "mm_hidden_size",
+            "is %u, but the vision tower's width is %u", width, config->vision.hidden_size);
+
+    lv_config_only(top, "mm_projector_type", "mlp2x_gelu");
+    lv_config_only(top, "mm_patch_merge_type", "spatial_unpad");
+    lv_config_only(top, "mm_spatial_pool_mode", "bilinear");
+    lv_config_only(top, "mm_newline_position", "one_token");
+    placeholder(top, "image_token_index", "image_token_id", false, config, &config->image_token);
+    placeholder(top, "video_token_index", "video_token_id", false, config, &config->video_token);
+    lv_config_anyres(top, "image_aspect_ratio", config);
+    lv_config_pinpoints(top, config);
+    lv_config_eos(top, config);
+}
+
+/* Which layout, by model_type; a file without one by the fields that only one layout has. */
+static void choose(LvFields *top, LvConfig *config)
+{
+    const char *type =
+        lv_field_present(top, "text_config") || lv_field_present(top, "vision_config")
+            ? "llava_onevision"
+        : lv_field_present(top, "mm_vision_tower") ? "llava_qwen"
+                                                   : "";
+    lv_field_text(top, "model_type", &type);
+    if (top->status)
+        return;
+    bool original = !strcmp(type, "llava_qwen") ||
+                    (!strcmp(type, "llava") && !lv_field_present(top, "text_config"));
+    if (!strcmp(type, "llava_onevision"))
+        nested(top, config);
+    else if (original)
+        flat(top, config);
+    else if (!*type)
+        lv_field_fail(top, LLAVAOV_ERROR_FORMAT, "model_type",
+            "is missing: not the configuration of a LLaVA-OneVision model");
+    else
+        lv_field_fail(top, LLAVAOV_ERROR_UNSUPPORTED, "model_type",
+            "is \"%.64s\"; only llava_onevision and the original llava_qwen are supported", type);
+}
+
+LlavaovStatus lv_config_parse(
+    const char *json, size_t bytes, const char *file, LvConfig *config, LlavaovError *error)
+{
+    memset(config, 0, sizeof *config);
+    config->projector_activation = LV_ACTIVATION_GELU_ERF;
+    config->projector_bias = true;
+    config->image_token = 151646;
+    config->video_token = 151647;
+    config->anyres_max = 9;
+    json_t *root;
+    LlavaovStatus status = lv_json_parse(json, bytes, file, false, &root, error);
+    if (status)
+        return status;
+    LvFields top = {root, file, "", error, LLAVAOV_OK};
+    refuse_quantised(&top);
+    choose(&top, config);
+    json_decref(root);
+    if (top.status)
+        lv_config_free(config);
+    return top.status;
+}
+
+LlavaovStatus lv_config_parse_generation(
+    const char *json, size_t bytes, const char *file, LvConfig *config, LlavaovError *error)
+{
+    json_t *root;
+    LlavaovStatus status = lv_json_parse(json, bytes, file, false, &root, error);
+    if (status)
+        return status;
+    LvFields fields = {root, file, "", error, LLAVAOV_OK};
+    lv_config_eos(&fields, config);
+    json_decref(root);
+    return fields.status;
+}
+
+void lv_config_free(LvConfig *config)
+{
+    lv_free(config->pinpoints);
+    config->pinpoints = NULL;
+    config->n_pinpoints = 0;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Parts of the configuration's parser. Each reads from fields and leaves its first error there. */
+#ifndef LV_CONFIG_PARTS_H
+#define LV_CONFIG_PARTS_H
+
+#include "checkpoint/config.h"
+#include "checkpoint/json.h"
+
+/* Names as transformers' ACT2FN spells them; an unknown one is refused. */
+void lv_config_activation(LvFields *fields, const char *name, LvActivation *activation);
+/* A field whose only supported text is `only`; absent is fine. */
+void lv_config_only(LvFields *fields, const char *name, const char *only);
+/* An id or a list of ids into config->eos_tokens; absent leaves them alone. */
+void lv_config_eos(LvFields *fields, LvConfig *config);
+
+/* Qwen2's fields: text_config in the nested layout, the top level in the flat one. Missing fields
+ * take Qwen2Config's defaults. */
+void lv_config_text(LvFields *fields, LvTextConfig *text);
+
+/* siglip_vision_model's fields, over the defaults that *vision holds. */
+void lv_config_vision(LvFields *fields, LvVisionConfig *vision);
+/* Sets n_layers_run from a feature layer: an index, or a list of one. */
+void lv_config_feature_layer(LvFields *fields, LvVisionConfig *vision);
+/* The tower that the released checkpoints share (model.md 1.2). */
+LvVisionConfig lv_config_vision_released(void);
+/* What a vision_config that names none of its sizes means to the reference. */
+LvVisionConfig lv_config_vision_siglip(void);
+
+/* "anyres_max_N" into anyres_max. */
+void lv_config_anyres(LvFields *fields, const char *name, LvConfig *config);
+/* image_grid_pinpoints: list of pairs, the same as text, or "(1x1),...,(6x6)" in tiles; absent: 6 x
+ * 6 tiles of 384. */
+void lv_config_pinpoints(LvFields *fields, LvConfig *config);
+
+#endif

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "checkpoint/tensor_table.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/limits.h"
+#include "base/status.h"
+#include "checkpoint/tensor_list.h"
+#include "checkpoint/tensor_names.h"
+
+static LlavaovStatus grow(LvTensorTable *table, size_t more, const char *name, LlavaovError *error)
+{
+    if (table->n + more > LV_MAX_TENSORS)
+        return lv_fail(error, LLAVAOV_ERROR_FORMAT, name,
+            "%s: the checkpoint has more than %u tensors", name, LV_MAX_TENSORS);
+    LvTableEntry *entries = lv_realloc(table->entries, table->n + more, sizeof *entries);
+    if (!entries)
+        return lv_fail(error, LLAVAOV_ERROR_MEMORY, name, "%s: out of memory", name);
+    table->entries = entries;
+    return LLAVAOV_OK;
+}
+
+LlavaovStatus lv_table_add(
+    LvTensorTable *table, const LvSafetensors *file, const char *name, LlavaovError *error)
+{
+    LlavaovStatus status = grow(table, file->n_tensors, name, error);
+    for (size_t i = 0; !status && i < file->n_tensors; i++) {
+        const LvSafetensor *tensor = &file->tensors[i];
+        char canonical[LV_CANONICAL_BYTES];
+        LvNameKind kind = lv_tensor_name_canonical(tensor->name, canonical);
+        if (kind == LV_NAME_IGNORED)
+            continue;
+        if (kind == LV_NAME_UNKNOWN)
+            return lv_fail(error, LLAVAOV_ERROR_FORMAT, tensor->name,
+                "%s: tensor %.128s is not one of a LLaVA-OneVision model", name, tensor->name);
+        LvTableEntry *entry = &table->entries[table->n];
+        memset(entry, 0, sizeof *entry);
+        entry->canonical = lv_strdup(canonical);
+        if (!entry->canonical)
+            return lv_fail(error, LLAVAOV_ERROR_MEMORY, name, "%s: out of memory", name);
+        entry->source = tensor;
+        entry->file = name;
+        entry->data = (const char *)file->map + file->data_offset + tensor->begin;
+        table->n++;
+    }
+    return status;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const LvTableEntry *)a)->canonical, ((const LvTableEntry *)b)->canonical);
+}
+
+static LvTableEntry *find(const LvTensorTable *table, const char *canonical)
+{
+    LvTableEntry key = {.canonical = (char *)canonical};
+    return table->n ? bsearch(&key, table->entries, table->n, sizeof key, by_name) : NULL;
+}
+
+typedef struct Check {
+    LvTensorTable *table;
+    const char *folder;
+    LlavaovError *error;
+} Check;
+
+/* The name that a missing tensor would have in this checkpoint: with the prefix that its neighbours
+ * have. */
+static void name_on_disk(
+    const LvTensorTable *table, const char *canonical, char *name, size_t bytes)
+{
+    size_t family = strcspn(canonical, ".") + 1;
+    snprintf(name, bytes, "%s", canonical);
+    if (canonical[0] == 'P' || !canonical[family - 1])
+        return;
+    for (size_t i = 0; i < table->n; i++) {
+        const LvTableEntry *entry = &table->entries[i];
+        if (strncmp(entry->canonical, canonical, family))
+            continue;
+        size_t prefix = strlen(entry->source->name) - strlen(entry->canonical + family);
+        snprintf(name, bytes, "%.*s%s", (int)prefix, entry->source->name, canonical + family);
+        return;
+    }
+}
+
+static void print_shape(char text[160], uint32_t n_dims, const uint64_t *shape)
+{
+    int at = snprintf(text, 160, "[");
+    for (uint32_t i = 0; i < n_dims && i < LV_SAFETENSORS_DIMS && at < 130; i++)
+        at += snprintf(text + at, 160 - (size_t)at, "%s%" PRIu64, i ? ", " : "", shape[i]);
+    snprintf(text + at, 160 - (size_t)at, "]");
+}
+
+static LlavaovStatus misshapen(
+    const Check *check, const LvTableEntry *entry, const LvExpectedTensor *expected)
+{
+    char has[160], wants[160];
+    print_shape(has, entry->source->n_dims, entry->source->shape);
+    print_shape(wants, expected->n_dims, expected->shape);
+    return lv_fail(check->error, LLAVAOV_ERROR_FORMAT, entry->source->name,
+        "%s: tensor %.128s has shape %s; config.json asks for %s", entry->file, entry->source->name,
+        has, wants);
+}
+
+static LlavaovStatus use(const Check *check, LvTableEntry *entry)
+{
+    const LvSafetensor *source = entry->source;
+    LvHostTensor *tensor = &entry->tensor;
+    if (!strcmp(source->dtype, "F32"))
+        tensor->dtype = LV_F32;
+    else if (!strcmp(source->dtype, "F16"))
+        tensor->dtype = LV_F16;
+    else if (!strcmp(source->dtype, "BF16"))
+        tensor->dtype = LV_BF16;
+    else
+        return lv_fail(check->error, LLAVAOV_ERROR_UNSUPPORTED, source->name,
+            "%s: tensor %.128s has dtype %s; F32, F16 and BF16 are supported", entry->file,
+            source->name, source->dtype);
+    tensor->name = source->name;
+    tensor->file = entry->file;
+    tensor->n_dims = source->n_dims;
+    memcpy(tensor->shape, source->shape, sizeof tensor->shape);
+    tensor->data = entry->data;
+    tensor->bytes = (size_t)(source->end - source->begin);
+    check->table->bytes += tensor->bytes;
+    entry->used = true;
+    return LLAVAOV_OK;
+}
+
+static LlavaovStatus check_expected(void *data, const LvExpectedTensor *expected)
+{
+    const Check *check = data;
+    LvTableEntry *entry = find(check->table, expected->name);
+    if (!entry && expected->optional)
+        return LLAVAOV_OK;
+    if (!entry) {
+        char name[2 * LV_CANONICAL_BYTES];
+        name_on_disk(check->table, expected->name, name, sizeof name);
+        return lv_fail(check->error, LLAVAOV_ERROR_FORMAT, name, "%s: tensor %s is missing",
+            check->folder, name);
+    }
+    if (entry->source->n_dims != expected->n_dims ||
+        memcmp(entry->source->shape, expected->shape, expected->n_dims * sizeof *expected->shape))
+        return misshapen(check, entry, expected);
+    return use(check, entry);
+}
+
+/* Known names that this configuration has no use for: a tower shipped whole, a projector that runs
+ * without bias. */
+static bool may_be_spare(const char *canonical)
+{
+    return !strncmp(canonical, "V.encoder.layers.", 17) || !strcmp(canonical, "P.linear_1.bias") ||
+           !strcmp(canonical, "P.linear_2.bias");
+}
+
+LlavaovStatus lv_table_check(
+    LvTensorTable *table, const LvConfig *config, const char *folder, LlavaovError *error)
+{
+    if (table->n)
+        qsort(table->entries, table->n, sizeof *table->entries, by_name);
+    for (size_t i = 1; i < table->n; i++) {
+        const LvTableEntry *a = &table->entries[i - 1], *b = &table->entries[i];
+        if (!strcmp(a->canonical, b->canonical))
+            return lv_fail(error, LLAVAOV_ERROR_FORMAT, b->source->name,
+                "%s: tensor %.128s is stored twice, also as %.128s in %s", b->file, b->source->name,
+                a->source->name, a->file);
+    }
+    Check check = {table, folder, error};
+    LlavaovStatus status = lv_tensor_list(config, check_expected, &check);
+    for (size_t i = 0; !status && i < table->n; i++) {
+        const LvTableEntry *entry = &table->entries[i];
+        if (!entry->used && !may_be_spare(entry->canonical))
+            status = lv_fail(error, LLAVAOV_ERROR_FORMAT, entry->source->name,
+                "%s: config.json has no use for tensor %.128s", entry->file, entry->source->name);
+    }
+    return status;
+}
+
+LlavaovStatus lv_table_align(LvTensorTable *table, LlavaovError *error)
+{
+    for (size_t i = 0; i < table->n; i++) {
+        LvTableEntry *entry = &table->entries[i];
+        if (!entry->used || (uintptr_t)entry->data % lv_dtype_bytes(entry->tensor.dtype) == 0)
+            continue;
+        entry->copy = lv_alloc_aligned(entry->tensor.bytes, 1);
+        if (!entry->copy)
+            return lv_fail(error, LLAVAOV_ERROR_MEMORY, entry->source->name,
+                "%s: out of memory for tensor %.128s", entry->file, entry->source->name);
+        entry->tensor.data = memcpy(entry->copy, entry->data, entry->tensor.bytes);
+    }
+    return LLAVAOV_OK;
+}
+
+const LvHostTensor *lv_table_find(const LvTensorTable *table, const char *canonical)
+{
+    const LvTableEntry *entry = find(table, canonical);
+    return entry && entry->used ? &entry->tensor : NULL;
+}
+
+void lv_table_free(LvTensorTable *table)
+{
+    for (size_t i = 0; i < table->n; i++) {
+        lv_free(table->entries[i].canonical);
+        lv_free(table->entries[i].copy);
+    }
+    lv_free(table->entries);
+    memset(table, 0, sizeof *table);
+}
