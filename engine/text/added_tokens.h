@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Added tokens such as <|im_end|>: found in text before everything else, leftmost first, the
+ * longest of those. */
+#ifndef LV_ADDED_TOKENS_H
+#define LV_ADDED_TOKENS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "llavaov.h"
+
+typedef struct LvAddedToken {
+    char *content; /* bytes long, also NUL-terminated */
+    size_t bytes;
+    int32_t id;
+    bool special;
+    bool normalized; /* searched for in the normalised text, not in the raw one */
+} LvAddedToken;
+
+/* Sorted by content. */
+typedef struct LvAddedTokens {
+    LvAddedToken *tokens;
+    size_t n;
+    uint32_t
+        first[257]; /* the tokens whose content begins with byte b are first[b] .. first[b + 1] */
+} LvAddedTokens;
+
+/* Sorts tokens, whose contents are not empty, and fills first. False when two contents are equal:
+ * *twin is one of them. */
+bool lv_added_tokens_index(LvAddedTokens *added, const LvAddedToken **twin);
+void lv_added_tokens_free(LvAddedTokens *added);
+
+/* The longest token that text begins with; NULL when none. text < end. */
+const LvAddedToken *lv_added_tokens_match(
+    const LvAddedTokens *added, const unsigned char *text, const unsigned char *end);
+
+/* The token with that content; NULL when there is none. */
+const LvAddedToken *lv_added_tokens_find(
+    const LvAddedTokens *added, const char *content, size_t bytes);
+
+#endif

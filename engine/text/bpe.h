@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Byte-pair merging: the table of merges and the merging of one piece. */
+#ifndef LV_BPE_H
+#define LV_BPE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "llavaov.h"
+
+/* left right -> id. Of several merges the one of the lowest rank goes first. */
+typedef struct LvMerge {
+    uint32_t left, right;
+    uint32_t rank, id;
+} LvMerge;
+
+/* Immutable once built: the merges sorted by (left, right), and where each left's begin. */
+typedef struct LvMergeTable {
+    uint32_t *first; /* [n_tokens + 1] */
+    LvMerge *merges;
+    size_t n_merges;
+    uint32_t n_tokens;
+    uint32_t byte_ids[256];
+} LvMergeTable;
+
+/* Takes over merges, an lv_alloc block, whose ids are below n_tokens, also when it fails. Of equal
+ * pairs the last one, that with the highest rank, stays. byte_ids is the caller's to fill. */
+LlavaovStatus lv_merge_table_build(
+    LvMergeTable *table, LvMerge *merges, size_t n_merges, uint32_t n_tokens, LlavaovError *error);
+void lv_merge_table_free(LvMergeTable *table);
+
+/* Room for merging, kept from piece to piece by one caller; zero-initialise, free with
+ * lv_bpe_scratch_free. */
+typedef struct LvBpeSymbol LvBpeSymbol;
+typedef struct LvBpeScratch {
+    LvBpeSymbol *symbols;
+    size_t symbol_capacity;
+    uint64_t *heap;
+    size_t heap_capacity;
+} LvBpeScratch;
+void lv_bpe_scratch_free(LvBpeScratch *scratch);
+
+/* Merges bytes 0..n-1 (0 < n < 2^31) and writes the ids to ids (room for n); *n_ids tells how many.
+ * Always the merge of the lowest rank, the leftmost of equals, until none is left; n log n steps.
+ */
+LlavaovStatus lv_bpe_encode(const LvMergeTable *table, const unsigned char *bytes, size_t n,
+    LvBpeScratch *scratch, int32_t *ids, size_t *n_ids, LlavaovError *error);
+
+#endif

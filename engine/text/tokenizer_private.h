@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What the reader of tokenizer.json fills and the tokenizer uses. */
+#ifndef LV_TOKENIZER_PRIVATE_H
+#define LV_TOKENIZER_PRIVATE_H
+
+#include "text/added_tokens.h"
+#include "text/bpe.h"
+#include "text/tokenizer.h"
+
+/* How the file spells bytes: byte b as the character lv_byte_character(b) (GPT-2's table); the
+ * other way round, -1 for a character that stands for no byte. */
+uint32_t lv_byte_character(unsigned char byte);
+int lv_character_byte(uint32_t character);
+
+struct LvTokenizer {
+    uint32_t n_tokens; /* 1 + the largest id; ids without a token have no bytes */
+    uint32_t n_vocab;  /* ids that merging gives are below */
+    size_t *offsets;   /* [n_tokens + 1] into bytes: what each token decodes to */
+    char *bytes;
+    uint8_t *special; /* [n_tokens], 0 or 1 */
+    LvMergeTable merges;
+    LvAddedTokens raw;        /* added tokens searched for in raw text */
+    LvAddedTokens normalized; /* and in normalised text */
+    bool nfc;                 /* whether text is normalised */
+};
+
+/* Reads the JSON text into a zeroed tokenizer; the caller closes it, also after a failure. */
+LlavaovStatus lv_tokenizer_read(
+    LvTokenizer *tokenizer, const char *json, size_t bytes, const char *name, LlavaovError *error);
+
+#endif

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Serves a tokenizer over stdin and stdout, for comparing it with the reference in bulk.
+ *
+ *     tokenizer_batch tokenizer.json
+ *
+ * A request is one byte of operation, a little-endian u32 of payload bytes, and the payload; an answer is a u32 of bytes
+ * (0xFFFFFFFF: refused, nothing follows) and as many bytes. Ids are little-endian i32.
+ *     t   text -> ids, special tokens as tokens       s   ids -> text, without special tokens
+ *     p   text -> ids, special tokens as text         k   ids -> text, with special tokens
+ *     n   text -> NFC                                 c   nothing -> the class of each code point, one byte each
+ *     S   ids -> text without special tokens, a token at a time through the stream
+ *     q   prompt NUL system NUL i32 visual id, i32 counts... -> ids of the chat (system "\x01" = none) */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "text/chat.h"
+#include "text/tokenizer.h"
+#include "text/unicode.h"
+
+static int reply(const void *data, size_t bytes)
+{
+    uint32_t n = (uint32_t)bytes;
+    return fwrite(&n, 4, 1, stdout) == 1 && fwrite(data, 1, bytes, stdout) == bytes ? 0 : 1;
+}
+
+static int refuse(void)
+{
+    uint32_t n = UINT32_MAX;
+    return fwrite(&n, 4, 1, stdout) == 1 ? 0 : 1;
+}
+
+static int reply_tokens(LlavaovStatus status, LvTokens *tokens)
+{
+    int failed = status == LLAVAOV_OK ? reply(tokens->ids, tokens->n * 4) : refuse();
+    lv_tokens_free(tokens);
+    return failed;
+}
+
+static int encode(const LvTokenizer *tokenizer, LvSpecialText special, const char *text, size_t bytes)
+{
+    LvTokens tokens = { 0 };
+    return reply_tokens(lv_tokenizer_encode(tokenizer, text, bytes, special, &tokens, NULL), &tokens);
+}
+
+static int decode(const LvTokenizer *tokenizer, bool skip, const char *payload, size_t bytes)
+{
+    char *text;
+    size_t n;
+    int32_t *ids = malloc(bytes + 1);
+    memcpy(ids, payload, bytes);
+    LlavaovStatus status = lv_tokenizer_decode(tokenizer, ids, bytes / 4, skip, &text, &n, NULL);
+    int failed = status == LLAVAOV_OK ? reply(text, n) : refuse();
+    lv_free(text);
+    free(ids);
+    return failed;
+}
+
+static int stream(const LvTokenizer *tokenizer, const char *payload, size_t bytes)
+{
+    char *out = NULL;
+    size_t n = 0, size = 0;
+    LvUtf8Stream state = { 0 };
+    for (size_t i = 0; i < bytes / 4; i++) {
+        int32_t id;
+        size_t token_bytes;
+        bool special;
+        memcpy(&id, payload + i * 4, 4);
+        const char *token = lv_tokenizer_token_bytes(tokenizer, id, &token_bytes, &special);
+        if (!token || special)
+            continue;
+        if (size - n < 3 * (token_bytes + 4))
+            out = realloc(out, size = size * 2 + 3 * (token_bytes + 4));
+        n += lv_utf8_stream_push(&state, token, token_bytes, out + n);
+    }
+    out = realloc(out, n + 16);
+    n += lv_utf8_stream_finish(&state, out + n);
+    int failed = reply(out, n);
+    free(out);
+    return failed;
+}
+
+static int nfc(const char *text, size_t bytes)
+{
+    char *out;
+    size_t n;
+    if (lv_nfc(text, bytes, &out, &n, NULL) != LLAVAOV_OK)
+        return refuse();
+    int failed = reply(out ? out : text, n);
+    lv_free(out);
+    return failed;
+}
+
+static int classes(void)
+{
+    unsigned char *all = malloc(0x110000);
+    for (uint32_t code = 0; code < 0x110000; code++)
+        all[code] = (unsigned char)lv_unicode_class(code);
+    int failed = reply(all, 0x110000);
+    free(all);
+    return failed;
+}
+
+static int chat(const LvTokenizer *tokenizer, const char *payload, size_t bytes)
+{
+    const char *system_prompt = payload + strlen(payload) + 1;
+    const char *numbers = system_prompt + strlen(system_prompt) + 1;
+    size_t n = (bytes - (size_t)(numbers - payload)) / 4;
+    int32_t *values = malloc(n * 4);
+    memcpy(values, numbers, n * 4);
+    LvChat what = { .system_prompt = strcmp(system_prompt, "\1") ? system_prompt : NULL,
+        .prompt = payload,
+        .visual_token = values[0],
+        .visual_tokens_each = (uint32_t *)values + 1,
+        .n_visuals = n - 1 };
+    LvTokens tokens = { 0 };
+    int failed = reply_tokens(lv_chat_encode(tokenizer, &what, &tokens, NULL), &tokens);
+    free(values);
+    return failed;
+}
+
+static int answer(const LvTokenizer *tokenizer, char operation, const char *payload, size_t bytes)
+{
+    switch (operation) {
+    case 't':
+        return encode(tokenizer, LV_SPECIAL_AS_TOKENS, payload, bytes);
+    case 'p':
+        return encode(tokenizer, LV_SPECIAL_AS_TEXT, payload, bytes);
+    case 's':
+    case 'k':
+        return decode(tokenizer, operation == 's', payload, bytes);
+    case 'S':
+        return stream(tokenizer, payload, bytes);
+    case 'n':
+        return nfc(payload, bytes);
+    case 'c':
+        return classes();
+    case 'q':
+        return chat(tokenizer, payload, bytes);
+    default:
+        return 1;
+    }
+}
+
+int main(int argc, char **argv)
+{
+    LvTokenizer *tokenizer = NULL;
+    LlavaovError error = { 0 };
+    if (argc != 2 || lv_tokenizer_open(argv[1], &tokenizer, &error) != LLAVAOV_OK) {
+        fprintf(stderr, "tokenizer_batch: %s\n", argc == 2 ? error.message : "give one tokenizer.json");
+        return 1;
+    }
+    char operation;
+    uint32_t bytes;
+    int failed = 0;
+    while (!failed && fread(&operation, 1, 1, stdin) == 1 && fread(&bytes, 4, 1, stdin) == 1) {
+        char *payload = malloc((size_t)bytes + 1);
+        failed = fread(payload, 1, bytes, stdin) != bytes;
+        payload[bytes] = '\0';
+        failed = failed || answer(tokenizer, operation, payload, bytes) || (operation == 'c' && fflush(stdout));
+        free(payload);
+    }
+    fflush(stdout);
+    lv_tokenizer_close(tokenizer);
+    return failed;
+}
