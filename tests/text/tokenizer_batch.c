@@ -9,6 +9,7 @@
  *     p   text -> ids, special tokens as text         k   ids -> text, with special tokens
  *     n   text -> NFC                                 c   nothing -> the class of each code point, one byte each
  *     S   ids -> text without special tokens, a token at a time through the stream
+ *     f   flush: no answer of its own, but all earlier ones arrive
  *     q   prompt NUL system NUL i32 visual id, i32 counts... -> ids of the chat (system "\x01" = none) */
 #include <stdio.h>
 #include <stdlib.h>
@@ -138,6 +139,8 @@ static int answer(const LvTokenizer *tokenizer, char operation, const char *payl
         return classes();
     case 'q':
         return chat(tokenizer, payload, bytes);
+    case 'f':
+        return fflush(stdout);
     default:
         return 1;
     }
@@ -158,7 +161,7 @@ int main(int argc, char **argv)
         char *payload = malloc((size_t)bytes + 1);
         failed = fread(payload, 1, bytes, stdin) != bytes;
         payload[bytes] = '\0';
-        failed = failed || answer(tokenizer, operation, payload, bytes) || (operation == 'c' && fflush(stdout));
+        failed = failed || answer(tokenizer, operation, payload, bytes);
         free(payload);
     }
     fflush(stdout);
