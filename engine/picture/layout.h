@@ -20,7 +20,15 @@ typedef struct LvAnyresPlan {
     uint32_t n_tokens;                      /* grid^2 + map_height * (map_width + 1) */
 } LvAnyresPlan;
 
-LlavaovStatus lv_anyres_plan(const LvConfig *config, uint32_t width, uint32_t height, LvAnyresPlan *plan, LlavaovError *error);
+/* The plan for a picture of width x height pixels. Every product is an IEEE double in the reference's order. A very
+ * long picture can leave an empty map (crop_height or crop_width 0), as in the reference. Errors: ARGUMENT for a picture
+ * outside LV_MAX_PICTURE_EDGE; UNSUPPORTED for pinpoints that are not whole tiles. */
+LlavaovStatus lv_anyres_plan(const LvConfig *config, uint32_t width, uint32_t height,
+    LvAnyresPlan *plan, LlavaovError *error);
+
+/* Where the unpadded feature map comes from: rows receives crop_height * crop_width numbers, row-major, each the row
+ * tile * grid^2 + token of the features [n_tiles * grid^2, hidden] (tile 0 is the base tile and never occurs). */
+void lv_anyres_rows(const LvVisionConfig *vision, const LvAnyresPlan *plan, uint32_t *rows);
 
 /* ceil(grid / 2): edge of the pooled video frame. */
 uint32_t lv_pooled_grid(const LvVisionConfig *vision);

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "picture/layout.h"
+
+#include <math.h>
+
+#include "base/limits.h"
+#include "base/status.h"
+
+/* Python's int(round(value, 7)) for value >= 0: the next integer only if value lies within half of
+ * 1e-7 below it. No double is exactly half-way, and 1 - fraction is exact, so this needs no decimal
+ * conversion. */
+static uint32_t round7_truncate(double value)
+{
+    double whole = floor(value), fraction = value - whole;
+    return (uint32_t)whole + (1.0 - fraction < 5e-8);
+}
+
+/* Python's value // ratio for positive floats, which is not floor(value / ratio). */
+static uint32_t float_floor_divide(double value, double ratio)
+{
+    double quotient = (value - fmod(value, ratio)) / ratio;
+    double whole = floor(quotient);
+    return (uint32_t)(quotient - whole > 0.5 ? whole + 1.0 : whole);
+}
+
+static LlavaovStatus check_config(const LvConfig *config, LlavaovError *error)
+{
+    const LvVisionConfig *vision = &config->vision;
+    uint32_t tile = vision->image_size;
+    if (tile == 0 || tile > LV_MAX_IMAGE_SIZE || vision->grid == 0 || vision->grid > tile)
+        return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "image_size",
+            "image_size %u with a grid of %u patches cannot be laid out", tile, vision->grid);
+    if (config->n_pinpoints == 0 || config->anyres_max == 0)
+        return lv_fail(error, LLAVAOV_ERROR_UNSUPPORTED, "image_grid_pinpoints",
+            "the model's configuration has no image_grid_pinpoints or no anyres_max");
+    for (uint32_t i = 0; i < config->n_pinpoints; i++) {
+        uint32_t height = config->pinpoints[i][0], width = config->pinpoints[i][1];
+        if (height == 0 || width == 0 || height % tile || width % tile ||
+            height > LV_MAX_PICTURE_EDGE || width > LV_MAX_PICTURE_EDGE)
+            return lv_fail(error, LLAVAOV_ERROR_UNSUPPORTED, "image_grid_pinpoints",
+                "image_grid_pinpoints holds %ux%u, which is not a whole number of %u pixel tiles "
+                "up "
+                "to %u pixels",
+                height, width, tile, LV_MAX_PICTURE_EDGE);
+    }
+    return LLAVAOV_OK;
+}
+
+/* The pinpoint that keeps most of the picture's pixels, then wastes the least of the canvas; the
+ * first of equals. */
+static void choose_pinpoint(const LvConfig *config, double width, double height, LvAnyresPlan *plan)
+{
+    uint64_t best_kept = 0, best_waste = UINT64_MAX;
+    for (uint32_t i = 0; i < config->n_pinpoints; i++) {
+        double rows = config->pinpoints[i][0], cols = config->pinpoints[i][1];
+        double scale = fmin(cols / width, rows / height);
+        uint64_t kept = (uint64_t)(width * scale) * (uint64_t)(height * scale);
+        uint64_t pixels = (uint64_t)width * (uint64_t)height;
+        if (kept > pixels)
+            kept = pixels;
+        /* Rounding of the scale cannot make a picture larger than its canvas by a whole pixel. */
+        uint64_t waste = (uint64_t)(rows * cols) - kept;
+        if (kept > best_kept || (kept == best_kept && waste < best_waste)) {
+            best_kept = kept;
+            best_waste = waste;
+            plan->best_height = config->pinpoints[i][0];
+            plan->best_width = config->pinpoints[i][1];
+        }
+    }
+}
+
+static uint32_t ceil_at_most(double value, uint32_t most)
+{
+    double whole = ceil(value);
+    return whole < most ? (uint32_t)whole : most;
+}
+
+static void place_on_canvas(uint32_t width, uint32_t height, LvAnyresPlan *plan)
+{
+    double scale_width = plan->best_width / (double)width;
+    double scale_height = plan->best_height / (double)height;
+    if (scale_width < scale_height) {
+        plan->resized_width = plan->best_width;
+        plan->resized_height = ceil_at_most(height * scale_width, plan->best_height);
+    } else {
+        plan->resized_height = plan->best_height;
+        plan->resized_width = ceil_at_most(width * scale_height, plan->best_width);
+    }
+    plan->pad_top = (plan->best_height - plan->resized_height) / 2;
+    plan->pad_left = (plan->best_width - plan->resized_width) / 2;
+}
+
+/* Rows or columns of the feature map that lie wholly outside the picture go; half of an odd excess
+ * stays. */
+static void unpad(uint32_t grid, double width, double height, LvAnyresPlan *plan)
+{
+    uint32_t rows = grid * plan->grid_rows, cols = grid * plan->grid_cols;
+    plan->crop_top = plan->crop_left = 0;
+    if (width / height > cols / (double)rows)
+        plan->crop_top = (rows - round7_truncate(height * (cols / width))) / 2;
+    else
+        plan->crop_left = (cols - round7_truncate(width * (rows / height))) / 2;
+    plan->crop_height = rows - 2 * plan->crop_top;
+    plan->crop_width = cols - 2 * plan->crop_left;
+}
+
+static void shrink(uint32_t grid, uint32_t anyres_max, LvAnyresPlan *plan)
+{
+    plan->map_height = plan->crop_height;
+    plan->map_width = plan->crop_width;
+    double ratio = sqrt((double)((uint64_t)plan->crop_height * plan->crop_width) /
+                        (double)((uint64_t)anyres_max * grid * grid));
+    if (ratio > 1.1) {
+        plan->map_height = float_floor_divide(plan->crop_height, ratio);
+        plan->map_width = float_floor_divide(plan->crop_width, ratio);
+    }
+}
+
+LlavaovStatus lv_anyres_plan(const LvConfig *config, uint32_t width, uint32_t height,
+    LvAnyresPlan *plan, LlavaovError *error)
+{
+    LlavaovStatus status = check_config(config, error);
+    if (status)
+        return status;
+    if (width == 0 || height == 0 || width > LV_MAX_PICTURE_EDGE || height > LV_MAX_PICTURE_EDGE)
+        return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, NULL,
+            "a picture of %ux%u pixels is outside 1x1 to %ux%u", width, height, LV_MAX_PICTURE_EDGE,
+            LV_MAX_PICTURE_EDGE);
+    uint32_t grid = config->vision.grid;
+    *plan = (LvAnyresPlan){0};
+    choose_pinpoint(config, width, height, plan);
+    plan->grid_rows = plan->best_height / config->vision.image_size;
+    plan->grid_cols = plan->best_width / config->vision.image_size;
+    plan->n_tiles = 1 + plan->grid_rows * plan->grid_cols;
+    place_on_canvas(width, height, plan);
+    unpad(grid, width, height, plan);
+    shrink(grid, config->anyres_max, plan);
+    /* The reference fails here too: its interpolation has no size 0. */
+    if (plan->crop_height && plan->crop_width && (!plan->map_height || !plan->map_width))
+        return lv_fail(error, LLAVAOV_ERROR_UNSUPPORTED, "image_grid_pinpoints",
+            "a picture of %ux%u pixels leaves an empty feature map after shrinking", width, height);
+    plan->n_tokens = grid * grid + plan->map_height * (plan->map_width + 1);
+    return LLAVAOV_OK;
+}
+
+void lv_anyres_rows(const LvVisionConfig *vision, const LvAnyresPlan *plan, uint32_t *rows)
+{
+    uint32_t grid = vision->grid;
+    for (uint32_t y = plan->crop_top; y < plan->crop_top + plan->crop_height; y++) {
+        uint32_t first_tile = 1 + y / grid * plan->grid_cols;
+        for (uint32_t x = plan->crop_left; x < plan->crop_left + plan->crop_width; x++)
+            *rows++ = ((first_tile + x / grid) * grid + y % grid) * grid + x % grid;
+    }
+}
+
+uint32_t lv_pooled_grid(const LvVisionConfig *vision)
+{
+    return vision->grid / 2 + vision->grid % 2;
+}
+
+uint64_t lv_video_tokens(const LvVisionConfig *vision, uint64_t n_frames)
+{
+    uint64_t pooled = lv_pooled_grid(vision);
+    return pooled * pooled * n_frames + 1;
+}
+
+uint32_t lv_multi_image_tokens(const LvVisionConfig *vision)
+{
+    return vision->grid * vision->grid + 1;
+}

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "picture/resize_weights.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/limits.h"
+#include "base/status.h"
+
+/* The references write the same cubic in different orders, and a last bit can turn a rounded
+ * weight. */
+static double cubic_pillow(double t)
+{
+    t = fabs(t);
+    if (t < 1.0)
+        return ((-0.5 + 2.0) * t - (-0.5 + 3.0)) * t * t + 1;
+    if (t < 2.0)
+        return (((t - 5) * t + 8) * t - 4) * -0.5;
+    return 0.0;
+}
+
+static double cubic_torch(double t)
+{
+    t = fabs(t);
+    if (t < 1.0)
+        return ((-0.5 + 2.0) * t - (-0.5 + 3.0)) * t * t + 1;
+    if (t < 2.0)
+        return ((-0.5 * t - 5 * -0.5) * t + 8 * -0.5) * t - 4 * -0.5;
+    return 0.0;
+}
+
+typedef struct Window {
+    uint32_t begin, taps;
+    double centre, inverse;
+} Window;
+
+static Window window_of(uint32_t in, uint32_t out, uint32_t i)
+{
+    double scale = (double)in / out;
+    double filter_scale = scale < 1.0 ? 1.0 : scale;
+    double support = 2.0 * filter_scale;
+    Window window = {.centre = (i + 0.5) * scale, .inverse = 1.0 / filter_scale};
+    int64_t begin = (int64_t)(window.centre - support + 0.5);
+    int64_t end = (int64_t)(window.centre + support + 0.5);
+    window.begin = begin < 0 ? 0 : (uint32_t)begin;
+    window.taps = (end > in ? in : (uint32_t)end) - window.begin;
+    return window;
+}
+
+/* The normalised weights of a window. */
+static void real_weights(const Window *window, LlavaovResize variant, double *weights)
+{
+    double total = 0.0;
+    double offset = window->begin - window->centre;
+    for (uint32_t x = 0; x < window->taps; x++) {
+        double w = variant == LLAVAOV_RESIZE_PILLOW
+                       ? cubic_pillow((x + window->begin - window->centre + 0.5) * window->inverse)
+                       : cubic_torch((x + offset + 0.5) * window->inverse);
+        weights[x] = w;
+        total += w;
+    }
+    if (total != 0.0)
+        for (uint32_t x = 0; x < window->taps; x++)
+            weights[x] /= total;
+}
+
+static int32_t fixed_point(double weight, uint32_t precision)
+{
+    double scaled = weight * (1u << precision);
+    return (int32_t)(weight < 0 ? scaled - 0.5 : scaled + 0.5);
+}
+
+static uint32_t torch_precision(double greatest)
+{
+    uint32_t precision = 0;
+    while (precision < 22 && (int64_t)(0.5 + greatest * (1u << (precision + 1))) < 1 << 15)
+        precision++;
+    return precision;
+}
+
+static uint32_t round_up8(uint32_t n)
+{
+    return (n + 7) / 8 * 8;
+}
+
+static LlavaovStatus allocate(LvResizeAxis *axis, bool split, double **weights, LlavaovError *error)
+{
+    axis->first = lv_alloc(axis->out, sizeof *axis->first);
+    axis->begin = lv_alloc(axis->out, sizeof *axis->begin);
+    axis->end = lv_alloc(axis->out, sizeof *axis->end);
+    axis->low = lv_alloc_aligned((size_t)axis->out * axis->stride, sizeof *axis->low);
+    if (split)
+        axis->high = lv_alloc_aligned((size_t)axis->out * axis->stride, sizeof *axis->high);
+    *weights = lv_alloc(axis->max_taps, sizeof **weights);
+    if (axis->first && axis->begin && axis->end && axis->low && (axis->high || !split) && *weights)
+        return LLAVAOV_OK;
+    lv_free(*weights);
+    uint32_t in = axis->in, out = axis->out;
+    lv_resize_axis_free(axis);
+    return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL,
+        "no memory for the weights of a resize from %u to %u pixels", in, out);
+}
+
+static void store_weights(
+    LvResizeAxis *axis, uint32_t i, const Window *window, const double *weights)
+{
+    uint32_t last_first = round_up8(axis->in) - axis->stride;
+    axis->begin[i] = window->begin;
+    axis->end[i] = window->begin + window->taps;
+    axis->first[i] = window->begin < last_first ? window->begin : last_first;
+    size_t row = (size_t)i * axis->stride, skipped = window->begin - axis->first[i];
+    memset(axis->low + row, 0, axis->stride * sizeof *axis->low);
+    if (axis->high)
+        memset(axis->high + row, 0, axis->stride * sizeof *axis->high);
+    for (uint32_t x = 0; x < window->taps; x++) {
+        int32_t k = fixed_point(weights[x], axis->precision);
+        if (axis->high) {
+            /* Rounded to nearest, so that |low| <= |k| and sums of low cannot overflow where sums
+             * of k do not. */
+            int32_t high = (k + (1 << (LV_WEIGHT_SPLIT - 1))) >> LV_WEIGHT_SPLIT;
+            axis->high[row + skipped + x] = (int16_t)high;
+            k -= high * (1 << LV_WEIGHT_SPLIT);
+        }
+        axis->low[row + skipped + x] = (int16_t)k;
+    }
+}
+
+LlavaovStatus lv_resize_axis_init(
+    LvResizeAxis *axis, LlavaovResize variant, uint32_t in, uint32_t out, LlavaovError *error)
+{
+    *axis = (LvResizeAxis){.in = in, .out = out, .precision = 22};
+    if (in == 0 || out == 0 || in > LV_MAX_PICTURE_EDGE || out > LV_MAX_PICTURE_EDGE)
+        return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, NULL,
+            "a resize from %u to %u pixels is outside 1 to %u", in, out, LV_MAX_PICTURE_EDGE);
+    for (uint32_t i = 0; i < out; i++) {
+        uint32_t taps = window_of(in, out, i).taps;
+        axis->max_taps = taps > axis->max_taps ? taps : axis->max_taps;
+    }
+    axis->stride = round_up8(axis->max_taps);
+
+    double *weights;
+    LlavaovStatus status = allocate(axis, variant == LLAVAOV_RESIZE_PILLOW, &weights, error);
+    if (status)
+        return status;
+    if (variant == LLAVAOV_RESIZE_TORCHVISION) {
+        double greatest = 0.0;
+        for (uint32_t i = 0; i < out; i++) {
+            Window window = window_of(in, out, i);
+            real_weights(&window, variant, weights);
+            for (uint32_t x = 0; x < window.taps; x++)
+                greatest = fmax(greatest, weights[x]);
+        }
+        axis->precision = torch_precision(greatest);
+    }
+    for (uint32_t i = 0; i < out; i++) {
+        Window window = window_of(in, out, i);
+        real_weights(&window, variant, weights);
+        store_weights(axis, i, &window, weights);
+    }
+    lv_free(weights);
+    return LLAVAOV_OK;
+}
+
+void lv_resize_axis_free(LvResizeAxis *axis)
+{
+    lv_free(axis->first);
+    lv_free(axis->begin);
+    lv_free(axis->end);
+    lv_free(axis->low);
+    lv_free(axis->high);
+    *axis = (LvResizeAxis){0};
+}
