@@ -244,8 +244,7 @@ LlavaovStatus lv_picture_prepare(const LvConfig *config, LlavaovLayout layout, L
     if (!status)
         status = allocate_tiles(tiles, config, image, error);
     if (!status)
-        status = scan_add(&scan, resize, size, size,
-            (Canvas){.tiles = tiles->rgb, .tile = size, .columns = 1, .width = size}, error);
+        status = scan_add(&scan, resize, size, size, single_tile(tiles->rgb, size, size), error);
     if (!status && layout == LLAVAOV_LAYOUT_IMAGE) {
         const LvAnyresPlan *plan = &tiles->plan;
         Canvas canvas = {.tiles = tiles->rgb + (size_t)size * size * 3,

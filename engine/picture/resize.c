@@ -8,18 +8,30 @@
 #include "picture/resize_weights.h"
 
 struct LvResizer {
-    LvResizeAxis across, down; /* first and other arrays are NULL for a skipped pass */
-    bool resize_across, resize_down;
-    uint32_t in_width, in_height, out_width, out_height;
+    LvResizeAxis across, down;
+    bool resize_across, resize_down, down_first;
+    uint32_t in_height, out_width, out_height;
     uint32_t n_pushed, n_emitted;
+    uint32_t mid_width; /* between the passes */
     uint32_t ring_rows;
-    size_t row_bytes; /* 3 * out_width */
-    uint8_t *ring;    /* [ring_rows][3][out_width] results of the horizontal pass */
-    int32_t *sums;    /* [row_bytes] of the vertical pass */
-    uint8_t *row;     /* [3][out_width] to the sink */
+    size_t mid_bytes; /* 3 * mid_width */
+    uint8_t *ring;    /* [ring_rows][3][mid_width] what the vertical pass reads */
+    int32_t *sums;    /* [3][mid_width] of the vertical pass */
+    uint8_t *mid;     /* [3][mid_width] its result */
+    int16_t *samples; /* the same as 16-bit planes, down_first only */
+    uint8_t *row;     /* [3][out_width] to the sink, down_first only */
     LvResizeSink sink;
     void *data;
 };
+
+/* Pillow since 13.0 runs the vertical pass first where that saves it work; with 8 bits between the
+ * passes the order shows. torchvision never does. */
+static bool runs_down_first(LlavaovResize variant, uint32_t in_width, uint32_t in_height,
+    uint32_t out_width, uint32_t out_height)
+{
+    int64_t shorter = (int64_t)in_height - out_height, narrower = (int64_t)in_width - out_width;
+    return variant == LLAVAOV_RESIZE_PILLOW && shorter > 0 && shorter > 2 * narrower;
+}
 
 static inline uint8_t to_byte(int32_t sum, uint32_t precision)
 {
@@ -68,41 +80,64 @@ static void add_row_high(
         sums[x] = join((int16_t)row[x] * high, (int16_t)row[x] * low + sums[x]);
 }
 
+/* Three planes, each lv_resizer_row_samples(axis->in) apart, to three planes axis->out apart. */
+static void across_row(const LvResizeAxis *axis, const int16_t *const planes[3], uint8_t *out)
+{
+    for (int c = 0; c < 3; c++)
+        across_plane(axis, planes[c], out + (size_t)c * axis->out);
+}
+
 static void down_row(LvResizer *r, uint32_t y)
 {
     const LvResizeAxis *axis = &r->down;
     int32_t half = 1 << (axis->precision - 1);
-    for (size_t x = 0; x < r->row_bytes; x++)
+    for (size_t x = 0; x < r->mid_bytes; x++)
         r->sums[x] = half;
     size_t weights = (size_t)y * axis->stride + axis->begin[y] - axis->first[y];
     for (uint32_t tap = 0; tap < axis->end[y] - axis->begin[y]; tap++) {
-        const uint8_t *row = r->ring + (axis->begin[y] + tap) % r->ring_rows * r->row_bytes;
+        const uint8_t *row = r->ring + (axis->begin[y] + tap) % r->ring_rows * r->mid_bytes;
         if (axis->high)
             add_row_high(
-                r->sums, row, axis->high[weights + tap], axis->low[weights + tap], r->row_bytes);
+                r->sums, row, axis->high[weights + tap], axis->low[weights + tap], r->mid_bytes);
         else
-            add_row(r->sums, row, axis->low[weights + tap], r->row_bytes);
+            add_row(r->sums, row, axis->low[weights + tap], r->mid_bytes);
     }
-    for (size_t x = 0; x < r->row_bytes; x++)
-        r->row[x] = to_byte(r->sums[x], axis->precision);
+    for (size_t x = 0; x < r->mid_bytes; x++)
+        r->mid[x] = to_byte(r->sums[x], axis->precision);
+}
+
+/* The vertical pass has made r->mid. */
+static const uint8_t *finish_row(LvResizer *r)
+{
+    if (!r->down_first)
+        return r->mid;
+    const int16_t *planes[3];
+    size_t stride = lv_resizer_row_samples(r->mid_width);
+    for (int c = 0; c < 3; c++) {
+        const uint8_t *mid = r->mid + (size_t)c * r->mid_width;
+        int16_t *plane = r->samples + c * stride;
+        for (uint32_t x = 0; x < r->mid_width; x++)
+            plane[x] = mid[x];
+        planes[c] = plane;
+    }
+    across_row(&r->across, planes, r->row);
+    return r->row;
 }
 
 /* Everything whose window ends with the rows pushed so far. */
 static LlavaovStatus emit(LvResizer *r, const LvCancel *cancel, LlavaovError *error)
 {
+    r->n_pushed++;
+    if (!r->resize_down)
+        r->sink(r->data, r->n_emitted++, r->ring);
+    else
+        while (r->n_emitted < r->out_height && r->down.end[r->n_emitted] <= r->n_pushed &&
+               !lv_cancelled(cancel)) {
+            down_row(r, r->n_emitted);
+            r->sink(r->data, r->n_emitted++, finish_row(r));
+        }
     if (lv_cancelled(cancel))
         return lv_fail(error, LLAVAOV_ERROR_CANCELLED, NULL, "cancelled");
-    r->n_pushed++;
-    if (!r->resize_down) {
-        r->sink(r->data, r->n_emitted++, r->ring);
-        return LLAVAOV_OK;
-    }
-    while (r->n_emitted < r->out_height && r->down.end[r->n_emitted] <= r->n_pushed) {
-        if (lv_cancelled(cancel))
-            return lv_fail(error, LLAVAOV_ERROR_CANCELLED, NULL, "cancelled");
-        down_row(r, r->n_emitted);
-        r->sink(r->data, r->n_emitted++, r->row);
-    }
     return LLAVAOV_OK;
 }
 
@@ -112,14 +147,13 @@ LlavaovStatus lv_resizer_push(LvResizer *r, const int16_t *red, const int16_t *g
     if (r->n_pushed == r->in_height)
         return lv_fail(error, LLAVAOV_ERROR_INTERNAL, NULL, "a row too many for a resize");
     const int16_t *planes[3] = {red, green, blue};
-    uint8_t *out = r->ring + r->n_pushed % r->ring_rows * r->row_bytes;
-    for (int c = 0; c < 3; c++, out += r->out_width) {
-        if (r->resize_across)
-            across_plane(&r->across, planes[c], out);
-        else
-            for (uint32_t x = 0; x < r->out_width; x++)
+    uint8_t *out = r->ring + r->n_pushed % r->ring_rows * r->mid_bytes;
+    if (r->resize_across && !r->down_first)
+        across_row(&r->across, planes, out);
+    else
+        for (int c = 0; c < 3; c++, out += r->mid_width)
+            for (uint32_t x = 0; x < r->mid_width; x++)
                 out[x] = (uint8_t)planes[c][x];
-    }
     return emit(r, cancel, error);
 }
 
@@ -127,11 +161,35 @@ LlavaovStatus lv_resizer_push_again(LvResizer *r, const LvCancel *cancel, Llavao
 {
     if (r->n_pushed == 0 || r->n_pushed == r->in_height)
         return lv_fail(error, LLAVAOV_ERROR_INTERNAL, NULL, "a row too many for a resize");
-    const uint8_t *last = r->ring + (r->n_pushed - 1) % r->ring_rows * r->row_bytes;
-    uint8_t *next = r->ring + r->n_pushed % r->ring_rows * r->row_bytes;
+    const uint8_t *last = r->ring + (r->n_pushed - 1) % r->ring_rows * r->mid_bytes;
+    uint8_t *next = r->ring + r->n_pushed % r->ring_rows * r->mid_bytes;
     if (next != last)
-        memcpy(next, last, r->row_bytes);
+        memcpy(next, last, r->mid_bytes);
     return emit(r, cancel, error);
+}
+
+static LlavaovStatus allocate(LvResizer *r, LlavaovError *error)
+{
+    bool done;
+    r->ring_rows = r->resize_down ? r->down.max_taps : 1;
+    r->ring = lv_alloc_aligned(r->ring_rows, r->mid_bytes);
+    done = r->ring != NULL;
+    if (r->resize_down) {
+        r->sums = lv_alloc_aligned(r->mid_bytes, sizeof *r->sums);
+        r->mid = lv_alloc_aligned(r->mid_bytes, 1);
+        done = done && r->sums && r->mid;
+    }
+    if (r->down_first) {
+        size_t samples = 3 * lv_resizer_row_samples(r->mid_width);
+        r->samples = lv_alloc_aligned(samples, sizeof *r->samples);
+        r->row = lv_alloc_aligned(r->out_width, 3);
+        done = done && r->samples && r->row;
+        if (r->samples)
+            memset(r->samples, 0, samples * sizeof *r->samples);
+    }
+    return done ? LLAVAOV_OK
+                : lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL,
+                      "no memory for a resize to %ux%u pixels", r->out_width, r->out_height);
 }
 
 LlavaovStatus lv_resizer_new(LlavaovResize variant, uint32_t in_width, uint32_t in_height,
@@ -142,35 +200,27 @@ LlavaovStatus lv_resizer_new(LlavaovResize variant, uint32_t in_width, uint32_t 
     LvResizer *r = lv_calloc(1, sizeof *r);
     if (!r)
         return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a resize");
-    r->in_width = in_width;
     r->in_height = in_height;
     r->out_width = out_width;
     r->out_height = out_height;
     r->resize_across = in_width != out_width;
     r->resize_down = in_height != out_height;
-    r->row_bytes = (size_t)out_width * 3;
-    r->ring_rows = 1;
+    r->down_first =
+        r->resize_across && runs_down_first(variant, in_width, in_height, out_width, out_height);
+    r->mid_width = r->down_first ? in_width : out_width;
+    r->mid_bytes = (size_t)r->mid_width * 3;
     r->sink = sink;
     r->data = data;
     LlavaovStatus status = lv_resize_axis_init(&r->across, variant, in_width, out_width, error);
     if (!status)
         status = lv_resize_axis_init(&r->down, variant, in_height, out_height, error);
-    if (status) {
+    if (!status)
+        status = allocate(r, error);
+    if (status)
         lv_resizer_free(r);
-        return status;
-    }
-    if (r->resize_down)
-        r->ring_rows = r->down.max_taps;
-    r->ring = lv_alloc_aligned(r->ring_rows, r->row_bytes);
-    r->sums = lv_alloc_aligned(r->row_bytes, sizeof *r->sums);
-    r->row = lv_alloc_aligned(r->row_bytes, 1);
-    if (!r->ring || !r->sums || !r->row) {
-        lv_resizer_free(r);
-        return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a resize to %ux%u pixels",
-            out_width, out_height);
-    }
-    *resizer = r;
-    return LLAVAOV_OK;
+    else
+        *resizer = r;
+    return status;
 }
 
 void lv_resizer_free(LvResizer *r)
@@ -181,6 +231,8 @@ void lv_resizer_free(LvResizer *r)
     lv_resize_axis_free(&r->down);
     lv_free(r->ring);
     lv_free(r->sums);
+    lv_free(r->mid);
+    lv_free(r->samples);
     lv_free(r->row);
     lv_free(r);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The 8-bit two-pass antialiased bicubic resize, horizontal pass first, 8 bits between the passes; bit-exact with
- * torchvision's uint8 CPU resize and with Pillow's (model.md 3.2 and 3.3). A pass whose size does not change is skipped.
+ * The 8-bit two-pass antialiased bicubic resize with 8 bits between the passes; bit-exact with torchvision's uint8 CPU
+ * resize and with Pillow's. A pass whose size does not change is skipped. The horizontal pass comes first, but as Pillow
+ * does since 13.0, the Pillow variant runs the vertical pass first where the height shrinks by more than twice as many
+ * pixels as the width.
  *
  * Rows are pushed in from the top and leave through a sink as soon as their window is complete; only the rows of one
  * vertical window are held. Cost and memory grow linearly with the pixels read and written. A resizer belongs to one
