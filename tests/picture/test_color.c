@@ -73,7 +73,7 @@ static void known_colours(void **state)
         {LLAVAOV_MATRIX_BT709, LLAVAOV_RANGE_LIMITED, {63, 102, 240}, {255, 1, 0}},
         {LLAVAOV_MATRIX_BT601, LLAVAOV_RANGE_FULL, {76, 85, 255}, {254, 0, 0}},
         {LLAVAOV_MATRIX_BT709, LLAVAOV_RANGE_FULL, {255, 0, 0}, {53, 255, 17}},
-        {LLAVAOV_MATRIX_BT601, LLAVAOV_RANGE_LIMITED, {0, 0, 0}, {0, 135, 0}},
+        {LLAVAOV_MATRIX_BT601, LLAVAOV_RANGE_LIMITED, {0, 0, 0}, {0, 136, 0}},
         {LLAVAOV_MATRIX_BT601, LLAVAOV_RANGE_LIMITED, {255, 255, 255}, {255, 125, 255}},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
