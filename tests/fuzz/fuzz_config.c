@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fuzz.h"
+
+#include <math.h>
+
+#include "base/limits.h"
+#include "checkpoint/config.h"
+
+/* What every other part of the engine relies on. */
+static void check(const LvConfig *config)
+{
+    const LvVisionConfig *v = &config->vision;
+    const LvTextConfig *t = &config->text;
+    FUZZ_CHECK(v->n_layers >= 1 && v->n_layers <= LV_MAX_LAYERS && v->n_layers_run <= v->n_layers);
+    FUZZ_CHECK(v->n_heads >= 1 && v->head_dim * v->n_heads == v->hidden_size);
+    FUZZ_CHECK(v->grid >= 1 && v->grid == v->image_size / v->patch_size &&
+               v->image_size <= LV_MAX_IMAGE_SIZE);
+    FUZZ_CHECK(
+        v->n_channels == 3 && v->intermediate_size >= 1 && v->intermediate_size <= LV_MAX_HIDDEN);
+    FUZZ_CHECK(t->n_layers >= 1 && t->n_layers <= LV_MAX_LAYERS);
+    FUZZ_CHECK(t->n_kv_heads >= 1 && t->n_heads % t->n_kv_heads == 0);
+    FUZZ_CHECK(t->head_dim >= 2 && t->head_dim % 2 == 0 && t->head_dim <= LV_MAX_HEAD_DIM);
+    FUZZ_CHECK(
+        t->hidden_size >= 1 && t->hidden_size <= LV_MAX_HIDDEN && t->vocab_size <= LV_MAX_VOCAB);
+    FUZZ_CHECK(isfinite(t->rope_theta) && isfinite(t->rms_norm_eps) && isfinite(v->layer_norm_eps));
+    FUZZ_CHECK(config->n_eos_tokens <= sizeof config->eos_tokens / sizeof *config->eos_tokens);
+    FUZZ_CHECK(config->anyres_max >= 1 && config->n_pinpoints >= 1 &&
+               config->n_pinpoints <= LV_MAX_PINPOINTS);
+    for (uint32_t i = 0; i < config->n_pinpoints; i++)
+        for (int k = 0; k < 2; k++) {
+            uint32_t edge = config->pinpoints[i][k];
+            FUZZ_CHECK(
+                edge >= v->image_size && edge <= LV_MAX_PICTURE_EDGE && edge % v->image_size == 0);
+        }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    LvConfig config;
+    LlavaovError error = {0};
+    LlavaovStatus status =
+        lv_config_parse((const char *)data, size, "config.json", &config, &error);
+    FUZZ_CHECK(status == error.status && (!status || *error.message));
+    if (!status) {
+        check(&config);
+        lv_config_parse_generation(
+            (const char *)data, size, "generation_config.json", &config, &error);
+        FUZZ_CHECK(config.n_eos_tokens <= sizeof config.eos_tokens / sizeof *config.eos_tokens);
+    }
+    lv_config_free(&config);
+    return 0;
+}
