@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * bench: times of the three stages on made-up pictures and ids. With --serve it takes one command a
+ * line, encode TILES | prefill TOKENS | decode CONTEXT TOKENS | peak and answers each with one line
+ * of JSON, so that a driver can alternate with another engine on the same machine. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/status.h"
+#include "model/decoder.h"
+#include "model/scratch.h"
+#include "model/try.h"
+#include "model/visual.h"
+#include "peak.h"
+#include "serve/thread.h"
+#include "tool.h"
+
+#define MOST_TILES 64u
+
+typedef struct Bench {
+    ToolModel m;
+    LvKvCache *cache; /* of prefill and decode */
+    uint32_t capacity, cached;
+    float *logits;
+    LlavaovError *error;
+} Bench;
+
+/* Any tokens do: time does not depend on them. */
+static int32_t token_at(const LvTextConfig *text, size_t i)
+{
+    return (int32_t)((i * 2654435761u >> 7) % text->vocab_size);
+}
+
+static LlavaovStatus encode(Bench *bench, uint32_t n, uint64_t *ns)
+{
+    LvBackend *b = bench->m.backend;
+    const LvConfig *config = bench->m.model->config;
+    const uint32_t pooled = lv_pooled_grid(&config->vision);
+    const size_t bytes = (size_t)config->vision.image_size * config->vision.image_size * 3;
+    const uint8_t *tiles[MOST_TILES];
+    uint8_t *rgb = lv_alloc(n, bytes);
+    LvScratch scratch = lv_scratch(b, bench->error);
+    LvTensor out =
+        lv_scratch_tensor(&scratch, (size_t)n * pooled * pooled, config->text.hidden_size);
+    const LvRun run = {.error = bench->error};
+    LlavaovStatus status;
+    LV_TRY(scratch.status);
+    if (!rgb)
+        LV_TRY(lv_fail(bench->error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for tiles"));
+    uint32_t state = 1;
+    for (size_t i = 0; i < n * bytes; i++)
+        rgb[i] = (uint8_t)((state = state * 1664525u + 1013904223u) >> 24);
+    for (uint32_t i = 0; i < n; i++)
+        tiles[i] = rgb + i * bytes;
+    const uint64_t start = lv_now_ns();
+    LV_TRY(lv_visual_video(bench->m.model, &run, out, tiles, n, LV_POOL_EARLY));
+    LV_TRY(b->ops->synchronize(b, &run));
+    *ns = lv_now_ns() - start;
+done:
+    lv_scratch_free(&scratch);
+    lv_free(rgb);
+    return status;
+}
+
+static LlavaovStatus room(Bench *bench, uint32_t tokens)
+{
+    LvBackend *b = bench->m.backend;
+    const LvTextConfig *text = &bench->m.model->config->text;
+    if (!bench->logits)
+        bench->logits = lv_alloc(text->vocab_size, sizeof *bench->logits);
+    if (!bench->logits)
+        return lv_fail(bench->error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for logits");
+    if (bench->cache && bench->capacity >= tokens)
+        return LLAVAOV_OK;
+    if (bench->cache)
+        b->ops->kv_close(b, bench->cache);
+    bench->cache = NULL;
+    bench->cached = 0;
+    bench->capacity = tokens;
+    return b->ops->kv_open(
+        b, text->n_layers, text->n_kv_heads, text->head_dim, tokens, &bench->cache, bench->error);
+}
+
+/* n tokens at the given position; the last one's logits. */
+static LlavaovStatus forward(Bench *bench, uint32_t position, uint32_t n, bool last)
+{
+    LvBackend *b = bench->m.backend;
+    const LvTextConfig *text = &bench->m.model->config->text;
+    const LvRun run = {.error = bench->error};
+    const LvSequence sequence = {bench->cache, 0, n, position};
+    const LvBatch batch = {&sequence, 1};
+    int32_t *ids = lv_alloc(n, sizeof *ids);
+    LvScratch scratch = lv_scratch(b, bench->error);
+    LvTensor hidden = lv_scratch_tensor(&scratch, n, text->hidden_size);
+    LlavaovStatus status;
+    LV_TRY(scratch.status);
+    if (!ids)
+        LV_TRY(lv_fail(bench->error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for ids"));
+    for (uint32_t i = 0; i < n; i++)
+        ids[i] = token_at(text, position + i);
+    const LvPrompt prompt = {.ids = ids, .n = n, .visual_token = -1};
+    LV_TRY(lv_decoder_embed(bench->m.model, &run, hidden, &prompt, 0));
+    LV_TRY(lv_decoder_run(bench->m.model, &run, hidden, &batch,
+        last ? LV_LOGITS_LAST : LV_LOGITS_NONE, bench->logits));
+done:
+    lv_scratch_free(&scratch);
+    lv_free(ids);
+    return status;
+}
+
+static LlavaovStatus prefill(Bench *bench, uint32_t n, uint64_t *ns)
+{
+    const uint32_t chunk =
+        bench->m.backend->info.preferred_rows ? bench->m.backend->info.preferred_rows : 256;
+    LlavaovStatus status = room(bench, n + 256);
+    const uint64_t start = lv_now_ns();
+    for (uint32_t at = 0; at < n && status == LLAVAOV_OK;) {
+        const uint32_t rows = n - at < chunk ? n - at : chunk;
+        status = forward(bench, at, rows, at + rows == n);
+        at += rows;
+    }
+    *ns = lv_now_ns() - start;
+    bench->cached = status == LLAVAOV_OK ? n : 0;
+    return status;
+}
+
+static LlavaovStatus decode(Bench *bench, uint32_t context, uint32_t n, uint64_t *ns)
+{
+    LlavaovStatus status = room(bench, context + n);
+    if (status == LLAVAOV_OK && bench->cached < context)
+        status = prefill(bench, context, ns);
+    if (status == LLAVAOV_OK)
+        status = room(bench, context + n);
+    const uint64_t start = lv_now_ns();
+    for (uint32_t i = 0; i < n && status == LLAVAOV_OK; i++)
+        status = forward(bench, context + i, 1, true);
+    *ns = lv_now_ns() - start;
+    return status;
+}
+
+static void print(const char *what, uint32_t a, uint32_t b, uint64_t ns)
+{
+    printf("{\"what\": \"%s\", \"a\": %u, \"b\": %u, \"ns\": %llu}\n", what, a, b,
+        (unsigned long long)ns);
+    fflush(stdout);
+}
+
+static void print_peak(const Bench *bench)
+{
+    const uint32_t threads = bench->m.backend->info.threads ? bench->m.backend->info.threads : 1;
+    printf("{\"what\": \"peak\", \"threads\": %u, \"gflops\": %.2f, \"gbytes\": %.2f, \"device\": "
+           "\"%s\"}\n",
+        threads, lv_peak_gflops(threads), lv_peak_gbytes(threads), bench->m.backend->info.detail);
+    fflush(stdout);
+}
+
+static LlavaovStatus obey(Bench *bench, const char *line)
+{
+    unsigned a = 0, b = 0;
+    uint64_t ns = 0;
+    LlavaovStatus status;
+    const uint32_t most = bench->m.model->config->text.context_length;
+    if (sscanf(line, "encode %u", &a) == 1 && a >= 1 && a <= MOST_TILES) {
+        status = encode(bench, a, &ns);
+        if (status == LLAVAOV_OK)
+            print("encode", a, 0, ns);
+    } else if (sscanf(line, "prefill %u", &a) == 1 && a >= 1 && a <= most) {
+        status = prefill(bench, a, &ns);
+        if (status == LLAVAOV_OK)
+            print("prefill", a, 0, ns);
+    } else if (sscanf(line, "decode %u %u", &a, &b) == 2 && a >= 1 && b >= 1 && a <= most &&
+               b <= most - a) {
+        status = decode(bench, a, b, &ns);
+        if (status == LLAVAOV_OK)
+            print("decode", a, b, ns);
+    } else if (strncmp(line, "peak", 4) == 0) {
+        print_peak(bench);
+        status = LLAVAOV_OK;
+    } else {
+        status =
+            lv_fail(bench->error, LLAVAOV_ERROR_ARGUMENT, "command", "not understood: %s", line);
+    }
+    return status;
+}
+
+static LlavaovStatus standard_runs(const ToolOptions *o, Bench *bench)
+{
+    LlavaovStatus status = LLAVAOV_OK;
+    char line[64];
+    print_peak(bench);
+    for (uint32_t i = 0; i < o->repeat && status == LLAVAOV_OK; i++) {
+        const uint32_t tiles = bench->m.backend->info.preferred_tiles;
+        snprintf(line, sizeof line, "encode %u", tiles ? tiles : 1);
+        status = obey(bench, line);
+        snprintf(line, sizeof line, "prefill %u", o->context);
+        if (status == LLAVAOV_OK)
+            status = obey(bench, line);
+        snprintf(line, sizeof line, "decode %u 16", o->context);
+        if (status == LLAVAOV_OK)
+            status = obey(bench, line);
+    }
+    return status;
+}
+
+LlavaovStatus tool_bench(const ToolOptions *o, LlavaovError *error)
+{
+    Bench bench = {.error = error};
+    LlavaovStatus status = tool_open_model(o, &bench.m, error);
+    if (status != LLAVAOV_OK)
+        return status;
+    if (o->serve) {
+        char line[256];
+        printf("{\"what\": \"ready\", \"threads\": %u}\n", bench.m.backend->info.threads);
+        fflush(stdout);
+        while (status == LLAVAOV_OK && fgets(line, sizeof line, stdin))
+            status = obey(&bench, line);
+    } else {
+        status = standard_runs(o, &bench);
+    }
+    if (bench.cache)
+        bench.m.backend->ops->kv_close(bench.m.backend, bench.cache);
+    lv_free(bench.logits);
+    tool_close_model(&bench.m);
+    return status;
+}

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * llavaov-tool: the engine on the command line. */
+#include <argp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/status.h"
+#include "tool.h"
+
+static const struct {
+    const char *name;
+    ToolCommand *run;
+} commands[] = {
+    {"tokenize", tool_tokenize},
+    {"detokenize", tool_detokenize},
+    {"resize", tool_resize},
+    {"layout", tool_layout},
+    {"features", tool_features},
+    {"logits", tool_logits},
+    {"generate", tool_generate},
+    {"bench", tool_bench},
+    {"check-weights", tool_check_weights},
+};
+
+enum {
+    OPTION_CPU_MASK = 256,
+    OPTION_PRECISION,
+    OPTION_RESIZE,
+    OPTION_TO,
+    OPTION_SYSTEM,
+    OPTION_IDS,
+    OPTION_LAST,
+    OPTION_SPECIAL,
+    OPTION_CHAT,
+    OPTION_STREAM,
+    OPTION_SERVE,
+    OPTION_POOL,
+    OPTION_TEMPERATURE,
+    OPTION_TOP_K,
+    OPTION_TOP_P,
+    OPTION_PENALTY,
+    OPTION_SEED,
+    OPTION_REPEAT,
+    OPTION_CONTEXT
+};
+
+static const struct argp_option options[] = {
+    {"model", 'm', "DIR", 0, "checkpoint folder (default: $LLAVAOV_MODEL)", 1},
+    {"device", 'd', "NAME", 0, "auto, cpu, cuda or cuda:N", 1},
+    {"precision", OPTION_PRECISION, "NAME", 0, "auto, f32, bf16 or f16", 1},
+    {"threads", 't', "N", 0, "compute threads; 0 = one per processor", 1},
+    {"cpu-mask", OPTION_CPU_MASK, "NAME", 0, "auto, baseline, avx2 or avx512", 1},
+    {"resize", OPTION_RESIZE, "NAME", 0, "torchvision (default) or pillow", 1},
+    {"out", 'o', "FILE", 0, "where the result goes", 1},
+    {"layout", 'l', "NAME", 0, "video (default), image or images", 2},
+    {"size", 's', "WxH", 0, "size of raw pictures", 2},
+    {"frames", 'n', "N", 0, "number of frames (layout, tokenize --chat)", 2},
+    {"to", OPTION_TO, "WxH", 0, "size to resize to", 2},
+    {"pool", OPTION_POOL, "WHEN", 0, "features: pool video frames early (default) or literal", 2},
+    {"prompt", 'p', "TEXT", 0, "the question", 3},
+    {"system", OPTION_SYSTEM, "TEXT", 0, "system prompt (default none)", 3},
+    {"special", OPTION_SPECIAL, NULL, 0,
+        "special tokens in the text are tokens (tokenize) or shown (detokenize)", 3},
+    {"chat", OPTION_CHAT, NULL, 0,
+        "tokenize: the whole prompt with the template and --frames placeholders", 3},
+    {"ids", OPTION_IDS, "FILE", 0, "logits: token ids from an .npy file instead of a prompt", 3},
+    {"last", OPTION_LAST, "N", 0, "logits: of the last N positions; 0 = all", 3},
+    {"max-new-tokens", 'N', "N", 0, "longest answer (default 64)", 4},
+    {"temperature", OPTION_TEMPERATURE, "X", 0, "0 = greedy (default)", 4},
+    {"top-k", OPTION_TOP_K, "N", 0, "0 = off (default)", 4},
+    {"top-p", OPTION_TOP_P, "X", 0, "1 = off (default)", 4},
+    {"repetition-penalty", OPTION_PENALTY, "X", 0, "1 = off (default)", 4},
+    {"seed", OPTION_SEED, "N", 0, "of the draws", 4},
+    {"json", 'j', NULL, 0, "generate: one JSON object instead of the text", 4},
+    {"stream", OPTION_STREAM, NULL, 0, "generate: print the text as it comes", 4},
+    {"repeat", OPTION_REPEAT, "N", 0, "bench: runs of each kind (default 3)", 5},
+    {"context", OPTION_CONTEXT, "N", 0,
+        "bench: tokens of the prefill and before decoding (default 1599)", 5},
+    {"serve", OPTION_SERVE, NULL, 0,
+        "bench: take commands from standard input, answer each with a JSON line", 5},
+    {0},
+};
+
+static void parse_size(
+    struct argp_state *state, const char *text, uint32_t *width, uint32_t *height)
+{
+    char end;
+    if (sscanf(text, "%ux%u%c", width, height, &end) != 2 || *width == 0 || *height == 0)
+        argp_error(state, "%s: a size such as 640x480 is wanted", text);
+}
+
+static uint64_t parse_number(struct argp_state *state, const char *text, uint64_t most)
+{
+    char *end;
+    unsigned long long value = strtoull(text, &end, 10);
+    if (*text < '0' || *text > '9' || *end || value > most)
+        argp_error(state, "%s: a number from 0 to %llu is wanted", text, (unsigned long long)most);
+    return value;
+}
+
+static double parse_real(struct argp_state *state, const char *text)
+{
+    char *end;
+    double value = strtod(text, &end);
+    if (end == text || *end)
+        argp_error(state, "%s: a number is wanted", text);
+    return value;
+}
+
+/* Index of text among names. */
+static int choose(struct argp_state *state, const char *text, const char *const *names)
+{
+    for (int i = 0; names[i]; i++)
+        if (strcmp(text, names[i]) == 0)
+            return i;
+    argp_error(state, "%s: unknown", text);
+    return 0;
+}
+
+static error_t parse(int key, char *text, struct argp_state *state)
+{
+    static const char *const precisions[] = {"auto", "f32", "bf16", "f16", NULL};
+    static const char *const resizes[] = {"torchvision", "pillow", NULL};
+    static const char *const layouts[] = {"video", "image", "images", NULL};
+    static const char *const pools[] = {"early", "literal", NULL};
+    ToolOptions *o = state->input;
+    switch (key) {
+    case 'm':
+        o->model = text;
+        break;
+    case 'd':
+        o->device = text;
+        break;
+    case OPTION_PRECISION:
+        o->precision = (LlavaovPrecision)choose(state, text, precisions);
+        break;
+    case 't':
+        o->threads = (uint32_t)parse_number(state, text, 256);
+        break;
+    case OPTION_CPU_MASK:
+        o->cpu_mask = text;
+        break;
+    case OPTION_RESIZE:
+        o->resize = (LlavaovResize)choose(state, text, resizes);
+        break;
+    case 'o':
+        o->out = text;
+        break;
+    case 'l':
+        o->layout = (LlavaovLayout)choose(state, text, layouts);
+        break;
+    case 's':
+        parse_size(state, text, &o->width, &o->height);
+        break;
+    case OPTION_TO:
+        parse_size(state, text, &o->to_width, &o->to_height);
+        break;
+    case 'n':
+        o->n_frames = (uint32_t)parse_number(state, text, 1024);
+        break;
+    case OPTION_POOL:
+        o->pool = (LvPoolOrder)choose(state, text, pools);
+        break;
+    case 'p':
+        o->prompt = text;
+        break;
+    case OPTION_SYSTEM:
+        o->system = text;
+        break;
+    case OPTION_SPECIAL:
+        o->special = true;
+        break;
+    case OPTION_CHAT:
+        o->chat = true;
+        break;
+    case OPTION_IDS:
+        o->ids_file = text;
+        break;
+    case OPTION_LAST:
+        o->last = (uint32_t)parse_number(state, text, UINT32_MAX);
+        break;
+    case 'N':
+        o->generation.max_new_tokens = (uint32_t)parse_number(state, text, UINT32_MAX);
+        break;
+    case OPTION_TEMPERATURE:
+        o->generation.temperature = parse_real(state, text);
+        break;
+    case OPTION_TOP_K:
+        o->generation.top_k = (uint32_t)parse_number(state, text, UINT32_MAX);
+        break;
+    case OPTION_TOP_P:
+        o->generation.top_p = parse_real(state, text);
+        break;
+    case OPTION_PENALTY:
+        o->generation.repetition_penalty = parse_real(state, text);
+        break;
+    case OPTION_SEED:
+        o->generation.seed = parse_number(state, text, UINT64_MAX);
+        break;
+    case 'j':
+        o->json = true;
+        break;
+    case OPTION_STREAM:
+        o->stream = true;
+        break;
+    case OPTION_REPEAT:
+        o->repeat = (uint32_t)parse_number(state, text, 10000);
+        break;
+    case OPTION_CONTEXT:
+        o->context = (uint32_t)parse_number(state, text, 1000000);
+        break;
+    case OPTION_SERVE:
+        o->serve = true;
+        break;
+    case ARGP_KEY_ARGS:
+        o->arguments = state->argv + state->next;
+        o->n_arguments = (size_t)(state->argc - state->next);
+        break;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+    return 0;
+}
+
+static const char doc[] =
+    "The LLaVA-OneVision engine on the command line.\v"
+    "COMMAND is one of\n"
+    "  tokenize TEXT...          ids of a text, as JSON\n"
+    "  detokenize ID...          text of ids, as JSON\n"
+    "  resize --to WxH FILE      one picture, resized, as .npy\n"
+    "  layout [FILE...]          tiles and tokens, as JSON; with files and -o, the tiles as .npy\n"
+    "  features FILE...          the vectors that enter the decoder, as .npy\n"
+    "  logits [FILE...]          of a prompt or of --ids, as .npy\n"
+    "  generate -p TEXT FILE...  an answer\n"
+    "  bench                     time of encoding, prefill and decoding\n"
+    "  check-weights [DIR]       known logits of the released checkpoints, and a summary of the "
+    "weights\n\n"
+    "FILE is .npy (uint8, [H, W, 3] or [T, H, W, 3]) or raw RGB of --size.";
+
+int main(int argc, char **argv)
+{
+    const struct argp argp = {options, parse, "COMMAND [ARGUMENT...]", doc, NULL, NULL, NULL};
+    ToolOptions o = {.model = getenv("LLAVAOV_MODEL"),
+        .generation = llavaov_generation_default(),
+        .repeat = 3,
+        .context = 1599};
+    argp_parse(&argp, argc, argv, 0, NULL, &o);
+    if (o.n_arguments == 0) {
+        argp_help(&argp, stderr, ARGP_HELP_STD_USAGE, argv[0]);
+        return 2;
+    }
+    const char *name = o.arguments[0];
+    o.arguments++;
+    o.n_arguments--;
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        if (strcmp(name, commands[i].name) != 0)
+            continue;
+        LlavaovError error = {0};
+        LlavaovStatus status = commands[i].run(&o, &error);
+        if (status == LLAVAOV_OK)
+            return 0;
+        fprintf(stderr, "%s: %s: %s\n", argv[0], llavaov_status_name(status), error.message);
+        return 1;
+    }
+    fprintf(stderr, "%s: %s is no command; see --help\n", argv[0], name);
+    return 2;
+}
+
+LlavaovStatus tool_print_json(const ToolOptions *o, json_t *json, LlavaovError *error)
+{
+    char *text = json ? json_dumps(json, JSON_REAL_PRECISION(9)) : NULL;
+    json_decref(json);
+    if (!text)
+        return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for the result");
+    FILE *file = o->out ? fopen(o->out, "w") : stdout;
+    bool good = file && fprintf(file, "%s\n", text) > 0;
+    if (file)
+        good &= (o->out ? fclose(file) : fflush(file)) == 0;
+    free(text);
+    return good ? LLAVAOV_OK
+                : lv_fail(error, LLAVAOV_ERROR_IO, o->out, "the result cannot be written");
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/status.h"
+#include "model/try.h"
+#include "model/visual.h"
+#include "picture/picture.h"
+#include "tool.h"
+
+static LlavaovStatus need_model(const ToolOptions *o, LlavaovError *error)
+{
+    return o->model ? LLAVAOV_OK
+                    : lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "model",
+                          "a checkpoint folder is wanted: -m DIR");
+}
+
+LlavaovStatus tool_open_tokenizer(
+    const ToolOptions *o, LvTokenizer **tokenizer, LlavaovError *error)
+{
+    LlavaovStatus status = need_model(o, error);
+    if (status != LLAVAOV_OK)
+        return status;
+    char path[4096];
+    if (snprintf(path, sizeof path, "%s/tokenizer.json", o->model) >= (int)sizeof path)
+        return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "model", "the folder's name is too long");
+    return lv_tokenizer_open(path, tokenizer, error);
+}
+
+LlavaovStatus tool_open_model(const ToolOptions *o, ToolModel *m, LlavaovError *error)
+{
+    memset(m, 0, sizeof *m);
+    const LvBackendOptions backend = {.device = o->device,
+        .precision = o->precision,
+        .threads = o->threads,
+        .cpu_mask = o->cpu_mask};
+    LlavaovStatus status;
+    LV_TRY(need_model(o, error));
+    LV_TRY(lv_checkpoint_open(o->model, &m->checkpoint, error));
+    LV_TRY(lv_backend_open(&backend, &m->backend, error));
+    LV_TRY(lv_model_open(m->checkpoint, m->backend, NULL, NULL, &m->model, error));
+    return LLAVAOV_OK;
+done:
+    tool_close_model(m);
+    return status;
+}
+
+void tool_close_model(ToolModel *m)
+{
+    lv_model_close(m->model);
+    if (m->backend)
+        m->backend->ops->close(m->backend);
+    if (m->tokenizer)
+        lv_tokenizer_close(m->tokenizer);
+    if (m->checkpoint)
+        lv_checkpoint_close(m->checkpoint);
+    memset(m, 0, sizeof *m);
+}
+
+static uint32_t rows_of(const ToolOptions *o, const LvConfig *config, const LvTiles *tiles)
+{
+    const uint32_t pooled = lv_pooled_grid(&config->vision);
+    return o->layout == LLAVAOV_LAYOUT_VIDEO   ? pooled * pooled
+           : o->layout == LLAVAOV_LAYOUT_IMAGE ? tiles->plan.n_tokens
+                                               : lv_multi_image_tokens(&config->vision);
+}
+
+static LlavaovStatus encode_one(
+    const ToolOptions *o, ToolModel *m, const LvTiles *tiles, LvTensor out, LlavaovError *error)
+{
+    LvBackend *b = m->backend;
+    const LvVisionConfig *vision = &m->model->config->vision;
+    const LvRun run = {.error = error};
+    const size_t each = (size_t)vision->grid * vision->grid;
+    const size_t bytes = (size_t)tiles->image_size * tiles->image_size * 3;
+    LvTensor features = {0};
+    LlavaovStatus status;
+    if (o->layout == LLAVAOV_LAYOUT_VIDEO) {
+        const uint8_t *tile = tiles->rgb;
+        return lv_visual_video(m->model, &run, out, &tile, 1, o->pool);
+    }
+    LV_TRY(b->ops->tensor_alloc(b, tiles->n * each, out.cols, &features, error));
+    for (uint32_t i = 0; i < tiles->n; i++) {
+        const uint8_t *tile = tiles->rgb + i * bytes;
+        LV_TRY(lv_visual_tiles(m->model, &run, lv_tensor_rows(features, i * each, each), &tile, 1));
+    }
+    if (o->layout == LLAVAOV_LAYOUT_IMAGE)
+        LV_TRY(lv_visual_assemble_image(m->model, &run, out, features, &tiles->plan));
+    else
+        LV_TRY(lv_visual_assemble_one_of_many(m->model, &run, out, features));
+done:
+    if (features.data)
+        b->ops->tensor_free(b, &features);
+    return status;
+}
+
+LlavaovStatus tool_visual_rows(const ToolOptions *o, ToolModel *m, const ToolPictures *pictures,
+    LvTensor *rows, uint32_t **each_out, size_t *n_visuals, LlavaovError *error)
+{
+    LvBackend *b = m->backend;
+    const LvConfig *config = m->model->config;
+    const bool video = o->layout == LLAVAOV_LAYOUT_VIDEO;
+    const LvRun run = {.error = error};
+    LlavaovStatus status = LLAVAOV_OK;
+    memset(rows, 0, sizeof *rows);
+    uint32_t *each = lv_calloc(pictures->n + 1, sizeof *each);
+    LvTiles *tiles = lv_calloc(pictures->n, sizeof *tiles);
+    size_t total = video;
+    if (!each || !tiles)
+        LV_TRY(lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for pictures"));
+    for (size_t i = 0; i < pictures->n; i++) {
+        LV_TRY(lv_image_check(&pictures->images[i], error));
+        LV_TRY(lv_picture_prepare(
+            config, o->layout, o->resize, &pictures->images[i], NULL, &tiles[i], error));
+        each[i] = rows_of(o, config, &tiles[i]);
+        total += each[i];
+    }
+    LV_TRY(b->ops->tensor_alloc(b, total, config->text.hidden_size, rows, error));
+    size_t done_rows = 0;
+    for (size_t i = 0; i < pictures->n; done_rows += each[i++])
+        LV_TRY(encode_one(o, m, &tiles[i], lv_tensor_rows(*rows, done_rows, each[i]), error));
+    *n_visuals = pictures->n;
+    if (video) {
+        LV_TRY(b->ops->copy(b, &run, lv_tensor_rows(*rows, done_rows, 1), m->model->newline));
+        each[0] = (uint32_t)total;
+        *n_visuals = 1;
+    }
+    *each_out = each;
+    each = NULL;
+done:
+    for (size_t i = 0; tiles && i < pictures->n; i++)
+        lv_tiles_free(&tiles[i]);
+    lv_free(tiles);
+    lv_free(each);
+    if (status != LLAVAOV_OK && rows->data)
+        b->ops->tensor_free(b, rows);
+    return status;
+}

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * resize and layout. */
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/status.h"
+#include "model/try.h"
+#include "picture/picture.h"
+#include "picture/resize.h"
+#include "tool.h"
+
+typedef struct Target {
+    uint8_t *rgb;
+    uint32_t width;
+} Target;
+
+static void put_row(void *data, uint32_t y, const uint8_t *planes)
+{
+    const Target *target = data;
+    uint8_t *row = target->rgb + (size_t)y * target->width * 3;
+    for (uint32_t x = 0; x < target->width; x++)
+        for (uint32_t c = 0; c < 3; c++)
+            row[3 * x + c] = planes[(size_t)c * target->width + x];
+}
+
+LlavaovStatus tool_resize(const ToolOptions *o, LlavaovError *error)
+{
+    ToolPictures pictures = {0};
+    LvResizer *resizer = NULL;
+    int16_t *row = NULL;
+    Target target = {.width = o->to_width};
+    LlavaovStatus status;
+    if (o->to_width == 0 || o->n_arguments != 1)
+        LV_TRY(lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "to", "one file and --to WxH are wanted"));
+    LV_TRY(tool_read_pictures(o, &pictures, error));
+    const LlavaovImage *image = &pictures.images[0];
+    LV_TRY(lv_image_check(image, error));
+    LV_TRY(lv_resizer_new(o->resize, image->width, image->height, o->to_width, o->to_height,
+        put_row, &target, &resizer, error));
+    const size_t samples = lv_resizer_row_samples(image->width);
+    row = lv_calloc(3 * samples, sizeof *row);
+    target.rgb = lv_alloc((size_t)o->to_width * o->to_height, 3);
+    if (!row || !target.rgb)
+        LV_TRY(lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a picture"));
+    for (uint32_t y = 0; y < image->height; y++) {
+        const uint8_t *in = image->plane[0] + (ptrdiff_t)y * image->stride[0];
+        for (uint32_t x = 0; x < image->width; x++)
+            for (uint32_t c = 0; c < 3; c++)
+                row[c * samples + x] = in[3 * x + c];
+        LV_TRY(lv_resizer_push(resizer, row, row + samples, row + 2 * samples, NULL, error));
+    }
+    const LvNpy out = {.type = LV_NPY_U8,
+        .n_dims = 3,
+        .shape = {o->to_height, o->to_width, 3},
+        .count = (uint64_t)o->to_height * o->to_width * 3,
+        .data = target.rgb};
+    LV_TRY(lv_npy_write(o->out, &out, error));
+done:
+    lv_resizer_free(resizer);
+    lv_free(row);
+    lv_free(target.rgb);
+    tool_free_pictures(&pictures);
+    return status;
+}
+
+static json_t *json_plan(const LvAnyresPlan *p)
+{
+    return json_pack("{s:[ii] s:[ii] s:[ii] s:[ii] s:i s:[ii] s:[ii] s:[ii] s:i}", "best",
+        (int)p->best_height, (int)p->best_width, "grid", (int)p->grid_rows, (int)p->grid_cols,
+        "resized", (int)p->resized_height, (int)p->resized_width, "pad", (int)p->pad_top,
+        (int)p->pad_left, "tiles", (int)p->n_tiles, "crop_at", (int)p->crop_top, (int)p->crop_left,
+        "crop", (int)p->crop_height, (int)p->crop_width, "map", (int)p->map_height,
+        (int)p->map_width, "tokens", (int)p->n_tokens);
+}
+
+/* All tiles of all pictures: uint8 [n, S, S, 3]. */
+static LlavaovStatus write_tiles(
+    const ToolOptions *o, const LvConfig *config, const ToolPictures *pictures, LlavaovError *error)
+{
+    const size_t edge = config->vision.image_size, bytes = edge * edge * 3;
+    uint8_t *all = NULL;
+    size_t n = 0;
+    LlavaovStatus status = LLAVAOV_OK;
+    for (size_t i = 0; i < pictures->n; i++) {
+        LvTiles tiles = {0};
+        LV_TRY(lv_image_check(&pictures->images[i], error));
+        LV_TRY(lv_picture_prepare(
+            config, o->layout, o->resize, &pictures->images[i], NULL, &tiles, error));
+        uint8_t *grown = lv_realloc(all, n + tiles.n, bytes);
+        if (grown) {
+            all = grown;
+            memcpy(all + n * bytes, tiles.rgb, tiles.n * bytes);
+            n += tiles.n;
+        }
+        lv_tiles_free(&tiles);
+        if (!grown)
+            LV_TRY(lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for tiles"));
+    }
+    const LvNpy out = {.type = LV_NPY_U8,
+        .n_dims = 4,
+        .shape = {n, edge, edge, 3},
+        .count = n * bytes,
+        .data = all};
+    LV_TRY(lv_npy_write(o->out, &out, error));
+done:
+    lv_free(all);
+    return status;
+}
+
+LlavaovStatus tool_layout(const ToolOptions *o, LlavaovError *error)
+{
+    LvCheckpoint *checkpoint = NULL;
+    ToolPictures pictures = {0};
+    LlavaovStatus status;
+    if (!o->model)
+        LV_TRY(lv_fail(
+            error, LLAVAOV_ERROR_ARGUMENT, "model", "a checkpoint folder is wanted: -m DIR"));
+    LV_TRY(lv_checkpoint_open(o->model, &checkpoint, error));
+    const LvConfig *config = lv_checkpoint_config(checkpoint);
+    if (o->n_arguments > 0 && o->out) {
+        LV_TRY(tool_read_pictures(o, &pictures, error));
+        LV_TRY(write_tiles(o, config, &pictures, error));
+        goto done;
+    }
+    const uint32_t n = o->n_frames ? o->n_frames : 1;
+    if (o->layout == LLAVAOV_LAYOUT_IMAGE) {
+        LvAnyresPlan plan;
+        LV_TRY(lv_anyres_plan(config, o->width, o->height, &plan, error));
+        LV_TRY(tool_print_json(o, json_plan(&plan), error));
+    } else if (o->layout == LLAVAOV_LAYOUT_VIDEO) {
+        LV_TRY(tool_print_json(o,
+            json_pack("{s:i s:I}", "frames", (int)n, "tokens",
+                (json_int_t)lv_video_tokens(&config->vision, n)),
+            error));
+    } else {
+        LV_TRY(tool_print_json(o,
+            json_pack("{s:i s:I}", "images", (int)n, "tokens",
+                (json_int_t)n * lv_multi_image_tokens(&config->vision)),
+            error));
+    }
+done:
+    tool_free_pictures(&pictures);
+    if (checkpoint)
+        lv_checkpoint_close(checkpoint);
+    return status;
+}

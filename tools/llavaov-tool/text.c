@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * tokenize and detokenize. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/status.h"
+#include "model/try.h"
+#include "picture/layout.h"
+#include "text/chat.h"
+#include "tool.h"
+
+static json_t *json_ids(const int32_t *ids, size_t n)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < n; i++)
+        json_array_append_new(array, json_integer(ids[i]));
+    return array;
+}
+
+/* The whole prompt; the number of placeholders follows from --layout, --frames and --size. */
+static LlavaovStatus encode_chat(const ToolOptions *o, const LvTokenizer *tokenizer,
+    const char *prompt, LvTokens *ids, LlavaovError *error)
+{
+    LvCheckpoint *checkpoint = NULL;
+    uint32_t *each = lv_calloc((size_t)o->n_frames + 1, sizeof *each);
+    LlavaovStatus status;
+    if (!each)
+        LV_TRY(lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a prompt"));
+    LV_TRY(lv_checkpoint_open(o->model, &checkpoint, error));
+    const LvConfig *config = lv_checkpoint_config(checkpoint);
+    const bool video = o->layout == LLAVAOV_LAYOUT_VIDEO;
+    for (uint32_t i = 0; i < o->n_frames; i++) {
+        LvAnyresPlan plan = {0};
+        if (o->layout == LLAVAOV_LAYOUT_IMAGE)
+            LV_TRY(lv_anyres_plan(config, o->width, o->height, &plan, error));
+        each[i] = video ? (uint32_t)lv_video_tokens(&config->vision, o->n_frames)
+                  : o->layout == LLAVAOV_LAYOUT_IMAGE ? plan.n_tokens
+                                                      : lv_multi_image_tokens(&config->vision);
+    }
+    const LvChat chat = {.system_prompt = o->system,
+        .prompt = prompt,
+        .visual_token = video ? config->video_token : config->image_token,
+        .visual_tokens_each = each,
+        .n_visuals = o->n_frames == 0 ? 0
+                     : video          ? 1
+                                      : o->n_frames};
+    LV_TRY(lv_chat_encode(tokenizer, &chat, ids, error));
+done:
+    if (checkpoint)
+        lv_checkpoint_close(checkpoint);
+    lv_free(each);
+    return status;
+}
+
+LlavaovStatus tool_tokenize(const ToolOptions *o, LlavaovError *error)
+{
+    LvTokenizer *tokenizer = NULL;
+    LvTokens ids = {0};
+    LlavaovStatus status;
+    LV_TRY(tool_open_tokenizer(o, &tokenizer, error));
+    json_t *list = json_array();
+    for (size_t i = 0; i < o->n_arguments && status == LLAVAOV_OK; i++) {
+        const char *text = o->arguments[i];
+        ids.n = 0;
+        status = o->chat ? encode_chat(o, tokenizer, text, &ids, error)
+                         : lv_tokenizer_encode(tokenizer, text, strlen(text),
+                               o->special ? LV_SPECIAL_AS_TOKENS : LV_SPECIAL_AS_TEXT, &ids, error);
+        if (status == LLAVAOV_OK)
+            json_array_append_new(list, json_ids(ids.ids, ids.n));
+    }
+    if (status != LLAVAOV_OK) {
+        json_decref(list);
+        goto done;
+    }
+    if (json_array_size(list) == 1) {
+        json_t *only = json_incref(json_array_get(list, 0));
+        json_decref(list);
+        list = only;
+    }
+    status = tool_print_json(o, json_pack("{s:o}", "ids", list), error);
+done:
+    lv_tokens_free(&ids);
+    if (tokenizer)
+        lv_tokenizer_close(tokenizer);
+    return status;
+}
+
+LlavaovStatus tool_detokenize(const ToolOptions *o, LlavaovError *error)
+{
+    LvTokenizer *tokenizer = NULL;
+    LvTokens ids = {0};
+    char *text = NULL;
+    size_t bytes;
+    LlavaovStatus status;
+    LV_TRY(tool_open_tokenizer(o, &tokenizer, error));
+    for (size_t i = 0; i < o->n_arguments; i++) {
+        char *end;
+        long id = strtol(o->arguments[i], &end, 10);
+        if (*end || end == o->arguments[i] || id < 0 || id > INT32_MAX)
+            LV_TRY(lv_fail(
+                error, LLAVAOV_ERROR_ARGUMENT, "ids", "%s is no token id", o->arguments[i]));
+        LV_TRY(lv_tokens_append(&ids, (int32_t)id, error));
+    }
+    LV_TRY(lv_tokenizer_decode(tokenizer, ids.ids, ids.n, !o->special, &text, &bytes, error));
+    LV_TRY(tool_print_json(o, json_pack("{s:o}", "text", json_stringn(text, bytes)), error));
+done:
+    lv_free(text);
+    lv_tokens_free(&ids);
+    if (tokenizer)
+        lv_tokenizer_close(tokenizer);
+    return status;
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What the commands of llavaov-tool share. */
+#ifndef LV_TOOL_H
+#define LV_TOOL_H
+
+#include <jansson.h>
+
+#include "backend/backend.h"
+#include "checkpoint/checkpoint.h"
+#include "model/model.h"
+#include "model/projector.h"
+#include "npy.h"
+#include "text/tokenizer.h"
+
+/* The command line. */
+typedef struct ToolOptions {
+    const char *model, *device, *cpu_mask, *out;
+    LlavaovPrecision precision;
+    uint32_t threads;
+    LlavaovResize resize;
+    LlavaovLayout layout;
+    uint32_t width, height;       /* --size */
+    uint32_t to_width, to_height; /* --to */
+    uint32_t n_frames;            /* --frames */
+    const char *prompt, *system, *ids_file;
+    uint32_t last; /* --last: rows */
+    bool special, chat, json, stream, serve;
+    LvPoolOrder pool;
+    LlavaovGeneration generation;
+    uint32_t repeat, context;
+    char **arguments; /* after the options */
+    size_t n_arguments;
+} ToolOptions;
+
+/* A command returns a status and fills *error. */
+typedef LlavaovStatus ToolCommand(const ToolOptions *options, LlavaovError *error);
+
+ToolCommand tool_tokenize, tool_detokenize, tool_resize, tool_layout, tool_features, tool_logits,
+    tool_generate, tool_bench, tool_check_weights;
+
+/* Prints JSON and a newline to options->out or standard output; takes the reference. */
+LlavaovStatus tool_print_json(const ToolOptions *options, json_t *json, LlavaovError *error);
+
+/* ---- pictures (input.c) ---- */
+
+/* 8-bit RGB pictures from files, .npy or raw bytes. */
+typedef struct ToolPictures {
+    LlavaovImage *images;
+    size_t n;
+    void **blocks; /* the files' memory */
+    size_t n_blocks;
+} ToolPictures;
+/* From options->arguments: .npy uint8 [H, W, 3] or [T, H, W, 3], anything else raw RGB of --size.
+ */
+LlavaovStatus tool_read_pictures(
+    const ToolOptions *options, ToolPictures *pictures, LlavaovError *error);
+void tool_free_pictures(ToolPictures *pictures);
+
+/* ---- the model without threads and sessions (open.c) ---- */
+
+typedef struct ToolModel {
+    LvCheckpoint *checkpoint;
+    LvTokenizer *tokenizer;
+    LvBackend *backend;
+    LvModel *model;
+} ToolModel;
+LlavaovStatus tool_open_tokenizer(
+    const ToolOptions *options, LvTokenizer **tokenizer, LlavaovError *error);
+LlavaovStatus tool_open_model(const ToolOptions *options, ToolModel *model, LlavaovError *error);
+void tool_close_model(ToolModel *model);
+
+/* The vectors that take the placeholders' places: [tokens, H], newlines included, and the number of
+ * tokens of each visual (a video is one). each: lv_free. */
+LlavaovStatus tool_visual_rows(const ToolOptions *options, ToolModel *model,
+    const ToolPictures *pictures, LvTensor *rows, uint32_t **each, size_t *n_visuals,
+    LlavaovError *error);
+
+#endif
