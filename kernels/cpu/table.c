@@ -6,7 +6,18 @@
 #include <math.h>
 #include <string.h>
 
-#define LV_HAVE_X86_SETS 1
+#include "cpu/sets.h"
+
+static const struct {
+    const LvKernels *(*kernels)(void);
+    unsigned flags;
+} sets[] = {
+#if LV_HAVE_X86_SETS
+    {lv_kernels_avx512, LV_CPU_AVX512 | LV_CPU_AVX2},
+    {lv_kernels_avx2, LV_CPU_AVX2},
+#endif
+    {lv_kernels_baseline, 0},
+};
 
 unsigned lv_cpu_flags(void)
 {
@@ -25,6 +36,9 @@ unsigned lv_cpu_flags(void)
 
 const LvKernels *lv_kernels_choose(unsigned flags)
 {
+    for (size_t i = 0; i < sizeof sets / sizeof *sets; i++)
+        if ((sets[i].flags & ~flags) == 0)
+            return sets[i].kernels();
     return lv_kernels_reference();
 }
 

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Linear operations of a kernel set: packing, many rows by register tiles, few rows by dot
+ * products. */
+#ifndef LV_LINEAR_H
+#define LV_LINEAR_H
+
+#include "cpu/functions.h"
+#include "cpu/tile.h"
+
+/* Inner size of one block: the weights of LV_PANEL_COLS outputs then fit the second-level cache,
+ * rows the first. */
+#define BLOCK_K 384
+
+static inline vf load_halves(const void *p, LvElement element)
+{
+    return element == LV_ELEMENT_F16 ? vf_load_f16(p) : vf_load_bf16(p);
+}
+
+static inline vf load_weights(const void *p, LvElement element)
+{
+    return element == LV_ELEMENT_F32 ? vf_load(p) : load_halves(p, element);
+}
+
+static inline vf load_weights_n(const void *p, LvElement element, size_t n)
+{
+    if (element == LV_ELEMENT_F32)
+        return vf_load_n(p, n);
+    uint16_t buffer[VEC] = {0};
+    memcpy(buffer, p, n * sizeof *buffer);
+    return load_halves(buffer, element);
+}
+
+static inline const char *weight_at(const LvMatrix *m, size_t row, size_t k)
+{
+    return (const char *)m->data + (row * m->cols + k) * lv_element_bytes(m->element);
+}
+
+static void to_float(float *dst, const void *src, LvElement element, size_t n)
+{
+    const char *p = src;
+    size_t bytes = lv_element_bytes(element), i = 0;
+    for (; i + VEC <= n; i += VEC)
+        vf_store(dst + i, load_weights(p + i * bytes, element));
+    if (i < n)
+        vf_store_n(dst + i, load_weights_n(p + i * bytes, element, n - i), n - i);
+}
+
+static bool all_finite(const void *src, LvElement element, size_t n)
+{
+    const char *p = src;
+    size_t bytes = n * lv_element_bytes(element), i = 0;
+    int bad = 0;
+    uint16_t exponent = element == LV_ELEMENT_F16 ? 0x7C00 : 0x7F80;
+    if (element == LV_ELEMENT_F32)
+        for (; i + VEC_CHECK_BYTES <= bytes; i += VEC_CHECK_BYTES)
+            bad |= vf_any_not_finite_f32(p + i);
+    else
+        for (; i + VEC_CHECK_BYTES <= bytes; i += VEC_CHECK_BYTES)
+            bad |= vf_any_not_finite_16(p + i, exponent);
+    char rest[VEC_CHECK_BYTES] = {0};
+    memcpy(rest, p + i, bytes - i);
+    bad |= element == LV_ELEMENT_F32 ? vf_any_not_finite_f32(rest)
+                                     : vf_any_not_finite_16(rest, exponent);
+    return !bad;
+}
+
+/* ---- packing ---- */
+
+/* dst[k * TILE_R + r] = src[r][k] for `rows` <= TILE_R rows, zeros for the others. */
+static void pack_row_panel(float *dst, const float *src, size_t stride, size_t rows, size_t cols)
+{
+    for (size_t k = 0; k < cols; k += VEC) {
+        size_t width = cols - k < VEC ? cols - k : VEC;
+        for (size_t r0 = 0; r0 < TILE_R; r0 += VEC) {
+            vf t[VEC];
+            for (size_t i = 0; i < VEC; i++)
+                t[i] = r0 + i >= rows ? vf_set1(0)
+                       : width == VEC ? vf_load(src + (r0 + i) * stride + k)
+                                      : vf_load_n(src + (r0 + i) * stride + k, width);
+            vf_transpose(t);
+            float *out = dst + k * TILE_R + r0;
+            if (TILE_R - r0 >= VEC)
+                for (size_t i = 0; i < width; i++)
+                    vf_store(out + i * TILE_R, t[i]);
+            else
+                for (size_t i = 0; i < width; i++)
+                    vf_store_n(out + i * TILE_R, t[i], TILE_R % VEC);
+        }
+    }
+}
+
+static void pack_rows(float *dst, const float *src, size_t stride, size_t rows, size_t cols)
+{
+    for (size_t r = 0; r < rows; r += TILE_R)
+        pack_row_panel(
+            dst + r * cols, src + r * stride, stride, rows - r < TILE_R ? rows - r : TILE_R, cols);
+}
+
+/* dst[k * LANES + i] = weight[first + i][k0 + k] for VEC outputs, of which `rows` exist, and n
+ * values of k. */
+static inline __attribute__((always_inline)) void pack_weights_as(float *dst, const LvMatrix *m,
+    LvElement element, size_t first, size_t rows, size_t k0, size_t n)
+{
+    for (size_t k = 0; k < n; k += VEC) {
+        size_t width = n - k < VEC ? n - k : VEC;
+        vf t[VEC];
+        for (size_t i = 0; i < VEC; i++)
+            t[i] = i >= rows      ? vf_set1(0)
+                   : width == VEC ? load_weights(weight_at(m, first + i, k0 + k), element)
+                                  : load_weights_n(weight_at(m, first + i, k0 + k), element, width);
+        vf_transpose(t);
+        for (size_t i = 0; i < width; i++)
+            vf_store(dst + (k + i) * LANES, t[i]);
+    }
+}
+
+static void pack_weights(
+    float *dst, const LvMatrix *m, size_t first, size_t rows, size_t k0, size_t n)
+{
+    if (m->element == LV_ELEMENT_F16)
+        pack_weights_as(dst, m, LV_ELEMENT_F16, first, rows, k0, n);
+    else if (m->element == LV_ELEMENT_BF16)
+        pack_weights_as(dst, m, LV_ELEMENT_BF16, first, rows, k0, n);
+    else
+        pack_weights_as(dst, m, LV_ELEMENT_F32, first, rows, k0, n);
+}
+
+/* ---- epilogue ---- */
+
+static inline size_t at_most(size_t n, size_t limit)
+{
+    return n < limit ? n : limit;
+}
+
+/* Finishes n <= VEC sums of row r, columns c .. c + n - 1 of the call; up_sum is used when there is
+ * an up matrix. */
+static inline __attribute__((always_inline)) void finish(
+    const LvLinear *l, LvFunction function, size_t r, size_t c, size_t n, vf sum, vf up_sum)
+{
+    bool whole = n == VEC;
+    if (l->bias)
+        sum = vf_add(sum, whole ? vf_load(l->bias + c) : vf_load_n(l->bias + c, n));
+    sum = vf_apply(function, sum);
+    if (l->up)
+        sum = vf_mul(sum, up_sum);
+    if (l->residual) {
+        const float *p = l->residual + r * l->residual_stride + c;
+        sum = vf_add(sum, whole ? vf_load(p) : vf_load_n(p, n));
+    }
+    float *out = l->out + r * l->out_stride + c;
+    if (whole)
+        vf_store(out, sum);
+    else
+        vf_store_n(out, sum, n);
+}
+
+/* Finishes rows x LANES sums at `sums`, which are columns c .. of the call (gates, then ups, when
+ * there is an up matrix). */
+static inline __attribute__((always_inline)) void finish_tile_as(const LvLinear *l,
+    LvFunction function, size_t r0, size_t rows, size_t c, const float *sums, size_t stride)
+{
+    for (size_t r = 0; r < rows; r++, sums += stride) {
+        vf first = vf_load(sums), second = vf_load(sums + VEC);
+        finish(l, function, r0 + r, c, at_most(l->cols - c, VEC), first, second);
+        if (!l->up && l->cols > c + VEC)
+            finish(l, function, r0 + r, c + VEC, at_most(l->cols - c - VEC, VEC), second, second);
+    }
+}
+
+static void finish_tile(
+    const LvLinear *l, size_t r0, size_t rows, size_t c, const float *sums, size_t stride)
+{
+    switch (l->function) {
+    case LV_FUNCTION_NONE:
+        finish_tile_as(l, LV_FUNCTION_NONE, r0, rows, c, sums, stride);
+        break;
+    case LV_FUNCTION_GELU_TANH:
+        finish_tile_as(l, LV_FUNCTION_GELU_TANH, r0, rows, c, sums, stride);
+        break;
+    case LV_FUNCTION_SILU:
+        finish_tile_as(l, LV_FUNCTION_SILU, r0, rows, c, sums, stride);
+        break;
+    default:
+        finish_tile_as(l, l->function, r0, rows, c, sums, stride);
+        break;
+    }
+}
+
+/* ---- many rows ---- */
+
+#define PANEL_TILES (LV_PANEL_COLS / LANES)
+
+static size_t linear_scratch(size_t rows, size_t inner)
+{
+    size_t padded = (rows + TILE_R - 1) / TILE_R * TILE_R;
+    return (padded + BLOCK_K) * LV_PANEL_COLS;
+}
+
+static void linear_panel(const LvLinear *l)
+{
+    size_t inner = l->weight.cols, blocks = (inner + BLOCK_K - 1) / BLOCK_K;
+    size_t block = blocks ? ((inner + blocks - 1) / blocks + VEC - 1) / VEC * VEC : 0;
+    size_t per_tile = l->up ? VEC : LANES, n_tiles = (l->cols + per_tile - 1) / per_tile;
+    float *weights = l->scratch, *sums = l->scratch + BLOCK_K * LV_PANEL_COLS;
+    for (size_t k0 = 0; k0 < inner || k0 == 0; k0 += block ? block : 1) {
+        size_t n = inner - k0 < block ? inner - k0 : block;
+        bool last = k0 + n >= inner;
+        for (size_t t = 0; t < n_tiles; t++) {
+            float *panel = weights + t * BLOCK_K * LANES;
+            size_t c = t * per_tile, rest = l->cols - c;
+            pack_weights(panel, &l->weight, l->first + c, at_most(rest, VEC), k0, n);
+            if (l->up)
+                pack_weights(panel + VEC, l->up, l->first + c, at_most(rest, VEC), k0, n);
+            else
+                pack_weights(panel + VEC, &l->weight, l->first + c + VEC,
+                    rest > VEC ? at_most(rest - VEC, VEC) : 0, k0, n);
+        }
+        for (size_t r = 0; r < l->rows; r += TILE_R) {
+            size_t rows = at_most(l->rows - r, TILE_R);
+            for (size_t t = 0; t < n_tiles; t++) {
+                float *c = sums + r * LV_PANEL_COLS + t * LANES;
+                tiles[1][rows - 1](n, l->in + r * inner + k0 * TILE_R,
+                    weights + t * BLOCK_K * LANES, c, LV_PANEL_COLS, k0 > 0);
+                if (last)
+                    finish_tile(l, r, rows, t * per_tile, c, LV_PANEL_COLS);
+            }
+        }
+        if (last)
+            break;
+    }
+}
+
+/* ---- few rows ---- */
+
+#define FEW_OUTPUTS 4
+
+/* sums[i * LV_FEW_ROWS + r] = row r of in . weight row w[i]: a register chain for each of ROWS x
+ * FEW_OUTPUTS products. */
+static inline __attribute__((always_inline)) void dots(const int ROWS, LvElement element,
+    const char *const w[FEW_OUTPUTS], size_t inner, const float *in, size_t in_stride, float *sums)
+{
+    const char *w0 = w[0], *w1 = w[1], *w2 = w[2], *w3 = w[3];
+    size_t bytes = lv_element_bytes(element), rest = inner % VEC, end = inner - rest, k = 0;
+#define FEW_ROWS_LIST(M) M(0) M(1) M(2) M(3)
+#define FEW_DECLARE(r)                                                                             \
+    vf s##r##0 = vf_set1(0), s##r##1 = s##r##0, s##r##2 = s##r##0, s##r##3 = s##r##0;
+#define FEW_STEP(r)                                                                                \
+    if (r < ROWS) {                                                                                \
+        vf x = whole ? vf_load(in + r * in_stride + k) : vf_load_n(in + r * in_stride + k, rest);  \
+        s##r##0 = vf_fma(x, a0, s##r##0);                                                          \
+        s##r##1 = vf_fma(x, a1, s##r##1);                                                          \
+        s##r##2 = vf_fma(x, a2, s##r##2);                                                          \
+        s##r##3 = vf_fma(x, a3, s##r##3);                                                          \
+    }
+#define FEW_STORE(r)                                                                               \
+    if (r < ROWS) {                                                                                \
+        sums[r] = vf_sum(s##r##0);                                                                 \
+        sums[r + LV_FEW_ROWS] = vf_sum(s##r##1);                                                   \
+        sums[r + 2 * LV_FEW_ROWS] = vf_sum(s##r##2);                                               \
+        sums[r + 3 * LV_FEW_ROWS] = vf_sum(s##r##3);                                               \
+    }
+    FEW_ROWS_LIST(FEW_DECLARE)
+    for (; k < end; k += VEC) {
+        const bool whole = true;
+        size_t at = k * bytes;
+        vf a0 = load_weights(w0 + at, element), a1 = load_weights(w1 + at, element);
+        vf a2 = load_weights(w2 + at, element), a3 = load_weights(w3 + at, element);
+        FEW_ROWS_LIST(FEW_STEP)
+    }
+    if (rest) {
+        const bool whole = false;
+        size_t at = k * bytes;
+        vf a0 = load_weights_n(w0 + at, element, rest), a1 = load_weights_n(w1 + at, element, rest);
+        vf a2 = load_weights_n(w2 + at, element, rest), a3 = load_weights_n(w3 + at, element, rest);
+        FEW_ROWS_LIST(FEW_STEP)
+    }
+    FEW_ROWS_LIST(FEW_STORE)
+}
+
+static inline __attribute__((always_inline)) void dots_of(LvElement element,
+    const char *const w[FEW_OUTPUTS], size_t inner, const float *in, size_t in_stride, size_t rows,
+    float *sums)
+{
+    for (; rows >= 4; rows -= 4, in += 4 * in_stride, sums += 4)
+        dots(4, element, w, inner, in, in_stride, sums);
+    if (rows == 3)
+        dots(3, element, w, inner, in, in_stride, sums);
+    else if (rows == 2)
+        dots(2, element, w, inner, in, in_stride, sums);
+    else if (rows == 1)
+        dots(1, element, w, inner, in, in_stride, sums);
+}
+
+/* Sums of up to FEW_OUTPUTS outputs; those beyond `end` repeat the last one and are ignored. */
+static void few_sums(const LvLinear *l, const LvMatrix *m, size_t first, size_t end, float *sums)
+{
+    const char *w[FEW_OUTPUTS];
+    for (size_t i = 0; i < FEW_OUTPUTS; i++)
+        w[i] = weight_at(m, at_most(first + i, end - 1), 0);
+    if (m->element == LV_ELEMENT_F16)
+        dots_of(LV_ELEMENT_F16, w, m->cols, l->in, l->in_stride, l->rows, sums);
+    else if (m->element == LV_ELEMENT_BF16)
+        dots_of(LV_ELEMENT_BF16, w, m->cols, l->in, l->in_stride, l->rows, sums);
+    else
+        dots_of(LV_ELEMENT_F32, w, m->cols, l->in, l->in_stride, l->rows, sums);
+}
+
+/* The sums of VEC outputs at a time are gathered per row, so that the epilogue is the same as for
+ * many rows. */
+static void linear_few(const LvLinear *l)
+{
+    float sums[VEC * LV_FEW_ROWS], up_sums[VEC * LV_FEW_ROWS];
+    size_t end = l->first + l->cols;
+    for (size_t c = 0; c < l->cols; c += VEC) {
+        size_t n = at_most(l->cols - c, VEC);
+        for (size_t i = 0; i < n; i += FEW_OUTPUTS) {
+            few_sums(l, &l->weight, l->first + c + i, end, sums + i * LV_FEW_ROWS);
+            if (l->up)
+                few_sums(l, l->up, l->first + c + i, end, up_sums + i * LV_FEW_ROWS);
+        }
+        for (size_t r = 0; r < l->rows; r++) {
+            float row[VEC] = {0}, up_row[VEC] = {0};
+            for (size_t i = 0; i < n; i++) {
+                row[i] = sums[i * LV_FEW_ROWS + r];
+                up_row[i] = l->up ? up_sums[i * LV_FEW_ROWS + r] : 0;
+            }
+            finish(l, l->function, r, c, n, vf_load(row), vf_load(up_row));
+        }
+    }
+}
+
+#endif
