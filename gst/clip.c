@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "clip.h"
+
+void
+gst_llavaov_clip_init (GstLlavaovClip * clip)
+{
+  clip->kept = g_ptr_array_new_with_free_func ((GDestroyNotify)
+      gst_llavaov_sample_unref);
+  gst_llavaov_clip_reset (clip);
+}
+
+void
+gst_llavaov_clip_clear (GstLlavaovClip * clip)
+{
+  g_clear_pointer (&clip->kept, g_ptr_array_unref);
+}
+
+void
+gst_llavaov_clip_reset (GstLlavaovClip * clip)
+{
+  g_ptr_array_set_size (clip->kept, 0);
+  clip->stride = 1;
+  clip->total = 0;
+}
+
+static void
+halve (GstLlavaovClip * clip)
+{
+  guint i;
+
+  for (i = 0; i < clip->kept->len; i++)
+    if (i % 2)
+      gst_llavaov_sample_unref (clip->kept->pdata[i]);
+    else
+      clip->kept->pdata[i / 2] = clip->kept->pdata[i];
+  /* The tail now repeats pointers that have moved or gone: cut it without freeing. */
+  for (i = (clip->kept->len + 1) / 2; i < clip->kept->len; i++)
+    clip->kept->pdata[i] = NULL;
+  clip->kept->len = (clip->kept->len + 1) / 2;
+  clip->stride *= 2;
+}
+
+gboolean
+gst_llavaov_clip_frame (GstLlavaovClip * clip, GstLlavaovSample * sample)
+{
+  guint64 index = clip->total++;
+
+  if (index % clip->stride)
+    return FALSE;
+  if (clip->kept->len == GST_LLAVAOV_CLIP_KEPT) {
+    halve (clip);
+    if (index % clip->stride)
+      return FALSE;
+  }
+  g_ptr_array_add (clip->kept, gst_llavaov_sample_ref (sample));
+  return TRUE;
+}
+
+guint64
+gst_llavaov_clip_index (guint64 total, guint n, guint k)
+{
+  /* As numpy computes it, in doubles: the step first, the last point exactly. */
+  if (n <= 1 || total <= 1)
+    return 0;
+  if (k == n - 1)
+    return total - 1;
+  return (guint64) (k * ((gdouble) (total - 1) / (n - 1)));
+}
+
+void
+gst_llavaov_clip_finish (GstLlavaovClip * clip, GstLlavaovWindow * window,
+    guint n_frames)
+{
+  guint k;
+
+  for (k = 0; k < n_frames && clip->kept->len; k++) {
+    guint64 index = gst_llavaov_clip_index (clip->total, n_frames, k);
+    guint64 nearest = (index + (clip->stride - 1) / 2) / clip->stride;
+
+    nearest = MIN (nearest, clip->kept->len - 1);
+    gst_llavaov_window_take (window,
+        g_ptr_array_index (clip->kept, nearest));
+  }
+  gst_llavaov_clip_reset (clip);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * sampling=clip: one answer at the end of the stream, over frames spread evenly from the first to the last one:
+ *     index k = floor (k * (T - 1) / (N - 1)),  T frames in the stream, N asked for
+ * (numpy.linspace (0, T - 1, N, dtype = int), as the reference samples a video). The stream's length is not known before
+ * its end, so frames are kept as they come; beyond GST_LLAVAOV_CLIP_KEPT every other one is let go and only every second,
+ * fourth, ... frame is kept from then on, and an index takes the nearest kept frame, the earlier of two.
+ *
+ * Not thread-safe: the element's lock is held around every call.
+ */
+#ifndef GST_LLAVAOV_CLIP_H
+#define GST_LLAVAOV_CLIP_H
+
+#include "window.h"
+
+G_BEGIN_DECLS
+
+#define GST_LLAVAOV_CLIP_KEPT 1024
+
+typedef struct _GstLlavaovClip
+{
+  GPtrArray *kept;              /* of GstLlavaovSample; number i is frame i * stride */
+  guint64 stride;
+  guint64 total;
+} GstLlavaovClip;
+
+void gst_llavaov_clip_init (GstLlavaovClip * clip);
+void gst_llavaov_clip_clear (GstLlavaovClip * clip);
+void gst_llavaov_clip_reset (GstLlavaovClip * clip);
+
+/* Counts a frame; TRUE when it was kept (and referenced). */
+gboolean gst_llavaov_clip_frame (GstLlavaovClip * clip,
+    GstLlavaovSample * sample);
+
+/* The samples that stand for n_frames over the whole stream, in time order, into the window. */
+void gst_llavaov_clip_finish (GstLlavaovClip * clip,
+    GstLlavaovWindow * window, guint n_frames);
+
+/* Frame k of n over total frames. */
+guint64 gst_llavaov_clip_index (guint64 total, guint n, guint k);
+
+G_END_DECLS
+
+#endif

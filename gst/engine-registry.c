@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
+#include "engine-registry.h"
+
+/* How long a release waits for a cancelled load to notice, before it leaves the rest to the loading thread. */
+#define CANCEL_WAIT (50 * G_TIME_SPAN_MILLISECOND)
+
+typedef struct
+{
+  gchar *key;
+  gchar *model_path, *device;
+  LlavaovPrecision precision;
+  GList *users;
+  GstLlavaovEngineState state;
+  gboolean loading;             /* the thread still runs */
+  gboolean abandoned;           /* no users: the thread frees the entry */
+  gint cancel;                  /* atomic */
+  guint percent;
+  LlavaovEngine *engine;
+  LlavaovError error;
+} Entry;
+
+struct _GstLlavaovEngineUser
+{
+  Entry *entry;
+  GstLlavaovEngineChanged changed;
+  gpointer data;
+};
+
+/* Sharing between elements that know nothing of each other needs one place in the process. */
+static GMutex registry_lock;
+static GCond registry_cond;
+static GHashTable *registry;
+
+static void
+entry_free (Entry * entry)
+{
+  llavaov_engine_unref (entry->engine);
+  g_free (entry->key);
+  g_free (entry->model_path);
+  g_free (entry->device);
+  g_free (entry);
+}
+
+static void
+tell_users (Entry * entry)
+{
+  GList *walk;
+
+  for (walk = entry->users; walk; walk = walk->next) {
+    GstLlavaovEngineUser *user = walk->data;
+
+    user->changed (user->data);
+  }
+}
+
+static bool
+load_progress (void *data, uint64_t done, uint64_t total)
+{
+  Entry *entry = data;
+  guint percent = total ? (guint) (100.0 * done / total) : 0;
+
+  if (g_atomic_int_get (&entry->cancel))
+    return false;
+  g_mutex_lock (&registry_lock);
+  if (percent != entry->percent) {
+    entry->percent = MIN (percent, 100);
+    tell_users (entry);
+  }
+  g_mutex_unlock (&registry_lock);
+  return !g_atomic_int_get (&entry->cancel);
+}
+
+static gpointer
+load_thread (gpointer data)
+{
+  Entry *entry = data;
+  LlavaovEngineOptions options = { 0, };
+  LlavaovEngine *engine = NULL;
+  LlavaovError error = { 0, };
+  LlavaovStatus status;
+  gboolean abandoned;
+
+  options.model_path = entry->model_path;
+  options.device = entry->device;
+  options.precision = entry->precision;
+  options.progress = load_progress;
+  options.progress_data = entry;
+  status = llavaov_engine_open (&options, &engine, &error);
+
+  g_mutex_lock (&registry_lock);
+  entry->loading = FALSE;
+  if (status == LLAVAOV_OK) {
+    entry->engine = engine;
+    entry->percent = 100;
+    entry->state = GST_LLAVAOV_ENGINE_READY;
+  } else {
+    entry->error = error;
+    entry->error.status = status;
+    entry->state = GST_LLAVAOV_ENGINE_FAILED;
+  }
+  abandoned = entry->abandoned;
+  tell_users (entry);
+  g_cond_broadcast (&registry_cond);
+  g_mutex_unlock (&registry_lock);
+
+  if (abandoned)
+    entry_free (entry);
+  return NULL;
+}
+
+static gchar *
+make_key (const gchar * engine_id, const gchar * model_path,
+    const gchar * device, LlavaovPrecision precision)
+{
+  gchar *canonical, *key;
+
+  if (engine_id)
+    return g_strconcat ("id:", engine_id, NULL);
+  canonical = realpath (model_path, NULL);
+  key = g_strdup_printf ("%d:%s:%s", precision, device,
+      canonical ? canonical : model_path);
+  free (canonical);
+  return key;
+}
+
+GstLlavaovEngineUser *
+gst_llavaov_engine_acquire (const gchar * engine_id, const gchar * model_path,
+    const gchar * device, LlavaovPrecision precision,
+    GstLlavaovEngineChanged changed, gpointer data, LlavaovError * error)
+{
+  GstLlavaovEngineUser *user;
+  gchar *key = make_key (engine_id, model_path, device, precision);
+  Entry *entry;
+
+  g_mutex_lock (&registry_lock);
+  if (registry == NULL)
+    registry = g_hash_table_new (g_str_hash, g_str_equal);
+  entry = g_hash_table_lookup (registry, key);
+  if (entry && entry->state == GST_LLAVAOV_ENGINE_FAILED) {
+    /* Its users know; whoever comes now tries again. */
+    g_hash_table_remove (registry, key);
+    entry = NULL;
+  }
+  if (entry && (entry->precision != precision ||
+          strcmp (entry->device, device) ||
+          strcmp (entry->model_path, model_path))
+      && engine_id) {
+    error->status = LLAVAOV_ERROR_ARGUMENT;
+    g_strlcpy (error->subject, "engine-id", sizeof (error->subject));
+    g_snprintf (error->message, sizeof (error->message),
+        "engine-id=\"%s\" is in use with model-path=\"%s\", device=\"%s\"; "
+        "the same id cannot name another model, device or precision",
+        engine_id, entry->model_path, entry->device);
+    g_mutex_unlock (&registry_lock);
+    g_free (key);
+    return NULL;
+  }
+  if (entry == NULL) {
+    entry = g_new0 (Entry, 1);
+    entry->key = g_strdup (key);
+    entry->model_path = g_strdup (model_path);
+    entry->device = g_strdup (device);
+    entry->precision = precision;
+    entry->loading = TRUE;
+    g_hash_table_insert (registry, entry->key, entry);
+    g_thread_unref (g_thread_new ("llavaov-load", load_thread, entry));
+  }
+  user = g_new0 (GstLlavaovEngineUser, 1);
+  user->entry = entry;
+  user->changed = changed;
+  user->data = data;
+  entry->users = g_list_prepend (entry->users, user);
+  g_mutex_unlock (&registry_lock);
+  g_free (key);
+  return user;
+}
+
+GstLlavaovEngineState
+gst_llavaov_engine_poll (GstLlavaovEngineUser * user, guint * percent,
+    LlavaovEngine ** engine, LlavaovError * error)
+{
+  GstLlavaovEngineState state;
+
+  g_mutex_lock (&registry_lock);
+  state = user->entry->state;
+  if (percent)
+    *percent = user->entry->percent;
+  if (engine)
+    *engine = user->entry->engine;
+  if (error)
+    *error = user->entry->error;
+  g_mutex_unlock (&registry_lock);
+  return state;
+}
+
+void
+gst_llavaov_engine_release (GstLlavaovEngineUser * user)
+{
+  Entry *entry = user->entry;
+  gboolean last;
+
+  g_mutex_lock (&registry_lock);
+  entry->users = g_list_remove (entry->users, user);
+  last = entry->users == NULL;
+  if (last) {
+    if (registry && g_hash_table_lookup (registry, entry->key) == entry)
+      g_hash_table_remove (registry, entry->key);
+    if (registry && g_hash_table_size (registry) == 0)
+      g_clear_pointer (&registry, g_hash_table_unref);
+    if (entry->loading) {
+      gint64 until = g_get_monotonic_time () + CANCEL_WAIT;
+
+      g_atomic_int_set (&entry->cancel, TRUE);
+      while (entry->loading &&
+          g_cond_wait_until (&registry_cond, &registry_lock, until));
+      if (entry->loading) {
+        entry->abandoned = TRUE;
+        last = FALSE;
+      }
+    }
+  }
+  g_mutex_unlock (&registry_lock);
+
+  if (last)
+    entry_free (entry);
+  g_free (user);
+}
+
+gchar *
+gst_llavaov_engine_default_model (void)
+{
+  const gchar *path = g_getenv ("LLAVAOV_MODEL");
+
+  if (path && *path)
+    return g_strdup (path);
+  return g_strdup (LLAVAOV_DEFAULT_MODEL);
+}

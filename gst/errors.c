@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "errors.h"
+
+#define MAX_PROMPT_BYTES (1u << 20)
+
+static const struct
+{
+  LlavaovStatus status;
+  gboolean library;             /* LIBRARY, else RESOURCE */
+  gint code;
+} table[] = {
+  {LLAVAOV_ERROR_NOT_FOUND, FALSE, GST_RESOURCE_ERROR_NOT_FOUND},
+  {LLAVAOV_ERROR_IO, FALSE, GST_RESOURCE_ERROR_READ},
+  {LLAVAOV_ERROR_FORMAT, FALSE, GST_RESOURCE_ERROR_READ},
+  {LLAVAOV_ERROR_UNSUPPORTED, FALSE, GST_RESOURCE_ERROR_SETTINGS},
+  {LLAVAOV_ERROR_ARGUMENT, FALSE, GST_RESOURCE_ERROR_SETTINGS},
+  {LLAVAOV_ERROR_MEMORY, FALSE, GST_RESOURCE_ERROR_NO_SPACE_LEFT},
+  {LLAVAOV_ERROR_DEVICE, FALSE, GST_RESOURCE_ERROR_SETTINGS},
+  {LLAVAOV_ERROR_CONTEXT_FULL, FALSE, GST_RESOURCE_ERROR_SETTINGS},
+  {LLAVAOV_ERROR_CANCELLED, FALSE, GST_RESOURCE_ERROR_FAILED},
+  {LLAVAOV_ERROR_NUMERIC, FALSE, GST_RESOURCE_ERROR_FAILED},
+  {LLAVAOV_ERROR_INTERNAL, TRUE, GST_LIBRARY_ERROR_FAILED},
+};
+
+void
+gst_llavaov_error_code (LlavaovStatus status, GQuark * domain, gint * code)
+{
+  guint i;
+
+  *domain = GST_LIBRARY_ERROR;
+  *code = GST_LIBRARY_ERROR_FAILED;
+  for (i = 0; i < G_N_ELEMENTS (table); i++) {
+    if (table[i].status == status) {
+      *domain = table[i].library ? GST_LIBRARY_ERROR : GST_RESOURCE_ERROR;
+      *code = table[i].code;
+    }
+  }
+}
+
+static gchar *
+name_property (const LlavaovError * error, const GstLlavaovSettings * settings,
+    const gchar * model_path)
+{
+  switch (error->status) {
+    case LLAVAOV_ERROR_NOT_FOUND:
+    case LLAVAOV_ERROR_IO:
+    case LLAVAOV_ERROR_FORMAT:
+    case LLAVAOV_ERROR_NUMERIC:
+      return g_strdup_printf ("model-path=\"%s\": ", model_path);
+    case LLAVAOV_ERROR_DEVICE:
+      return g_strdup_printf ("device=\"%s\": ", settings->device);
+    case LLAVAOV_ERROR_UNSUPPORTED:
+      if (strstr (error->subject, "device"))
+        return g_strdup_printf ("device=\"%s\": ", settings->device);
+      if (strstr (error->subject, "precision"))
+        return g_strdup_printf ("precision=\"%s\": ", settings->precision);
+      return g_strdup_printf ("model-path=\"%s\": ", model_path);
+    default:
+      return g_strdup ("");
+  }
+}
+
+static gchar *
+debug_text (const LlavaovError * error)
+{
+  return g_strdup_printf ("%s%s%s", llavaov_status_name (error->status),
+      error->subject[0] ? ", " : "", error->subject);
+}
+
+void
+gst_llavaov_post_error (GstElement * element, const LlavaovError * error,
+    const GstLlavaovSettings * settings, const gchar * model_path)
+{
+  gsize length = strlen (error->subject);
+  gboolean named = length && !strncmp (error->message, error->subject, length)
+      && error->message[length] == '=';
+  gchar *property = named ? g_strdup ("") :
+      name_property (error, settings, model_path ? model_path : "");
+  gchar *text = g_strconcat (property, error->message, NULL);
+  GQuark domain;
+  gint code;
+
+  gst_llavaov_error_code (error->status, &domain, &code);
+  g_free (property);
+  gst_element_message_full (element, GST_MESSAGE_ERROR, domain, code, text,
+      debug_text (error), __FILE__, GST_FUNCTION, __LINE__);
+}
+
+void
+gst_llavaov_post_warning (GstElement * element, const LlavaovError * error,
+    const gchar * what)
+{
+  GQuark domain;
+  gint code;
+
+  gst_llavaov_error_code (error->status, &domain, &code);
+  gst_element_message_full (element, GST_MESSAGE_WARNING, domain, code,
+      g_strdup_printf ("%s: %s", what, error->message), debug_text (error),
+      __FILE__, GST_FUNCTION, __LINE__);
+}
+
+static gboolean
+bad_value (LlavaovError * error, const gchar * property, const gchar * value,
+    const gchar * hint)
+{
+  error->status = LLAVAOV_ERROR_ARGUMENT;
+  g_strlcpy (error->subject, property, sizeof (error->subject));
+  g_snprintf (error->message, sizeof (error->message), "%s=\"%s\": %s",
+      property, value, hint);
+  return FALSE;
+}
+
+static gboolean
+known_device (const gchar * device)
+{
+  const gchar *digit;
+
+  if (!strcmp (device, "auto") || !strcmp (device, "cpu") ||
+      !strcmp (device, "cuda") || g_str_has_prefix (device, "fake:") ||
+      !strcmp (device, "fake"))
+    return TRUE;
+  if (!g_str_has_prefix (device, "cuda:") || device[5] == '\0')
+    return FALSE;
+  for (digit = device + 5; *digit; digit++)
+    if (!g_ascii_isdigit (*digit))
+      return FALSE;
+  return TRUE;
+}
+
+gboolean
+gst_llavaov_check_settings (const GstLlavaovSettings * settings,
+    LlavaovPrecision * precision, LlavaovError * error)
+{
+  static const gchar *names[] = { "auto", "f32", "bf16", "f16" };
+  static const LlavaovPrecision values[] = { LLAVAOV_PRECISION_AUTO,
+    LLAVAOV_PRECISION_F32, LLAVAOV_PRECISION_BF16, LLAVAOV_PRECISION_F16
+  };
+  guint i;
+
+  if (!known_device (settings->device))
+    return bad_value (error, "device", settings->device,
+        "not one of auto, cpu, cuda, cuda:N");
+  for (i = 0; i < G_N_ELEMENTS (names); i++) {
+    if (!strcmp (settings->precision, names[i])) {
+      *precision = values[i];
+      break;
+    }
+  }
+  if (i == G_N_ELEMENTS (names))
+    return bad_value (error, "precision", settings->precision,
+        "this build has auto, f32, bf16 and f16");
+  if (settings->engine_id && !*settings->engine_id)
+    return bad_value (error, "engine-id", "", "a name must not be empty");
+  return TRUE;
+}
+
+gchar *
+gst_llavaov_read_prompt (const GstLlavaovSettings * settings,
+    LlavaovError * error)
+{
+  GError *cause = NULL;
+  gchar *text = NULL;
+  gsize size = 0;
+
+  if (settings->system_prompt
+      && !g_utf8_validate (settings->system_prompt, -1, NULL)) {
+    bad_value (error, "system-prompt", "...", "not valid UTF-8");
+    return NULL;
+  }
+  if (settings->prompt_file == NULL) {
+    if (!g_utf8_validate (settings->prompt, -1, NULL)) {
+      bad_value (error, "prompt", "...", "not valid UTF-8");
+      return NULL;
+    }
+    return g_strdup (settings->prompt);
+  }
+  if (!g_file_get_contents (settings->prompt_file, &text, &size, &cause)) {
+    bad_value (error, "prompt-file", settings->prompt_file, cause->message);
+    error->status = g_error_matches (cause, G_FILE_ERROR, G_FILE_ERROR_NOENT) ?
+        LLAVAOV_ERROR_NOT_FOUND : LLAVAOV_ERROR_IO;
+    g_error_free (cause);
+    return NULL;
+  }
+  if (size > MAX_PROMPT_BYTES || !g_utf8_validate (text, size, NULL)) {
+    bad_value (error, "prompt-file", settings->prompt_file,
+        size > MAX_PROMPT_BYTES ? "longer than 1 MiB" : "not valid UTF-8 text");
+    g_free (text);
+    return NULL;
+  }
+  while (size && (text[size - 1] == '\n' || text[size - 1] == '\r'))
+    text[--size] = '\0';
+  return text;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Status of the engine to error of GStreamer: one table.
+ */
+#ifndef GST_LLAVAOV_ERRORS_H
+#define GST_LLAVAOV_ERRORS_H
+
+#include <gst/gst.h>
+
+#include "llavaov.h"
+#include "settings.h"
+
+G_BEGIN_DECLS
+
+void gst_llavaov_error_code (LlavaovStatus status, GQuark * domain,
+    gint * code);
+
+/* Posts an ERROR about a load or a start that failed; the text names the property and its value. */
+void gst_llavaov_post_error (GstElement * element, const LlavaovError * error,
+    const GstLlavaovSettings * settings, const gchar * model_path);
+
+/* Posts a WARNING about one window. */
+void gst_llavaov_post_warning (GstElement * element,
+    const LlavaovError * error, const gchar * what);
+
+/* Checks those properties whose values are words. FALSE: error is filled, its subject is the property. */
+gboolean gst_llavaov_check_settings (const GstLlavaovSettings * settings,
+    LlavaovPrecision * precision, LlavaovError * error);
+
+/* The question: prompt, or the text of prompt-file. NULL: error is filled. Free it. */
+gchar *gst_llavaov_read_prompt (const GstLlavaovSettings * settings,
+    LlavaovError * error);
+
+G_END_DECLS
+
+#endif

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * llavaovelement: raw video in, the same raw video out, and answers about it.
+ *
+ *   streaming thread   stream.c    pads, events, queries; takes references of sampled frames, opens and closes windows
+ *   worker thread      worker.c    everything slow or public: asks the engine, posts messages, notifies, closes live
+ *                                  windows on the clock
+ *   engine threads     worker.c    on_done: keeps the answer and wakes the worker
+ *   text pad's task    textpad.c   pushes answers and gaps
+ *
+ * One lock guards all that they share. No message is posted, no pad pushed and no request made with it held.
+ */
+#ifndef GST_LLAVAOV_ELEMENT_H
+#define GST_LLAVAOV_ELEMENT_H
+
+#include <gst/gst.h>
+#include <gst/video/video.h>
+
+#include "clip.h"
+#include "engine-registry.h"
+#include "llavaov.h"
+#include "settings.h"
+#include "stats.h"
+#include "textpad.h"
+#include "window.h"
+
+G_BEGIN_DECLS
+
+GST_DEBUG_CATEGORY_EXTERN (gst_llavaov_debug);
+
+#define GST_TYPE_LLAVAOV_ELEMENT (gst_llavaov_element_get_type ())
+G_DECLARE_FINAL_TYPE (GstLlavaovElement, gst_llavaov_element, GST,
+    LLAVAOV_ELEMENT, GstElement)
+
+#define GST_LLAVAOV_RAW_FORMATS "{ I420, NV12, RGB, BGR, RGBA, BGRA, RGBx, BGRx }"
+#define GST_LLAVAOV_RAW_CAPS \
+    GST_VIDEO_CAPS_MAKE (GST_LLAVAOV_RAW_FORMATS) "; " \
+    GST_VIDEO_CAPS_MAKE_WITH_FEATURES ("ANY", GST_VIDEO_FORMATS_ALL)
+#define GST_LLAVAOV_TEXT_CAPS \
+    "text/x-raw, format = (string) utf8; application/x-json"
+
+struct _GstLlavaovElement
+{
+  GstElement parent;
+
+  GstPad *sinkpad, *srcpad;
+
+  /* object lock */
+  GstLlavaovSettings settings;
+  GstElement *host;             /* the bin around this element, which speaks for it; not owned */
+  GstLlavaovTextPad *text;      /* owned by the element's pad list */
+
+  GMutex lock;
+  GCond cond;
+
+  /* under the lock, from here on */
+  GstLlavaovSettings run;       /* settings as of READY to PAUSED; those mutable in PLAYING are refreshed for each window */
+  gboolean running;             /* PAUSED or PLAYING, and not on the way out */
+  gboolean flushing;
+  gboolean failed;              /* an ERROR has been posted: nothing goes on */
+  gboolean eos;
+  guint generation;
+
+  GstVideoInfo info;
+  gboolean have_info, unsupported;
+  GstSegment segment;
+  gboolean live, live_known;
+  GstClockTime upstream_latency;
+  gboolean have_time;           /* a frame has been seen in this segment */
+  GstClockTime last_running, last_end;
+  GstClockTime text_end;        /* video timestamp that the text pad may follow to */
+
+  GstLlavaovSampler sampler;
+  GstLlavaovClip clip;
+  GstClockTime clip_start;
+  gint64 clip_utc;
+  GstSegment clip_segment;
+  gint *backlog;                /* clip frames the engine has not resized yet; atomic, g_atomic_rc_box */
+  gboolean layout_known;
+  LlavaovLayout layout;
+  guint64 n_frames;             /* since the stream began */
+
+  guint64 next_seq;
+  GQueue waiting;               /* of GstLlavaovWindow, to be asked */
+  GstLlavaovWindow *asked;
+  LlavaovTicket *ticket;
+  GQueue outbox;                /* of GstLlavaovWindow, to be told about */
+  GstLlavaovWindow *telling;    /* being told about */
+  guint undelivered;            /* windows handed over and not yet told about */
+
+  GstLlavaovEngineUser *engine_user;
+  LlavaovEngine *engine;        /* once loaded; the user's */
+  LlavaovSession *session;
+  gboolean engine_changed;
+  gboolean frames_checked;      /* that the question fits with all its frames */
+
+  GstLlavaovStats stats;
+  gchar *last_answer;
+  gboolean ready;
+
+  GQueue metas;                 /* of GstStructure: for the next buffer */
+  GstStructure *sticky;
+
+  GThread *worker;
+  gboolean stop;
+  gboolean clock_fired, clock_stale, playing;
+  GstClockID clock_id;
+  guint32 seek_seqnum;
+};
+
+GST_ELEMENT_REGISTER_DECLARE (llavaovelement);
+
+/* For the bin: it becomes the name in answers and the object of notifications. */
+void gst_llavaov_element_set_host (GstLlavaovElement * self,
+    GstElement * host);
+gboolean gst_llavaov_element_set (GstLlavaovElement * self, guint id,
+    const GValue * value);
+gboolean gst_llavaov_element_get (GstLlavaovElement * self, guint id,
+    GValue * value);
+
+/* ---- stream.c ---- */
+void gst_llavaov_stream_setup (GstLlavaovElement * self);
+/* Back to where no stream has begun. With the lock held. */
+void gst_llavaov_stream_reset (GstLlavaovElement * self);
+/* Hands closed windows to the worker: takes all of `closed`. With the lock held. */
+void gst_llavaov_stream_hand_over (GstLlavaovElement * self, GQueue * closed);
+/* Gives samples that were chosen before the engine was there to it. With the lock held. */
+void gst_llavaov_stream_push_held (GstLlavaovElement * self);
+/* Forgets all windows and answers under way. With the lock held; the ticket is to be cancelled and unreferenced by the
+ * caller once it has let go of it. */
+LlavaovTicket *gst_llavaov_stream_discard (GstLlavaovElement * self);
+
+/* ---- worker.c ---- */
+gboolean gst_llavaov_worker_start (GstLlavaovElement * self);
+/* Wakes everybody who waits; then the pads may be deactivated. */
+void gst_llavaov_worker_interrupt (GstLlavaovElement * self);
+void gst_llavaov_worker_stop (GstLlavaovElement * self);
+void gst_llavaov_worker_set_playing (GstLlavaovElement * self,
+    gboolean playing);
+/* Running time by the clock, or NONE. */
+GstClockTime gst_llavaov_worker_now (GstLlavaovElement * self);
+
+G_END_DECLS
+
+#endif

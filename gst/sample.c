@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sample.h"
+
+/* What the engine holds of a frame until it has been prepared. */
+typedef struct
+{
+  GstBuffer *buffer;
+  GstVideoInfo info;
+  GstVideoFrame mapped;
+  GstBuffer *converted;         /* only for formats that the engine lacks */
+  GstVideoFrame converted_map;
+  gint *backlog;
+} Picture;
+
+GstLlavaovSample *
+gst_llavaov_sample_new (GstBuffer * buffer, const GstVideoInfo * info,
+    GstClockTime running, GstClockTime duration)
+{
+  GstLlavaovSample *sample = g_new0 (GstLlavaovSample, 1);
+
+  g_atomic_ref_count_init (&sample->refs);
+  sample->buffer = gst_buffer_ref (buffer);
+  sample->info = *info;
+  sample->running = running;
+  sample->duration = duration;
+  sample->arrival = g_get_monotonic_time ();
+  return sample;
+}
+
+GstLlavaovSample *
+gst_llavaov_sample_ref (GstLlavaovSample * sample)
+{
+  g_atomic_ref_count_inc (&sample->refs);
+  return sample;
+}
+
+void
+gst_llavaov_sample_unref (GstLlavaovSample * sample)
+{
+  if (!g_atomic_ref_count_dec (&sample->refs))
+    return;
+  gst_clear_buffer (&sample->buffer);
+  if (sample->frame)
+    llavaov_frame_unref (sample->frame);
+  g_free (sample);
+}
+
+static gboolean
+core_format (GstVideoFormat format, LlavaovPixelFormat * pixel)
+{
+  switch (format) {
+    case GST_VIDEO_FORMAT_I420:
+      *pixel = LLAVAOV_PIXEL_I420;
+      return TRUE;
+    case GST_VIDEO_FORMAT_NV12:
+      *pixel = LLAVAOV_PIXEL_NV12;
+      return TRUE;
+    case GST_VIDEO_FORMAT_RGB:
+      *pixel = LLAVAOV_PIXEL_RGB;
+      return TRUE;
+    case GST_VIDEO_FORMAT_BGR:
+      *pixel = LLAVAOV_PIXEL_BGR;
+      return TRUE;
+    case GST_VIDEO_FORMAT_RGBA:
+      *pixel = LLAVAOV_PIXEL_RGBA;
+      return TRUE;
+    case GST_VIDEO_FORMAT_BGRA:
+      *pixel = LLAVAOV_PIXEL_BGRA;
+      return TRUE;
+    case GST_VIDEO_FORMAT_RGBx:
+      *pixel = LLAVAOV_PIXEL_RGBX;
+      return TRUE;
+    case GST_VIDEO_FORMAT_BGRx:
+      *pixel = LLAVAOV_PIXEL_BGRX;
+      return TRUE;
+    default:
+      return FALSE;
+  }
+}
+
+/* The engine knows two matrices: those near BT.601 (FCC) go to it, all others, which were made for HD and above, to
+ * BT.709. Caps without colorimetry have GStreamer's default by picture size in the info already. */
+static void
+set_colorimetry (LlavaovImage * image, const GstVideoInfo * info)
+{
+  switch (info->colorimetry.matrix) {
+    case GST_VIDEO_COLOR_MATRIX_BT601:
+    case GST_VIDEO_COLOR_MATRIX_FCC:
+    case GST_VIDEO_COLOR_MATRIX_UNKNOWN:
+      image->matrix = LLAVAOV_MATRIX_BT601;
+      break;
+    default:
+      image->matrix = LLAVAOV_MATRIX_BT709;
+      break;
+  }
+  image->range = info->colorimetry.range == GST_VIDEO_COLOR_RANGE_0_255 ?
+      LLAVAOV_RANGE_FULL : LLAVAOV_RANGE_LIMITED;
+}
+
+static void
+set_error (LlavaovError * error, LlavaovStatus status, const gchar * format,
+    const gchar * text)
+{
+  if (error == NULL)
+    return;
+  error->status = status;
+  g_strlcpy (error->subject, "frame", sizeof (error->subject));
+  g_snprintf (error->message, sizeof (error->message), format, text);
+}
+
+/* GStreamer's own converter (the one inside videoconvert) for the formats that the engine does not read; only sampled
+ * frames pay for it, and the stream itself stays as it is. */
+static gboolean
+convert (Picture * picture, GstVideoInfo * info)
+{
+  GstVideoConverter *converter;
+
+  if (!gst_video_info_set_format (info, GST_VIDEO_FORMAT_RGB,
+          GST_VIDEO_INFO_WIDTH (&picture->info),
+          GST_VIDEO_INFO_HEIGHT (&picture->info)))
+    return FALSE;
+  picture->converted = gst_buffer_new_allocate (NULL, info->size, NULL);
+  if (picture->converted == NULL ||
+      !gst_video_frame_map (&picture->converted_map, info, picture->converted,
+          GST_MAP_READWRITE)) {
+    gst_clear_buffer (&picture->converted);
+    return FALSE;
+  }
+  converter = gst_video_converter_new (&picture->mapped.info, info,
+      gst_structure_new ("options", GST_VIDEO_CONVERTER_OPT_THREADS,
+          G_TYPE_UINT, 1, NULL));
+  if (converter == NULL) {
+    gst_video_frame_unmap (&picture->converted_map);
+    gst_clear_buffer (&picture->converted);
+    return FALSE;
+  }
+  gst_video_converter_frame (converter, &picture->mapped,
+      &picture->converted_map);
+  gst_video_converter_free (converter);
+  return TRUE;
+}
+
+static LlavaovStatus
+picture_map (void *data, LlavaovImage * image, LlavaovError * error)
+{
+  Picture *picture = data;
+  const GstVideoFrame *frame = &picture->mapped;
+  const gchar *name =
+      gst_video_format_to_string (GST_VIDEO_INFO_FORMAT (&picture->info));
+  LlavaovPixelFormat pixel;
+  guint i;
+
+  if (!gst_video_frame_map (&picture->mapped, &picture->info, picture->buffer,
+          GST_MAP_READ)) {
+    set_error (error, LLAVAOV_ERROR_IO, "a %s buffer cannot be mapped", name);
+    return LLAVAOV_ERROR_IO;
+  }
+  memset (image, 0, sizeof (*image));
+  if (core_format (GST_VIDEO_FRAME_FORMAT (frame), &pixel)) {
+    set_colorimetry (image, &frame->info);
+  } else {
+    GstVideoInfo info;
+
+    if (!convert (picture, &info)) {
+      gst_video_frame_unmap (&picture->mapped);
+      set_error (error, LLAVAOV_ERROR_UNSUPPORTED,
+          "no conversion from %s to RGB", name);
+      return LLAVAOV_ERROR_UNSUPPORTED;
+    }
+    frame = &picture->converted_map;
+    pixel = LLAVAOV_PIXEL_RGB;
+  }
+  image->format = pixel;
+  image->width = GST_VIDEO_FRAME_WIDTH (frame);
+  image->height = GST_VIDEO_FRAME_HEIGHT (frame);
+  for (i = 0; i < GST_VIDEO_FRAME_N_PLANES (frame) && i < 3; i++) {
+    image->plane[i] = GST_VIDEO_FRAME_PLANE_DATA (frame, i);
+    image->stride[i] = GST_VIDEO_FRAME_PLANE_STRIDE (frame, i);
+  }
+  return LLAVAOV_OK;
+}
+
+static void
+picture_unmap (void *data)
+{
+  Picture *picture = data;
+
+  if (picture->converted) {
+    gst_video_frame_unmap (&picture->converted_map);
+    gst_clear_buffer (&picture->converted);
+  }
+  gst_video_frame_unmap (&picture->mapped);
+}
+
+static void
+picture_release (void *data)
+{
+  Picture *picture = data;
+
+  gst_buffer_unref (picture->buffer);
+  if (picture->backlog) {
+    g_atomic_int_add (picture->backlog, -1);
+    g_atomic_rc_box_release (picture->backlog);
+  }
+  g_free (picture);
+}
+
+void
+gst_llavaov_sample_push (GstLlavaovSample * sample, LlavaovSession * session,
+    LlavaovLayout layout, LlavaovEncode encode, gint * backlog)
+{
+  LlavaovFrameSource source;
+  Picture *picture;
+
+  if (sample->buffer == NULL)
+    return;
+
+  picture = g_new0 (Picture, 1);
+  picture->buffer = sample->buffer;
+  picture->info = sample->info;
+  sample->buffer = NULL;
+  if (backlog) {
+    g_atomic_int_inc (backlog);
+    picture->backlog = g_atomic_rc_box_acquire (backlog);
+  }
+  source.map = picture_map;
+  source.unmap = picture_unmap;
+  source.release = picture_release;
+  source.data = picture;
+  if (llavaov_session_push_frame (session, &source, layout, encode, NULL,
+          &sample->frame, &sample->error) != LLAVAOV_OK) {
+    sample->failed = TRUE;
+    sample->frame = NULL;
+  }
+}

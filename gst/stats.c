@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "stats.h"
+
+GstStructure *
+gst_llavaov_stats_to_structure (const GstLlavaovStats * stats,
+    const LlavaovSessionStats * session)
+{
+  return gst_structure_new ("llavaov-stats",
+      "windows", G_TYPE_UINT64, stats->windows,
+      "answers", G_TYPE_UINT64, stats->answers,
+      "dropped-windows", G_TYPE_UINT64, stats->dropped_windows,
+      "failed-windows", G_TYPE_UINT64, stats->failed_windows,
+      "frames-seen", G_TYPE_UINT64, stats->frames_seen,
+      "frames-sampled", G_TYPE_UINT64, stats->frames_sampled,
+      "frames-encoded", G_TYPE_UINT64,
+      (guint64) (session ? session->frames_encoded : 0),
+      "prompt-tokens", G_TYPE_UINT64, stats->prompt_tokens,
+      "new-tokens", G_TYPE_UINT64, stats->new_tokens,
+      "load-time", G_TYPE_UINT64, stats->load_ns,
+      "encode-time", G_TYPE_UINT64, stats->encode_ns,
+      "prefill-time", G_TYPE_UINT64, stats->prefill_ns,
+      "decode-time", G_TYPE_UINT64, stats->decode_ns,
+      "device", G_TYPE_STRING, stats->device,
+      "precision", G_TYPE_STRING, stats->precision, NULL);
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The request pad "text": a sparse stream of answers with a task of its own, so that a blocked text branch never holds up
+ * the video. Between answers GAP events tell consumers that no text will come for a stretch of time; without them muxers
+ * and overlays wait for ever.
+ *
+ * Thread-safe. Functions only queue; the task pushes.
+ */
+#ifndef GST_LLAVAOV_TEXTPAD_H
+#define GST_LLAVAOV_TEXTPAD_H
+
+#include <gst/gst.h>
+
+G_BEGIN_DECLS
+
+#define GST_TYPE_LLAVAOV_TEXT_PAD (gst_llavaov_text_pad_get_type ())
+G_DECLARE_FINAL_TYPE (GstLlavaovTextPad, gst_llavaov_text_pad, GST,
+    LLAVAOV_TEXT_PAD, GstPad)
+
+GstPad *gst_llavaov_text_pad_new (GstPadTemplate * templ, const gchar * name);
+
+/* The stream that follows: stream_start is upstream's event (group-id and seqnum are taken from it), segment may be sent
+ * again and again. Caps are chosen when the first item is pushed. */
+void gst_llavaov_text_pad_begin (GstLlavaovTextPad * pad,
+    GstEvent * stream_start, GstEvent * segment);
+gboolean gst_llavaov_text_pad_has_begun (GstLlavaovTextPad * pad);
+
+/* No text before `until` (a timestamp of the segment). */
+void gst_llavaov_text_pad_gap (GstLlavaovTextPad * pad, GstClockTime until);
+
+/* Queues an answer. timestamp NONE = now: where the gaps have got to. */
+void gst_llavaov_text_pad_answer (GstLlavaovTextPad * pad,
+    const GstStructure * answer, GstClockTime timestamp,
+    GstClockTime duration);
+
+void gst_llavaov_text_pad_eos (GstLlavaovTextPad * pad, guint32 seqnum);
+/* Pushes the event through at once. */
+void gst_llavaov_text_pad_flush_start (GstLlavaovTextPad * pad,
+    GstEvent * event);
+void gst_llavaov_text_pad_flush_stop (GstLlavaovTextPad * pad,
+    GstEvent * event);
+
+G_END_DECLS
+
+#endif

@@ -1,0 +1,730 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The worker: one thread an element that follows the load, asks the engine one window at a time, tells about answers and
+ * closes live windows on the clock. */
+#include "gstllavaovelement.h"
+
+#include "answers.h"
+#include "errors.h"
+
+#define GST_CAT_DEFAULT gst_llavaov_debug
+
+/* Frames of a live window may come this much later than upstream's latency promises before the clock closes it. */
+#define CLOCK_SLACK (200 * GST_MSECOND)
+/* Metas that may wait for a buffer to carry them. */
+#define MAX_METAS 64
+
+static void
+notify (GstLlavaovElement * self, const gchar * property)
+{
+  GstElement *host;
+
+  GST_OBJECT_LOCK (self);
+  host = self->host ? self->host : GST_ELEMENT (self);
+  GST_OBJECT_UNLOCK (self);
+  /* Inside a bin only the bin notifies: a deep-notify listener must not see every answer twice. */
+  g_object_notify (G_OBJECT (host), property);
+}
+
+static gchar *
+stream_name (GstLlavaovElement * self)
+{
+  gchar *name;
+
+  GST_OBJECT_LOCK (self);
+  name = self->settings.stream_name ?
+      g_strdup (self->settings.stream_name) :
+      g_strdup (GST_OBJECT_NAME (self->host ? self->host : (gpointer) self));
+  GST_OBJECT_UNLOCK (self);
+  return name;
+}
+
+static void
+fail (GstLlavaovElement * self, const LlavaovError * error)
+{
+  gst_llavaov_post_error (GST_ELEMENT (self), error, &self->run,
+      self->run.model_path);
+  g_mutex_lock (&self->lock);
+  self->failed = TRUE;
+  g_cond_broadcast (&self->cond);
+  g_mutex_unlock (&self->lock);
+}
+
+/* ---- loading ---- */
+
+static void
+post_progress (GstLlavaovElement * self, GstProgressType type, guint percent,
+    const gchar * text)
+{
+  GstMessage *message =
+      gst_message_new_progress (GST_OBJECT (self), type, "load", text);
+
+  gst_structure_set (gst_message_writable_structure (message), "percent-done",
+      G_TYPE_UINT, percent, NULL);
+  gst_element_post_message (GST_ELEMENT (self), message);
+}
+
+/* Whether the question fits the model at all. FALSE: an ERROR has been posted. */
+static gboolean
+check_prompt (GstLlavaovElement * self, LlavaovLayout layout, guint n_frames,
+    guint width, guint height)
+{
+  LlavaovError error = { 0, };
+  LlavaovStatus status;
+  const LlavaovEngineInfo *info = llavaov_engine_info (self->engine);
+  gchar *prompt, *system_prompt;
+  guint32 tokens = 0;
+
+  g_mutex_lock (&self->lock);
+  prompt = g_strdup (self->run.prompt);
+  system_prompt = g_strdup (self->run.system_prompt);
+  g_mutex_unlock (&self->lock);
+  status = llavaov_engine_prompt_tokens (self->engine, layout, n_frames, width,
+      height, system_prompt, prompt, &tokens, &error);
+  g_free (prompt);
+  g_free (system_prompt);
+  if (status == LLAVAOV_OK && tokens >= info->context_length) {
+    status = error.status = LLAVAOV_ERROR_CONTEXT_FULL;
+    g_strlcpy (error.subject, "prompt", sizeof (error.subject));
+    g_snprintf (error.message, sizeof (error.message),
+        "prompt=... with frames=%u makes %u tokens, and the model's context "
+        "holds %u", n_frames, tokens, info->context_length);
+  }
+  if (status != LLAVAOV_OK) {
+    error.status = status;
+    fail (self, &error);
+  }
+  return status == LLAVAOV_OK;
+}
+
+static void
+engine_ready (GstLlavaovElement * self, LlavaovEngine * engine)
+{
+  const LlavaovEngineInfo *info = llavaov_engine_info (engine);
+  LlavaovSessionOptions options = { 0, };
+  LlavaovSession *session = NULL;
+  LlavaovError error = { 0, };
+  LlavaovStatus status;
+  gchar *text, *name;
+
+  g_mutex_lock (&self->lock);
+  self->engine = engine;
+  self->stats.load_ns = info->load_ns;
+  g_strlcpy (self->stats.device, info->device, sizeof (self->stats.device));
+  g_strlcpy (self->stats.precision, info->precision,
+      sizeof (self->stats.precision));
+  g_mutex_unlock (&self->lock);
+
+  if (!check_prompt (self, LLAVAOV_LAYOUT_VIDEO, 1, 0, 0))
+    return;
+  name = stream_name (self);
+  options.name = name;
+  status = llavaov_session_open (engine, &options, &session, &error);
+  g_free (name);
+  if (status != LLAVAOV_OK) {
+    error.status = status;
+    fail (self, &error);
+    return;
+  }
+
+  text = g_strdup_printf ("%s is ready: %s, %s (%s)", info->model_name,
+      info->device, info->precision, info->device_detail);
+  GST_INFO_OBJECT (self, "%s", text);
+  post_progress (self, GST_PROGRESS_TYPE_COMPLETE, 100, text);
+  g_free (text);
+  g_mutex_lock (&self->lock);
+  self->session = session;
+  self->ready = TRUE;
+  gst_llavaov_stream_push_held (self);
+  g_cond_broadcast (&self->cond);
+  g_mutex_unlock (&self->lock);
+  notify (self, "ready");
+}
+
+static void
+follow_load (GstLlavaovElement * self, guint * last_percent)
+{
+  GstLlavaovEngineState state;
+  LlavaovEngine *engine = NULL;
+  LlavaovError error = { 0, };
+  guint percent = 0;
+  gchar *text;
+
+  if (self->engine || self->failed)
+    return;
+  state = gst_llavaov_engine_poll (self->engine_user, &percent, &engine,
+      &error);
+  switch (state) {
+    case GST_LLAVAOV_ENGINE_LOADING:
+      if (*last_percent == G_MAXUINT) {
+        text = g_strdup_printf ("Loading %s", self->run.model_path);
+        post_progress (self, GST_PROGRESS_TYPE_START, percent, text);
+        g_free (text);
+      } else if (percent != *last_percent) {
+        text = g_strdup_printf ("Loading: %u %%", percent);
+        post_progress (self, GST_PROGRESS_TYPE_CONTINUE, percent, text);
+        g_free (text);
+      }
+      *last_percent = percent;
+      break;
+    case GST_LLAVAOV_ENGINE_READY:
+      engine_ready (self, engine);
+      break;
+    case GST_LLAVAOV_ENGINE_FAILED:
+      if (*last_percent != G_MAXUINT)
+        post_progress (self, GST_PROGRESS_TYPE_ERROR, percent, error.message);
+      fail (self, &error);
+      break;
+  }
+}
+
+static void
+engine_changed (gpointer data)
+{
+  GstLlavaovElement *self = data;
+
+  g_mutex_lock (&self->lock);
+  self->engine_changed = TRUE;
+  g_cond_broadcast (&self->cond);
+  g_mutex_unlock (&self->lock);
+}
+
+/* TRUE when the whole question, with all its frames, can be checked now and has not been. With the lock held. */
+static gboolean
+can_check_frames (GstLlavaovElement * self)
+{
+  return self->session && self->layout_known && self->have_info &&
+      !self->frames_checked && !self->failed;
+}
+
+static void
+check_frames (GstLlavaovElement * self)
+{
+  LlavaovLayout layout;
+  guint n_frames, width, height;
+
+  g_mutex_lock (&self->lock);
+  self->frames_checked = TRUE;
+  layout = self->layout;
+  n_frames = layout == LLAVAOV_LAYOUT_IMAGE ? 1 : self->run.frames;
+  width = GST_VIDEO_INFO_WIDTH (&self->info);
+  height = GST_VIDEO_INFO_HEIGHT (&self->info);
+  g_mutex_unlock (&self->lock);
+  check_prompt (self, layout, n_frames, width, height);
+}
+
+/* ---- asking ---- */
+
+static void
+keep_answer (GstLlavaovWindow * window, const LlavaovAnswer * answer)
+{
+  window->status = answer->status;
+  window->error = answer->error;
+  window->error.status = answer->status;
+  window->finish_reason = answer->finish_reason;
+  window->text = g_strndup (answer->text ? answer->text : "",
+      answer->text ? answer->text_bytes : 0);
+  window->prompt_tokens = answer->prompt_tokens;
+  window->new_tokens = answer->new_tokens;
+  window->first_token_ns = answer->first_token_ns;
+  window->encode_ns = answer->encode_ns;
+  window->prefill_ns = answer->prefill_ns;
+  window->decode_ns = answer->decode_ns;
+  window->answered_at = g_get_monotonic_time ();
+  window->state = answer->status == LLAVAOV_OK ?
+      GST_LLAVAOV_WINDOW_ANSWERED : GST_LLAVAOV_WINDOW_FAILED;
+}
+
+/* On an engine thread. */
+static void
+on_done (void *data, const LlavaovAnswer * answer)
+{
+  GstLlavaovWindow *window = data;
+  GstLlavaovElement *self = window->owner;
+  LlavaovTicket *ticket;
+
+  keep_answer (window, answer);
+  g_mutex_lock (&self->lock);
+  self->asked = NULL;
+  ticket = g_steal_pointer (&self->ticket);
+  if (window->generation == self->generation)
+    g_queue_push_tail (&self->outbox, window);
+  else
+    gst_llavaov_window_free (window);
+  g_cond_broadcast (&self->cond);
+  g_mutex_unlock (&self->lock);
+  if (ticket)
+    llavaov_ticket_unref (ticket);
+}
+
+/* With the lock held; lets go of it meanwhile. */
+static void
+ask (GstLlavaovElement * self, GstLlavaovWindow * window)
+{
+  LlavaovFrame *frames[GST_LLAVAOV_MAX_FRAMES];
+  LlavaovRequest request = { 0, };
+  LlavaovTicket *ticket = NULL;
+  LlavaovError error = { 0, };
+  LlavaovStatus status = LLAVAOV_OK;
+  LlavaovSession *session = self->session;
+  guint generation = window->generation;
+  guint i;
+
+  for (i = 0; i < window->samples->len; i++) {
+    GstLlavaovSample *sample = g_ptr_array_index (window->samples, i);
+
+    frames[i] = sample->frame;
+    if (sample->frame == NULL) {
+      status = sample->failed ? sample->error.status : LLAVAOV_ERROR_INTERNAL;
+      error = sample->error;
+    }
+  }
+  self->asked = window;
+  window->owner = self;
+  g_mutex_unlock (&self->lock);
+
+  if (status == LLAVAOV_OK) {
+    request.layout = window->layout;
+    request.frames = frames;
+    request.n_frames = window->samples->len;
+    request.system_prompt = window->settings.system_prompt;
+    request.prompt = window->settings.prompt;
+    request.generation = window->settings.generation;
+    request.on_done = on_done;
+    request.data = window;
+    /* From here on the window belongs to on_done. */
+    status = llavaov_session_ask (session, &request, &ticket, &error);
+  }
+
+  g_mutex_lock (&self->lock);
+  if (status != LLAVAOV_OK) {
+    self->asked = NULL;
+    window->status = status;
+    window->error = error;
+    window->state = GST_LLAVAOV_WINDOW_FAILED;
+    if (generation == self->generation)
+      g_queue_push_tail (&self->outbox, window);
+    else
+      gst_llavaov_window_free (window);
+    return;
+  }
+  if (self->asked == window && generation == self->generation) {
+    self->ticket = ticket;
+    return;
+  }
+  g_mutex_unlock (&self->lock);
+  if (ticket) {
+    llavaov_ticket_cancel (ticket);
+    llavaov_ticket_unref (ticket);
+  }
+  g_mutex_lock (&self->lock);
+}
+
+/* ---- telling ---- */
+
+static void
+tell_text (GstLlavaovElement * self, const GstLlavaovWindow * window,
+    const GstStructure * answer)
+{
+  GstLlavaovTextPad *text;
+  GstClockTime timestamp, duration;
+  gboolean by_window;
+
+  GST_OBJECT_LOCK (self);
+  text = self->text ? gst_object_ref (self->text) : NULL;
+  GST_OBJECT_UNLOCK (self);
+  if (text == NULL)
+    return;
+
+  g_mutex_lock (&self->lock);
+  by_window = self->run.text_timing == GST_LLAVAOV_TEXT_WINDOW ||
+      (self->run.text_timing == GST_LLAVAOV_TEXT_AUTO && !self->live);
+  timestamp = GST_CLOCK_TIME_NONE;
+  duration = window->settings.interval ? window->settings.interval :
+      window->settings.window;
+  if (by_window) {
+    timestamp = gst_llavaov_window_timestamp (window);
+    duration = window->length;
+  } else if (self->eos) {
+    /* The video has ended; the text should not outlast it by a window. */
+    duration = MIN (duration, window->length);
+  }
+  g_mutex_unlock (&self->lock);
+  gst_llavaov_text_pad_answer (text, answer, timestamp, duration);
+  gst_object_unref (text);
+}
+
+static void
+tell_answer (GstLlavaovElement * self, GstLlavaovWindow * window)
+{
+  const LlavaovEngineInfo *info = llavaov_engine_info (self->engine);
+  GstStructure *answer;
+  guint64 dropped;
+  gboolean post;
+  gchar *name = stream_name (self);
+
+  g_mutex_lock (&self->lock);
+  self->stats.answers++;
+  self->stats.prompt_tokens += window->prompt_tokens;
+  self->stats.new_tokens += window->new_tokens;
+  self->stats.encode_ns += window->encode_ns;
+  self->stats.prefill_ns += window->prefill_ns;
+  self->stats.decode_ns += window->decode_ns;
+  dropped = self->stats.dropped_windows;
+  g_mutex_unlock (&self->lock);
+
+  answer = gst_llavaov_answer_to_structure (window, name, dropped,
+      info->model_name, info->device);
+  g_free (name);
+
+  GST_OBJECT_LOCK (self);
+  post = self->settings.post_messages;
+  g_free (self->last_answer);
+  self->last_answer = g_strdup (window->text);
+  GST_OBJECT_UNLOCK (self);
+  if (post)
+    gst_element_post_message (GST_ELEMENT (self),
+        gst_message_new_element (GST_OBJECT (self),
+            gst_structure_copy (answer)));
+  notify (self, "last-answer");
+  tell_text (self, window, answer);
+
+  g_mutex_lock (&self->lock);
+  if (window->generation == self->generation) {
+    g_queue_push_tail (&self->metas, gst_structure_copy (answer));
+    if (self->metas.length > MAX_METAS)
+      gst_structure_free (g_queue_pop_head (&self->metas));
+    if (self->sticky)
+      gst_structure_free (self->sticky);
+    self->sticky = g_steal_pointer (&answer);
+  }
+  g_mutex_unlock (&self->lock);
+  if (answer)
+    gst_structure_free (answer);
+}
+
+static void
+tell_dropped (GstLlavaovElement * self, const GstLlavaovWindow * window)
+{
+  GstClockTime timestamp = gst_llavaov_window_timestamp (window);
+  GstClockTime stream_time = timestamp;
+  GstMessage *message;
+  guint64 answers, dropped;
+
+  g_mutex_lock (&self->lock);
+  answers = self->stats.answers;
+  dropped = self->stats.dropped_windows;
+  g_mutex_unlock (&self->lock);
+  if (window->segment.format == GST_FORMAT_TIME &&
+      GST_CLOCK_TIME_IS_VALID (timestamp))
+    stream_time = gst_segment_to_stream_time (&window->segment,
+        GST_FORMAT_TIME, timestamp);
+  message = gst_message_new_qos (GST_OBJECT (self), self->live, window->start,
+      stream_time, timestamp, window->length);
+  /* Whole windows, not frames: the video itself loses nothing. */
+  gst_message_set_qos_stats (message, GST_FORMAT_DEFAULT, answers, dropped);
+  gst_element_post_message (GST_ELEMENT (self), message);
+}
+
+static void
+tell_empty (GstLlavaovElement * self, const GstLlavaovWindow * window)
+{
+  gchar *name = stream_name (self);
+
+  gst_element_post_message (GST_ELEMENT (self),
+      gst_message_new_element (GST_OBJECT (self),
+          gst_llavaov_no_frames_to_structure (window, name)));
+  g_free (name);
+}
+
+static void
+tell_failed (GstLlavaovElement * self, const GstLlavaovWindow * window)
+{
+  gchar *what;
+
+  if (window->status == LLAVAOV_ERROR_CANCELLED)
+    return;
+  g_mutex_lock (&self->lock);
+  self->stats.failed_windows++;
+  g_mutex_unlock (&self->lock);
+  what = g_strdup_printf ("Window %" G_GUINT64_FORMAT " at %" GST_TIME_FORMAT
+      " has no answer", window->seq, GST_TIME_ARGS (window->start));
+  gst_llavaov_post_warning (GST_ELEMENT (self), &window->error, what);
+  g_free (what);
+}
+
+static void
+tell (GstLlavaovElement * self, GstLlavaovWindow * window)
+{
+  switch (window->state) {
+    case GST_LLAVAOV_WINDOW_ANSWERED:
+      tell_answer (self, window);
+      break;
+    case GST_LLAVAOV_WINDOW_DROPPED:
+      tell_dropped (self, window);
+      break;
+    case GST_LLAVAOV_WINDOW_EMPTY:
+      tell_empty (self, window);
+      break;
+    default:
+      tell_failed (self, window);
+      break;
+  }
+}
+
+/* ---- the clock ---- */
+
+GstClockTime
+gst_llavaov_worker_now (GstLlavaovElement * self)
+{
+  GstClock *clock = gst_element_get_clock (GST_ELEMENT (self));
+  GstClockTime base = gst_element_get_base_time (GST_ELEMENT (self)), now;
+
+  if (clock == NULL)
+    return GST_CLOCK_TIME_NONE;
+  now = gst_clock_get_time (clock);
+  gst_object_unref (clock);
+  if (!GST_CLOCK_TIME_IS_VALID (now))
+    return GST_CLOCK_TIME_NONE;
+  return now > base ? now - base : 0;
+}
+
+static gboolean
+clock_callback (GstClock * clock, GstClockTime time, GstClockID id,
+    gpointer data)
+{
+  GstLlavaovElement *self = data;
+
+  g_mutex_lock (&self->lock);
+  if (id == self->clock_id) {
+    self->clock_fired = TRUE;
+    g_cond_broadcast (&self->cond);
+  }
+  g_mutex_unlock (&self->lock);
+  return TRUE;
+}
+
+static void
+drop_clock_id (GstClockID id)
+{
+  if (id == NULL)
+    return;
+  gst_clock_id_unschedule (id);
+  gst_clock_id_unref (id);
+}
+
+/* Asks the clock to wake the worker when the next live window ends. With the lock held; lets go of it meanwhile. */
+static void
+schedule (GstLlavaovElement * self)
+{
+  GstClockTime deadline = GST_CLOCK_TIME_NONE, latency;
+  GstClockID old = g_steal_pointer (&self->clock_id), id = NULL;
+  GstClock *clock;
+
+  self->clock_stale = self->clock_fired = FALSE;
+  if (self->live_known && self->live && self->playing && self->running &&
+      !self->eos && !self->flushing &&
+      self->run.sampling == GST_LLAVAOV_SAMPLING_WINDOW)
+    deadline = gst_llavaov_sampler_deadline (&self->sampler);
+  latency = self->upstream_latency;
+  g_mutex_unlock (&self->lock);
+
+  drop_clock_id (old);
+  clock = gst_element_get_clock (GST_ELEMENT (self));
+  if (clock && GST_CLOCK_TIME_IS_VALID (deadline))
+    id = gst_clock_new_single_shot_id (clock,
+        gst_element_get_base_time (GST_ELEMENT (self)) + deadline + latency +
+        CLOCK_SLACK);
+  gst_clear_object (&clock);
+
+  g_mutex_lock (&self->lock);
+  if (id == NULL)
+    return;
+  self->clock_id = id;
+  gst_clock_id_ref (id);
+  g_mutex_unlock (&self->lock);
+  gst_clock_id_wait_async (id, clock_callback, gst_object_ref (self),
+      gst_object_unref);
+  gst_clock_id_unref (id);
+  g_mutex_lock (&self->lock);
+}
+
+static void
+close_by_clock (GstLlavaovElement * self)
+{
+  GstClockTime now = gst_llavaov_worker_now (self);
+  GQueue closed = G_QUEUE_INIT;
+
+  g_mutex_lock (&self->lock);
+  if (GST_CLOCK_TIME_IS_VALID (now) && self->running && !self->flushing &&
+      now >= self->upstream_latency + CLOCK_SLACK) {
+    gst_llavaov_sampler_advance (&self->sampler,
+        now - self->upstream_latency - CLOCK_SLACK, &closed);
+    gst_llavaov_stream_hand_over (self, &closed);
+  }
+  self->clock_stale = TRUE;
+  g_mutex_unlock (&self->lock);
+}
+
+void
+gst_llavaov_worker_set_playing (GstLlavaovElement * self, gboolean playing)
+{
+  g_mutex_lock (&self->lock);
+  self->playing = playing;
+  self->live_known = FALSE;
+  self->clock_stale = TRUE;
+  g_cond_broadcast (&self->cond);
+  g_mutex_unlock (&self->lock);
+}
+
+/* ---- the thread ---- */
+
+static gpointer
+worker_main (gpointer data)
+{
+  GstLlavaovElement *self = data;
+  GstLlavaovWindow *window;
+  guint percent = G_MAXUINT;
+
+  g_mutex_lock (&self->lock);
+  while (!self->stop) {
+    if (self->engine_changed) {
+      self->engine_changed = FALSE;
+      g_mutex_unlock (&self->lock);
+      follow_load (self, &percent);
+      g_mutex_lock (&self->lock);
+    } else if (can_check_frames (self)) {
+      g_mutex_unlock (&self->lock);
+      check_frames (self);
+      g_mutex_lock (&self->lock);
+    } else if ((window = g_queue_pop_head (&self->outbox))) {
+      guint generation = window->generation;
+
+      self->telling = window;
+      g_mutex_unlock (&self->lock);
+      tell (self, window);
+      g_mutex_lock (&self->lock);
+      self->telling = NULL;
+      gst_llavaov_window_free (window);
+      if (generation == self->generation)
+        self->undelivered--;
+      g_cond_broadcast (&self->cond);
+    } else if (self->session && !self->asked && !self->failed &&
+        (window = g_queue_pop_head (&self->waiting))) {
+      ask (self, window);
+    } else if (self->clock_fired) {
+      self->clock_fired = FALSE;
+      g_mutex_unlock (&self->lock);
+      close_by_clock (self);
+      g_mutex_lock (&self->lock);
+    } else if (self->clock_stale) {
+      schedule (self);
+    } else {
+      g_cond_wait (&self->cond, &self->lock);
+    }
+  }
+  g_mutex_unlock (&self->lock);
+  if (!self->engine && !self->failed && percent != G_MAXUINT)
+    post_progress (self, GST_PROGRESS_TYPE_CANCELED, percent,
+        "Loading was cancelled");
+  return NULL;
+}
+
+gboolean
+gst_llavaov_worker_start (GstLlavaovElement * self)
+{
+  LlavaovPrecision precision = LLAVAOV_PRECISION_AUTO;
+  LlavaovError error = { 0, };
+  GstLlavaovSettings settings;
+  gchar *prompt = NULL;
+
+  GST_OBJECT_LOCK (self);
+  gst_llavaov_settings_copy (&self->settings, &settings);
+  GST_OBJECT_UNLOCK (self);
+  if (settings.model_path == NULL)
+    settings.model_path = gst_llavaov_engine_default_model ();
+
+  if (!gst_llavaov_check_settings (&settings, &precision, &error) ||
+      !(prompt = gst_llavaov_read_prompt (&settings, &error)))
+    goto failed;
+  g_free (settings.prompt);
+  settings.prompt = prompt;
+
+  g_mutex_lock (&self->lock);
+  gst_llavaov_settings_clear (&self->run);
+  self->run = settings;
+  self->stop = self->failed = self->flushing = FALSE;
+  self->engine_changed = TRUE;
+  self->frames_checked = FALSE;
+  self->have_info = FALSE;
+  self->next_seq = 0;
+  memset (&self->stats, 0, sizeof (self->stats));
+  gst_llavaov_stream_reset (self);
+  self->running = TRUE;
+  g_mutex_unlock (&self->lock);
+
+  self->engine_user = gst_llavaov_engine_acquire (self->run.engine_id,
+      self->run.model_path, self->run.device, precision, engine_changed, self,
+      &error);
+  if (self->engine_user == NULL) {
+    self->running = FALSE;
+    gst_llavaov_post_error (GST_ELEMENT (self), &error, &self->run,
+        self->run.model_path);
+    return FALSE;
+  }
+  self->worker = g_thread_new ("llavaov", worker_main, self);
+  return TRUE;
+
+failed:
+  gst_llavaov_post_error (GST_ELEMENT (self), &error, &settings,
+      settings.model_path);
+  gst_llavaov_settings_clear (&settings);
+  return FALSE;
+}
+
+void
+gst_llavaov_worker_interrupt (GstLlavaovElement * self)
+{
+  LlavaovTicket *ticket;
+
+  g_mutex_lock (&self->lock);
+  self->running = FALSE;
+  self->stop = TRUE;
+  ticket = gst_llavaov_stream_discard (self);
+  g_mutex_unlock (&self->lock);
+  if (ticket) {
+    llavaov_ticket_cancel (ticket);
+    llavaov_ticket_unref (ticket);
+  }
+}
+
+void
+gst_llavaov_worker_stop (GstLlavaovElement * self)
+{
+  LlavaovSession *session;
+  LlavaovTicket *ticket;
+
+  if (self->worker == NULL)
+    return;
+  g_thread_join (g_steal_pointer (&self->worker));
+  drop_clock_id (g_steal_pointer (&self->clock_id));
+
+  g_mutex_lock (&self->lock);
+  session = g_steal_pointer (&self->session);
+  g_mutex_unlock (&self->lock);
+  llavaov_session_close (session);
+
+  g_mutex_lock (&self->lock);
+  ticket = gst_llavaov_stream_discard (self);
+  self->engine = NULL;
+  self->ready = FALSE;
+  if (self->asked)
+    gst_llavaov_window_free (g_steal_pointer (&self->asked));
+  if (self->sticky)
+    gst_structure_free (g_steal_pointer (&self->sticky));
+  g_mutex_unlock (&self->lock);
+  if (ticket)
+    llavaov_ticket_unref (ticket);
+  gst_llavaov_engine_release (g_steal_pointer (&self->engine_user));
+  notify (self, "ready");
+}

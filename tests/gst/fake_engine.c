@@ -1,0 +1,524 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A stand-in for the engine behind llavaov.h, for deterministic tests of the element: no model, scripted times, failures
+ * and answers. The device property carries the script, "fake:KEY=VALUE,...":
+ *
+ *   load=MS       time that loading takes, in ten steps of progress
+ *   encode=MS     time for each frame
+ *   answer=MS     time for each answer
+ *   context=N     length of the model's context in tokens; a prompt has one token a byte and four a frame
+ *   load-error=S  loading fails with this status ("not-found", "format", ...)
+ *   ask-error=S   every answer fails with this status; with every=N only each N-th
+ *   stuck=MS      loading does not look at its cancel flag for this long
+ *
+ * The answer to a prompt over frames whose first bytes are a, b, c is "PROMPT|a b c" (the first byte of the first plane).
+ * A session has one thread of its own.
+ */
+#include <glib.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "llavaov.h"
+
+struct LlavaovEngine
+{
+  gint refs;
+  gchar *model_path, *device;
+  guint load_ms, encode_ms, answer_ms, stuck_ms, every;
+  guint context;
+  LlavaovStatus load_error, ask_error;
+  LlavaovEngineInfo info;
+};
+
+struct LlavaovSession
+{
+  LlavaovEngine *engine;
+  LlavaovSessionOptions options;
+  GMutex lock;
+  GCond cond;
+  GQueue jobs;
+  gboolean stop;
+  guint epoch;                  /* counts cancels */
+  guint n_asked;
+  LlavaovSessionStats stats;
+  GThread *thread;
+};
+
+struct LlavaovFrame
+{
+  gint refs;
+  LlavaovFrameSource source;
+  gboolean released, failed;
+  guint8 first;
+  LlavaovError error;
+  void *data;
+  guint width, height;
+};
+
+struct LlavaovTicket
+{
+  gint refs;
+  gint cancelled;
+};
+
+typedef struct
+{
+  LlavaovFrame *frame;          /* to prepare and encode, or: */
+  LlavaovTicket *ticket;
+  LlavaovRequest request;
+  GPtrArray *frames;
+  gchar *prompt;
+  gint64 asked;
+  guint epoch;
+} Job;
+
+static LlavaovStatus
+status_from_name (const gchar * name)
+{
+  gint status;
+
+  for (status = 0; status >= LLAVAOV_ERROR_INTERNAL; status--)
+    if (!strcmp (llavaov_status_name (status), name))
+      return status;
+  return LLAVAOV_ERROR_INTERNAL;
+}
+
+static LlavaovStatus
+fail (LlavaovError * error, LlavaovStatus status, const gchar * subject,
+    const gchar * message)
+{
+  if (error) {
+    error->status = status;
+    g_strlcpy (error->subject, subject, sizeof (error->subject));
+    g_strlcpy (error->message, message, sizeof (error->message));
+  }
+  return status;
+}
+
+const char *
+llavaov_status_name (LlavaovStatus status)
+{
+  static const char *names[] = { "ok", "not-found", "io", "format",
+    "unsupported", "argument", "memory", "device", "context-full", "cancelled",
+    "numeric", "internal"
+  };
+
+  return status <= 0 && status >= LLAVAOV_ERROR_INTERNAL ? names[-status] :
+      "unknown";
+}
+
+const char *
+llavaov_version (void)
+{
+  return "0.0.0";
+}
+
+LlavaovGeneration
+llavaov_generation_default (void)
+{
+  LlavaovGeneration generation = { 64, 0, 0, 1, 1, 0 };
+
+  return generation;
+}
+
+/* ---- engine ---- */
+
+static void
+read_script (LlavaovEngine * engine, const gchar * device)
+{
+  gchar **options, **walk;
+
+  engine->context = 4096;
+  engine->every = 1;
+  if (!g_str_has_prefix (device, "fake:"))
+    return;
+  options = g_strsplit (device + 5, ",", -1);
+  for (walk = options; *walk; walk++) {
+    gchar *value = strchr (*walk, '=');
+
+    if (value == NULL)
+      continue;
+    *value++ = '\0';
+    if (!strcmp (*walk, "load"))
+      engine->load_ms = atoi (value);
+    else if (!strcmp (*walk, "encode"))
+      engine->encode_ms = atoi (value);
+    else if (!strcmp (*walk, "answer"))
+      engine->answer_ms = atoi (value);
+    else if (!strcmp (*walk, "stuck"))
+      engine->stuck_ms = atoi (value);
+    else if (!strcmp (*walk, "context"))
+      engine->context = atoi (value);
+    else if (!strcmp (*walk, "every"))
+      engine->every = atoi (value);
+    else if (!strcmp (*walk, "load-error"))
+      engine->load_error = status_from_name (value);
+    else if (!strcmp (*walk, "ask-error"))
+      engine->ask_error = status_from_name (value);
+  }
+  g_strfreev (options);
+}
+
+LlavaovStatus
+llavaov_engine_open (const LlavaovEngineOptions * options,
+    LlavaovEngine ** result, LlavaovError * error)
+{
+  LlavaovEngine *engine = g_new0 (LlavaovEngine, 1);
+  guint step;
+
+  *result = NULL;
+  engine->refs = 1;
+  engine->model_path = g_strdup (options->model_path);
+  engine->device = g_strdup (options->device);
+  read_script (engine, options->device);
+  g_usleep (engine->stuck_ms * 1000);
+  for (step = 0; step <= 10; step++) {
+    if (options->progress
+        && !options->progress (options->progress_data, step, 10)) {
+      llavaov_engine_unref (engine);
+      return fail (error, LLAVAOV_ERROR_CANCELLED, "", "cancelled");
+    }
+    g_usleep (engine->load_ms * 100);
+    if (step == 5 && engine->load_error) {
+      LlavaovStatus status = engine->load_error;
+
+      llavaov_engine_unref (engine);
+      return fail (error, status, "model.safetensors",
+          "model.safetensors: tensor broken.weight is not there");
+    }
+  }
+  engine->info.model_path = engine->model_path;
+  engine->info.model_name = "fake";
+  engine->info.device = "cpu";
+  engine->info.device_detail = "scripted";
+  engine->info.precision = "f32";
+  engine->info.context_length = engine->context;
+  engine->info.load_ns = 1 + engine->load_ms * G_GUINT64_CONSTANT (1000000);
+  *result = engine;
+  return LLAVAOV_OK;
+}
+
+LlavaovEngine *
+llavaov_engine_ref (LlavaovEngine * engine)
+{
+  g_atomic_int_inc (&engine->refs);
+  return engine;
+}
+
+void
+llavaov_engine_unref (LlavaovEngine * engine)
+{
+  if (engine == NULL || !g_atomic_int_dec_and_test (&engine->refs))
+    return;
+  g_free (engine->model_path);
+  g_free (engine->device);
+  g_free (engine);
+}
+
+const LlavaovEngineInfo *
+llavaov_engine_info (const LlavaovEngine * engine)
+{
+  return &engine->info;
+}
+
+static guint
+count_tokens (size_t n_frames, const char *system_prompt, const char *prompt)
+{
+  return 4 * n_frames + strlen (prompt) +
+      (system_prompt ? strlen (system_prompt) : 0);
+}
+
+LlavaovStatus
+llavaov_engine_prompt_tokens (LlavaovEngine * engine, LlavaovLayout layout,
+    size_t n_frames, uint32_t width, uint32_t height,
+    const char *system_prompt, const char *prompt, uint32_t * tokens,
+    LlavaovError * error)
+{
+  *tokens = count_tokens (n_frames, system_prompt, prompt);
+  return LLAVAOV_OK;
+}
+
+/* ---- frames ---- */
+
+static void
+frame_release (LlavaovFrame * frame)
+{
+  if (!frame->released)
+    frame->source.release (frame->source.data);
+  frame->released = TRUE;
+}
+
+LlavaovFrame *
+llavaov_frame_ref (LlavaovFrame * frame)
+{
+  g_atomic_int_inc (&frame->refs);
+  return frame;
+}
+
+void
+llavaov_frame_unref (LlavaovFrame * frame)
+{
+  if (!g_atomic_int_dec_and_test (&frame->refs))
+    return;
+  frame_release (frame);
+  g_free (frame);
+}
+
+/* ---- session ---- */
+
+static gboolean
+is_cancelled (LlavaovSession * session, const Job * job)
+{
+  return session->stop || job->epoch != session->epoch ||
+      (job->ticket && g_atomic_int_get (&job->ticket->cancelled));
+}
+
+/* FALSE when it was cut short. With the lock held. */
+static gboolean
+work (LlavaovSession * session, const Job * job, guint ms)
+{
+  gint64 until = g_get_monotonic_time () + ms * G_TIME_SPAN_MILLISECOND;
+
+  while (!is_cancelled (session, job)) {
+    gint64 now = g_get_monotonic_time ();
+
+    if (now >= until)
+      return TRUE;
+    g_cond_wait_until (&session->cond, &session->lock, MIN (until,
+            now + 5 * G_TIME_SPAN_MILLISECOND));
+  }
+  return FALSE;
+}
+
+static void
+do_frame (LlavaovSession * session, Job * job)
+{
+  LlavaovFrame *frame = job->frame;
+  LlavaovImage image;
+
+  if (g_atomic_int_get (&frame->refs) == 1 || is_cancelled (session, job))
+    return;
+  g_mutex_unlock (&session->lock);
+  if (frame->source.map (frame->source.data, &image, &frame->error) ==
+      LLAVAOV_OK) {
+    frame->first = image.plane[0][0];
+    frame->width = image.width;
+    frame->height = image.height;
+    frame->source.unmap (frame->source.data);
+  } else {
+    frame->failed = TRUE;
+  }
+  frame_release (frame);
+  if (session->options.on_frame)
+    session->options.on_frame (session->options.data, frame->data,
+        frame->failed ? LLAVAOV_FRAME_FAILED : LLAVAOV_FRAME_PREPARED);
+  g_mutex_lock (&session->lock);
+  session->stats.frames_prepared++;
+  if (work (session, job, session->engine->encode_ms))
+    session->stats.frames_encoded++;
+}
+
+static void
+do_request (LlavaovSession * session, Job * job)
+{
+  LlavaovEngine *engine = session->engine;
+  LlavaovAnswer answer = { 0, };
+  GString *text = g_string_new (job->prompt);
+  guint i, tokens = count_tokens (job->frames->len, NULL, job->prompt);
+  gboolean done = work (session, job, engine->answer_ms);
+
+  session->n_asked++;
+  g_string_append_c (text, '|');
+  answer.finish_reason = LLAVAOV_FINISH_STOP;
+  for (i = 0; i < job->frames->len; i++) {
+    LlavaovFrame *frame = g_ptr_array_index (job->frames, i);
+
+    g_string_append_printf (text, i ? " %u" : "%u", frame->first);
+    if (frame->failed) {
+      answer.status = frame->error.status;
+      answer.error = frame->error;
+    }
+  }
+  if (!done) {
+    answer.status = fail (&answer.error, LLAVAOV_ERROR_CANCELLED, "",
+        "cancelled");
+    answer.finish_reason = LLAVAOV_FINISH_CANCELLED;
+  } else if (engine->ask_error && session->n_asked % engine->every == 0) {
+    answer.status = fail (&answer.error, engine->ask_error, "frame",
+        "scripted failure");
+  } else if (tokens >= engine->context) {
+    answer.status = fail (&answer.error, LLAVAOV_ERROR_CONTEXT_FULL, "prompt",
+        "the prompt does not fit the context");
+  }
+  answer.text = text->str;
+  answer.text_bytes = text->len;
+  answer.prompt_tokens = tokens;
+  answer.new_tokens = 7;
+  answer.total_ns = (g_get_monotonic_time () - job->asked) * 1000;
+  answer.first_token_ns = answer.total_ns;
+  answer.encode_ns = 1;
+  answer.prefill_ns = 2;
+  answer.decode_ns = 3;
+  session->stats.answers++;
+  g_mutex_unlock (&session->lock);
+  job->request.on_done (job->request.data, &answer);
+  g_mutex_lock (&session->lock);
+  g_string_free (text, TRUE);
+}
+
+static void
+job_free (Job * job)
+{
+  if (job->frame)
+    llavaov_frame_unref (job->frame);
+  if (job->ticket)
+    llavaov_ticket_unref (job->ticket);
+  if (job->frames)
+    g_ptr_array_unref (job->frames);
+  g_free (job->prompt);
+  g_free (job);
+}
+
+static gpointer
+session_thread (gpointer data)
+{
+  LlavaovSession *session = data;
+  Job *job;
+
+  g_mutex_lock (&session->lock);
+  for (;;) {
+    while (!session->stop && g_queue_is_empty (&session->jobs))
+      g_cond_wait (&session->cond, &session->lock);
+    job = g_queue_pop_head (&session->jobs);
+    if (job == NULL)
+      break;
+    if (job->frame)
+      do_frame (session, job);
+    else
+      do_request (session, job);
+    g_mutex_unlock (&session->lock);
+    job_free (job);
+    g_mutex_lock (&session->lock);
+  }
+  g_mutex_unlock (&session->lock);
+  return NULL;
+}
+
+LlavaovStatus
+llavaov_session_open (LlavaovEngine * engine,
+    const LlavaovSessionOptions * options, LlavaovSession ** result,
+    LlavaovError * error)
+{
+  LlavaovSession *session = g_new0 (LlavaovSession, 1);
+
+  session->engine = llavaov_engine_ref (engine);
+  session->options = *options;
+  g_mutex_init (&session->lock);
+  g_cond_init (&session->cond);
+  g_queue_init (&session->jobs);
+  session->thread = g_thread_new ("fake-session", session_thread, session);
+  *result = session;
+  return LLAVAOV_OK;
+}
+
+void
+llavaov_session_cancel (LlavaovSession * session)
+{
+  g_mutex_lock (&session->lock);
+  session->epoch++;
+  g_cond_broadcast (&session->cond);
+  g_mutex_unlock (&session->lock);
+}
+
+void
+llavaov_session_close (LlavaovSession * session)
+{
+  if (session == NULL)
+    return;
+  g_mutex_lock (&session->lock);
+  session->stop = TRUE;
+  g_cond_broadcast (&session->cond);
+  g_mutex_unlock (&session->lock);
+  g_thread_join (session->thread);
+  llavaov_engine_unref (session->engine);
+  g_mutex_clear (&session->lock);
+  g_cond_clear (&session->cond);
+  g_free (session);
+}
+
+LlavaovStatus
+llavaov_session_push_frame (LlavaovSession * session,
+    const LlavaovFrameSource * source, LlavaovLayout layout,
+    LlavaovEncode encode, void *frame_data, LlavaovFrame ** result,
+    LlavaovError * error)
+{
+  LlavaovFrame *frame = g_new0 (LlavaovFrame, 1);
+  Job *job = g_new0 (Job, 1);
+
+  frame->refs = 2;
+  frame->source = *source;
+  frame->data = frame_data;
+  job->frame = frame;
+  g_mutex_lock (&session->lock);
+  job->epoch = session->epoch;
+  session->stats.frames_pushed++;
+  g_queue_push_tail (&session->jobs, job);
+  g_cond_broadcast (&session->cond);
+  g_mutex_unlock (&session->lock);
+  *result = frame;
+  return LLAVAOV_OK;
+}
+
+void
+llavaov_session_stats (LlavaovSession * session, LlavaovSessionStats * stats)
+{
+  g_mutex_lock (&session->lock);
+  *stats = session->stats;
+  g_mutex_unlock (&session->lock);
+}
+
+LlavaovStatus
+llavaov_session_ask (LlavaovSession * session, const LlavaovRequest * request,
+    LlavaovTicket ** ticket, LlavaovError * error)
+{
+  Job *job;
+  gsize i;
+
+  if (request->layout == LLAVAOV_LAYOUT_IMAGE && request->n_frames != 1)
+    return fail (error, LLAVAOV_ERROR_ARGUMENT, "frames",
+        "the image layout takes one frame");
+  job = g_new0 (Job, 1);
+  job->request = *request;
+  job->prompt = g_strdup (request->prompt);
+  job->frames = g_ptr_array_new_with_free_func ((GDestroyNotify)
+      llavaov_frame_unref);
+  for (i = 0; i < request->n_frames; i++)
+    g_ptr_array_add (job->frames, llavaov_frame_ref (request->frames[i]));
+  job->ticket = g_new0 (LlavaovTicket, 1);
+  job->ticket->refs = 2;
+  job->asked = g_get_monotonic_time ();
+  if (ticket)
+    *ticket = job->ticket;
+  else
+    job->ticket->refs = 1;
+  g_mutex_lock (&session->lock);
+  job->epoch = session->epoch;
+  session->stats.requests++;
+  g_queue_push_tail (&session->jobs, job);
+  g_cond_broadcast (&session->cond);
+  g_mutex_unlock (&session->lock);
+  return LLAVAOV_OK;
+}
+
+void
+llavaov_ticket_cancel (LlavaovTicket * ticket)
+{
+  g_atomic_int_set (&ticket->cancelled, TRUE);
+}
+
+void
+llavaov_ticket_unref (LlavaovTicket * ticket)
+{
+  if (ticket && g_atomic_int_dec_and_test (&ticket->refs))
+    g_free (ticket);
+}
