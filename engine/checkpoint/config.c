@@ -102,6 +102,7 @@ static void nested(LvFields *top, LvConfig *config)
     lv_config_only(&text, "model_type", "qwen2");
     refuse_quantised(&text);
     lv_config_text(&text, &config->text);
+    lv_config_eos(&text, config);
     top->status = text.status;
     bool tied = false;
     lv_field_bool(top, "tie_word_embeddings", &tied);
@@ -121,7 +122,6 @@ static void nested(LvFields *top, LvConfig *config)
     placeholder(top, "video_token_index", "video_token_id", true, config, &config->video_token);
     lv_config_anyres(top, "vision_aspect_ratio", config);
     lv_config_pinpoints(top, config);
-    lv_config_eos(&text, config);
     lv_config_eos(top, config);
 }
 

@@ -1,9 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The Qwen2 part of a configuration. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/limits.h"
 #include "checkpoint/config_parts.h"
+
+/* path: room for the inner fields' prefix. */
+static LvFields inner_fields(const LvFields *fields, const json_t *object, const char *name, char path[64])
+{
+    snprintf(path, 64, "%s%s.", fields->path, name);
+    return (LvFields){object, fields->file, path, fields->error, LLAVAOV_OK};
+}
 
 static void refuse_scaling(LvFields *fields, const char *name)
 {
@@ -11,7 +19,8 @@ static void refuse_scaling(LvFields *fields, const char *name)
     lv_field_object(fields, name, &object);
     if (fields->status || !object)
         return;
-    LvFields inner = {object, fields->file, "", fields->error, LLAVAOV_OK};
+    char path[64];
+    LvFields inner = inner_fields(fields, object, name, path);
     const char *type = "default";
     lv_field_text(&inner, "type", &type);
     lv_field_text(&inner, "rope_type", &type);
@@ -35,7 +44,8 @@ static void rope(LvFields *fields, LvTextConfig *text)
     lv_field_object(fields, "rope_parameters", &object);
     if (fields->status || !object)
         return;
-    LvFields inner = {object, fields->file, "rope_parameters.", fields->error, LLAVAOV_OK};
+    char path[64];
+    LvFields inner = inner_fields(fields, object, "rope_parameters", path);
     lv_field_double(&inner, "rope_theta", 1, 1e15, &text->rope_theta);
     fields->status = inner.status;
 }

@@ -166,6 +166,8 @@ static bool add_pinpoint(LvFields *fields, LvConfig *config, json_int_t height, 
 static void add_range(LvFields *fields, LvConfig *config, json_int_t tile,
     const json_int_t first[2], const json_int_t last[2])
 {
+    if (first[1] > last[1]) /* empty rows, however many, are no grid */
+        return;
     for (json_int_t i = first[0]; i <= last[0]; i++)
         for (json_int_t j = first[1]; j <= last[1]; j++)
             if (!add_pinpoint(fields, config, i * tile, j * tile))

@@ -73,7 +73,9 @@ LlavaovStatus lv_json_parse(const char *text, size_t bytes, const char *file,
     json_error_t cause;
     *root = json_loadb(text, bytes, refuse_duplicates ? JSON_REJECT_DUPLICATES : 0, &cause);
     if (!*root) {
-        if (json_error_code(&cause) == json_error_out_of_memory)
+        /* Where jansson runs out of memory it mostly leaves no code at all; every syntax error has one. */
+        enum json_error_code code = json_error_code(&cause);
+        if (code == json_error_out_of_memory || code == json_error_unknown)
             return lv_fail(
                 error, LLAVAOV_ERROR_MEMORY, file, "%s: out of memory while parsing", file);
         return lv_fail(error, LLAVAOV_ERROR_FORMAT, file,
