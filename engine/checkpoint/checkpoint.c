@@ -26,11 +26,15 @@ struct LvCheckpoint {
 static LlavaovStatus check_folder(const char *folder, LlavaovError *error)
 {
     struct stat info;
+    if (!*folder)
+        return lv_fail(error, LLAVAOV_ERROR_NOT_FOUND, "model path",
+            "the path of the checkpoint folder is empty");
     if (stat(folder, &info))
         return errno == ENOENT || errno == ENOTDIR
                    ? lv_fail(error, LLAVAOV_ERROR_NOT_FOUND, folder,
                          "%s: no such checkpoint folder", folder)
-                   : lv_fail(error, LLAVAOV_ERROR_IO, folder, "%s: %s", folder, strerror(errno));
+                   : lv_fail(error, LLAVAOV_ERROR_IO, folder, "checkpoint folder: %s: %s",
+                         strerror(errno), folder);
     if (!S_ISDIR(info.st_mode))
         return lv_fail(error, LLAVAOV_ERROR_NOT_FOUND, folder, "%s: not a folder", folder);
     return LLAVAOV_OK;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A checkpoint folder: config.json, one or many *.safetensors, tokenizer.json. Opening validates
  * everything that can be validated without reading weights: names, shapes, dtypes, ranges, shards,
- * configuration. */
+ * configuration. Open checkpoints are immutable: every function may be called from any thread. */
 #ifndef LV_CHECKPOINT_H
 #define LV_CHECKPOINT_H
 
@@ -11,7 +11,18 @@
 typedef struct LvCheckpoint LvCheckpoint;
 
 /* Maps the weights read-only. On success every tensor that the model needs is present with the
- * right shape. */
+ * right shape and a dtype of F32, F16 or BF16 (which may differ between tensors).
+ *
+ * Files: config.json; generation_config.json if there is one; the weights as shards.h finds them.
+ * The tokenizer is not read here. Costs milliseconds whatever the size of the weights: only headers
+ * are read, except that tensors at addresses which their dtype must not have are copied.
+ *
+ * Errors name the file, tensor or field: NOT_FOUND (folder or a file), IO, FORMAT (broken or
+ * absurd), UNSUPPORTED (well formed, but not this family or not implemented), MEMORY. *checkpoint
+ * is NULL then.
+ *
+ * A file that someone shortens while it is mapped raises SIGBUS when its weights are read: replace
+ * checkpoints by renaming, never in place. */
 LlavaovStatus lv_checkpoint_open(
     const char *folder, LvCheckpoint **checkpoint, LlavaovError *error);
 void lv_checkpoint_close(LvCheckpoint *checkpoint);

@@ -7,7 +7,8 @@
 #include "checkpoint/config_parts.h"
 
 /* path: room for the inner fields' prefix. */
-static LvFields inner_fields(const LvFields *fields, const json_t *object, const char *name, char path[64])
+static LvFields inner_fields(
+    const LvFields *fields, const json_t *object, const char *name, char path[64])
 {
     snprintf(path, 64, "%s%s.", fields->path, name);
     return (LvFields){object, fields->file, path, fields->error, LLAVAOV_OK};

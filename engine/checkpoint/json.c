@@ -73,7 +73,7 @@ LlavaovStatus lv_json_parse(const char *text, size_t bytes, const char *file,
     json_error_t cause;
     *root = json_loadb(text, bytes, refuse_duplicates ? JSON_REJECT_DUPLICATES : 0, &cause);
     if (!*root) {
-        /* Where jansson runs out of memory it mostly leaves no code at all; every syntax error has one. */
+        /* Every syntax error has a code; out of memory often has none. */
         enum json_error_code code = json_error_code(&cause);
         if (code == json_error_out_of_memory || code == json_error_unknown)
             return lv_fail(

@@ -3,7 +3,9 @@
  * the field.
  *
  * Bounds: a file's size by its reader, nesting by jansson (2048 levels), integers to 64 bits.
- * Memory of a parsed file is at most about 40 times its size. */
+ * Memory of a parsed file is at most about 40 times its size. jansson itself does not survive every
+ * failing malloc (its lexer may drop bytes or end in an assertion), which matters only where the
+ * system has no overcommit. */
 #ifndef LV_JSON_H
 #define LV_JSON_H
 

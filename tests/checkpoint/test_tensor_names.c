@@ -14,8 +14,10 @@ static const struct {
     const char *name, *canonical; /* NULL: unknown; "": ignored */
 } cases[] = {
     /* a */
-    {"vision_tower.vision_model.embeddings.patch_embedding.weight", "V.embeddings.patch_embedding.weight"},
-    {"vision_tower.vision_model.encoder.layers.25.mlp.fc2.bias", "V.encoder.layers.25.mlp.fc2.bias"},
+    {"vision_tower.vision_model.embeddings.patch_embedding.weight",
+        "V.embeddings.patch_embedding.weight"},
+    {"vision_tower.vision_model.encoder.layers.25.mlp.fc2.bias",
+        "V.encoder.layers.25.mlp.fc2.bias"},
     {"multi_modal_projector.linear_1.weight", "P.linear_1.weight"},
     {"multi_modal_projector.linear_2.bias", "P.linear_2.bias"},
     {"image_newline", "NL"},
@@ -26,20 +28,25 @@ static const struct {
     /* bare */
     {"vision_tower.encoder.layers.0.layer_norm1.weight", "V.encoder.layers.0.layer_norm1.weight"},
     /* b1, b2 */
-    {"model.vision_tower.vision_model.embeddings.position_embedding.weight", "V.embeddings.position_embedding.weight"},
-    {"model.vision_tower.embeddings.position_embedding.weight", "V.embeddings.position_embedding.weight"},
+    {"model.vision_tower.vision_model.embeddings.position_embedding.weight",
+        "V.embeddings.position_embedding.weight"},
+    {"model.vision_tower.embeddings.position_embedding.weight",
+        "V.embeddings.position_embedding.weight"},
     {"model.multi_modal_projector.linear_2.weight", "P.linear_2.weight"},
     {"model.image_newline", "NL"},
     {"model.language_model.layers.0.mlp.up_proj.weight", "T.layers.0.mlp.up_proj.weight"},
     {"model.language_model.norm.weight", "T.norm.weight"},
     {"lm_head.weight", "HEAD.weight"},
     /* c */
-    {"model.vision_tower.vision_tower.vision_model.encoder.layers.1.mlp.fc1.weight", "V.encoder.layers.1.mlp.fc1.weight"},
-    {"model.vision_tower.vision_tower.encoder.layers.1.mlp.fc1.weight", "V.encoder.layers.1.mlp.fc1.weight"},
+    {"model.vision_tower.vision_tower.vision_model.encoder.layers.1.mlp.fc1.weight",
+        "V.encoder.layers.1.mlp.fc1.weight"},
+    {"model.vision_tower.vision_tower.encoder.layers.1.mlp.fc1.weight",
+        "V.encoder.layers.1.mlp.fc1.weight"},
     {"model.mm_projector.0.weight", "P.linear_1.weight"},
     {"model.mm_projector.2.bias", "P.linear_2.bias"},
     {"model.embed_tokens.weight", "T.embed_tokens.weight"},
-    {"model.layers.27.post_attention_layernorm.weight", "T.layers.27.post_attention_layernorm.weight"},
+    {"model.layers.27.post_attention_layernorm.weight",
+        "T.layers.27.post_attention_layernorm.weight"},
     {"model.norm.weight", "T.norm.weight"},
     /* of no use to inference */
     {"vision_tower.vision_model.post_layernorm.weight", ""},
@@ -67,7 +74,9 @@ static void names_become_canonical(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char canonical[LV_CANONICAL_BYTES];
         LvNameKind kind = lv_tensor_name_canonical(cases[i].name, canonical);
-        LvNameKind expected = !cases[i].canonical ? LV_NAME_UNKNOWN : *cases[i].canonical ? LV_NAME_KNOWN : LV_NAME_IGNORED;
+        LvNameKind expected = !cases[i].canonical   ? LV_NAME_UNKNOWN
+                              : *cases[i].canonical ? LV_NAME_KNOWN
+                                                    : LV_NAME_IGNORED;
         if (kind != expected || (kind == LV_NAME_KNOWN && strcmp(canonical, cases[i].canonical)))
             fail_msg("%s: kind %d, \"%s\"", cases[i].name, (int)kind, canonical);
     }
@@ -98,7 +107,8 @@ static LlavaovStatus stop_at_third(void *data, const LvExpectedTensor *expected)
     return ++*(int *)data == 3 ? LLAVAOV_ERROR_FORMAT : LLAVAOV_OK;
 }
 
-/* Counts and parameters of the released sizes (model.md 2.1, 10.2), less the two tensors of post_layernorm. */
+/* Counts and parameters of the released sizes (model.md 2.1, 10.2), less the two tensors of
+ * post_layernorm. */
 static void the_list_has_the_released_sizes(void **state)
 {
     static const struct {
@@ -115,12 +125,15 @@ static void the_list_has_the_released_sizes(void **state)
         LlavaovError error = {0};
         char text[512];
         snprintf(text, sizeof text,
-            "{\"model_type\": \"llava_onevision\", \"text_config\": {\"hidden_size\": %u, \"intermediate_size\": %u,"
-            " \"num_hidden_layers\": %u, \"num_attention_heads\": %u, \"num_key_value_heads\": %u, \"vocab_size\": %u,"
+            "{\"model_type\": \"llava_onevision\", \"text_config\": {\"hidden_size\": %u, "
+            "\"intermediate_size\": %u,"
+            " \"num_hidden_layers\": %u, \"num_attention_heads\": %u, \"num_key_value_heads\": %u, "
+            "\"vocab_size\": %u,"
             " \"tie_word_embeddings\": %s}}",
-            sizes[i].hidden, sizes[i].intermediate, sizes[i].layers, sizes[i].heads, sizes[i].kv_heads, sizes[i].vocab,
-            sizes[i].tied ? "true" : "false");
-        assert_int_equal(lv_config_parse(text, strlen(text), "config.json", &config, &error), LLAVAOV_OK);
+            sizes[i].hidden, sizes[i].intermediate, sizes[i].layers, sizes[i].heads,
+            sizes[i].kv_heads, sizes[i].vocab, sizes[i].tied ? "true" : "false");
+        assert_int_equal(
+            lv_config_parse(text, strlen(text), "config.json", &config, &error), LLAVAOV_OK);
         uint64_t sums[3] = {0};
         assert_int_equal(lv_tensor_list(&config, count, sums), LLAVAOV_OK);
         assert_int_equal(sums[0] + 2, sizes[i].tensors);
