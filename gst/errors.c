@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "errors.h"
 
+#include <errno.h>
+#include <stdio.h>
+
+#include <glib/gstdio.h>
+
 #define MAX_PROMPT_BYTES (1u << 20)
 
 static const struct
@@ -154,13 +159,35 @@ gst_llavaov_check_settings (const GstLlavaovSettings * settings,
   return TRUE;
 }
 
+/* At most one byte more than a prompt may have, so that a device file cannot fill the memory. */
+static gchar *
+read_file (const gchar * path, gsize * size, gint * cause)
+{
+  FILE *file = g_fopen (path, "rb");
+  gchar *text;
+
+  *cause = errno;
+  if (file == NULL)
+    return NULL;
+  text = g_malloc (MAX_PROMPT_BYTES + 2);
+  *size = fread (text, 1, MAX_PROMPT_BYTES + 1, file);
+  if (ferror (file)) {
+    *cause = errno;
+    g_clear_pointer (&text, g_free);
+  } else {
+    text[*size] = '\0';
+  }
+  fclose (file);
+  return text;
+}
+
 gchar *
 gst_llavaov_read_prompt (const GstLlavaovSettings * settings,
     LlavaovError * error)
 {
-  GError *cause = NULL;
-  gchar *text = NULL;
+  gchar *text;
   gsize size = 0;
+  gint cause = 0;
 
   if (settings->system_prompt
       && !g_utf8_validate (settings->system_prompt, -1, NULL)) {
@@ -174,11 +201,12 @@ gst_llavaov_read_prompt (const GstLlavaovSettings * settings,
     }
     return g_strdup (settings->prompt);
   }
-  if (!g_file_get_contents (settings->prompt_file, &text, &size, &cause)) {
-    bad_value (error, "prompt-file", settings->prompt_file, cause->message);
-    error->status = g_error_matches (cause, G_FILE_ERROR, G_FILE_ERROR_NOENT) ?
-        LLAVAOV_ERROR_NOT_FOUND : LLAVAOV_ERROR_IO;
-    g_error_free (cause);
+  text = read_file (settings->prompt_file, &size, &cause);
+  if (text == NULL) {
+    bad_value (error, "prompt-file", settings->prompt_file,
+        g_strerror (cause));
+    error->status = cause == ENOENT ? LLAVAOV_ERROR_NOT_FOUND :
+        LLAVAOV_ERROR_IO;
     return NULL;
   }
   if (size > MAX_PROMPT_BYTES || !g_utf8_validate (text, size, NULL)) {

@@ -119,6 +119,9 @@ convert (Picture * picture, GstVideoInfo * info)
           GST_VIDEO_INFO_WIDTH (&picture->info),
           GST_VIDEO_INFO_HEIGHT (&picture->info)))
     return FALSE;
+  /* The converter insists on equal rates. */
+  GST_VIDEO_INFO_FPS_N (info) = GST_VIDEO_INFO_FPS_N (&picture->info);
+  GST_VIDEO_INFO_FPS_D (info) = GST_VIDEO_INFO_FPS_D (&picture->info);
   picture->converted = gst_buffer_new_allocate (NULL, info->size, NULL);
   if (picture->converted == NULL ||
       !gst_video_frame_map (&picture->converted_map, info, picture->converted,

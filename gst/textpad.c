@@ -91,9 +91,11 @@ static void
 push_caps (GstLlavaovTextPad * self)
 {
   GstPad *pad = GST_PAD (self);
-  GstCaps *allowed = gst_pad_get_allowed_caps (pad);
+  GstCaps *allowed, *current;
   GstCaps *caps = NULL;
 
+  gst_pad_check_reconfigure (pad);
+  allowed = gst_pad_get_allowed_caps (pad);
   if (allowed && !gst_caps_is_empty (allowed))
     caps = gst_caps_fixate (gst_caps_copy_nth (allowed, 0));
   gst_clear_caps (&allowed);
@@ -102,7 +104,10 @@ push_caps (GstLlavaovTextPad * self)
         NULL);
   self->json = gst_structure_has_name (gst_caps_get_structure (caps, 0),
       "application/x-json");
-  gst_pad_push_event (pad, gst_event_new_caps (caps));
+  current = gst_pad_get_current_caps (pad);
+  if (current == NULL || !gst_caps_is_equal (current, caps))
+    gst_pad_push_event (pad, gst_event_new_caps (caps));
+  gst_clear_caps (&current);
   gst_caps_unref (caps);
   self->need_caps = FALSE;
 }
@@ -301,9 +306,8 @@ gst_llavaov_text_pad_begin (GstLlavaovTextPad * self, GstEvent * stream_start,
   queue_event (self, gst_event_ref (segment));
   self->position = self->segment.format == GST_FORMAT_TIME ?
       self->segment.start : 0;
-  /* Something at the very start, for preroll. */
+  /* Something at the very start, for preroll; a nanosecond does not keep an answer from starting there too. */
   queue_gap (self, self->position + 1);
-  self->position -= 1;
   g_mutex_unlock (&self->lock);
 }
 
