@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "harness.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "base/status.h"
+#include "checkpoint_writer.h"
+
+/* The operations carry no user data, so wrapped ones find their harness here: one for each engine
+ * under test. */
+#define MOST 4
+static Harness *harnesses[MOST];
+
+static Harness *of(const LvBackend *backend)
+{
+    for (int i = 0; i < MOST; i++)
+        if (harnesses[i] && &harnesses[i]->ops == backend->ops)
+            return harnesses[i];
+    fail_msg("an operation of no harness");
+    return NULL;
+}
+
+static LlavaovStatus meet(Harness *h, Operation operation, const LvRun *run)
+{
+    pthread_mutex_lock(&h->lock);
+    bool met = h->faulty == operation && !h->reached && h->skip-- == 0;
+    if (!met) {
+        pthread_mutex_unlock(&h->lock);
+        return LLAVAOV_OK;
+    }
+    h->reached = true;
+    pthread_cond_broadcast(&h->changed);
+    const Fault fault = h->fault;
+    while (fault == FAULT_HOLD && !h->released)
+        pthread_cond_wait(&h->changed, &h->lock);
+    pthread_mutex_unlock(&h->lock);
+    if (fault == FAULT_FAIL)
+        return lv_fail(run->error, LLAVAOV_ERROR_DEVICE, "test", "this operation was made to fail");
+    while (fault == FAULT_SPIN && !lv_cancelled(run->cancel))
+        usleep(200);
+    return fault == FAULT_SPIN ? lv_fail(run->error, LLAVAOV_ERROR_CANCELLED, NULL, "cancelled")
+                               : LLAVAOV_OK;
+}
+
+static LlavaovStatus patch_embedding(LvBackend *b, const LvRun *run, LvTensor out,
+    const uint8_t *const *tiles, size_t n_tiles, const LvVisionConfig *vision,
+    const LvWeight *weight, const LvWeight *bias, const LvWeight *position)
+{
+    Harness *h = of(b);
+    h->tiles += (int)n_tiles;
+    h->encodes++;
+    LlavaovStatus status = meet(h, OPERATION_ENCODE, run);
+    return status != LLAVAOV_OK ? status
+                                : h->real->patch_embedding(
+                                      b, run, out, tiles, n_tiles, vision, weight, bias, position);
+}
+
+static LlavaovStatus rope_store(LvBackend *b, const LvRun *run, LvTensor qkv, const LvBatch *batch,
+    uint32_t layer, const LvTextConfig *text)
+{
+    Harness *h = of(b);
+    LlavaovStatus status = LLAVAOV_OK;
+    if (layer == 0)
+        status = meet(h, qkv.rows > 1 ? OPERATION_PREFILL : OPERATION_DECODE, run);
+    return status != LLAVAOV_OK ? status : h->real->rope_store(b, run, qkv, batch, layer, text);
+}
+
+static LlavaovStatus download(LvBackend *b, const LvRun *run, float *dst, LvTensor src)
+{
+    Harness *h = of(b);
+    LlavaovStatus status = h->real->download(b, run, dst, src);
+    if (h->nan_logits)
+        dst[3] = (float)strtod("nan", NULL);
+    return status;
+}
+
+void harness_open(Harness *h, uint32_t context)
+{
+    memset(h, 0, sizeof *h);
+    pthread_mutex_init(&h->lock, NULL);
+    pthread_cond_init(&h->changed, NULL);
+    char folder[] = "/tmp/llavaov-serve-XXXXXX";
+    assert_non_null(mkdtemp(folder));
+    LvWriterSpec spec;
+    assert_true(lv_writer_preset("mini", &spec));
+    if (context)
+        spec.text.context = context;
+    LlavaovError error;
+    if (lv_write_checkpoint(folder, &spec, &error) != LLAVAOV_OK)
+        fail_msg("%s", error.message);
+    const LlavaovEngineOptions options = {.model_path = folder, .device = "cpu", .threads = 1};
+    LlavaovStatus status = llavaov_engine_open(&options, &h->engine, &error);
+    char command[128];
+    snprintf(command, sizeof command, "rm -r %s", folder);
+    assert_int_equal(system(command), 0);
+    if (status != LLAVAOV_OK)
+        fail_msg("%s", error.message);
+    h->real = h->engine->backend->ops;
+    h->ops = *h->real;
+    h->ops.patch_embedding = patch_embedding;
+    h->ops.rope_store = rope_store;
+    h->ops.download = download;
+    h->engine->backend->ops = &h->ops;
+    int free_slot = 0;
+    while (free_slot < MOST && harnesses[free_slot])
+        free_slot++;
+    assert_true(free_slot < MOST);
+    harnesses[free_slot] = h;
+}
+
+void harness_close(Harness *h)
+{
+    h->engine->backend->ops = h->real;
+    llavaov_engine_unref(h->engine);
+    for (int i = 0; i < MOST; i++)
+        if (harnesses[i] == h)
+            harnesses[i] = NULL;
+    pthread_cond_destroy(&h->changed);
+    pthread_mutex_destroy(&h->lock);
+}
+
+void harness_arm(Harness *h, Operation operation, Fault fault, unsigned skip)
+{
+    pthread_mutex_lock(&h->lock);
+    h->faulty = operation;
+    h->fault = fault;
+    h->skip = skip;
+    h->reached = h->released = false;
+    pthread_mutex_unlock(&h->lock);
+}
+
+void harness_wait_reached(Harness *h)
+{
+    pthread_mutex_lock(&h->lock);
+    while (!h->reached)
+        pthread_cond_wait(&h->changed, &h->lock);
+    pthread_mutex_unlock(&h->lock);
+}
+
+void harness_release(Harness *h)
+{
+    pthread_mutex_lock(&h->lock);
+    h->released = true;
+    pthread_cond_broadcast(&h->changed);
+    pthread_mutex_unlock(&h->lock);
+}
+
+#define WIDTH 40
+#define HEIGHT 30
+
+typedef struct Flat {
+    uint8_t pixels[WIDTH * HEIGHT * 3];
+    atomic_int *released;
+} Flat;
+
+static LlavaovStatus map_flat(void *data, LlavaovImage *image, LlavaovError *error)
+{
+    Flat *flat = data;
+    *image = (LlavaovImage){.format = LLAVAOV_PIXEL_RGB,
+        .width = WIDTH,
+        .height = HEIGHT,
+        .plane = {flat->pixels},
+        .stride = {WIDTH * 3}};
+    return LLAVAOV_OK;
+}
+
+static void release_flat(void *data)
+{
+    Flat *flat = data;
+    if (flat->released)
+        (*flat->released)++;
+    free(flat);
+}
+
+LlavaovFrame *push_flat(LlavaovSession *session, LlavaovLayout layout, LlavaovEncode encode,
+    uint8_t value, atomic_int *released)
+{
+    Flat *flat = malloc(sizeof *flat);
+    assert_non_null(flat);
+    memset(flat->pixels, value, sizeof flat->pixels);
+    flat->released = released;
+    const LlavaovFrameSource source = {.map = map_flat, .release = release_flat, .data = flat};
+    LlavaovFrame *frame = NULL;
+    LlavaovError error;
+    if (llavaov_session_push_frame(session, &source, layout, encode, NULL, &frame, &error) !=
+        LLAVAOV_OK)
+        fail_msg("%s", error.message);
+    return frame;
+}
+
+void reply_init(Reply *reply)
+{
+    memset(reply, 0, sizeof *reply);
+    pthread_mutex_init(&reply->lock, NULL);
+    pthread_cond_init(&reply->changed, NULL);
+}
+
+static void on_text(void *data, const char *text, size_t bytes)
+{
+    Reply *reply = data;
+    pthread_mutex_lock(&reply->lock);
+    strncat(reply->streamed, text, bytes);
+    pthread_mutex_unlock(&reply->lock);
+}
+
+static void on_done(void *data, const LlavaovAnswer *answer)
+{
+    Reply *reply = data;
+    pthread_mutex_lock(&reply->lock);
+    reply->n_done++;
+    reply->status = answer->status;
+    reply->error = answer->error;
+    reply->finish_reason = answer->finish_reason;
+    snprintf(reply->text, sizeof reply->text, "%s", answer->text);
+    reply->new_tokens = answer->new_tokens;
+    reply->prompt_tokens = answer->prompt_tokens;
+    for (uint32_t i = 0; i < answer->new_tokens && i < 512; i++)
+        reply->tokens[i] = answer->tokens[i];
+    if (reply->clock)
+        reply->stamp = ++*reply->clock;
+    pthread_cond_broadcast(&reply->changed);
+    pthread_mutex_unlock(&reply->lock);
+}
+
+void reply_wait(Reply *reply)
+{
+    pthread_mutex_lock(&reply->lock);
+    while (reply->n_done == 0)
+        pthread_cond_wait(&reply->changed, &reply->lock);
+    pthread_mutex_unlock(&reply->lock);
+}
+
+LlavaovTicket *ask(LlavaovSession *session, Reply *reply, LlavaovFrame *const *frames,
+    size_t n_frames, LlavaovLayout layout, const char *prompt, uint32_t max_new_tokens)
+{
+    LlavaovGeneration generation = llavaov_generation_default();
+    generation.max_new_tokens = max_new_tokens;
+    generation.temperature = reply->temperature;
+    generation.seed = reply->seed;
+    const LlavaovRequest request = {.layout = layout,
+        .frames = frames,
+        .n_frames = n_frames,
+        .prompt = prompt,
+        .generation = generation,
+        .on_text = on_text,
+        .on_done = on_done,
+        .data = reply};
+    LlavaovTicket *ticket = NULL;
+    LlavaovError error;
+    if (llavaov_session_ask(session, &request, &ticket, &error) != LLAVAOV_OK)
+        fail_msg("%s", error.message);
+    return ticket;
+}

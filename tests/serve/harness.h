@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * An engine on a tiny random checkpoint whose operations can be watched, held up and made to fail.
+ */
+#ifndef HARNESS_H
+#define HARNESS_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "serve/engine.h"
+
+typedef enum Operation {
+    OPERATION_NONE,
+    OPERATION_ENCODE,  /* patch_embedding: once for each encoder call */
+    OPERATION_PREFILL, /* rope_store of layer 0 over several rows */
+    OPERATION_DECODE   /* rope_store of layer 0 over one row */
+} Operation;
+
+typedef enum Fault {
+    FAULT_HOLD, /* blocks until harness_release */
+    FAULT_SPIN, /* blocks until its run is cancelled, as a long operation would notice */
+    FAULT_FAIL  /* LLAVAOV_ERROR_DEVICE */
+} Fault;
+
+typedef struct Harness {
+    LlavaovEngine *engine;
+    LvBackendOps ops; /* the engine's, wrapped */
+    const LvBackendOps *real;
+    atomic_int tiles;   /* encoded so far */
+    atomic_int encodes; /* encoder calls */
+    atomic_bool nan_logits;
+
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    Operation faulty;
+    Fault fault;
+    unsigned skip; /* that many occurrences go through first */
+    bool reached;  /* the fault was met */
+    bool released;
+} Harness;
+
+/* context 0 = the preset's. */
+void harness_open(Harness *h, uint32_t context);
+void harness_close(Harness *h);
+
+/* The next operation of this kind (after skip others) meets the fault, once. */
+void harness_arm(Harness *h, Operation operation, Fault fault, unsigned skip);
+void harness_wait_reached(Harness *h);
+void harness_release(Harness *h);
+
+/* Frames of flat colour `value`, 40 x 30. *released counts the releases of its source. */
+LlavaovFrame *push_flat(LlavaovSession *session, LlavaovLayout layout, LlavaovEncode encode,
+    uint8_t value, atomic_int *released);
+
+/* An answer to wait for. */
+typedef struct Reply {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    unsigned n_done; /* on_done calls */
+    LlavaovStatus status;
+    LlavaovError error;
+    LlavaovFinishReason finish_reason;
+    char text[4096];
+    int32_t tokens[512];
+    uint32_t new_tokens, prompt_tokens;
+    char streamed[4096]; /* what on_text brought */
+    double temperature;  /* of ask(); 0 = greedy */
+    uint64_t seed;
+    atomic_int *clock; /* may be NULL; stamps the order of answers */
+    int stamp;
+} Reply;
+void reply_init(Reply *reply);
+void reply_wait(Reply *reply);
+
+/* Asks; fails the test when that is refused. */
+LlavaovTicket *ask(LlavaovSession *session, Reply *reply, LlavaovFrame *const *frames,
+    size_t n_frames, LlavaovLayout layout, const char *prompt, uint32_t max_new_tokens);
+
+#endif

@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Sessions: answers, shared frames, fairness, limits, errors. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "base/alloc.h"
+#include "base/status.h"
+#include "harness.h"
+
+static Harness h;
+
+static int open_engine(void **state)
+{
+    harness_open(&h, 0);
+    return 0;
+}
+
+static int close_engine(void **state)
+{
+    harness_close(&h);
+    return 0;
+}
+
+static LlavaovSession *open_session(void)
+{
+    LlavaovSession *session;
+    LlavaovError error;
+    assert_int_equal(llavaov_session_open(h.engine, NULL, &session, &error), LLAVAOV_OK);
+    return session;
+}
+
+static void text_alone_is_answered(void **state)
+{
+    LlavaovSession *session = open_session();
+    Reply reply;
+    reply_init(&reply);
+    LlavaovTicket *ticket = ask(session, &reply, NULL, 0, LLAVAOV_LAYOUT_VIDEO, "Hello", 20);
+    reply_wait(&reply);
+    assert_int_equal(reply.status, LLAVAOV_OK);
+    assert_true(reply.new_tokens >= 1 && reply.new_tokens <= 20);
+    assert_int_equal(reply.finish_reason == LLAVAOV_FINISH_LENGTH, reply.new_tokens == 20);
+    assert_string_equal(reply.text, reply.streamed);
+    uint32_t tokens;
+    assert_int_equal(llavaov_engine_prompt_tokens(
+                         h.engine, LLAVAOV_LAYOUT_VIDEO, 0, 0, 0, NULL, "Hello", &tokens, NULL),
+        LLAVAOV_OK);
+    assert_int_equal(tokens, reply.prompt_tokens);
+    llavaov_ticket_unref(ticket);
+    llavaov_session_close(session);
+}
+
+static void every_layout_is_answered(void **state)
+{
+    for (int layout = LLAVAOV_LAYOUT_VIDEO; layout <= LLAVAOV_LAYOUT_IMAGES; layout++) {
+        LlavaovSession *session = open_session();
+        const size_t n = layout == LLAVAOV_LAYOUT_IMAGE ? 1 : 3;
+        LlavaovFrame *frames[3];
+        for (size_t i = 0; i < n; i++)
+            frames[i] = push_flat(session, (LlavaovLayout)layout,
+                i % 2 ? LLAVAOV_ENCODE_ON_DEMAND : LLAVAOV_ENCODE_ON_ARRIVAL, (uint8_t)(60 * i),
+                NULL);
+        Reply reply;
+        reply_init(&reply);
+        llavaov_ticket_unref(ask(session, &reply, frames, n, (LlavaovLayout)layout, "What?", 5));
+        reply_wait(&reply);
+        assert_int_equal(reply.status, LLAVAOV_OK);
+        uint32_t tokens;
+        assert_int_equal(llavaov_engine_prompt_tokens(h.engine, (LlavaovLayout)layout, n, 40, 30,
+                             NULL, "What?", &tokens, NULL),
+            LLAVAOV_OK);
+        assert_int_equal(tokens, reply.prompt_tokens);
+        for (size_t i = 0; i < n; i++)
+            llavaov_frame_unref(frames[i]);
+        llavaov_session_close(session);
+    }
+}
+
+static void overlapping_windows_encode_once(void **state)
+{
+    LlavaovSession *session = open_session();
+    const int before = h.tiles;
+    LlavaovFrame *frames[6];
+    atomic_int released = 0;
+    for (size_t i = 0; i < 6; i++)
+        frames[i] = push_flat(
+            session, LLAVAOV_LAYOUT_VIDEO, LLAVAOV_ENCODE_ON_ARRIVAL, (uint8_t)(40 * i), &released);
+    Reply replies[3];
+    for (size_t w = 0; w < 3; w++) {
+        reply_init(&replies[w]);
+        llavaov_ticket_unref(
+            ask(session, &replies[w], frames + w, 4, LLAVAOV_LAYOUT_VIDEO, "What?", 6));
+    }
+    for (size_t w = 0; w < 3; w++)
+        reply_wait(&replies[w]);
+    assert_int_equal(h.tiles - before, 6);
+    assert_int_equal(released, 6);
+    LlavaovSessionStats stats;
+    llavaov_session_stats(session, &stats);
+    assert_int_equal(stats.frames_encoded, 6);
+    assert_int_equal(stats.answers, 3);
+
+    /* The shared frames give what fresh ones give. */
+    LlavaovFrame *again[4];
+    for (size_t i = 0; i < 4; i++)
+        again[i] = push_flat(
+            session, LLAVAOV_LAYOUT_VIDEO, LLAVAOV_ENCODE_ON_DEMAND, (uint8_t)(40 * (i + 1)), NULL);
+    Reply fresh;
+    reply_init(&fresh);
+    llavaov_ticket_unref(ask(session, &fresh, again, 4, LLAVAOV_LAYOUT_VIDEO, "What?", 6));
+    reply_wait(&fresh);
+    assert_int_equal(fresh.new_tokens, replies[1].new_tokens);
+    assert_memory_equal(fresh.tokens, replies[1].tokens, fresh.new_tokens * sizeof(int32_t));
+    for (size_t i = 0; i < 6; i++)
+        llavaov_frame_unref(frames[i]);
+    for (size_t i = 0; i < 4; i++)
+        llavaov_frame_unref(again[i]);
+    llavaov_session_close(session);
+}
+
+static void frames_outlive_their_references_in_requests(void **state)
+{
+    LlavaovSession *session = open_session();
+    LlavaovFrame *frame =
+        push_flat(session, LLAVAOV_LAYOUT_VIDEO, LLAVAOV_ENCODE_ON_ARRIVAL, 9, NULL);
+    Reply reply;
+    reply_init(&reply);
+    llavaov_ticket_unref(ask(session, &reply, &frame, 1, LLAVAOV_LAYOUT_VIDEO, "What?", 3));
+    llavaov_frame_unref(frame);
+    reply_wait(&reply);
+    assert_int_equal(reply.status, LLAVAOV_OK);
+    llavaov_session_close(session);
+}
+
+static void a_short_question_overtakes_a_long_answer(void **state)
+{
+    LlavaovSession *a = open_session(), *b = open_session();
+    Reply first, second;
+    atomic_int clock = 0;
+    reply_init(&first);
+    reply_init(&second);
+    first.clock = second.clock = &clock;
+    harness_arm(&h, OPERATION_DECODE, FAULT_HOLD, 3);
+    LlavaovTicket *ta = ask(a, &first, NULL, 0, LLAVAOV_LAYOUT_VIDEO, "Long", 400);
+    harness_wait_reached(&h);
+    LlavaovTicket *tb = ask(b, &second, NULL, 0, LLAVAOV_LAYOUT_VIDEO, "Short", 2);
+    harness_release(&h);
+    reply_wait(&second);
+    reply_wait(&first);
+    assert_true(first.new_tokens > 40);
+    assert_true(second.stamp < first.stamp);
+    llavaov_ticket_unref(ta);
+    llavaov_ticket_unref(tb);
+    llavaov_session_close(a);
+    llavaov_session_close(b);
+}
+
+static void many_sessions_all_get_their_answers(void **state)
+{
+    enum { N = 6 };
+    LlavaovSession *sessions[N];
+    Reply replies[N][3];
+    LlavaovFrame *frames[N];
+    for (int s = 0; s < N; s++) {
+        sessions[s] = open_session();
+        frames[s] = push_flat(
+            sessions[s], LLAVAOV_LAYOUT_VIDEO, LLAVAOV_ENCODE_ON_ARRIVAL, (uint8_t)(s * 40), NULL);
+        for (int r = 0; r < 3; r++) {
+            reply_init(&replies[s][r]);
+            llavaov_ticket_unref(
+                ask(sessions[s], &replies[s][r], &frames[s], 1, LLAVAOV_LAYOUT_VIDEO, "What?", 8));
+        }
+    }
+    for (int s = 0; s < N; s++)
+        for (int r = 0; r < 3; r++) {
+            reply_wait(&replies[s][r]);
+            assert_int_equal(replies[s][r].status, LLAVAOV_OK);
+            assert_string_equal(replies[s][r].text, replies[s][0].text);
+        }
+    for (int s = 0; s < N; s++) {
+        llavaov_frame_unref(frames[s]);
+        llavaov_session_close(sessions[s]);
+    }
+}
+
+static void the_same_seed_gives_the_same_text(void **state)
+{
+    LlavaovSession *session = open_session();
+    Reply replies[3];
+    for (int i = 0; i < 3; i++) {
+        reply_init(&replies[i]);
+        replies[i].temperature = 1.5;
+        replies[i].seed = i == 2 ? 8 : 7;
+        llavaov_ticket_unref(ask(session, &replies[i], NULL, 0, LLAVAOV_LAYOUT_VIDEO, "Hello", 32));
+        reply_wait(&replies[i]);
+        assert_int_equal(replies[i].status, LLAVAOV_OK);
+    }
+    assert_string_equal(replies[0].text, replies[1].text);
+    assert_string_not_equal(replies[0].text, replies[2].text);
+    llavaov_session_close(session);
+}
+
+static void nan_is_an_error_not_text(void **state)
+{
+    LlavaovSession *session = open_session();
+    Reply reply;
+    reply_init(&reply);
+    h.nan_logits = true;
+    llavaov_ticket_unref(ask(session, &reply, NULL, 0, LLAVAOV_LAYOUT_VIDEO, "Hello", 5));
+    reply_wait(&reply);
+    h.nan_logits = false;
+    assert_int_equal(reply.status, LLAVAOV_ERROR_NUMERIC);
+    assert_string_equal(reply.text, "");
+    llavaov_session_close(session);
+}
+
+static void a_failing_encoder_fails_the_frame_and_no_more(void **state)
+{
+    LlavaovSession *session = open_session();
+    harness_arm(&h, OPERATION_ENCODE, FAULT_FAIL, 0);
+    LlavaovFrame *frame =
+        push_flat(session, LLAVAOV_LAYOUT_VIDEO, LLAVAOV_ENCODE_ON_ARRIVAL, 1, NULL);
+    Reply reply, next;
+    reply_init(&reply);
+    reply_init(&next);
+    llavaov_ticket_unref(ask(session, &reply, &frame, 1, LLAVAOV_LAYOUT_VIDEO, "What?", 5));
+    reply_wait(&reply);
+    assert_int_equal(reply.status, LLAVAOV_ERROR_DEVICE);
+    assert_non_null(strstr(reply.error.message, "made to fail"));
+    LlavaovFrame *good =
+        push_flat(session, LLAVAOV_LAYOUT_VIDEO, LLAVAOV_ENCODE_ON_ARRIVAL, 1, NULL);
+    llavaov_ticket_unref(ask(session, &next, &good, 1, LLAVAOV_LAYOUT_VIDEO, "What?", 5));
+    reply_wait(&next);
+    assert_int_equal(next.status, LLAVAOV_OK);
+    LlavaovSessionStats stats;
+    llavaov_session_stats(session, &stats);
+    assert_int_equal(stats.frames_failed, 1);
+    assert_int_equal(stats.failures, 1);
+    llavaov_frame_unref(frame);
+    llavaov_frame_unref(good);
+    llavaov_session_close(session);
+}
+
+static void failing_prefill_and_decode_end_the_request(void **state)
+{
+    const Operation operations[] = {OPERATION_PREFILL, OPERATION_DECODE};
+    for (size_t i = 0; i < 2; i++) {
+        LlavaovSession *session = open_session();
+        harness_arm(&h, operations[i], FAULT_FAIL, 0);
+        Reply reply;
+        reply_init(&reply);
+        llavaov_ticket_unref(ask(session, &reply, NULL, 0, LLAVAOV_LAYOUT_VIDEO, "Hello there", 8));
+        reply_wait(&reply);
+        assert_int_equal(reply.status, LLAVAOV_ERROR_DEVICE);
+        assert_int_equal(reply.new_tokens, i);
+        llavaov_session_close(session);
+    }
+}
+
+static void two_engines_live_side_by_side(void **state)
+{
+    Harness other;
+    harness_open(&other, 0);
+    LlavaovSession *a = open_session(), *b;
+    assert_int_equal(llavaov_session_open(other.engine, NULL, &b, NULL), LLAVAOV_OK);
+    Reply first, second;
+    reply_init(&first);
+    reply_init(&second);
+    llavaov_ticket_unref(ask(a, &first, NULL, 0, LLAVAOV_LAYOUT_VIDEO, "Hello", 10));
+    llavaov_ticket_unref(ask(b, &second, NULL, 0, LLAVAOV_LAYOUT_VIDEO, "Hello", 10));
+    reply_wait(&first);
+    reply_wait(&second);
+    assert_string_equal(first.text, second.text);
+    llavaov_session_close(a);
+    llavaov_session_close(b);
+    harness_close(&other);
+}
+
+static void the_context_is_a_limit(void **state)
+{
+    Harness small;
+    harness_open(&small, 48);
+    LlavaovSession *session;
+    assert_int_equal(llavaov_session_open(small.engine, NULL, &session, NULL), LLAVAOV_OK);
+    Reply full, cut;
+    reply_init(&full);
+    reply_init(&cut);
+    llavaov_ticket_unref(ask(session, &full, NULL, 0, LLAVAOV_LAYOUT_VIDEO,
+        "A question of more than forty-eight bytes, each of them a token of its own.", 5));
+    reply_wait(&full);
+    assert_int_equal(full.status, LLAVAOV_ERROR_CONTEXT_FULL);
+    assert_non_null(strstr(full.error.message, "48"));
+    llavaov_ticket_unref(ask(session, &cut, NULL, 0, LLAVAOV_LAYOUT_VIDEO, "Hello", 400));
+    reply_wait(&cut);
+    assert_int_equal(cut.status, LLAVAOV_OK);
+    assert_true(cut.prompt_tokens + cut.new_tokens <= 48);
+    if (cut.finish_reason == LLAVAOV_FINISH_LENGTH)
+        assert_int_equal(cut.prompt_tokens + cut.new_tokens, 48);
+    llavaov_session_close(session);
+    harness_close(&small);
+}
+
+static void never_done(void *data, const LlavaovAnswer *answer)
+{
+    fail_msg("a refused request was answered");
+}
+
+static LlavaovStatus never_mapped(void *data, LlavaovImage *image, LlavaovError *error)
+{
+    fail_msg("a refused frame was mapped");
+    return LLAVAOV_ERROR_IO;
+}
+
+static void bad_arguments_are_refused_by_name(void **state)
+{
+    LlavaovSession *session = open_session(), *other = open_session();
+    LlavaovFrame *frame =
+        push_flat(session, LLAVAOV_LAYOUT_VIDEO, LLAVAOV_ENCODE_ON_DEMAND, 1, NULL);
+    LlavaovFrame *two[2] = {frame, frame};
+    const LlavaovGeneration good = llavaov_generation_default();
+    LlavaovGeneration hot = good, none = good, p = good, penalty = good;
+    hot.temperature = -1;
+    none.max_new_tokens = 0;
+    p.top_p = 1.5;
+    penalty.repetition_penalty = 0;
+    void (*const done)(void *, const LlavaovAnswer *) = never_done;
+    const struct {
+        LlavaovRequest request;
+        const char *subject;
+    } cases[] = {
+        {{.prompt = "x", .generation = hot, .on_done = done}, "temperature"},
+        {{.prompt = "x", .generation = none, .on_done = done}, "max-new-tokens"},
+        {{.prompt = "x", .generation = p, .on_done = done}, "top-p"},
+        {{.prompt = "x", .generation = penalty, .on_done = done}, "repetition-penalty"},
+        {{.generation = good, .on_done = done}, "prompt"},
+        {{.prompt = "x", .generation = good}, "on_done"},
+        {{.prompt = "x",
+             .generation = good,
+             .on_done = done,
+             .layout = LLAVAOV_LAYOUT_IMAGE,
+             .frames = two,
+             .n_frames = 2},
+            "frames"},
+        {{.prompt = "x",
+             .generation = good,
+             .on_done = done,
+             .layout = LLAVAOV_LAYOUT_IMAGES,
+             .frames = two,
+             .n_frames = 2},
+            "layout"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        LlavaovError error;
+        assert_int_equal(
+            llavaov_session_ask(session, &cases[i].request, NULL, &error), LLAVAOV_ERROR_ARGUMENT);
+        assert_string_equal(error.subject, cases[i].subject);
+    }
+    const LlavaovRequest foreign = {
+        .prompt = "x", .generation = good, .on_done = done, .frames = two, .n_frames = 1};
+    assert_int_equal(llavaov_session_ask(other, &foreign, NULL, NULL), LLAVAOV_ERROR_ARGUMENT);
+    llavaov_frame_unref(frame);
+    llavaov_session_close(session);
+    llavaov_session_close(other);
+}
+
+static void allocation_failures_come_back_as_errors(void **state)
+{
+    LlavaovSession *session = open_session();
+    const LlavaovRequest request = {.prompt = "x",
+        .system_prompt = "y",
+        .generation = llavaov_generation_default(),
+        .on_done = never_done};
+    for (int n = 0; n < 4; n++) {
+        lv_alloc_fail_after(n);
+        LlavaovError error;
+        LlavaovStatus status = llavaov_session_ask(session, &request, NULL, &error);
+        lv_alloc_fail_after(-1);
+        assert_int_equal(status, LLAVAOV_ERROR_MEMORY);
+    }
+    atomic_int released = 0;
+    lv_alloc_fail_after(0);
+    LlavaovFrame *frame = (LlavaovFrame *)&released;
+    const LlavaovFrameSource source = {.map = never_mapped};
+    assert_int_equal(llavaov_session_push_frame(session, &source, LLAVAOV_LAYOUT_VIDEO,
+                         LLAVAOV_ENCODE_ON_ARRIVAL, NULL, &frame, NULL),
+        LLAVAOV_ERROR_MEMORY);
+    assert_null(frame);
+    llavaov_session_close(session);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(text_alone_is_answered),
+        cmocka_unit_test(every_layout_is_answered),
+        cmocka_unit_test(overlapping_windows_encode_once),
+        cmocka_unit_test(frames_outlive_their_references_in_requests),
+        cmocka_unit_test(a_short_question_overtakes_a_long_answer),
+        cmocka_unit_test(many_sessions_all_get_their_answers),
+        cmocka_unit_test(the_same_seed_gives_the_same_text),
+        cmocka_unit_test(nan_is_an_error_not_text),
+        cmocka_unit_test(a_failing_encoder_fails_the_frame_and_no_more),
+        cmocka_unit_test(failing_prefill_and_decode_end_the_request),
+        cmocka_unit_test(two_engines_live_side_by_side),
+        cmocka_unit_test(the_context_is_a_limit),
+        cmocka_unit_test(bad_arguments_are_refused_by_name),
+        cmocka_unit_test(allocation_failures_come_back_as_errors),
+    };
+    return cmocka_run_group_tests(tests, open_engine, close_engine);
+}
