@@ -1,21 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0
  * One row of any pixel format as planar RGB, 8 bit. Pure; thread-safe.
  *
- * YUV to RGB, with the matrix M of ITU-R BT.601 (Kr 0.299, Kb 0.114) or BT.709 (Kr 0.2126, Kb 0.0722), Kg = 1 - Kr - Kb:
- *     limited range: y = (Y - 16) / 219, u = (U - 128) / 224, v = (V - 128) / 224; full: / 255 and no offset of Y
- *     R = y + 2 (1 - Kr) v,  B = y + 2 (1 - Kb) u,  G = y - 2 Kb (1 - Kb) / Kg u - 2 Kr (1 - Kr) / Kg v
- * in 16.16 fixed-point: every factor (times 255) is rounded to a multiple of 2^-16, products are summed in 32 bits,
- * 2^15 is added, the sum is shifted right arithmetically by 16 and cut to 0..255. At most 1 from the real-number result
- * rounded to nearest. Chroma is replicated: pixel (x, y) uses chroma sample (x / 2, y / 2); odd sizes have
+ * YUV to RGB after ITU-R BT.601 (Kr 0.299, Kb 0.114) or BT.709 (Kr 0.2126, Kb 0.0722), with
+ * Kg = 1 - Kr - Kb:
+ *     limited range: y = (Y - 16) / 219, u = (U - 128) / 224, v = (V - 128) / 224
+ *     full range:    y = Y / 255,        u = (U - 128) / 255, v = (V - 128) / 255
+ *     R = 255 (y + 2 (1 - Kr) v)
+ *     G = 255 (y - 2 Kb (1 - Kb) / Kg u - 2 Kr (1 - Kr) / Kg v)
+ *     B = 255 (y + 2 (1 - Kb) u)
+ * in 16.16 fixed-point: the factors of Y (- 16), U - 128 and V - 128 are rounded to the nearest
+ * multiple of 2^-16, products are summed in 32 bits, 2^15 is added, the sum is shifted right by 16
+ * (arithmetically) and cut to 0..255. The result is within 0.51 of the real number.
+ * Chroma is replicated: pixel (x, y) uses chroma sample (x / 2, y / 2); odd sizes have
  * (size + 1) / 2 samples. */
 #ifndef LV_COLOR_H
 #define LV_COLOR_H
 
 #include "llavaov.h"
 
-/* Row y of image (which lv_image_check accepted) as three planes of width samples: red, green, blue, each 0..255. 16-bit
- * samples are what the resize multiplies. */
-void lv_color_row(const LlavaovImage *image, uint32_t y, int16_t *red, int16_t *green, int16_t *blue);
+/* Row y of image (which lv_image_check accepted) as three planes of width samples: red, green,
+ * blue, each 0..255. 16-bit samples are what the resize multiplies. */
+void lv_color_row(
+    const LlavaovImage *image, uint32_t y, int16_t *red, int16_t *green, int16_t *blue);
 
 /* The whole picture as interleaved RGB bytes: width * height * 3 at rgb. Errors: MEMORY. */
 LlavaovStatus lv_color_to_rgb(const LlavaovImage *image, uint8_t *rgb, LlavaovError *error);

@@ -14,20 +14,22 @@ typedef struct LvAnyresPlan {
     uint32_t resized_height, resized_width; /* picture inside the canvas, aspect kept */
     uint32_t pad_top, pad_left;             /* black border before it; the remainder is after it */
     uint32_t n_tiles;                       /* 1 base + grid_rows * grid_cols */
-    uint32_t crop_top, crop_left;           /* unpadding: first kept row and column of the feature map */
-    uint32_t crop_height, crop_width;       /* feature map after unpadding */
-    uint32_t map_height, map_width;         /* after shrinking (equal to crop_* when not shrunk) */
-    uint32_t n_tokens;                      /* grid^2 + map_height * (map_width + 1) */
+    uint32_t crop_top, crop_left;     /* unpadding: first kept row and column of the feature map */
+    uint32_t crop_height, crop_width; /* feature map after unpadding */
+    uint32_t map_height, map_width;   /* after shrinking (equal to crop_* when not shrunk) */
+    uint32_t n_tokens;                /* grid^2 + map_height * (map_width + 1) */
 } LvAnyresPlan;
 
-/* The plan for a picture of width x height pixels. Every product is an IEEE double in the reference's order. A very
- * long picture can leave an empty map (crop_height or crop_width 0), as in the reference. Errors: ARGUMENT for a picture
- * outside LV_MAX_PICTURE_EDGE; UNSUPPORTED for pinpoints that are not whole tiles. */
+/* The plan for a picture of width x height pixels. Every product is an IEEE double in the
+ * reference's order. A very long picture can leave an empty map (crop_height or crop_width 0), as
+ * in the reference. Errors: ARGUMENT for a picture outside LV_MAX_PICTURE_EDGE; UNSUPPORTED for
+ * pinpoints that are not whole tiles. */
 LlavaovStatus lv_anyres_plan(const LvConfig *config, uint32_t width, uint32_t height,
     LvAnyresPlan *plan, LlavaovError *error);
 
-/* Where the unpadded feature map comes from: rows receives crop_height * crop_width numbers, row-major, each the row
- * tile * grid^2 + token of the features [n_tiles * grid^2, hidden] (tile 0 is the base tile and never occurs). */
+/* Where the unpadded feature map comes from: rows receives crop_height * crop_width numbers,
+ * row-major, each the row tile * grid^2 + token of the features [n_tiles * grid^2, hidden] (tile 0
+ * is the base tile and never occurs). */
 void lv_anyres_rows(const LvVisionConfig *vision, const LvAnyresPlan *plan, uint32_t *rows);
 
 /* ceil(grid / 2): edge of the pooled video frame. */

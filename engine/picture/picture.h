@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
- * From a caller's picture to the encoder's tiles: colour conversion, 8-bit bicubic resize, padding, cutting. Bit-exact
- * with the reference's integers. */
+ * From a caller's picture to the encoder's tiles: colour conversion, 8-bit bicubic resize, padding,
+ * cutting. Bit-exact with the reference's integers. */
 #ifndef LV_PICTURE_H
 #define LV_PICTURE_H
 
 #include "base/cancel.h"
 #include "picture/layout.h"
 
-/* Tiles of one picture: n * image_size * image_size * 3 bytes, RGB, tile after tile (base tile first). */
+/* Tiles of one picture: n * image_size * image_size * 3 bytes, RGB, tile after tile (base tile
+ * first). */
 typedef struct LvTiles {
     uint8_t *rgb; /* owned */
     uint32_t n;
@@ -16,20 +17,22 @@ typedef struct LvTiles {
     LvAnyresPlan plan;      /* LAYOUT_IMAGE only */
 } LvTiles;
 
-/* Checks format, sizes (1 to LV_MAX_PICTURE_EDGE), plane pointers and strides: each at least a row's bytes, so never
- * negative. What a picture is checked for is all that the functions below rely on. Error: ARGUMENT. */
+/* Checks format, sizes (1 to LV_MAX_PICTURE_EDGE), plane pointers and strides: each at least a
+ * row's bytes, so never negative. What a picture is checked for is all that the functions below
+ * rely on. Error: ARGUMENT. */
 LlavaovStatus lv_image_check(const LlavaovImage *image, LlavaovError *error);
 
-/* VIDEO: squashed to one tile. IMAGE: base tile (squashed), then the grid's tiles: resized with its aspect kept, centred on
- * black, cut row by row. IMAGES: padded with (127,127,127) to a square, one tile. The picture is read once, row by row;
- * no copy of it is made. cancel is polled between rows. On error *tiles holds nothing.
- * Errors: ARGUMENT, UNSUPPORTED (configuration), MEMORY, CANCELLED. */
+/* VIDEO: squashed to one tile. IMAGE: base tile (squashed), then the grid's tiles: resized with its
+ * aspect kept, centred on black, cut row by row. IMAGES: padded with (127,127,127) to a square, one
+ * tile. The picture is read once, row by row; no copy of it is made. cancel is polled between rows.
+ * On error *tiles holds nothing. Errors: ARGUMENT, UNSUPPORTED (configuration), MEMORY, CANCELLED.
+ */
 LlavaovStatus lv_picture_prepare(const LvConfig *config, LlavaovLayout layout, LlavaovResize resize,
     const LlavaovImage *image, const LvCancel *cancel, LvTiles *tiles, LlavaovError *error);
 void lv_tiles_free(LvTiles *tiles);
 
-/* The whole picture resized to width x height (1 to LV_MAX_PICTURE_EDGE each): width * height * 3 RGB bytes at rgb.
- * Errors: ARGUMENT, MEMORY, CANCELLED. */
+/* The whole picture resized to width x height (1 to LV_MAX_PICTURE_EDGE each): width * height * 3
+ * RGB bytes at rgb. Errors: ARGUMENT, MEMORY, CANCELLED. */
 LlavaovStatus lv_picture_resize(const LlavaovImage *image, LlavaovResize resize, uint32_t width,
     uint32_t height, const LvCancel *cancel, uint8_t *rgb, LlavaovError *error);
 

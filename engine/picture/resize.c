@@ -7,6 +7,8 @@
 #include "base/status.h"
 #include "picture/resize_weights.h"
 
+#define BLOCK 64 /* outputs of the horizontal pass at a time */
+
 struct LvResizer {
     LvResizeAxis across, down;
     bool resize_across, resize_down, down_first;
@@ -33,10 +35,16 @@ static bool runs_down_first(LlavaovResize variant, uint32_t in_width, uint32_t i
     return variant == LLAVAOV_RESIZE_PILLOW && shorter > 0 && shorter > 2 * narrower;
 }
 
-static inline uint8_t to_byte(int32_t sum, uint32_t precision)
+/* Rounds sums with `precision` bits after the point and cuts them to bytes. */
+static void to_bytes(
+    const int32_t *restrict sums, uint8_t *restrict out, size_t n, uint32_t precision)
 {
-    sum >>= precision;
-    return (uint8_t)(sum < 0 ? 0 : sum > 255 ? 255 : sum);
+    int32_t half = 1 << (precision - 1);
+    for (size_t i = 0; i < n; i++) {
+        int32_t value = (sums[i] + half) >> precision;
+        value = value < 0 ? 0 : value;
+        out[i] = (uint8_t)(value > 255 ? 255 : value);
+    }
 }
 
 /* (high << LV_WEIGHT_SPLIT) + low, modulo 2^32 as in the references' 32-bit sums. */
@@ -45,32 +53,34 @@ static inline int32_t join(int32_t high, int32_t low)
     return (int32_t)(((uint32_t)high << LV_WEIGHT_SPLIT) + (uint32_t)low);
 }
 
-/* n is a multiple of 8. */
-static inline int32_t dot(const int16_t *samples, const int16_t *weights, uint32_t n)
+/* Sums over one window of the three planes together, to sums[0], [BLOCK] and [2 * BLOCK]: the
+ * weights are loaded once, and the three chains of additions overlap. n is a multiple of 8. */
+static inline void dot3(const int16_t *restrict red, const int16_t *restrict green,
+    const int16_t *restrict blue, const int16_t *restrict weights, uint32_t n,
+    int32_t *restrict sums)
 {
-    int32_t sum = 0;
-    for (uint32_t i = 0; i < n / 8 * 8; i++)
-        sum += samples[i] * weights[i];
-    return sum;
-}
-
-static void across_plane(const LvResizeAxis *axis, const int16_t *samples, uint8_t *out)
-{
-    uint32_t n = axis->stride;
-    int32_t half = 1 << (axis->precision - 1);
-    for (uint32_t i = 0; i < axis->out; i++) {
-        const int16_t *window = samples + axis->first[i];
-        int32_t sum = dot(window, axis->low + (size_t)i * n, n);
-        if (axis->high)
-            sum = join(dot(window, axis->high + (size_t)i * n, n), sum);
-        out[i] = to_byte(sum + half, axis->precision);
+    int32_t r = 0, g = 0, b = 0;
+    for (uint32_t i = 0; i < n / 8 * 8; i++) {
+        r += red[i] * weights[i];
+        g += green[i] * weights[i];
+        b += blue[i] * weights[i];
     }
+    sums[0] = r;
+    sums[BLOCK] = g;
+    sums[2 * BLOCK] = b;
 }
 
-static void add_row(int32_t *restrict sums, const uint8_t *restrict row, int16_t weight, size_t n)
+/* sums (+)= the products of two rows and their weights. */
+static void add_rows(int32_t *restrict sums, const uint8_t *restrict first,
+    const uint8_t *restrict second, const int16_t weights[2], size_t n, bool begin)
 {
-    for (size_t x = 0; x < n; x++)
-        sums[x] += (int16_t)row[x] * weight;
+    int16_t a = weights[0], b = weights[1];
+    if (begin)
+        for (size_t x = 0; x < n; x++)
+            sums[x] = (int16_t)first[x] * a + (int16_t)second[x] * b;
+    else
+        for (size_t x = 0; x < n; x++)
+            sums[x] += (int16_t)first[x] * a + (int16_t)second[x] * b;
 }
 
 static void add_row_high(
@@ -80,30 +90,53 @@ static void add_row_high(
         sums[x] = join((int16_t)row[x] * high, (int16_t)row[x] * low + sums[x]);
 }
 
-/* Three planes, each lv_resizer_row_samples(axis->in) apart, to three planes axis->out apart. */
+/* Three planes to three planes axis->out apart. */
 static void across_row(const LvResizeAxis *axis, const int16_t *const planes[3], uint8_t *out)
 {
-    for (int c = 0; c < 3; c++)
-        across_plane(axis, planes[c], out + (size_t)c * axis->out);
+    uint32_t n = axis->stride;
+    int32_t low[3 * BLOCK], high[3 * BLOCK];
+    for (uint32_t start = 0; start < axis->out; start += BLOCK) {
+        uint32_t n_block = axis->out - start < BLOCK ? axis->out - start : BLOCK;
+        for (uint32_t i = 0; i < n_block; i++) {
+            size_t first = axis->first[start + i], weights = (size_t)(start + i) * n;
+            const int16_t *red = planes[0] + first, *green = planes[1] + first,
+                          *blue = planes[2] + first;
+            dot3(red, green, blue, axis->low + weights, n, low + i);
+            if (axis->high)
+                dot3(red, green, blue, axis->high + weights, n, high + i);
+        }
+        for (uint32_t c = 0; c < 3; c++) {
+            uint8_t *plane = out + (size_t)c * axis->out + start;
+            int32_t *sums = low + c * BLOCK, *highs = high + c * BLOCK;
+            if (axis->high)
+                for (uint32_t i = 0; i < n_block; i++)
+                    sums[i] = join(highs[i], sums[i]);
+            to_bytes(sums, plane, n_block, axis->precision);
+        }
+    }
 }
 
 static void down_row(LvResizer *r, uint32_t y)
 {
     const LvResizeAxis *axis = &r->down;
-    int32_t half = 1 << (axis->precision - 1);
-    for (size_t x = 0; x < r->mid_bytes; x++)
-        r->sums[x] = half;
-    size_t weights = (size_t)y * axis->stride + axis->begin[y] - axis->first[y];
-    for (uint32_t tap = 0; tap < axis->end[y] - axis->begin[y]; tap++) {
-        const uint8_t *row = r->ring + (axis->begin[y] + tap) % r->ring_rows * r->mid_bytes;
-        if (axis->high)
-            add_row_high(
-                r->sums, row, axis->high[weights + tap], axis->low[weights + tap], r->mid_bytes);
-        else
-            add_row(r->sums, row, axis->low[weights + tap], r->mid_bytes);
+    uint32_t begin = axis->begin[y], end = axis->end[y];
+    const int16_t *low = axis->low + (size_t)y * axis->stride + begin - axis->first[y];
+    const int16_t *high = axis->high ? axis->high + (low - axis->low) : NULL;
+    if (high)
+        memset(r->sums, 0, r->mid_bytes * sizeof *r->sums);
+    for (uint32_t tap = 0; begin + tap < end; tap += high ? 1 : 2) {
+        const uint8_t *first = r->ring + (begin + tap) % r->ring_rows * r->mid_bytes;
+        if (high) {
+            add_row_high(r->sums, first, high[tap], low[tap], r->mid_bytes);
+        } else {
+            bool pair = begin + tap + 1 < end;
+            int16_t weights[2] = {low[tap], pair ? low[tap + 1] : 0};
+            const uint8_t *second =
+                pair ? r->ring + (begin + tap + 1) % r->ring_rows * r->mid_bytes : first;
+            add_rows(r->sums, first, second, weights, r->mid_bytes, tap == 0);
+        }
     }
-    for (size_t x = 0; x < r->mid_bytes; x++)
-        r->mid[x] = to_byte(r->sums[x], axis->precision);
+    to_bytes(r->sums, r->mid, r->mid_bytes, axis->precision);
 }
 
 /* The vertical pass has made r->mid. */

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Integer weights of one axis of the antialiased bicubic resize (model.md 3.2 and 3.3; Pillow's Resample.c and the uint8
- * path of PyTorch's UpSampleKernel.cpp that torchvision calls). Pure; thread-safe.
+ * Integer weights of one axis of the antialiased bicubic resize (model.md 3.2 and 3.3; Pillow's
+ * Resample.c and the uint8 path of PyTorch's UpSampleKernel.cpp that torchvision calls). Pure;
+ * thread-safe.
  *
  *     scale = in / out, fs = max(scale, 1), centre = (i + 1/2) scale, support = 2 fs
  *     window = [int(centre - support + 1/2), int(centre + support + 1/2)) cut to [0, in)
  *     weight(x) = cubic((x - centre + 1/2) / fs), a = -1/2, normalised over the window
- * in doubles, in each reference's own order of operations, then rounded half away from zero to a multiple of 2^-precision:
- * 22 for Pillow; for torchvision the largest that keeps the axis' greatest weight within 16 bits, at most 22. */
+ * in doubles, in each reference's own order of operations, then rounded half away from zero to a
+ * multiple of 2^-precision: 22 for Pillow; for torchvision the largest that keeps the axis'
+ * greatest weight within 16 bits, at most 22. */
 #ifndef LV_RESIZE_WEIGHTS_H
 #define LV_RESIZE_WEIGHTS_H
 
@@ -15,18 +17,22 @@
 typedef struct LvResizeAxis {
     uint32_t in, out;
     uint32_t precision; /* bits after the point */
-    uint32_t stride;    /* weights held for an output, a multiple of 8; those outside its window are 0 */
-    uint32_t max_taps;  /* longest window */
-    uint32_t *first;    /* [out] the input that the first held weight belongs to: first + stride <= in rounded up to 8 */
-    uint32_t *end;      /* [out] one past the last input of the window; never falls from one output to the next */
-    uint32_t *begin;    /* [out] first input of the window, >= first */
-    int16_t *low;       /* [out][stride] weight = low + high * 2^LV_WEIGHT_SPLIT */
-    int16_t *high;      /* [out][stride], or NULL when every weight fits low */
+    uint32_t
+        stride; /* weights held for an output, a multiple of 8; those outside its window are 0 */
+    uint32_t max_taps; /* longest window */
+    uint32_t *first; /* [out] the input that the first held weight belongs to: first + stride <= in
+                        rounded up to 8 */
+    uint32_t *end;   /* [out] one past the last input of the window; never falls from one output to
+                        the next */
+    uint32_t *begin; /* [out] first input of the window, >= first */
+    int16_t *low;    /* [out][stride] weight = low + high * 2^LV_WEIGHT_SPLIT */
+    int16_t *high;   /* [out][stride], or NULL when every weight fits low */
 } LvResizeAxis;
 
 #define LV_WEIGHT_SPLIT 14
 
-/* in and out: 1 to LV_MAX_PICTURE_EDGE. Memory grows as in + out. Errors: ARGUMENT, MEMORY; then *axis holds nothing. */
+/* in and out: 1 to LV_MAX_PICTURE_EDGE. Memory grows as in + out. Errors: ARGUMENT, MEMORY; then
+ * *axis holds nothing. */
 LlavaovStatus lv_resize_axis_init(
     LvResizeAxis *axis, LlavaovResize variant, uint32_t in, uint32_t out, LlavaovError *error);
 void lv_resize_axis_free(LvResizeAxis *axis);
