@@ -28,23 +28,46 @@ static Factor split(int32_t value)
     return (Factor){(int16_t)whole, (int16_t)(value - whole * 65536)};
 }
 
-static inline int32_t product(int16_t sample, Factor factor)
+static inline int16_t to_byte(int16_t value)
 {
-    return sample * factor.fraction + (int32_t)((uint32_t)(sample * factor.whole) << 16);
-}
-
-static inline int16_t to_byte(int32_t fixed)
-{
-    int16_t value = (int16_t)(fixed >> 16);
     value = value < 0 ? 0 : value;
     return value > 255 ? 255 : value;
 }
 
 #define BLOCK 64 /* chroma samples at a time; their products stay in the first-level cache */
 
+/* What chroma adds to each pixel of a channel. (whole * 65536 + fraction) >> 16 is
+ * whole + (fraction >> 16) exactly, so the two sums are kept apart; rounding is in the fractions.
+ */
+typedef struct Chroma {
+    int32_t fraction[2 * BLOCK];
+    int16_t whole[2 * BLOCK];
+} Chroma;
+
 typedef struct ChromaBlock {
-    int32_t red[BLOCK], green[BLOCK], blue[BLOCK];
+    Chroma red, green, blue;
 } ChromaBlock;
+
+static void one_product(
+    const int16_t *restrict samples, Factor factor, uint32_t n, Chroma *restrict chroma)
+{
+    for (uint32_t i = 0; i < n; i++)
+        chroma->fraction[2 * i] = chroma->fraction[2 * i + 1] =
+            samples[i] * factor.fraction + 32768;
+    for (uint32_t i = 0; i < n; i++)
+        chroma->whole[2 * i] = chroma->whole[2 * i + 1] = (int16_t)(samples[i] * factor.whole);
+}
+
+static void two_products(const int16_t *restrict us, Factor of_u, const int16_t *restrict vs,
+    Factor of_v, uint32_t n, Chroma *restrict chroma)
+{
+    for (uint32_t i = 0; i < n; i++)
+        chroma->fraction[2 * i] = chroma->fraction[2 * i + 1] =
+            us[i] * of_u.fraction + vs[i] * of_v.fraction + 32768;
+    for (uint32_t i = 0; i < n; i++)
+        chroma->whole[2 * i] = chroma->whole[2 * i + 1] =
+            (int16_t)(us[i] * of_u.whole + vs[i] * of_v.whole);
+}
 
 static void chroma_products(const YuvFactors *f, const uint8_t *u, const uint8_t *v,
     uint32_t spacing, uint32_t n, ChromaBlock *block)
@@ -61,26 +84,21 @@ static void chroma_products(const YuvFactors *f, const uint8_t *u, const uint8_t
             vs[i] = (int16_t)(v[2 * i] - 128);
         }
     }
-    for (uint32_t i = 0; i < n; i++) {
-        block->red[i] = product(vs[i], f->red_v) + 32768;
-        block->green[i] = product(us[i], f->green_u) + product(vs[i], f->green_v) + 32768;
-        block->blue[i] = product(us[i], f->blue_u) + 32768;
-    }
+    one_product(vs, f->red_v, n, &block->red);
+    two_products(us, f->green_u, vs, f->green_v, n, &block->green);
+    one_product(us, f->blue_u, n, &block->blue);
 }
 
-/* Pairs of pixels that share a chroma sample. */
-static void yuv_pairs(const YuvFactors *f, const uint8_t *luma, const ChromaBlock *block,
-    uint32_t n_pairs, int16_t *restrict red, int16_t *restrict green, int16_t *restrict blue)
+static void yuv_channel(const YuvFactors *f, const uint8_t *restrict luma,
+    const Chroma *restrict chroma, uint32_t n, int16_t *restrict out)
 {
-    for (uint32_t i = 0; i < n_pairs; i++) {
-        int32_t first = product((int16_t)(luma[2 * i] - f->black), f->luma);
-        int32_t second = product((int16_t)(luma[2 * i + 1] - f->black), f->luma);
-        red[2 * i] = to_byte(first + block->red[i]);
-        red[2 * i + 1] = to_byte(second + block->red[i]);
-        green[2 * i] = to_byte(first + block->green[i]);
-        green[2 * i + 1] = to_byte(second + block->green[i]);
-        blue[2 * i] = to_byte(first + block->blue[i]);
-        blue[2 * i + 1] = to_byte(second + block->blue[i]);
+    Factor factor = f->luma;
+    int16_t black = f->black;
+    for (uint32_t i = 0; i < n; i++) {
+        int16_t y = (int16_t)(luma[i] - black);
+        int32_t fraction = y * factor.fraction + chroma->fraction[i];
+        int16_t whole = (int16_t)(y * factor.whole + chroma->whole[i]);
+        out[i] = to_byte((int16_t)(whole + (fraction >> 16)));
     }
 }
 
@@ -105,15 +123,11 @@ static void yuv_row(
     ChromaBlock block;
     for (uint32_t x = 0; x < image->width; x += 2 * BLOCK) {
         uint32_t n = image->width - x < 2 * BLOCK ? image->width - x : 2 * BLOCK;
-        chroma_products(&f, u + x / 2 * spacing, v + x / 2 * spacing, spacing, (n + 1) / 2, &block);
-        yuv_pairs(&f, luma + x, &block, n / 2, red + x, green + x, blue + x);
-        if (n % 2) {
-            uint32_t last = x + n - 1;
-            int32_t base = product((int16_t)(luma[last] - f.black), f.luma);
-            red[last] = to_byte(base + block.red[n / 2]);
-            green[last] = to_byte(base + block.green[n / 2]);
-            blue[last] = to_byte(base + block.blue[n / 2]);
-        }
+        uint32_t chroma = x / 2 * spacing;
+        chroma_products(&f, u + chroma, v + chroma, spacing, (n + 1) / 2, &block);
+        yuv_channel(&f, luma + x, &block.red, n, red + x);
+        yuv_channel(&f, luma + x, &block.green, n, green + x);
+        yuv_channel(&f, luma + x, &block.blue, n, blue + x);
     }
 }
 
