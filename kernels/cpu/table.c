@@ -8,6 +8,10 @@
 
 #include "cpu/sets.h"
 
+#if LV_HAVE_X86_SETS
+#include <cpuid.h>
+#endif
+
 static const struct {
     const LvKernels *(*kernels)(void);
     unsigned flags;
@@ -19,13 +23,21 @@ static const struct {
     {lv_kernels_baseline, 0},
 };
 
+#if LV_HAVE_X86_SETS
+/* clang 14's __builtin_cpu_supports does not know f16c. AVX2's check has seen to the system's part. */
+static int has_f16c(void)
+{
+    unsigned a, b, c, d;
+    return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C);
+}
+#endif
+
 unsigned lv_cpu_flags(void)
 {
     unsigned flags = 0;
 #if LV_HAVE_X86_SETS
     __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-        __builtin_cpu_supports("f16c"))
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c())
         flags |= LV_CPU_AVX2;
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))

@@ -143,14 +143,14 @@ static inline int vf_any_not_finite_16(const void *p, uint16_t exponent_bits)
 
 static inline void vf_transpose(vf r[VEC])
 {
-    vf a = __builtin_shuffle(r[0], r[1], (vi){0, 4, 1, 5}),
-       b = __builtin_shuffle(r[0], r[1], (vi){2, 6, 3, 7});
-    vf c = __builtin_shuffle(r[2], r[3], (vi){0, 4, 1, 5}),
-       d = __builtin_shuffle(r[2], r[3], (vi){2, 6, 3, 7});
-    r[0] = __builtin_shuffle(a, c, (vi){0, 1, 4, 5});
-    r[1] = __builtin_shuffle(a, c, (vi){2, 3, 6, 7});
-    r[2] = __builtin_shuffle(b, d, (vi){0, 1, 4, 5});
-    r[3] = __builtin_shuffle(b, d, (vi){2, 3, 6, 7});
+    vf a = __builtin_shufflevector(r[0], r[1], 0, 4, 1, 5),
+       b = __builtin_shufflevector(r[0], r[1], 2, 6, 3, 7);
+    vf c = __builtin_shufflevector(r[2], r[3], 0, 4, 1, 5),
+       d = __builtin_shufflevector(r[2], r[3], 2, 6, 3, 7);
+    r[0] = __builtin_shufflevector(a, c, 0, 1, 4, 5);
+    r[1] = __builtin_shufflevector(a, c, 2, 3, 6, 7);
+    r[2] = __builtin_shufflevector(b, d, 0, 1, 4, 5);
+    r[3] = __builtin_shufflevector(b, d, 2, 3, 6, 7);
 }
 
 #endif
