@@ -2,7 +2,6 @@
 #include "text/bpe.h"
 
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -18,14 +17,21 @@ struct LvBpeSymbol {
     uint32_t pair_rank, pair_id; /* of the merge with next; NONE when there is none */
 };
 
-static int by_pair(const void *a, const void *b)
+/* Sorts merges by left or right, stably: by counting, in time that no file can stretch. first[id]
+ * becomes the number of merges whose key is below id. */
+static void sort_by(
+    const LvMerge *from, LvMerge *to, size_t n, bool by_left, uint32_t *first, uint32_t n_tokens)
 {
-    const LvMerge *x = a, *y = b;
-    if (x->left != y->left)
-        return x->left < y->left ? -1 : 1;
-    if (x->right != y->right)
-        return x->right < y->right ? -1 : 1;
-    return x->rank < y->rank ? -1 : x->rank > y->rank;
+    memset(first, 0, ((size_t)n_tokens + 1) * sizeof *first);
+    for (size_t i = 0; i < n; i++)
+        first[(by_left ? from[i].left : from[i].right) + 1]++;
+    for (uint32_t id = 0; id < n_tokens; id++)
+        first[id + 1] += first[id];
+    for (size_t i = 0; i < n; i++)
+        to[first[by_left ? from[i].left : from[i].right]++] = from[i];
+    for (uint32_t id = n_tokens; id > 0; id--)
+        first[id] = first[id - 1];
+    first[0] = 0;
 }
 
 LlavaovStatus lv_merge_table_build(
@@ -33,21 +39,32 @@ LlavaovStatus lv_merge_table_build(
 {
     table->merges = merges;
     table->n_tokens = n_tokens;
-    table->first = lv_calloc((size_t)n_tokens + 1, sizeof *table->first);
-    if (!table->first)
+    table->first = lv_alloc((size_t)n_tokens + 1, sizeof *table->first);
+    LvMerge *other = lv_alloc(n_merges, sizeof *other);
+    if (!table->first || !other) {
+        lv_free(other);
         return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "out of memory for %zu merges", n_merges);
-    qsort(merges, n_merges, sizeof *merges, by_pair);
+    }
+    sort_by(merges, other, n_merges, false, table->first, n_tokens);
+    sort_by(other, merges, n_merges, true, table->first, n_tokens);
+    lv_free(other);
+
+    /* Of equal pairs the last stays, and `first` is counted again. */
     size_t n = 0;
+    memset(table->first, 0, ((size_t)n_tokens + 1) * sizeof *table->first);
     for (size_t i = 0; i < n_merges; i++) {
-        if (n && merges[n - 1].left == merges[i].left && merges[n - 1].right == merges[i].right)
-            n--;
+        if (i + 1 < n_merges && merges[i].left == merges[i + 1].left &&
+            merges[i].right == merges[i + 1].right)
+            continue;
+        table->first[merges[i].left + 1]++;
         merges[n++] = merges[i];
     }
-    table->n_merges = n;
-    for (size_t i = 0; i < n; i++)
-        table->first[merges[i].left + 1]++;
     for (uint32_t id = 0; id < n_tokens; id++)
         table->first[id + 1] += table->first[id];
+    table->n_merges = n;
+    merges = lv_realloc(table->merges, n, sizeof *merges);
+    if (merges)
+        table->merges = merges;
     return LLAVAOV_OK;
 }
 

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "text/tokenizer.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/alloc.h"
 #include "base/limits.h"
 #include "base/status.h"
+#include "checkpoint/json.h"
 #include "text/pretokenize.h"
 #include "text/tokenizer_private.h"
 #include "text/unicode.h"
@@ -35,13 +33,11 @@ int lv_character_byte(uint32_t c)
     return (int)(c <= 0x20 ? c : c < 67 ? c - 33 + 0x7F : 0xAD);
 }
 
-/* ---- open and close
- * -------------------------------------------------------------------------------------------- */
+/* ---- open and close ---- */
 
-LlavaovStatus lv_tokenizer_parse(
-    const char *json, size_t bytes, const char *name, LvTokenizer **tokenizer, LlavaovError *error)
+static LlavaovStatus parse(
+    char *json, size_t bytes, const char *name, LvTokenizer **tokenizer, LlavaovError *error)
 {
-    *tokenizer = NULL;
     LvTokenizer *t = lv_calloc(1, sizeof *t);
     if (!t)
         return lv_fail(error, LLAVAOV_ERROR_MEMORY, name, "%s: out of memory", name);
@@ -54,38 +50,30 @@ LlavaovStatus lv_tokenizer_parse(
     return LLAVAOV_OK;
 }
 
-static LlavaovStatus read_file(
-    FILE *stream, const char *file, char **text, size_t *bytes, LlavaovError *error)
+LlavaovStatus lv_tokenizer_parse(
+    const char *json, size_t bytes, const char *name, LvTokenizer **tokenizer, LlavaovError *error)
 {
-    struct stat info;
-    if (fstat(fileno(stream), &info) != 0 || !S_ISREG(info.st_mode))
-        return lv_fail(error, LLAVAOV_ERROR_IO, file, "%s: is not a regular file", file);
-    if (info.st_size > (off_t)LV_MAX_TOKENIZER_BYTES)
-        return lv_fail(error, LLAVAOV_ERROR_FORMAT, file, "%s: is larger than %u bytes", file,
+    *tokenizer = NULL;
+    if (bytes > LV_MAX_TOKENIZER_BYTES)
+        return lv_fail(error, LLAVAOV_ERROR_FORMAT, name, "%s: is larger than %u bytes", name,
             LV_MAX_TOKENIZER_BYTES);
-    *text = lv_alloc((size_t)info.st_size + 1, 1);
-    if (!*text)
-        return lv_fail(error, LLAVAOV_ERROR_MEMORY, file, "%s: out of memory", file);
-    *bytes = fread(*text, 1, (size_t)info.st_size, stream);
-    if (ferror(stream))
-        return lv_fail(error, LLAVAOV_ERROR_IO, file, "%s: %s", file, strerror(errno));
-    return LLAVAOV_OK;
+    char *copy = lv_alloc(bytes + 1, 1);
+    if (!copy)
+        return lv_fail(error, LLAVAOV_ERROR_MEMORY, name, "%s: out of memory", name);
+    memcpy(copy, json, bytes);
+    LlavaovStatus status = parse(copy, bytes, name, tokenizer, error);
+    lv_free(copy);
+    return status;
 }
 
 LlavaovStatus lv_tokenizer_open(const char *file, LvTokenizer **tokenizer, LlavaovError *error)
 {
     *tokenizer = NULL;
-    FILE *stream = fopen(file, "rbe");
-    if (!stream)
-        return lv_fail(error,
-            errno == ENOENT || errno == ENOTDIR ? LLAVAOV_ERROR_NOT_FOUND : LLAVAOV_ERROR_IO, file,
-            "%s: %s", file, strerror(errno));
-    char *text = NULL;
-    size_t bytes = 0;
-    LlavaovStatus status = read_file(stream, file, &text, &bytes, error);
-    fclose(stream);
+    char *text;
+    size_t bytes;
+    LlavaovStatus status = lv_file_read(file, LV_MAX_TOKENIZER_BYTES, &text, &bytes, error);
     if (status == LLAVAOV_OK)
-        status = lv_tokenizer_parse(text, bytes, file, tokenizer, error);
+        status = parse(text, bytes, file, tokenizer, error);
     lv_free(text);
     return status;
 }
@@ -117,8 +105,7 @@ int32_t lv_tokenizer_added_token(const LvTokenizer *tokenizer, const char *conte
     return token ? token->id : -1;
 }
 
-/* ---- lists of ids
- * ---------------------------------------------------------------------------------------------- */
+/* ---- lists of ids ---- */
 
 static LlavaovStatus tokens_reserve(LvTokens *tokens, size_t more, LlavaovError *error)
 {
@@ -147,9 +134,7 @@ void lv_tokens_free(LvTokens *tokens)
     *tokens = (LvTokens){0};
 }
 
-/* ---- encode
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- encode ---- */
 
 typedef struct Encoder {
     const LvTokenizer *tokenizer;
@@ -241,9 +226,7 @@ LlavaovStatus lv_tokenizer_encode(const LvTokenizer *tokenizer, const char *text
     return status;
 }
 
-/* ---- decode
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- decode ---- */
 
 const char *lv_tokenizer_token_bytes(
     const LvTokenizer *tokenizer, int32_t id, size_t *bytes, bool *special)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Qwen2's byte-level BPE from tokenizer.json: NFC, the pre-tokenizer pattern, added tokens, merges (model.md 7).
- * Immutable once open; every function is thread-safe. */
+ * Qwen2's byte-level BPE from tokenizer.json: NFC, the pre-tokenizer pattern, added tokens, merges
+ * (model.md 7). Immutable once open; every function is thread-safe. */
 #ifndef LV_TOKENIZER_H
 #define LV_TOKENIZER_H
 
@@ -14,7 +14,8 @@ typedef struct LvTokenizer LvTokenizer;
 
 LlavaovStatus lv_tokenizer_open(const char *file, LvTokenizer **tokenizer, LlavaovError *error);
 /* The same from memory; name stands for the file in errors. */
-LlavaovStatus lv_tokenizer_parse(const char *json, size_t bytes, const char *name, LvTokenizer **tokenizer, LlavaovError *error);
+LlavaovStatus lv_tokenizer_parse(
+    const char *json, size_t bytes, const char *name, LvTokenizer **tokenizer, LlavaovError *error);
 void lv_tokenizer_close(LvTokenizer *tokenizer);
 
 /* 1 + the largest id that the tokenizer can produce. */
@@ -24,7 +25,8 @@ int32_t lv_tokenizer_added_token(const LvTokenizer *tokenizer, const char *conte
 
 typedef enum LvSpecialText {
     LV_SPECIAL_AS_TOKENS, /* "<|im_end|>" in the text becomes its id (templates) */
-    LV_SPECIAL_AS_TEXT    /* it is spelled out like any other text (user text; HF's encode_special_tokens=True) */
+    LV_SPECIAL_AS_TEXT    /* it is spelled out like any other text (user text; HF's
+                             encode_special_tokens=True) */
 } LvSpecialText;
 
 /* A growable list of ids; zero-initialise, free with lv_tokens_free. */
@@ -36,24 +38,27 @@ LlavaovStatus lv_tokens_append(LvTokens *tokens, int32_t id, LlavaovError *error
 void lv_tokens_free(LvTokens *tokens);
 
 /* Appends the ids of text. Bytes that are not UTF-8 are an ARGUMENT error. */
-LlavaovStatus lv_tokenizer_encode(const LvTokenizer *tokenizer, const char *text, size_t bytes, LvSpecialText special,
-    LvTokens *tokens, LlavaovError *error);
+LlavaovStatus lv_tokenizer_encode(const LvTokenizer *tokenizer, const char *text, size_t bytes,
+    LvSpecialText special, LvTokens *tokens, LlavaovError *error);
 
-/* Decodes ids into a new NUL-terminated string (lv_free); invalid bytes become U+FFFD as in the reference. */
-LlavaovStatus lv_tokenizer_decode(const LvTokenizer *tokenizer, const int32_t *ids, size_t n, bool skip_special,
-    char **text, size_t *bytes, LlavaovError *error);
+/* Decodes ids into a new NUL-terminated string (lv_free); invalid bytes become U+FFFD as in the
+ * reference. */
+LlavaovStatus lv_tokenizer_decode(const LvTokenizer *tokenizer, const int32_t *ids, size_t n,
+    bool skip_special, char **text, size_t *bytes, LlavaovError *error);
 
-/* The raw bytes of one token (not NUL-terminated, owned by the tokenizer); special tokens give their content. NULL and 0
- * for an id that the tokenizer does not have. */
-const char *lv_tokenizer_token_bytes(const LvTokenizer *tokenizer, int32_t id, size_t *bytes, bool *special);
+/* The raw bytes of one token (not NUL-terminated, owned by the tokenizer); special tokens give
+ * their content. NULL and 0 for an id that the tokenizer does not have. */
+const char *lv_tokenizer_token_bytes(
+    const LvTokenizer *tokenizer, int32_t id, size_t *bytes, bool *special);
 
-/* Streaming decode: holds back an incomplete UTF-8 tail. The concatenation of all pushed output and the final flush equals
- * lv_tokenizer_decode(..., skip_special = true). */
+/* Streaming decode: holds back an incomplete UTF-8 tail. The concatenation of all pushed output and
+ * the final flush equals lv_tokenizer_decode(..., skip_special = true). */
 typedef struct LvUtf8Stream {
     unsigned char held[4];
     size_t n_held;
 } LvUtf8Stream;
-/* Feeds bytes, appends whole characters to out (capacity >= 3 * (bytes + 4)); returns the number of bytes written. */
+/* Feeds bytes, appends whole characters to out (capacity >= 3 * (bytes + 4)); returns the number of
+ * bytes written. */
 size_t lv_utf8_stream_push(LvUtf8Stream *stream, const char *bytes, size_t n, char *out);
 size_t lv_utf8_stream_finish(LvUtf8Stream *stream, char *out);
 

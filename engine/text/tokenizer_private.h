@@ -15,7 +15,7 @@ int lv_character_byte(uint32_t character);
 struct LvTokenizer {
     uint32_t n_tokens; /* 1 + the largest id; ids without a token have no bytes */
     uint32_t n_vocab;  /* ids that merging gives are below */
-    size_t *offsets;   /* [n_tokens + 1] into bytes: what each token decodes to */
+    uint32_t *offsets; /* [n_tokens + 1] into bytes: what each token decodes to */
     char *bytes;
     uint8_t *special; /* [n_tokens], 0 or 1 */
     LvMergeTable merges;
@@ -24,8 +24,9 @@ struct LvTokenizer {
     bool nfc;                 /* whether text is normalised */
 };
 
-/* Reads the JSON text into a zeroed tokenizer; the caller closes it, also after a failure. */
+/* Reads the JSON text, which is changed on the way and no longer needed afterwards, into a zeroed
+ * tokenizer; the caller closes it, also after a failure. */
 LlavaovStatus lv_tokenizer_read(
-    LvTokenizer *tokenizer, const char *json, size_t bytes, const char *name, LlavaovError *error);
+    LvTokenizer *tokenizer, char *json, size_t bytes, const char *name, LlavaovError *error);
 
 #endif

@@ -3,14 +3,15 @@
  *
  *     tokenizer_batch tokenizer.json
  *
- * A request is one byte of operation, a little-endian u32 of payload bytes, and the payload; an answer is a u32 of bytes
- * (0xFFFFFFFF: refused, nothing follows) and as many bytes. Ids are little-endian i32.
- *     t   text -> ids, special tokens as tokens       s   ids -> text, without special tokens
- *     p   text -> ids, special tokens as text         k   ids -> text, with special tokens
- *     n   text -> NFC                                 c   nothing -> the class of each code point, one byte each
- *     S   ids -> text without special tokens, a token at a time through the stream
+ * A request is one byte of operation, a little-endian u32 of payload bytes, and the payload; an
+ * answer is a u32 of bytes (0xFFFFFFFF: refused, nothing follows) and as many bytes. Ids are
+ * little-endian i32. t   text -> ids, special tokens as tokens       s   ids -> text, without
+ * special tokens p   text -> ids, special tokens as text         k   ids -> text, with special
+ * tokens n   text -> NFC                                 c   nothing -> the class of each code
+ * point, one byte each S   ids -> text without special tokens, a token at a time through the stream
  *     f   flush: no answer of its own, but all earlier ones arrive
- *     q   prompt NUL system NUL i32 visual id, i32 counts... -> ids of the chat (system "\x01" = none) */
+ *     q   prompt NUL system NUL i32 visual id, i32 counts... -> ids of the chat (system "\x01" =
+ * none) */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,10 +40,12 @@ static int reply_tokens(LlavaovStatus status, LvTokens *tokens)
     return failed;
 }
 
-static int encode(const LvTokenizer *tokenizer, LvSpecialText special, const char *text, size_t bytes)
+static int encode(
+    const LvTokenizer *tokenizer, LvSpecialText special, const char *text, size_t bytes)
 {
-    LvTokens tokens = { 0 };
-    return reply_tokens(lv_tokenizer_encode(tokenizer, text, bytes, special, &tokens, NULL), &tokens);
+    LvTokens tokens = {0};
+    return reply_tokens(
+        lv_tokenizer_encode(tokenizer, text, bytes, special, &tokens, NULL), &tokens);
 }
 
 static int decode(const LvTokenizer *tokenizer, bool skip, const char *payload, size_t bytes)
@@ -62,7 +65,7 @@ static int stream(const LvTokenizer *tokenizer, const char *payload, size_t byte
 {
     char *out = NULL;
     size_t n = 0, size = 0;
-    LvUtf8Stream state = { 0 };
+    LvUtf8Stream state = {0};
     for (size_t i = 0; i < bytes / 4; i++) {
         int32_t id;
         size_t token_bytes;
@@ -110,12 +113,12 @@ static int chat(const LvTokenizer *tokenizer, const char *payload, size_t bytes)
     size_t n = (bytes - (size_t)(numbers - payload)) / 4;
     int32_t *values = malloc(n * 4);
     memcpy(values, numbers, n * 4);
-    LvChat what = { .system_prompt = strcmp(system_prompt, "\1") ? system_prompt : NULL,
+    LvChat what = {.system_prompt = strcmp(system_prompt, "\1") ? system_prompt : NULL,
         .prompt = payload,
         .visual_token = values[0],
         .visual_tokens_each = (uint32_t *)values + 1,
-        .n_visuals = n - 1 };
-    LvTokens tokens = { 0 };
+        .n_visuals = n - 1};
+    LvTokens tokens = {0};
     int failed = reply_tokens(lv_chat_encode(tokenizer, &what, &tokens, NULL), &tokens);
     free(values);
     return failed;
@@ -149,9 +152,10 @@ static int answer(const LvTokenizer *tokenizer, char operation, const char *payl
 int main(int argc, char **argv)
 {
     LvTokenizer *tokenizer = NULL;
-    LlavaovError error = { 0 };
+    LlavaovError error = {0};
     if (argc != 2 || lv_tokenizer_open(argv[1], &tokenizer, &error) != LLAVAOV_OK) {
-        fprintf(stderr, "tokenizer_batch: %s\n", argc == 2 ? error.message : "give one tokenizer.json");
+        fprintf(
+            stderr, "tokenizer_batch: %s\n", argc == 2 ? error.message : "give one tokenizer.json");
         return 1;
     }
     char operation;

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A cursor over JSON text, for the two values of tokenizer.json (vocabulary and merges) that are
+ * too large to build a tree of. Strict (RFC 8259) but for what it skips: numbers there are not
+ * checked beyond their characters. */
+#ifndef LV_JSON_SCAN_H
+#define LV_JSON_SCAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* text..end must be UTF-8. The first problem stays, and every later call fails. */
+typedef struct LvScan {
+    char *at, *end;
+    const char *problem; /* NULL, or a clause such as "has a string that does not end" */
+} LvScan;
+
+LvScan lv_scan(char *begin, char *end);
+
+/* Fails with that problem, always false. */
+bool lv_scan_fail(LvScan *scan, const char *problem);
+
+/* The next character behind white space, which stays where it is; NUL at the end. */
+char lv_scan_peek(LvScan *scan);
+
+/* Consumes c, which must be next. */
+bool lv_scan_take(LvScan *scan, char c);
+
+/* Steps through an object or array whose opening character has been taken: true while an element
+ * follows (its comma, if any, is taken); false behind the closing character, or after a problem.
+ * *first begins as true. */
+bool lv_scan_more(LvScan *scan, char close, bool *first);
+
+/* A string, unescaped in place: *text (not NUL-terminated, without NUL) lives as long as the JSON
+ * text, whose spelling of the string is destroyed. */
+bool lv_scan_string(LvScan *scan, const char **text, size_t *bytes);
+
+/* A non-negative integer below 2^31. */
+bool lv_scan_uint(LvScan *scan, uint32_t *value);
+
+/* Steps over one value of any kind and leaves the text as it is. */
+bool lv_scan_skip(LvScan *scan);
+
+#endif

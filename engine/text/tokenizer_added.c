@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The added tokens of tokenizer.json. */
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/limits.h"
+#include "text/tokenizer_json.h"
+#include "text/unicode.h"
+
+#define MAX_ADDED_TOKENS 65536u
+#define MAX_ADDED_BYTES 1024u /* of one token's content */
+
+static LlavaovStatus check_added(
+    LvTokenizerReader *r, const json_t *value, size_t index, const char **content, uint32_t *id)
+{
+    *content = json_string_value(json_object_get(value, "content"));
+    size_t bytes = *content ? strlen(*content) : 0;
+    if (!bytes || bytes > MAX_ADDED_BYTES)
+        return BROKEN(
+            r, "added_tokens", "number %zu has no content of 1..%u bytes", index, MAX_ADDED_BYTES);
+    static const char *const flags[] = {"single_word", "lstrip", "rstrip"};
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
+        if (lv_reader_true(value, flags[i]))
+            return UNSUPPORTED(r, "added_tokens", "asks for %s of \"%.64s\"", flags[i], *content);
+    const json_t *number = json_object_get(value, "id");
+    json_int_t wanted = json_is_integer(number) ? json_integer_value(number) : -1;
+    /* A new token takes the next id, as the reference counts them whatever the file says. */
+    uint32_t known;
+    json_int_t expected =
+        lv_vocabulary_find(&r->vocabulary, *content, bytes, &known) ? known : r->vocabulary.n;
+    if (wanted != expected)
+        return BROKEN(r, "added_tokens", "has \"%.64s\" at id %lld, where %lld is next", *content,
+            (long long)wanted, (long long)expected);
+    if (wanted >= LV_MAX_VOCAB)
+        return BROKEN(r, "added_tokens", "go beyond id %u", LV_MAX_VOCAB - 1);
+    *id = (uint32_t)wanted;
+    return LLAVAOV_OK;
+}
+
+static LlavaovStatus put_added(LvTokenizerReader *r, const json_t *value, const char *content,
+    uint32_t id, LvAddedTokens *list)
+{
+    LvAddedToken *token = &list->tokens[list->n];
+    token->id = (int32_t)id;
+    token->special = lv_reader_true(value, "special");
+    token->normalized = lv_reader_true(value, "normalized");
+    token->bytes = strlen(content);
+    token->content = NULL;
+    if (token->normalized && r->tokenizer->nfc) {
+        char *normal;
+        LlavaovStatus status = lv_nfc(content, token->bytes, &normal, &token->bytes, r->error);
+        if (status != LLAVAOV_OK)
+            return status;
+        if (normal) {
+            token->content = lv_alloc(token->bytes + 1, 1);
+            if (token->content) {
+                memcpy(token->content, normal, token->bytes);
+                token->content[token->bytes] = '\0';
+            }
+            lv_free(normal);
+        } else {
+            token->content = lv_strdup(content);
+        }
+    } else {
+        token->content = lv_strdup(content);
+    }
+    if (!token->content)
+        return lv_reader_no_memory(r);
+    list->n++;
+    return LLAVAOV_OK;
+}
+
+LlavaovStatus lv_reader_take_added(LvTokenizerReader *r)
+{
+    LvTokenizer *t = r->tokenizer;
+    const json_t *list = json_object_get(r->root, "added_tokens");
+    if (lv_reader_absent(list))
+        return LLAVAOV_OK;
+    size_t n = json_array_size(list);
+    if (!json_is_array(list) || n > MAX_ADDED_TOKENS)
+        return BROKEN(r, "added_tokens", "is not an array of at most %u tokens", MAX_ADDED_TOKENS);
+    t->raw.tokens = lv_calloc(n, sizeof *t->raw.tokens);
+    t->normalized.tokens = lv_calloc(n, sizeof *t->normalized.tokens);
+    if (!t->raw.tokens || !t->normalized.tokens)
+        return lv_reader_no_memory(r);
+    for (size_t i = 0; i < n; i++) {
+        const json_t *value = json_array_get(list, i);
+        const char *content;
+        uint32_t id = 0;
+        LlavaovStatus status = check_added(r, value, i, &content, &id);
+        if (status != LLAVAOV_OK)
+            return status;
+        status = put_added(
+            r, value, content, id, lv_reader_true(value, "normalized") ? &t->normalized : &t->raw);
+        if (status != LLAVAOV_OK)
+            return status;
+        LvSpelling spelling = {content, (uint32_t)strlen(content)};
+        status = lv_vocabulary_put(&r->vocabulary, id, spelling, r->name, r->error);
+        if (status != LLAVAOV_OK)
+            return status;
+    }
+    const LvAddedToken *twin;
+    if (!lv_added_tokens_index(&t->raw, &twin) || !lv_added_tokens_index(&t->normalized, &twin))
+        return BROKEN(r, "added_tokens", "has \"%.64s\" twice", twin->content);
+    for (size_t i = 0; i < t->normalized.n; i++)
+        if (lv_added_tokens_find(
+                &t->raw, t->normalized.tokens[i].content, t->normalized.tokens[i].bytes))
+            return BROKEN(
+                r, "added_tokens", "has \"%.64s\" twice", t->normalized.tokens[i].content);
+    return LLAVAOV_OK;
+}
