@@ -12,7 +12,7 @@
  *   stuck=MS      loading does not look at its cancel flag for this long
  *
  * The answer to a prompt over frames whose first bytes are a, b, c is "PROMPT|a b c" (the first byte of the first plane).
- * A session has one thread of its own.
+ * The detail of the device says how many engines this process has opened: "engine 1". A session has one thread of its own.
  */
 #include <glib.h>
 #include <stdlib.h>
@@ -27,6 +27,7 @@ struct LlavaovEngine
   guint load_ms, encode_ms, answer_ms, stuck_ms, every;
   guint context;
   LlavaovStatus load_error, ask_error;
+  gchar detail[32];
   LlavaovEngineInfo info;
 };
 
@@ -123,6 +124,8 @@ llavaov_generation_default (void)
 
 /* ---- engine ---- */
 
+static gint n_opened;           /* engines ever opened in this process */
+
 static void
 read_script (LlavaovEngine * engine, const gchar * device)
 {
@@ -190,7 +193,9 @@ llavaov_engine_open (const LlavaovEngineOptions * options,
   engine->info.model_path = engine->model_path;
   engine->info.model_name = "fake";
   engine->info.device = "cpu";
-  engine->info.device_detail = "scripted";
+  g_snprintf (engine->detail, sizeof (engine->detail), "engine %d",
+      g_atomic_int_add (&n_opened, 1) + 1);
+  engine->info.device_detail = engine->detail;
   engine->info.precision = "f32";
   engine->info.context_length = engine->context;
   engine->info.load_ns = 1 + engine->load_ms * G_GUINT64_CONSTANT (1000000);

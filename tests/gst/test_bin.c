@@ -1,0 +1,628 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * llavaov in whole pipelines, as people type them, over the scripted engine. */
+#include <glib/gstdio.h>
+#include <gst/check/gstcheck.h>
+
+static gchar *folder;
+
+/* What a pipeline said. */
+typedef struct
+{
+  GPtrArray *answers;           /* text, in order */
+  guint n_notified;             /* property-notify messages about last-answer */
+  guint n_foreign;              /* answers whose source is not a llavaov */
+  GError *error;
+  gchar *error_source;
+  GPtrArray *progress;          /* text of PROGRESS messages */
+  gboolean eos;
+} Run;
+
+static void
+run_clear (Run * run)
+{
+  g_ptr_array_unref (run->answers);
+  g_ptr_array_unref (run->progress);
+  g_clear_error (&run->error);
+  g_free (run->error_source);
+}
+
+static void
+note (Run * run, GstMessage * message)
+{
+  const GstStructure *structure = gst_message_get_structure (message);
+  const gchar *name;
+
+  switch (GST_MESSAGE_TYPE (message)) {
+    case GST_MESSAGE_ELEMENT:
+      if (!gst_structure_has_name (structure, "llavaov-answer"))
+        break;
+      g_ptr_array_add (run->answers, g_strdup (gst_structure_get_string
+              (structure, "text")));
+      if (strcmp (G_OBJECT_TYPE_NAME (GST_MESSAGE_SRC (message)),
+              "GstLlavaov"))
+        run->n_foreign++;
+      break;
+    case GST_MESSAGE_PROPERTY_NOTIFY:
+      gst_message_parse_property_notify (message, NULL, &name, NULL);
+      if (!strcmp (name, "last-answer"))
+        run->n_notified++;
+      break;
+    case GST_MESSAGE_PROGRESS:{
+      gchar *text;
+
+      gst_message_parse_progress (message, NULL, NULL, &text);
+      g_ptr_array_add (run->progress, text);
+      break;
+    }
+    case GST_MESSAGE_ERROR:
+      if (run->error == NULL) {
+        gst_message_parse_error (message, &run->error, NULL);
+        run->error_source = g_strdup (GST_MESSAGE_SRC_NAME (message));
+      }
+      break;
+    case GST_MESSAGE_EOS:
+      run->eos = TRUE;
+      break;
+    default:
+      break;
+  }
+}
+
+/* To the end of the stream or the first error, at most 40 s. */
+static void
+run_pipeline (GstElement * pipeline, Run * run)
+{
+  GstBus *bus = gst_element_get_bus (pipeline);
+  GstMessage *message;
+  gulong watch =
+      gst_element_add_property_deep_notify_watch (pipeline, NULL, TRUE);
+
+  memset (run, 0, sizeof (*run));
+  run->answers = g_ptr_array_new_with_free_func (g_free);
+  run->progress = g_ptr_array_new_with_free_func (g_free);
+  gst_element_set_state (pipeline, GST_STATE_PLAYING);
+  while (!run->eos && run->error == NULL &&
+      (message = gst_bus_timed_pop (bus, 40 * GST_SECOND))) {
+    note (run, message);
+    gst_message_unref (message);
+  }
+  gst_element_set_state (pipeline, GST_STATE_NULL);
+  while ((message = gst_bus_pop (bus)))
+    gst_message_unref (message);
+  gst_element_remove_property_notify_watch (pipeline, watch);
+  gst_object_unref (bus);
+}
+
+static void
+run_line (Run * run, const gchar * format, ...) G_GNUC_PRINTF (2, 3);
+
+static void
+run_line (Run * run, const gchar * format, ...)
+{
+  GError *error = NULL;
+  GstElement *pipeline;
+  va_list arguments;
+  gchar *line;
+
+  va_start (arguments, format);
+  line = g_strdup_vprintf (format, arguments);
+  va_end (arguments);
+  pipeline = gst_parse_launch (line, &error);
+  fail_unless (error == NULL, "%s: %s", line, error ? error->message : "");
+  run_pipeline (pipeline, run);
+  gst_object_unref (pipeline);
+  g_free (line);
+}
+
+static void
+expect_answers (Run * run, guint n)
+{
+  fail_unless (run->error == NULL, "%s", run->error ? run->error->message : "");
+  fail_unless (run->eos);
+  fail_unless_equals_int (run->answers->len, n);
+  fail_unless_equals_int (run->n_notified, n);
+  fail_unless_equals_int (run->n_foreign, 0);
+}
+
+static void
+expect_answer (Run * run, guint i, const gchar * text)
+{
+  fail_unless_equals_string (g_ptr_array_index (run->answers, i), text);
+}
+
+#define RAW "videotestsrc pattern=white num-buffers=30 ! " \
+    "video/x-raw, format=I420, width=64, height=48, framerate=10/1 ! "
+#define ASK "llavaov device=fake: prompt=q frames=2 window=1000000000 "
+
+static void
+make_file (const gchar * name, const gchar * chain)
+{
+  Run run;
+
+  run_line (&run, RAW "%s ! filesink location=%s/%s", chain, folder, name);
+  fail_unless (run.error == NULL, "%s: %s", chain,
+      run.error ? run.error->message : "");
+  run_clear (&run);
+}
+
+static void
+make_folder (void)
+{
+  folder = g_dir_make_tmp ("llavaov-XXXXXX", NULL);
+  fail_unless (folder != NULL);
+}
+
+static void
+remove_folder (void)
+{
+  GDir *dir = g_dir_open (folder, 0, NULL);
+  const gchar *name;
+
+  while ((name = g_dir_read_name (dir))) {
+    gchar *path = g_build_filename (folder, name, NULL);
+
+    g_remove (path);
+    g_free (path);
+  }
+  g_dir_close (dir);
+  g_rmdir (folder);
+  g_free (folder);
+}
+
+static gchar *
+read_text (const gchar * name, gsize * size)
+{
+  gchar *path = g_build_filename (folder, name, NULL), *text = NULL;
+
+  fail_unless (g_file_get_contents (path, &text, size, NULL));
+  g_free (path);
+  return text;
+}
+
+GST_START_TEST (test_raw)
+{
+  Run run;
+
+  run_line (&run, RAW ASK "! fakesink");
+  expect_answers (&run, 3);
+  expect_answer (&run, 0, "q|235 235");
+  expect_answer (&run, 2, "q|235 235");
+  run_clear (&run);
+}
+
+GST_END_TEST;
+
+GST_START_TEST (test_other_formats_stay_as_they_are)
+{
+  static const gchar *formats[] = { "Y444", "YUY2", "ARGB64",
+    "P010_10LE", "xRGB", "NV21", "RGB16"
+  };
+  guint i;
+  Run run;
+
+  for (i = 0; i < G_N_ELEMENTS (formats); i++) {
+    run_line (&run, "videotestsrc pattern=white num-buffers=11 ! "
+        "video/x-raw, format=%s, width=63, height=47, framerate=10/1 ! " ASK
+        "! video/x-raw, format=%s ! fakesink", formats[i], formats[i]);
+    expect_answers (&run, 2);
+    /* White as RGB, give or take the conversion. */
+    fail_unless (g_str_has_prefix (g_ptr_array_index (run.answers, 0), "q|25"),
+        "%s", formats[i]);
+    run_clear (&run);
+  }
+}
+
+GST_END_TEST;
+
+GST_START_TEST (test_files)
+{
+  static const gchar *files[][2] = {
+    {"a.mp4", "x264enc ! video/x-h264, profile=high ! h264parse ! mp4mux"},
+    {"a.mkv", "x264enc ! h264parse ! matroskamux"},
+    {"a.webm", "vp8enc deadline=1 ! webmmux"},
+    {"a.avi", "jpegenc ! avimux"},
+    {"a.ts", "x264enc ! h264parse ! mpegtsmux"},
+  };
+  guint i;
+  Run run;
+
+  for (i = 0; i < G_N_ELEMENTS (files); i++) {
+    make_file (files[i][0], files[i][1]);
+    run_line (&run, "filesrc location=%s/%s ! " ASK "! fakesink", folder,
+        files[i][0]);
+    expect_answers (&run, 3);
+    run_clear (&run);
+    run_line (&run, "uridecodebin uri=file://%s/%s ! " ASK "! fakesink",
+        folder, files[i][0]);
+    expect_answers (&run, 3);
+    run_clear (&run);
+  }
+}
+
+GST_END_TEST;
+
+GST_START_TEST (test_still_pictures)
+{
+  static const gchar *files[][2] = { {"a.jpg", "jpegenc snapshot=true"},
+  {"a.png", "videoconvert ! pngenc snapshot=true"}
+  };
+  guint i;
+  Run run;
+
+  for (i = 0; i < G_N_ELEMENTS (files); i++) {
+    make_file (files[i][0], files[i][1]);
+    run_line (&run, "filesrc location=%s/%s ! " ASK "! fakesink", folder,
+        files[i][0]);
+    expect_answers (&run, 1);
+    run_clear (&run);
+  }
+}
+
+GST_END_TEST;
+
+GST_START_TEST (test_audio_beside_the_video)
+{
+  Run run;
+
+  run_line (&run, RAW "x264enc ! h264parse ! mp4mux name=m ! filesink "
+      "location=%s/av.mp4 audiotestsrc num-buffers=130 ! avenc_aac ! m.",
+      folder);
+  fail_unless (run.error == NULL);
+  run_clear (&run);
+  run_line (&run, "filesrc location=%s/av.mp4 ! " ASK "! fakesink", folder);
+  expect_answers (&run, 3);
+  run_clear (&run);
+
+  run_line (&run, "audiotestsrc num-buffers=50 ! wavenc ! filesink "
+      "location=%s/a.wav", folder);
+  run_clear (&run);
+  run_line (&run, "filesrc location=%s/a.wav ! " ASK "! fakesink", folder);
+  fail_unless (run.error != NULL);
+  run_clear (&run);
+}
+
+GST_END_TEST;
+
+GST_START_TEST (test_not_a_video)
+{
+  gchar *path = g_build_filename (folder, "a.txt", NULL);
+  Run run;
+
+  fail_unless (g_file_set_contents (path, "not a video\n", -1, NULL));
+  run_line (&run, "filesrc location=%s ! " ASK "! fakesink", path);
+  fail_unless (run.error != NULL);
+  run_clear (&run);
+  g_free (path);
+}
+
+GST_END_TEST;
+
+GST_START_TEST (test_encoded_and_mixed_upstream)
+{
+  Run run;
+
+  run_line (&run, RAW "jpegenc ! " ASK "! fakesink");
+  expect_answers (&run, 3);
+  run_clear (&run);
+  run_line (&run, RAW "x264enc ! " ASK "! fakesink");
+  expect_answers (&run, 3);
+  run_clear (&run);
+  /* raw or bayer: only the CAPS event tells */
+  run_line (&run, "videotestsrc num-buffers=30 ! " ASK "! fakesink");
+  fail_unless (run.error == NULL && run.eos);
+  fail_unless (run.answers->len >= 1);
+  run_clear (&run);
+}
+
+GST_END_TEST;
+
+GST_START_TEST (test_again_and_again)
+{
+  GstElement *pipeline;
+  gchar *line;
+  guint i;
+  Run run;
+
+  make_file ("b.mkv", "x264enc ! h264parse ! matroskamux");
+  line = g_strdup_printf ("filesrc location=%s/b.mkv ! " ASK "! fakesink",
+      folder);
+  pipeline = gst_parse_launch (line, NULL);
+  for (i = 0; i < 4; i++) {
+    run_pipeline (pipeline, &run);
+    expect_answers (&run, 3);
+    run_clear (&run);
+  }
+  gst_object_unref (pipeline);
+  g_free (line);
+}
+
+GST_END_TEST;
+
+GST_START_TEST (test_webvtt)
+{
+  Run run;
+  gchar *text;
+
+  make_file ("c.mp4", "x264enc bframes=0 ! h264parse ! mp4mux");
+  run_line (&run, "filesrc location=%s/c.mp4 ! " ASK "name=l ! fakesink "
+      "l.text ! webvttenc ! filesink location=%s/c.vtt", folder, folder);
+  expect_answers (&run, 3);
+  run_clear (&run);
+  text = read_text ("c.vtt", NULL);
+  fail_unless (g_str_has_prefix (text, "WEBVTT"));
+  fail_unless (strstr (text, "00:00:00.000 --> 00:00:01.000\nq|"), "%s", text);
+  fail_unless (strstr (text, "00:00:01.000 --> 00:00:02.000\nq|"), "%s", text);
+  fail_unless (strstr (text, "00:00:02.000 --> 00:00:03.000\nq|"), "%s", text);
+  g_free (text);
+}
+
+GST_END_TEST;
+
+GST_START_TEST (test_json_lines)
+{
+  Run run;
+  gchar *text, **lines;
+
+  run_line (&run, RAW ASK "name=l ! fakesink "
+      "l.text ! application/x-json ! filesink location=%s/d.json", folder);
+  expect_answers (&run, 3);
+  run_clear (&run);
+  text = read_text ("d.json", NULL);
+  lines = g_strsplit (text, "\n", -1);
+  fail_unless_equals_int (g_strv_length (lines), 4);
+  fail_unless (g_str_has_prefix (lines[1], "{\"stream\":\"l\",\"seq\":1,"));
+  g_strfreev (lines);
+  g_free (text);
+}
+
+GST_END_TEST;
+
+#define LIVE "videotestsrc is-live=true num-buffers=50 ! " \
+    "video/x-raw, width=64, height=48, framerate=25/1 ! " \
+    "llavaov device=fake: prompt=q frames=2 window=500000000 name=l ! "
+
+GST_START_TEST (test_subtitles_in_matroska)
+{
+  Run run;
+  gchar *text;
+  gsize size = 0;
+
+  run_line (&run, LIVE "x264enc tune=zerolatency ! matroskamux name=m ! "
+      "filesink location=%s/out.mkv  l.text ! m.", folder);
+  fail_unless (run.error == NULL && run.eos);
+  fail_unless (run.answers->len >= 3);
+  text = read_text ("out.mkv", &size);
+  fail_unless (memmem (text, size, "S_TEXT/UTF8", 11) != NULL);
+  fail_unless (memmem (text, size, "V_MPEG4/ISO/AVC", 15) != NULL);
+  fail_unless (memmem (text, size, g_ptr_array_index (run.answers, 0),
+          strlen (g_ptr_array_index (run.answers, 0))) != NULL);
+  g_free (text);
+  run_clear (&run);
+}
+
+GST_END_TEST;
+
+GST_START_TEST (test_textoverlay)
+{
+  Run run;
+
+  run_line (&run, LIVE "textoverlay name=o ! fakesink sync=true "
+      "l.text ! o.text_sink");
+  fail_unless (run.error == NULL && run.eos);
+  fail_unless (run.answers->len >= 3);
+  run_clear (&run);
+}
+
+GST_END_TEST;
+
+GST_START_TEST (test_two_sinks_without_queues)
+{
+  Run run;
+
+  run_line (&run, LIVE "fakesink sync=true l.text ! fakesink sync=true");
+  fail_unless (run.error == NULL && run.eos);
+  fail_unless (run.answers->len >= 3);
+  run_clear (&run);
+  run_line (&run, RAW ASK "name=l ! fakesink sync=true "
+      "l.text ! fakesink sync=true");
+  expect_answers (&run, 3);
+  run_clear (&run);
+}
+
+GST_END_TEST;
+
+GST_START_TEST (test_tee)
+{
+  Run run;
+
+  run_line (&run, RAW "tee name=t  t. ! queue ! " ASK "! fakesink "
+      "t. ! queue ! " ASK "meta-mode=sticky ! fakesink  t. ! queue ! fakesink");
+  fail_unless (run.error == NULL && run.eos);
+  fail_unless_equals_int (run.answers->len, 6);
+  run_clear (&run);
+}
+
+GST_END_TEST;
+
+GST_START_TEST (test_one_engine_for_all)
+{
+  Run run;
+  guint i, ready = 0;
+
+  run_line (&run, RAW "tee name=t "
+      "t. ! queue ! llavaov device=fake:load=100 ! fakesink "
+      "t. ! queue ! llavaov device=fake:load=100 ! fakesink "
+      "t. ! queue ! llavaov device=fake:load=100 ! fakesink "
+      "t. ! queue ! llavaovelement device=fake:load=100 ! fakesink");
+  fail_unless (run.error == NULL && run.eos);
+  for (i = 0; i < run.progress->len; i++) {
+    const gchar *text = g_ptr_array_index (run.progress, i);
+
+    if (strstr (text, "is ready")) {
+      ready++;
+      fail_unless (strstr (text, "(engine 1)"), "%s", text);
+    }
+  }
+  fail_unless_equals_int (ready, 4);
+  run_clear (&run);
+
+  /* A name makes an engine of its own. */
+  run_line (&run, RAW "tee name=t "
+      "t. ! queue ! llavaov device=fake: engine-id=a ! fakesink "
+      "t. ! queue ! llavaov device=fake: engine-id=b ! fakesink");
+  fail_unless (run.error == NULL && run.eos);
+  fail_unless (strstr (g_ptr_array_index (run.progress,
+              run.progress->len - 1), "(engine "));
+  run_clear (&run);
+
+  /* And cannot stand for two. */
+  run_line (&run, RAW "tee name=t "
+      "t. ! queue ! llavaov device=fake: engine-id=a ! fakesink "
+      "t. ! queue ! llavaov device=fake:load=1 engine-id=a ! fakesink");
+  fail_unless (g_error_matches (run.error, GST_RESOURCE_ERROR,
+          GST_RESOURCE_ERROR_SETTINGS));
+  fail_unless (strstr (run.error->message, "engine-id=\"a\""));
+  run_clear (&run);
+}
+
+GST_END_TEST;
+
+GST_START_TEST (test_errors)
+{
+  static const struct
+  {
+    const gchar *properties;
+    gboolean library;
+    gint code;
+    const gchar *words;
+  } cases[] = {
+    {"precision=int8", FALSE, GST_RESOURCE_ERROR_SETTINGS,
+        "precision=\"int8\""},
+    {"device=tpu", FALSE, GST_RESOURCE_ERROR_SETTINGS, "device=\"tpu\""},
+    {"device=cuda:x", FALSE, GST_RESOURCE_ERROR_SETTINGS,
+        "device=\"cuda:x\""},
+    {"prompt-file=/nonexistent/p", FALSE, GST_RESOURCE_ERROR_NOT_FOUND,
+        "prompt-file=\"/nonexistent/p\""},
+    {"prompt-file=/dev/zero", FALSE, GST_RESOURCE_ERROR_SETTINGS,
+        "prompt-file=\"/dev/zero\""},
+    {"device=fake:load-error=not-found model-path=/m", FALSE,
+        GST_RESOURCE_ERROR_NOT_FOUND, "model-path=\"/m\""},
+    {"device=fake:load-error=format", FALSE, GST_RESOURCE_ERROR_READ,
+        "broken.weight"},
+    {"device=fake:load-error=io", FALSE, GST_RESOURCE_ERROR_READ,
+        "model.safetensors"},
+    {"device=fake:load-error=memory", FALSE,
+        GST_RESOURCE_ERROR_NO_SPACE_LEFT, "model.safetensors"},
+    {"device=fake:load-error=device", FALSE, GST_RESOURCE_ERROR_SETTINGS,
+        "device=\"fake:load-error=device\""},
+    {"device=fake:load-error=numeric", FALSE, GST_RESOURCE_ERROR_FAILED,
+        "model-path="},
+    {"device=fake:load-error=internal", TRUE, GST_LIBRARY_ERROR_FAILED, ""},
+    {"device=fake:context=10 prompt=\"longer than ten\"", FALSE,
+        GST_RESOURCE_ERROR_SETTINGS, "prompt"},
+  };
+  guint i;
+
+  for (i = 0; i < G_N_ELEMENTS (cases); i++) {
+    Run run;
+
+    run_line (&run, RAW "llavaov name=cam device=fake: %s ! fakesink",
+        cases[i].properties);
+    fail_unless (run.error != NULL, "%s", cases[i].properties);
+    fail_unless (g_error_matches (run.error, cases[i].library ?
+            GST_LIBRARY_ERROR : GST_RESOURCE_ERROR, cases[i].code), "%s: %s",
+        cases[i].properties, run.error->message);
+    fail_unless (strstr (run.error->message, cases[i].words), "%s: %s",
+        cases[i].properties, run.error->message);
+    fail_unless_equals_string (run.error_source, "cam");
+    run_clear (&run);
+  }
+}
+
+GST_END_TEST;
+
+GST_START_TEST (test_prompt_file)
+{
+  gchar *path = g_build_filename (folder, "prompt", NULL);
+  Run run;
+
+  fail_unless (g_file_set_contents (path, "two\nlines\n", -1, NULL));
+  run_line (&run, RAW ASK "prompt-file=%s ! fakesink", path);
+  expect_answers (&run, 3);
+  expect_answer (&run, 0, "two\nlines|235 235");
+  run_clear (&run);
+  g_free (path);
+}
+
+GST_END_TEST;
+
+GST_START_TEST (test_same_properties)
+{
+  GstElement *bin = gst_element_factory_make ("llavaov", NULL);
+  GstElement *element = gst_element_factory_make ("llavaovelement", NULL);
+  GParamSpec **specs;
+  guint i, n;
+
+  fail_unless (bin && element);
+  specs = g_object_class_list_properties (G_OBJECT_GET_CLASS (element), &n);
+  for (i = 0; i < n; i++) {
+    GParamSpec *twin =
+        g_object_class_find_property (G_OBJECT_GET_CLASS (bin),
+        specs[i]->name);
+
+    fail_unless (twin != NULL, "%s", specs[i]->name);
+    fail_unless_equals_int (twin->flags, specs[i]->flags);
+    if (specs[i]->owner_type == G_OBJECT_TYPE (element) &&
+        !(specs[i]->flags & G_PARAM_WRITABLE))
+      fail_unless (specs[i]->flags & G_PARAM_READABLE);
+  }
+  g_free (specs);
+
+  g_object_set (bin, "prompt", "to the inner one", "window",
+      5 * GST_SECOND, NULL);
+  {
+    GstElement *inner = gst_bin_get_by_name (GST_BIN (bin), "element");
+    gchar *prompt;
+
+    g_object_get (inner, "prompt", &prompt, NULL);
+    fail_unless_equals_string (prompt, "to the inner one");
+    g_free (prompt);
+    gst_object_unref (inner);
+  }
+  gst_object_unref (bin);
+  gst_object_unref (element);
+}
+
+GST_END_TEST;
+
+static Suite *
+bin_suite (void)
+{
+  Suite *s = suite_create ("llavaov");
+  TCase *tc = tcase_create ("llavaov");
+
+  suite_add_tcase (s, tc);
+  tcase_add_checked_fixture (tc, make_folder, remove_folder);
+  tcase_add_test (tc, test_raw);
+  tcase_add_test (tc, test_other_formats_stay_as_they_are);
+  tcase_add_test (tc, test_files);
+  tcase_add_test (tc, test_still_pictures);
+  tcase_add_test (tc, test_audio_beside_the_video);
+  tcase_add_test (tc, test_not_a_video);
+  tcase_add_test (tc, test_encoded_and_mixed_upstream);
+  tcase_add_test (tc, test_again_and_again);
+  tcase_add_test (tc, test_webvtt);
+  tcase_add_test (tc, test_json_lines);
+  tcase_add_test (tc, test_subtitles_in_matroska);
+  tcase_add_test (tc, test_textoverlay);
+  tcase_add_test (tc, test_two_sinks_without_queues);
+  tcase_add_test (tc, test_tee);
+  tcase_add_test (tc, test_one_engine_for_all);
+  tcase_add_test (tc, test_errors);
+  tcase_add_test (tc, test_prompt_file);
+  tcase_add_test (tc, test_same_properties);
+  return s;
+}
+
+GST_CHECK_MAIN (bin);
