@@ -709,12 +709,14 @@ GST_START_TEST (test_queries)
   GstPad *pad = gst_element_get_static_pad (rig->element, "sink");
   gboolean live;
   GstClockTime minimum, maximum;
+  gchar *formats;
 
   filter = gst_caps_from_string ("video/x-raw, format={ABGR64_LE, BGRx, I420}");
   caps = gst_pad_query_caps (pad, filter);
-  fail_unless_equals_string (gst_value_serialize (gst_structure_get_value
-          (gst_caps_get_structure (caps, 0), "format")),
-      "{ (string)I420, (string)BGRx }");
+  formats = gst_value_serialize (gst_structure_get_value
+      (gst_caps_get_structure (caps, 0), "format"));
+  fail_unless_equals_string (formats, "{ (string)I420, (string)BGRx }");
+  g_free (formats);
   gst_caps_unref (caps);
   gst_caps_unref (filter);
   filter = gst_caps_from_string ("video/x-raw, format=Y444");

@@ -187,13 +187,13 @@ cycle (GstElement * pipeline, guint i)
   gst_object_unref (bus);
 }
 
-/* A thread that has been joined may stand in /proc for a moment longer. */
+/* Joined threads stand in /proc for a moment longer, and GLib keeps idle ones in its pool for a while: fewer is fine. */
 static guint
-settled (const gchar * directory, guint expected)
+settled (const gchar * directory, guint limit)
 {
   guint n = count_entries (directory), tries;
 
-  for (tries = 0; n != expected && tries < 200; tries++) {
+  for (tries = 0; n > limit && tries < 200; tries++) {
     g_usleep (10000);
     n = count_entries (directory);
   }
@@ -215,9 +215,8 @@ cycles (const gchar * line, guint n)
       descriptors = count_entries ("/proc/self/fd");
     }
   }
-  fail_unless_equals_int (settled ("/proc/self/task", threads), threads);
-  fail_unless_equals_int (settled ("/proc/self/fd", descriptors),
-      descriptors);
+  fail_unless (settled ("/proc/self/task", threads) <= threads);
+  fail_unless (settled ("/proc/self/fd", descriptors) <= descriptors);
   gst_object_unref (pipeline);
 }
 
