@@ -2,12 +2,12 @@
 #include "model/sampler.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/limits.h"
 #include "base/status.h"
+#include "model/order.h"
 
 LlavaovStatus lv_generation_check(const LlavaovGeneration *g, LlavaovError *error)
 {
@@ -77,55 +77,35 @@ static void penalise(const LvSampler *sampler, float *logits)
             logits[i] = logits[i] < 0 ? logits[i] * penalty : logits[i] / penalty;
 }
 
-/* Ascending by score; equal scores keep their order, as the reference's sort does. */
-static int by_score(const void *a, const void *b, void *scores_data)
-{
-    const float *scores = scores_data;
-    const uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    if (scores[x] != scores[y])
-        return scores[x] < scores[y] ? -1 : 1;
-    return x < y ? -1 : x > y;
-}
-
-/* Ascending order of the candidates that are not yet excluded; returns their number. */
-static uint32_t sort_candidates(LvSampler *sampler, float *scores)
-{
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < sampler->n_vocab; i++)
-        if (scores[i] != -INFINITY)
-            sampler->order[n++] = i;
-    qsort_r(sampler->order, n, sizeof *sampler->order, by_score, scores);
-    return n;
-}
-
 /* Keeps every score not below the k-th largest: ties at the border all stay. */
 static void keep_top_k(LvSampler *sampler, float *scores)
 {
     const uint32_t k = sampler->generation.top_k;
     if (k == 0 || k >= sampler->n_vocab)
         return;
-    sort_candidates(sampler, scores);
-    const float least = scores[sampler->order[sampler->n_vocab - k]];
+    const float least = lv_kth_largest(scores, sampler->n_vocab, k);
     for (uint32_t i = 0; i < sampler->n_vocab; i++)
         if (scores[i] < least)
             scores[i] = -INFINITY;
 }
 
 /* Drops the least likely candidates whose probabilities add up to no more than 1 - p; the likeliest
- * one always stays. */
+ * one always stays. Among equal scores the reference's order decides, so what top-k excluded is
+ * ordered with the rest. */
 static void keep_top_p(LvSampler *sampler, float *scores)
 {
     if (!(sampler->generation.top_p < 1))
         return;
+    const uint32_t n = sampler->n_vocab, *order = sampler->order;
     const float drop = (float)(1 - sampler->generation.top_p);
-    const uint32_t n = sort_candidates(sampler, scores);
-    const float largest = scores[sampler->order[n - 1]];
+    lv_order_ascending(scores, sampler->order, n);
+    const float largest = scores[order[n - 1]];
     double sum = 0, below = 0;
     for (uint32_t i = 0; i < n; i++)
-        sum += expf(scores[sampler->order[i]] - largest);
+        sum += expf(scores[order[i]] - largest);
     for (uint32_t i = 0; i + 1 < n; i++) {
-        const uint32_t id = sampler->order[i];
-        below += (float)(expf(scores[id] - largest) / (float)sum);
+        const uint32_t id = order[i];
+        below += (float)(expf(scores[id] - largest) / sum);
         if ((float)below > drop)
             break;
         scores[id] = -INFINITY;

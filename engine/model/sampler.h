@@ -14,7 +14,7 @@ typedef struct LvSampler {
     LlavaovGeneration generation;
     uint32_t n_vocab;
     uint8_t *seen;   /* n_vocab flags: ids of the prompt and of the answer so far */
-    uint32_t *order; /* n_vocab: scratch of top-k and top-p */
+    uint32_t *order; /* n_vocab: scratch of top-p */
     uint64_t draws;  /* made so far */
 } LvSampler;
 

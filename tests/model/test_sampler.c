@@ -8,6 +8,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "model/order.h"
 #include "model/sampler.h"
 
 #define N 8
@@ -106,6 +107,54 @@ static void equal_scores_are_dropped_in_order(void **state)
     lv_sampler_close(&sampler);
 }
 
+/* Order of 20 and 100 equal scores as torch 2.15 gives it on a CPU (torch.sort(torch.ones(n))[1]). */
+static void equal_scores_come_in_the_references_order(void **state)
+{
+    static const uint32_t twenty[20] = {
+        10, 19, 18, 17, 16, 15, 14, 13, 12, 11, 0, 9, 8, 7, 6, 5, 4, 3, 2, 1};
+    static const uint32_t hundred[12] = {62, 74, 73, 72, 71, 70, 69, 68, 67, 66, 65, 64};
+    float ones[100];
+    uint32_t order[100];
+    for (int i = 0; i < 100; i++)
+        ones[i] = 1;
+    lv_order_ascending(ones, order, 20);
+    assert_memory_equal(order, twenty, sizeof twenty);
+    lv_order_ascending(ones, order, 100);
+    assert_memory_equal(order, hundred, sizeof hundred);
+}
+
+static int by_value(const void *a, const void *b)
+{
+    const float x = *(const float *)a, y = *(const float *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* Against the C library's sort, on values that also drive the quicksort into its fallback. */
+static void orders_are_orders(void **state)
+{
+    enum { MOST = 5000 };
+    static float scores[MOST], sorted[MOST];
+    static uint32_t order[MOST];
+    unsigned seed = 5;
+    for (uint32_t n = 1; n <= MOST; n = n * 2 + 1) {
+        for (int kind = 0; kind < 5; kind++) {
+            for (uint32_t i = 0; i < n; i++)
+                scores[i] = kind == 0   ? (float)(rand_r(&seed) % 1000) - 500
+                            : kind == 1 ? (float)(rand_r(&seed) % 3)
+                            : kind == 2 ? (float)i
+                            : kind == 3 ? -(float)i
+                                        : (float)(i % 2 ? i : n - i); /* bad for a median of three */
+            memcpy(sorted, scores, n * sizeof *scores);
+            qsort(sorted, n, sizeof *sorted, by_value);
+            lv_order_ascending(scores, order, n);
+            for (uint32_t i = 0; i < n; i++)
+                assert_float_equal(scores[order[i]], sorted[i], 0);
+            for (uint32_t k = 1; k <= n; k += 1 + n / 7)
+                assert_float_equal(lv_kth_largest(scores, n, k), sorted[n - k], 0);
+        }
+    }
+}
+
 static void temperature_divides(void **state)
 {
     LvSampler sampler = open_sampler(sampling(0.5), 2);
@@ -180,6 +229,8 @@ int main(void)
         cmocka_unit_test(top_k_keeps_ties_at_its_border),
         cmocka_unit_test(top_p_drops_the_least_likely_and_keeps_the_likeliest),
         cmocka_unit_test(equal_scores_are_dropped_in_order),
+        cmocka_unit_test(equal_scores_come_in_the_references_order),
+        cmocka_unit_test(orders_are_orders),
         cmocka_unit_test(temperature_divides),
         cmocka_unit_test(nan_and_infinity_are_errors),
         cmocka_unit_test(the_generator_gives_the_published_numbers),

@@ -1,0 +1,56 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Live comparison with the pinned reference: `./dev parity [PART...] [--full] [--quick]`.
+
+Parts (default: all but full): tokenizer, picture, sampling, model; --full adds the model at the size of the 0.5B release.
+Each prints its own table; the last line counts parts. Exit code 0 when all pass.
+"""
+import argparse
+import os
+import pathlib
+import subprocess
+import sys
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+PARTS = {
+    "tokenizer": (["tokenizer.py"], ["--strings", "5000"]),
+    "picture": (["picture.py"], ["--pairs", "60", "--sizes", "500", "--pictures", "10"]),
+    "sampling": (["sampling.py"], ["--vectors", "200"]),
+    "model": (["model.py"], ["--quick"]),
+    "full": (["full.py"], []),
+}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parts", nargs="*", help=", ".join(PARTS))
+    parser.add_argument("--build", default=str(HERE.parent.parent / "build"))
+    parser.add_argument("--full", action="store_true")
+    parser.add_argument("--quick", action="store_true")
+    arguments = parser.parse_args()
+    parts = arguments.parts or ([] if arguments.full else [p for p in PARTS if p != "full"])
+    if arguments.full and "full" not in parts:
+        parts.append("full")
+    unknown = [p for p in parts if p not in PARTS]
+    if unknown:
+        parser.error(f"unknown part: {unknown[0]}")
+    environment = dict(os.environ, HF_HUB_OFFLINE="1", TRANSFORMERS_VERBOSITY="error", TOKENIZERS_PARALLELISM="false")
+    results = []
+    for part in parts:
+        script, quick = PARTS[part]
+        line = [sys.executable, str(HERE / script[0]), arguments.build, *(quick if arguments.quick else [])]
+        print(f"== {part}", flush=True)
+        start = time.time()
+        code = subprocess.run(line, env=environment).returncode
+        results.append((part, code, time.time() - start))
+    print("== parity")
+    for part, code, seconds in results:
+        print(f"{'pass' if code == 0 else 'FAIL'}  {part:10} {seconds:7.1f} s")
+    failed = sum(code != 0 for _, code, _ in results)
+    print(f"{len(results) - failed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
