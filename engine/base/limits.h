@@ -7,9 +7,10 @@
 
 #define LV_MAX_CONFIG_BYTES (4u << 20)             /* config.json and other small JSON files */
 #define LV_MAX_TOKENIZER_BYTES (64u << 20)         /* tokenizer.json; Qwen2's is 7 MB */
-#define LV_MAX_SAFETENSORS_HEADER (16u << 20)      /* a 72B shard's header is under 1 MB; parsed, 16 MB may take 0.5 GB */
+#define LV_MAX_SAFETENSORS_HEADER (16u << 20)      /* a 72B shard's header is under 1 MB */
 #define LV_MAX_SHARDS 512u
-#define LV_MAX_TENSORS 65536u
+#define LV_MAX_TENSORS 16384u                 /* the 72B checkpoint has 1,389 */
+#define LV_MAX_JSON_VALUES (1u << 18)         /* commas in a configuration, an index or a header: 16 a tensor */
 #define LV_MAX_LAYERS 512u
 #define LV_MAX_HIDDEN 65536u                       /* any width: hidden, intermediate, heads * head_dim */
 #define LV_MAX_VOCAB (1u << 20)

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/limits.h"
 #include "base/status.h"
 
 static LlavaovStatus read_all(
@@ -70,6 +71,13 @@ LlavaovStatus lv_file_read(
 LlavaovStatus lv_json_parse(const char *text, size_t bytes, const char *file,
     bool refuse_duplicates, json_t **root, LlavaovError *error)
 {
+    *root = NULL;
+    size_t commas = 0;
+    for (size_t i = 0; i < bytes; i++)
+        commas += text[i] == ',';
+    if (commas > LV_MAX_JSON_VALUES)
+        return lv_fail(error, LLAVAOV_ERROR_FORMAT, file,
+            "%s: more than %u JSON values are absurd in such a file", file, LV_MAX_JSON_VALUES);
     json_error_t cause;
     *root = json_loadb(text, bytes, refuse_duplicates ? JSON_REJECT_DUPLICATES : 0, &cause);
     if (!*root) {

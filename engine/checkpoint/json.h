@@ -2,10 +2,11 @@
  * Small JSON files over jansson: bounded reading, and typed fields whose errors name the file and
  * the field.
  *
- * Bounds: a file's size by its reader, nesting by jansson (2048 levels), integers to 64 bits.
- * Memory of a parsed file is at most about 40 times its size. jansson itself does not survive every
- * failing malloc (its lexer may drop bytes or end in an assertion), which matters only where the
- * system has no overcommit. */
+ * Bounds: a file's size by its reader, values by LV_MAX_JSON_VALUES (so that a hostile file costs
+ * half a second and 40 MB at most), nesting by jansson (2048 levels), integers to 64 bits.
+ *
+ * jansson itself does not survive every failing malloc (its lexer may drop bytes or end in an
+ * assertion), which matters only where the system has no overcommit. */
 #ifndef LV_JSON_H
 #define LV_JSON_H
 

@@ -171,6 +171,25 @@ static void absurd_header_lengths_are_refused(void **state)
     }
 }
 
+/* Costs its bytes, not a tree of them. */
+static void headers_with_too_many_values_are_refused(void **state)
+{
+    size_t bytes = 8 << 20;
+    char *header = malloc(bytes + 1);
+    assert_non_null(header);
+    header[0] = '[';
+    for (size_t i = 1; i < bytes; i++)
+        header[i] = i % 2 ? '0' : ',';
+    header[bytes] = '\0';
+    put(header, 0, 0);
+    free(header);
+    LvSafetensors file;
+    LlavaovError error;
+    assert_int_equal(open_x(&file, &error), LLAVAOV_ERROR_FORMAT);
+    assert_string_equal(error.subject, "x.safetensors");
+    assert_non_null(strstr(error.message, "values"));
+}
+
 static void what_is_no_file_is_refused(void **state)
 {
     LvSafetensors file;
@@ -198,6 +217,7 @@ int main(void)
         cmocka_unit_test(a_file_without_tensors_is_valid),
         cmocka_unit_test(broken_headers_are_refused_by_tensor),
         cmocka_unit_test(absurd_header_lengths_are_refused),
+        cmocka_unit_test(headers_with_too_many_values_are_refused),
         cmocka_unit_test(what_is_no_file_is_refused),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
