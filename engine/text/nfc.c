@@ -238,6 +238,8 @@ static bool normalise(Run *run, const unsigned char *p, const unsigned char *end
 
 static bool append(Output *output, const char *text, size_t n)
 {
+    if (!n)
+        return true;
     if (!reserve(output, n))
         return false;
     memcpy(output->text + output->n, text, n);
@@ -259,6 +261,8 @@ LlavaovStatus lv_nfc(
 {
     *out = NULL;
     *out_bytes = bytes;
+    if (!bytes)
+        return LLAVAOV_OK;
     const unsigned char *begin = (const unsigned char *)text, *end = begin + bytes;
     const unsigned char *p = begin, *copied = begin, *last = begin;
     Run run = {0};

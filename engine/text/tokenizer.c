@@ -209,6 +209,8 @@ static LlavaovStatus encode_raw(Encoder *e, const unsigned char *text, size_t by
 LlavaovStatus lv_tokenizer_encode(const LvTokenizer *tokenizer, const char *text, size_t bytes,
     LvSpecialText special, LvTokens *tokens, LlavaovError *error)
 {
+    if (!bytes)
+        return LLAVAOV_OK;
     if (bytes > MAX_TEXT_BYTES)
         return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, NULL, "a text of %zu bytes is longer than %u",
             bytes, MAX_TEXT_BYTES);
