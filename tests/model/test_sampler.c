@@ -107,7 +107,8 @@ static void equal_scores_are_dropped_in_order(void **state)
     lv_sampler_close(&sampler);
 }
 
-/* Order of 20 and 100 equal scores as torch 2.15 gives it on a CPU (torch.sort(torch.ones(n))[1]). */
+/* Order of 20 and 100 equal scores as torch 2.15 gives it on a CPU (torch.sort(torch.ones(n))[1]).
+ */
 static void equal_scores_come_in_the_references_order(void **state)
 {
     static const uint32_t twenty[20] = {
@@ -142,8 +143,9 @@ static void orders_are_orders(void **state)
                 scores[i] = kind == 0   ? (float)(rand_r(&seed) % 1000) - 500
                             : kind == 1 ? (float)(rand_r(&seed) % 3)
                             : kind == 2 ? (float)i
-                            : kind == 3 ? -(float)i
-                                        : (float)(i % 2 ? i : n - i); /* bad for a median of three */
+                            : kind == 3
+                                ? -(float)i
+                                : (float)(i % 2 ? i : n - i); /* bad for a median of three */
             memcpy(sorted, scores, n * sizeof *scores);
             qsort(sorted, n, sizeof *sorted, by_value);
             lv_order_ascending(scores, order, n);
