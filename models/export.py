@@ -45,6 +45,7 @@ def main():
                if k != "lm_head.weight" and "head." not in k}
     assert all(torch.isfinite(v).all() for v in tensors.values())
     save_file(tensors, os.path.join(a.folder, "model.safetensors"), metadata={"format": "pt"})
+    os.chmod(os.path.join(a.folder, "model.safetensors"), 0o644)
     t, v = model.config.text_config, model.config.vision_config
     text = {"architectures": ["Qwen2ForCausalLM"], "model_type": "qwen2", "hidden_act": "silu",
             "bos_token_id": ids["<|endoftext|>"], "eos_token_id": ids["<|im_end|>"], "pad_token_id": ids["<|endoftext|>"],

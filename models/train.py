@@ -18,7 +18,7 @@ import cache
 import network
 import phrases
 import windows
-from train_tower import jitter
+from train_tower import Heads, jitter, labels
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -46,6 +46,8 @@ class Features:
     def __init__(self, model, clips, joint, g, variants=2):
         self.model, self.joint, self.g, self.variants = model, joint, g, variants
         if joint:
+            for c in clips:
+                c["labels"] = torch.tensor(labels(c))
             return
         with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
             t = time.time()
@@ -87,14 +89,18 @@ class Features:
         tone = [0.06 * (torch.rand(1, 3, 1, 1, generator=self.g) - 0.5) for _ in batch]
         px = torch.cat([(x * (a + 0 * t) + b + t).clamp_(-1, 1) for x, a, b, t in zip(px, gain, lift, tone)])
         f = network.token_features(self.model, px)
-        out, at = [], 0
+        out, at, known = [], 0, []
+        self.known = None
         for w, n in zip(batch, spans):
             s = w["clip"]["scene"]
             if w["layout"] == "image":
                 out.append(picture_map(f[at:at + n], None, s["height"], s["width"], nl)[:-1])
             else:
-                out.append(network.pool(f[at:at + n]).flatten(0, 1))
+                known.append((network.pool(f[at:at + n]), w["clip"]["labels"][w["frames"]]))
+                out.append(known[-1][0].flatten(0, 1))
             at += n
+        if known:                                           # for the helper heads
+            self.known = [torch.cat(k) for k in zip(*known)]
         return out
 
 
@@ -124,6 +130,7 @@ def main():
     a.add_argument("--size", type=int, default=8)
     a.add_argument("--questions", type=int, default=10)
     a.add_argument("--lr", type=float, default=2e-3)
+    a.add_argument("--helper", type=float, default=0.15, help="weight of the helper heads' loss")
     a.add_argument("--scenes", type=int)
     a.add_argument("--variants", type=int, default=2)
     a.add_argument("--tower-lr", type=float, default=0.3, help="factor")
@@ -136,6 +143,7 @@ def main():
     model.model.language_model.config._attn_implementation = "sdpa"
     with torch.no_grad():
         model.model.image_newline.normal_(0, 0.5)
+    heads = Heads(network.HIDDEN)
     step, spent, opt_state = 0, 0.0, None
     if os.path.exists(a.out):
         d = torch.load(a.out)
@@ -147,12 +155,19 @@ def main():
         t = torch.load(a.tower)["tower"]
         model.model.vision_tower.load_state_dict({k[2:]: v for k, v in t.items() if k.startswith("0.")})
         model.model.multi_modal_projector.load_state_dict({k[2:]: v for k, v in t.items() if k.startswith("1.")})
+    if a.joint and os.path.exists(a.out):
+        heads.load_state_dict(d["heads"])
+    elif a.joint and a.tower:
+        old, new = torch.load(a.tower)["tower"], heads.state_dict()
+        heads.load_state_dict({k[2:]: v for k, v in old.items()
+                               if k.startswith("2.") and k[2:] in new and new[k[2:]].shape == v.shape}, strict=False)
     seen = [p for n, p in model.named_parameters() if "vision_tower" in n or "projector" in n]
     rest = [p for n, p in model.named_parameters() if not ("vision_tower" in n or "projector" in n)]
     if not a.joint:
         for p in seen:
             p.requires_grad_(False)
-    groups = [{"params": rest, "f": 1.0}] + ([{"params": seen, "f": a.tower_lr}] if a.joint else [])
+    groups = [{"params": rest, "f": 1.0}] + ([{"params": seen, "f": a.tower_lr},
+                                              {"params": list(heads.parameters()), "f": 1.0}] if a.joint else [])
     opt = torch.optim.AdamW(groups, lr=a.lr, weight_decay=0.03, betas=(0.9, 0.98))
     if opt_state:
         opt.load_state_dict(opt_state)
@@ -167,7 +182,7 @@ def main():
     start, frac = time.time(), 0.0
 
     def save():
-        torch.save({"model": model.state_dict(), "opt": opt.state_dict(), "step": step,
+        torch.save({"model": model.state_dict(), "opt": opt.state_dict(), "heads": heads.state_dict(), "step": step,
                     "spent": spent + time.time() - start}, a.out + ".part")
         os.replace(a.out + ".part", a.out)
 
@@ -179,10 +194,18 @@ def main():
             p["lr"] = lr * p["f"]
         ws, asked = next(stream)
         with torch.autocast("cpu", torch.bfloat16):
-            logits, target, win, own = windows.pack(model, texts, feats(ws), asked)
+            shown = feats(ws)
+            fast = len({len(f) for f in shown}) == 1
+            pack = windows.pack_equal if fast else windows.pack
+            logits, target, win, own = pack(model, texts, shown, asked)
             loss = F.cross_entropy(logits.float(), target)
+            if a.joint and feats.known:
+                helper, hits = heads(*feats.known)
+                whole = loss + a.helper * helper
+            else:
+                whole = loss
         opt.zero_grad()
-        loss.backward()
+        whole.backward()
         torch.nn.utils.clip_grad_norm_(rest + seen if a.joint else rest, 1.0)
         opt.step()
         step += 1
@@ -195,7 +218,8 @@ def main():
         mean = loss.item() if mean is None else 0.98 * mean + 0.02 * loss.item()
         hit = right if hit is None else 0.98 * hit + 0.02 * right
         if step % 50 == 0:
-            print(step, "%.0fs" % (time.time() - start), "lr %.1e loss %.4f answers right %.3f" % (lr, mean, hit), flush=True)
+            print(step, "%.0fs" % (time.time() - start), "lr %.1e loss %.4f answers right %.3f" % (lr, mean, hit),
+                  " ".join("%s %.2f" % kv for kv in hits.items()) if a.joint and feats.known else "", flush=True)
         if step % 100 == 0:
             save()
     save()
