@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Stage 2 and 3: the decoder on stored features, then everything together.
+
+    python models/train.py --cache DIR --tower DIR/tower.pt --out DIR/lm.pt --minutes 30
+    python models/train.py --cache DIR --init DIR/lm.pt --out DIR/joint.pt --joint --minutes 20"""
+import argparse
+import math
+import os
+import random
+import time
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from tokenizers import Tokenizer
+
+import cache
+import network
+import phrases
+import windows
+from train_tower import Heads, jitter, labels
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def ids_of(tok):
+    return {t: tok.token_to_id(t) for t in ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<image>", "<video>")}
+
+
+def picture_map(features, tiles, height, width, newline):
+    """The single-picture layout's tokens (see transformers' pack_image_features)."""
+    from transformers.models.llava_onevision.modeling_llava_onevision import get_anyres_image_grid_shape, unpad_image
+    base, rest = features[0], features[1:]
+    gh, gw = get_anyres_image_grid_shape((height, width), network.PINPOINTS, network.TILE)
+    g = network.GRID
+    m = rest.view(gh, gw, g, g, -1).permute(4, 0, 2, 1, 3).reshape(rest.shape[-1], gh * g, gw * g)
+    m = unpad_image(m, (height, width))
+    c, h, w = m.shape
+    m = torch.cat([m, newline[:, None, None].expand(c, h, 1).to(m.dtype)], -1)
+    return torch.cat([base, m.flatten(1, 2).T])
+
+
+class Features:
+    """Features of a window's frames: stored ones, or fresh with gradient."""
+
+    def __init__(self, model, clips, joint, g, variants=2):
+        self.model, self.joint, self.g, self.variants = model, joint, g, variants
+        if joint:
+            for c in clips:
+                c["labels"] = torch.tensor(labels(c))
+            return
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+            t = time.time()
+            for c in clips:
+                x = torch.from_numpy(np.concatenate([c["tiles"]] * variants + [c["picture"]]))
+                px = network.normalise(x)
+                n = len(c["tiles"])
+                if variants > 1:
+                    px[n:] = jitter(px[n:], g)
+                f = network.token_features(model, px)
+                c["f"] = network.pool(f[:n * variants]).half().view(variants, n, -1, network.HIDDEN)
+                c["pf"] = f[n * variants:].half()
+                c["tiles"], c["picture"] = range(n), range(len(c["picture"]))
+            print("stored features in %.0f s" % (time.time() - t), flush=True)
+
+    def __call__(self, batch):
+        """[P, H] of every window, without the last newline of a video."""
+        nl = self.model.model.image_newline
+        if not self.joint:
+            out = []
+            for w in batch:
+                c = w["clip"]
+                if w["layout"] == "image":
+                    f = picture_map(c["pf"].float(), None, c["scene"]["height"], c["scene"]["width"], nl)
+                    out.append(f[:-1])                      # its last token is a newline too
+                else:
+                    v = torch.randint(self.variants, (1,), generator=self.g).item()
+                    out.append(c["f"][v, w["frames"]].flatten(0, 1).float())
+            return out
+        px, spans = [], []
+        for w in batch:
+            c = w["clip"]
+            x = c["picture"] if w["layout"] == "image" else c["tiles"][w["frames"]]
+            spans.append(len(x))
+            x = network.normalise(torch.from_numpy(x))
+            px.append(x)
+        gain = [1 + 0.12 * (torch.rand(1, generator=self.g) - 0.5) for _ in batch]
+        lift = [0.1 * (torch.rand(1, generator=self.g) - 0.5) for _ in batch]
+        tone = [0.06 * (torch.rand(1, 3, 1, 1, generator=self.g) - 0.5) for _ in batch]
+        px = torch.cat([(x * (a + 0 * t) + b + t).clamp_(-1, 1) for x, a, b, t in zip(px, gain, lift, tone)])
+        f = network.token_features(self.model, px)
+        out, at, known = [], 0, []
+        self.known = None
+        for w, n in zip(batch, spans):
+            s = w["clip"]["scene"]
+            if w["layout"] == "image":
+                out.append(picture_map(f[at:at + n], None, s["height"], s["width"], nl)[:-1])
+            else:
+                known.append((network.pool(f[at:at + n]), w["clip"]["labels"][w["frames"]]))
+                out.append(known[-1][0].flatten(0, 1))
+            at += n
+        if known:                                           # for the helper heads
+            self.known = [torch.cat(k) for k in zip(*known)]
+        return out
+
+
+def batches(clips, phr, rng, size, questions, progress):
+    """Endless batches of windows of one length; short ones first."""
+    while True:
+        picture = rng.random() < 0.1
+        n = rng.choices(windows.LENGTHS, windows.SHARES)[0]
+        if rng.random() < 0.7 - 1.4 * progress():
+            n = rng.choice((1, 2, 3, 4, 4))
+        count = max(2, min(24, size * 9 // (n + 1))) if not picture else max(2, size)
+        ws = [windows.draw_window(rng.choice(clips), rng, n, picture) for _ in range(count)]
+        asked = [[(q, a) for _, _, q, a in windows.draw_questions(w, phr, questions, rng)] for w in ws]
+        keep = [i for i, a in enumerate(asked) if a]
+        yield [ws[i] for i in keep], [asked[i] for i in keep]
+
+
+def main():
+    a = argparse.ArgumentParser()
+    a.add_argument("--cache", required=True)
+    a.add_argument("--tower")
+    a.add_argument("--init")
+    a.add_argument("--out", required=True)
+    a.add_argument("--joint", action="store_true")
+    a.add_argument("--minutes", type=float, default=30)
+    a.add_argument("--steps", type=int, default=6000)
+    a.add_argument("--size", type=int, default=8)
+    a.add_argument("--questions", type=int, default=10)
+    a.add_argument("--lr", type=float, default=2e-3)
+    a.add_argument("--helper", type=float, default=0.15, help="weight of the helper heads' loss")
+    a.add_argument("--scenes", type=int)
+    a.add_argument("--variants", type=int, default=2)
+    a.add_argument("--tower-lr", type=float, default=0.3, help="factor")
+    a.add_argument("--seed", type=int, default=1)
+    a = a.parse_args()
+    torch.set_num_threads(2)
+    torch.set_flush_denormal(True)
+    tok = Tokenizer.from_file(os.path.join(HERE, "camera-check", "tokenizer.json"))
+    model = network.build(tok.get_vocab_size(), ids_of(tok), a.seed)
+    model.model.language_model.config._attn_implementation = "sdpa"
+    with torch.no_grad():
+        model.model.image_newline.normal_(0, 0.5)
+    heads = Heads(network.HIDDEN)
+    step, spent, opt_state = 0, 0.0, None
+    if os.path.exists(a.out):
+        d = torch.load(a.out)
+        model.load_state_dict(d["model"])
+        step, spent, opt_state = d["step"], d["spent"], d["opt"]
+    elif a.init:
+        model.load_state_dict(torch.load(a.init)["model"])
+    else:
+        t = torch.load(a.tower)["tower"]
+        model.model.vision_tower.load_state_dict({k[2:]: v for k, v in t.items() if k.startswith("0.")})
+        model.model.multi_modal_projector.load_state_dict({k[2:]: v for k, v in t.items() if k.startswith("1.")})
+    if a.joint and os.path.exists(a.out):
+        heads.load_state_dict(d["heads"])
+    elif a.joint and a.tower:
+        old, new = torch.load(a.tower)["tower"], heads.state_dict()
+        heads.load_state_dict({k[2:]: v for k, v in old.items()
+                               if k.startswith("2.") and k[2:] in new and new[k[2:]].shape == v.shape}, strict=False)
+    seen = [p for n, p in model.named_parameters() if "vision_tower" in n or "projector" in n]
+    rest = [p for n, p in model.named_parameters() if not ("vision_tower" in n or "projector" in n)]
+    if not a.joint:
+        for p in seen:
+            p.requires_grad_(False)
+    groups = [{"params": rest, "f": 1.0}] + ([{"params": seen, "f": a.tower_lr},
+                                              {"params": list(heads.parameters()), "f": 1.0}] if a.joint else [])
+    opt = torch.optim.AdamW(groups, lr=a.lr, weight_decay=0.03, betas=(0.9, 0.98))
+    if opt_state:
+        opt.load_state_dict(opt_state)
+    g = torch.Generator().manual_seed(a.seed + step)
+    rng = random.Random(a.seed * 1000003 + step)
+    clips = cache.load(os.path.join(a.cache, "train"), a.scenes)
+    print("scenes", len(clips), flush=True)
+    feats = Features(model, clips, a.joint, g, a.variants)
+    texts = windows.Texts(tok)
+    stream = batches(clips, phrases.load(), rng, a.size, a.questions,
+                     lambda: 1.0 if a.joint else frac)
+    start, frac = time.time(), 0.0
+
+    def save():
+        torch.save({"model": model.state_dict(), "opt": opt.state_dict(), "heads": heads.state_dict(), "step": step,
+                    "spent": spent + time.time() - start}, a.out + ".part")
+        os.replace(a.out + ".part", a.out)
+
+    mean = hit = None
+    while step < a.steps and spent + time.time() - start < a.minutes * 60:
+        frac = max(step / a.steps, (spent + time.time() - start) / (a.minutes * 60))
+        lr = a.lr * min(1, (step + 1) / 60) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * frac)))
+        for p in opt.param_groups:
+            p["lr"] = lr * p["f"]
+        ws, asked = next(stream)
+        with torch.autocast("cpu", torch.bfloat16):
+            shown = feats(ws)
+            fast = len({len(f) for f in shown}) == 1
+            pack = windows.pack_equal if fast else windows.pack
+            logits, target, win, own = pack(model, texts, shown, asked)
+            loss = F.cross_entropy(logits.float(), target)
+            if a.joint and feats.known:
+                helper, hits = heads(*feats.known)
+                whole = loss + a.helper * helper
+            else:
+                whole = loss
+        opt.zero_grad()
+        whole.backward()
+        torch.nn.utils.clip_grad_norm_(rest + seen if a.joint else rest, 1.0)
+        opt.step()
+        step += 1
+        with torch.no_grad():
+            wrong = (logits.argmax(-1) != target).float()
+            key = win * 1000 + own
+            bad = torch.zeros(int(key.max()) + 1).index_add_(0, key, wrong)
+            used = torch.zeros(int(key.max()) + 1).index_add_(0, key, torch.ones_like(wrong))
+            right = (bad[used > 0] == 0).float().mean().item()
+        mean = loss.item() if mean is None else 0.98 * mean + 0.02 * loss.item()
+        hit = right if hit is None else 0.98 * hit + 0.02 * right
+        if step % 50 == 0:
+            print(step, "%.0fs" % (time.time() - start), "lr %.1e loss %.4f answers right %.3f" % (lr, mean, hit),
+                  " ".join("%s %.2f" % kv for kv in hits.items()) if a.joint and feats.known else "", flush=True)
+        if step % 100 == 0:
+            save()
+    save()
+    print("done", step, "steps, %.0f s" % (spent + time.time() - start), flush=True)
+
+
+if __name__ == "__main__":
+    main()
