@@ -236,11 +236,12 @@ def reference_tiles(hf, layout, variant, rgb):
     """[n, size, size, 3]; None where HF fails."""
     try:
         if layout == "video":
-            values = hf["video"](videos=[torch.from_numpy(rgb).permute(2, 0, 1)[None]], return_tensors="np")
-            values = values["pixel_values_videos"][0]
+            frames = np.stack([rgb, 255 - rgb]).transpose(0, 3, 1, 2)  # several frames go through the kernel at once
+            values = hf["video"](videos=[torch.from_numpy(np.ascontiguousarray(frames))], return_tensors="np")
+            values = values["pixel_values_videos"][0][:1]
         elif layout == "images":  # a nested list of two is what turns padding on
-            picture = Image.fromarray(rgb)
-            values = hf[variant]([[picture, picture]], return_tensors="np")["pixel_values"][0]
+            pair = [Image.fromarray(rgb), Image.fromarray(255 - rgb)]
+            values = hf[variant]([pair], return_tensors="np")["pixel_values"][0]
         else:
             values = hf[variant](Image.fromarray(rgb), return_tensors="np")["pixel_values"][0]
     except RuntimeError:
