@@ -17,11 +17,12 @@
 #define LV_COLOR_H
 
 #include "llavaov.h"
+#include "planes.h"
 
 /* Row y of image (which lv_image_check accepted) as three planes of width samples: red, green,
  * blue, each 0..255. 16-bit samples are what the resize multiplies. */
-void lv_color_row(
-    const LlavaovImage *image, uint32_t y, int16_t *red, int16_t *green, int16_t *blue);
+void lv_color_row(const LvPlaneKernels *kernels, const LlavaovImage *image, uint32_t y,
+    int16_t *red, int16_t *green, int16_t *blue);
 
 /* The whole picture as interleaved RGB bytes: width * height * 3 at rgb. Errors: MEMORY. */
 LlavaovStatus lv_color_to_rgb(const LlavaovImage *image, uint8_t *rgb, LlavaovError *error);

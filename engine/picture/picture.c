@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/limits.h"
 #include "base/status.h"
+#include "ops.h"
 #include "picture/color.h"
 #include "picture/resize.h"
 
@@ -100,6 +101,7 @@ static void paste_row(void *data, uint32_t y, const uint8_t *planes)
 /* One scan of the picture feeds every resizer. */
 typedef struct Scan {
     const LlavaovImage *image;
+    const LvPlaneKernels *kernels;
     int16_t *row; /* [3][samples] */
     size_t samples;
     uint32_t side_left, side_top, width, height; /* the picture's place in what is resized */
@@ -118,7 +120,10 @@ static void scan_free(Scan *scan)
 static LlavaovStatus scan_init(
     Scan *scan, const LlavaovImage *image, bool square, LlavaovError *error)
 {
-    *scan = (Scan){.image = image, .width = image->width, .height = image->height};
+    *scan = (Scan){.image = image,
+        .kernels = lv_plane_kernels_choose(lv_cpu_flags()),
+        .width = image->width,
+        .height = image->height};
     if (square) {
         uint32_t side = image->width > image->height ? image->width : image->height;
         scan->width = scan->height = side;
@@ -153,7 +158,7 @@ static LlavaovStatus scan_run(Scan *scan, const LvCancel *cancel, LlavaovError *
         /* y - side_top wraps to a huge number above the picture. */
         bool inside = y - scan->side_top < scan->image->height;
         if (inside)
-            lv_color_row(scan->image, y - scan->side_top, red + scan->side_left,
+            lv_color_row(scan->kernels, scan->image, y - scan->side_top, red + scan->side_left,
                 green + scan->side_left, blue + scan->side_left);
         else if (y == scan->side_top + scan->image->height)
             for (size_t i = 0; i < scan->samples * 3; i++)

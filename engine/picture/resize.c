@@ -6,10 +6,10 @@
 #include "base/alloc.h"
 #include "base/status.h"
 #include "picture/resize_weights.h"
-
-#define BLOCK 64 /* outputs of the horizontal pass at a time */
+#include "ops.h"
 
 struct LvResizer {
+    const LvPlaneKernels *kernels;
     LvResizeAxis across, down;
     bool resize_across, resize_down, down_first;
     uint32_t in_height, out_width, out_height;
@@ -35,108 +35,34 @@ static bool runs_down_first(LlavaovResize variant, uint32_t in_width, uint32_t i
     return variant == LLAVAOV_RESIZE_PILLOW && shorter > 0 && shorter > 2 * narrower;
 }
 
-/* Rounds sums with `precision` bits after the point and cuts them to bytes. */
-static void to_bytes(
-    const int32_t *restrict sums, uint8_t *restrict out, size_t n, uint32_t precision)
+/* Planes of samples to planes of bytes. */
+static void across_row(const LvResizer *r, const int16_t *const planes[3], uint8_t *out)
 {
-    int32_t half = 1 << (precision - 1);
-    for (size_t i = 0; i < n; i++) {
-        int32_t value = (sums[i] + half) >> precision;
-        value = value < 0 ? 0 : value;
-        out[i] = (uint8_t)(value > 255 ? 255 : value);
-    }
-}
-
-/* (high << LV_WEIGHT_SPLIT) + low, modulo 2^32 as in the references' 32-bit sums. */
-static inline int32_t join(int32_t high, int32_t low)
-{
-    return (int32_t)(((uint32_t)high << LV_WEIGHT_SPLIT) + (uint32_t)low);
-}
-
-/* Sums over one window of the three planes together, to sums[0], [BLOCK] and [2 * BLOCK]: the
- * weights are loaded once, and the three chains of additions overlap. n is a multiple of 8. */
-static inline void dot3(const int16_t *restrict red, const int16_t *restrict green,
-    const int16_t *restrict blue, const int16_t *restrict weights, uint32_t n,
-    int32_t *restrict sums)
-{
-    int32_t r = 0, g = 0, b = 0;
-    for (uint32_t i = 0; i < n / 8 * 8; i++) {
-        r += red[i] * weights[i];
-        g += green[i] * weights[i];
-        b += blue[i] * weights[i];
-    }
-    sums[0] = r;
-    sums[BLOCK] = g;
-    sums[2 * BLOCK] = b;
-}
-
-/* sums (+)= the products of two rows and their weights. */
-static void add_rows(int32_t *restrict sums, const uint8_t *restrict first,
-    const uint8_t *restrict second, const int16_t weights[2], size_t n, bool begin)
-{
-    int16_t a = weights[0], b = weights[1];
-    if (begin)
-        for (size_t x = 0; x < n; x++)
-            sums[x] = (int16_t)first[x] * a + (int16_t)second[x] * b;
-    else
-        for (size_t x = 0; x < n; x++)
-            sums[x] += (int16_t)first[x] * a + (int16_t)second[x] * b;
-}
-
-static void add_row_high(
-    int32_t *restrict sums, const uint8_t *restrict row, int16_t high, int16_t low, size_t n)
-{
-    for (size_t x = 0; x < n; x++)
-        sums[x] = join((int16_t)row[x] * high, (int16_t)row[x] * low + sums[x]);
-}
-
-/* Three planes to three planes axis->out apart. */
-static void across_row(const LvResizeAxis *axis, const int16_t *const planes[3], uint8_t *out)
-{
-    uint32_t n = axis->stride;
-    int32_t low[3 * BLOCK], high[3 * BLOCK];
-    for (uint32_t start = 0; start < axis->out; start += BLOCK) {
-        uint32_t n_block = axis->out - start < BLOCK ? axis->out - start : BLOCK;
-        for (uint32_t i = 0; i < n_block; i++) {
-            size_t first = axis->first[start + i], weights = (size_t)(start + i) * n;
-            const int16_t *red = planes[0] + first, *green = planes[1] + first,
-                          *blue = planes[2] + first;
-            dot3(red, green, blue, axis->low + weights, n, low + i);
-            if (axis->high)
-                dot3(red, green, blue, axis->high + weights, n, high + i);
-        }
-        for (uint32_t c = 0; c < 3; c++) {
-            uint8_t *plane = out + (size_t)c * axis->out + start;
-            int32_t *sums = low + c * BLOCK, *highs = high + c * BLOCK;
-            if (axis->high)
-                for (uint32_t i = 0; i < n_block; i++)
-                    sums[i] = join(highs[i], sums[i]);
-            to_bytes(sums, plane, n_block, axis->precision);
-        }
-    }
+    const LvResizeAxis *axis = &r->across;
+    r->kernels->across(&(LvAcross){.planes = {planes[0], planes[1], planes[2]},
+        .first = axis->first,
+        .low = axis->low,
+        .high = axis->high,
+        .stride = axis->stride,
+        .n = axis->out,
+        .precision = axis->precision,
+        .out = out});
 }
 
 static void down_row(LvResizer *r, uint32_t y)
 {
     const LvResizeAxis *axis = &r->down;
-    uint32_t begin = axis->begin[y], end = axis->end[y];
-    const int16_t *low = axis->low + (size_t)y * axis->stride + begin - axis->first[y];
-    const int16_t *high = axis->high ? axis->high + (low - axis->low) : NULL;
-    if (high)
-        memset(r->sums, 0, r->mid_bytes * sizeof *r->sums);
-    for (uint32_t tap = 0; begin + tap < end; tap += high ? 1 : 2) {
-        const uint8_t *first = r->ring + (begin + tap) % r->ring_rows * r->mid_bytes;
-        if (high) {
-            add_row_high(r->sums, first, high[tap], low[tap], r->mid_bytes);
-        } else {
-            bool pair = begin + tap + 1 < end;
-            int16_t weights[2] = {low[tap], pair ? low[tap + 1] : 0};
-            const uint8_t *second =
-                pair ? r->ring + (begin + tap + 1) % r->ring_rows * r->mid_bytes : first;
-            add_rows(r->sums, first, second, weights, r->mid_bytes, tap == 0);
-        }
-    }
-    to_bytes(r->sums, r->mid, r->mid_bytes, axis->precision);
+    size_t weights = (size_t)y * axis->stride + axis->begin[y] - axis->first[y];
+    r->kernels->down(&(LvDown){.ring = r->ring,
+        .ring_rows = r->ring_rows,
+        .first = axis->begin[y],
+        .taps = axis->end[y] - axis->begin[y],
+        .low = axis->low + weights,
+        .high = axis->high ? axis->high + weights : NULL,
+        .n = r->mid_bytes,
+        .precision = axis->precision,
+        .sums = r->sums,
+        .out = r->mid});
 }
 
 /* The vertical pass has made r->mid. */
@@ -153,7 +79,7 @@ static const uint8_t *finish_row(LvResizer *r)
             plane[x] = mid[x];
         planes[c] = plane;
     }
-    across_row(&r->across, planes, r->row);
+    across_row(r, planes, r->row);
     return r->row;
 }
 
@@ -182,7 +108,7 @@ LlavaovStatus lv_resizer_push(LvResizer *r, const int16_t *red, const int16_t *g
     const int16_t *planes[3] = {red, green, blue};
     uint8_t *out = r->ring + r->n_pushed % r->ring_rows * r->mid_bytes;
     if (r->resize_across && !r->down_first)
-        across_row(&r->across, planes, out);
+        across_row(r, planes, out);
     else
         for (int c = 0; c < 3; c++, out += r->mid_width)
             for (uint32_t x = 0; x < r->mid_width; x++)
@@ -233,6 +159,7 @@ LlavaovStatus lv_resizer_new(LlavaovResize variant, uint32_t in_width, uint32_t 
     LvResizer *r = lv_calloc(1, sizeof *r);
     if (!r)
         return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a resize");
+    r->kernels = lv_plane_kernels_choose(lv_cpu_flags());
     r->in_height = in_height;
     r->out_width = out_width;
     r->out_height = out_height;

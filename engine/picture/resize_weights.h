@@ -13,6 +13,7 @@
 #define LV_RESIZE_WEIGHTS_H
 
 #include "llavaov.h"
+#include "planes.h"
 
 typedef struct LvResizeAxis {
     uint32_t in, out;
@@ -28,8 +29,6 @@ typedef struct LvResizeAxis {
     int16_t *low;    /* [out][stride] weight = low + high * 2^LV_WEIGHT_SPLIT */
     int16_t *high;   /* [out][stride], or NULL when every weight fits low */
 } LvResizeAxis;
-
-#define LV_WEIGHT_SPLIT 14
 
 /* in and out: 1 to LV_MAX_PICTURE_EDGE. Memory grows as in + out. Errors: ARGUMENT, MEMORY; then
  * *axis holds nothing. */

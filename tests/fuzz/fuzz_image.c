@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "picture/color.h"
 #include "picture/picture.h"
 
 typedef struct Head {

@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "picture/color.h"
+#include "ops.h"
 
 /* The formula of the header in real numbers. */
 static double real_channel(int channel, bool bt709, bool full, int y, int u, int v)
@@ -46,7 +47,8 @@ static void every_yuv_value_is_within_one_of_the_real_formula(void **state)
                     .stride = {256, 128, 128},
                     .matrix = mode & 1 ? LLAVAOV_MATRIX_BT709 : LLAVAOV_MATRIX_BT601,
                     .range = mode & 2 ? LLAVAOV_RANGE_FULL : LLAVAOV_RANGE_LIMITED};
-                lv_color_row(&image, 0, rgb[0], rgb[1], rgb[2]);
+                lv_color_row(
+                    lv_plane_kernels_choose(lv_cpu_flags()), &image, 0, rgb[0], rgb[1], rgb[2]);
                 for (int y = 0; y < 256; y++)
                     for (int c = 0; c < 3; c++) {
                         double real = real_channel(c, mode & 1, mode & 2, y, cu, cv);
