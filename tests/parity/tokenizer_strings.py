@@ -34,7 +34,7 @@ def special(r, added):
         cut = r.randrange(len(token) + 1)
         return token[:cut] + r.choice(["", " ", "<", "|", token]) + token[cut:]
     if way == 1:
-        return token[: r.randrange(1, len(token))]
+        return token[: r.randrange(1, len(token) + 1)]
     if way == 2:
         return token.upper()
     if way == 3:

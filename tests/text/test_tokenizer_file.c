@@ -86,6 +86,7 @@ static const Change changes[] = {
     {"added_tokens/1/lstrip", "true", UNSUPPORTED, "lstrip of \"<|im_start|>\""},
     {"added_tokens/1/rstrip", "true", UNSUPPORTED, "rstrip of \"<|im_start|>\""},
     {"added_tokens/1/single_word", "true", UNSUPPORTED, "single_word of \"<|im_start|>\""},
+    {"added_tokens/6/content", "\"cafe\\u0301!\"", UNSUPPORTED, "asks for normalized of"},
 };
 
 static json_t *child(json_t *parent, const char *key)
@@ -287,7 +288,8 @@ static void opening_survives_every_failed_allocation(void **state)
 {
     int failures = 0;
     LlavaovStatus status = LLAVAOV_OK;
-    for (int64_t n = 0; n < 60; n++) { /* a failed shrink does no harm: count on until none is left */
+    for (int64_t n = 0; n < 60;
+         n++) { /* a failed shrink does no harm: count on until none is left */
         LvTokenizer *tokenizer;
         LlavaovError error = {0};
         lv_alloc_fail_after(n);
