@@ -75,7 +75,7 @@ typedef struct LvLinear {
 
 #define LV_PANEL_COLS 64u  /* most outputs of one linear_panel call; half of it when `up` is set */
 #define LV_PANEL_ROWS 768u /* most rows of one linear_panel call */
-#define LV_FEW_ROWS 8u     /* most rows of one linear_few call */
+#define LV_FEW_ROWS 32u    /* most rows of one linear_few call */
 #define LV_MAX_LANES 64u   /* no set has more lanes */
 #define LV_MAX_KERNEL_HEAD_DIM 512u
 #define LV_KEY_BLOCK                                                                               \

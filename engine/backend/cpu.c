@@ -6,13 +6,16 @@
 #include <string.h>
 #include <sys/mman.h>
 
-/* Packed operands are read in long strides: with pages of 4 KiB the address translation would be what is waited for. */
+/* Packed operands are read in long strides: with pages of 4 KiB the address translation would be
+ * what is waited for. */
 static void use_huge_pages(void *data, size_t bytes)
 {
     const uintptr_t page = (uintptr_t)2 << 20;
-    uintptr_t begin = ((uintptr_t)data + page - 1) & ~(page - 1), end = ((uintptr_t)data + bytes) & ~(page - 1);
+    uintptr_t begin = ((uintptr_t)data + page - 1) & ~(page - 1),
+              end = ((uintptr_t)data + bytes) & ~(page - 1);
     if (begin < end)
-        madvise((void *)begin, end - begin, MADV_HUGEPAGE); /* a wish; without it all is slower, nothing is wrong */
+        madvise((void *)begin, end - begin,
+            MADV_HUGEPAGE); /* a wish; without it all is slower, nothing is wrong */
 }
 
 LlavaovStatus lv_scratch_reserve(LvScratch *scratch, size_t floats, LlavaovError *error)

@@ -241,12 +241,11 @@ static inline __attribute__((always_inline)) void dots(const int ROWS, LvElement
     const char *const w[FEW_OUTPUTS], size_t inner, const float *in, size_t in_stride, float *sums)
 {
     const char *w0 = w[0], *w1 = w[1], *w2 = w[2], *w3 = w[3];
-    /* The next outputs' weights follow in memory: four rows read side by side look like no stream to the processor, so
-     * it is told, in memory's order, what comes. */
+    /* The next outputs' weights follow in memory: four rows read side by side look like no stream
+     * to the processor, so it is told, in memory's order, what comes. */
     size_t distance = FEW_OUTPUTS * inner * lv_element_bytes(element);
     const char *ahead = w0 + (distance < PREFETCH_BYTES ? PREFETCH_BYTES : distance);
     size_t bytes = lv_element_bytes(element), rest = inner % VEC, end = inner - rest, k = 0;
-#define FEW_ROWS_LIST(M) M(0) M(1) M(2) M(3)
 #define FEW_DECLARE(r)                                                                             \
     vf s##r##0 = vf_set1(0), s##r##1 = s##r##0, s##r##2 = s##r##0, s##r##3 = s##r##0;
 #define FEW_STEP(r)                                                                                \
@@ -288,14 +287,12 @@ static inline __attribute__((always_inline)) void dots_of(LvElement element,
     const char *const w[FEW_OUTPUTS], size_t inner, const float *in, size_t in_stride, size_t rows,
     float *sums)
 {
-    for (; rows >= 4; rows -= 4, in += 4 * in_stride, sums += 4)
-        dots(4, element, w, inner, in, in_stride, sums);
-    if (rows == 3)
-        dots(3, element, w, inner, in, in_stride, sums);
-    else if (rows == 2)
-        dots(2, element, w, inner, in, in_stride, sums);
-    else if (rows == 1)
-        dots(1, element, w, inner, in, in_stride, sums);
+    for (; rows >= FEW_R; rows -= FEW_R, in += FEW_R * in_stride, sums += FEW_R)
+        dots(FEW_R, element, w, inner, in, in_stride, sums);
+#define FEW_CASE(r)                                                                                \
+    if (r > 0 && rows == r)                                                                        \
+        dots(r, element, w, inner, in, in_stride, sums);
+    FEW_ROWS_LIST(FEW_CASE)
 }
 
 /* Sums of up to FEW_OUTPUTS outputs; those beyond `end` repeat the last one and are ignored. */

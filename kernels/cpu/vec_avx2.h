@@ -12,6 +12,9 @@
 #define TILE_R 6 /* 6 x 2 accumulators, 2 operands, 2 broadcasts: all sixteen registers */
 #define TILE_ROWS_LIST(M) M(0) M(1) M(2) M(3) M(4) M(5)
 
+#define FEW_R 3 /* 12 accumulators, 4 operands */
+#define FEW_ROWS_LIST(M) M(0) M(1) M(2)
+
 typedef __m256 vf;
 
 static inline vf vf_set1(float x)

@@ -13,6 +13,9 @@
     12 /* rows of a register tile: 12 x 2 accumulators, 2 operands, room for broadcasts */
 #define TILE_ROWS_LIST(M) M(0) M(1) M(2) M(3) M(4) M(5) M(6) M(7) M(8) M(9) M(10) M(11)
 
+#define FEW_R 6 /* rows by four outputs of dot products: 24 accumulators */
+#define FEW_ROWS_LIST(M) M(0) M(1) M(2) M(3) M(4) M(5)
+
 typedef __m512 vf;
 
 static inline vf vf_set1(float x)

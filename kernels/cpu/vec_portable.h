@@ -12,6 +12,9 @@
 #define TILE_R 6 /* 6 x 2 accumulators and 2 operands of sixteen registers */
 #define TILE_ROWS_LIST(M) M(0) M(1) M(2) M(3) M(4) M(5)
 
+#define FEW_R 2 /* 8 accumulators, 4 operands, products */
+#define FEW_ROWS_LIST(M) M(0) M(1)
+
 typedef float vf __attribute__((vector_size(16)));
 typedef int32_t vi __attribute__((vector_size(16)));
 typedef uint32_t vu __attribute__((vector_size(16)));
