@@ -1,0 +1,148 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Writes docs/elements.md from what gst-inspect-1.0 says of the built plugin.
+
+    element-docs.py FILE            writes it
+    element-docs.py --check FILE    exit 1 and a diff when it is not up to date"""
+import difflib
+import os
+import re
+import subprocess
+import sys
+
+ELEMENTS = ("llavaov", "llavaovelement")
+TYPES = {"unsigned integer": "uint", "unsigned integer64": "uint64", "boxed pointer of type \"gststructure\"": "GstStructure"}
+INHERITED = ("name", "parent", "async-handling", "message-forward")
+MUTABLE = (("changeable only in NULL or READY", "READY"), ("changeable in NULL, READY, PAUSED or PLAYING", "PLAYING"),
+           ("changeable only in NULL, READY or PAUSED", "PAUSED"))
+
+HEAD = """# Elements
+
+Made from `gst-inspect-1.0` by `./dev docs`; a test sees that it is up to date. Times are in nanoseconds.
+"Set until" is the highest state in which a property may be changed; `–` means read-only. Read-only properties notify, so
+`gst-launch-1.0 -v` prints each answer.
+"""
+
+TAIL = """
+## Answers
+One schema everywhere: the bus message `llavaov-answer`, the meta `GstLlavaovMeta` (a GstCustomMeta: its structure is read
+with `gst_custom_meta_get_structure()`), and each JSON line of the text pad with caps `application/x-json`.
+
+| field | type | meaning |
+|---|---|---|
+| stream | string | `stream-name`, or the element's name |
+| seq | uint64 | number of the window, from 0 |
+| prompt, text | string | question and answer |
+| finish-reason | string | `stop`, `length` (max-new-tokens or the context) or `cancelled` |
+| timestamp, stream-time, running-time | uint64 | start of the window, in GStreamer's three times |
+| duration | uint64 | length of the window |
+| n-frames | uint | frames that the answer is about |
+| frame-times | array of uint64 | their running times |
+| utc-start | uint64 | wall clock at the window's start |
+| prompt-tokens, new-tokens | uint | |
+| time-to-first-token | uint64 | from the question to the first token |
+| answer-latency | uint64 | from the last frame in to the answer out |
+| dropped-windows | uint64 | windows dropped so far |
+| model, device | string | which answered |
+
+Other messages: `llavaov-no-frames` for a live window in which no frame came, PROGRESS while the model loads, QOS for each
+dropped window, WARNING for a window that failed, ERROR for what cannot go on.
+"""
+
+
+def inspect(element):
+    return subprocess.run(["gst-inspect-1.0", "--no-colors", element], check=True, stdout=subprocess.PIPE, text=True,
+                          env=dict(os.environ, LC_ALL="C.UTF-8")).stdout
+
+
+def klass_lines(text):
+    fields = dict(re.findall(r"^  (Klass|Description|Rank) +(.*)$", text.split("Plugin Details:")[0], re.M))
+    return "%s. Class `%s`, rank %s.\n" % (fields["Description"], fields["Klass"], fields["Rank"].split(" ")[0])
+
+
+def short(caps):
+    """A caps line of gst-inspect; long lists of formats are cut."""
+    name, *fields = caps
+    keep = []
+    for key, value in fields:
+        value = value.replace("(string)", "")
+        if key in ("width", "height", "framerate"):
+            continue
+        keep.append("%s=%s" % (key, "(any)" if value.count(",") > 20 else value.strip("{} ").replace(", ", " ") if "{" not in value
+                               else "{ %s }" % value.strip("{} ")))
+    return "`%s`" % ", ".join([name] + keep)
+
+
+def pads(text):
+    block = text[text.index("Pad Templates:"):text.index("\nElement has no clocking")]
+    out = ["| pad | direction | presence | caps |", "|---|---|---|---|"]
+    for part in re.split(r"\n  (?=(?:SINK|SRC) template)", block)[1:]:
+        direction, name = re.match(r"(SINK|SRC) template: '(.*?)'", part).groups()
+        presence = re.search(r"Availability: (.*)", part).group(1).lower()
+        caps = []
+        for line in part.split("Capabilities:")[1].splitlines():
+            field = re.match(r"^ {8,}\s*(\S+): (.*)$", line)
+            if field:
+                caps[-1].append(field.groups())
+            elif line.strip():
+                caps.append([line.strip()])
+        out.append("| %s | %s | %s | %s |" % (name, direction.lower(), presence, "<br>".join(short(c) for c in caps)))
+    return "\n".join(out) + "\n"
+
+
+def properties(text):
+    block = text[text.index("Element Properties:"):].split("\nChildren:")[0]
+    out = ["| property | type | default | set until | meaning |", "|---|---|---|---|---|"]
+    for name, blurb, rest in re.findall(r"^  ([a-z][a-z0-9-]*) +: (.*)\n((?: {10,}.*\n|\n)*)", block + "\n", re.M):
+        if name in INHERITED:
+            continue
+        lines = [line.strip() for line in rest.strip().splitlines()]
+        state = next((word for mark, word in MUTABLE if mark in lines[0]), "–")
+        kind = re.split(r"\.? Default: |\. (?=Range)|\. ", lines[1])[0].rstrip(".")
+        default = re.search(r"Default: +(\S.*)$", lines[1])
+        default = default.group(1).strip() if default else ""
+        kind = TYPES.get(kind.lower(), kind.lower())
+        values = re.findall(r"\(\d+\): (\S+) +- (.*)", "\n".join(lines[2:]))
+        if values:
+            kind, default = "enum", default.split('"')[1]
+            blurb += ": " + "; ".join("`%s` %s" % (v, t[0].lower() + t[1:]) for v, t in values)
+        limits = re.search(r"Range: +(\S+) - +(\S+)", lines[1])
+        if limits:
+            kind += " %s to %s" % limits.groups() if float(limits.group(2)) < 1e9 else " from %s" % limits.group(1)
+        if name == "stream-name":
+            default = "name of the element"
+        out.append("| %s | %s | %s | %s | %s |" % (name, kind, default.replace("null", "NULL"), state, blurb))
+    return "\n".join(out) + "\n"
+
+
+def page():
+    text = HEAD
+    for element in ELEMENTS:
+        found = inspect(element)
+        text += "\n## %s\n%s\n### Pads\n%s\n" % (element, klass_lines(found), pads(found))
+        if element == ELEMENTS[0]:
+            text += "### Properties\n" + properties(found)
+            first = properties(found)
+        elif properties(found) == first:
+            text += "### Properties\nThe same as those of `%s`.\n" % ELEMENTS[0]
+        else:
+            text += "### Properties\n" + properties(found)
+    return text + TAIL
+
+
+def main():
+    made = page()
+    if sys.argv[1] != "--check":
+        with open(sys.argv[1], "w", encoding="utf-8") as file:
+            file.write(made)
+        return 0
+    with open(sys.argv[2], encoding="utf-8") as file:
+        there = file.read()
+    sys.stdout.writelines(difflib.unified_diff(there.splitlines(True), made.splitlines(True), sys.argv[2], "gst-inspect-1.0"))
+    if made != there:
+        print("run ./dev docs")
+    return 0 if made == there else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
