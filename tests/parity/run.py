@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Live comparison with the pinned reference: `./dev parity [PART...] [--full] [--quick]`.
 
-Parts (default: all but full): tokenizer, picture, sampling, model; --full adds the model at the size of the 0.5B release.
+Parts (default: all but full): checkpoint, tokenizer, picture, sampling, model; --full adds the model at the size of the 0.5B release.
 Each prints its own table; the last line counts parts. Exit code 0 when all pass.
 """
 import argparse
@@ -14,6 +14,7 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 PARTS = {
+    "checkpoint": (["checkpoint_files.py"], ["--configs", "300", "--files", "1000"]),
     "tokenizer": (["tokenizer.py"], ["--strings", "5000"]),
     "picture": (["picture.py"], ["--pairs", "60", "--sizes", "500", "--pictures", "10"]),
     "sampling": (["sampling.py"], ["--vectors", "200"]),
