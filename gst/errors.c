@@ -55,6 +55,9 @@ name_property (const LlavaovError * error, const GstLlavaovSettings * settings,
     case LLAVAOV_ERROR_DEVICE:
       return g_strdup_printf ("device=\"%s\": ", settings->device);
     case LLAVAOV_ERROR_UNSUPPORTED:
+      if (!strcmp (error->subject, "device") &&
+          strstr (error->message, settings->device))
+        return g_strdup ("");
       if (strstr (error->subject, "device"))
         return g_strdup_printf ("device=\"%s\": ", settings->device);
       if (strstr (error->subject, "precision"))

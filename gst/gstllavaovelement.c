@@ -121,6 +121,7 @@ request_new_pad (GstElement * element, GstPadTemplate * templ,
   GST_OBJECT_LOCK (self);
   if (self->text == NULL) {
     pad = gst_llavaov_text_pad_new (templ, "text");
+    gst_pad_set_event_function (pad, gst_llavaov_stream_src_event);
     self->text = GST_LLAVAOV_TEXT_PAD (pad);
   }
   GST_OBJECT_UNLOCK (self);

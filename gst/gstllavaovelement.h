@@ -120,6 +120,9 @@ gboolean gst_llavaov_element_get (GstLlavaovElement * self, guint id,
 
 /* ---- stream.c ---- */
 void gst_llavaov_stream_setup (GstLlavaovElement * self);
+/* Upstream events of both source pads. */
+gboolean gst_llavaov_stream_src_event (GstPad * pad, GstObject * parent,
+    GstEvent * event);
 /* Back to where no stream has begun. With the lock held. */
 void gst_llavaov_stream_reset (GstLlavaovElement * self);
 /* Hands closed windows to the worker: takes all of `closed`. With the lock held. */

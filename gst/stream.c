@@ -806,11 +806,18 @@ sink_query (GstPad * pad, GstObject * parent, GstQuery * query)
   }
 }
 
-static gboolean
-src_event (GstPad * pad, GstObject * parent, GstEvent * event)
+gboolean
+gst_llavaov_stream_src_event (GstPad * pad, GstObject * parent,
+    GstEvent * event)
 {
   GstLlavaovElement *self = GST_LLAVAOV_ELEMENT (parent);
   gboolean again;
+
+  if (pad != self->srcpad && GST_EVENT_TYPE (event) != GST_EVENT_SEEK) {
+    /* What the text's consumer says about its lateness or its caps is not about the video. */
+    gst_event_unref (event);
+    return TRUE;
+  }
 
   if (GST_EVENT_TYPE (event) == GST_EVENT_LATENCY) {
     g_mutex_lock (&self->lock);
@@ -855,7 +862,7 @@ gst_llavaov_stream_setup (GstLlavaovElement * self)
   gst_pad_set_query_function (self->sinkpad, sink_query);
   gst_pad_set_iterate_internal_links_function (self->sinkpad, video_links);
   GST_PAD_SET_PROXY_ALLOCATION (self->sinkpad);
-  gst_pad_set_event_function (self->srcpad, src_event);
+  gst_pad_set_event_function (self->srcpad, gst_llavaov_stream_src_event);
   gst_pad_set_iterate_internal_links_function (self->srcpad, video_links);
   GST_PAD_SET_PROXY_CAPS (self->srcpad);
 

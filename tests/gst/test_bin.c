@@ -339,6 +339,53 @@ GST_START_TEST (test_again_and_again)
 
 GST_END_TEST;
 
+GST_START_TEST (test_seek)
+{
+  GstElement *pipeline;
+  GstBus *bus;
+  GstMessage *message;
+  gchar *line;
+  guint64 begin = G_MAXUINT64;
+  guint answers = 0;
+
+  make_file ("s.mkv", "x264enc bframes=0 key-int-max=5 ! h264parse ! "
+      "matroskamux");
+  line = g_strdup_printf ("filesrc location=%s/s.mkv ! " ASK "name=l ! "
+      "fakesink  l.text ! fakesink", folder);
+  pipeline = gst_parse_launch (line, NULL);
+  bus = gst_element_get_bus (pipeline);
+  gst_element_set_state (pipeline, GST_STATE_PAUSED);
+  fail_unless_equals_int (gst_element_get_state (pipeline, NULL, NULL,
+          20 * GST_SECOND), GST_STATE_CHANGE_SUCCESS);
+  fail_unless (gst_element_seek_simple (pipeline, GST_FORMAT_TIME,
+          GST_SEEK_FLAG_FLUSH | GST_SEEK_FLAG_ACCURATE, GST_SECOND));
+  gst_element_set_state (pipeline, GST_STATE_PLAYING);
+  for (;;) {
+    message = gst_bus_timed_pop_filtered (bus, 20 * GST_SECOND,
+        GST_MESSAGE_EOS | GST_MESSAGE_ERROR | GST_MESSAGE_ELEMENT);
+    fail_unless (message != NULL);
+    fail_unless (GST_MESSAGE_TYPE (message) != GST_MESSAGE_ERROR);
+    if (gst_message_has_name (message, "llavaov-answer")) {
+      if (begin == G_MAXUINT64)
+        gst_structure_get_uint64 (gst_message_get_structure (message),
+            "stream-time", &begin);
+      answers++;
+    }
+    if (GST_MESSAGE_TYPE (message) == GST_MESSAGE_EOS)
+      break;
+    gst_message_unref (message);
+  }
+  gst_message_unref (message);
+  fail_unless_equals_uint64 (begin, GST_SECOND);
+  fail_unless_equals_int (answers, 2);
+  gst_element_set_state (pipeline, GST_STATE_NULL);
+  gst_object_unref (bus);
+  gst_object_unref (pipeline);
+  g_free (line);
+}
+
+GST_END_TEST;
+
 GST_START_TEST (test_webvtt)
 {
   Run run;
@@ -612,6 +659,7 @@ bin_suite (void)
   tcase_add_test (tc, test_not_a_video);
   tcase_add_test (tc, test_encoded_and_mixed_upstream);
   tcase_add_test (tc, test_again_and_again);
+  tcase_add_test (tc, test_seek);
   tcase_add_test (tc, test_webvtt);
   tcase_add_test (tc, test_json_lines);
   tcase_add_test (tc, test_subtitles_in_matroska);
