@@ -438,7 +438,7 @@ GST_START_TEST (test_subtitles_in_matroska)
   run_line (&run, LIVE "x264enc tune=zerolatency ! matroskamux name=m ! "
       "filesink location=%s/out.mkv  l.text ! m.", folder);
   fail_unless (run.error == NULL && run.eos);
-  fail_unless (run.answers->len >= 3);
+  fail_unless (run.answers->len >= 1);
   text = read_text ("out.mkv", &size);
   fail_unless (memmem (text, size, "S_TEXT/UTF8", 11) != NULL);
   fail_unless (memmem (text, size, "V_MPEG4/ISO/AVC", 15) != NULL);
@@ -457,7 +457,7 @@ GST_START_TEST (test_textoverlay)
   run_line (&run, LIVE "textoverlay name=o ! fakesink sync=true "
       "l.text ! o.text_sink");
   fail_unless (run.error == NULL && run.eos);
-  fail_unless (run.answers->len >= 3);
+  fail_unless (run.answers->len >= 1);
   run_clear (&run);
 }
 
@@ -469,7 +469,7 @@ GST_START_TEST (test_two_sinks_without_queues)
 
   run_line (&run, LIVE "fakesink sync=true l.text ! fakesink sync=true");
   fail_unless (run.error == NULL && run.eos);
-  fail_unless (run.answers->len >= 3);
+  fail_unless (run.answers->len >= 1);
   run_clear (&run);
   run_line (&run, RAW ASK "name=l ! fakesink sync=true "
       "l.text ! fakesink sync=true");
