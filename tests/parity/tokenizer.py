@@ -26,7 +26,9 @@ from tokenizers import Regex, Tokenizer, normalizers, pre_tokenizers
 
 ADDED = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<image>", "<video>"]
 FIRST_ADDED = 151643
-LINEAR = pathlib.Path(__file__).resolve().parent.parent / "text/linear.sh"
+TEXT_TESTS = pathlib.Path(__file__).resolve().parent.parent / "text"
+sys.path.append(str(TEXT_TESTS))
+import words  # noqa: E402
 
 
 def llava_tokenizer_json():
@@ -130,6 +132,12 @@ def compare_pattern(report, server, reference):
                      zip(texts, server.ids("t", texts), encode_reference(reference, texts, False)), ascii)
 
 
+def compare_words(report, server, reference):
+    texts = [words.word(kind, 512 * 1024).decode() for kind in words.KINDS]
+    theirs = [encode_reference(reference, [text], True)[0] for text in texts]
+    report.check("words of 512 KiB", zip(words.KINDS, server.ids("p", texts), theirs))
+
+
 def render(user, system, visuals, placeholder):
     """The template of the -hf processors (generation prompt included)."""
     text = "" if system is None else f"<|im_start|>system\n{system}<|im_end|>\n"
@@ -203,8 +211,9 @@ def main():
             compare_strings(report, server, reference, options.strings, options.seed)
             compare_unicode(report, server)
             compare_pattern(report, server, reference)
+            compare_words(report, server, reference)
             compare_chat(report, server, reference, max(options.strings // 20, 200), options.seed + 1)
-        report.failed += subprocess.run([LINEAR, program, file], check=False).returncode != 0
+        report.failed += subprocess.run([TEXT_TESTS / "linear.sh", program, file], check=False).returncode != 0
     print("tokenizer:", "passed" if not report.failed else f"{report.failed} comparisons failed")
     return report.failed > 0
 

@@ -9,6 +9,9 @@ import struct
 import sys
 
 
+KINDS = ["same", "pairs", "letters", "han", "hangul", "marks", "spaces", "punctuation", "special"]
+
+
 def word(kind, size):
     r = random.Random(1)
     if kind == "same":
@@ -32,5 +35,6 @@ def word(kind, size):
     raise SystemExit(f"words.py: no kind {kind}")
 
 
-data = word(sys.argv[1], int(sys.argv[2]) * 1024)
-sys.stdout.buffer.write(b"p" + struct.pack("<I", len(data)) + data)
+if __name__ == "__main__":
+    data = word(sys.argv[1], int(sys.argv[2]) * 1024)
+    sys.stdout.buffer.write(b"p" + struct.pack("<I", len(data)) + data)
