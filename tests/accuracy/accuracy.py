@@ -6,7 +6,7 @@ asked in phrasings that training used and in phrasings that it never saw.
     ./dev accuracy [--windows 200] [--seed N] [--json FILE] [--least]
 
 Ends with 1 when trained phrasings are right in less than 95 %, unseen ones in less than 85 %, or foreign questions in less
-than 90 % (each over all windows of a language). --least: no bounds, a few windows: does everything work?"""
+than 90 %, in any kind and language. --least: instead of these bounds, only that most answers are right."""
 import argparse
 import collections
 import json
@@ -130,7 +130,7 @@ def main():
     parser.add_argument("--windows", type=int, default=200, help="of every kind, language and sort of phrasing")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json")
-    parser.add_argument("--least", action="store_true", help="no bounds: only that every question is answered")
+    parser.add_argument("--least", action="store_true", help="for few windows: only that most are right")
     parser.add_argument("--ask", default=os.path.join(ROOT, "build/tests/accuracy/ask"))
     parser.add_argument("--wrong", type=int, default=10, help="false answers to print")
     options = parser.parse_args()
@@ -146,7 +146,7 @@ def main():
             json.dump({"seconds": seconds, "cells": [list(c) + [right[c], asked[c]] for c in sorted(asked)],
                        "false": wrong}, file, ensure_ascii=False, indent=1)
     if options.least:
-        return 0 if sum(right.values()) else 1
+        return 0 if sum(right.values()) > sum(asked.values()) / 2 else 1
     for line in low:
         print("too low: " + line)
     return 1 if low else 0

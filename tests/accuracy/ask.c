@@ -51,10 +51,14 @@ static GstElement *build(const char *source, json_t *questions, json_t *properti
 {
     GstElement *pipeline = gst_pipeline_new(NULL), *last, *sink;
     GstCaps *json = gst_caps_new_empty_simple("application/x-json");
+    gchar *text;
     json_t *question;
     size_t i;
 
-    last = gst_parse_bin_from_description(source, TRUE, error);
+    /* Behind caps must come an element, for them to be a filter. */
+    text = g_strdup_printf("%s ! identity", source);
+    last = gst_parse_bin_from_description(text, TRUE, error);
+    g_free(text);
     if (!last) {
         gst_object_unref(pipeline);
         gst_caps_unref(json);
