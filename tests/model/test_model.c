@@ -10,6 +10,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "base/alloc.h"
 #include "checkpoint_writer.h"
 #include "model/decoder.h"
 #include "model/scratch.h"
@@ -320,6 +321,60 @@ static void loading_reports_every_byte(void **state)
     lv_model_close(second);
 }
 
+/* Each allocation of a step fails once; what was made before it must go (the address checker sees
+ * to that). */
+static void every_failed_allocation_is_reported(void **state)
+{
+    const size_t width = model->config->text.hidden_size;
+    uint8_t *tile = make_tile(3);
+    const uint32_t grid = model->config->vision.grid;
+    LvAnyresPlan plan;
+    must(lv_anyres_plan(model->config, 6 * model->config->vision.image_size,
+             6 * model->config->vision.image_size, &plan, NULL),
+        NULL);
+    LvTensor tokens = tensor(grid * grid, width),
+             features = numbered(plan.n_tiles * grid * grid, width);
+    LvTensor laid_out = tensor(plan.n_tokens, width), hidden = tensor(5, width);
+    const int32_t ids[] = {1, 2, 3, 4, 5};
+    const LvPrompt prompt = {ids, 5, -1, {NULL, 0}};
+    const LvSequence sequence = {open_cache(5), 0, 5, 0};
+    const LvBatch batch = {&sequence, 1};
+    float *logits = malloc(model->config->text.vocab_size * sizeof *logits);
+    for (int step = 0; step < 5; step++) {
+        bool done = false;
+        for (int n = 0; !done; n++) {
+            LvModel *second = NULL;
+            LlavaovError error;
+            const LvRun noted = {.error = &error};
+            LlavaovStatus status = LLAVAOV_OK;
+            lv_alloc_fail_after(n);
+            if (step == 0)
+                status = lv_model_open(checkpoint, backend, NULL, NULL, &second, &error);
+            else if (step == 1)
+                status = lv_visual_tiles(model, &noted, tokens, (const uint8_t *const *)&tile, 1);
+            else if (step == 2)
+                status = lv_visual_assemble_image(model, &noted, laid_out, features, &plan);
+            else if (step == 3)
+                status = lv_decoder_embed(model, &noted, hidden, &prompt, 0);
+            else
+                status = lv_decoder_run(model, &noted, hidden, &batch, LV_LOGITS_LAST, logits);
+            lv_alloc_fail_after(-1);
+            done = status == LLAVAOV_OK;
+            if (!done) {
+                assert_int_equal(status, LLAVAOV_ERROR_MEMORY);
+                assert_int_equal(error.status, LLAVAOV_ERROR_MEMORY);
+                assert_null(second);
+            }
+            lv_model_close(second);
+            assert_true(n < 10000);
+            assert_false(done && n == 0);
+        }
+    }
+    backend->ops->kv_close(backend, sequence.cache);
+    free(tile), free(logits);
+    drop(tokens), drop(features), drop(laid_out), drop(hidden);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -331,6 +386,7 @@ int main(void)
         cmocka_unit_test(sequences_of_a_batch_do_not_see_each_other),
         cmocka_unit_test(prompts_that_do_not_fit_their_pictures_are_refused),
         cmocka_unit_test(loading_reports_every_byte),
+        cmocka_unit_test(every_failed_allocation_is_reported),
     };
     return cmocka_run_group_tests(tests, open_all, close_all);
 }

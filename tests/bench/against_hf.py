@@ -1,0 +1,174 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Speed on the CPU against HF transformers, full 0.5B shapes, the same values, on an otherwise idle machine.
+
+    .cache/parity/bin/python tests/bench/against_hf.py [--build build] [--threads 2] [--parts encode,prefill,decode]
+                                                       [--alternations 10] [--tool OPTION]...
+
+HF runs in float32 with sdpa under inference_mode, at its best encoder batch, which is tried first; ours holds the same
+weights in 16 bits. Both are loaded once; every alternation times one and then the other, in changing order. Printed are
+medians, the median of the ratios with their spread, and fractions of this machine's measured peaks. One JSON line follows.
+"""
+import argparse
+import json
+import pathlib
+import statistics
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "tests" / "parity"))
+
+import torch  # noqa: E402
+
+import full  # noqa: E402
+
+PREFILL = 1599
+DECODE_CONTEXT, DECODE_TOKENS = 1600, 16
+# Arithmetic of model.md 10.1 and 10.2, in FLOP and bytes.
+ENCODE_FLOP = 641.8e9 + 1.82e9
+PREFILL_FLOP = 2 * 357_898_112 * PREFILL + 24 * 4 * 896 * PREFILL**2 / 2 + 0.27e9
+DECODE_BYTES = 0.988e9 + DECODE_CONTEXT * 12_288
+
+
+class Ours:
+    def __init__(self, build, folder, threads, options):
+        tool = pathlib.Path(build) / "tools" / "llavaov-tool" / "llavaov-tool"
+        self.process = subprocess.Popen(
+            [tool, "bench", "--serve", "-m", folder, "-t", str(threads), *options],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        self.read()
+
+    def read(self):
+        line = self.process.stdout.readline()
+        if not line:
+            sys.exit("llavaov-tool bench ended early")
+        return json.loads(line)
+
+    def ask(self, line):
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+        return self.read()
+
+    def encode(self, batch):
+        return self.ask(f"encode {batch}")["ns"] / 1e9 / batch
+
+    def prefill(self):
+        return self.ask(f"prefill {PREFILL}")["ns"] / 1e9
+
+    def decode(self):
+        return self.ask(f"decode {DECODE_CONTEXT} {DECODE_TOKENS}")["ns"] / 1e9 / DECODE_TOKENS
+
+
+class HF:
+    def __init__(self, folder, threads):
+        torch.set_num_threads(threads)
+        self.model = full.load_reference(folder)
+        self.ids = torch.arange(DECODE_CONTEXT)[None] * 37 % 151643
+        self.cache = None
+
+    @torch.inference_mode()
+    def encode(self, batch):
+        pixels = torch.rand(1, batch, 3, 384, 384) * 2 - 1
+        start = time.perf_counter()
+        self.model.model.get_video_features(pixels)
+        return (time.perf_counter() - start) / batch
+
+    @torch.inference_mode()
+    def prefill(self, n=PREFILL):
+        start = time.perf_counter()
+        out = self.model(input_ids=self.ids[:, :n], use_cache=True, logits_to_keep=1)
+        seconds = time.perf_counter() - start
+        self.cache = out.past_key_values
+        return seconds
+
+    @torch.inference_mode()
+    def decode(self):
+        if self.cache is None or self.cache.get_seq_length() < DECODE_CONTEXT:
+            self.prefill(DECODE_CONTEXT)
+        self.cache.crop(DECODE_CONTEXT)
+        token = self.ids[:, :1]
+        start = time.perf_counter()
+        for _ in range(DECODE_TOKENS):
+            out = self.model(input_ids=token, past_key_values=self.cache, use_cache=True, logits_to_keep=1)
+            token = out.logits[:, -1].argmax(-1, keepdim=True)
+        return (time.perf_counter() - start) / DECODE_TOKENS
+
+
+def best_batch(run, batches, spend=1):
+    """The batch with the least time per frame, and that time for each."""
+    times = {b: min(run(b) for _ in range(spend)) for b in batches}
+    return min(times, key=times.get), times
+
+
+def alternate(ours, hf, n):
+    """n pairs of times, in changing order; the first run of each is thrown away."""
+    ours(), hf()
+    pairs = []
+    for i in range(n):
+        if i % 2:
+            b = hf()
+            a = ours()
+        else:
+            a = ours()
+            b = hf()
+        pairs.append((a, b))
+    return pairs
+
+
+def report(name, unit, pairs, amount, peak, what):
+    ours, hf = (statistics.median(p[i] for p in pairs) for i in (0, 1))
+    ratios = sorted(b / a for a, b in pairs)
+    fraction = amount / ours / peak
+    print(
+        f"{name:8} ours {ours:8.4f} s  HF {hf:8.4f} s  per {unit}   ratio {statistics.median(ratios):5.2f} "
+        f"({ratios[0]:.2f} to {ratios[-1]:.2f})   {100 * fraction:4.1f} % of {what}",
+        flush=True,
+    )
+    return dict(name=name, ours=ours, hf=hf, ratio=statistics.median(ratios), low=ratios[0], high=ratios[-1],
+                fraction=fraction, of=what, pairs=len(pairs))  # fmt: skip
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--build", default=str(ROOT / "build"))
+    parser.add_argument("--folder", default=str(ROOT / ".cache" / "parity-full"))
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--parts", default="encode,prefill,decode")
+    parser.add_argument("--alternations", type=int, default=10)
+    parser.add_argument("--hf-batch", type=int, help="HF's encoder batch, if it is known already")
+    parser.add_argument("--tool", action="append", default=[], help="an option for llavaov-tool, e.g. --cpu-mask=avx2")
+    arguments = parser.parse_args()
+    folder = pathlib.Path(arguments.folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    full.make_folder(arguments.build, folder)
+
+    ours = Ours(arguments.build, folder, arguments.threads, arguments.tool)
+    hf = HF(folder, arguments.threads)
+    peak = ours.ask("peak")
+    print(f"{peak['device']}\n{arguments.threads} threads: float32 peak {peak['gflops']:.0f} GFLOP/s, "
+          f"memory {peak['gbytes']:.1f} GB/s; torch {torch.__version__} on {torch.get_num_threads()} threads")  # fmt: skip
+    results = []
+    parts = arguments.parts.split(",")
+    if "encode" in parts:
+        batch = arguments.hf_batch
+        if not batch:
+            batch, times = best_batch(hf.encode, (1, 2, 4, 8))
+            print("HF's encoder, s per frame by batch:", {b: round(t, 3) for b, t in times.items()})
+        pairs = alternate(lambda: ours.encode(1), lambda: hf.encode(batch), arguments.alternations)
+        results.append(report("encode", f"frame (HF batch {batch})", pairs, ENCODE_FLOP, peak["gflops"] * 1e9, "peak"))
+    if "prefill" in parts:
+        pairs = alternate(ours.prefill, hf.prefill, arguments.alternations)
+        results.append(report("prefill", f"{PREFILL} tokens", pairs, PREFILL_FLOP, peak["gflops"] * 1e9, "peak"))
+    if "decode" in parts:
+        pairs = alternate(ours.decode, hf.decode, arguments.alternations)
+        results.append(report("decode", f"token at {DECODE_CONTEXT}", pairs, DECODE_BYTES, peak["gbytes"] * 1e9, "bandwidth"))
+    again = ours.ask("peak")
+    print(f"peak again: {again['gflops']:.0f} GFLOP/s, {again['gbytes']:.1f} GB/s")
+    print(json.dumps(dict(threads=arguments.threads, options=arguments.tool, peak=peak, results=results)))
+
+
+if __name__ == "__main__":
+    main()
