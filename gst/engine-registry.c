@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifdef HAVE_CONFIG_H
-#include "config.h"
-#endif
-
 #include "engine-registry.h"
+
+#include <dlfcn.h>
 
 /* How long a release waits for a cancelled load to notice, before it leaves the rest to the loading thread. */
 #define CANCEL_WAIT (50 * G_TIME_SPAN_MILLISECOND)
@@ -230,12 +228,45 @@ gst_llavaov_engine_release (GstLlavaovEngineUser * user)
   g_free (user);
 }
 
+/* The bundled model beside the plugin, wherever an installation or a build folder has been moved to. */
+static gchar *
+find_near_plugin (void)
+{
+  static const gchar *places[] = { "share/llavaov/models/camera-check",
+    "models/camera-check"
+  };
+  gchar *folder, *found = NULL;
+  Dl_info here;
+  guint up, i;
+
+  if (!dladdr (&registry_lock, &here) || here.dli_fname == NULL)
+    return NULL;
+  folder = g_path_get_dirname (here.dli_fname);
+  for (up = 0; up < 5 && found == NULL; up++) {
+    gchar *parent = g_path_get_dirname (folder);
+
+    g_free (folder);
+    folder = parent;
+    for (i = 0; i < G_N_ELEMENTS (places) && found == NULL; i++) {
+      found = g_build_filename (folder, places[i], NULL);
+      if (!g_file_test (found, G_FILE_TEST_IS_DIR))
+        g_clear_pointer (&found, g_free);
+    }
+  }
+  g_free (folder);
+  return found;
+}
+
 gchar *
 gst_llavaov_engine_default_model (void)
 {
   const gchar *path = g_getenv ("LLAVAOV_MODEL");
+  gchar *near;
 
   if (path && *path)
     return g_strdup (path);
-  return g_strdup (LLAVAOV_DEFAULT_MODEL);
+  if (g_file_test (LLAVAOV_DEFAULT_MODEL, G_FILE_TEST_IS_DIR))
+    return g_strdup (LLAVAOV_DEFAULT_MODEL);
+  near = find_near_plugin ();
+  return near ? near : g_strdup (LLAVAOV_DEFAULT_MODEL);
 }
