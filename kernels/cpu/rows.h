@@ -48,12 +48,18 @@ static void layer_norm(float *out, size_t out_stride, const float *in, size_t in
     size_t rows, size_t cols, const float *scale, const float *bias, double eps)
 {
     for (size_t r = 0; r < rows; r++, in += in_stride, out += out_stride) {
+        /* The rounded mean is off by some rest; the mean of what is left after subtracting it is
+         * that rest. */
         float mean = (float)((double)row_sum(in, cols, false, 0) / (double)cols);
-        float variance = (float)((double)row_sum(in, cols, true, mean) / (double)cols);
-        vf m = vf_set1(mean), f = vf_set1((float)(1.0 / sqrt((double)variance + eps)));
+        float rest = (float)((double)row_sum(in, cols, false, mean) / (double)cols);
+        double variance =
+            (double)row_sum(in, cols, true, mean) / (double)cols - (double)rest * rest;
+        vf m = vf_set1(mean), c = vf_set1(rest),
+           f = vf_set1((float)(1.0 / sqrt(fmax(variance, 0) + eps)));
         for (size_t i = 0; i < cols; i += VEC) {
             size_t n = cols - i;
-            vf x = vf_mul(vf_mul(vf_sub(load_some(in + i, n), m), f), load_some(scale + i, n));
+            vf x = vf_mul(
+                vf_mul(vf_sub(vf_sub(load_some(in + i, n), m), c), f), load_some(scale + i, n));
             if (bias)
                 x = vf_add(x, load_some(bias + i, n));
             store_some(out + i, x, n);

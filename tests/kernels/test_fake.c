@@ -22,8 +22,8 @@ static LlavaovStatus copy_once(
     LvBackend *b, const LvCancel *cancel, LlavaovError *error, float got[4])
 {
     LvRun run = {.cancel = cancel, .error = error};
-    LvTensor in = { 0 }, out = { 0 };
-    const float values[4] = { 1, 2, 3, 4 };
+    LvTensor in = {0}, out = {0};
+    const float values[4] = {1, 2, 3, 4};
     LlavaovStatus status = b->ops->tensor_alloc(b, 2, 2, &in, error);
     if (status == LLAVAOV_OK)
         status = b->ops->tensor_alloc(b, 2, 2, &out, error);

@@ -1,0 +1,507 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Every kernel set that this processor runs against the plain reference: random and worst-case
+ * values, sizes 0, 1 and odd, strides, unaligned weights, guards around every output. `--bench`
+ * times the same kernels instead (bench.c). */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <math.h>
+#include <cmocka.h>
+
+#include "kernels_bench.h"
+#include "ops.h"
+
+#define GUARD 32
+#define GUARD_VALUE 1234.5f
+
+static const LvKernels *sets[3];
+static size_t n_sets;
+static const LvKernels *reference;
+static uint32_t seed = 1;
+
+static float noise(void)
+{
+    seed = seed * 1664525u + 1013904223u;
+    return (float)(int32_t)seed * 0x1p-31f;
+}
+
+/* Values a kernel meets on a bad day, by `kind`: noise, outliers, tiny (denormal), huge. */
+static float value(int kind)
+{
+    float x = noise();
+    if (kind == 1 && (seed >> 8) % 61 == 0)
+        return x * 3000;
+    return kind == 2 ? x * 1e-40f : kind == 3 ? x * 1e15f : x;
+}
+
+static float *fill(size_t n, int kind)
+{
+    float *p = malloc((n + 1) * sizeof *p);
+    for (size_t i = 0; i < n; i++)
+        p[i] = value(kind);
+    return p;
+}
+
+/* An output with guards before and after; every float starts as the guard's value. */
+static float *guarded(size_t n)
+{
+    float *p = malloc((n + 2 * GUARD) * sizeof *p);
+    for (size_t i = 0; i < n + 2 * GUARD; i++)
+        p[i] = GUARD_VALUE;
+    return p + GUARD;
+}
+
+/* Nothing but rows x cols of the n floats was written. */
+static void check_guards(const float *p, size_t n, size_t rows, size_t cols, size_t stride)
+{
+    for (ptrdiff_t i = -GUARD; i < (ptrdiff_t)n + GUARD; i++) {
+        bool inside = i >= 0 && (size_t)i / stride < rows && (size_t)i % stride < cols;
+        if (!inside && p[i] != GUARD_VALUE)
+            fail_msg("float %td outside the output was written", i);
+    }
+}
+
+static void release(float *p)
+{
+    free(p - GUARD);
+}
+
+/* ---- weights ---- */
+
+static void weights_convert_exactly(void **state)
+{
+    const size_t sizes[] = {0, 1, 3, 16, 33, 513};
+    for (size_t s = 0; s < n_sets; s++)
+        for (int element = 0; element < 3; element++)
+            for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+                size_t n = sizes[i], bytes = n * lv_element_bytes((LvElement)element);
+                uint8_t *raw = malloc(bytes + 2);
+                for (size_t k = 0; k < bytes + 2; k++)
+                    raw[k] = (uint8_t)(seed = seed * 1664525u + 1013904223u, seed >> 24);
+                size_t width = lv_element_bytes((LvElement)element);
+                for (size_t k = 0; k < n; k++) /* finite: the top exponent bit off */
+                    raw[1 + k * width + width - 1] &= 0xBF;
+                float *got = guarded(n), *want = guarded(n);
+                sets[s]->to_float(got, raw + 1, (LvElement)element, n);
+                reference->to_float(want, raw + 1, (LvElement)element, n);
+                assert_memory_equal(got, want, n * sizeof(float));
+                check_guards(got, n, 1, n, n + 1);
+                assert_true(sets[s]->all_finite(raw + 1, (LvElement)element, n));
+                for (size_t k = 0; k < n; k++) { /* a single bad element anywhere is seen */
+                    uint8_t *top = raw + 1 + k * width + width - 2, old[2] = {top[0], top[1]};
+                    top[1] |= element == LV_ELEMENT_F16 ? 0x7C : 0x7F;
+                    top[0] |= element == LV_ELEMENT_F16 ? 0 : 0x80;
+                    assert_false(sets[s]->all_finite(raw + 1, (LvElement)element, n));
+                    top[0] = old[0];
+                    top[1] = old[1];
+                }
+                release(got);
+                release(want);
+                free(raw);
+            }
+}
+
+static void every_half_converts_exactly(void **state)
+{
+    static uint16_t halves[65536];
+    static float got[65536], want[65536];
+    size_t n = 0;
+    for (uint32_t h = 0; h < 65536; h++)
+        if ((h & 0x7C00) != 0x7C00)
+            halves[n++] = (uint16_t)h;
+    reference->to_float(want, halves, LV_ELEMENT_F16, n);
+    for (size_t s = 0; s < n_sets; s++) {
+        sets[s]->to_float(got, halves, LV_ELEMENT_F16, n);
+        assert_memory_equal(got, want, n * sizeof(float));
+    }
+}
+
+/* ---- linear ---- */
+
+/* A weight of the type whose bytes start at an odd address. */
+static uint8_t *stored(size_t n, LvElement element, int kind)
+{
+    uint8_t *raw = malloc(n * 4 + 2);
+    for (size_t i = 0; i < n; i++) {
+        float x = value(kind);
+        uint32_t bits;
+        memcpy(&bits, &x, 4);
+        uint16_t half =
+            (uint16_t)(bits >> 16); /* bf16, or read as f16 after the exponent is tamed */
+        if (element == LV_ELEMENT_F16)
+            half = (uint16_t)((half & 0x83FF) | (8 + (bits >> 7) % 8) << 10);
+        if (element == LV_ELEMENT_F32)
+            memcpy(raw + 1 + 4 * i, &x, 4);
+        else
+            memcpy(raw + 1 + 2 * i, &half, 2);
+    }
+    return raw;
+}
+
+typedef struct Case {
+    size_t rows, inner, cols, first;
+    LvElement element;
+    LvFunction function;
+    int kind;
+    bool bias, residual, gated;
+} Case;
+
+/* Largest error that a float32 sum of these products may have, plus the function's. */
+static double allowed(const Case *c, const float *in, const float *w, const float *up, double want)
+{
+    double size = 0, up_size = 0;
+    for (size_t k = 0; k < c->inner; k++) {
+        size += fabs((double)in[k] * w[k]);
+        if (c->gated)
+            up_size += fabs((double)in[k] * up[k]);
+    }
+    double bound =
+        c->gated ? (1e-6 * size + 1e-38) * (up_size + 1e-38) + 1e-6 * size * up_size : 1e-6 * size;
+    return bound + 6e-7 * fabs(want) + 6e-7 + 1e-38;
+}
+
+static void run_linear(
+    const LvKernels *k, const Case *c, LvLinear l, const float *in, size_t in_stride, bool few)
+{
+    if (few) {
+        l.in = in;
+        l.in_stride = in_stride;
+        k->linear_few(&l);
+        return;
+    }
+    size_t panels = (c->rows + k->tile_rows - 1) / k->tile_rows;
+    float *packed = aligned_alloc(64, (panels * k->tile_rows * c->inner * 4 + 127) / 64 * 64);
+    k->pack_rows(packed, in, in_stride, c->rows, c->inner);
+    l.in = packed;
+    l.scratch = aligned_alloc(64, (k->linear_scratch(c->rows, c->inner) * 4 + 127) / 64 * 64);
+    k->linear_panel(&l);
+    free(packed);
+    free(l.scratch);
+}
+
+static void linear_case(const LvKernels *k, const Case *c)
+{
+    size_t outputs = c->first + c->cols + 2, in_stride = c->inner + 3, stride = c->cols + 5;
+    float *in = fill((c->rows + 1) * in_stride, c->kind), *bias = fill(c->cols, 0);
+    uint8_t *raw = stored(outputs * c->inner, c->element, c->kind),
+            *raw_up = stored(outputs * c->inner, c->element, 0);
+    float *w = malloc((outputs * c->inner + 1) * 4), *u = malloc((outputs * c->inner + 1) * 4);
+    reference->to_float(w, raw + 1, c->element, outputs * c->inner);
+    reference->to_float(u, raw_up + 1, c->element, outputs * c->inner);
+    LvMatrix up = {raw_up + 1, c->element, outputs, c->inner};
+    LvLinear l = {.out_stride = stride,
+        .rows = c->rows,
+        .weight = {raw + 1, c->element, outputs, c->inner},
+        .up = c->gated ? &up : NULL,
+        .first = c->first,
+        .cols = c->cols,
+        .bias = c->bias ? bias : NULL,
+        .function = c->function,
+        .residual_stride = stride};
+    for (int few = 0; few < 2; few++) {
+        if (few && (c->rows > LV_FEW_ROWS || !c->rows))
+            continue;
+        size_t n = c->rows * stride;
+        float *got = guarded(n), *want = guarded(n), *again = guarded(n);
+        for (size_t r = 0; r < c->rows; r++)
+            for (size_t i = 0; i < c->cols; i++)
+                got[r * stride + i] = want[r * stride + i] = again[r * stride + i] = noise();
+        l.residual = c->residual ? want : NULL; /* in place, as the contract allows */
+        l.out = want;
+        run_linear(reference, c, l, in, in_stride, few);
+        l.residual = c->residual ? got : NULL;
+        l.out = got;
+        run_linear(k, c, l, in, in_stride, few);
+        check_guards(got, n, c->rows, c->cols, stride);
+        for (size_t r = 0; r < c->rows; r++)
+            for (size_t i = 0; i < c->cols; i++) {
+                double a = got[r * stride + i], b = want[r * stride + i];
+                const float *row = w + (c->first + i) * c->inner,
+                            *up_row = u + (c->first + i) * c->inner;
+                double limit = allowed(c, in + r * in_stride, row, up_row, b);
+                if (!(fabs(a - b) <= limit))
+                    fail_msg("%s linear %zux%zux%zu element %d function %d kind %d few %d: [%zu, "
+                             "%zu] %g, not %g",
+                        k->name, c->rows, c->cols, c->inner, c->element, c->function, c->kind, few,
+                        r, i, a, b);
+            }
+        /* The same outputs in pieces of odd sizes: not a bit may differ. */
+        for (size_t begin = 0; begin < c->cols; begin += 7) {
+            LvLinear piece = l;
+            piece.first = c->first + begin;
+            piece.cols = c->cols - begin < 7 ? c->cols - begin : 7;
+            piece.out = again + begin;
+            piece.residual = c->residual ? again + begin : NULL;
+            piece.bias = c->bias ? bias + begin : NULL;
+            run_linear(k, c, piece, in, in_stride, few);
+        }
+        for (size_t r = 0; r < c->rows; r++)
+            assert_memory_equal(again + r * stride, got + r * stride, c->cols * sizeof(float));
+        release(got);
+        release(want);
+        release(again);
+    }
+    free(in), free(bias), free(raw), free(raw_up), free(w), free(u);
+}
+
+static void linear_matches(void **state)
+{
+    const size_t rows[] = {0, 1, 2, 5, 13, 25, 40}, inners[] = {0, 1, 15, 64, 401, 513};
+    for (size_t s = 0; s < n_sets; s++)
+        for (size_t r = 0; r < sizeof rows / sizeof *rows; r++)
+            for (size_t i = 0; i < sizeof inners / sizeof *inners; i++) {
+                int n = (int)(r * 7 + i);
+                Case c = {rows[r], inners[i], 1 + n * 5 % 64, n % 3, (LvElement)(n % 3),
+                    (LvFunction)(n % 6), n % 3 == 0 ? n % 4 : 0, n % 2, n % 4 == 1, false};
+                if (c.kind >= 2) /* halves have no such range: floats only */
+                    c.element = LV_ELEMENT_F32;
+                if (c.kind == 3)
+                    c.function = LV_FUNCTION_NONE;
+                linear_case(sets[s], &c);
+                c.kind = 0;
+                c.gated = true;
+                c.bias = c.residual = false;
+                c.cols = 1 + n * 3 % 32;
+                linear_case(sets[s], &c);
+            }
+}
+
+/* Elementwise functions, through a linear operation by the number 1. */
+static void functions_are_accurate(void **state)
+{
+    enum { N = 4001 };
+    static float in[N + 12], got[N], packed[N + 64];
+    for (int i = 0; i < N; i++)
+        in[i] = (float)(i - N / 2) * (i % 2 ? 0.005f : 0.05f);
+    const float special[] = {
+        0.0f, -0.0f, 1e-40f, -1e-40f, 1e30f, -1e30f, 88.9f, -88.9f, 104.5f, -104.5f, 1e-8f, -1e-8f};
+    memcpy(in, special, sizeof special);
+    const float one = 1;
+    for (size_t s = 0; s < n_sets; s++)
+        for (int f = 0; f <= LV_FUNCTION_QUICK_GELU; f++)
+            for (int i = 0; i < N; i += 12) {
+                size_t n = N - i < 12 ? (size_t)(N - i) : 12;
+                LvLinear l = {.out = got,
+                    .out_stride = 1,
+                    .rows = n,
+                    .weight = {&one, LV_ELEMENT_F32, 1, 1},
+                    .cols = 1,
+                    .function = (LvFunction)f,
+                    .in = in + i,
+                    .in_stride = 1,
+                    .scratch = packed};
+                sets[s]->linear_few(&l);
+                float want[12];
+                l.out = want;
+                reference->linear_few(&l);
+                for (size_t k = 0; k < n; k++) {
+                    double x = in[i + (int)k], scale = fmax(fabs(x), fabs(want[k]));
+                    if (!(fabs((double)got[k] - want[k]) <= 2.5e-7 * scale + 1e-44))
+                        fail_msg("%s function %d of %g: %g, not %g", sets[s]->name, f, x, got[k],
+                            want[k]);
+                }
+            }
+}
+
+/* ---- attention ---- */
+
+/* out[lane][dim] of one tile, keys stored in two uneven pieces. */
+static void attend(const LvKernels *k, uint32_t dim, size_t n_keys, uint32_t lanes, const float *q,
+    const float *keys, const float *values, const uint32_t *visible, bool split, float *out)
+{
+    size_t capacity = (n_keys + k->tile_rows - 1) / k->tile_rows * k->tile_rows, half = n_keys / 3;
+    float *kp = malloc((k->key_panel_size(capacity, dim) + 1) * 4),
+          *vp = malloc((k->value_panel_size(capacity, dim) + 1) * 4);
+    memset(kp, 0xFF,
+        k->key_panel_size(capacity, dim) * 4); /* NaN: what was not stored must not matter */
+    memset(vp, 0xFF, k->value_panel_size(capacity, dim) * 4);
+    k->store_keys(kp, capacity, 0, keys, dim + 1, half, dim);
+    k->store_keys(kp, capacity, half, keys + half * (dim + 1), dim + 1, n_keys - half, dim);
+    k->store_values(vp, capacity, 0, values, dim + 1, half, dim);
+    k->store_values(vp, capacity, half, values + half * (dim + 1), dim + 1, n_keys - half, dim);
+    size_t all = k->lanes;
+    float *scratch = aligned_alloc(64,
+        all * (3 * dim + LV_KEY_BLOCK + 4) * 4 + 64 - all * (3 * dim + LV_KEY_BLOCK + 4) * 4 % 64);
+    float *queries = scratch, *scores = queries + all * dim, *max = scores + all * LV_KEY_BLOCK,
+          *sum = max + all;
+    float *acc = sum + all, *max2 = acc + all * dim, *sum2 = max2 + all, *acc2 = sum2 + all;
+    const float *sources[LV_MAX_LANES];
+    float *destinations[LV_MAX_LANES];
+    for (uint32_t l = 0; l < lanes; l++) {
+        sources[l] = q + l * dim;
+        destinations[l] = out + l * (dim + 2);
+    }
+    k->pack_queries(queries, sources, lanes, dim, (float)(1 / sqrt(dim)));
+    lv_attention_begin(max, sum, acc, k->lanes, dim);
+    LvAttentionTile t = {
+        queries, kp, vp, capacity, 0, n_keys, dim, lanes, visible, scores, max, sum, acc};
+    if (split && n_keys > LV_KEY_BLOCK) {
+        t.n_keys = LV_KEY_BLOCK;
+        k->attention_tile(&t);
+        lv_attention_begin(max2, sum2, acc2, k->lanes, dim);
+        t.first_key = LV_KEY_BLOCK;
+        t.n_keys = n_keys - LV_KEY_BLOCK;
+        t.max = max2;
+        t.sum = sum2;
+        t.acc = acc2;
+        k->attention_tile(&t);
+        lv_attention_merge(max, sum, acc, max2, sum2, acc2, k->lanes, dim);
+    } else
+        k->attention_tile(&t);
+    k->attention_store(destinations, acc, sum, lanes, dim);
+    free(kp), free(vp), free(scratch);
+}
+
+static void attention_matches(void **state)
+{
+    const uint32_t dims[] = {1, 6, 24, 64, 72};
+    const size_t counts[] = {1, 13, 100, 769, 1001};
+    for (size_t s = 0; s < n_sets; s++)
+        for (size_t d = 0; d < 5; d++)
+            for (size_t c = 0; c < 5; c++)
+                for (int kind = 0; kind < 3; kind++) { /* gentle, one-hot, masked */
+                    const LvKernels *k = sets[s];
+                    uint32_t dim = dims[d],
+                             lanes = (d + c) % 2 ? k->lanes : 1 + (uint32_t)(d * 5 + c) % k->lanes;
+                    size_t n = counts[c];
+                    float *q = fill(lanes * dim, 0), *keys = fill(n * (dim + 1), 0),
+                          *values = fill(n * (dim + 1), 0);
+                    for (size_t i = 0; i < (size_t)lanes * dim; i++)
+                        q[i] *= kind == 1 ? 400 : 4;
+                    uint32_t visible[LV_MAX_LANES];
+                    for (uint32_t l = 0; l < lanes; l++) {
+                        size_t back = (lanes - 1 - l) / 3;
+                        visible[l] = (uint32_t)(n > back ? n - back : 1);
+                    }
+                    float *got = guarded(lanes * (dim + 2));
+                    double *want = calloc((size_t)lanes * dim, sizeof *want);
+                    attend(
+                        k, dim, n, lanes, q, keys, values, kind == 2 ? visible : NULL, c % 2, got);
+                    check_guards(got, lanes * (dim + 2), lanes, dim, dim + 2);
+                    double *p = malloc(n * sizeof *p);
+                    for (uint32_t l = 0; l < lanes; l++) {
+                        double best = -1e300, sum = 0;
+                        size_t end = kind == 2 ? visible[l] : n;
+                        for (size_t key = 0; key < end; key++) {
+                            p[key] = 0;
+                            for (uint32_t i = 0; i < dim; i++)
+                                p[key] += (double)(q[l * dim + i] * (float)(1 / sqrt(dim))) *
+                                          keys[key * (dim + 1) + i];
+                            best = fmax(best, p[key]);
+                        }
+                        for (size_t key = 0; key < end; key++)
+                            sum += p[key] = exp(p[key] - best);
+                        for (size_t key = 0; key < end; key++)
+                            for (uint32_t i = 0; i < dim; i++)
+                                want[l * dim + i] += p[key] / sum * values[key * (dim + 1) + i];
+                        for (uint32_t i = 0; i < dim; i++) {
+                            /* a score of size 400 carries an absolute error of 400 ulps, and so
+                             * does ln p */
+                            double limit = kind == 1 ? 1e-3 : 4e-6;
+                            double error = fabs(got[l * (dim + 2) + i] - want[l * dim + i]);
+                            if (!(error <= limit))
+                                fail_msg("%s attention dim %u keys %zu kind %d lane %u: error %g",
+                                    k->name, dim, n, kind, l, error);
+                        }
+                    }
+                    free(p), free(q), free(keys), free(values), free(want);
+                    release(got);
+                }
+}
+
+/* ---- rows ---- */
+
+static void check_close(const LvKernels *k, const char *what, const float *got, const float *want,
+    size_t n, double tolerance)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!(fabs((double)got[i] - want[i]) <= tolerance * (1 + fabs(want[i]))))
+            fail_msg("%s %s of %zu: [%zu] %g, not %g", k->name, what, n, i, got[i], want[i]);
+}
+
+static void rows_match(void **state)
+{
+    const size_t sizes[] = {1, 2, 7, 16, 31, 64, 513};
+    for (size_t s = 0; s < n_sets; s++)
+        for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+            for (int kind = 0; kind < 2; kind++) {
+                const LvKernels *k = sets[s];
+                size_t n = sizes[i], stride = n + 4;
+                float *scale = fill(n, 0), *bias = fill(n, 0), *got = guarded(3 * stride),
+                      *want = guarded(3 * stride);
+                for (int norm = 0; norm < 3; norm++) {
+                    for (size_t r = 0; r < 3; r++)
+                        for (size_t c = 0; c < n; c++)
+                            got[r * stride + c] = want[r * stride + c] =
+                                value(kind) + (norm == 1 ? 30.0f : 0);
+                    const LvKernels *both[] = {k, reference};
+                    float *data[] = {got, want};
+                    for (int b = 0; b < 2; b++)
+                        if (norm == 2)
+                            both[b]->rms_norm(data[b], stride, data[b], stride, 3, n, scale, 1e-6);
+                        else
+                            both[b]->layer_norm(data[b], stride, data[b], stride, 3, n, scale,
+                                norm ? NULL : bias, 1e-6);
+                    check_guards(got, 3 * stride, 3, n, stride);
+                    for (size_t r = 0; r < 3; r++)
+                        check_close(k, "norm", got + r * stride, want + r * stride, n, 1e-6);
+                }
+                float *parts[4], weights[4] = {0.25f, 0.75f, 0.6f, 0.4f};
+                for (int p = 0; p < 4; p++)
+                    parts[p] = fill(n, kind);
+                k->blend(got, parts[0], parts[1], parts[2], parts[3], weights, n);
+                reference->blend(want, parts[0], parts[1], parts[2], parts[3], weights, n);
+                assert_memory_equal(got, want, n * sizeof(float));
+                for (int p = 0; p < 4; p++)
+                    free(parts[p]);
+                release(got);
+                release(want);
+
+                uint32_t dim = (uint32_t)(n & ~(size_t)1);
+                got = guarded(3 * n);
+                want = guarded(3 * n);
+                for (size_t c = 0; c < 3 * (size_t)dim; c++)
+                    got[c] = want[c] = noise();
+                k->rope(got, 3, dim, scale, bias);
+                reference->rope(want, 3, dim, scale, bias);
+                check_guards(got, 3 * n, 1, 3 * dim, 3 * n + 1);
+                check_close(k, "rope", got, want, 3 * dim, 3e-7);
+                release(got);
+                release(want);
+                free(scale), free(bias);
+            }
+}
+
+int main(int argc, char **argv)
+{
+    reference = lv_kernels_reference();
+    unsigned flags = lv_cpu_flags(), masks[] = {0, LV_CPU_AVX2, LV_CPU_AVX2 | LV_CPU_AVX512};
+    for (size_t i = 0; i < 3; i++)
+        if ((masks[i] & ~flags) == 0)
+            sets[n_sets++] = lv_kernels_choose(masks[i]);
+    if (argc > 1 && strcmp(argv[1], "--bench") == 0) {
+        for (size_t i = 0; i < n_sets; i++)
+            kernels_bench(sets[i]);
+        return 0;
+    }
+    /* `test-kernels N` demands that exactly N sets run: a test on a lesser processor must not pass
+     * by accident. */
+    if (argc > 1 && (size_t)atoi(argv[1]) != n_sets) {
+        print_error("%zu kernel sets run here, not %s\n", n_sets, argv[1]);
+        return 1;
+    }
+    for (size_t i = 0; i < n_sets; i++)
+        print_message("set: %s\n", sets[i]->name);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(weights_convert_exactly),
+        cmocka_unit_test(every_half_converts_exactly),
+        cmocka_unit_test(linear_matches),
+        cmocka_unit_test(functions_are_accurate),
+        cmocka_unit_test(attention_matches),
+        cmocka_unit_test(rows_match),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
