@@ -18,9 +18,9 @@ typedef enum LvUnicodeClass {
 
 LvUnicodeClass lv_unicode_class(uint32_t code);
 
-/* Normalises text, which must be UTF-8, to NFC. *out is a new block (lv_free) of *out_bytes, or NULL
- * when text holds no character that could change: it is normal as it stands. Time grows linearly
- * with the text, also for one long run of combining marks. */
+/* Normalises text, which must be UTF-8, to NFC. *out is a new block (lv_free) of *out_bytes, or
+ * NULL when text holds no character that could change: it is normal as it stands. Time grows
+ * linearly with the text, also for one long run of combining marks. */
 LlavaovStatus lv_nfc(
     const char *text, size_t bytes, char **out, size_t *out_bytes, LlavaovError *error);
 
