@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <math.h>
+#include <pthread.h>
+#include <time.h>
 #include <cmocka.h>
 
 #include "backend/backend.h"
@@ -61,6 +63,22 @@ static LvTensor tensor(Bench *b, size_t rows, size_t cols, const float *src)
     return t;
 }
 
+/* Memory until the end of the program, as a checkpoint outlives its weights. */
+typedef struct Kept {
+    struct Kept *next;
+    char data[];
+} Kept;
+static Kept *kept;
+
+static char *keep(size_t bytes)
+{
+    Kept *block = malloc(sizeof *block + bytes);
+    assert_non_null(block);
+    block->next = kept;
+    kept = block;
+    return block->data;
+}
+
 /* Loads rows x cols floats as a weight in n_parts parts of the given type (values are rounded to it
  * in place). */
 static LvWeight *weight(
@@ -72,7 +90,7 @@ static LvWeight *weight(
     size_t row = 0;
     for (size_t i = 0; i < n_parts; i++) {
         size_t n = i + 1 == n_parts ? rows - row : rows / n_parts;
-        char *data = malloc(n * cols * 4 + 1);
+        char *data = keep(n * cols * 4 + 1);
         for (size_t k = 0; k < n * cols; k++) {
             float *v = &values[row * cols + k];
             if (dtype == LV_F32) {
@@ -111,8 +129,7 @@ static LvWeight *weight(
     }
     assert_int_equal(
         b->ops->weight_load(b->backend, pointers, n_parts, use, &w, &b->error), LLAVAOV_OK);
-    return w; /* the parts' memory is left to the end of the program, as a checkpoint outlives its
-                 weights */
+    return w;
 }
 
 static void check(
@@ -496,6 +513,68 @@ static void devices_are_named_clearly(void **state)
     }
 }
 
+/* How work is shared out must not change a bit of it. */
+static void results_do_not_depend_on_threads(void **state)
+{
+    enum { ROWS = 130, K = 300, N = 200, HEADS = 3, DIM = 24 };
+    float *got[3];
+    for (uint32_t threads = 1; threads <= 3; threads++) {
+        Bench b;
+        open_bench(&b, NULL, threads);
+        float *in = noise_rows(&b, ROWS * K), *w = noise_rows(&b, N * K),
+              *qkv = noise_rows(&b, ROWS * 3 * HEADS * DIM);
+        LvWeight *lw = weight(&b, w, N, K, 2, LV_BF16, LV_WEIGHT_LINEAR);
+        LvTensor ti = tensor(&b, ROWS, K, in), to = tensor(&b, ROWS, N, NULL);
+        LvTensor tq = tensor(&b, ROWS, 3 * HEADS * DIM, qkv),
+                 ta = tensor(&b, ROWS, HEADS * DIM, NULL);
+        float *out = got[threads - 1] = calloc(ROWS * (2 * N + HEADS * DIM), sizeof *out);
+        b.ops->linear(b.backend, &b.run, to, ti, lw, NULL, LV_ACTIVATION_GELU_TANH, NULL);
+        b.ops->download(b.backend, &b.run, out, to);
+        b.ops->linear(b.backend, &b.run, lv_tensor_rows(to, 0, 20), lv_tensor_rows(ti, 0, 20), lw,
+            NULL, LV_ACTIVATION_NONE, NULL);
+        b.ops->download(b.backend, &b.run, out + ROWS * N, to);
+        b.ops->attention_full(b.backend, &b.run, ta, tq, 1, ROWS, HEADS, DIM);
+        b.ops->download(b.backend, &b.run, out + 2 * ROWS * N, ta);
+        b.ops->tensor_free(b.backend, &ti);
+        b.ops->tensor_free(b.backend, &to);
+        b.ops->tensor_free(b.backend, &tq);
+        b.ops->tensor_free(b.backend, &ta);
+        b.ops->weight_free(b.backend, lw);
+        b.ops->close(b.backend);
+        free(in), free(w), free(qkv);
+    }
+    for (int i = 1; i < 3; i++)
+        assert_memory_equal(got[0], got[i], ROWS * (2 * N + HEADS * DIM) * sizeof(float));
+    free(got[0]), free(got[1]), free(got[2]);
+}
+
+static void *raise_soon(void *data)
+{
+    nanosleep(&(struct timespec){0, 20000000}, NULL);
+    lv_cancel_request(data);
+    return NULL;
+}
+
+/* An operation of many seconds ends when the flag goes up in the middle of it. */
+static void a_flag_raised_meanwhile_stops_an_operation(void **state)
+{
+    for (uint32_t threads = 1; threads <= 2; threads++) {
+        Bench b;
+        open_bench(&b, "baseline", threads);
+        LvCancel cancel = {false};
+        b.run.cancel = &cancel;
+        LvTensor t = tensor(&b, 40000, 96, NULL), o = tensor(&b, 40000, 32, NULL);
+        pthread_t thread;
+        assert_int_equal(pthread_create(&thread, NULL, raise_soon, &cancel), 0);
+        assert_int_equal(b.ops->attention_full(b.backend, &b.run, o, t, 1, 40000, 1, 32),
+            LLAVAOV_ERROR_CANCELLED);
+        pthread_join(thread, NULL);
+        b.ops->tensor_free(b.backend, &t);
+        b.ops->tensor_free(b.backend, &o);
+        b.ops->close(b.backend);
+    }
+}
+
 static void a_raised_flag_stops_operations(void **state)
 {
     Bench b;
@@ -517,7 +596,14 @@ int main(void)
         cmocka_unit_test(operations_match_the_formulas),
         cmocka_unit_test(bad_weights_are_named),
         cmocka_unit_test(devices_are_named_clearly),
+        cmocka_unit_test(results_do_not_depend_on_threads),
         cmocka_unit_test(a_raised_flag_stops_operations),
+        cmocka_unit_test(a_flag_raised_meanwhile_stops_an_operation),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    for (Kept *next; kept; kept = next) {
+        next = kept->next;
+        free(kept);
+    }
+    return failed;
 }
