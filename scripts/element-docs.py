@@ -51,8 +51,11 @@ dropped window, WARNING for a window that failed, ERROR for what cannot go on.
 
 
 def inspect(element):
+    env = dict(os.environ, LC_ALL="C.UTF-8")
+    if "LLAVAOV_TEST_PRELOAD" in env:  # ./dev asan
+        env.update(LD_PRELOAD=env["LLAVAOV_TEST_PRELOAD"], ASAN_OPTIONS="detect_leaks=0")
     return subprocess.run(["gst-inspect-1.0", "--no-colors", element], check=True, stdout=subprocess.PIPE, text=True,
-                          env=dict(os.environ, LC_ALL="C.UTF-8")).stdout
+                          env=env).stdout
 
 
 def klass_lines(text):
