@@ -12,8 +12,9 @@
  * asks for 64 bytes. Stored weights (LvMatrix) need no alignment at all. Any size may be 0. Outputs
  * overlap no input unless the comment allows it.
  *
- * Every result depends only on the values that its formula names and on the kernel set: how an
- * operation is cut into calls never changes a bit of it. NaN and Inf pass through (they are not
+ * Every result depends only on the values that its formula names, on the number of rows of a
+ * few-row product, and on the kernel set: how an operation is cut into calls by outputs, rows of
+ * panels, queries or threads never changes a bit of it. NaN and Inf pass through (they are not
  * hidden), denormals are computed.
  *
  * kernels/cpu/reference.c is the plain reference; tests/kernels holds every other set against it.

@@ -233,7 +233,10 @@ static void linear_panel(const LvLinear *l)
 /* ---- few rows ---- */
 
 #define FEW_OUTPUTS 4
-#define PREFETCH_BYTES 4096
+/* How far ahead of the multiplications weights are asked for, into the second-level cache: asked
+ * for directly into the first, they would wait in a queue of a few lines, at half the memory's
+ * speed. */
+#define PREFETCH_BYTES 16384
 
 /* sums[i * LV_FEW_ROWS + r] = row r of in . weight row w[i]: a register chain for each of ROWS x
  * FEW_OUTPUTS products. */
@@ -243,8 +246,7 @@ static inline __attribute__((always_inline)) void dots(const int ROWS, LvElement
     const char *w0 = w[0], *w1 = w[1], *w2 = w[2], *w3 = w[3];
     /* The next outputs' weights follow in memory: four rows read side by side look like no stream
      * to the processor, so it is told, in memory's order, what comes. */
-    size_t distance = FEW_OUTPUTS * inner * lv_element_bytes(element);
-    const char *ahead = w0 + (distance < PREFETCH_BYTES ? PREFETCH_BYTES : distance);
+    const char *ahead = w0 + PREFETCH_BYTES;
     size_t bytes = lv_element_bytes(element), rest = inner % VEC, end = inner - rest, k = 0;
 #define FEW_DECLARE(r)                                                                             \
     vf s##r##0 = vf_set1(0), s##r##1 = s##r##0, s##r##2 = s##r##0, s##r##3 = s##r##0;
@@ -268,7 +270,7 @@ static inline __attribute__((always_inline)) void dots(const int ROWS, LvElement
         const bool whole = true;
         size_t at = k * bytes;
         for (size_t line = 0; line < FEW_OUTPUTS * VEC * bytes; line += 64)
-            __builtin_prefetch(ahead + at * FEW_OUTPUTS + line);
+            __builtin_prefetch(ahead + at * FEW_OUTPUTS + line, 0, 2);
         vf a0 = load_weights(w0 + at, element), a1 = load_weights(w1 + at, element);
         vf a2 = load_weights(w2 + at, element), a3 = load_weights(w3 + at, element);
         FEW_ROWS_LIST(FEW_STEP)
@@ -295,6 +297,39 @@ static inline __attribute__((always_inline)) void dots_of(LvElement element,
     FEW_ROWS_LIST(FEW_CASE)
 }
 
+/* One row: an output at a time, so that the weights are read as one stream, which the processor
+ * fetches ahead by itself. Four chains of registers hide the latency of the additions. */
+static inline __attribute__((always_inline)) float dot_one(
+    LvElement element, const char *w, size_t inner, const float *in)
+{
+    size_t bytes = lv_element_bytes(element), k = 0;
+    vf s0 = vf_set1(0), s1 = s0, s2 = s0, s3 = s0;
+    for (; k + 4 * VEC <= inner; k += 4 * VEC, w += 4 * VEC * bytes) {
+        for (size_t line = 0; line < 4 * VEC * bytes; line += 64)
+            __builtin_prefetch(w + PREFETCH_BYTES + line, 0, 2);
+        s0 = vf_fma(vf_load(in + k), load_weights(w, element), s0);
+        s1 = vf_fma(vf_load(in + k + VEC), load_weights(w + VEC * bytes, element), s1);
+        s2 = vf_fma(vf_load(in + k + 2 * VEC), load_weights(w + 2 * VEC * bytes, element), s2);
+        s3 = vf_fma(vf_load(in + k + 3 * VEC), load_weights(w + 3 * VEC * bytes, element), s3);
+    }
+    for (; k + VEC <= inner; k += VEC, w += VEC * bytes)
+        s0 = vf_fma(vf_load(in + k), load_weights(w, element), s0);
+    if (k < inner)
+        s1 = vf_fma(vf_load_n(in + k, inner - k), load_weights_n(w, element, inner - k), s1);
+    return vf_sum(vf_add(vf_add(s0, s1), vf_add(s2, s3)));
+}
+
+static void one_sums(const LvLinear *l, const LvMatrix *m, size_t first, size_t n, float *sums)
+{
+    for (size_t i = 0; i < n; i++) {
+        const char *w = weight_at(m, first + i, 0);
+        sums[i * LV_FEW_ROWS] =
+            m->element == LV_ELEMENT_F16    ? dot_one(LV_ELEMENT_F16, w, m->cols, l->in)
+            : m->element == LV_ELEMENT_BF16 ? dot_one(LV_ELEMENT_BF16, w, m->cols, l->in)
+                                            : dot_one(LV_ELEMENT_F32, w, m->cols, l->in);
+    }
+}
+
 /* Sums of up to FEW_OUTPUTS outputs; those beyond `end` repeat the last one and are ignored. */
 static void few_sums(const LvLinear *l, const LvMatrix *m, size_t first, size_t end, float *sums)
 {
@@ -317,7 +352,12 @@ static void linear_few(const LvLinear *l)
     size_t end = l->first + l->cols;
     for (size_t c = 0; c < l->cols; c += VEC) {
         size_t n = at_most(l->cols - c, VEC);
-        for (size_t i = 0; i < n; i += FEW_OUTPUTS) {
+        if (l->rows == 1) {
+            one_sums(l, &l->weight, l->first + c, n, sums);
+            if (l->up)
+                one_sums(l, l->up, l->first + c, n, up_sums);
+        }
+        for (size_t i = 0; i < n && l->rows > 1; i += FEW_OUTPUTS) {
             few_sums(l, &l->weight, l->first + c + i, end, sums + i * LV_FEW_ROWS);
             if (l->up)
                 few_sums(l, l->up, l->first + c + i, end, up_sums + i * LV_FEW_ROWS);
