@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/alloc.h"
 #include "base/status.h"
@@ -209,9 +210,13 @@ LlavaovStatus tool_bench(const ToolOptions *o, LlavaovError *error)
     LlavaovStatus status = tool_open_model(o, &bench.m, error);
     if (status != LLAVAOV_OK)
         return status;
+    /* What the page cache drops between two runs must not be measured; without the right to lock,
+     * it may be. */
+    const bool locked = mlockall(MCL_CURRENT | MCL_FUTURE) == 0;
     if (o->serve) {
         char line[256];
-        printf("{\"what\": \"ready\", \"threads\": %u}\n", bench.m.backend->info.threads);
+        printf("{\"what\": \"ready\", \"threads\": %u, \"locked\": %s}\n",
+            bench.m.backend->info.threads, locked ? "true" : "false");
         fflush(stdout);
         while (status == LLAVAOV_OK && fgets(line, sizeof line, stdin))
             status = obey(&bench, line);
