@@ -102,7 +102,8 @@ class HF:
     def decode(self):
         if self.cache is None or self.cache.get_seq_length() < DECODE_CONTEXT:
             self.prefill(DECODE_CONTEXT)
-        self.cache.crop(DECODE_CONTEXT)
+        if self.cache.get_seq_length() > DECODE_CONTEXT:
+            self.cache.crop(DECODE_CONTEXT - self.cache.get_seq_length())
         token = self.ids[:, :1]
         start = now()
         for _ in range(DECODE_TOKENS):
