@@ -45,7 +45,7 @@ static inline __attribute__((always_inline)) void tile(const int ROWS, const int
     TILE_ROWS_LIST(TILE_DECLARE)
     for (size_t k = 0; k < n; k++) {
         vf b0 = vf_load(b), b1 = WIDTH > 1 ? vf_load(b + VEC) : b0;
-        __builtin_prefetch(a + n * TILE_R);
+        __builtin_prefetch(a + n * TILE_R, 0, 2);
         TILE_ROWS_LIST(TILE_STEP)
         a += TILE_R;
         b += LANES;
