@@ -78,8 +78,7 @@ gst_llavaov_clip_finish (GstLlavaovClip * clip, GstLlavaovWindow * window,
     guint64 nearest = (index + (clip->stride - 1) / 2) / clip->stride;
 
     nearest = MIN (nearest, clip->kept->len - 1);
-    gst_llavaov_window_take (window,
-        g_ptr_array_index (clip->kept, nearest));
+    gst_llavaov_window_take (window, g_ptr_array_index (clip->kept, nearest));
   }
   gst_llavaov_clip_reset (clip);
 }

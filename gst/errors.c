@@ -206,8 +206,7 @@ gst_llavaov_read_prompt (const GstLlavaovSettings * settings,
   }
   text = read_file (settings->prompt_file, &size, &cause);
   if (text == NULL) {
-    bad_value (error, "prompt-file", settings->prompt_file,
-        g_strerror (cause));
+    bad_value (error, "prompt-file", settings->prompt_file, g_strerror (cause));
     error->status = cause == ENOENT ? LLAVAOV_ERROR_NOT_FOUND :
         LLAVAOV_ERROR_IO;
     return NULL;

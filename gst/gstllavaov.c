@@ -335,9 +335,19 @@ change_state (GstElement * element, GstStateChange transition)
       gst_pad_is_linked (self->sinkpad))
     choose_by_peer (self);
 
+  /* The bin brings its children up in the order of their links, and the decoder is not linked yet: were it first, its
+   * video could find the inner element asleep. */
+  if (transition == GST_STATE_CHANGE_READY_TO_PAUSED &&
+      gst_element_set_state (self->inner, GST_STATE_PAUSED) ==
+      GST_STATE_CHANGE_FAILURE)
+    return GST_STATE_CHANGE_FAILURE;
+
   result = GST_ELEMENT_CLASS (gst_llavaov_parent_class)->change_state (element,
       transition);
 
+  if (transition == GST_STATE_CHANGE_READY_TO_PAUSED &&
+      result == GST_STATE_CHANGE_FAILURE)
+    gst_element_set_state (self->inner, GST_STATE_READY);
   if (transition == GST_STATE_CHANGE_READY_TO_NULL)
     remove_children (self);
   return result;

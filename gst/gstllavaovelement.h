@@ -68,6 +68,7 @@ struct _GstLlavaovElement
   GstClockTime upstream_latency;
   gboolean have_time;           /* a frame has been seen in this segment */
   GstClockTime last_running, last_end;
+  gboolean text_meets;          /* both streams go into one consumer, side by side */
   GstClockTime text_end;        /* video timestamp that the text pad may follow to */
 
   GstLlavaovSampler sampler;
@@ -129,6 +130,8 @@ void gst_llavaov_stream_reset (GstLlavaovElement * self);
 void gst_llavaov_stream_hand_over (GstLlavaovElement * self, GQueue * closed);
 /* Gives samples that were chosen before the engine was there to it. With the lock held. */
 void gst_llavaov_stream_push_held (GstLlavaovElement * self);
+/* Whether answers on the text pad carry the times of their windows. With the lock held. */
+gboolean gst_llavaov_stream_text_by_window (GstLlavaovElement * self);
 /* Forgets all windows and answers under way. With the lock held; the ticket is to be cancelled and unreferenced by the
  * caller once it has let go of it. */
 LlavaovTicket *gst_llavaov_stream_discard (GstLlavaovElement * self);

@@ -84,7 +84,8 @@ gst_llavaov_text_timing_get_type (void)
 {
   static gsize type = 0;
   static const GEnumValue values[] = {
-    {GST_LLAVAOV_TEXT_AUTO, "Window for files, arrival for live streams",
+    {GST_LLAVAOV_TEXT_AUTO,
+        "Window for files, arrival for live streams and where text and video meet",
         "auto"},
     {GST_LLAVAOV_TEXT_ARRIVAL, "Stamped when the answer is there", "arrival"},
     {GST_LLAVAOV_TEXT_WINDOW, "Stamped with the window that was asked about",
@@ -179,8 +180,7 @@ gst_llavaov_settings_install (GObjectClass * klass)
   g_object_class_install_property (klass, GST_LLAVAOV_PROP_OVERLOAD,
       g_param_spec_enum ("overload", "Overload",
           "What happens when windows close faster than they are answered",
-          gst_llavaov_overload_get_type (), GST_LLAVAOV_OVERLOAD_AUTO,
-          ready));
+          gst_llavaov_overload_get_type (), GST_LLAVAOV_OVERLOAD_AUTO, ready));
   g_object_class_install_property (klass, GST_LLAVAOV_PROP_MAX_PENDING,
       g_param_spec_uint ("max-pending", "Maximum pending",
           "Whole windows that may wait for the engine with overload=newest",

@@ -4,6 +4,7 @@
 #include "gstllavaovelement.h"
 
 #include "answers.h"
+#include "topology.h"
 
 #define GST_CAT_DEFAULT gst_llavaov_debug
 
@@ -24,11 +25,13 @@ blocks (GstLlavaovElement * self)
   return self->run.overload == GST_LLAVAOV_OVERLOAD_BLOCK;
 }
 
-static gboolean
-text_by_window (GstLlavaovElement * self)
+/* auto: a consumer that reads text and video side by side would wait for a window's text at its start and so never let
+ * the window pass; there the answer is stamped when it is there, as in live streams. */
+gboolean
+gst_llavaov_stream_text_by_window (GstLlavaovElement * self)
 {
   if (self->run.text_timing == GST_LLAVAOV_TEXT_AUTO)
-    return !self->live;
+    return !self->live && !self->text_meets;
   return self->run.text_timing == GST_LLAVAOV_TEXT_WINDOW;
 }
 
@@ -258,7 +261,7 @@ find_out_live (GstLlavaovElement * self)
       gst_llavaov_sampler_start (&self->sampler, now);
   }
   if (live)
-    decide_layout (self, LLAVAOV_LAYOUT_VIDEO);   /* nothing live is a still picture */
+    decide_layout (self, LLAVAOV_LAYOUT_VIDEO); /* nothing live is a still picture */
   self->clock_stale = TRUE;
   g_cond_broadcast (&self->cond);
   g_mutex_unlock (&self->lock);
@@ -271,8 +274,7 @@ frame_duration (GstLlavaovElement * self, GstBuffer * buffer)
     return GST_BUFFER_DURATION (buffer);
   if (GST_VIDEO_INFO_FPS_N (&self->info) > 0)
     return gst_util_uint64_scale (GST_SECOND,
-        GST_VIDEO_INFO_FPS_D (&self->info),
-        GST_VIDEO_INFO_FPS_N (&self->info));
+        GST_VIDEO_INFO_FPS_D (&self->info), GST_VIDEO_INFO_FPS_N (&self->info));
   return GST_CLOCK_TIME_NONE;
 }
 
@@ -436,6 +438,16 @@ get_text (GstLlavaovElement * self)
 }
 
 static void
+look_where_text_goes (GstLlavaovElement * self, GstLlavaovTextPad * text)
+{
+  gboolean meets = gst_llavaov_pads_meet (self->srcpad, GST_PAD (text));
+
+  g_mutex_lock (&self->lock);
+  self->text_meets = meets;
+  g_mutex_unlock (&self->lock);
+}
+
+static void
 begin_text (GstLlavaovElement * self, GstLlavaovTextPad * text)
 {
   GstEvent *start =
@@ -443,6 +455,7 @@ begin_text (GstLlavaovElement * self, GstLlavaovTextPad * text)
   GstEvent *segment =
       gst_pad_get_sticky_event (self->sinkpad, GST_EVENT_SEGMENT, 0);
 
+  look_where_text_goes (self, text);
   if (segment)
     gst_llavaov_text_pad_begin (text, start, segment);
   gst_clear_event (&start);
@@ -468,7 +481,7 @@ text_limit (GstLlavaovElement * self, GstClockTime until)
   GstLlavaovWindow *window;
   GList *walk;
 
-  if (!text_by_window (self))
+  if (!gst_llavaov_stream_text_by_window (self))
     return until;
   if (self->run.sampling == GST_LLAVAOV_SAMPLING_CLIP)
     return 0;
@@ -594,6 +607,7 @@ sink_segment (GstLlavaovElement * self, GstEvent * event)
     GstEvent *start =
         gst_pad_get_sticky_event (self->sinkpad, GST_EVENT_STREAM_START, 0);
 
+    look_where_text_goes (self, text);
     gst_llavaov_text_pad_begin (text, start, event);
     gst_clear_event (&start);
     gst_object_unref (text);
@@ -640,8 +654,7 @@ finish_stream (GstLlavaovElement * self)
     decide_layout (self, LLAVAOV_LAYOUT_IMAGE);
   if (self->run.sampling == GST_LLAVAOV_SAMPLING_CLIP) {
     if (self->clip.total) {
-      GstLlavaovWindow *window =
-          gst_llavaov_window_new (self->clip_start,
+      GstLlavaovWindow *window = gst_llavaov_window_new (self->clip_start,
           self->last_end - self->clip_start, &self->run, &self->clip_segment,
           self->run.frames);
 

@@ -333,8 +333,7 @@ gst_llavaov_text_pad_gap (GstLlavaovTextPad * self, GstClockTime until)
 
 void
 gst_llavaov_text_pad_answer (GstLlavaovTextPad * self,
-    const GstStructure * answer, GstClockTime timestamp,
-    GstClockTime duration)
+    const GstStructure * answer, GstClockTime timestamp, GstClockTime duration)
 {
   Item *item;
 

@@ -82,8 +82,7 @@ open_window (GstLlavaovSampler * sampler)
   if (settings->layout == GST_LLAVAOV_LAYOUT_IMAGE)
     window->n_points = 1;
   window->utc_start = sampler->utc_offset == G_MININT64 ?
-      g_get_real_time () * 1000 :
-      sampler->utc_offset + (gint64) window->start;
+      g_get_real_time () * 1000 : sampler->utc_offset + (gint64) window->start;
   g_queue_push_tail (&sampler->open, window);
   sampler->next_start += interval_of (settings);
 }
@@ -155,8 +154,7 @@ gst_llavaov_sampler_advance (GstLlavaovSampler * sampler, GstClockTime now,
     guint64 behind = (now - sampler->next_start) / interval;
 
     if (behind > GST_LLAVAOV_MAX_OPEN_WINDOWS)
-      sampler->next_start +=
-          (behind - GST_LLAVAOV_MAX_OPEN_WINDOWS) * interval;
+      sampler->next_start += (behind - GST_LLAVAOV_MAX_OPEN_WINDOWS) * interval;
   }
   while (sampler->next_start <= now) {
     open_window (sampler);

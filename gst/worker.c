@@ -160,7 +160,7 @@ follow_load (GstLlavaovElement * self, guint * last_percent)
         text = g_strdup_printf ("Loading %s", self->run.model_path);
         post_progress (self, GST_PROGRESS_TYPE_START, percent, text);
         g_free (text);
-      } else if (percent != *last_percent) {
+      } else if (percent / 10 != *last_percent / 10) {
         text = g_strdup_printf ("Loading: %u %%", percent);
         post_progress (self, GST_PROGRESS_TYPE_CONTINUE, percent, text);
         g_free (text);
@@ -337,8 +337,7 @@ tell_text (GstLlavaovElement * self, const GstLlavaovWindow * window,
     return;
 
   g_mutex_lock (&self->lock);
-  by_window = self->run.text_timing == GST_LLAVAOV_TEXT_WINDOW ||
-      (self->run.text_timing == GST_LLAVAOV_TEXT_AUTO && !self->live);
+  by_window = gst_llavaov_stream_text_by_window (self);
   timestamp = GST_CLOCK_TIME_NONE;
   duration = window->settings.interval ? window->settings.interval :
       window->settings.window;

@@ -39,8 +39,7 @@ note (Run * run, GstMessage * message)
         break;
       g_ptr_array_add (run->answers, g_strdup (gst_structure_get_string
               (structure, "text")));
-      if (strcmp (G_OBJECT_TYPE_NAME (GST_MESSAGE_SRC (message)),
-              "GstLlavaov"))
+      if (strcmp (G_OBJECT_TYPE_NAME (GST_MESSAGE_SRC (message)), "GstLlavaov"))
         run->n_foreign++;
       break;
     case GST_MESSAGE_PROPERTY_NOTIFY:
@@ -95,10 +94,10 @@ run_pipeline (GstElement * pipeline, Run * run)
 }
 
 static void
-run_line (Run * run, const gchar * format, ...) G_GNUC_PRINTF (2, 3);
-
-static void
 run_line (Run * run, const gchar * format, ...)
+G_GNUC_PRINTF (2, 3);
+
+     static void run_line (Run * run, const gchar * format, ...)
 {
   GError *error = NULL;
   GstElement *pipeline;
@@ -463,6 +462,34 @@ GST_START_TEST (test_textoverlay)
 
 GST_END_TEST;
 
+GST_START_TEST (test_file_text_meets_video)
+{
+  Run run;
+  gchar *text;
+  gsize size = 0;
+
+  /* A muxer reads both side by side and would wait for ever for a text that starts with its window. */
+  run_line (&run, RAW ASK "name=l ! x264enc tune=zerolatency ! "
+      "matroskamux name=m ! filesink location=%s/f.mkv  l.text ! m.", folder);
+  expect_answers (&run, 3);
+  run_clear (&run);
+  text = read_text ("f.mkv", &size);
+  fail_unless (memmem (text, size, "q|235 235", 9) != NULL);
+  g_free (text);
+  run_line (&run, RAW ASK "name=l ! videoconvert ! textoverlay name=o ! "
+      "fakesink  l.text ! o.text_sink");
+  expect_answers (&run, 3);
+  run_clear (&run);
+  /* With room for a window on the video's way its times can be kept. */
+  run_line (&run, RAW ASK "name=l ! queue max-size-time=0 max-size-bytes=0 "
+      "max-size-buffers=0 ! videoconvert ! textoverlay name=o ! fakesink  "
+      "l.text ! o.text_sink");
+  expect_answers (&run, 3);
+  run_clear (&run);
+}
+
+GST_END_TEST;
+
 GST_START_TEST (test_two_sinks_without_queues)
 {
   Run run;
@@ -614,8 +641,7 @@ GST_START_TEST (test_same_properties)
   fail_unless (bin && element);
   specs = g_object_class_list_properties (G_OBJECT_GET_CLASS (element), &n);
   for (i = 0; i < n; i++) {
-    GParamSpec *twin =
-        g_object_class_find_property (G_OBJECT_GET_CLASS (bin),
+    GParamSpec *twin = g_object_class_find_property (G_OBJECT_GET_CLASS (bin),
         specs[i]->name);
 
     fail_unless (twin != NULL, "%s", specs[i]->name);
@@ -664,6 +690,7 @@ bin_suite (void)
   tcase_add_test (tc, test_json_lines);
   tcase_add_test (tc, test_subtitles_in_matroska);
   tcase_add_test (tc, test_textoverlay);
+  tcase_add_test (tc, test_file_text_meets_video);
   tcase_add_test (tc, test_two_sinks_without_queues);
   tcase_add_test (tc, test_tee);
   tcase_add_test (tc, test_one_engine_for_all);

@@ -148,8 +148,7 @@ GST_START_TEST (test_message_meta_and_json_are_one)
   for (i = 0; i < G_N_ELEMENTS (fields); i++)
     fail_unless_equals_string (gst_structure_nth_field_name (answer, i),
         fields[i]);
-  fail_unless_equals_int (gst_structure_n_fields (meta), G_N_ELEMENTS
-      (fields));
+  fail_unless_equals_int (gst_structure_n_fields (meta), G_N_ELEMENTS (fields));
   gst_structure_foreach (answer, same_field, meta);
   fail_unless_equals_string (gst_structure_get_string (answer, "stream"),
       "cam");
@@ -511,8 +510,7 @@ GST_START_TEST (test_layout_auto)
   check_answer (rig, "q|9");
   rig_free (rig);
 
-  rig = rig_new ("device=fake: prompt=q layout=image window=1000000000",
-      FALSE);
+  rig = rig_new ("device=fake: prompt=q layout=image window=1000000000", FALSE);
   rig_push_many (rig, 0, 11, 0, 100 * MS);
   check_answer (rig, "q|5");
   rig_free (rig);
@@ -680,8 +678,7 @@ GST_START_TEST (test_prompt_too_long)
   g_object_set (rig->element, "prompt",
       "a question much longer than the context of forty", NULL);
   rig_push_many (rig, 11, 25, 1100 * MS, 100 * MS);
-  message = rig_wait (rig, GST_MESSAGE_WARNING | GST_MESSAGE_ERROR, NULL,
-      5000);
+  message = rig_wait (rig, GST_MESSAGE_WARNING | GST_MESSAGE_ERROR, NULL, 5000);
   fail_unless (message != NULL);
   fail_unless_equals_int (GST_MESSAGE_TYPE (message), GST_MESSAGE_WARNING);
   gst_message_unref (message);
@@ -756,8 +753,7 @@ GST_START_TEST (test_text_pad)
 {
   Rig *rig = rig_new_null ("device=fake: prompt=q frames=1 "
       "window=1000000000 text-timing=window", FALSE);
-  GstHarness *text =
-      gst_harness_new_with_element (rig->element, NULL, "text");
+  GstHarness *text = gst_harness_new_with_element (rig->element, NULL, "text");
   GstStreamFlags flags;
   GstBuffer *buffer;
   GstEvent *event;

@@ -83,8 +83,7 @@ GST_END_TEST;
 
 GST_START_TEST (test_null_while_encoding)
 {
-  null_while_pushing ("device=fake:encode=30000 window=1000000000", FALSE,
-      100);
+  null_while_pushing ("device=fake:encode=30000 window=1000000000", FALSE, 100);
   null_while_pushing ("device=fake:encode=30000 sampling=clip", FALSE, 100);
   null_while_pushing ("device=fake:encode=30000 window=1000000000", TRUE, 100);
 }
@@ -93,10 +92,8 @@ GST_END_TEST;
 
 GST_START_TEST (test_null_while_answering)
 {
-  null_while_pushing ("device=fake:answer=30000 window=1000000000", FALSE,
-      100);
-  null_while_pushing ("device=fake:answer=30000 window=1000000000", TRUE,
-      100);
+  null_while_pushing ("device=fake:answer=30000 window=1000000000", FALSE, 100);
+  null_while_pushing ("device=fake:answer=30000 window=1000000000", TRUE, 100);
 }
 
 GST_END_TEST;
@@ -242,8 +239,7 @@ GST_START_TEST (test_cycles_decoded)
 {
   cycles ("videotestsrc num-buffers=12 ! "
       "video/x-raw, width=64, height=48, framerate=10/1 ! jpegenc ! "
-      "llavaov device=fake: window=500000000 frames=2 ! fakesink",
-      n_cycles ());
+      "llavaov device=fake: window=500000000 frames=2 ! fakesink", n_cycles ());
 }
 
 GST_END_TEST;

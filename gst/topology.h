@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Where the two source pads lead. A muxer or an overlay that takes both streams reads them side by side: it holds the
+ * video of a window back until the text of that time is there, which needs the whole window first. Thread-safe.
+ */
+#ifndef GST_LLAVAOV_TOPOLOGY_H
+#define GST_LLAVAOV_TOPOLOGY_H
+
+#include <gst/gst.h>
+
+G_BEGIN_DECLS
+
+/* TRUE when some element downstream takes both, and no queue of unlimited length on the video's way could hold a
+ * window. */
+gboolean gst_llavaov_pads_meet (GstPad * video, GstPad * text);
+
+G_END_DECLS
+
+#endif
