@@ -135,7 +135,7 @@ int main(int argc, char **argv)
     GOptionContext *context = g_option_context_new(NULL);
     guint answers = 0, dropped = 0;
     gint64 settled = 0, highest = 0;
-    gdouble alone, settle = MIN(120.0, seconds / 3.0);
+    gdouble alone, settle;
     gboolean good;
 
     g_option_context_add_main_entries(context, options, NULL);
@@ -144,6 +144,7 @@ int main(int argc, char **argv)
         return 2;
     g_option_context_free(context);
 
+    settle = MIN(120.0, seconds / 3.0);
     alone = machine_lateness(MIN(60.0, seconds / 10.0 + WARM_UP), 0.5);
 
     Trial trial;
