@@ -108,7 +108,7 @@ def main():
     a.add_argument("--wrong", type=int, default=20)
     a.add_argument("--seed", type=int, default=11)
     a = a.parse_args()
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)
     model = LlavaOnevisionForConditionalGeneration.from_pretrained(a.folder, dtype=torch.float32).eval()
     clips = cache.load(os.path.join(a.cache, "test"))
     phr, rng = phrases.load(), random.Random(a.seed)

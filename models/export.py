@@ -40,7 +40,10 @@ def main():
     tok = Tokenizer.from_file(os.path.join(a.folder, "tokenizer.json"))
     ids = ids_of(tok)
     model = network.build(tok.get_vocab_size(), ids)
-    model.load_state_dict(torch.load(a.state)["model"])
+    d = torch.load(a.state)
+    model.load_state_dict(d["model"])
+    model.load_state_dict(d.get("ema", {}), strict=False)
+    model.tie_weights()
     tensors = {hub_name(k): v.half().contiguous().clone() for k, v in model.state_dict().items()
                if k != "lm_head.weight" and "head." not in k}
     assert all(torch.isfinite(v).all() for v in tensors.values())

@@ -17,6 +17,7 @@ from tokenizers import Tokenizer
 import cache
 import network
 import phrases
+import truth
 import windows
 from train_tower import Heads, jitter, labels
 
@@ -38,6 +39,47 @@ def picture_map(features, tiles, height, width, newline):
     c, h, w = m.shape
     m = torch.cat([m, newline[:, None, None].expand(c, h, 1).to(m.dtype)], -1)
     return torch.cat([base, m.flatten(1, 2).T])
+
+
+class Motion(torch.nn.Module):
+    """Helper heads for motion, dropped afterwards: at the ball's token how it
+    moved since the frame before, at the last token how it moves in the window."""
+
+    WHOLE = ["one", "still"] + list(truth.DIRECTIONS)
+
+    def __init__(self, d):
+        super().__init__()
+        self.step, self.whole = torch.nn.Linear(d, 6), torch.nn.Linear(d, len(self.WHOLE))
+
+    def forward(self, taps, batch, head):
+        at, steps, rows, whole = [], [], [], []
+        cells = network.POOLED ** 2
+        for b, w in enumerate(batch):
+            s = w["clip"]["scene"]
+            if s["pattern"] != "ball" or w["layout"] != "video":
+                continue
+            pts = [truth.ball_position(s, n) for n in w["clip"]["numbers"][w["frames"]]]
+            cell = w["clip"]["labels"][w["frames"], 4].long().tolist()
+            for i in range(1, len(pts)):
+                at.append((b, head + i * cells + cell[i]))
+                steps.append([0 if abs(u - v) < 0.004 else 1 if u > v else 2 for u, v in zip(pts[i], pts[i - 1])])
+            m = truth.directions(pts)
+            if m:
+                rows.append(b)
+                whole.append(self.WHOLE.index(m[0]))
+        loss = 0.0
+        if at:
+            b, k = torch.tensor(at).T
+            y, want = self.step(taps[1][b, k]).float(), torch.tensor(steps)
+            loss = loss + F.cross_entropy(y[:, :3], want[:, 0]) + F.cross_entropy(y[:, 3:], want[:, 1])
+            self.hits = {"step": (y[:, :3].argmax(-1) == want[:, 0]).float().mean().item()}
+        if rows:
+            y, want = self.whole(taps[2][rows, -1]).float(), torch.tensor(whole)
+            loss = loss + F.cross_entropy(y, want)
+            self.hits["whole"] = (y.argmax(-1) == want).float().mean().item()
+        return loss
+
+    hits = {}
 
 
 class Features:
@@ -111,7 +153,7 @@ def batches(clips, phr, rng, size, questions, progress):
         n = rng.choices(windows.LENGTHS, windows.SHARES)[0]
         if rng.random() < 0.7 - 1.4 * progress():
             n = rng.choice((1, 2, 3, 4, 4))
-        count = max(2, min(24, size * 9 // (n + 1))) if not picture else max(2, size)
+        count = max(2, min(4 * size, size * 9 // (n + 1))) if not picture else size
         ws = [windows.draw_window(rng.choice(clips), rng, n, picture) for _ in range(count)]
         asked = [[(q, a) for _, _, q, a in windows.draw_questions(w, phr, questions, rng)] for w in ws]
         keep = [i for i, a in enumerate(asked) if a]
@@ -127,7 +169,10 @@ def main():
     a.add_argument("--joint", action="store_true")
     a.add_argument("--minutes", type=float, default=30)
     a.add_argument("--steps", type=int, default=6000)
-    a.add_argument("--size", type=int, default=8)
+    a.add_argument("--size", type=int, default=3)
+    a.add_argument("--parts", type=int, default=2, help="parts of a step, per process")
+    a.add_argument("--rank", type=int, default=0, help="of --world processes that train together")
+    a.add_argument("--world", type=int, default=1)
     a.add_argument("--questions", type=int, default=10)
     a.add_argument("--lr", type=float, default=2e-3)
     a.add_argument("--helper", type=float, default=0.15, help="weight of the helper heads' loss")
@@ -136,21 +181,28 @@ def main():
     a.add_argument("--tower-lr", type=float, default=0.3, help="factor")
     a.add_argument("--seed", type=int, default=1)
     a = a.parse_args()
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)                   # two processes of one thread beat one of two
     torch.set_flush_denormal(True)
+    if a.world > 1:
+        torch.distributed.init_process_group("gloo", init_method="file://" + a.out + ".meet",
+                                             rank=a.rank, world_size=a.world)
     tok = Tokenizer.from_file(os.path.join(HERE, "camera-check", "tokenizer.json"))
     model = network.build(tok.get_vocab_size(), ids_of(tok), a.seed)
     model.model.language_model.config._attn_implementation = "sdpa"
     with torch.no_grad():
         model.model.image_newline.normal_(0, 0.5)
-    heads = Heads(network.HIDDEN)
+    heads = torch.nn.ModuleDict({"frame": Heads(network.HIDDEN), "motion": Motion(network.HIDDEN)})
     step, spent, opt_state = 0, 0.0, None
     if os.path.exists(a.out):
         d = torch.load(a.out)
         model.load_state_dict(d["model"])
         step, spent, opt_state = d["step"], d["spent"], d["opt"]
     elif a.init:
-        model.load_state_dict(torch.load(a.init)["model"])
+        d = torch.load(a.init)
+        model.load_state_dict(d["model"])
+        if a.joint and not a.tower:
+            heads.load_state_dict({k if "." in k and k.split(".")[0] in heads else "frame." + k: v
+                                   for k, v in d["heads"].items() if "fine" not in k or len(v) == 8 * network.POOLED}, strict=False)
     else:
         t = torch.load(a.tower)["tower"]
         model.model.vision_tower.load_state_dict({k[2:]: v for k, v in t.items() if k.startswith("0.")})
@@ -158,8 +210,8 @@ def main():
     if a.joint and os.path.exists(a.out):
         heads.load_state_dict(d["heads"])
     elif a.joint and a.tower:
-        old, new = torch.load(a.tower)["tower"], heads.state_dict()
-        heads.load_state_dict({k[2:]: v for k, v in old.items()
+        old, new = torch.load(a.tower)["tower"], heads["frame"].state_dict()
+        heads["frame"].load_state_dict({k[2:]: v for k, v in old.items()
                                if k.startswith("2.") and k[2:] in new and new[k[2:]].shape == v.shape}, strict=False)
     seen = [p for n, p in model.named_parameters() if "vision_tower" in n or "projector" in n]
     rest = [p for n, p in model.named_parameters() if not ("vision_tower" in n or "projector" in n)]
@@ -171,59 +223,83 @@ def main():
     opt = torch.optim.AdamW(groups, lr=a.lr, weight_decay=0.03, betas=(0.9, 0.98))
     if opt_state:
         opt.load_state_dict(opt_state)
-    g = torch.Generator().manual_seed(a.seed + step)
-    rng = random.Random(a.seed * 1000003 + step)
-    clips = cache.load(os.path.join(a.cache, "train"), a.scenes)
+    g = torch.Generator().manual_seed(a.seed + step + 7919 * a.rank)
+    rng = random.Random(a.seed * 1000003 + step + 7919 * a.rank)
+    clips = cache.load(os.path.join(a.cache, "train"), a.scenes, a.rank, a.world)
     print("scenes", len(clips), flush=True)
     feats = Features(model, clips, a.joint, g, a.variants)
     texts = windows.Texts(tok)
     stream = batches(clips, phrases.load(), rng, a.size, a.questions,
                      lambda: 1.0 if a.joint else frac)
-    start, frac = time.time(), 0.0
+    start = before = time.time()
+    frac = 0.0
 
     def save():
-        torch.save({"model": model.state_dict(), "opt": opt.state_dict(), "heads": heads.state_dict(), "step": step,
-                    "spent": spent + time.time() - start}, a.out + ".part")
+        torch.save({"model": model.state_dict(), "opt": opt.state_dict(), "heads": heads.state_dict(), "ema": ema, "step": step,
+                    "spent": spent}, a.out + ".part")
         os.replace(a.out + ".part", a.out)
 
-    mean = hit = None
-    while step < a.steps and spent + time.time() - start < a.minutes * 60:
-        frac = max(step / a.steps, (spent + time.time() - start) / (a.minutes * 60))
+    mean, hit, seen_hits = None, None, {}
+    ema = d["ema"] if os.path.exists(a.out) else {n: p.detach().clone() for n, p in model.named_parameters()}
+    params = [p for group in groups for p in group["params"]]
+    while frac < 1:
         lr = a.lr * min(1, (step + 1) / 60) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * frac)))
         for p in opt.param_groups:
             p["lr"] = lr * p["f"]
-        ws, asked = next(stream)
-        with torch.autocast("cpu", torch.bfloat16):
-            shown = feats(ws)
-            fast = len({len(f) for f in shown}) == 1
-            pack = windows.pack_equal if fast else windows.pack
-            logits, target, win, own = pack(model, texts, shown, asked)
-            loss = F.cross_entropy(logits.float(), target)
-            if a.joint and feats.known:
-                helper, hits = heads(*feats.known)
-                whole = loss + a.helper * helper
-            else:
-                whole = loss
         opt.zero_grad()
-        whole.backward()
+        for _ in range(a.parts):               # parts of different window lengths make a step
+            ws, asked = next(stream)
+            with torch.autocast("cpu", torch.bfloat16):
+                shown = feats(ws)
+                fast = len({len(f) for f in shown}) == 1
+                taps = []
+                if fast:
+                    logits, target, win, own = windows.pack_equal(model, texts, shown, asked, taps)
+                else:
+                    logits, target, win, own = windows.pack(model, texts, shown, asked)
+                loss = F.cross_entropy(logits.float(), target)
+                whole = loss
+                if a.joint and feats.known:
+                    helper, hits = heads["frame"](*feats.known)
+                    whole = loss + a.helper * (helper + heads["motion"](taps, ws, len(texts.head)))
+                    for k, v in dict(hits, **heads["motion"].hits).items():
+                        seen_hits[k] = 0.95 * seen_hits.get(k, v) + 0.05 * v
+            (whole / (a.parts * a.world)).backward()
+            with torch.no_grad():
+                wrong = (logits.argmax(-1) != target).float()
+                key = win * 1000 + own
+                bad = torch.zeros(int(key.max()) + 1).index_add_(0, key, wrong)
+                used = torch.zeros(int(key.max()) + 1).index_add_(0, key, torch.ones_like(wrong))
+                right = (bad[used > 0] == 0).float().mean().item()
+            mean = loss.item() if mean is None else 0.99 * mean + 0.01 * loss.item()
+            hit = right if hit is None else 0.99 * hit + 0.01 * right
+        now = time.time()
+        spent, before = spent + min(now - before, 6.0), now     # a stopped process does not count
+        frac = max((step + 1) / a.steps, spent / (a.minutes * 60))
+        if a.world > 1:                        # sum of the gradients; process 0 keeps the time
+            flat = torch.cat([torch.zeros(p.numel()) if p.grad is None else p.grad.flatten() for p in params]
+                             + [torch.tensor([frac if a.rank == 0 else 0.0])])
+            torch.distributed.all_reduce(flat)
+            at = 0
+            for p in params:
+                p.grad = flat[at:at + p.numel()].view_as(p).clone()
+                at += p.numel()
+            frac = flat[-1].item()
         torch.nn.utils.clip_grad_norm_(rest + seen if a.joint else rest, 1.0)
         opt.step()
         step += 1
-        with torch.no_grad():
-            wrong = (logits.argmax(-1) != target).float()
-            key = win * 1000 + own
-            bad = torch.zeros(int(key.max()) + 1).index_add_(0, key, wrong)
-            used = torch.zeros(int(key.max()) + 1).index_add_(0, key, torch.ones_like(wrong))
-            right = (bad[used > 0] == 0).float().mean().item()
-        mean = loss.item() if mean is None else 0.98 * mean + 0.02 * loss.item()
-        hit = right if hit is None else 0.98 * hit + 0.02 * right
-        if step % 50 == 0:
+        with torch.no_grad():                  # the checkpoint is the running mean of the weights
+            keep = min(0.99, step / (step + 10))
+            for n, p in model.named_parameters():
+                ema[n].lerp_(p, 1 - keep)
+        if step % 50 == 0 and a.rank == 0:
             print(step, "%.0fs" % (time.time() - start), "lr %.1e loss %.4f answers right %.3f" % (lr, mean, hit),
-                  " ".join("%s %.2f" % kv for kv in hits.items()) if a.joint and feats.known else "", flush=True)
-        if step % 100 == 0:
+                  " ".join("%s %.2f" % kv for kv in seen_hits.items()), flush=True)
+        if step % 100 == 0 and a.rank == 0:
             save()
-    save()
-    print("done", step, "steps, %.0f s" % (spent + time.time() - start), flush=True)
+    if a.rank == 0:
+        save()
+    print("done", step, "steps, %.0f s" % spent, flush=True)
 
 
 if __name__ == "__main__":

@@ -46,7 +46,7 @@ class Heads(torch.nn.Module):
         super().__init__()
         self.mean = torch.nn.Linear(d, len(NAMES) + 2 * len(COLOURS) + 2)
         self.cell = torch.nn.Linear(d, 1)
-        self.fine = torch.nn.Linear(d, 8)           # quarters of a cell, x and y
+        self.fine = torch.nn.Linear(d, 8 * network.POOLED)   # where the ball is, in quarters of a cell
         self.ball = torch.nn.Linear(d, len(COLOURS))
 
     def forward(self, f, y):
@@ -62,8 +62,9 @@ class Heads(torch.nn.Module):
         at = f[has, cls[has, 4]]
         out["ball"] = (self.ball(at), cls[has, 1])
         quarter = ((y[has, 5:7] + 0.5) * 4).long().clamp(0, 3)
-        fine = self.fine(at)
-        out["x"], out["y"] = (fine[:, :4], quarter[:, 0]), (fine[:, 4:], quarter[:, 1])
+        fine, n, cell = self.fine(at), 4 * network.POOLED, cls[has, 4]
+        out["x"] = fine[:, :n], 4 * (cell % network.POOLED) + quarter[:, 0]
+        out["y"] = fine[:, n:], 4 * (cell // network.POOLED) + quarter[:, 1]
         for name, (logit, want) in out.items():
             ok = want >= 0
             if ok.any():

@@ -143,9 +143,10 @@ def _turn(x, cos, sin):
     return x * cos + torch.cat([-x[..., half:], x[..., :half]], -1) * sin
 
 
-def pack_equal(model, texts, features, asked):
+def pack_equal(model, texts, features, asked, taps=None):
     """As pack(), faster, for windows of one length: the prefix is computed
-    once and every question attends to it and to itself."""
+    once and every question attends to it and to itself. taps collects the
+    prefix after every layer but the last, for helper heads."""
     lm, b = model.model.language_model, len(features)
     cfg = lm.config
     heads, kv = cfg.num_attention_heads, cfg.num_key_value_heads
@@ -201,6 +202,8 @@ def pack_equal(model, texts, features, asked):
             o = torch.cat([op.transpose(1, 2).reshape(b * p, heads * d), o])
         x = x + at.o_proj(o)
         x = x + layer.mlp(layer.post_attention_layernorm(x))
+        if taps is not None and not last:
+            taps.append(x[:b * p].view(b, p, -1))
     where = target >= 0
     logits = torch.nn.functional.linear(lm.norm(x)[where], model.lm_head.weight)
     return logits, target[where], win[row][where], own[row][where]
