@@ -28,7 +28,7 @@ static void add_mount(GstRTSPServer *server, const char *path, const char *launc
     GstRTSPMediaFactory *factory = gst_rtsp_media_factory_new();
 
     gst_rtsp_media_factory_set_launch(factory, launch);
-    gst_rtsp_media_factory_set_shared(factory, TRUE);
+    gst_rtsp_media_factory_set_shared(factory, FALSE);
     gst_rtsp_mount_points_add_factory(mounts, path, factory);
     g_object_unref(mounts);
 }
