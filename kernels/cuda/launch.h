@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The contract of the CUDA kernels: one launcher an operation, callable from C. The same header
+ * serves the device build (nvcc) and the build that executes the kernels on the CPU (shim/).
+ *
+ * Every pointer inside an argument structure is device memory; the structure itself is host memory
+ * and is copied before the call returns, so a launcher can be captured into a graph. What may
+ * change between replays of a graph therefore lies behind pointers (ids, positions, sequences),
+ * what fixes the grid in the structure. A launcher enqueues on `stream` and does not wait; it
+ * allocates nothing and keeps no state.
+ *
+ * Result: 0; LV_CUDA_BAD_ARGUMENT when the kernels cannot run these shapes, types or alignments
+ * (nothing was enqueued); otherwise the runtime's positive cudaError_t of the launch.
+ *
+ * Matrices are row-major, strides count elements from one row to the next and may exceed the row's
+ * length: what lies between a row's end and the next row is neither read nor written. Sizes may be
+ * 0. Outputs overlap no input unless the comment allows it. Pointers and strides need only their
+ * element's alignment; 16-byte aligned rows take the fast paths. Activations are float32 or bf16
+ * (`type`); sums, norms and softmax are float32 inside, results are rounded once to nearest even.
+ * Vectors (biases, norm scales, positions) are float32.
+ *
+ * Every result depends only on the values that its formula names and on the shapes: the same call
+ * gives the same bits. NaN and Inf pass through. */
+#ifndef LV_CUDA_LAUNCH_H
+#define LV_CUDA_LAUNCH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef void *LvCudaStream; /* a cudaStream_t */
+
+typedef enum LvCudaType { LV_CUDA_F32, LV_CUDA_F16, LV_CUDA_BF16 } LvCudaType; /* as LvDtype */
+
+static inline size_t lv_cuda_type_bytes(LvCudaType type)
+{
+    return type == LV_CUDA_F32 ? 4 : 2;
+}
+
+/* As LvFunction of ops.h, same values and formulas. */
+typedef enum LvCudaFunction {
+    LV_CUDA_NONE,
+    LV_CUDA_GELU_TANH,
+    LV_CUDA_GELU_ERF,
+    LV_CUDA_SILU,
+    LV_CUDA_RELU,
+    LV_CUDA_QUICK_GELU
+} LvCudaFunction;
+
+enum { LV_CUDA_BAD_ARGUMENT = -1 };
+
+/* ---- moving rows (move.cu) ---- */
+
+/* out[r][c] = in[r][c] between any two of the three types; same type: an exact copy. May be in
+ * place where type and stride agree. */
+typedef struct LvCudaConvert {
+    void *out; /* out_type [rows, cols] */
+    size_t out_stride;
+    LvCudaType out_type;
+    const void *in; /* in_type [rows, cols] */
+    size_t in_stride;
+    LvCudaType in_type;
+    size_t rows, cols;
+} LvCudaConvert;
+int lv_cuda_convert(LvCudaStream stream, const LvCudaConvert *args);
+
+/* out[r] = in[index[r]], converted: rows of activations, or of an embedding table by token id. An
+ * index outside 0 .. in_rows - 1 gives a row of NaN. */
+typedef struct LvCudaGather {
+    void *out; /* out_type [rows, cols] */
+    size_t out_stride;
+    LvCudaType out_type;
+    const void *in; /* in_type [in_rows, cols] */
+    size_t in_stride;
+    LvCudaType in_type;
+    size_t in_rows;
+    const int32_t *index; /* [rows] */
+    size_t rows, cols;
+} LvCudaGather;
+int lv_cuda_gather(LvCudaStream stream, const LvCudaGather *args);
+
+/* *found = 1 if any of n elements is NaN or Inf; otherwise *found is left as it is. */
+typedef struct LvCudaFinite {
+    int32_t *found;
+    const void *in;
+    LvCudaType type;
+    size_t n;
+} LvCudaFinite;
+int lv_cuda_find_not_finite(LvCudaStream stream, const LvCudaFinite *args);
+
+/* ---- rows (norm.cu, pointwise.cu, pool.cu) ---- */
+
+/* LayerNorm: (in - mean) / sqrt(biased variance + eps) * scale + bias; bias may be NULL.
+ * RMSNorm: in / sqrt(mean(in^2) + eps) * scale; bias is not read. out may be in. */
+typedef struct LvCudaNorm {
+    void *out; /* type [rows, cols] */
+    size_t out_stride;
+    const void *in; /* type [rows, cols] */
+    size_t in_stride;
+    LvCudaType type; /* F32 or BF16 */
+    size_t rows, cols;
+    const float *scale; /* [cols] */
+    const float *bias;  /* [cols] or NULL */
+    float eps;
+} LvCudaNorm;
+int lv_cuda_layer_norm(LvCudaStream stream, const LvCudaNorm *args);
+int lv_cuda_rms_norm(LvCudaStream stream, const LvCudaNorm *args);
+
+/* What follows a product and is not part of it: out = function(in + bias) + residual. The
+ * residual's rows repeat when it has fewer (position embeddings). out may be in, or the residual
+ * where type, stride and rows agree. */
+typedef struct LvCudaEpilogue {
+    void *out; /* out_type [rows, cols] */
+    size_t out_stride;
+    LvCudaType out_type; /* F32 or BF16 */
+    const void *in;      /* in_type [rows, cols] */
+    size_t in_stride;
+    LvCudaType in_type; /* F32 or BF16 */
+    size_t rows, cols;
+    const float *bias;    /* [cols] or NULL */
+    const void *residual; /* residual_type [residual_rows, cols] or NULL */
+    size_t residual_stride;
+    LvCudaType residual_type; /* F32 or BF16 */
+    size_t residual_rows;     /* row r adds residual row r % residual_rows */
+    LvCudaFunction function;
+} LvCudaEpilogue;
+int lv_cuda_epilogue(LvCudaStream stream, const LvCudaEpilogue *args);
+
+/* out[r][i] = function(in[r][i]) * in[r][cols + i]: in holds gate then up. */
+typedef struct LvCudaGated {
+    void *out; /* type [rows, cols] */
+    size_t out_stride;
+    const void *in; /* type [rows, 2 cols] */
+    size_t in_stride;
+    LvCudaType type; /* F32 or BF16 */
+    size_t rows, cols;
+    LvCudaFunction function;
+} LvCudaGated;
+int lv_cuda_gated(LvCudaStream stream, const LvCudaGated *args);
+
+/* Bilinear interpolation of n_items maps, [in_h * in_w, cols] each, to [out_h * out_w, cols]
+ * (model.md 3.9): float32 positions, weights and sums with every product and sum rounded, as the
+ * CPU's; rounded to type once. */
+typedef struct LvCudaPool {
+    void *out; /* type [n_items * out_h * out_w, cols] */
+    size_t out_stride;
+    const void *in; /* type [n_items * in_h * in_w, cols] */
+    size_t in_stride;
+    LvCudaType type; /* F32 or BF16 */
+    size_t n_items, cols;
+    uint32_t in_h, in_w, out_h, out_w; /* none 0 */
+} LvCudaPool;
+int lv_cuda_pool_bilinear(LvCudaStream stream, const LvCudaPool *args);
+
+/* ---- attention (attention*.cu) ---- */
+
+#define LV_CUDA_MAX_HEAD_DIM 256u
+
+/* Softmax attention without a mask inside each of n_items groups of n_tokens rows. Tensor cores
+ * for bf16 with head_dim 32, 64, 72, 80, 96 or 128 and 16-byte aligned rows; any head_dim to
+ * LV_CUDA_MAX_HEAD_DIM otherwise. */
+typedef struct LvCudaAttentionFull {
+    void *out; /* type [n_items * n_tokens, n_heads * head_dim] */
+    size_t out_stride;
+    const void *qkv; /* type [n_items * n_tokens, 3 * n_heads * head_dim]: queries, keys, values */
+    size_t qkv_stride;
+    LvCudaType type; /* F32 or BF16 */
+    size_t n_items, n_tokens;
+    uint32_t n_heads, head_dim;
+    float scale; /* head_dim^-0.5 */
+} LvCudaAttentionFull;
+int lv_cuda_attention_full(LvCudaStream stream, const LvCudaAttentionFull *args);
+
+/* One sequence's key-value cache and its rows of this batch. The cache is one block of memory in
+ * the activation type:
+ *     [layer][0 = keys, 1 = values][kv head][capacity][head_dim]
+ * lv_cuda_kv_elements() elements, 16-byte aligned. */
+typedef struct LvCudaSequence {
+    void *cache;
+    uint32_t capacity;  /* tokens; position + n_rows <= capacity */
+    uint32_t first_row; /* of the batch */
+    uint32_t n_rows;    /* may be 0: the sequence is passed over */
+    uint32_t position;  /* tokens in the cache before these rows */
+} LvCudaSequence;
+
+static inline size_t lv_cuda_kv_elements(
+    uint32_t n_layers, uint32_t n_kv_heads, uint32_t head_dim, uint32_t capacity)
+{
+    return (size_t)n_layers * 2 * n_kv_heads * capacity * head_dim;
+}
+
+/* The batch that rope, prefill and decode share. */
+typedef struct LvCudaBatch {
+    const LvCudaSequence *sequences; /* [n_sequences], device memory; rows in ascending order */
+    uint32_t n_sequences;
+    uint32_t layer;
+    uint32_t n_heads, n_kv_heads, head_dim; /* n_heads a multiple of n_kv_heads; head_dim even */
+    LvCudaType type;                        /* F32 or BF16: of qkv, out and the caches */
+} LvCudaBatch;
+
+/* Rotates queries and keys of qkv in place (pairs m and m + head_dim / 2) by their absolute
+ * positions, and stores rotated keys and values in the caches' layer. Rows of no sequence are left
+ * alone. */
+typedef struct LvCudaRope {
+    LvCudaBatch batch;
+    void *qkv; /* type [rows, (n_heads + 2 n_kv_heads) * head_dim] */
+    size_t qkv_stride;
+    size_t rows;
+    const float *table; /* [positions][head_dim]: head_dim / 2 cosines, then as many sines */
+} LvCudaRope;
+int lv_cuda_rope_store(LvCudaStream stream, const LvCudaRope *args);
+
+/* Causal attention of every row's queries over its sequence's cache: row i of a sequence sees keys
+ * 0 .. position + i. Any number of rows a sequence; grid sized by max_rows. */
+typedef struct LvCudaPrefill {
+    LvCudaBatch batch;
+    void *out; /* type [rows, n_heads * head_dim] */
+    size_t out_stride;
+    const void *qkv; /* as LvCudaRope left it; only the queries are read */
+    size_t qkv_stride;
+    uint32_t max_rows; /* no sequence has more rows */
+    float scale;       /* head_dim^-0.5 */
+} LvCudaPrefill;
+int lv_cuda_attention_prefill(LvCudaStream stream, const LvCudaPrefill *args);
+
+/* The same for sequences of one row each (n_rows 0 or 1), with each cache cut into n_splits spans
+ * of keys_per_split keys that are joined in order. Two kernels. */
+typedef struct LvCudaDecode {
+    LvCudaBatch batch;
+    void *out; /* type [rows, n_heads * head_dim] */
+    size_t out_stride;
+    const void *qkv; /* as LvCudaRope left it; only the queries are read */
+    size_t qkv_stride;
+    uint32_t n_splits;       /* n_splits * keys_per_split >= every position + 1 */
+    uint32_t keys_per_split; /* a multiple of 64 */
+    float *workspace;        /* lv_cuda_decode_workspace() floats, 16-byte aligned */
+    float scale;             /* head_dim^-0.5 */
+} LvCudaDecode;
+int lv_cuda_attention_decode(LvCudaStream stream, const LvCudaDecode *args);
+
+static inline size_t lv_cuda_decode_workspace(
+    uint32_t n_sequences, uint32_t n_heads, uint32_t head_dim, uint32_t n_splits)
+{
+    return (size_t)n_sequences * n_heads * n_splits * (head_dim + 2);
+}
+
+/* keys_per_split that fills a device of n_processors for caches of up to max_keys keys. */
+uint32_t lv_cuda_keys_per_split(
+    uint32_t n_sequences, uint32_t n_kv_heads, uint32_t max_keys, uint32_t n_processors);
+
+/* ---- tokens (sample.cu) ---- */
+
+/* token[r] = index of the first maximum of row r, or -1 if the row holds NaN or Inf (or cols is
+ * 0). */
+typedef struct LvCudaArgmax {
+    int32_t *token; /* [rows] */
+    const void *in; /* type [rows, cols] */
+    size_t in_stride;
+    LvCudaType type; /* F32 or BF16 */
+    size_t rows, cols;
+} LvCudaArgmax;
+int lv_cuda_argmax(LvCudaStream stream, const LvCudaArgmax *args);
+
+/* How one row's token is drawn; the fields of LlavaovGeneration, checked by the caller. */
+typedef struct LvCudaDraw {
+    float temperature; /* 0: greedy */
+    float repetition_penalty;
+    double top_p;         /* 1: off */
+    uint32_t top_k;       /* 0: off */
+    uint64_t seed, index; /* draw number `index` of the stream of `seed`: Philox4x32-10 */
+    uint8_t *seen;        /* [cols] flags of ids for the penalty; the drawn id is noted; or NULL */
+} LvCudaDraw;
+
+/* Repetition penalty, temperature, top-k, top-p, softmax, draw: as engine/model/sampler.h. Of
+ * scores that are equal at the border of top-p the ones with lower ids are dropped first. token[r]
+ * = -1 if the row holds NaN or Inf. index of each row's LvCudaDraw is advanced when a number was
+ * drawn. */
+typedef struct LvCudaSample {
+    int32_t *token; /* [rows] */
+    float *logits;  /* [rows, cols]; overwritten with probabilities (penalised logits if greedy) */
+    size_t stride;
+    size_t rows, cols;
+    LvCudaDraw *draws; /* [rows] */
+} LvCudaSample;
+int lv_cuda_sample(LvCudaStream stream, const LvCudaSample *args);
+
+/* ---- pictures (picture.cu) ---- */
+
+/* One axis of the 8-bit resize: LvResizeAxis with low and high joined (low + high * 2^14). Where
+ * in == out the pass is skipped and the pointers are not read. */
+typedef struct LvCudaAxis {
+    uint32_t in, out;
+    uint32_t precision;     /* 1 to 30 */
+    uint32_t stride;        /* weights held for an output */
+    const uint32_t *begin;  /* [out] first input of the window */
+    const uint32_t *end;    /* [out] one past the last; end - begin <= stride */
+    const int32_t *weights; /* [out][stride]: weight k belongs to input begin + k */
+} LvCudaAxis;
+
+typedef enum LvCudaPixels { /* as LlavaovPixelFormat */
+    LV_CUDA_I420,
+    LV_CUDA_NV12,
+    LV_CUDA_RGB,
+    LV_CUDA_BGR,
+    LV_CUDA_RGBA,
+    LV_CUDA_BGRA,
+    LV_CUDA_RGBX,
+    LV_CUDA_BGRX
+} LvCudaPixels;
+
+/* From a picture in any format to the patch embedding's operand in two kernels, with the CPU
+ * path's integers: colour conversion (picture/color.h), padding, two-pass resize with 8 bits
+ * between the passes, placing on a canvas that is cut into tiles, normalising
+ * ((float)p - 127.5) / 127.5.
+ *
+ * The picture stands at (side_left, side_top) of a field of across.in x down.in pixels; the field
+ * is grey 127 elsewhere (the square padding; otherwise the field is the picture). The field is
+ * resized to across.out x down.out and stands at (left, top) of a canvas of tile_rows x tile_cols
+ * tiles of tile_size pixels; the canvas is black elsewhere. */
+typedef struct LvCudaPicture {
+    const uint8_t *plane[3];
+    size_t row_bytes[3]; /* from one row to the next */
+    LvCudaPixels pixels;
+    int32_t bt709;      /* matrix: 1 = BT.709, 0 = BT.601 */
+    int32_t full_range; /* 1 = 0..255, 0 = 16..235 */
+    uint32_t width, height;
+    uint32_t side_left, side_top;
+    LvCudaAxis across, down;
+    int32_t down_first; /* the vertical pass comes first (Pillow's rule, picture/resize.c) */
+    uint8_t *between;   /* lv_cuda_picture_workspace() bytes */
+    uint32_t left, top;
+    uint32_t tile_rows, tile_cols, tile_size;
+    uint8_t *rgb;  /* [tiles][tile_size][tile_size][3] or NULL */
+    void *patches; /* type [tiles * grid^2, patch_cols] or NULL, grid = tile_size / patch: row =
+                      tile, patch row, patch column; element = channel, row, column; the columns
+                      from 3 patch^2 to patch_cols are zeros */
+    size_t patch_stride;
+    uint32_t patch, patch_cols;
+    LvCudaType type; /* F32 or BF16 */
+} LvCudaPicture;
+int lv_cuda_picture(LvCudaStream stream, const LvCudaPicture *args);
+
+static inline size_t lv_cuda_picture_workspace(
+    uint32_t in_width, uint32_t in_height, uint32_t out_width, uint32_t out_height, int down_first)
+{
+    return down_first ? (size_t)out_height * in_width * 3 : (size_t)in_height * out_width * 3;
+}
+
+/* Patches of tiles that are RGB already (prepared on the host). */
+typedef struct LvCudaPatches {
+    const uint8_t *rgb; /* [n_tiles][tile_size][tile_size][3] */
+    size_t n_tiles;
+    uint32_t tile_size, patch, patch_cols;
+    void *patches; /* as above */
+    size_t patch_stride;
+    LvCudaType type; /* F32 or BF16 */
+} LvCudaPatches;
+int lv_cuda_patches(LvCudaStream stream, const LvCudaPatches *args);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
