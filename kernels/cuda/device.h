@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What the kernels are written in: one vocabulary for nvcc and for the shim. A kernel is a
+ * template function that takes one structure by value; all its shared memory is dynamic. Blocks
+ * are one-dimensional and a multiple of 32 threads.
+ *
+ * Values: float, LvHalf and LvBf16 in memory, float in registers. */
+#ifndef LV_CUDA_DEVICE_H
+#define LV_CUDA_DEVICE_H
+
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "launch.h"
+
+#ifdef __CUDACC__
+#include <cuda_runtime.h>
+#define LV_INLINE static __device__ __forceinline__
+#define LV_SPECIAL __device__ __forceinline__ /* specialisations take no storage class */
+#define LV_UNROLL _Pragma("unroll")
+#else
+#include <string.h>
+#include "shim/shim.h"
+#define __global__ static
+#define LV_INLINE static inline
+#define LV_SPECIAL inline
+#define LV_UNROLL
+#define threadIdx (lv_shim_self()->thread)
+#define blockIdx (lv_shim_self()->block)
+#define blockDim (lv_shim_self()->block_size)
+#define gridDim (lv_shim_self()->grid_size)
+#define __syncthreads lv_shim_barrier
+#endif
+
+#define LV_WARP 32u
+
+/* ---- launching ---- */
+
+template <typename A>
+static int lv_launch(void (*kernel)(const A), uint64_t grid_x, uint64_t grid_y, uint64_t grid_z,
+    unsigned threads, size_t shared_bytes, LvCudaStream stream, const A &args)
+{
+    if (grid_x == 0 || grid_y == 0 || grid_z == 0)
+        return 0;
+    if (grid_x > INT32_MAX || grid_y > 65535 || grid_z > 65535)
+        return LV_CUDA_BAD_ARGUMENT;
+#ifdef __CUDACC__
+    if (shared_bytes > 48u << 10) {
+        cudaError_t error = cudaFuncSetAttribute(
+            (const void *)kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)shared_bytes);
+        if (error != cudaSuccess)
+            return (int)error;
+    }
+    A copy = args;
+    void *arguments[] = {&copy};
+    return (int)cudaLaunchKernel((const void *)kernel,
+        dim3((unsigned)grid_x, (unsigned)grid_y, (unsigned)grid_z), dim3(threads), arguments,
+        shared_bytes, (cudaStream_t)stream);
+#else
+    (void)stream;
+    struct Call {
+        void (*kernel)(const A);
+        const A *args;
+        static void run(const void *data)
+        {
+            const Call *call = (const Call *)data;
+            call->kernel(*call->args);
+        }
+    } call = {kernel, &args};
+    LvShimIndex grid = {(unsigned)grid_x, (unsigned)grid_y, (unsigned)grid_z};
+    LvShimIndex block = {threads, 1, 1};
+    return lv_shim_launch(Call::run, &call, grid, block, shared_bytes);
+#endif
+}
+
+/* The block's shared memory, 16-byte aligned. */
+LV_INLINE void *lv_shared()
+{
+#ifdef __CUDACC__
+    extern __shared__ __align__(128) unsigned char lv_shared_memory[];
+    return lv_shared_memory;
+#else
+    return lv_shim_self()->shared;
+#endif
+}
+
+LV_INLINE unsigned lv_lane()
+{
+    return threadIdx.x % LV_WARP;
+}
+
+/* ---- element types ---- */
+
+struct LvHalf {
+    uint16_t bits;
+};
+
+struct LvBf16 {
+    uint16_t bits;
+};
+
+LV_INLINE uint32_t lv_float_bits(float x)
+{
+#ifdef __CUDACC__
+    return __float_as_uint(x);
+#else
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits;
+#endif
+}
+
+LV_INLINE float lv_bits_float(uint32_t bits)
+{
+#ifdef __CUDACC__
+    return __uint_as_float(bits);
+#else
+    float x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+#endif
+}
+
+LV_INLINE float lv_widen(float x)
+{
+    return x;
+}
+
+LV_INLINE float lv_widen(LvBf16 x)
+{
+    return lv_bits_float((uint32_t)x.bits << 16);
+}
+
+LV_INLINE float lv_widen(LvHalf x)
+{
+#ifdef __CUDACC__
+    float value;
+    asm("cvt.f32.f16 %0, %1;" : "=f"(value) : "h"(x.bits));
+    return value;
+#else
+    uint32_t sign = (uint32_t)(x.bits & 0x8000) << 16, exponent = x.bits >> 10 & 31;
+    uint32_t fraction = x.bits & 1023;
+    if (exponent == 31)
+        return lv_bits_float(sign | 0x7F800000u | fraction << 13);
+    if (exponent)
+        return lv_bits_float(sign | (exponent + 112) << 23 | fraction << 13);
+    float value = (float)fraction * 0x1p-24f;
+    return sign ? -value : value;
+#endif
+}
+
+template <typename T> LV_INLINE T lv_narrow(float x);
+
+template <> LV_SPECIAL float lv_narrow<float>(float x)
+{
+    return x;
+}
+
+template <> LV_SPECIAL LvBf16 lv_narrow<LvBf16>(float x)
+{
+    LvBf16 y;
+#ifdef __CUDACC__
+    asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(y.bits) : "f"(x));
+#else
+    uint32_t bits = lv_float_bits(x);
+    bool nan = (bits & 0x7FFFFFFFu) > 0x7F800000u;
+    y.bits = nan ? 0x7FFF : (uint16_t)((bits + 0x7FFF + (bits >> 16 & 1)) >> 16);
+#endif
+    return y;
+}
+
+template <> LV_SPECIAL LvHalf lv_narrow<LvHalf>(float x)
+{
+    LvHalf y;
+#ifdef __CUDACC__
+    asm("cvt.rn.f16.f32 %0, %1;" : "=h"(y.bits) : "f"(x));
+#else
+    uint32_t bits = lv_float_bits(x), sign = bits >> 16 & 0x8000, size = bits & 0x7FFFFFFFu;
+    if (size > 0x7F800000u) {
+        y.bits = 0x7FFF;
+    } else if (size < 0x38800000u) { /* denormal: multiples of 2^-24, ties to even */
+        y.bits = (uint16_t)(sign | (uint32_t)lrintf(lv_bits_float(size) * 0x1p24f));
+    } else {
+        uint32_t rounded = size + 0xFFF + (size >> 13 & 1);
+        y.bits =
+            (uint16_t)(sign | (rounded >= 0x47800000u ? 0x7C00 : (rounded - 0x38000000u) >> 13));
+    }
+#endif
+    return y;
+}
+
+/* Two bf16 in one register, the first in the low half. */
+LV_INLINE uint32_t lv_pack_bf16(float first, float second)
+{
+#ifdef __CUDACC__
+    uint32_t pair;
+    asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(second), "f"(first));
+    return pair;
+#else
+    return (uint32_t)lv_narrow<LvBf16>(second).bits << 16 | lv_narrow<LvBf16>(first).bits;
+#endif
+}
+
+/* N elements that are read and written at once: sizeof is at most 16. */
+template <typename T, int N> struct alignas(sizeof(T) * N) LvVector {
+    T at[N];
+};
+
+template <int N, typename T> LV_INLINE void lv_load(float *values, const T *from)
+{
+    LvVector<T, N> v = *(const LvVector<T, N> *)from;
+    LV_UNROLL
+    for (int i = 0; i < N; i++)
+        values[i] = lv_widen(v.at[i]);
+}
+
+template <int N, typename T> LV_INLINE void lv_store(T *to, const float *values)
+{
+    LvVector<T, N> v;
+    LV_UNROLL
+    for (int i = 0; i < N; i++)
+        v.at[i] = lv_narrow<T>(values[i]);
+    *(LvVector<T, N> *)to = v;
+}
+
+/* Rows of a matrix can be read N elements at a time. */
+static inline bool lv_rows_aligned(const void *data, size_t stride, size_t element_bytes, int n)
+{
+    return (uintptr_t)data % (element_bytes * (unsigned)n) == 0 && stride % (unsigned)n == 0;
+}
+
+/* ---- arithmetic ---- */
+
+/* Rounded product and sum, never contracted. */
+LV_INLINE float lv_mul(float a, float b)
+{
+#ifdef __CUDACC__
+    return __fmul_rn(a, b);
+#else
+    return a * b;
+#endif
+}
+
+LV_INLINE float lv_add(float a, float b)
+{
+#ifdef __CUDACC__
+    return __fadd_rn(a, b);
+#else
+    return a + b;
+#endif
+}
+
+/* 2^x to 2 ulp. */
+LV_INLINE float lv_exp2(float x)
+{
+#ifdef __CUDACC__
+    float y;
+    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+    return y;
+#else
+    return exp2f(x);
+#endif
+}
+
+LV_INLINE float lv_apply(LvCudaFunction function, float x)
+{
+    switch (function) {
+    case LV_CUDA_NONE:
+        break;
+    case LV_CUDA_GELU_TANH:
+        return x / (1.0f + expf(-1.5957691216057308f * (x + 0.044715f * x * x * x)));
+    case LV_CUDA_GELU_ERF:
+        return 0.5f * x * erfcf(-0.70710678118654752f * x);
+    case LV_CUDA_SILU:
+        return x / (1.0f + expf(-x));
+    case LV_CUDA_RELU:
+        return x < 0 ? 0 : x;
+    case LV_CUDA_QUICK_GELU:
+        return x / (1.0f + expf(-1.702f * x));
+    }
+    return x;
+}
+
+/* ---- lanes together ---- */
+
+#ifndef __CUDACC__
+struct LvShuffle {
+    uint32_t value, result;
+    unsigned source;
+};
+
+static inline void lv_shuffle_compute(void *const *lanes)
+{
+    for (unsigned i = 0; i < LV_WARP; i++) {
+        LvShuffle *own = (LvShuffle *)lanes[i];
+        if (own)
+            own->result = lanes[own->source] ? ((const LvShuffle *)lanes[own->source])->value : ~0u;
+    }
+}
+#endif
+
+/* The value that lane `lane ^ mask` holds. */
+LV_INLINE uint32_t lv_shuffle_xor_bits(uint32_t value, unsigned mask)
+{
+#ifdef __CUDACC__
+    return __shfl_xor_sync(0xFFFFFFFFu, value, mask);
+#else
+    LvShuffle operand = {value, 0, lv_lane() ^ mask};
+    lv_shim_meet(lv_shuffle_compute, &operand);
+    return operand.result;
+#endif
+}
+
+LV_INLINE float lv_shuffle_xor(float value, unsigned mask)
+{
+    return lv_bits_float(lv_shuffle_xor_bits(lv_float_bits(value), mask));
+}
+
+LV_INLINE void lv_sync_warp()
+{
+#ifdef __CUDACC__
+    __syncwarp();
+#else
+    lv_shim_meet(NULL, NULL);
+#endif
+}
+
+LV_INLINE float lv_warp_sum(float x)
+{
+    LV_UNROLL
+    for (unsigned mask = LV_WARP / 2; mask; mask /= 2)
+        x += lv_shuffle_xor(x, mask);
+    return x;
+}
+
+/* N sums over a block of at most 1024 threads, given to every thread. `scratch` is shared memory,
+ * N * 32 floats; a barrier must lie between its uses. */
+template <int N> LV_INLINE void lv_block_sums(float *sums, float *scratch)
+{
+    unsigned warp = threadIdx.x / LV_WARP, n_warps = blockDim.x / LV_WARP;
+    LV_UNROLL
+    for (int i = 0; i < N; i++) {
+        sums[i] = lv_warp_sum(sums[i]);
+        if (lv_lane() == 0)
+            scratch[i * 32 + warp] = sums[i];
+    }
+    __syncthreads();
+    LV_UNROLL
+    for (int i = 0; i < N; i++) {
+        sums[i] = 0;
+        for (unsigned w = 0; w < n_warps; w++)
+            sums[i] += scratch[i * 32 + w];
+    }
+}
+
+#endif

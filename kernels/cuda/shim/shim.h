@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Runs CUDA kernels on the CPU, for tests: each thread of a block is a fiber, the blocks of a grid
+ * run one after the other on the calling thread. device.h builds the CUDA names on these functions.
+ *
+ * A fiber runs until it waits; which fiber runs next is fixed by a seed, so that other seeds show
+ * what a missing barrier breaks. Shared memory is filled with NaN before every block and guarded
+ * behind its end; asynchronous copies land only when they are waited for. Not modelled: races
+ * between two waits, memory order, divergence inside a warp, the limits of a real device's
+ * registers.
+ *
+ * Several threads may launch at a time; each has its own fibers. */
+#ifndef LV_SHIM_H
+#define LV_SHIM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define LV_SHIM_WARP 32u
+#define LV_SHIM_MAX_THREADS 1024u
+
+typedef struct LvShimIndex {
+    unsigned x, y, z;
+} LvShimIndex;
+
+/* What a kernel may ask about the thread that runs it. */
+typedef struct LvShimThread {
+    LvShimIndex thread, block, block_size, grid_size;
+    unsigned lane; /* of its warp */
+    void *shared;  /* the block's dynamic shared memory, 128-byte aligned */
+} LvShimThread;
+
+/* The thread under way; valid inside a kernel only. */
+const LvShimThread *lv_shim_self(void);
+
+/* Runs entry(args) once a thread of the grid. block.x * y * z is a multiple of 32, at most 1024.
+ * Results, after the runtime's names: 0; 2 out of memory; 9 a configuration that a device refuses;
+ * 700 shared memory was written behind its end; 719 threads wait for each other for ever. */
+enum {
+    LV_SHIM_OUT_OF_MEMORY = 2,
+    LV_SHIM_BAD_CONFIGURATION = 9,
+    LV_SHIM_BAD_ADDRESS = 700,
+    LV_SHIM_STUCK = 719
+};
+int lv_shim_launch(void (*entry)(const void *args), const void *args, LvShimIndex grid,
+    LvShimIndex block, size_t shared_bytes);
+
+/* The order in which this thread's later launches run their fibers: 0 (at first) by index, any
+ * other seed shuffled, anew for every block. */
+void lv_shim_seed(uint32_t seed);
+/* Launches that this thread made so far. */
+uint64_t lv_shim_launches(void);
+
+/* ---- inside a kernel ---- */
+
+void lv_shim_barrier(void); /* __syncthreads */
+
+/* All lanes of a warp that still run meet; the last to arrive calls compute once with every lane's
+ * operand (NULL for lanes that have returned), then all go on. */
+void lv_shim_meet(void (*compute)(void *const *lanes), void *operand);
+
+/* cp.async: to `n` <= 16 bytes of shared memory; source bytes from `valid` on are zeros. */
+void lv_shim_copy(void *to, const void *from, unsigned n, unsigned valid);
+void lv_shim_copy_commit(void);
+/* Waits for all but the newest `groups` of this thread's committed groups. */
+void lv_shim_copy_wait(unsigned groups);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
