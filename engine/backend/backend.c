@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "backend/module.h"
 #include "base/status.h"
 
 static bool is_cuda(const char *device)
@@ -15,16 +16,36 @@ static bool is_cuda(const char *device)
            strspn(device + 5, "0123456789") == strlen(device + 5);
 }
 
+/* Without a GPU, its driver or the module for it there is the CPU, and a word of why. Whatever else
+ * goes wrong (memory is short, a value makes no sense) is the caller's to know. */
+static LlavaovStatus open_auto(
+    const LvBackendOptions *options, LvBackend **backend, LlavaovError *error)
+{
+    LlavaovError why = {0};
+    LlavaovStatus status = lv_backend_cuda_open(options, backend, &why);
+    if (status == LLAVAOV_ERROR_UNSUPPORTED || status == LLAVAOV_ERROR_DEVICE) {
+        const char *reason =
+            strncmp(why.message, "device \"", 8) ? NULL : strstr(why.message, ": ");
+        LvBackendOptions cpu = *options;
+        cpu.why_cpu = reason ? reason + 2 : why.message;
+        return lv_backend_cpu_open(&cpu, backend, error);
+    }
+    if (status != LLAVAOV_OK && error)
+        *error = why;
+    return status;
+}
+
 LlavaovStatus lv_backend_open(
     const LvBackendOptions *options, LvBackend **backend, LlavaovError *error)
 {
     *backend = NULL;
     const char *device = options->device && *options->device ? options->device : "auto";
-    if (strcmp(device, "auto") == 0 || strcmp(device, "cpu") == 0)
+    if (strcmp(device, "auto") == 0)
+        return open_auto(options, backend, error);
+    if (strcmp(device, "cpu") == 0)
         return lv_backend_cpu_open(options, backend, error);
     if (is_cuda(device))
-        return lv_fail(error, LLAVAOV_ERROR_UNSUPPORTED, "device",
-            "device \"%s\": this build has no CUDA backend; use \"cpu\" or \"auto\"", device);
+        return lv_backend_cuda_open(options, backend, error);
     if (strncmp(device, "fake:", 5) == 0 || strcmp(device, "fake") == 0)
         return lv_backend_fake_open(options, backend, error);
     return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "device",

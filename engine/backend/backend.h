@@ -145,11 +145,15 @@ typedef struct LvBackendOptions {
     LlavaovPrecision precision;
     uint32_t threads;
     const char *cpu_mask;
+    /* What the model will need, for a device whose memory must be asked for at once; NULL and 0: not known. */
+    const LvConfig *config;
+    uint64_t weight_elements; /* of all tensors that are loaded */
+    const char *why_cpu;      /* why "auto" took the CPU, for its detail line; NULL: nothing was tried */
 } LvBackendOptions;
 
 /* Chooses and opens a backend by its device name. */
 LlavaovStatus lv_backend_open(const LvBackendOptions *options, LvBackend **backend, LlavaovError *error);
-/* The CPU backend (engine/backend/cpu.c). */
+/* The CPU backend (engine/backend/cpu.c). A CUDA device is in a module of its own: engine/backend/module.h. */
 LlavaovStatus lv_backend_cpu_open(const LvBackendOptions *options, LvBackend **backend, LlavaovError *error);
 /* "fake:KEY=VALUE;..." (engine/backend/fake.h): the CPU backend with injected latency, failures and wrong answers. */
 LlavaovStatus lv_backend_fake_open(const LvBackendOptions *options, LvBackend **backend, LlavaovError *error);

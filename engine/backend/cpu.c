@@ -220,11 +220,10 @@ LlavaovStatus lv_backend_cpu_open(
         cpu->pixel_value[p] = ((float)p - 127.5f) / 127.5f;
 
     uint32_t threads = lv_pool_threads(cpu->pool);
-    bool automatic = !options->device || !*options->device || strcmp(options->device, "auto") == 0;
     snprintf(cpu->detail, sizeof cpu->detail,
-        "cpu: %s kernels, %u thread%s, weights as stored, float32 arithmetic%s", kernels->name,
-        threads, threads == 1 ? "" : "s",
-        automatic ? "; chosen because this build has no CUDA backend" : "");
+        "cpu: %s kernels, %u thread%s, weights as stored, float32 arithmetic%s%s", kernels->name,
+        threads, threads == 1 ? "" : "s", options->why_cpu ? "; chosen because " : "",
+        options->why_cpu ? options->why_cpu : "");
     cpu->base.ops = &operations;
     cpu->base.info = (LvBackendInfo){.device = "cpu",
         .detail = cpu->detail,

@@ -18,7 +18,7 @@ typedef struct LvScratch {
 
 typedef struct LvCpu {
     LvBackend base;
-    char detail[256];
+    char detail[512];
     const LvKernels *kernels;
     LvPool *pool;
     LvScratch *workers; /* one a thread */

@@ -11,6 +11,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "backend/parts.h"
+
 /* Sequences with at most so many tiles of queries a head have their keys split. */
 #define SPLIT_TILES 2u
 
@@ -177,28 +179,19 @@ void lv_cpu_kv_close(LvBackend *backend, LvKvCache *cache)
 
 /* ---- rotary embedding ---- */
 
-/* The tables of positions 0 .. n - 1: row p = cosines, then sines. Frequencies and angles are
- * rounded to float32 where the reference does: inv[m] = 1 / theta^(2m/d), angle = pos * inv[m]. */
+/* Makes the table reach `positions`. */
 static LlavaovStatus reserve_rope(
     LvCpu *cpu, uint32_t positions, uint32_t head_dim, double theta, LlavaovError *error)
 {
     if (cpu->rope_positions >= positions && cpu->rope_head_dim == head_dim &&
         cpu->rope_theta == theta)
         return LLAVAOV_OK;
-    uint32_t n = (positions + 1023) / 1024 * 1024, half = head_dim / 2;
+    uint32_t n = (positions + 1023) / 1024 * 1024;
     cpu->rope_positions = 0;
     LlavaovStatus status = lv_scratch_reserve(&cpu->rope, (size_t)n * head_dim, error);
     if (status != LLAVAOV_OK)
         return status;
-    for (uint32_t m = 0; m < half; m++) {
-        float exponent = (float)(2 * m) / (float)head_dim;
-        float inverse = 1.0f / (float)pow(theta, (double)exponent);
-        for (uint32_t p = 0; p < n; p++) {
-            float angle = (float)p * inverse;
-            cpu->rope.data[(size_t)p * head_dim + m] = (float)cos((double)angle);
-            cpu->rope.data[(size_t)p * head_dim + half + m] = (float)sin((double)angle);
-        }
-    }
+    lv_rope_table(cpu->rope.data, n, head_dim, theta);
     cpu->rope_positions = n;
     cpu->rope_head_dim = head_dim;
     cpu->rope_theta = theta;

@@ -2,6 +2,7 @@
  * Weights: kept where the checkpoint mapped them, checked for NaN and Inf once, in parallel. */
 #include "backend/cpu.h"
 
+#include "backend/parts.h"
 #include "base/limits.h"
 
 #define CHECK_ELEMENTS 65536u /* of one unit: big enough to stream, small enough to share */
@@ -23,22 +24,6 @@ static void check_units(void *data, size_t first, size_t n, unsigned worker)
         atomic_store_explicit(&check->bad, true, memory_order_relaxed);
 }
 
-/* The part as a matrix: first dimension by the product of the others. */
-static LlavaovStatus part_matrix(const LvHostTensor *part, LvMatrix *matrix, LlavaovError *error)
-{
-    uint64_t elements = 1, bytes;
-    bool wrong = part->n_dims < 1 || part->n_dims > LV_MAX_DIMS;
-    for (uint32_t i = 0; !wrong && i < part->n_dims; i++)
-        wrong = part->shape[i] == 0 || __builtin_mul_overflow(elements, part->shape[i], &elements);
-    if (wrong || __builtin_mul_overflow(elements, (uint64_t)lv_dtype_bytes(part->dtype), &bytes) ||
-        bytes != part->bytes)
-        return lv_fail(error, LLAVAOV_ERROR_FORMAT, part->name,
-            "%s: tensor %s has an impossible shape", part->file, part->name);
-    *matrix = (LvMatrix){
-        part->data, lv_element_of(part->dtype), part->shape[0], elements / part->shape[0]};
-    return LLAVAOV_OK;
-}
-
 LlavaovStatus lv_cpu_weight_load(LvBackend *backend, const LvHostTensor *const *parts,
     size_t n_parts, unsigned use, LvWeight **weight_out, LlavaovError *error)
 {
@@ -50,28 +35,23 @@ LlavaovStatus lv_cpu_weight_load(LvBackend *backend, const LvHostTensor *const *
     LvWeight *weight = lv_calloc(1, sizeof *weight + parts_bytes);
     if (!weight)
         return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a weight");
-    LlavaovStatus status = LLAVAOV_OK;
+    size_t rows, cols;
+    LlavaovStatus status = lv_parts_shape(parts, n_parts, &rows, &cols, error);
     for (size_t i = 0; i < n_parts && status == LLAVAOV_OK; i++) {
         LvMatrix *matrix = &weight->parts[i];
-        status = part_matrix(parts[i], matrix, error);
-        if (status != LLAVAOV_OK)
-            break;
-        if (i && matrix->cols != weight->parts[0].cols) {
-            status = lv_fail(error, LLAVAOV_ERROR_FORMAT, parts[i]->name,
-                "%s: tensor %s and tensor %s differ in width", parts[i]->file, parts[0]->name,
-                parts[i]->name);
-            break;
-        }
+        matrix->data = parts[i]->data;
+        matrix->element = lv_element_of(parts[i]->dtype);
+        lv_part_shape(parts[i], &matrix->rows, &matrix->cols, NULL);
         Check check = {cpu->kernels, *matrix, false};
         lv_pool_run(cpu->pool, lv_ceil_div(matrix->rows * matrix->cols, CHECK_ELEMENTS), 64,
             check_units, &check, NULL);
         if (atomic_load(&check.bad))
             status = lv_fail(error, LLAVAOV_ERROR_NUMERIC, parts[i]->name,
                 "%s: tensor %s holds NaN or Inf", parts[i]->file, parts[i]->name);
-        weight->rows += matrix->rows;
-        weight->cols = matrix->cols;
         weight->n_parts++;
     }
+    weight->rows = rows;
+    weight->cols = cols;
     if (status == LLAVAOV_OK && (use & LV_WEIGHT_VECTOR)) {
         weight->vector = lv_alloc_aligned(weight->rows * weight->cols, sizeof *weight->vector);
         if (!weight->vector)

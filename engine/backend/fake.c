@@ -33,7 +33,7 @@ typedef struct Rule {
 typedef struct Fake {
     LvBackend base;
     LvBackend *inner;
-    char detail[320];
+    char detail[528];
     _Atomic uint64_t calls[N_OPERATIONS], total;
     uint64_t delay_us[N_OPERATIONS];
     uint64_t prefill_us, token_us, lost_after;

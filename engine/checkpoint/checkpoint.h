@@ -38,5 +38,7 @@ const LvHostTensor *lv_checkpoint_tensor(
 
 /* Bytes of all tensors that the model uses. */
 uint64_t lv_checkpoint_weight_bytes(const LvCheckpoint *checkpoint);
+/* Their number of values. */
+uint64_t lv_checkpoint_weight_elements(const LvCheckpoint *checkpoint);
 
 #endif

@@ -126,6 +126,7 @@ static LlavaovStatus use(const Check *check, LvTableEntry *entry)
     tensor->data = entry->data;
     tensor->bytes = (size_t)(source->end - source->begin);
     check->table->bytes += tensor->bytes;
+    check->table->elements += tensor->bytes / lv_dtype_bytes(tensor->dtype);
     entry->used = true;
     return LLAVAOV_OK;
 }

@@ -36,7 +36,9 @@ static LlavaovStatus open_backend(
         .options = {.device = options->device,
             .precision = options->precision,
             .threads = options->threads,
-            .cpu_mask = options->cpu_mask},
+            .cpu_mask = options->cpu_mask,
+            .config = lv_checkpoint_config(engine->checkpoint),
+            .weight_elements = lv_checkpoint_weight_elements(engine->checkpoint)},
         .error = error,
     };
     pthread_t thread;

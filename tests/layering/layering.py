@@ -20,6 +20,7 @@ LAYERS = {
 # ... and which folders of the system it may not.
 FOREIGN = re.compile(r"^(gst/|glib|gio/|gobject|gmodule|json-glib)")
 CUDA = re.compile(r"^(cuda|cublas|nvrtc|nvml)")
+CUDA_PLACES = ("kernels/cuda/", "engine/backend/cuda/")
 WITHOUT_GLIB = ("kernels", "engine", "tools")
 # The engine's modules, lowest first; a module includes itself and those before it.
 MODULES = (("base",), ("checkpoint",), ("text", "picture", "backend"), ("model",), ("serve",))
@@ -51,8 +52,8 @@ def faults(root, path, text):
     for kind, name in INCLUDE.findall(text):
         if layer in WITHOUT_GLIB and FOREIGN.match(name):
             yield "%s includes %s: this layer knows no GLib and no GStreamer" % (path, name)
-        if CUDA.match(name) and not path.startswith("kernels/cuda/"):
-            yield "%s includes %s: CUDA's types stay in kernels/cuda" % (path, name)
+        if CUDA.match(name) and not path.startswith(CUDA_PLACES) and resolve(root, path, name) is None:
+            yield "%s includes %s: CUDA's types stay in kernels/cuda and in the CUDA backend" % (path, name)
         if path == "engine/llavaov.h" and not PUBLIC.match(name):
             yield "%s includes %s: the public header stands alone" % (path, name)
         if kind == "<":
@@ -83,6 +84,7 @@ def self_test(root):
         "engine/base/x.c": '#include "checkpoint/config.h"',
         "engine/base/y.c": "#include <glib.h>",
         "engine/text/x.c": "#include <cuda_runtime.h>",
+        "engine/backend/x.c": "#include <cublasLt.h>",
         "engine/picture/x.c": '#include "backend/backend.h"',
         "engine/llavaov.h": "#include <stdio.h>",
         "gst/x.c": '#include "base/status.h"',

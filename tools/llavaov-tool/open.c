@@ -31,13 +31,15 @@ LlavaovStatus tool_open_tokenizer(
 LlavaovStatus tool_open_model(const ToolOptions *o, ToolModel *m, LlavaovError *error)
 {
     memset(m, 0, sizeof *m);
-    const LvBackendOptions backend = {.device = o->device,
+    LvBackendOptions backend = {.device = o->device,
         .precision = o->precision,
         .threads = o->threads,
         .cpu_mask = o->cpu_mask};
     LlavaovStatus status;
     LV_TRY(need_model(o, error));
     LV_TRY(lv_checkpoint_open(o->model, &m->checkpoint, error));
+    backend.config = lv_checkpoint_config(m->checkpoint);
+    backend.weight_elements = lv_checkpoint_weight_elements(m->checkpoint);
     LV_TRY(lv_backend_open(&backend, &m->backend, error));
     LV_TRY(lv_model_open(m->checkpoint, m->backend, NULL, NULL, &m->model, error));
     return LLAVAOV_OK;

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "backend/module.h"
+
+#include <dlfcn.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/status.h"
+
+#define FILE_NAME "llavaov-cuda.so"
+#define N_PLACES 2
+
+typedef struct Places {
+    char path[N_PLACES][PATH_MAX];
+    size_t n;
+} Places;
+
+static void add(Places *places, const char *folder, size_t n, const char *rest)
+{
+    if (!n || n > PATH_MAX || places->n == N_PLACES)
+        return;
+    int length = snprintf(places->path[places->n], PATH_MAX, "%.*s%s", (int)n, folder, rest);
+    if (length > 0 && length < PATH_MAX)
+        places->n++;
+}
+
+/* An installed plugin is in LIBDIR/gstreamer-1.0 and an installed tool in PREFIX/bin: the first is
+ * found from where it is, the second by the installation's own folder. */
+static void find_places(Places *places)
+{
+    const char *named = secure_getenv("LLAVAOV_CUDA_MODULE");
+    if (named && *named) {
+        add(places, named, strlen(named), "");
+        return;
+    }
+    Dl_info info;
+    if (dladdr((void *)(uintptr_t)&find_places, &info) && info.dli_fname) {
+        const char *slash = strrchr(info.dli_fname, '/');
+        if (slash)
+            add(places, info.dli_fname, (size_t)(slash - info.dli_fname), "/../llavaov/" FILE_NAME);
+    }
+    add(places, LV_MODULE_FOLDER, strlen(LV_MODULE_FOLDER), "/" FILE_NAME);
+}
+
+static const char *first_existing(const Places *places)
+{
+    for (size_t i = 0; i < places->n; i++)
+        if (access(places->path[i], F_OK) == 0)
+            return places->path[i];
+    return NULL;
+}
+
+static LlavaovStatus none_found(const char *device, const Places *places, LlavaovError *error)
+{
+    const char *named = secure_getenv("LLAVAOV_CUDA_MODULE");
+    const char *hint = strcmp(device, "auto") == 0 ? "" : "; use \"cpu\" or \"auto\"";
+    if (named && *named)
+        return lv_fail(error, LLAVAOV_ERROR_UNSUPPORTED, "device",
+            "device \"%s\": there is no CUDA module %s, which LLAVAOV_CUDA_MODULE names%s", device,
+            named, hint);
+    if (!LV_MODULE_BUILT || !places->n)
+        return lv_fail(error, LLAVAOV_ERROR_UNSUPPORTED, "device",
+            "device \"%s\": this build has no CUDA backend%s", device, hint);
+    return lv_fail(error, LLAVAOV_ERROR_UNSUPPORTED, "device",
+        "device \"%s\": the CUDA backend is not installed, %s is missing%s", device,
+        places->path[places->n - 1], hint);
+}
+
+LlavaovStatus lv_backend_cuda_open(
+    const LvBackendOptions *options, LvBackend **backend, LlavaovError *error)
+{
+    *backend = NULL;
+    const char *device = options->device && *options->device ? options->device : "auto";
+    Places places = {0};
+    find_places(&places);
+    const char *path = first_existing(&places);
+    if (!path)
+        return none_found(device, &places, error);
+
+    /* Never unloaded: a driver's threads may outlive the last backend. */
+    void *object = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+    if (!object) {
+        const char *reason = dlerror();
+        return lv_fail(error, LLAVAOV_ERROR_UNSUPPORTED, "device",
+            "device \"%s\": the CUDA module cannot be loaded: %s", device, reason ? reason : path);
+    }
+    LvModuleFunction function = (LvModuleFunction)(uintptr_t)dlsym(object, LV_MODULE_SYMBOL);
+    const LvModule *module = function ? function() : NULL;
+    if (!module || strcmp(module->version, LLAVAOV_VERSION) != 0 ||
+        module->ops_bytes != sizeof(LvBackendOps) ||
+        module->options_bytes != sizeof(LvBackendOptions))
+        return lv_fail(error, LLAVAOV_ERROR_UNSUPPORTED, "device",
+            "device \"%s\": %s belongs to another build of llavaov", device, path);
+    return module->open(options, backend, error);
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "backend/parts.h"
+
+#include <math.h>
+#include <stdbool.h>
+
+#include "base/status.h"
+
+LlavaovStatus lv_part_shape(
+    const LvHostTensor *part, size_t *rows, size_t *cols, LlavaovError *error)
+{
+    uint64_t elements = 1, bytes;
+    bool wrong = part->n_dims < 1 || part->n_dims > LV_MAX_DIMS;
+    for (uint32_t i = 0; !wrong && i < part->n_dims; i++)
+        wrong = part->shape[i] == 0 || __builtin_mul_overflow(elements, part->shape[i], &elements);
+    *rows = *cols = 0;
+    if (wrong || __builtin_mul_overflow(elements, (uint64_t)lv_dtype_bytes(part->dtype), &bytes) ||
+        bytes != part->bytes)
+        return lv_fail(error, LLAVAOV_ERROR_FORMAT, part->name,
+            "%s: tensor %s has an impossible shape", part->file, part->name);
+    *rows = part->shape[0];
+    *cols = elements / part->shape[0];
+    return LLAVAOV_OK;
+}
+
+LlavaovStatus lv_parts_shape(const LvHostTensor *const *parts, size_t n_parts, size_t *rows,
+    size_t *cols, LlavaovError *error)
+{
+    *rows = *cols = 0;
+    for (size_t i = 0; i < n_parts; i++) {
+        size_t n, width;
+        LlavaovStatus status = lv_part_shape(parts[i], &n, &width, error);
+        if (status != LLAVAOV_OK)
+            return status;
+        if (i && width != *cols)
+            return lv_fail(error, LLAVAOV_ERROR_FORMAT, parts[i]->name,
+                "%s: tensor %s and tensor %s differ in width", parts[i]->file, parts[0]->name,
+                parts[i]->name);
+        *rows += n;
+        *cols = width;
+    }
+    return LLAVAOV_OK;
+}
+
+void lv_rope_table(float *table, uint32_t n, uint32_t head_dim, double theta)
+{
+    const uint32_t half = head_dim / 2;
+    for (uint32_t m = 0; m < half; m++) {
+        float exponent = (float)(2 * m) / (float)head_dim;
+        float inverse = 1.0f / (float)pow(theta, (double)exponent);
+        for (uint32_t p = 0; p < n; p++) {
+            float angle = (float)p * inverse;
+            table[(size_t)p * head_dim + m] = (float)cos((double)angle);
+            table[(size_t)p * head_dim + half + m] = (float)sin((double)angle);
+        }
+    }
+}
