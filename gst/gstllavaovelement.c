@@ -16,6 +16,8 @@
 #include "gstllavaovelement.h"
 
 #include "answers.h"
+#include "stream.h"
+#include "worker.h"
 
 #define GST_CAT_DEFAULT gst_llavaov_debug
 

@@ -119,33 +119,6 @@ gboolean gst_llavaov_element_set (GstLlavaovElement * self, guint id,
 gboolean gst_llavaov_element_get (GstLlavaovElement * self, guint id,
     GValue * value);
 
-/* ---- stream.c ---- */
-void gst_llavaov_stream_setup (GstLlavaovElement * self);
-/* Upstream events of both source pads. */
-gboolean gst_llavaov_stream_src_event (GstPad * pad, GstObject * parent,
-    GstEvent * event);
-/* Back to where no stream has begun. With the lock held. */
-void gst_llavaov_stream_reset (GstLlavaovElement * self);
-/* Hands closed windows to the worker: takes all of `closed`. With the lock held. */
-void gst_llavaov_stream_hand_over (GstLlavaovElement * self, GQueue * closed);
-/* Gives samples that were chosen before the engine was there to it. With the lock held. */
-void gst_llavaov_stream_push_held (GstLlavaovElement * self);
-/* Whether answers on the text pad carry the times of their windows. With the lock held. */
-gboolean gst_llavaov_stream_text_by_window (GstLlavaovElement * self);
-/* Forgets all windows and answers under way. With the lock held; the ticket is to be cancelled and unreferenced by the
- * caller once it has let go of it. */
-LlavaovTicket *gst_llavaov_stream_discard (GstLlavaovElement * self);
-
-/* ---- worker.c ---- */
-gboolean gst_llavaov_worker_start (GstLlavaovElement * self);
-/* Wakes everybody who waits; then the pads may be deactivated. */
-void gst_llavaov_worker_interrupt (GstLlavaovElement * self);
-void gst_llavaov_worker_stop (GstLlavaovElement * self);
-void gst_llavaov_worker_set_playing (GstLlavaovElement * self,
-    gboolean playing);
-/* Running time by the clock, or NONE. */
-GstClockTime gst_llavaov_worker_now (GstLlavaovElement * self);
-
 G_END_DECLS
 
 #endif

@@ -4,7 +4,9 @@
 #include "gstllavaovelement.h"
 
 #include "answers.h"
-#include "topology.h"
+#include "stream.h"
+#include "textflow.h"
+#include "worker.h"
 
 #define GST_CAT_DEFAULT gst_llavaov_debug
 
@@ -23,16 +25,6 @@ blocks (GstLlavaovElement * self)
   if (self->run.overload == GST_LLAVAOV_OVERLOAD_AUTO)
     return !self->live;
   return self->run.overload == GST_LLAVAOV_OVERLOAD_BLOCK;
-}
-
-/* auto: a consumer that reads text and video side by side would wait for a window's text at its start and so never let
- * the window pass; there the answer is stamped when it is there, as in live streams. */
-gboolean
-gst_llavaov_stream_text_by_window (GstLlavaovElement * self)
-{
-  if (self->run.text_timing == GST_LLAVAOV_TEXT_AUTO)
-    return !self->live && !self->text_meets;
-  return self->run.text_timing == GST_LLAVAOV_TEXT_WINDOW;
 }
 
 static GstFlowReturn
@@ -424,98 +416,6 @@ attach_metas (GstLlavaovElement * self, GstBuffer * buffer)
   return buffer;
 }
 
-/* ---- the text pad ---- */
-
-static GstLlavaovTextPad *
-get_text (GstLlavaovElement * self)
-{
-  GstLlavaovTextPad *text;
-
-  GST_OBJECT_LOCK (self);
-  text = self->text ? gst_object_ref (self->text) : NULL;
-  GST_OBJECT_UNLOCK (self);
-  return text;
-}
-
-static void
-look_where_text_goes (GstLlavaovElement * self, GstLlavaovTextPad * text)
-{
-  gboolean meets = gst_llavaov_pads_meet (self->srcpad, GST_PAD (text));
-
-  g_mutex_lock (&self->lock);
-  self->text_meets = meets;
-  g_mutex_unlock (&self->lock);
-}
-
-static void
-begin_text (GstLlavaovElement * self, GstLlavaovTextPad * text)
-{
-  GstEvent *start =
-      gst_pad_get_sticky_event (self->sinkpad, GST_EVENT_STREAM_START, 0);
-  GstEvent *segment =
-      gst_pad_get_sticky_event (self->sinkpad, GST_EVENT_SEGMENT, 0);
-
-  look_where_text_goes (self, text);
-  if (segment)
-    gst_llavaov_text_pad_begin (text, start, segment);
-  gst_clear_event (&start);
-  gst_clear_event (&segment);
-}
-
-static GstClockTime
-to_timestamp (GstLlavaovElement * self, GstClockTime running)
-{
-  if (!GST_CLOCK_TIME_IS_VALID (running) ||
-      self->segment.format != GST_FORMAT_TIME)
-    return running;
-  return gst_segment_position_from_running_time (&self->segment,
-      GST_FORMAT_TIME, running);
-}
-
-/* How far the text stream may go: to the end of the video, but not beyond the start of a window that will still be
- * answered for when answers carry the times of their windows. With the lock held. */
-static GstClockTime
-text_limit (GstLlavaovElement * self, GstClockTime until)
-{
-  GstClockTime limit = GST_CLOCK_TIME_NONE, start;
-  GstLlavaovWindow *window;
-  GList *walk;
-
-  if (!gst_llavaov_stream_text_by_window (self))
-    return until;
-  if (self->run.sampling == GST_LLAVAOV_SAMPLING_CLIP)
-    return 0;
-  limit = gst_llavaov_sampler_earliest (&self->sampler);
-  for (walk = self->waiting.head; walk; walk = walk->next) {
-    window = walk->data;
-    limit = MIN (limit, window->start);
-  }
-  for (walk = self->outbox.head; walk; walk = walk->next) {
-    window = walk->data;
-    if (window->state == GST_LLAVAOV_WINDOW_ANSWERED)
-      limit = MIN (limit, window->start);
-  }
-  if (self->asked)
-    limit = MIN (limit, self->asked->start);
-  if (self->telling)
-    limit = MIN (limit, self->telling->start);
-  start = to_timestamp (self, limit);
-  return GST_CLOCK_TIME_IS_VALID (start) ? MIN (start, until) : until;
-}
-
-static void
-advance_text (GstLlavaovElement * self, GstClockTime until)
-{
-  GstLlavaovTextPad *text = get_text (self);
-
-  if (text == NULL)
-    return;
-  if (!gst_llavaov_text_pad_has_begun (text))
-    begin_text (self, text);
-  gst_llavaov_text_pad_gap (text, until);
-  gst_object_unref (text);
-}
-
 /* ---- pad functions ---- */
 
 static GstFlowReturn
@@ -543,12 +443,12 @@ sink_chain (GstPad * pad, GstObject * parent, GstBuffer * buffer)
   buffer = attach_metas (self, buffer);
   until = GST_BUFFER_PTS_IS_VALID (buffer) ? GST_BUFFER_PTS (buffer) +
       (GST_BUFFER_DURATION_IS_VALID (buffer) ? GST_BUFFER_DURATION (buffer) :
-      GST_MSECOND) : to_timestamp (self, self->last_end);
+      GST_MSECOND) : gst_llavaov_textflow_timestamp (self, self->last_end);
   self->text_end = until;
-  until = text_limit (self, until);
+  until = gst_llavaov_textflow_limit (self, until);
   g_mutex_unlock (&self->lock);
 
-  advance_text (self, until);
+  gst_llavaov_textflow_advance (self, until);
   return gst_pad_push (self->srcpad, buffer);
 }
 
@@ -588,9 +488,7 @@ same_segment (const GstSegment * a, const GstSegment * b)
 static gboolean
 sink_segment (GstLlavaovElement * self, GstEvent * event)
 {
-  GstLlavaovTextPad *text;
   GstSegment segment;
-  gboolean result;
 
   gst_event_copy_segment (event, &segment);
   g_mutex_lock (&self->lock);
@@ -603,17 +501,8 @@ sink_segment (GstLlavaovElement * self, GstEvent * event)
   g_mutex_unlock (&self->lock);
   find_out_live (self);
 
-  if ((text = get_text (self))) {
-    GstEvent *start =
-        gst_pad_get_sticky_event (self->sinkpad, GST_EVENT_STREAM_START, 0);
-
-    look_where_text_goes (self, text);
-    gst_llavaov_text_pad_begin (text, start, event);
-    gst_clear_event (&start);
-    gst_object_unref (text);
-  }
-  result = gst_pad_push_event (self->srcpad, event);
-  return result;
+  gst_llavaov_textflow_segment (self, event);
+  return gst_pad_push_event (self->srcpad, event);
 }
 
 static gboolean
@@ -639,9 +528,9 @@ sink_gap (GstLlavaovElement * self, GstEvent * event)
         wait_for_answers (self);
     }
   }
-  until = text_limit (self, until);
+  until = gst_llavaov_textflow_limit (self, until);
   g_mutex_unlock (&self->lock);
-  advance_text (self, until);
+  gst_llavaov_textflow_advance (self, until);
   return gst_pad_push_event (self->srcpad, event);
 }
 
@@ -675,8 +564,6 @@ finish_stream (GstLlavaovElement * self)
 static gboolean
 sink_eos (GstLlavaovElement * self, GstEvent * event)
 {
-  GstLlavaovTextPad *text;
-
   g_mutex_lock (&self->lock);
   if (standing (self) == GST_FLOW_OK) {
     finish_stream (self);
@@ -685,19 +572,14 @@ sink_eos (GstLlavaovElement * self, GstEvent * event)
   }
   g_mutex_unlock (&self->lock);
 
-  if ((text = get_text (self))) {
-    if (!gst_llavaov_text_pad_has_begun (text))
-      begin_text (self, text);
-    gst_llavaov_text_pad_eos (text, gst_event_get_seqnum (event));
-    gst_object_unref (text);
-  }
+  gst_llavaov_textflow_eos (self, gst_event_get_seqnum (event));
   return gst_pad_push_event (self->srcpad, event);
 }
 
 static gboolean
 sink_flush_start (GstLlavaovElement * self, GstEvent * event)
 {
-  GstLlavaovTextPad *text = get_text (self);
+  GstLlavaovTextPad *text = gst_llavaov_textflow_pad (self);
   LlavaovTicket *ticket;
   gboolean result;
 
@@ -720,7 +602,7 @@ sink_flush_start (GstLlavaovElement * self, GstEvent * event)
 static gboolean
 sink_flush_stop (GstLlavaovElement * self, GstEvent * event)
 {
-  GstLlavaovTextPad *text = get_text (self);
+  GstLlavaovTextPad *text = gst_llavaov_textflow_pad (self);
 
   g_mutex_lock (&self->lock);
   gst_llavaov_stream_reset (self);

@@ -1,11 +1,10 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * The worker: one thread an element that follows the load, asks the engine one window at a time, tells about answers and
- * closes live windows on the clock. */
-#include "gstllavaovelement.h"
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker.h"
 
 #include "answers.h"
 #include "errors.h"
+#include "stream.h"
+#include "textflow.h"
 
 #define GST_CAT_DEFAULT gst_llavaov_debug
 
@@ -326,18 +325,14 @@ static void
 tell_text (GstLlavaovElement * self, const GstLlavaovWindow * window,
     const GstStructure * answer)
 {
-  GstLlavaovTextPad *text;
+  GstLlavaovTextPad *text = gst_llavaov_textflow_pad (self);
   GstClockTime timestamp, duration;
   gboolean by_window;
 
-  GST_OBJECT_LOCK (self);
-  text = self->text ? gst_object_ref (self->text) : NULL;
-  GST_OBJECT_UNLOCK (self);
   if (text == NULL)
     return;
-
   g_mutex_lock (&self->lock);
-  by_window = gst_llavaov_stream_text_by_window (self);
+  by_window = gst_llavaov_textflow_by_window (self);
   timestamp = GST_CLOCK_TIME_NONE;
   duration = window->settings.interval ? window->settings.interval :
       window->settings.window;

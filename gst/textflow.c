@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "textflow.h"
+
+#include "topology.h"
+
+/* auto: a consumer that reads text and video side by side would wait for a window's text at its start and so never let
+ * the window pass; there the answer is stamped when it is there, as in live streams. */
+gboolean
+gst_llavaov_textflow_by_window (GstLlavaovElement * self)
+{
+  if (self->run.text_timing == GST_LLAVAOV_TEXT_AUTO)
+    return !self->live && !self->text_meets;
+  return self->run.text_timing == GST_LLAVAOV_TEXT_WINDOW;
+}
+
+GstLlavaovTextPad *
+gst_llavaov_textflow_pad (GstLlavaovElement * self)
+{
+  GstLlavaovTextPad *text;
+
+  GST_OBJECT_LOCK (self);
+  text = self->text ? gst_object_ref (self->text) : NULL;
+  GST_OBJECT_UNLOCK (self);
+  return text;
+}
+
+static void
+look_where_text_goes (GstLlavaovElement * self, GstLlavaovTextPad * text)
+{
+  gboolean meets = gst_llavaov_pads_meet (self->srcpad, GST_PAD (text));
+
+  g_mutex_lock (&self->lock);
+  self->text_meets = meets;
+  g_mutex_unlock (&self->lock);
+}
+
+static void
+begin_text (GstLlavaovElement * self, GstLlavaovTextPad * text)
+{
+  GstEvent *start =
+      gst_pad_get_sticky_event (self->sinkpad, GST_EVENT_STREAM_START, 0);
+  GstEvent *segment =
+      gst_pad_get_sticky_event (self->sinkpad, GST_EVENT_SEGMENT, 0);
+
+  look_where_text_goes (self, text);
+  if (segment)
+    gst_llavaov_text_pad_begin (text, start, segment);
+  gst_clear_event (&start);
+  gst_clear_event (&segment);
+}
+
+GstClockTime
+gst_llavaov_textflow_timestamp (GstLlavaovElement * self, GstClockTime running)
+{
+  if (!GST_CLOCK_TIME_IS_VALID (running) ||
+      self->segment.format != GST_FORMAT_TIME)
+    return running;
+  return gst_segment_position_from_running_time (&self->segment,
+      GST_FORMAT_TIME, running);
+}
+
+GstClockTime
+gst_llavaov_textflow_limit (GstLlavaovElement * self, GstClockTime until)
+{
+  GstClockTime limit = GST_CLOCK_TIME_NONE, start;
+  GstLlavaovWindow *window;
+  GList *walk;
+
+  if (!gst_llavaov_textflow_by_window (self))
+    return until;
+  if (self->run.sampling == GST_LLAVAOV_SAMPLING_CLIP)
+    return 0;
+  limit = gst_llavaov_sampler_earliest (&self->sampler);
+  for (walk = self->waiting.head; walk; walk = walk->next) {
+    window = walk->data;
+    limit = MIN (limit, window->start);
+  }
+  for (walk = self->outbox.head; walk; walk = walk->next) {
+    window = walk->data;
+    if (window->state == GST_LLAVAOV_WINDOW_ANSWERED)
+      limit = MIN (limit, window->start);
+  }
+  if (self->asked)
+    limit = MIN (limit, self->asked->start);
+  if (self->telling)
+    limit = MIN (limit, self->telling->start);
+  start = gst_llavaov_textflow_timestamp (self, limit);
+  return GST_CLOCK_TIME_IS_VALID (start) ? MIN (start, until) : until;
+}
+
+void
+gst_llavaov_textflow_segment (GstLlavaovElement * self, GstEvent * segment)
+{
+  GstLlavaovTextPad *text = gst_llavaov_textflow_pad (self);
+  GstEvent *start;
+
+  if (text == NULL)
+    return;
+  start = gst_pad_get_sticky_event (self->sinkpad, GST_EVENT_STREAM_START, 0);
+  look_where_text_goes (self, text);
+  gst_llavaov_text_pad_begin (text, start, segment);
+  gst_clear_event (&start);
+  gst_object_unref (text);
+}
+
+void
+gst_llavaov_textflow_advance (GstLlavaovElement * self, GstClockTime until)
+{
+  GstLlavaovTextPad *text = gst_llavaov_textflow_pad (self);
+
+  if (text == NULL)
+    return;
+  if (!gst_llavaov_text_pad_has_begun (text))
+    begin_text (self, text);
+  gst_llavaov_text_pad_gap (text, until);
+  gst_object_unref (text);
+}
+
+void
+gst_llavaov_textflow_eos (GstLlavaovElement * self, guint32 seqnum)
+{
+  GstLlavaovTextPad *text = gst_llavaov_textflow_pad (self);
+
+  if (text == NULL)
+    return;
+  if (!gst_llavaov_text_pad_has_begun (text))
+    begin_text (self, text);
+  gst_llavaov_text_pad_eos (text, seqnum);
+  gst_object_unref (text);
+}

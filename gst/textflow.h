@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * How the text stream follows the video: when it begins, how far its gaps may go, where answers are stamped, when it
+ * ends. textpad.c queues and pushes what is decided here. All of it does nothing while no text pad is requested.
+ *
+ * Timestamps are those of the element's segment. Functions named as "with the lock" want the element's lock held; the
+ * others want it free, because they reach other elements' pads.
+ */
+#ifndef GST_LLAVAOV_TEXTFLOW_H
+#define GST_LLAVAOV_TEXTFLOW_H
+
+#include "gstllavaovelement.h"
+
+G_BEGIN_DECLS
+
+/* The text pad with a reference, or NULL. */
+GstLlavaovTextPad *gst_llavaov_textflow_pad (GstLlavaovElement * self);
+
+/* Whether answers carry the times of their windows, and not of their arrival. With the lock. */
+gboolean gst_llavaov_textflow_by_window (GstLlavaovElement * self);
+
+/* Running time to timestamp; as it is while the segment is not in time. With the lock. */
+GstClockTime gst_llavaov_textflow_timestamp (GstLlavaovElement * self,
+    GstClockTime running);
+
+/* How far the text stream may go when the video has come to `until`: as far, but not beyond the start of a window that
+ * will still be answered for when answers carry the times of their windows. With the lock. */
+GstClockTime gst_llavaov_textflow_limit (GstLlavaovElement * self,
+    GstClockTime until);
+
+/* A SEGMENT event of the video has come: the text stream begins, or goes on in it. */
+void gst_llavaov_textflow_segment (GstLlavaovElement * self,
+    GstEvent * segment);
+/* No text will come before `until`. */
+void gst_llavaov_textflow_advance (GstLlavaovElement * self,
+    GstClockTime until);
+void gst_llavaov_textflow_eos (GstLlavaovElement * self, guint32 seqnum);
+
+G_END_DECLS
+
+#endif
