@@ -4,6 +4,7 @@
 #include "gstllavaovelement.h"
 
 #include "answers.h"
+#include "handover.h"
 #include "stream.h"
 #include "textflow.h"
 #include "worker.h"
@@ -19,46 +20,6 @@
 #define CLIP_BACKLOG 8
 #define CLIP_BACKLOG_LIVE 64
 
-static gboolean
-blocks (GstLlavaovElement * self)
-{
-  if (self->run.overload == GST_LLAVAOV_OVERLOAD_AUTO)
-    return !self->live;
-  return self->run.overload == GST_LLAVAOV_OVERLOAD_BLOCK;
-}
-
-static GstFlowReturn
-standing (GstLlavaovElement * self)
-{
-  if (!self->running || self->flushing)
-    return GST_FLOW_FLUSHING;
-  return self->failed ? GST_FLOW_ERROR : GST_FLOW_OK;
-}
-
-/* Until the worker has told about every window handed over. */
-static GstFlowReturn
-wait_for_answers (GstLlavaovElement * self)
-{
-  while (standing (self) == GST_FLOW_OK && self->undelivered)
-    g_cond_wait (&self->cond, &self->lock);
-  return standing (self);
-}
-
-/* ---- windows ---- */
-
-static void
-give_sample (GstLlavaovElement * self, GstLlavaovSample * sample)
-{
-  if (self->session == NULL || !self->layout_known)
-    return;
-  if (self->run.sampling == GST_LLAVAOV_SAMPLING_CLIP)
-    gst_llavaov_sample_push (sample, self->session, self->layout,
-        LLAVAOV_ENCODE_ON_DEMAND, self->backlog);
-  else
-    gst_llavaov_sample_push (sample, self->session, self->layout,
-        LLAVAOV_ENCODE_ON_ARRIVAL, NULL);
-}
-
 static void
 sample_chosen (gpointer data, GstLlavaovSample * sample)
 {
@@ -68,106 +29,7 @@ sample_chosen (gpointer data, GstLlavaovSample * sample)
     sample->chosen = TRUE;
     self->stats.frames_sampled++;
   }
-  give_sample (self, sample);
-}
-
-static void
-give_samples (GstLlavaovElement * self, GPtrArray * samples)
-{
-  guint i;
-
-  for (i = 0; i < samples->len; i++)
-    give_sample (self, g_ptr_array_index (samples, i));
-}
-
-void
-gst_llavaov_stream_push_held (GstLlavaovElement * self)
-{
-  GList *walk;
-
-  if (self->session == NULL || !self->layout_known)
-    return;
-  for (walk = self->waiting.head; walk; walk = walk->next)
-    give_samples (self, ((GstLlavaovWindow *) walk->data)->samples);
-  for (walk = self->sampler.open.head; walk; walk = walk->next)
-    give_samples (self, ((GstLlavaovWindow *) walk->data)->samples);
-  give_samples (self, self->clip.kept);
-}
-
-static void
-decide_layout (GstLlavaovElement * self, LlavaovLayout layout)
-{
-  if (self->layout_known)
-    return;
-  self->layout_known = TRUE;
-  self->layout = layout;
-  gst_llavaov_stream_push_held (self);
-  g_cond_broadcast (&self->cond);
-}
-
-void
-gst_llavaov_stream_hand_over (GstLlavaovElement * self, GQueue * closed)
-{
-  GstLlavaovWindow *window;
-  guint room;
-
-  if (g_queue_is_empty (closed))
-    return;
-  while ((window = g_queue_pop_head (closed))) {
-    window->generation = self->generation;
-    self->undelivered++;
-    if (window->state == GST_LLAVAOV_WINDOW_EMPTY) {
-      g_queue_push_tail (&self->outbox, window);
-      continue;
-    }
-    decide_layout (self, LLAVAOV_LAYOUT_VIDEO);
-    if (self->layout == LLAVAOV_LAYOUT_IMAGE)
-      g_ptr_array_set_size (window->samples, 1);
-    window->layout = self->layout;
-    window->seq = self->next_seq++;
-    self->stats.windows++;
-    give_samples (self, window->samples);
-    g_queue_push_tail (&self->waiting, window);
-  }
-  if (!blocks (self)) {
-    room = self->run.max_pending + (self->asked == NULL && self->session);
-    while (self->waiting.length > room) {
-      window = g_queue_pop_head (&self->waiting);
-      window->state = GST_LLAVAOV_WINDOW_DROPPED;
-      self->stats.dropped_windows++;
-      g_ptr_array_set_size (window->samples, 0);
-      g_queue_push_tail (&self->outbox, window);
-    }
-  }
-  self->clock_stale = TRUE;
-  g_cond_broadcast (&self->cond);
-}
-
-static void
-free_windows (GQueue * windows)
-{
-  GstLlavaovWindow *window;
-
-  while ((window = g_queue_pop_head (windows)))
-    gst_llavaov_window_free (window);
-}
-
-LlavaovTicket *
-gst_llavaov_stream_discard (GstLlavaovElement * self)
-{
-  LlavaovTicket *ticket = g_steal_pointer (&self->ticket);
-  GstStructure *meta;
-
-  self->generation++;
-  self->undelivered = 0;
-  free_windows (&self->waiting);
-  free_windows (&self->outbox);
-  while ((meta = g_queue_pop_head (&self->metas)))
-    gst_structure_free (meta);
-  gst_llavaov_sampler_reset (&self->sampler);
-  gst_llavaov_clip_reset (&self->clip);
-  g_cond_broadcast (&self->cond);
-  return ticket;
+  gst_llavaov_handover_sample (self, sample);
 }
 
 void
@@ -245,7 +107,7 @@ find_out_live (GstLlavaovElement * self)
   self->live = live;
   self->upstream_latency = GST_CLOCK_TIME_IS_VALID (minimum) ? minimum : 0;
   self->sampler.live = live;
-  self->sampler.early = live && !blocks (self);
+  self->sampler.early = live && !gst_llavaov_handover_blocks (self);
   self->sampler.utc_offset = G_MININT64;
   if (live && GST_CLOCK_TIME_IS_VALID (now)) {
     self->sampler.utc_offset = g_get_real_time () * 1000 - (gint64) now;
@@ -253,7 +115,7 @@ find_out_live (GstLlavaovElement * self)
       gst_llavaov_sampler_start (&self->sampler, now);
   }
   if (live)
-    decide_layout (self, LLAVAOV_LAYOUT_VIDEO); /* nothing live is a still picture */
+    gst_llavaov_handover_layout (self, LLAVAOV_LAYOUT_VIDEO);   /* nothing live is a still picture */
   self->clock_stale = TRUE;
   g_cond_broadcast (&self->cond);
   g_mutex_unlock (&self->lock);
@@ -300,16 +162,16 @@ restart_windows (GstLlavaovElement * self)
 static GstFlowReturn
 clip_frame (GstLlavaovElement * self, GstLlavaovSample * sample)
 {
-  if (blocks (self)) {
-    while (standing (self) == GST_FLOW_OK &&
+  if (gst_llavaov_handover_blocks (self)) {
+    while (gst_llavaov_handover_standing (self) == GST_FLOW_OK &&
         (self->session == NULL ||
             g_atomic_int_get (self->backlog) >= CLIP_BACKLOG)) {
       /* The engine lets go of pictures without a word to this condition. */
       g_cond_wait_until (&self->cond, &self->lock,
           g_get_monotonic_time () + 5 * G_TIME_SPAN_MILLISECOND);
     }
-    if (standing (self) != GST_FLOW_OK)
-      return standing (self);
+    if (gst_llavaov_handover_standing (self) != GST_FLOW_OK)
+      return gst_llavaov_handover_standing (self);
   } else if (g_atomic_int_get (self->backlog) >= CLIP_BACKLOG_LIVE ||
       (self->session == NULL && self->clip.kept->len >= CLIP_BACKLOG_LIVE)) {
     return GST_FLOW_OK;
@@ -323,7 +185,7 @@ clip_frame (GstLlavaovElement * self, GstLlavaovSample * sample)
   }
   if (gst_llavaov_clip_frame (&self->clip, sample)) {
     self->stats.frames_sampled++;
-    give_sample (self, sample);
+    gst_llavaov_handover_sample (self, sample);
   }
   return GST_FLOW_OK;
 }
@@ -335,18 +197,18 @@ window_frame (GstLlavaovElement * self, GstLlavaovSample * sample)
   GstFlowReturn flow;
 
   gst_llavaov_sampler_advance (&self->sampler, sample->running, &closed);
-  gst_llavaov_stream_hand_over (self, &closed);
-  if (blocks (self)) {
+  gst_llavaov_handover_windows (self, &closed);
+  if (gst_llavaov_handover_blocks (self)) {
     guint generation = self->generation;
 
-    flow = wait_for_answers (self);
+    flow = gst_llavaov_handover_wait (self);
     if (flow != GST_FLOW_OK)
       return flow;
     if (generation != self->generation)
       return GST_FLOW_FLUSHING;
   }
   gst_llavaov_sampler_frame (&self->sampler, sample, &closed);
-  gst_llavaov_stream_hand_over (self, &closed);
+  gst_llavaov_handover_windows (self, &closed);
   return GST_FLOW_OK;
 }
 
@@ -380,7 +242,7 @@ take_frame (GstLlavaovElement * self, GstBuffer * buffer, GstClockTime now)
   self->last_end = running + (known ? duration : GST_BUFFER_PTS_IS_VALID
       (buffer) ? 0 : UNKNOWN_DURATION);
   if (++self->n_frames == 2)
-    decide_layout (self, LLAVAOV_LAYOUT_VIDEO);
+    gst_llavaov_handover_layout (self, LLAVAOV_LAYOUT_VIDEO);
 
   refresh_settings (self);
   sample = gst_llavaov_sample_new (buffer, &self->info, running, duration);
@@ -430,7 +292,7 @@ sink_chain (GstPad * pad, GstObject * parent, GstBuffer * buffer)
       gst_llavaov_worker_now (self);
 
   g_mutex_lock (&self->lock);
-  flow = standing (self);
+  flow = gst_llavaov_handover_standing (self);
   if (flow == GST_FLOW_OK && !self->have_info)
     flow = GST_FLOW_NOT_NEGOTIATED;
   if (flow == GST_FLOW_OK)
@@ -517,15 +379,15 @@ sink_gap (GstLlavaovElement * self, GstEvent * event)
     until += duration;
   g_mutex_lock (&self->lock);
   if (self->segment.format == GST_FORMAT_TIME &&
-      standing (self) == GST_FLOW_OK &&
+      gst_llavaov_handover_standing (self) == GST_FLOW_OK &&
       self->run.sampling == GST_LLAVAOV_SAMPLING_WINDOW) {
     running = gst_segment_to_running_time (&self->segment, GST_FORMAT_TIME,
         until);
     if (GST_CLOCK_TIME_IS_VALID (running)) {
       gst_llavaov_sampler_advance (&self->sampler, running, &closed);
-      gst_llavaov_stream_hand_over (self, &closed);
-      if (blocks (self))
-        wait_for_answers (self);
+      gst_llavaov_handover_windows (self, &closed);
+      if (gst_llavaov_handover_blocks (self))
+        gst_llavaov_handover_wait (self);
     }
   }
   until = gst_llavaov_textflow_limit (self, until);
@@ -540,7 +402,7 @@ finish_stream (GstLlavaovElement * self)
   GQueue closed = G_QUEUE_INIT;
 
   if (self->n_frames == 1)
-    decide_layout (self, LLAVAOV_LAYOUT_IMAGE);
+    gst_llavaov_handover_layout (self, LLAVAOV_LAYOUT_IMAGE);
   if (self->run.sampling == GST_LLAVAOV_SAMPLING_CLIP) {
     if (self->clip.total) {
       GstLlavaovWindow *window = gst_llavaov_window_new (self->clip_start,
@@ -558,17 +420,17 @@ finish_stream (GstLlavaovElement * self)
   } else if (self->have_time) {
     gst_llavaov_sampler_finish (&self->sampler, self->last_end, &closed);
   }
-  gst_llavaov_stream_hand_over (self, &closed);
+  gst_llavaov_handover_windows (self, &closed);
 }
 
 static gboolean
 sink_eos (GstLlavaovElement * self, GstEvent * event)
 {
   g_mutex_lock (&self->lock);
-  if (standing (self) == GST_FLOW_OK) {
+  if (gst_llavaov_handover_standing (self) == GST_FLOW_OK) {
     finish_stream (self);
     self->eos = TRUE;
-    wait_for_answers (self);
+    gst_llavaov_handover_wait (self);
   }
   g_mutex_unlock (&self->lock);
 
@@ -585,7 +447,7 @@ sink_flush_start (GstLlavaovElement * self, GstEvent * event)
 
   g_mutex_lock (&self->lock);
   self->flushing = TRUE;
-  ticket = gst_llavaov_stream_discard (self);
+  ticket = gst_llavaov_handover_discard (self);
   g_mutex_unlock (&self->lock);
   if (ticket) {
     llavaov_ticket_cancel (ticket);

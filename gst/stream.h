@@ -15,13 +15,6 @@ gboolean gst_llavaov_stream_src_event (GstPad * pad, GstObject * parent,
     GstEvent * event);
 /* Back to where no stream has begun. With the lock held. */
 void gst_llavaov_stream_reset (GstLlavaovElement * self);
-/* Hands closed windows to the worker: takes all of `closed`. With the lock held. */
-void gst_llavaov_stream_hand_over (GstLlavaovElement * self, GQueue * closed);
-/* Gives samples that were chosen before the engine was there to it. With the lock held. */
-void gst_llavaov_stream_push_held (GstLlavaovElement * self);
-/* Forgets all windows and answers under way. With the lock held; the ticket is to be cancelled and unreferenced by the
- * caller once it has let go of it. */
-LlavaovTicket *gst_llavaov_stream_discard (GstLlavaovElement * self);
 
 G_END_DECLS
 

@@ -3,6 +3,7 @@
 
 #include "answers.h"
 #include "errors.h"
+#include "handover.h"
 #include "stream.h"
 #include "textflow.h"
 
@@ -134,7 +135,7 @@ engine_ready (GstLlavaovElement * self, LlavaovEngine * engine)
   g_mutex_lock (&self->lock);
   self->session = session;
   self->ready = TRUE;
-  gst_llavaov_stream_push_held (self);
+  gst_llavaov_handover_held (self);
   g_cond_broadcast (&self->cond);
   g_mutex_unlock (&self->lock);
   notify (self, "ready");
@@ -554,7 +555,7 @@ close_by_clock (GstLlavaovElement * self)
       now >= self->upstream_latency + CLOCK_SLACK) {
     gst_llavaov_sampler_advance (&self->sampler,
         now - self->upstream_latency - CLOCK_SLACK, &closed);
-    gst_llavaov_stream_hand_over (self, &closed);
+    gst_llavaov_handover_windows (self, &closed);
   }
   self->clock_stale = TRUE;
   g_mutex_unlock (&self->lock);
@@ -684,7 +685,7 @@ gst_llavaov_worker_interrupt (GstLlavaovElement * self)
   g_mutex_lock (&self->lock);
   self->running = FALSE;
   self->stop = TRUE;
-  ticket = gst_llavaov_stream_discard (self);
+  ticket = gst_llavaov_handover_discard (self);
   g_mutex_unlock (&self->lock);
   if (ticket) {
     llavaov_ticket_cancel (ticket);
@@ -709,7 +710,7 @@ gst_llavaov_worker_stop (GstLlavaovElement * self)
   llavaov_session_close (session);
 
   g_mutex_lock (&self->lock);
-  ticket = gst_llavaov_stream_discard (self);
+  ticket = gst_llavaov_handover_discard (self);
   self->engine = NULL;
   self->ready = FALSE;
   if (self->asked)

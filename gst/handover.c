@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "handover.h"
+
+gboolean
+gst_llavaov_handover_blocks (GstLlavaovElement * self)
+{
+  if (self->run.overload == GST_LLAVAOV_OVERLOAD_AUTO)
+    return !self->live;
+  return self->run.overload == GST_LLAVAOV_OVERLOAD_BLOCK;
+}
+
+GstFlowReturn
+gst_llavaov_handover_standing (GstLlavaovElement * self)
+{
+  if (!self->running || self->flushing)
+    return GST_FLOW_FLUSHING;
+  return self->failed ? GST_FLOW_ERROR : GST_FLOW_OK;
+}
+
+GstFlowReturn
+gst_llavaov_handover_wait (GstLlavaovElement * self)
+{
+  while (gst_llavaov_handover_standing (self) == GST_FLOW_OK
+      && self->undelivered)
+    g_cond_wait (&self->cond, &self->lock);
+  return gst_llavaov_handover_standing (self);
+}
+
+void
+gst_llavaov_handover_sample (GstLlavaovElement * self,
+    GstLlavaovSample * sample)
+{
+  if (self->session == NULL || !self->layout_known)
+    return;
+  if (self->run.sampling == GST_LLAVAOV_SAMPLING_CLIP)
+    gst_llavaov_sample_push (sample, self->session, self->layout,
+        LLAVAOV_ENCODE_ON_DEMAND, self->backlog);
+  else
+    gst_llavaov_sample_push (sample, self->session, self->layout,
+        LLAVAOV_ENCODE_ON_ARRIVAL, NULL);
+}
+
+static void
+give_samples (GstLlavaovElement * self, GPtrArray * samples)
+{
+  guint i;
+
+  for (i = 0; i < samples->len; i++)
+    gst_llavaov_handover_sample (self, g_ptr_array_index (samples, i));
+}
+
+void
+gst_llavaov_handover_held (GstLlavaovElement * self)
+{
+  GList *walk;
+
+  if (self->session == NULL || !self->layout_known)
+    return;
+  for (walk = self->waiting.head; walk; walk = walk->next)
+    give_samples (self, ((GstLlavaovWindow *) walk->data)->samples);
+  for (walk = self->sampler.open.head; walk; walk = walk->next)
+    give_samples (self, ((GstLlavaovWindow *) walk->data)->samples);
+  give_samples (self, self->clip.kept);
+}
+
+void
+gst_llavaov_handover_layout (GstLlavaovElement * self, LlavaovLayout layout)
+{
+  if (self->layout_known)
+    return;
+  self->layout_known = TRUE;
+  self->layout = layout;
+  gst_llavaov_handover_held (self);
+  g_cond_broadcast (&self->cond);
+}
+
+void
+gst_llavaov_handover_windows (GstLlavaovElement * self, GQueue * closed)
+{
+  GstLlavaovWindow *window;
+  guint room;
+
+  if (g_queue_is_empty (closed))
+    return;
+  while ((window = g_queue_pop_head (closed))) {
+    window->generation = self->generation;
+    self->undelivered++;
+    if (window->state == GST_LLAVAOV_WINDOW_EMPTY) {
+      g_queue_push_tail (&self->outbox, window);
+      continue;
+    }
+    gst_llavaov_handover_layout (self, LLAVAOV_LAYOUT_VIDEO);
+    if (self->layout == LLAVAOV_LAYOUT_IMAGE)
+      g_ptr_array_set_size (window->samples, 1);
+    window->layout = self->layout;
+    window->seq = self->next_seq++;
+    self->stats.windows++;
+    give_samples (self, window->samples);
+    g_queue_push_tail (&self->waiting, window);
+  }
+  if (!gst_llavaov_handover_blocks (self)) {
+    room = self->run.max_pending + (self->asked == NULL && self->session);
+    while (self->waiting.length > room) {
+      window = g_queue_pop_head (&self->waiting);
+      window->state = GST_LLAVAOV_WINDOW_DROPPED;
+      self->stats.dropped_windows++;
+      g_ptr_array_set_size (window->samples, 0);
+      g_queue_push_tail (&self->outbox, window);
+    }
+  }
+  self->clock_stale = TRUE;
+  g_cond_broadcast (&self->cond);
+}
+
+static void
+free_windows (GQueue * windows)
+{
+  GstLlavaovWindow *window;
+
+  while ((window = g_queue_pop_head (windows)))
+    gst_llavaov_window_free (window);
+}
+
+LlavaovTicket *
+gst_llavaov_handover_discard (GstLlavaovElement * self)
+{
+  LlavaovTicket *ticket = g_steal_pointer (&self->ticket);
+  GstStructure *meta;
+
+  self->generation++;
+  self->undelivered = 0;
+  free_windows (&self->waiting);
+  free_windows (&self->outbox);
+  while ((meta = g_queue_pop_head (&self->metas)))
+    gst_structure_free (meta);
+  gst_llavaov_sampler_reset (&self->sampler);
+  gst_llavaov_clip_reset (&self->clip);
+  g_cond_broadcast (&self->cond);
+  return ticket;
+}

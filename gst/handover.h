@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Between the streaming threads and the worker: samples on their way to the engine, closed windows on their way into
+ * `waiting` (to be asked about) or `outbox` (to be told about), and who waits for whom.
+ *
+ * The element's lock is held around every call.
+ */
+#ifndef GST_LLAVAOV_HANDOVER_H
+#define GST_LLAVAOV_HANDOVER_H
+
+#include "gstllavaovelement.h"
+
+G_BEGIN_DECLS
+
+/* Whether the stream waits until a window is answered, so that none is dropped. */
+gboolean gst_llavaov_handover_blocks (GstLlavaovElement * self);
+
+/* OK while the stream may go on; FLUSHING on the way out, ERROR once one has been posted. */
+GstFlowReturn gst_llavaov_handover_standing (GstLlavaovElement * self);
+
+/* Until the worker has told about every window handed over; lets go of the lock meanwhile. Returns the standing. */
+GstFlowReturn gst_llavaov_handover_wait (GstLlavaovElement * self);
+
+/* Gives a sample to the engine, if that is there and the layout is decided. Never blocks. */
+void gst_llavaov_handover_sample (GstLlavaovElement * self,
+    GstLlavaovSample * sample);
+
+/* Gives all samples that were chosen before the engine was there, or the layout decided. */
+void gst_llavaov_handover_held (GstLlavaovElement * self);
+
+/* Decides the layout of this stream, unless it is. */
+void gst_llavaov_handover_layout (GstLlavaovElement * self,
+    LlavaovLayout layout);
+
+/* Hands closed windows to the worker: takes all of `closed`. Without blocking, older windows beyond max-pending are
+ * dropped. */
+void gst_llavaov_handover_windows (GstLlavaovElement * self, GQueue * closed);
+
+/* Forgets all windows and answers under way. The ticket (or NULL) is to be cancelled and unreferenced by the caller once
+ * it has let go of the lock. */
+LlavaovTicket *gst_llavaov_handover_discard (GstLlavaovElement * self);
+
+G_END_DECLS
+
+#endif
