@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The streaming side: what happens on the threads of the pads.
+ * The streaming side: the functions of the sink pad and of the video pad, on the threads that push into them. Each takes
+ * the lock for what frames.c, handover.c and textflow.c decide, and pushes downstream without it.
  */
 #ifndef GST_LLAVAOV_STREAM_H
 #define GST_LLAVAOV_STREAM_H
@@ -9,12 +10,11 @@
 
 G_BEGIN_DECLS
 
+/* Sets the functions of both pads, once. */
 void gst_llavaov_stream_setup (GstLlavaovElement * self);
 /* Upstream events of both source pads. */
 gboolean gst_llavaov_stream_src_event (GstPad * pad, GstObject * parent,
     GstEvent * event);
-/* Back to where no stream has begun. With the lock held. */
-void gst_llavaov_stream_reset (GstLlavaovElement * self);
 
 G_END_DECLS
 

@@ -3,8 +3,8 @@
 
 #include "answers.h"
 #include "errors.h"
+#include "frames.h"
 #include "handover.h"
-#include "stream.h"
 #include "textflow.h"
 
 #define GST_CAT_DEFAULT gst_llavaov_debug
@@ -654,7 +654,7 @@ gst_llavaov_worker_start (GstLlavaovElement * self)
   self->have_info = FALSE;
   self->next_seq = 0;
   memset (&self->stats, 0, sizeof (self->stats));
-  gst_llavaov_stream_reset (self);
+  gst_llavaov_frames_reset (self);
   self->running = TRUE;
   g_mutex_unlock (&self->lock);
 

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * From the stream to windows: what a frame, a gap, a segment and the end mean for the window or clip that is open. Time
+ * is running time; window.c and clip.c say which frames answer for which stretch of it.
+ *
+ * The element's lock is held around every call, with the one exception named below. Nothing here looks at a pixel.
+ */
+#ifndef GST_LLAVAOV_FRAMES_H
+#define GST_LLAVAOV_FRAMES_H
+
+#include "gstllavaovelement.h"
+
+G_BEGIN_DECLS
+
+/* Once, when the element is made. */
+void gst_llavaov_frames_setup (GstLlavaovElement * self);
+
+/* Back to where no stream has begun. */
+void gst_llavaov_frames_reset (GstLlavaovElement * self);
+
+/* Asks upstream, once a segment, whether it is live. Without the lock: the query walks upstream. */
+void gst_llavaov_frames_find_live (GstLlavaovElement * self);
+
+/* The segment of the frames that follow; another one than before starts the windows again. */
+void gst_llavaov_frames_segment (GstLlavaovElement * self,
+    const GstSegment * segment);
+
+/* The next frame; `now` is the clock's running time for frames without a timestamp, or NONE. Takes a reference when a
+ * window may want it. Where the stream blocks it waits, without the lock, until the windows that end here are answered. */
+GstFlowReturn gst_llavaov_frames_take (GstLlavaovElement * self,
+    GstBuffer * buffer, GstClockTime now);
+
+/* No frame comes before the timestamp `until`. May wait, as above. */
+void gst_llavaov_frames_gap (GstLlavaovElement * self, GstClockTime until);
+
+/* The stream has ended: the window or clip that is open closes. */
+void gst_llavaov_frames_finish (GstLlavaovElement * self);
+
+G_END_DECLS
+
+#endif
