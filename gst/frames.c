@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "frames.h"
 
+#include "clock.h"
 #include "handover.h"
-#include "worker.h"
 
 #define GST_CAT_DEFAULT gst_llavaov_debug
 
@@ -102,7 +102,7 @@ gst_llavaov_frames_find_live (GstLlavaovElement * self)
   if (gst_pad_peer_query (self->sinkpad, query))
     gst_query_parse_latency (query, &live, &minimum, NULL);
   gst_query_unref (query);
-  now = gst_llavaov_worker_now (self);
+  now = gst_llavaov_clock_now (self);
 
   g_mutex_lock (&self->lock);
   self->live_known = TRUE;

@@ -16,6 +16,7 @@
 #include "gstllavaovelement.h"
 
 #include "answers.h"
+#include "clock.h"
 #include "stream.h"
 #include "worker.h"
 
@@ -160,10 +161,10 @@ change_state (GstElement * element, GstStateChange transition)
         return GST_STATE_CHANGE_FAILURE;
       break;
     case GST_STATE_CHANGE_PAUSED_TO_PLAYING:
-      gst_llavaov_worker_set_playing (self, TRUE);
+      gst_llavaov_clock_set_playing (self, TRUE);
       break;
     case GST_STATE_CHANGE_PLAYING_TO_PAUSED:
-      gst_llavaov_worker_set_playing (self, FALSE);
+      gst_llavaov_clock_set_playing (self, FALSE);
       break;
     case GST_STATE_CHANGE_PAUSED_TO_READY:
       gst_llavaov_worker_interrupt (self);

@@ -2,10 +2,10 @@
 #include "stream.h"
 
 #include "answers.h"
+#include "clock.h"
 #include "frames.h"
 #include "handover.h"
 #include "textflow.h"
-#include "worker.h"
 
 static GstBuffer *
 attach_metas (GstLlavaovElement * self, GstBuffer * buffer)
@@ -40,7 +40,7 @@ sink_chain (GstPad * pad, GstObject * parent, GstBuffer * buffer)
 
   gst_llavaov_frames_find_live (self);
   now = GST_BUFFER_PTS_IS_VALID (buffer) ? GST_CLOCK_TIME_NONE :
-      gst_llavaov_worker_now (self);
+      gst_llavaov_clock_now (self);
 
   g_mutex_lock (&self->lock);
   flow = gst_llavaov_handover_standing (self);

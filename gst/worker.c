@@ -2,6 +2,7 @@
 #include "worker.h"
 
 #include "answers.h"
+#include "clock.h"
 #include "errors.h"
 #include "frames.h"
 #include "handover.h"
@@ -9,8 +10,6 @@
 
 #define GST_CAT_DEFAULT gst_llavaov_debug
 
-/* Frames of a live window may come this much later than upstream's latency promises before the clock closes it. */
-#define CLOCK_SLACK (200 * GST_MSECOND)
 /* Metas that may wait for a buffer to carry them. */
 #define MAX_METAS 64
 
@@ -467,111 +466,6 @@ tell (GstLlavaovElement * self, GstLlavaovWindow * window)
   }
 }
 
-/* ---- the clock ---- */
-
-GstClockTime
-gst_llavaov_worker_now (GstLlavaovElement * self)
-{
-  GstClock *clock = gst_element_get_clock (GST_ELEMENT (self));
-  GstClockTime base = gst_element_get_base_time (GST_ELEMENT (self)), now;
-
-  if (clock == NULL)
-    return GST_CLOCK_TIME_NONE;
-  now = gst_clock_get_time (clock);
-  gst_object_unref (clock);
-  if (!GST_CLOCK_TIME_IS_VALID (now))
-    return GST_CLOCK_TIME_NONE;
-  return now > base ? now - base : 0;
-}
-
-static gboolean
-clock_callback (GstClock * clock, GstClockTime time, GstClockID id,
-    gpointer data)
-{
-  GstLlavaovElement *self = data;
-
-  g_mutex_lock (&self->lock);
-  if (id == self->clock_id) {
-    self->clock_fired = TRUE;
-    g_cond_broadcast (&self->cond);
-  }
-  g_mutex_unlock (&self->lock);
-  return TRUE;
-}
-
-static void
-drop_clock_id (GstClockID id)
-{
-  if (id == NULL)
-    return;
-  gst_clock_id_unschedule (id);
-  gst_clock_id_unref (id);
-}
-
-/* Asks the clock to wake the worker when the next live window ends. With the lock held; lets go of it meanwhile. */
-static void
-schedule (GstLlavaovElement * self)
-{
-  GstClockTime deadline = GST_CLOCK_TIME_NONE, latency;
-  GstClockID old = g_steal_pointer (&self->clock_id), id = NULL;
-  GstClock *clock;
-
-  self->clock_stale = self->clock_fired = FALSE;
-  if (self->live_known && self->live && self->playing && self->running &&
-      !self->eos && !self->flushing &&
-      self->run.sampling == GST_LLAVAOV_SAMPLING_WINDOW)
-    deadline = gst_llavaov_sampler_deadline (&self->sampler);
-  latency = self->upstream_latency;
-  g_mutex_unlock (&self->lock);
-
-  drop_clock_id (old);
-  clock = gst_element_get_clock (GST_ELEMENT (self));
-  if (clock && GST_CLOCK_TIME_IS_VALID (deadline))
-    id = gst_clock_new_single_shot_id (clock,
-        gst_element_get_base_time (GST_ELEMENT (self)) + deadline + latency +
-        CLOCK_SLACK);
-  gst_clear_object (&clock);
-
-  g_mutex_lock (&self->lock);
-  if (id == NULL)
-    return;
-  self->clock_id = id;
-  gst_clock_id_ref (id);
-  g_mutex_unlock (&self->lock);
-  gst_clock_id_wait_async (id, clock_callback, gst_object_ref (self),
-      gst_object_unref);
-  gst_clock_id_unref (id);
-  g_mutex_lock (&self->lock);
-}
-
-static void
-close_by_clock (GstLlavaovElement * self)
-{
-  GstClockTime now = gst_llavaov_worker_now (self);
-  GQueue closed = G_QUEUE_INIT;
-
-  g_mutex_lock (&self->lock);
-  if (GST_CLOCK_TIME_IS_VALID (now) && self->running && !self->flushing &&
-      now >= self->upstream_latency + CLOCK_SLACK) {
-    gst_llavaov_sampler_advance (&self->sampler,
-        now - self->upstream_latency - CLOCK_SLACK, &closed);
-    gst_llavaov_handover_windows (self, &closed);
-  }
-  self->clock_stale = TRUE;
-  g_mutex_unlock (&self->lock);
-}
-
-void
-gst_llavaov_worker_set_playing (GstLlavaovElement * self, gboolean playing)
-{
-  g_mutex_lock (&self->lock);
-  self->playing = playing;
-  self->live_known = FALSE;
-  self->clock_stale = TRUE;
-  g_cond_broadcast (&self->cond);
-  g_mutex_unlock (&self->lock);
-}
-
 /* ---- the thread ---- */
 
 static gpointer
@@ -610,10 +504,10 @@ worker_main (gpointer data)
     } else if (self->clock_fired) {
       self->clock_fired = FALSE;
       g_mutex_unlock (&self->lock);
-      close_by_clock (self);
+      gst_llavaov_clock_close_windows (self);
       g_mutex_lock (&self->lock);
     } else if (self->clock_stale) {
-      schedule (self);
+      gst_llavaov_clock_schedule (self);
     } else {
       g_cond_wait (&self->cond, &self->lock);
     }
@@ -702,7 +596,7 @@ gst_llavaov_worker_stop (GstLlavaovElement * self)
   if (self->worker == NULL)
     return;
   g_thread_join (g_steal_pointer (&self->worker));
-  drop_clock_id (g_steal_pointer (&self->clock_id));
+  gst_llavaov_clock_cancel (self);
 
   g_mutex_lock (&self->lock);
   session = g_steal_pointer (&self->session);

@@ -16,10 +16,6 @@ gboolean gst_llavaov_worker_start (GstLlavaovElement * self);
 void gst_llavaov_worker_interrupt (GstLlavaovElement * self);
 /* Joins the thread and gives the engine back; after an interrupt. */
 void gst_llavaov_worker_stop (GstLlavaovElement * self);
-void gst_llavaov_worker_set_playing (GstLlavaovElement * self,
-    gboolean playing);
-/* Running time by the clock, or NONE. */
-GstClockTime gst_llavaov_worker_now (GstLlavaovElement * self);
 
 G_END_DECLS
 

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Live windows close on the pipeline's clock, whether frames come or not: the clock wakes the worker when the next one is
+ * over, and the worker closes it.
+ */
+#ifndef GST_LLAVAOV_CLOCK_H
+#define GST_LLAVAOV_CLOCK_H
+
+#include "gstllavaovelement.h"
+
+G_BEGIN_DECLS
+
+/* Running time by the clock, or NONE without one. Without the lock. */
+GstClockTime gst_llavaov_clock_now (GstLlavaovElement * self);
+
+/* Asks the clock to wake the worker when the next live window ends, or no more when none will. With the lock held; lets
+ * go of it meanwhile. */
+void gst_llavaov_clock_schedule (GstLlavaovElement * self);
+/* Takes that back. Without the lock, once the worker has been joined. */
+void gst_llavaov_clock_cancel (GstLlavaovElement * self);
+
+/* Closes the live windows whose time is over. Without the lock. */
+void gst_llavaov_clock_close_windows (GstLlavaovElement * self);
+
+/* The clock runs in PLAYING only. Without the lock. */
+void gst_llavaov_clock_set_playing (GstLlavaovElement * self,
+    gboolean playing);
+
+G_END_DECLS
+
+#endif
