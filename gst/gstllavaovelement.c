@@ -17,6 +17,7 @@
 
 #include "answers.h"
 #include "clock.h"
+#include "errors.h"
 #include "stream.h"
 #include "worker.h"
 
@@ -97,6 +98,42 @@ gst_llavaov_element_get (GstLlavaovElement * self, guint id, GValue * value)
       break;
   }
   return found;
+}
+
+void
+gst_llavaov_element_notify (GstLlavaovElement * self, const gchar * property)
+{
+  GstElement *host;
+
+  GST_OBJECT_LOCK (self);
+  host = self->host ? self->host : GST_ELEMENT (self);
+  GST_OBJECT_UNLOCK (self);
+  /* Inside a bin only the bin notifies: a deep-notify listener must not see every answer twice. */
+  g_object_notify (G_OBJECT (host), property);
+}
+
+gchar *
+gst_llavaov_element_stream_name (GstLlavaovElement * self)
+{
+  gchar *name;
+
+  GST_OBJECT_LOCK (self);
+  name = self->settings.stream_name ?
+      g_strdup (self->settings.stream_name) :
+      g_strdup (GST_OBJECT_NAME (self->host ? self->host : (gpointer) self));
+  GST_OBJECT_UNLOCK (self);
+  return name;
+}
+
+void
+gst_llavaov_element_fail (GstLlavaovElement * self, const LlavaovError * error)
+{
+  gst_llavaov_post_error (GST_ELEMENT (self), error, &self->run,
+      self->run.model_path);
+  g_mutex_lock (&self->lock);
+  self->failed = TRUE;
+  g_cond_broadcast (&self->cond);
+  g_mutex_unlock (&self->lock);
 }
 
 static void

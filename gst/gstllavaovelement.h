@@ -119,6 +119,15 @@ gboolean gst_llavaov_element_set (GstLlavaovElement * self, guint id,
 gboolean gst_llavaov_element_get (GstLlavaovElement * self, guint id,
     GValue * value);
 
+/* Notifies in the name of the bin around the element, if there is one. Without any lock. */
+void gst_llavaov_element_notify (GstLlavaovElement * self,
+    const gchar * property);
+/* What answers call this stream. Free it. */
+gchar *gst_llavaov_element_stream_name (GstLlavaovElement * self);
+/* Posts an ERROR; nothing goes on after it. Without any lock. */
+void gst_llavaov_element_fail (GstLlavaovElement * self,
+    const LlavaovError * error);
+
 G_END_DECLS
 
 #endif

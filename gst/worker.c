@@ -6,176 +6,13 @@
 #include "errors.h"
 #include "frames.h"
 #include "handover.h"
+#include "loading.h"
 #include "textflow.h"
 
 #define GST_CAT_DEFAULT gst_llavaov_debug
 
 /* Metas that may wait for a buffer to carry them. */
 #define MAX_METAS 64
-
-static void
-notify (GstLlavaovElement * self, const gchar * property)
-{
-  GstElement *host;
-
-  GST_OBJECT_LOCK (self);
-  host = self->host ? self->host : GST_ELEMENT (self);
-  GST_OBJECT_UNLOCK (self);
-  /* Inside a bin only the bin notifies: a deep-notify listener must not see every answer twice. */
-  g_object_notify (G_OBJECT (host), property);
-}
-
-static gchar *
-stream_name (GstLlavaovElement * self)
-{
-  gchar *name;
-
-  GST_OBJECT_LOCK (self);
-  name = self->settings.stream_name ?
-      g_strdup (self->settings.stream_name) :
-      g_strdup (GST_OBJECT_NAME (self->host ? self->host : (gpointer) self));
-  GST_OBJECT_UNLOCK (self);
-  return name;
-}
-
-static void
-fail (GstLlavaovElement * self, const LlavaovError * error)
-{
-  gst_llavaov_post_error (GST_ELEMENT (self), error, &self->run,
-      self->run.model_path);
-  g_mutex_lock (&self->lock);
-  self->failed = TRUE;
-  g_cond_broadcast (&self->cond);
-  g_mutex_unlock (&self->lock);
-}
-
-/* ---- loading ---- */
-
-static void
-post_progress (GstLlavaovElement * self, GstProgressType type, guint percent,
-    const gchar * text)
-{
-  GstMessage *message =
-      gst_message_new_progress (GST_OBJECT (self), type, "load", text);
-
-  gst_structure_set (gst_message_writable_structure (message), "percent-done",
-      G_TYPE_UINT, percent, NULL);
-  gst_element_post_message (GST_ELEMENT (self), message);
-}
-
-/* Whether the question fits the model at all. FALSE: an ERROR has been posted. */
-static gboolean
-check_prompt (GstLlavaovElement * self, LlavaovLayout layout, guint n_frames,
-    guint width, guint height)
-{
-  LlavaovError error = { 0, };
-  LlavaovStatus status;
-  const LlavaovEngineInfo *info = llavaov_engine_info (self->engine);
-  gchar *prompt, *system_prompt;
-  guint32 tokens = 0;
-
-  g_mutex_lock (&self->lock);
-  prompt = g_strdup (self->run.prompt);
-  system_prompt = g_strdup (self->run.system_prompt);
-  g_mutex_unlock (&self->lock);
-  status = llavaov_engine_prompt_tokens (self->engine, layout, n_frames, width,
-      height, system_prompt, prompt, &tokens, &error);
-  g_free (prompt);
-  g_free (system_prompt);
-  if (status == LLAVAOV_OK && tokens >= info->context_length) {
-    status = error.status = LLAVAOV_ERROR_CONTEXT_FULL;
-    g_strlcpy (error.subject, "prompt", sizeof (error.subject));
-    g_snprintf (error.message, sizeof (error.message),
-        "prompt=... with frames=%u makes %u tokens, and the model's context "
-        "holds %u", n_frames, tokens, info->context_length);
-  }
-  if (status != LLAVAOV_OK) {
-    error.status = status;
-    fail (self, &error);
-  }
-  return status == LLAVAOV_OK;
-}
-
-static void
-engine_ready (GstLlavaovElement * self, LlavaovEngine * engine)
-{
-  const LlavaovEngineInfo *info = llavaov_engine_info (engine);
-  LlavaovSessionOptions options = { 0, };
-  LlavaovSession *session = NULL;
-  LlavaovError error = { 0, };
-  LlavaovStatus status;
-  gchar *text, *name;
-
-  g_mutex_lock (&self->lock);
-  self->engine = engine;
-  self->stats.load_ns = info->load_ns;
-  g_strlcpy (self->stats.device, info->device, sizeof (self->stats.device));
-  g_strlcpy (self->stats.precision, info->precision,
-      sizeof (self->stats.precision));
-  g_mutex_unlock (&self->lock);
-
-  if (!check_prompt (self, LLAVAOV_LAYOUT_VIDEO, 1, 0, 0))
-    return;
-  name = stream_name (self);
-  options.name = name;
-  status = llavaov_session_open (engine, &options, &session, &error);
-  g_free (name);
-  if (status != LLAVAOV_OK) {
-    error.status = status;
-    fail (self, &error);
-    return;
-  }
-
-  text = g_strdup_printf ("%s is ready: %s, %s (%s)", info->model_name,
-      info->device, info->precision, info->device_detail);
-  GST_INFO_OBJECT (self, "%s", text);
-  post_progress (self, GST_PROGRESS_TYPE_COMPLETE, 100, text);
-  g_free (text);
-  g_mutex_lock (&self->lock);
-  self->session = session;
-  self->ready = TRUE;
-  gst_llavaov_handover_held (self);
-  g_cond_broadcast (&self->cond);
-  g_mutex_unlock (&self->lock);
-  notify (self, "ready");
-}
-
-static void
-follow_load (GstLlavaovElement * self, guint * last_percent)
-{
-  GstLlavaovEngineState state;
-  LlavaovEngine *engine = NULL;
-  LlavaovError error = { 0, };
-  guint percent = 0;
-  gchar *text;
-
-  if (self->engine || self->failed)
-    return;
-  state = gst_llavaov_engine_poll (self->engine_user, &percent, &engine,
-      &error);
-  switch (state) {
-    case GST_LLAVAOV_ENGINE_LOADING:
-      if (*last_percent == G_MAXUINT) {
-        text = g_strdup_printf ("Loading %s", self->run.model_path);
-        post_progress (self, GST_PROGRESS_TYPE_START, percent, text);
-        g_free (text);
-      } else if (percent / 10 != *last_percent / 10) {
-        text = g_strdup_printf ("Loading: %u %%", percent);
-        post_progress (self, GST_PROGRESS_TYPE_CONTINUE, percent, text);
-        g_free (text);
-      }
-      *last_percent = percent;
-      break;
-    case GST_LLAVAOV_ENGINE_READY:
-      engine_ready (self, engine);
-      break;
-    case GST_LLAVAOV_ENGINE_FAILED:
-      if (*last_percent != G_MAXUINT)
-        post_progress (self, GST_PROGRESS_TYPE_ERROR, percent, error.message);
-      fail (self, &error);
-      break;
-  }
-}
 
 static void
 engine_changed (gpointer data)
@@ -186,30 +23,6 @@ engine_changed (gpointer data)
   self->engine_changed = TRUE;
   g_cond_broadcast (&self->cond);
   g_mutex_unlock (&self->lock);
-}
-
-/* TRUE when the whole question, with all its frames, can be checked now and has not been. With the lock held. */
-static gboolean
-can_check_frames (GstLlavaovElement * self)
-{
-  return self->session && self->layout_known && self->have_info &&
-      !self->frames_checked && !self->failed;
-}
-
-static void
-check_frames (GstLlavaovElement * self)
-{
-  LlavaovLayout layout;
-  guint n_frames, width, height;
-
-  g_mutex_lock (&self->lock);
-  self->frames_checked = TRUE;
-  layout = self->layout;
-  n_frames = layout == LLAVAOV_LAYOUT_IMAGE ? 1 : self->run.frames;
-  width = GST_VIDEO_INFO_WIDTH (&self->info);
-  height = GST_VIDEO_INFO_HEIGHT (&self->info);
-  g_mutex_unlock (&self->lock);
-  check_prompt (self, layout, n_frames, width, height);
 }
 
 /* ---- asking ---- */
@@ -355,7 +168,7 @@ tell_answer (GstLlavaovElement * self, GstLlavaovWindow * window)
   GstStructure *answer;
   guint64 dropped;
   gboolean post;
-  gchar *name = stream_name (self);
+  gchar *name = gst_llavaov_element_stream_name (self);
 
   g_mutex_lock (&self->lock);
   self->stats.answers++;
@@ -380,7 +193,7 @@ tell_answer (GstLlavaovElement * self, GstLlavaovWindow * window)
     gst_element_post_message (GST_ELEMENT (self),
         gst_message_new_element (GST_OBJECT (self),
             gst_structure_copy (answer)));
-  notify (self, "last-answer");
+  gst_llavaov_element_notify (self, "last-answer");
   tell_text (self, window, answer);
 
   g_mutex_lock (&self->lock);
@@ -423,7 +236,7 @@ tell_dropped (GstLlavaovElement * self, const GstLlavaovWindow * window)
 static void
 tell_empty (GstLlavaovElement * self, const GstLlavaovWindow * window)
 {
-  gchar *name = stream_name (self);
+  gchar *name = gst_llavaov_element_stream_name (self);
 
   gst_element_post_message (GST_ELEMENT (self),
       gst_message_new_element (GST_OBJECT (self),
@@ -473,18 +286,18 @@ worker_main (gpointer data)
 {
   GstLlavaovElement *self = data;
   GstLlavaovWindow *window;
-  guint percent = G_MAXUINT;
+  guint percent = GST_LLAVAOV_LOADING_UNTOLD;
 
   g_mutex_lock (&self->lock);
   while (!self->stop) {
     if (self->engine_changed) {
       self->engine_changed = FALSE;
       g_mutex_unlock (&self->lock);
-      follow_load (self, &percent);
+      gst_llavaov_loading_follow (self, &percent);
       g_mutex_lock (&self->lock);
-    } else if (can_check_frames (self)) {
+    } else if (gst_llavaov_loading_can_check_frames (self)) {
       g_mutex_unlock (&self->lock);
-      check_frames (self);
+      gst_llavaov_loading_check_frames (self);
       g_mutex_lock (&self->lock);
     } else if ((window = g_queue_pop_head (&self->outbox))) {
       guint generation = window->generation;
@@ -513,9 +326,7 @@ worker_main (gpointer data)
     }
   }
   g_mutex_unlock (&self->lock);
-  if (!self->engine && !self->failed && percent != G_MAXUINT)
-    post_progress (self, GST_PROGRESS_TYPE_CANCELED, percent,
-        "Loading was cancelled");
+  gst_llavaov_loading_end (self, percent);
   return NULL;
 }
 
@@ -615,5 +426,5 @@ gst_llavaov_worker_stop (GstLlavaovElement * self)
   if (ticket)
     llavaov_ticket_unref (ticket);
   gst_llavaov_engine_release (g_steal_pointer (&self->engine_user));
-  notify (self, "ready");
+  gst_llavaov_element_notify (self, "ready");
 }

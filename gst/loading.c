@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "loading.h"
+
+#include "handover.h"
+
+#define GST_CAT_DEFAULT gst_llavaov_debug
+
+static void
+post_progress (GstLlavaovElement * self, GstProgressType type, guint percent,
+    const gchar * text)
+{
+  GstMessage *message =
+      gst_message_new_progress (GST_OBJECT (self), type, "load", text);
+
+  gst_structure_set (gst_message_writable_structure (message), "percent-done",
+      G_TYPE_UINT, percent, NULL);
+  gst_element_post_message (GST_ELEMENT (self), message);
+}
+
+/* Whether the question fits the model at all. FALSE: an ERROR has been posted. */
+static gboolean
+check_prompt (GstLlavaovElement * self, LlavaovLayout layout, guint n_frames,
+    guint width, guint height)
+{
+  LlavaovError error = { 0, };
+  LlavaovStatus status;
+  const LlavaovEngineInfo *info = llavaov_engine_info (self->engine);
+  gchar *prompt, *system_prompt;
+  guint32 tokens = 0;
+
+  g_mutex_lock (&self->lock);
+  prompt = g_strdup (self->run.prompt);
+  system_prompt = g_strdup (self->run.system_prompt);
+  g_mutex_unlock (&self->lock);
+  status = llavaov_engine_prompt_tokens (self->engine, layout, n_frames, width,
+      height, system_prompt, prompt, &tokens, &error);
+  g_free (prompt);
+  g_free (system_prompt);
+  if (status == LLAVAOV_OK && tokens >= info->context_length) {
+    status = error.status = LLAVAOV_ERROR_CONTEXT_FULL;
+    g_strlcpy (error.subject, "prompt", sizeof (error.subject));
+    g_snprintf (error.message, sizeof (error.message),
+        "prompt=... with frames=%u makes %u tokens, and the model's context "
+        "holds %u", n_frames, tokens, info->context_length);
+  }
+  if (status != LLAVAOV_OK) {
+    error.status = status;
+    gst_llavaov_element_fail (self, &error);
+  }
+  return status == LLAVAOV_OK;
+}
+
+static void
+engine_ready (GstLlavaovElement * self, LlavaovEngine * engine)
+{
+  const LlavaovEngineInfo *info = llavaov_engine_info (engine);
+  LlavaovSessionOptions options = { 0, };
+  LlavaovSession *session = NULL;
+  LlavaovError error = { 0, };
+  LlavaovStatus status;
+  gchar *text, *name;
+
+  g_mutex_lock (&self->lock);
+  self->engine = engine;
+  self->stats.load_ns = info->load_ns;
+  g_strlcpy (self->stats.device, info->device, sizeof (self->stats.device));
+  g_strlcpy (self->stats.precision, info->precision,
+      sizeof (self->stats.precision));
+  g_mutex_unlock (&self->lock);
+
+  if (!check_prompt (self, LLAVAOV_LAYOUT_VIDEO, 1, 0, 0))
+    return;
+  name = gst_llavaov_element_stream_name (self);
+  options.name = name;
+  status = llavaov_session_open (engine, &options, &session, &error);
+  g_free (name);
+  if (status != LLAVAOV_OK) {
+    error.status = status;
+    gst_llavaov_element_fail (self, &error);
+    return;
+  }
+
+  text = g_strdup_printf ("%s is ready: %s, %s (%s)", info->model_name,
+      info->device, info->precision, info->device_detail);
+  GST_INFO_OBJECT (self, "%s", text);
+  post_progress (self, GST_PROGRESS_TYPE_COMPLETE, 100, text);
+  g_free (text);
+  g_mutex_lock (&self->lock);
+  self->session = session;
+  self->ready = TRUE;
+  gst_llavaov_handover_held (self);
+  g_cond_broadcast (&self->cond);
+  g_mutex_unlock (&self->lock);
+  gst_llavaov_element_notify (self, "ready");
+}
+
+void
+gst_llavaov_loading_follow (GstLlavaovElement * self, guint * last_percent)
+{
+  GstLlavaovEngineState state;
+  LlavaovEngine *engine = NULL;
+  LlavaovError error = { 0, };
+  guint percent = 0;
+  gchar *text;
+
+  if (self->engine || self->failed)
+    return;
+  state = gst_llavaov_engine_poll (self->engine_user, &percent, &engine,
+      &error);
+  switch (state) {
+    case GST_LLAVAOV_ENGINE_LOADING:
+      if (*last_percent == GST_LLAVAOV_LOADING_UNTOLD) {
+        text = g_strdup_printf ("Loading %s", self->run.model_path);
+        post_progress (self, GST_PROGRESS_TYPE_START, percent, text);
+        g_free (text);
+      } else if (percent / 10 != *last_percent / 10) {
+        text = g_strdup_printf ("Loading: %u %%", percent);
+        post_progress (self, GST_PROGRESS_TYPE_CONTINUE, percent, text);
+        g_free (text);
+      }
+      *last_percent = percent;
+      break;
+    case GST_LLAVAOV_ENGINE_READY:
+      engine_ready (self, engine);
+      break;
+    case GST_LLAVAOV_ENGINE_FAILED:
+      if (*last_percent != GST_LLAVAOV_LOADING_UNTOLD)
+        post_progress (self, GST_PROGRESS_TYPE_ERROR, percent, error.message);
+      gst_llavaov_element_fail (self, &error);
+      break;
+  }
+}
+
+void
+gst_llavaov_loading_end (GstLlavaovElement * self, guint percent)
+{
+  if (!self->engine && !self->failed && percent != GST_LLAVAOV_LOADING_UNTOLD)
+    post_progress (self, GST_PROGRESS_TYPE_CANCELED, percent,
+        "Loading was cancelled");
+}
+
+gboolean
+gst_llavaov_loading_can_check_frames (GstLlavaovElement * self)
+{
+  return self->session && self->layout_known && self->have_info &&
+      !self->frames_checked && !self->failed;
+}
+
+void
+gst_llavaov_loading_check_frames (GstLlavaovElement * self)
+{
+  LlavaovLayout layout;
+  guint n_frames, width, height;
+
+  g_mutex_lock (&self->lock);
+  self->frames_checked = TRUE;
+  layout = self->layout;
+  n_frames = layout == LLAVAOV_LAYOUT_IMAGE ? 1 : self->run.frames;
+  width = GST_VIDEO_INFO_WIDTH (&self->info);
+  height = GST_VIDEO_INFO_HEIGHT (&self->info);
+  g_mutex_unlock (&self->lock);
+  check_prompt (self, layout, n_frames, width, height);
+}

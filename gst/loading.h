@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The engine's way to this element: PROGRESS while it loads, a session when it is there, and whether the question fits its
+ * context at all. On the worker's thread; without the lock, where nothing else is said.
+ */
+#ifndef GST_LLAVAOV_LOADING_H
+#define GST_LLAVAOV_LOADING_H
+
+#include "gstllavaovelement.h"
+
+G_BEGIN_DECLS
+
+/* Nothing has been said about the load yet. */
+#define GST_LLAVAOV_LOADING_UNTOLD G_MAXUINT
+
+/* Looks how far the load has come, posts PROGRESS and, once it is through, opens the session or posts the ERROR.
+ * last_percent is kept for the next call, GST_LLAVAOV_LOADING_UNTOLD before the first. */
+void gst_llavaov_loading_follow (GstLlavaovElement * self,
+    guint * last_percent);
+/* The worker ends; a load that was told about and is not through was cancelled. */
+void gst_llavaov_loading_end (GstLlavaovElement * self, guint last_percent);
+
+/* TRUE when the whole question, with all its frames, can be checked now and has not been. With the lock held. */
+gboolean gst_llavaov_loading_can_check_frames (GstLlavaovElement * self);
+/* Checks it: an ERROR when it does not fit. */
+void gst_llavaov_loading_check_frames (GstLlavaovElement * self);
+
+G_END_DECLS
+
+#endif
