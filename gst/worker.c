@@ -2,6 +2,7 @@
 #include "worker.h"
 
 #include "answers.h"
+#include "asking.h"
 #include "clock.h"
 #include "errors.h"
 #include "frames.h"
@@ -23,113 +24,6 @@ engine_changed (gpointer data)
   self->engine_changed = TRUE;
   g_cond_broadcast (&self->cond);
   g_mutex_unlock (&self->lock);
-}
-
-/* ---- asking ---- */
-
-static void
-keep_answer (GstLlavaovWindow * window, const LlavaovAnswer * answer)
-{
-  window->status = answer->status;
-  window->error = answer->error;
-  window->error.status = answer->status;
-  window->finish_reason = answer->finish_reason;
-  window->text = g_strndup (answer->text ? answer->text : "",
-      answer->text ? answer->text_bytes : 0);
-  window->prompt_tokens = answer->prompt_tokens;
-  window->new_tokens = answer->new_tokens;
-  window->first_token_ns = answer->first_token_ns;
-  window->encode_ns = answer->encode_ns;
-  window->prefill_ns = answer->prefill_ns;
-  window->decode_ns = answer->decode_ns;
-  window->answered_at = g_get_monotonic_time ();
-  window->state = answer->status == LLAVAOV_OK ?
-      GST_LLAVAOV_WINDOW_ANSWERED : GST_LLAVAOV_WINDOW_FAILED;
-}
-
-/* On an engine thread. */
-static void
-on_done (void *data, const LlavaovAnswer * answer)
-{
-  GstLlavaovWindow *window = data;
-  GstLlavaovElement *self = window->owner;
-  LlavaovTicket *ticket;
-
-  keep_answer (window, answer);
-  g_mutex_lock (&self->lock);
-  self->asked = NULL;
-  ticket = g_steal_pointer (&self->ticket);
-  if (window->generation == self->generation)
-    g_queue_push_tail (&self->outbox, window);
-  else
-    gst_llavaov_window_free (window);
-  g_cond_broadcast (&self->cond);
-  g_mutex_unlock (&self->lock);
-  if (ticket)
-    llavaov_ticket_unref (ticket);
-}
-
-/* With the lock held; lets go of it meanwhile. */
-static void
-ask (GstLlavaovElement * self, GstLlavaovWindow * window)
-{
-  LlavaovFrame *frames[GST_LLAVAOV_MAX_FRAMES];
-  LlavaovRequest request = { 0, };
-  LlavaovTicket *ticket = NULL;
-  LlavaovError error = { 0, };
-  LlavaovStatus status = LLAVAOV_OK;
-  LlavaovSession *session = self->session;
-  guint generation = window->generation;
-  guint i;
-
-  for (i = 0; i < window->samples->len; i++) {
-    GstLlavaovSample *sample = g_ptr_array_index (window->samples, i);
-
-    frames[i] = sample->frame;
-    if (sample->frame == NULL) {
-      status = sample->failed ? sample->error.status : LLAVAOV_ERROR_INTERNAL;
-      error = sample->error;
-    }
-  }
-  self->asked = window;
-  window->owner = self;
-  g_mutex_unlock (&self->lock);
-
-  if (status == LLAVAOV_OK) {
-    request.layout = window->layout;
-    request.frames = frames;
-    request.n_frames = window->samples->len;
-    request.system_prompt = window->settings.system_prompt;
-    request.prompt = window->settings.prompt;
-    request.generation = window->settings.generation;
-    request.on_done = on_done;
-    request.data = window;
-    /* From here on the window belongs to on_done. */
-    status = llavaov_session_ask (session, &request, &ticket, &error);
-  }
-
-  g_mutex_lock (&self->lock);
-  if (status != LLAVAOV_OK) {
-    self->asked = NULL;
-    window->status = status;
-    window->error = error;
-    window->state = GST_LLAVAOV_WINDOW_FAILED;
-    if (generation == self->generation)
-      g_queue_push_tail (&self->outbox, window);
-    else
-      gst_llavaov_window_free (window);
-    return;
-  }
-  if (self->asked == window && generation == self->generation) {
-    self->ticket = ticket;
-    return;
-  }
-  g_mutex_unlock (&self->lock);
-  if (ticket) {
-    llavaov_ticket_cancel (ticket);
-    llavaov_ticket_unref (ticket);
-  }
-  g_mutex_lock (&self->lock);
 }
 
 /* ---- telling ---- */
@@ -313,7 +207,7 @@ worker_main (gpointer data)
       g_cond_broadcast (&self->cond);
     } else if (self->session && !self->asked && !self->failed &&
         (window = g_queue_pop_head (&self->waiting))) {
-      ask (self, window);
+      gst_llavaov_ask (self, window);
     } else if (self->clock_fired) {
       self->clock_fired = FALSE;
       g_mutex_unlock (&self->lock);
