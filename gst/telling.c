@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "telling.h"
+
+#include "answers.h"
+#include "errors.h"
+#include "textflow.h"
+
+/* Metas that may wait for a buffer to carry them. */
+#define MAX_METAS 64
+
+static void
+tell_text (GstLlavaovElement * self, const GstLlavaovWindow * window,
+    const GstStructure * answer)
+{
+  GstLlavaovTextPad *text = gst_llavaov_textflow_pad (self);
+  GstClockTime timestamp, duration;
+  gboolean by_window;
+
+  if (text == NULL)
+    return;
+  g_mutex_lock (&self->lock);
+  by_window = gst_llavaov_textflow_by_window (self);
+  timestamp = GST_CLOCK_TIME_NONE;
+  duration = window->settings.interval ? window->settings.interval :
+      window->settings.window;
+  if (by_window) {
+    timestamp = gst_llavaov_window_timestamp (window);
+    duration = window->length;
+  } else if (self->eos) {
+    /* The video has ended; the text should not outlast it by a window. */
+    duration = MIN (duration, window->length);
+  }
+  g_mutex_unlock (&self->lock);
+  gst_llavaov_text_pad_answer (text, answer, timestamp, duration);
+  gst_object_unref (text);
+}
+
+static void
+tell_answer (GstLlavaovElement * self, GstLlavaovWindow * window)
+{
+  const LlavaovEngineInfo *info = llavaov_engine_info (self->engine);
+  GstStructure *answer;
+  guint64 dropped;
+  gboolean post;
+  gchar *name = gst_llavaov_element_stream_name (self);
+
+  g_mutex_lock (&self->lock);
+  self->stats.answers++;
+  self->stats.prompt_tokens += window->prompt_tokens;
+  self->stats.new_tokens += window->new_tokens;
+  self->stats.encode_ns += window->encode_ns;
+  self->stats.prefill_ns += window->prefill_ns;
+  self->stats.decode_ns += window->decode_ns;
+  dropped = self->stats.dropped_windows;
+  g_mutex_unlock (&self->lock);
+
+  answer = gst_llavaov_answer_to_structure (window, name, dropped,
+      info->model_name, info->device);
+  g_free (name);
+
+  GST_OBJECT_LOCK (self);
+  post = self->settings.post_messages;
+  g_free (self->last_answer);
+  self->last_answer = g_strdup (window->text);
+  GST_OBJECT_UNLOCK (self);
+  if (post)
+    gst_element_post_message (GST_ELEMENT (self),
+        gst_message_new_element (GST_OBJECT (self),
+            gst_structure_copy (answer)));
+  gst_llavaov_element_notify (self, "last-answer");
+  tell_text (self, window, answer);
+
+  g_mutex_lock (&self->lock);
+  if (window->generation == self->generation) {
+    g_queue_push_tail (&self->metas, gst_structure_copy (answer));
+    if (self->metas.length > MAX_METAS)
+      gst_structure_free (g_queue_pop_head (&self->metas));
+    if (self->sticky)
+      gst_structure_free (self->sticky);
+    self->sticky = g_steal_pointer (&answer);
+  }
+  g_mutex_unlock (&self->lock);
+  if (answer)
+    gst_structure_free (answer);
+}
+
+static void
+tell_dropped (GstLlavaovElement * self, const GstLlavaovWindow * window)
+{
+  GstClockTime timestamp = gst_llavaov_window_timestamp (window);
+  GstClockTime stream_time = timestamp;
+  GstMessage *message;
+  guint64 answers, dropped;
+
+  g_mutex_lock (&self->lock);
+  answers = self->stats.answers;
+  dropped = self->stats.dropped_windows;
+  g_mutex_unlock (&self->lock);
+  if (window->segment.format == GST_FORMAT_TIME &&
+      GST_CLOCK_TIME_IS_VALID (timestamp))
+    stream_time = gst_segment_to_stream_time (&window->segment,
+        GST_FORMAT_TIME, timestamp);
+  message = gst_message_new_qos (GST_OBJECT (self), self->live, window->start,
+      stream_time, timestamp, window->length);
+  /* Whole windows, not frames: the video itself loses nothing. */
+  gst_message_set_qos_stats (message, GST_FORMAT_DEFAULT, answers, dropped);
+  gst_element_post_message (GST_ELEMENT (self), message);
+}
+
+static void
+tell_empty (GstLlavaovElement * self, const GstLlavaovWindow * window)
+{
+  gchar *name = gst_llavaov_element_stream_name (self);
+
+  gst_element_post_message (GST_ELEMENT (self),
+      gst_message_new_element (GST_OBJECT (self),
+          gst_llavaov_no_frames_to_structure (window, name)));
+  g_free (name);
+}
+
+static void
+tell_failed (GstLlavaovElement * self, const GstLlavaovWindow * window)
+{
+  gchar *what;
+
+  if (window->status == LLAVAOV_ERROR_CANCELLED)
+    return;
+  g_mutex_lock (&self->lock);
+  self->stats.failed_windows++;
+  g_mutex_unlock (&self->lock);
+  what = g_strdup_printf ("Window %" G_GUINT64_FORMAT " at %" GST_TIME_FORMAT
+      " has no answer", window->seq, GST_TIME_ARGS (window->start));
+  gst_llavaov_post_warning (GST_ELEMENT (self), &window->error, what);
+  g_free (what);
+}
+
+void
+gst_llavaov_tell (GstLlavaovElement * self, GstLlavaovWindow * window)
+{
+  switch (window->state) {
+    case GST_LLAVAOV_WINDOW_ANSWERED:
+      tell_answer (self, window);
+      break;
+    case GST_LLAVAOV_WINDOW_DROPPED:
+      tell_dropped (self, window);
+      break;
+    case GST_LLAVAOV_WINDOW_EMPTY:
+      tell_empty (self, window);
+      break;
+    default:
+      tell_failed (self, window);
+      break;
+  }
+}
