@@ -2,11 +2,18 @@
  *
  * llavaovelement: raw video in, the same raw video out, and answers about it.
  *
- *   streaming thread   stream.c    pads, events, queries; takes references of sampled frames, opens and closes windows
- *   worker thread      worker.c    everything slow or public: asks the engine, posts messages, notifies, closes live
- *                                  windows on the clock
- *   engine threads     worker.c    on_done: keeps the answer and wakes the worker
- *   text pad's task    textpad.c   pushes answers and gaps
+ *   streaming thread   stream.c      the video's pads: buffers, events, queries
+ *                      frames.c      what they mean for windows (window.c) and clips (clip.c); takes references only
+ *                      textflow.c    how the text stream follows
+ *                      handover.c    closed windows to the worker; who waits for whom
+ *   worker thread      worker.c      everything slow or public, in turn:
+ *                      loading.c     follows the model's load
+ *                      asking.c      puts a window's question to the engine
+ *                      telling.c     messages, notifications, text, metas
+ *                      clock.c       closes live windows on the clock
+ *   engine threads     asking.c      on_done: keeps the answer and wakes the worker
+ *                      sample.c      map and release pictures
+ *   text pad's task    textpad.c     pushes answers and gaps
  *
  * One lock guards all that they share. No message is posted, no pad pushed and no request made with it held.
  */
