@@ -45,6 +45,11 @@ with `gst_custom_meta_get_structure()`), and each JSON line of the text pad with
 | dropped-windows | uint64 | windows dropped so far |
 | model, device | string | which answered |
 
+With `meta-mode=once` the meta is on the first buffer pushed after the answer is there: live, whenever that is; of a file,
+which waits for its answers, on the buffer that closed the window (the first one behind it). The last window of a file and
+the one answer of `sampling=clip` are closed by the end of the stream. No buffer follows them, so they have no meta; their
+message, notification and text come before EOS.
+
 Other messages: `llavaov-no-frames` for a live window in which no frame came, PROGRESS while the model loads, QOS for each
 dropped window, WARNING for a window that failed, ERROR for what cannot go on.
 """
