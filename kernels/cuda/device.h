@@ -333,6 +333,16 @@ LV_INLINE float lv_warp_sum(float x)
     return x;
 }
 
+/* Adds to a counter in shared memory; whole numbers, so that no order shows. */
+template <typename T> LV_INLINE void lv_count(T *counter, T n)
+{
+#ifdef __CUDACC__
+    atomicAdd(counter, n);
+#else
+    *counter += n;
+#endif
+}
+
 /* N sums over a block of at most 1024 threads, given to every thread. `scratch` is shared memory,
  * N * 32 floats; a barrier must lie between its uses. */
 template <int N> LV_INLINE void lv_block_sums(float *sums, float *scratch)

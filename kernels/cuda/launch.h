@@ -90,7 +90,7 @@ typedef struct LvCudaFinite {
 } LvCudaFinite;
 int lv_cuda_find_not_finite(LvCudaStream stream, const LvCudaFinite *args);
 
-/* ---- rows (norm.cu, pointwise.cu, pool.cu) ---- */
+/* ---- rows (norm.cu, pointwise.cu, few.cu, pool.cu) ---- */
 
 /* LayerNorm: (in - mean) / sqrt(biased variance + eps) * scale + bias; bias may be NULL.
  * RMSNorm: in / sqrt(mean(in^2) + eps) * scale; bias is not read. out may be in. */
@@ -140,6 +140,35 @@ typedef struct LvCudaGated {
 } LvCudaGated;
 int lv_cuda_gated(LvCudaStream stream, const LvCudaGated *args);
 
+/* A product of few rows, as decoding has them, that reads each weight once:
+ *     out[r][n] = function(x[r] . weight[n] + bias[n]) + residual[r][n]
+ * or, with `up` (same shape as weight; neither bias nor residual then),
+ *     out[r][n] = function(x[r] . weight[n]) * (x[r] . up[n])
+ * where x is in, or with norm_scale RMSNorm(in) kept in float32. out may be the residual where type
+ * and stride agree, never in. Rows of in and of the weights are 16-byte aligned (pointer and
+ * stride), inner is a multiple of 16 bytes' worth of elements. */
+#define LV_CUDA_FEW_ROWS 8u
+typedef struct LvCudaFew {
+    void *out; /* out_type [rows, cols] */
+    size_t out_stride;
+    LvCudaType out_type; /* F32 or BF16 */
+    const void *in;      /* type [rows, inner] */
+    size_t in_stride;
+    LvCudaType type; /* F32 or BF16: of in, weight, up and residual */
+    size_t rows;     /* at most LV_CUDA_FEW_ROWS */
+    size_t cols, inner;
+    const void *weight; /* [cols, inner] */
+    const void *up;     /* [cols, inner] or NULL */
+    size_t weight_stride;
+    const float *bias;    /* [cols] or NULL */
+    const void *residual; /* [rows, cols] or NULL */
+    size_t residual_stride;
+    const float *norm_scale; /* [inner] or NULL */
+    float norm_eps;
+    LvCudaFunction function;
+} LvCudaFew;
+int lv_cuda_linear_few(LvCudaStream stream, const LvCudaFew *args);
+
 /* Bilinear interpolation of n_items maps, [in_h * in_w, cols] each, to [out_h * out_w, cols]
  * (model.md 3.9): float32 positions, weights and sums with every product and sum rounded, as the
  * CPU's; rounded to type once. */
@@ -159,7 +188,7 @@ int lv_cuda_pool_bilinear(LvCudaStream stream, const LvCudaPool *args);
 #define LV_CUDA_MAX_HEAD_DIM 256u
 
 /* Softmax attention without a mask inside each of n_items groups of n_tokens rows. Tensor cores
- * for bf16 with head_dim 32, 64, 72, 80, 96 or 128 and 16-byte aligned rows; any head_dim to
+ * for bf16 with head_dim 32, 64, 72 or 128 and 16-byte aligned rows; any head_dim to
  * LV_CUDA_MAX_HEAD_DIM otherwise. */
 typedef struct LvCudaAttentionFull {
     void *out; /* type [n_items * n_tokens, n_heads * head_dim] */

@@ -207,6 +207,89 @@ static void gate(void **state)
     check_cases(60);
 }
 
+/* ---- few rows ---- */
+
+static void few_case(size_t rows, size_t inner, size_t cols, unsigned variant)
+{
+    int number = next_case();
+    LvCudaType type = types[variant & 1], out_type = variant % 3 ? type : LV_CUDA_F32;
+    size_t width = 16 / lv_cuda_type_bytes(type);
+    bool gated = variant % 4 == 3, normed = variant % 5 < 2, biased = !gated && variant % 7 < 4;
+    bool with_residual = !gated && variant % 3 == 1;
+    LvCudaFunction f = gated || variant % 4 == 1 ? LV_CUDA_SILU : LV_CUDA_NONE;
+    Matrix in = matrix_new(type, rows, inner, inner + width, 0, KIND_NOISE);
+    Matrix weight = matrix_new(type, cols, inner, inner + variant % 2 * width, 0, KIND_NOISE);
+    Matrix up = matrix_new(type, cols, inner, weight.stride, 0, KIND_NOISE);
+    Matrix bias = vector_new(cols, KIND_NOISE), scale = vector_new(inner, KIND_NOISE);
+    Matrix residual = matrix_new(type, rows, cols, cols + 3, 0, KIND_NOISE);
+    Matrix out = matrix_new(out_type, rows, cols, cols + 1, 0, KIND_EMPTY);
+    if (with_residual && out_type == type) {
+        matrix_free(&out);
+        out = matrix_copy(&residual);
+    }
+    double *wanted = calloc(rows * cols + 1, sizeof *wanted);
+    for (size_t r = 0; r < rows; r++) {
+        double squares = 0;
+        for (size_t k = 0; k < inner; k++)
+            squares += pow(matrix_at(&in, r, k), 2) / (double)inner;
+        for (size_t n = 0; n < cols; n++) {
+            double sum = 0, other = 0;
+            for (size_t k = 0; k < inner; k++) {
+                double x = matrix_at(&in, r, k);
+                if (normed)
+                    x *= matrix_at(&scale, 0, k) / sqrt(squares + 1e-6f);
+                sum += x * matrix_at(&weight, n, k);
+                other += x * matrix_at(&up, n, k);
+            }
+            wanted[r * cols + n] =
+                gated ? function_of(f, sum) * other
+                      : function_of(f, sum + (biased ? matrix_at(&bias, 0, n) : 0)) +
+                            (with_residual ? matrix_at(&residual, r, n) : 0);
+        }
+    }
+    LvCudaFew args = {.out = out.data,
+        .out_stride = out.stride,
+        .out_type = out_type,
+        .in = in.data,
+        .in_stride = in.stride,
+        .type = type,
+        .rows = rows,
+        .cols = cols,
+        .inner = inner,
+        .weight = weight.data,
+        .up = gated ? up.data : NULL,
+        .weight_stride = weight.stride,
+        .bias = biased ? bias.data : NULL,
+        .residual = !with_residual     ? NULL
+                    : out_type == type ? out.data
+                                       : residual.data,
+        .residual_stride = residual.stride,
+        .norm_scale = normed ? scale.data : NULL,
+        .norm_eps = 1e-6f,
+        .function = f};
+    assert_int_equal(lv_cuda_linear_few(NULL, &args), 0);
+    check_matrix(&out, wanted, "linear_few", number);
+    free(wanted);
+    matrix_free(&in);
+    matrix_free(&weight);
+    matrix_free(&up);
+    matrix_free(&bias);
+    matrix_free(&scale);
+    matrix_free(&residual);
+    matrix_free(&out);
+}
+
+static void few(void **state)
+{
+    static const size_t inner[] = {0, 8, 64, 264, 896}, cols[] = {0, 1, 7, 9, 18};
+    unsigned variant = 0;
+    for (size_t rows = 0; rows <= 8; rows++)
+        for (size_t i = 0; i < 5; i++)
+            for (size_t c = 0; c < 5; c++)
+                few_case(rows, inner[i], cols[c], variant++);
+    check_cases(60);
+}
+
 /* ---- pooling ---- */
 
 static double source_of(size_t at, size_t in, size_t out, size_t *first, size_t *second)
@@ -363,18 +446,26 @@ static void refused(void **state)
     assert_int_equal(lv_cuda_gated(NULL, &gated), LV_CUDA_BAD_ARGUMENT);
     LvCudaEpilogue end = {.out = &x, .in = &x, .in_type = LV_CUDA_F16, .rows = 1, .cols = 1};
     assert_int_equal(lv_cuda_epilogue(NULL, &end), LV_CUDA_BAD_ARGUMENT);
+    LvCudaFew few_args = {.out = &x, .in = &x, .weight = &x, .rows = 9, .cols = 1};
+    assert_int_equal(lv_cuda_linear_few(NULL, &few_args), LV_CUDA_BAD_ARGUMENT);
+    few_args.rows = 1;
+    few_args.inner = 3;
+    assert_int_equal(lv_cuda_linear_few(NULL, &few_args), LV_CUDA_BAD_ARGUMENT);
     LvCudaGather none = {.out = &x, .in = &x, .in_rows = 1, .rows = 1, .cols = 1};
     assert_int_equal(lv_cuda_gather(NULL, &none), LV_CUDA_BAD_ARGUMENT);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    if (argc > 1) /* the mutations run one test */
+        cmocka_set_test_filter(argv[1]);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(layer_norm),
         cmocka_unit_test(rms_norm),
         cmocka_unit_test(epilogue),
         cmocka_unit_test(functions),
         cmocka_unit_test(gate),
+        cmocka_unit_test(few),
         cmocka_unit_test(pool),
         cmocka_unit_test(convert),
         cmocka_unit_test(gather),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "shim.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,6 +29,7 @@ typedef struct Fiber {
     LvShimThread self;
     struct Fiber *next, *previous; /* of those that still run, in a ring */
     unsigned warp;
+    bool running;
     Copy *copies; /* [MAX_COPIES] not yet waited for, oldest first */
     unsigned n_copies, group;
     char *stack;
@@ -54,6 +56,7 @@ typedef struct Machine {
     unsigned running, arrived;
     uint64_t round;      /* of the block's barrier */
     unsigned idle_turns; /* since a fiber last got on */
+    bool warp_first;     /* a warp that meets runs on before the others: it gets far ahead */
     int result;
 #if OWN_SWITCH
     void *sp;
@@ -107,15 +110,24 @@ static void go_to(Machine *m, Fiber *to)
 #endif
 }
 
-/* Lets the others run; when nobody got on for two rounds, nobody ever will. */
-static void wait_a_turn(Machine *m)
+/* Lets others run; when nobody got on for two rounds, nobody ever will. */
+static void wait_a_turn(Machine *m, bool within_warp)
 {
-    if (++m->idle_turns > 2 * m->running + 2) {
+    Fiber *self = m->current, *next = self->next;
+    if (++m->idle_turns > 2 * m->running + 2 * LV_SHIM_WARP) {
         m->result = LV_SHIM_STUCK;
         leave(m);
     }
-    if (m->current->next != m->current)
-        go_to(m, m->current->next);
+    if (within_warp && m->warp_first) {
+        Fiber *warp = &m->fibers[self->warp * LV_SHIM_WARP];
+        unsigned lane = self->self.lane;
+        do
+            lane = (lane + 1) % LV_SHIM_WARP;
+        while (!warp[lane].running);
+        next = &warp[lane];
+    }
+    if (next != self)
+        go_to(m, next);
 }
 
 static void open_barrier(Machine *m)
@@ -134,6 +146,7 @@ static void fiber_main(void)
     m = machine;
     Fiber *self = m->current;
     m->warps[self->warp].running--;
+    self->running = false;
     m->running--;
     m->idle_turns = 0;
     if (m->running == 0)
@@ -216,6 +229,7 @@ static void run_block(Machine *m, LvShimIndex grid, LvShimIndex block, LvShimInd
             .shared = shared,
         };
         fiber->warp = i / LV_SHIM_WARP;
+        fiber->running = true;
         fiber->n_copies = fiber->group = 0;
         m->warps[fiber->warp].running++;
         prepare(fiber);
@@ -254,6 +268,7 @@ int lv_shim_launch(void (*entry)(const void *args), const void *args, LvShimInde
     m->entry = entry;
     m->args = args;
     m->result = 0;
+    m->warp_first = order_seed & 1;
     launches++;
     uint32_t random = order_seed;
     for (unsigned z = 0; z < grid.z; z++)
@@ -306,7 +321,7 @@ void lv_shim_barrier(void)
     m->idle_turns = 0;
     open_barrier(m);
     while (m->round == round)
-        wait_a_turn(m);
+        wait_a_turn(m, false);
 }
 
 void lv_shim_meet(void (*compute)(void *const *lanes), void *operand)
@@ -327,7 +342,7 @@ void lv_shim_meet(void (*compute)(void *const *lanes), void *operand)
             warp->round++;
             m->idle_turns = 0;
         } else {
-            wait_a_turn(m);
+            wait_a_turn(m, true);
         }
     }
 }

@@ -48,8 +48,9 @@ enum {
 int lv_shim_launch(void (*entry)(const void *args), const void *args, LvShimIndex grid,
     LvShimIndex block, size_t shared_bytes);
 
-/* The order in which this thread's later launches run their fibers: 0 (at first) by index, any
- * other seed shuffled, anew for every block. */
+/* The order in which this thread's later launches run their fibers: 0 (at first) by index in turn;
+ * any other seed shuffled, anew for every block, and with an odd seed a warp whose lanes meet runs
+ * on alone until its next barrier. */
 void lv_shim_seed(uint32_t seed);
 /* Launches that this thread made so far. */
 uint64_t lv_shim_launches(void);

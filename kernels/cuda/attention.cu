@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Rotary embedding with the store into the cache, the choice of the attention kernel, and the join
+ * of a decoding step's splits. */
+#include "attention.h"
+
+#define THREADS 128u
+
+/* ---- rotary embedding ---- */
+
+/* The sequence that row belongs to, by its number, or n_sequences. */
+LV_INLINE uint32_t sequence_of(const LvCudaBatch &b, uint32_t row)
+{
+    for (uint32_t i = 0; i < b.n_sequences; i++)
+        if (row - b.sequences[i].first_row < b.sequences[i].n_rows)
+            return i;
+    return b.n_sequences;
+}
+
+/* A block a row. */
+template <typename T> __global__ void rope_store(const LvCudaRope a)
+{
+    const LvCudaBatch &b = a.batch;
+    uint32_t row = blockIdx.x, found = sequence_of(b, row);
+    if (found == b.n_sequences)
+        return;
+    LvCudaSequence sequence = b.sequences[found];
+    uint32_t position = sequence.position + (row - sequence.first_row), half = b.head_dim / 2;
+    size_t head_size = (size_t)sequence.capacity * b.head_dim;
+    T *keys = (T *)sequence.cache + (size_t)b.layer * 2 * b.n_kv_heads * head_size +
+              (size_t)position * b.head_dim;
+    T *values = keys + b.n_kv_heads * head_size;
+    T *heads = (T *)a.qkv + (size_t)row * a.qkv_stride;
+    const float *cosine = a.table + (size_t)position * b.head_dim, *sine = cosine + half;
+
+    for (uint32_t i = threadIdx.x; i < (b.n_heads + b.n_kv_heads) * half; i += THREADS) {
+        uint32_t head = i / half, m = i % half;
+        T *pair = heads + (size_t)head * b.head_dim + m;
+        float x = lv_widen(pair[0]), y = lv_widen(pair[half]);
+        T first = lv_narrow<T>(x * cosine[m] - y * sine[m]);
+        T second = lv_narrow<T>(y * cosine[m] + x * sine[m]);
+        pair[0] = first;
+        pair[half] = second;
+        if (head >= b.n_heads) {
+            T *key = keys + (head - b.n_heads) * head_size + m;
+            key[0] = first;
+            key[half] = second;
+        }
+    }
+    const T *from = heads + (size_t)(b.n_heads + b.n_kv_heads) * b.head_dim;
+    for (uint32_t i = threadIdx.x; i < b.n_kv_heads * b.head_dim; i += THREADS)
+        values[i / b.head_dim * head_size + i % b.head_dim] = from[i];
+}
+
+static bool batch_runs(const LvCudaBatch &b)
+{
+    return b.n_kv_heads && b.n_heads && b.n_heads % b.n_kv_heads == 0 && b.head_dim &&
+           b.head_dim % 2 == 0 && b.head_dim <= LV_CUDA_MAX_HEAD_DIM &&
+           (b.type == LV_CUDA_F32 || b.type == LV_CUDA_BF16);
+}
+
+int lv_cuda_rope_store(LvCudaStream stream, const LvCudaRope *args)
+{
+    if (!batch_runs(args->batch))
+        return LV_CUDA_BAD_ARGUMENT;
+    uint64_t rows = args->batch.n_sequences ? args->rows : 0;
+    if (args->batch.type == LV_CUDA_F32)
+        return lv_launch(rope_store<float>, rows, 1, 1, THREADS, 0, stream, *args);
+    return lv_launch(rope_store<LvBf16>, rows, 1, 1, THREADS, 0, stream, *args);
+}
+
+/* ---- attention ---- */
+
+template <typename A> static int attend(LvCudaStream stream, const A &args)
+{
+    int result = lv_attention_tensor(stream, args);
+    return result == LV_CUDA_BAD_ARGUMENT ? lv_attention_plain(stream, args) : result;
+}
+
+int lv_cuda_attention_full(LvCudaStream stream, const LvCudaAttentionFull *args)
+{
+    return attend(stream, *args);
+}
+
+int lv_cuda_attention_prefill(LvCudaStream stream, const LvCudaPrefill *args)
+{
+    return batch_runs(args->batch) ? attend(stream, *args) : LV_CUDA_BAD_ARGUMENT;
+}
+
+/* A block a head of a sequence, a thread a column or several. Splits behind the sequence's end
+ * were not written and are not read. */
+template <typename T> __global__ void join_splits(const LvCudaDecode a)
+{
+    const LvCudaBatch &b = a.batch;
+    LvCudaSequence sequence = b.sequences[blockIdx.y];
+    if (sequence.n_rows == 0)
+        return;
+    uint32_t n = sequence.position / a.keys_per_split + 1, width = b.head_dim + 2;
+    const float *parts =
+        a.workspace + ((size_t)blockIdx.y * b.n_heads + blockIdx.x) * a.n_splits * width;
+    float best = -INFINITY, sum = 0;
+    for (uint32_t i = 0; i < n; i++)
+        best = fmaxf(best, parts[(size_t)i * width + b.head_dim]);
+    for (uint32_t i = 0; i < n; i++)
+        sum += parts[(size_t)i * width + b.head_dim + 1] *
+               lv_exp2(parts[(size_t)i * width + b.head_dim] - best);
+    T *out = (T *)a.out + sequence.first_row * a.out_stride + (size_t)blockIdx.x * b.head_dim;
+    for (uint32_t c = threadIdx.x; c < b.head_dim; c += THREADS) {
+        float total = 0;
+        for (uint32_t i = 0; i < n; i++)
+            total += parts[(size_t)i * width + c] *
+                     lv_exp2(parts[(size_t)i * width + b.head_dim] - best);
+        out[c] = lv_narrow<T>(total / sum);
+    }
+}
+
+int lv_cuda_attention_decode(LvCudaStream stream, const LvCudaDecode *args)
+{
+    const LvCudaBatch &b = args->batch;
+    if (!batch_runs(b) || args->keys_per_split == 0 || args->keys_per_split % 64)
+        return LV_CUDA_BAD_ARGUMENT;
+    int result = attend(stream, *args);
+    if (result)
+        return result;
+    uint64_t heads = args->n_splits ? b.n_heads : 0;
+    if (b.type == LV_CUDA_F32)
+        return lv_launch(join_splits<float>, heads, b.n_sequences, 1, THREADS, 0, stream, *args);
+    return lv_launch(join_splits<LvBf16>, heads, b.n_sequences, 1, THREADS, 0, stream, *args);
+}
+
+uint32_t lv_cuda_keys_per_split(
+    uint32_t n_sequences, uint32_t n_kv_heads, uint32_t max_keys, uint32_t n_processors)
+{
+    /* Two blocks a processor hide each other's waits; below 128 keys a block's start-up costs more
+     * than it saves. */
+    uint64_t blocks = (uint64_t)n_sequences * n_kv_heads, wanted = 2 * (uint64_t)n_processors;
+    uint64_t splits = blocks ? (wanted + blocks - 1) / blocks : 1;
+    uint64_t keys = (max_keys + splits - 1) / (splits ? splits : 1);
+    keys = (keys + 63) / 64 * 64;
+    return (uint32_t)(keys < 128 ? 128 : keys);
+}

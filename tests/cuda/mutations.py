@@ -1,0 +1,146 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Breaks the CUDA kernels on purpose, one line at a time, and sees that a test notices.
+
+    mutations.py CXX KERNELS WORK LIBRARY...
+
+Each mutation replaces a text that occurs once in a file of KERNELS (kernels/cuda), compiles that one kernel with the shim
+and links it before the libraries of tests and kernels: the test named with it must fail. Exit 1 where one survives, where
+its text is gone, or where it does not build."""
+import os
+import subprocess
+import sys
+import time
+
+FLAGS = ["-x", "c++", "-std=gnu++17", "-O1", "-fPIC", "-ffp-contract=off", "-fno-math-errno", "-fno-exceptions", "-fno-rtti",
+         "-fno-threadsafe-statics", "-w"]
+TIMEOUT = 60
+
+# What is broken, the kernel that is compiled, the file that is changed, its text and what replaces it, the program and the
+# test that must notice.
+MUTATIONS = (
+    ("the causal mask lets one key too many through",
+     "attention_tensor.cu", "attention_tensor.cu",
+     ">= end[r])", "> end[r])", "attention", "prefill"),
+    ("keys are read before all of them have arrived",
+     "attention_tensor.cu", "attention_tensor.cu",
+     "lv_copy_wait<1>();\n        __syncthreads();", "lv_copy_wait<1>();", "attention", "full"),
+    ("keys are overwritten while other warps still read them",
+     "attention_tensor.cu", "attention_tensor.cu",
+     "values + own_keys * Z::stride);\n        __syncthreads();", "values + own_keys * Z::stride);", "attention", "full"),
+    ("a copy is not waited for",
+     "attention_tensor.cu", "attention_tensor.cu",
+     "lv_copy_wait<1>()", "lv_copy_wait<2>()", "attention", "decode"),
+    ("a row behind the last key is taken along",
+     "attention_tensor.cu", "attention_tensor.cu",
+     "first + row < end;", "first + row <= end;", "attention", "full"),
+    ("warps join their results before all have written them",
+     "attention_tensor.cu", "attention_tensor.cu",
+     "    __syncthreads();\n    for (uint32_t i = threadIdx.x; i < s.n_queries", "    for (uint32_t i = threadIdx.x; i < s.n_queries",
+     "attention", "decode"),
+    ("a tile of keys is replaced while it is in use",
+     "attention_plain.cu", "attention_plain.cu",
+     "first += TILE_KEYS) {\n        __syncthreads();", "first += TILE_KEYS) {", "attention", "full"),
+    ("the last span of a cache is left out",
+     "attention.cu", "attention.cu",
+     "sequence.position / a.keys_per_split + 1", "(sequence.position + 1) / a.keys_per_split", "attention", "decode"),
+    ("keys are rotated the other way",
+     "attention.cu", "attention.cu",
+     "y * cosine[m] + x * sine[m]", "y * cosine[m] - x * sine[m]", "attention", "rope"),
+    ("values are stored with the stride of another head",
+     "attention.cu", "attention.cu",
+     "values[i / b.head_dim * head_size + i % b.head_dim]", "values[i]", "attention", "rope"),
+    ("the block's sums are read before they are written",
+     "norm.cu", "device.h",
+     "    __syncthreads();\n    LV_UNROLL\n    for (int i = 0; i < N; i++) {\n        sums[i] = 0;",
+     "    LV_UNROLL\n    for (int i = 0; i < N; i++) {\n        sums[i] = 0;", "rows", "layer_norm"),
+    ("the variance is the unbiased one",
+     "norm.cu", "norm.cu",
+     "sums[1] / (float)cols", "sums[1] / (float)(cols - 1)", "rows", "rms_norm"),
+    ("the tail of the last row is dropped",
+     "pointwise.cu", "pointwise.cu",
+     "(pieces + THREADS - 1) / THREADS", "pieces / THREADS", "rows", "gate"),
+    ("the residual's rows do not repeat",
+     "pointwise.cu", "pointwise.cu",
+     "p.row % a.residual_rows * a.residual_stride", "p.row * a.residual_stride", "rows", "epilogue"),
+    ("the lower row of a map is found with its height",
+     "pool.cu", "pool.cu",
+     "y.second * a.in_w * a.in_stride", "y.second * a.in_h * a.in_stride", "rows", "pool"),
+    ("an index one too large is taken",
+     "move.cu", "move.cu",
+     "from < a.in_rows", "from <= a.in_rows", "rows", "gather"),
+    ("the resize cuts instead of rounding",
+     "picture.cu", "picture.cu",
+     "(sums[c] + (1 << (axis.precision - 1))) >> axis.precision", "sums[c] >> axis.precision", "picture", "picture"),
+    ("NV12's chroma is read a sample too far",
+     "picture.cu", "picture.cu",
+     "x / 2 : x / 2 * 2", "x / 2 : x", "picture", "picture"),
+    ("the row is filtered before it is complete",
+     "picture.cu", "picture.cu",
+     "    __syncthreads();\n", "", "picture", "picture"),
+    ("of equal scores the last wins",
+     "sample.cu", "sample.cu",
+     "a.id < b.id", "a.id > b.id", "sample", "argmax"),
+    ("a border score of top-k is dropped",
+     "sample.cu", "sample.cu",
+     "row.scores[i] < least", "row.scores[i] <= least", "sample", "sample"),
+)
+
+
+def run(command, **options):
+    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True,
+                          errors="replace", **options)
+
+
+def verdict(cxx, kernels, folder, libraries, mutation):
+    """None where the test noticed; otherwise what went wrong."""
+    _, kernel, file, old, new, program, test = mutation
+    os.makedirs(folder, exist_ok=True)
+    for name in {kernel, file}:
+        with open(os.path.join(kernels, name), encoding="utf-8") as source:
+            text = source.read()
+        if name == file:
+            if text.count(old) != 1:
+                return "its text occurs %d times in %s" % (text.count(old), file)
+            text = text.replace(old, new)
+        with open(os.path.join(folder, name), "w", encoding="utf-8") as changed:
+            changed.write(text)
+    # Quoted includes look beside the including file first: a header that others include must be found here by all.
+    if file != kernel:
+        for name in os.listdir(kernels):
+            target = os.path.join(folder, name)
+            if name.endswith(".h") and name != file and not os.path.exists(target):
+                os.symlink(os.path.join(kernels, name), target)
+    program_file, built = os.path.join(folder, "test"), os.path.join(folder, "kernel.o")
+    done = run([cxx, *FLAGS, "-I", folder, "-I", kernels, "-c", os.path.join(folder, kernel), "-o", built])
+    if done.returncode == 0:
+        tests = [library for library in libraries if "test-cuda-" + program in library]
+        others = [library for library in libraries if "test-cuda-" not in library]
+        done = run([cxx, "-o", program_file, built, *tests, "-Wl,--start-group", *others, "-Wl,--end-group", "-lcmocka",
+                    "-ljansson", "-lpthread", "-lm"])
+    if done.returncode:
+        return "it does not build:\n" + done.stdout
+    try:
+        done = run([program_file, test], timeout=TIMEOUT)
+    except subprocess.TimeoutExpired:
+        return None
+    if "Running 1 test" not in done.stdout:
+        return "test %s of %s did not run:\n%s" % (test, program, done.stdout)
+    return None if done.returncode else "test %s of %s passes" % (test, program)
+
+
+def main():
+    cxx, kernels, work, libraries = sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4:]
+    failures = 0
+    for number, mutation in enumerate(MUTATIONS):
+        start = time.monotonic()
+        wrong = verdict(cxx, kernels, os.path.join(work, str(number)), libraries, mutation)
+        failures += wrong is not None
+        print("%-8s %s (%s, %.1f s)%s" % ("noticed" if wrong is None else "SURVIVED", mutation[0], mutation[2],
+                                         time.monotonic() - start, "" if wrong is None else ": " + wrong), flush=True)
+    print("%d mutations, %d not noticed" % (len(MUTATIONS), failures))
+    return 1 if failures or not MUTATIONS else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

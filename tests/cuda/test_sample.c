@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Tokens from logits: argmax against a plain loop, sampling against engine/model/sampler.h, with
+ * the same random stream. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "check.h"
+#include "model/sampler.h"
+
+static void argmax(void **state)
+{
+    static const size_t cols[] = {0, 1, 2, 31, 33, 511, 512, 513, 1500};
+    for (size_t i = 0; i < sizeof cols / sizeof *cols; i++)
+        for (unsigned k = 0; k < 10; k++) {
+            int number = next_case();
+            size_t n = cols[i], rows = k % 4;
+            LvCudaType type = k & 1 ? LV_CUDA_BF16 : LV_CUDA_F32;
+            /* bf16 noise of many columns has ties; so do zeros. */
+            Matrix in = matrix_new(type, rows, n, n + k, 0, k == 4 ? KIND_ZERO : KIND_OUTLIERS);
+            int32_t *token = device_alloc((rows + 1) * sizeof *token);
+            token[rows] = 77;
+            if (n && k == 6)
+                matrix_set(&in, 0, n - 1, NAN);
+            if (n && k == 7)
+                matrix_set(&in, rows - 1, 0, -INFINITY);
+            if (n && k == 9)
+                matrix_set(&in, 0, n - 1, 1e6);
+            LvCudaArgmax args = {token, in.data, in.stride, type, rows, n};
+            assert_int_equal(lv_cuda_argmax(NULL, &args), 0);
+            assert_int_equal(device_wait(), 0);
+            for (size_t r = 0; r < rows; r++) {
+                int32_t best = n ? 0 : -1;
+                for (size_t c = 0; c < n; c++)
+                    if (matrix_at(&in, r, c) > matrix_at(&in, r, (size_t)best))
+                        best = (int32_t)c;
+                for (size_t c = 0; c < n; c++)
+                    if (!isfinite(matrix_at(&in, r, c)))
+                        best = -1;
+                if (token[r] != best)
+                    fail_msg(
+                        "case %d: row %zu of %zu gives %d, not %d", number, r, n, token[r], best);
+            }
+            assert_int_equal(token[rows], 77);
+            device_free(token);
+            matrix_free(&in);
+        }
+    check_cases(60);
+}
+
+/* Equal scores at the border of top-p are dropped in an order of the reference's sort that the
+ * kernels do not follow: scores here are all different. */
+static void sample(void **state)
+{
+    static const uint32_t cols[] = {1, 2, 5, 100, 511, 512, 513, 1281, 3000};
+    static const LlavaovGeneration settings[] = {
+        {1, 0, 0, 1, 1, 1},
+        {1, 0, 0, 1, 1.3, 2},
+        {1, 1, 0, 1, 1, 3},
+        {1, 0.7, 20, 0.8, 1.05, 4},
+        {1, 1.5, 0, 0.5, 1, 5},
+        {1, 0.3, 1, 1, 1, 6},
+        {1, 2, 40, 1, 1.1, 7},
+        {1, 1, 3, 0, 1, 8},
+    };
+    for (size_t i = 0; i < sizeof cols / sizeof *cols; i++)
+        for (size_t k = 0; k < sizeof settings / sizeof *settings; k++) {
+            int number = next_case();
+            uint32_t n = cols[i], rows = number % 2 + 1;
+            LvSampler sampler;
+            LlavaovError error;
+            LlavaovGeneration g = settings[k];
+            Matrix logits = matrix_new(LV_CUDA_F32, rows, n, n + 3, 0, KIND_EMPTY);
+            LvCudaDraw *draws = device_alloc(rows * sizeof *draws);
+            int32_t *token = device_alloc(rows * sizeof *token);
+            for (int step = 0; step < 4; step++) {
+                for (uint32_t r = 0; r < rows; r++)
+                    for (uint32_t c = 0; c < n; c++)
+                        matrix_set(&logits, r, c, 5 * noise() + c * 1e-5);
+                Matrix before = matrix_copy(&logits);
+                uint8_t *seen = device_alloc(rows * n);
+                for (uint32_t c = 0; c < rows * n; c++)
+                    seen[c] = random_bits() >> 30 == 0;
+                uint8_t *seen_before = malloc(rows * n);
+                memcpy(seen_before, seen, rows * n);
+                for (uint32_t r = 0; r < rows; r++)
+                    draws[r] = (LvCudaDraw){(float)g.temperature, (float)g.repetition_penalty,
+                        g.top_p, g.top_k, g.seed + r, (uint64_t)step, seen + r * n};
+                LvCudaSample args = {token, logits.data, logits.stride, rows, n, draws};
+                assert_int_equal(lv_cuda_sample(NULL, &args), 0);
+                assert_int_equal(device_wait(), 0);
+                check_guards(&logits);
+                for (uint32_t r = 0; r < rows; r++) {
+                    float *wanted = malloc(n * sizeof *wanted), *again = malloc(n * sizeof *again);
+                    g.seed = settings[k].seed + r;
+                    assert_int_equal(lv_sampler_open(&sampler, &g, n, &error), LLAVAOV_OK);
+                    memcpy(sampler.seen, seen_before + r * n, n);
+                    sampler.draws = (uint64_t)step;
+                    for (uint32_t c = 0; c < n; c++)
+                        wanted[c] = again[c] = (float)matrix_at(&before, r, c);
+                    int32_t want;
+                    assert_int_equal(lv_sampler_process(&sampler, again, &error), LLAVAOV_OK);
+                    assert_int_equal(lv_sampler_next(&sampler, wanted, &want, &error), LLAVAOV_OK);
+                    for (uint32_t c = 0; c < n; c++) {
+                        double got = matrix_at(&logits, r, c);
+                        if (!(fabs(got - again[c]) <= 1e-6 * fabs(again[c])))
+                            fail_msg("case %d: score %u of %u is %g, not %g", number, c, n, got,
+                                again[c]);
+                    }
+                    assert_int_equal(token[r], want);
+                    assert_int_equal(draws[r].index, sampler.draws);
+                    assert_memory_equal(seen + r * n, sampler.seen, n);
+                    g.seed = settings[k].seed;
+                    lv_sampler_close(&sampler);
+                    free(wanted);
+                    free(again);
+                }
+                device_free(seen);
+                free(seen_before);
+                matrix_free(&before);
+            }
+            device_free(draws);
+            device_free(token);
+            matrix_free(&logits);
+        }
+    check_cases(60);
+}
+
+/* Equal scores: top-k keeps all of them, top-p drops the first ids; one always stays. */
+static void ties(void **state)
+{
+    enum { N = 600 };
+    Matrix logits = matrix_new(LV_CUDA_F32, 1, N, N, 0, KIND_ZERO);
+    LvCudaDraw *draw = device_alloc(sizeof *draw);
+    int32_t *token = device_alloc(sizeof *token);
+    for (int k = 0; k < 3; k++) {
+        for (size_t c = 0; c < N; c++)
+            matrix_set(&logits, 0, c, 1);
+        *draw = (LvCudaDraw){1, 1, k == 0 ? 1 : k == 1 ? 0.5 : 0, k == 0 ? 7 : 0, 9, 0, NULL};
+        LvCudaSample args = {token, logits.data, N, 1, N, draw};
+        assert_int_equal(lv_cuda_sample(NULL, &args), 0);
+        assert_int_equal(device_wait(), 0);
+        size_t kept = 0;
+        for (size_t c = 0; c < N; c++)
+            kept += matrix_at(&logits, 0, c) > 0;
+        if (k == 0)
+            assert_int_equal(kept, N);
+        else if (k == 1)
+            assert_in_range(kept, N / 2, N / 2 + 1);
+        else
+            assert_int_equal(kept, 1);
+        assert_true(matrix_at(&logits, 0, (size_t)*token) > 0);
+        assert_true(matrix_at(&logits, 0, N - 1) > 0);
+    }
+    device_free(draw);
+    device_free(token);
+    matrix_free(&logits);
+}
+
+/* NaN and Inf, given or made by a tiny temperature, give no token and use up no number. */
+static void not_finite(void **state)
+{
+    enum { N = 40 };
+    Matrix logits = matrix_new(LV_CUDA_F32, 3, N, N, 0, KIND_NOISE);
+    LvCudaDraw *draws = device_alloc(3 * sizeof *draws);
+    int32_t *token = device_alloc(3 * sizeof *token);
+    matrix_set(&logits, 0, 39, NAN);
+    matrix_set(&logits, 1, 0, INFINITY);
+    matrix_set(&logits, 2, 5, 3e38);
+    for (int r = 0; r < 3; r++)
+        draws[r] = (LvCudaDraw){r == 2 ? 1e-3f : 1, 1, 1, 0, 1, 5, NULL};
+    LvCudaSample args = {token, logits.data, N, 3, N, draws};
+    assert_int_equal(lv_cuda_sample(NULL, &args), 0);
+    assert_int_equal(device_wait(), 0);
+    for (int r = 0; r < 3; r++) {
+        assert_int_equal(token[r], -1);
+        assert_int_equal(draws[r].index, 5);
+    }
+    device_free(draws);
+    device_free(token);
+    matrix_free(&logits);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1) /* the mutations run one test */
+        cmocka_set_test_filter(argv[1]);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(argmax),
+        cmocka_unit_test(sample),
+        cmocka_unit_test(ties),
+        cmocka_unit_test(not_finite),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
