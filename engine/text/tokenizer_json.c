@@ -120,7 +120,9 @@ static LlavaovStatus keep(LvTokenizerReader *r, LvScan *scan, json_t *parent, co
         return BROKEN(r, key, "is larger than %u bytes", LV_MAX_CONFIG_BYTES);
     json_error_t cause;
     json_t *value = json_loadb(first, bytes, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &cause);
-    if (!value && json_error_code(&cause) != json_error_out_of_memory)
+    /* As in checkpoint/json.c: out of memory often has no code. */
+    if (!value && json_error_code(&cause) != json_error_out_of_memory &&
+        json_error_code(&cause) != json_error_unknown)
         return BROKEN(r, key, "is broken: %s", cause.text);
     if (!value || json_object_get(parent, key)) {
         json_decref(value);
