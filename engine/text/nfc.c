@@ -48,17 +48,7 @@ static uint8_t combining_rank(uint32_t code)
 {
     if (code < 0x300 || code > 0x1FFFF)
         return 0;
-    size_t low = 0, high = LV_N_COMBINING_RANGES;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (lv_combining_ranges[middle].last < code)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    if (low == LV_N_COMBINING_RANGES || lv_combining_ranges[low].first > code)
-        return 0;
-    return (uint8_t)lv_combining_ranges[low].value;
+    return (uint8_t)lv_class_range_value(lv_combining_ranges, LV_N_COMBINING_RANGES, code);
 }
 
 static const LvDecomposition *find_decomposition(uint32_t code)

@@ -13,21 +13,26 @@ static LvUnicodeClass ascii_class(uint32_t code)
     return code == ' ' || code - 9 < 5 ? LV_CLASS_SPACE : LV_CLASS_OTHER;
 }
 
+_Static_assert(LV_CLASS_OTHER == 0, "what lies in no range is OTHER");
+
+uint32_t lv_class_range_value(const LvClassRange *ranges, size_t n, uint32_t code)
+{
+    size_t low = 0, high = n;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (ranges[middle].last < code)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < n && ranges[low].first <= code ? ranges[low].value : 0;
+}
+
 LvUnicodeClass lv_unicode_class(uint32_t code)
 {
     if (code < 0x80)
         return ascii_class(code);
     if (code >= 0x4E00 && code <= 0x9FFF)
         return LV_CLASS_LETTER;
-    size_t low = 0, high = LV_N_CLASS_RANGES;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (lv_class_ranges[middle].last < code)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    if (low == LV_N_CLASS_RANGES || lv_class_ranges[low].first > code)
-        return LV_CLASS_OTHER;
-    return (LvUnicodeClass)lv_class_ranges[low].value;
+    return (LvUnicodeClass)lv_class_range_value(lv_class_ranges, LV_N_CLASS_RANGES, code);
 }

@@ -4,6 +4,7 @@
 #ifndef LV_UNICODE_TABLES_H
 #define LV_UNICODE_TABLES_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #define LV_N_CLASS_RANGES 831
@@ -19,6 +20,9 @@ typedef struct LvClassRange {
 extern const LvClassRange lv_class_ranges[LV_N_CLASS_RANGES];
 extern const LvClassRange lv_combining_ranges[LV_N_COMBINING_RANGES];
 #define LV_MAX_COMBINING_RANK 63
+
+/* The value of the range that code lies in; 0 when it lies in none. */
+uint32_t lv_class_range_value(const LvClassRange *ranges, size_t n, uint32_t code);
 
 /* One step of canonical decomposition: character -> first second (0: first alone). first may
  * decompose again. */
