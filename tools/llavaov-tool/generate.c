@@ -36,15 +36,12 @@ static void on_done(void *data, const LlavaovAnswer *a)
 {
     static const char *const reasons[] = {"stop", "length", "cancelled"};
     Waiting *w = data;
-    json_t *tokens = json_array();
-    for (uint32_t i = 0; i < a->new_tokens; i++)
-        json_array_append_new(tokens, json_integer(a->tokens[i]));
     json_t *answer = json_pack("{s:o s:s s:o s:i s:i s:I s:I s:I s:I s:I}", "text",
         json_stringn(a->text, a->text_bytes), "finish-reason", reasons[a->finish_reason], "tokens",
-        tokens, "prompt-tokens", (int)a->prompt_tokens, "new-tokens", (int)a->new_tokens,
-        "first-token-ns", (json_int_t)a->first_token_ns, "total-ns", (json_int_t)a->total_ns,
-        "encode-ns", (json_int_t)a->encode_ns, "prefill-ns", (json_int_t)a->prefill_ns, "decode-ns",
-        (json_int_t)a->decode_ns);
+        tool_json_ids(a->tokens, a->new_tokens), "prompt-tokens", (int)a->prompt_tokens,
+        "new-tokens", (int)a->new_tokens, "first-token-ns", (json_int_t)a->first_token_ns,
+        "total-ns", (json_int_t)a->total_ns, "encode-ns", (json_int_t)a->encode_ns, "prefill-ns",
+        (json_int_t)a->prefill_ns, "decode-ns", (json_int_t)a->decode_ns);
     pthread_mutex_lock(&w->lock);
     w->status = a->status;
     if (a->status != LLAVAOV_OK)

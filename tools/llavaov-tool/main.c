@@ -267,6 +267,17 @@ int main(int argc, char **argv)
     return 2;
 }
 
+json_t *tool_json_ids(const int32_t *ids, size_t n)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < n; i++)
+        if (json_array_append_new(array, json_integer(ids[i])) != 0) {
+            json_decref(array);
+            return NULL;
+        }
+    return array;
+}
+
 LlavaovStatus tool_print_json(const ToolOptions *o, json_t *json, LlavaovError *error)
 {
     char *text = json ? json_dumps(json, JSON_REAL_PRECISION(9)) : NULL;

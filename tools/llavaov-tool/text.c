@@ -10,14 +10,6 @@
 #include "text/chat.h"
 #include "tool.h"
 
-static json_t *json_ids(const int32_t *ids, size_t n)
-{
-    json_t *array = json_array();
-    for (size_t i = 0; i < n; i++)
-        json_array_append_new(array, json_integer(ids[i]));
-    return array;
-}
-
 /* The whole prompt; the number of placeholders follows from --layout, --frames and --size. */
 static LlavaovStatus encode_chat(const ToolOptions *o, const LvTokenizer *tokenizer,
     const char *prompt, LvTokens *ids, LlavaovError *error)
@@ -67,7 +59,8 @@ LlavaovStatus tool_tokenize(const ToolOptions *o, LlavaovError *error)
                          : lv_tokenizer_encode(tokenizer, text, strlen(text),
                                o->special ? LV_SPECIAL_AS_TOKENS : LV_SPECIAL_AS_TEXT, &ids, error);
         if (status == LLAVAOV_OK)
-            json_array_append_new(list, json_ids(ids.ids, ids.n));
+            if (json_array_append_new(list, tool_json_ids(ids.ids, ids.n)) != 0)
+                status = lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for the result");
     }
     if (status != LLAVAOV_OK) {
         json_decref(list);

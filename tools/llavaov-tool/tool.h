@@ -38,7 +38,10 @@ typedef LlavaovStatus ToolCommand(const ToolOptions *options, LlavaovError *erro
 ToolCommand tool_tokenize, tool_detokenize, tool_resize, tool_layout, tool_features, tool_logits,
     tool_generate, tool_bench, tool_check_weights;
 
-/* Prints JSON and a newline to options->out or standard output; takes the reference. */
+/* A new list of token ids; NULL without memory. */
+json_t *tool_json_ids(const int32_t *ids, size_t n);
+/* Prints JSON and a newline to options->out or standard output; takes the
+ * reference. NULL: there was no memory to make it. */
 LlavaovStatus tool_print_json(const ToolOptions *options, json_t *json, LlavaovError *error);
 
 /* ---- pictures (input.c) ---- */
