@@ -115,12 +115,15 @@ gst_llavaov_element_notify (GstLlavaovElement * self, const gchar * property)
 gchar *
 gst_llavaov_element_stream_name (GstLlavaovElement * self)
 {
+  const gchar *given;
   gchar *name;
 
   GST_OBJECT_LOCK (self);
-  name = self->settings.stream_name ?
-      g_strdup (self->settings.stream_name) :
-      g_strdup (GST_OBJECT_NAME (self->host ? self->host : (gpointer) self));
+  given = self->settings.stream_name;
+  if (given == NULL)
+    given = GST_OBJECT_NAME (self->host ? self->host : (gpointer) self);
+  /* Structures and JSON take UTF-8 only; the name alone must not cost a stream its answers' fields. */
+  name = g_utf8_make_valid (given, -1);
   GST_OBJECT_UNLOCK (self);
   return name;
 }

@@ -43,6 +43,7 @@ tell_answer (GstLlavaovElement * self, GstLlavaovWindow * window)
   guint64 dropped;
   gboolean post;
   gchar *name = gst_llavaov_element_stream_name (self);
+  gchar *model = g_utf8_make_valid (info->model_name, -1);      /* a folder's name */
 
   g_mutex_lock (&self->lock);
   self->stats.answers++;
@@ -55,7 +56,8 @@ tell_answer (GstLlavaovElement * self, GstLlavaovWindow * window)
   g_mutex_unlock (&self->lock);
 
   answer = gst_llavaov_answer_to_structure (window, name, dropped,
-      info->model_name, info->device);
+      model, info->device);
+  g_free (model);
   g_free (name);
 
   GST_OBJECT_LOCK (self);
