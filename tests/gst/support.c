@@ -126,6 +126,15 @@ rig_answer (Rig * rig)
 }
 
 void
+rig_expect (Rig * rig, const gchar * text)
+{
+  gchar *answer = rig_answer (rig);
+
+  fail_unless_equals_string (answer, text);
+  g_free (answer);
+}
+
+void
 rig_no_answer (Rig * rig, guint ms)
 {
   GstMessage *message = rig_wait (rig, GST_MESSAGE_ELEMENT, "llavaov-answer",

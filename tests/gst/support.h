@@ -8,6 +8,8 @@
 #include <gst/check/gstcheck.h>
 #include <gst/check/gstharness.h>
 
+#define MS GST_MSECOND
+
 typedef struct
 {
   GstHarness *h;
@@ -36,6 +38,8 @@ GstMessage *rig_wait (Rig * rig, GstMessageType type, const gchar * name,
     guint ms);
 /* The text of the next answer, "" when none comes within 10 s. */
 gchar *rig_answer (Rig * rig);
+/* The next answer has this text. */
+void rig_expect (Rig * rig, const gchar * text);
 /* No answer comes within ms. */
 void rig_no_answer (Rig * rig, guint ms);
 

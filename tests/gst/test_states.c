@@ -3,8 +3,6 @@
  * Up and down in every state, and nothing left behind. LLAVAOV_CYCLES sets how often (60 here, 1,000 in the soak run). */
 #include "support.h"
 
-#define MS GST_MSECOND
-
 /* A hang is what these tests look for, not speed: the limit is far above what a state change should take. */
 static void
 to_null_in_time (Rig * rig)
