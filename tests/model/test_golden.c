@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The whole engine against numbers of HF transformers (tests/golden/make.py), without Python: the
- * folder is the argument. */
+ * folder is the first argument, a device other than the CPU the second. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,7 +19,7 @@
 #include "picture/picture.h"
 #include "text/chat.h"
 
-static const char *folder;
+static const char *folder, *device = "cpu";
 
 typedef struct Golden {
     char name[32];
@@ -169,9 +169,10 @@ static void answers_are_those_of_the_reference(void **state)
     static const char *const masks[] = {"baseline", "avx2", "auto"};
     char path[4096];
     snprintf(path, sizeof path, "%s/checkpoint", folder);
-    for (size_t m = 0; m < 3; m++) {
+    for (size_t m = 0; m < (strcmp(device, "cpu") == 0 ? 3 : 1); m++) {
         const LlavaovEngineOptions options = {.model_path = path,
-            .device = "cpu",
+            .device = device,
+            .precision = LLAVAOV_PRECISION_F32,
             .threads = 1 + (uint32_t)m % 2,
             .cpu_mask = masks[m]};
         LlavaovEngine *engine;
@@ -198,7 +199,8 @@ static int open_model(void **state)
     LlavaovError error;
     must(lv_checkpoint_open(path_of("checkpoint", ""), &checkpoint, &error), &error);
     must(lv_tokenizer_open(path_of("checkpoint", "/tokenizer.json"), &tokenizer, &error), &error);
-    const LvBackendOptions options = {.device = "cpu", .threads = 2};
+    const LvBackendOptions options = {
+        .device = device, .precision = LLAVAOV_PRECISION_F32, .threads = 2};
     must(lv_backend_open(&options, &backend, &error), &error);
     must(lv_model_open(checkpoint, backend, NULL, NULL, &model, &error), &error);
     return 0;
@@ -345,6 +347,8 @@ static void features_and_logits_are_those_of_the_reference(void **state)
 int main(int argc, char **argv)
 {
     folder = argc > 1 ? argv[1] : ".";
+    if (argc > 2)
+        device = argv[2];
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers_are_those_of_the_reference),
         cmocka_unit_test_setup_teardown(

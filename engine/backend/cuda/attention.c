@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Attention, the rotary embedding and the key-value cache. */
+#include "backend/cuda/cuda.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "backend/parts.h"
+
+LlavaovStatus lv_cuda_op_attention_full(LvBackend *backend, const LvRun *run, LvTensor out,
+    LvTensor qkv, size_t n_items, size_t n_tokens, uint32_t n_heads, uint32_t head_dim)
+{
+    LvCuda *cuda = lv_cuda(backend);
+    const size_t width = (size_t)n_heads * head_dim;
+    if (!width || head_dim > LV_CUDA_MAX_HEAD_DIM || qkv.cols != 3 * width || out.cols != width ||
+        qkv.rows != n_items * n_tokens || out.rows != qkv.rows)
+        return lv_cuda_shape_error(run, "attention_full");
+    LlavaovStatus status = lv_cuda_begin(cuda, run);
+    if (status != LLAVAOV_OK)
+        return status;
+    const LvCudaAttentionFull args = {.out = out.data,
+        .out_stride = out.stride,
+        .qkv = qkv.data,
+        .qkv_stride = qkv.stride,
+        .type = cuda->type,
+        .n_items = n_items,
+        .n_tokens = n_tokens,
+        .n_heads = n_heads,
+        .head_dim = head_dim,
+        .scale = (float)(1.0 / sqrt((double)head_dim))};
+    int code = lv_cuda_attention_full(lv_runtime_stream(cuda->runtime), &args);
+    return lv_cuda_end(cuda, run, "attention_full", lv_runtime_launched(cuda->runtime, code));
+}
+
+/* ---- cache ---- */
+
+LlavaovStatus lv_cuda_kv_open(LvBackend *backend, uint32_t n_layers, uint32_t n_kv_heads,
+    uint32_t head_dim, uint32_t capacity, LvKvCache **cache_out, LlavaovError *error)
+{
+    LvCuda *cuda = lv_cuda(backend);
+    *cache_out = NULL;
+    if (!n_layers || n_layers > LV_MAX_LAYERS || !n_kv_heads || n_kv_heads > LV_MAX_HEADS ||
+        !head_dim || head_dim > LV_CUDA_MAX_HEAD_DIM || capacity > LV_MAX_CONTEXT)
+        return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, NULL,
+            "a cache of %u layers, %u heads of %u, %u tokens", n_layers, n_kv_heads, head_dim,
+            capacity);
+    LvKvCache *cache = lv_calloc(1, sizeof *cache);
+    if (!cache)
+        return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a cache");
+    cache->n_layers = n_layers;
+    cache->n_kv_heads = n_kv_heads;
+    cache->head_dim = head_dim;
+    cache->capacity = capacity ? capacity : 1;
+    const size_t bytes = lv_cuda_kv_elements(n_layers, n_kv_heads, head_dim, cache->capacity) *
+                         lv_cuda_type_bytes(cuda->type);
+    int code = lv_memory_take(cuda->memory, bytes, false, &cache->data);
+    if (code != 0) {
+        lv_free(cache);
+        return lv_cuda_no_memory(cuda, error, "a key-value cache", code);
+    }
+    *cache_out = cache;
+    return LLAVAOV_OK;
+}
+
+void lv_cuda_kv_close(LvBackend *backend, LvKvCache *cache)
+{
+    if (!cache)
+        return;
+    lv_memory_give(lv_cuda(backend)->memory, cache->data);
+    lv_free(cache);
+}
+
+/* ---- batches ---- */
+
+/* The batch on the device. All layers of a pass ask for the same one, which is sent once. */
+static int send_batch(LvCuda *cuda, const LvBatch *batch, const LvCudaSequence **sequences)
+{
+    const size_t n = batch->n_sequences, bytes = n * sizeof(LvCudaSequence);
+    if (n > cuda->sequences_capacity) {
+        const size_t capacity = lv_round_up(n, 64);
+        void *device;
+        int code = lv_memory_take(cuda->memory, capacity * sizeof(LvCudaSequence), false, &device);
+        if (code != 0)
+            return code;
+        LvCudaSequence *known = lv_calloc(capacity, sizeof *known);
+        if (!known) {
+            lv_memory_give(cuda->memory, device);
+            return LV_RUNTIME_OUT_OF_MEMORY;
+        }
+        lv_memory_give(cuda->memory, cuda->sequences);
+        lv_free(cuda->known);
+        cuda->sequences = device;
+        cuda->known = known;
+        cuda->sequences_capacity = capacity;
+        cuda->n_known = 0;
+    }
+    *sequences = cuda->sequences;
+    bool same = cuda->n_known == n;
+    for (size_t i = 0; i < n; i++) {
+        const LvSequence *s = &batch->sequences[i];
+        LvCudaSequence wanted;
+        memset(&wanted, 0, sizeof wanted);
+        wanted.cache = s->cache->data;
+        wanted.capacity = s->cache->capacity;
+        wanted.first_row = s->first_row;
+        wanted.n_rows = s->n_rows;
+        wanted.position = s->position;
+        same = same && memcmp(&cuda->known[i], &wanted, sizeof wanted) == 0;
+        cuda->known[i] = wanted;
+    }
+    cuda->n_known = n;
+    if (same || n == 0)
+        return 0;
+    void *host, *staged;
+    int code = lv_staging_take(cuda, bytes, &host, &staged);
+    if (code == 0) {
+        memcpy(host, cuda->known, bytes);
+        code = lv_runtime_to_device(cuda->runtime, cuda->sequences, host, bytes);
+    }
+    if (code != 0)
+        cuda->n_known = 0;
+    return code;
+}
+
+/* Makes the rotary table reach `positions`. */
+static int reserve_rope(LvCuda *cuda, uint32_t positions, const LvTextConfig *text)
+{
+    if (cuda->rope_positions >= positions && cuda->rope_head_dim == text->head_dim &&
+        cuda->rope_theta == text->rope_theta)
+        return 0;
+    uint32_t n = cuda->rope_positions > 2048 ? 2 * cuda->rope_positions : 4096;
+    while (n < positions)
+        n *= 2;
+    const size_t bytes = (size_t)n * text->head_dim * sizeof(float);
+    float *table = lv_alloc(bytes, 1);
+    if (!table)
+        return LV_RUNTIME_OUT_OF_MEMORY;
+    lv_rope_table(table, n, text->head_dim, text->rope_theta);
+    lv_memory_give(cuda->memory, cuda->rope);
+    cuda->rope = NULL;
+    cuda->rope_positions = 0;
+    void *device;
+    int code = lv_memory_take(cuda->memory, bytes, false, &device);
+    if (code == 0)
+        cuda->rope = device;
+    for (size_t at = 0; at < bytes && code == 0; at += LV_STAGING_HALF) {
+        const size_t piece = bytes - at < LV_STAGING_HALF ? bytes - at : LV_STAGING_HALF;
+        void *host, *staged;
+        code = lv_staging_take(cuda, piece, &host, &staged);
+        if (code == 0) {
+            memcpy(host, (char *)table + at, piece);
+            code = lv_runtime_to_device(cuda->runtime, (char *)device + at, host, piece);
+        }
+    }
+    lv_free(table);
+    if (code == 0) {
+        cuda->rope_positions = n;
+        cuda->rope_head_dim = text->head_dim;
+        cuda->rope_theta = text->rope_theta;
+    }
+    return code;
+}
+
+/* Checks what both operations on a batch promise each other. */
+static bool batch_fits(LvTensor qkv, const LvBatch *batch, uint32_t layer, const LvTextConfig *text)
+{
+    if (!text->n_kv_heads || text->n_heads % text->n_kv_heads || !text->head_dim ||
+        text->head_dim % 2 || text->head_dim > LV_CUDA_MAX_HEAD_DIM ||
+        batch->n_sequences > UINT32_MAX ||
+        qkv.cols != (size_t)(text->n_heads + 2 * text->n_kv_heads) * text->head_dim)
+        return false;
+    for (size_t i = 0; i < batch->n_sequences; i++) {
+        const LvSequence *s = &batch->sequences[i];
+        const LvKvCache *cache = s->cache;
+        if (layer >= cache->n_layers || cache->n_kv_heads != text->n_kv_heads ||
+            cache->head_dim != text->head_dim ||
+            (size_t)s->position + s->n_rows > cache->capacity ||
+            (size_t)s->first_row + s->n_rows > qkv.rows)
+            return false;
+    }
+    return true;
+}
+
+static LvCudaBatch batch_of(LvCuda *cuda, const LvCudaSequence *sequences, const LvBatch *batch,
+    uint32_t layer, const LvTextConfig *text)
+{
+    return (LvCudaBatch){.sequences = sequences,
+        .n_sequences = (uint32_t)batch->n_sequences,
+        .layer = layer,
+        .n_heads = text->n_heads,
+        .n_kv_heads = text->n_kv_heads,
+        .head_dim = text->head_dim,
+        .type = cuda->type};
+}
+
+LlavaovStatus lv_cuda_op_rope_store(LvBackend *backend, const LvRun *run, LvTensor qkv,
+    const LvBatch *batch, uint32_t layer, const LvTextConfig *text)
+{
+    LvCuda *cuda = lv_cuda(backend);
+    if (!batch_fits(qkv, batch, layer, text))
+        return lv_cuda_shape_error(run, "rope_store");
+    LlavaovStatus status = lv_cuda_begin(cuda, run);
+    if (status != LLAVAOV_OK)
+        return status;
+    uint32_t positions = 1;
+    for (size_t i = 0; i < batch->n_sequences; i++) {
+        const uint32_t end = batch->sequences[i].position + batch->sequences[i].n_rows;
+        positions = end > positions ? end : positions;
+    }
+    const LvCudaSequence *sequences = NULL;
+    int code = reserve_rope(cuda, positions, text);
+    if (code == 0)
+        code = send_batch(cuda, batch, &sequences);
+    if (code == 0) {
+        const LvCudaRope args = {.batch = batch_of(cuda, sequences, batch, layer, text),
+            .qkv = qkv.data,
+            .qkv_stride = qkv.stride,
+            .rows = qkv.rows,
+            .table = cuda->rope};
+        code = lv_runtime_launched(
+            cuda->runtime, lv_cuda_rope_store(lv_runtime_stream(cuda->runtime), &args));
+    }
+    return lv_cuda_end(cuda, run, "rope_store", code);
+}
+
+/* ---- causal attention ---- */
+
+/* One row a sequence: the keys are cut so that the whole device has work. */
+static int decode(LvCuda *cuda, LvTensor out, LvTensor qkv, const LvCudaBatch *batch,
+    uint32_t max_keys, float scale)
+{
+    const uint32_t keys = lv_cuda_keys_per_split(
+        batch->n_sequences, batch->n_kv_heads, max_keys, cuda->facts.n_processors);
+    const uint32_t n_splits = (max_keys + keys - 1) / keys;
+    void *workspace;
+    int code = lv_cuda_scratch(cuda,
+        lv_cuda_decode_workspace(batch->n_sequences, batch->n_heads, batch->head_dim, n_splits) *
+            sizeof(float),
+        &workspace);
+    if (code == 0)
+        code = lv_runtime_launched(
+            cuda->runtime, lv_cuda_attention_decode(
+                               lv_runtime_stream(cuda->runtime), &(LvCudaDecode){.batch = *batch,
+                                                                     .out = out.data,
+                                                                     .out_stride = out.stride,
+                                                                     .qkv = qkv.data,
+                                                                     .qkv_stride = qkv.stride,
+                                                                     .n_splits = n_splits,
+                                                                     .keys_per_split = keys,
+                                                                     .workspace = workspace,
+                                                                     .scale = scale}));
+    lv_cuda_scratch_free(cuda, workspace);
+    return code;
+}
+
+LlavaovStatus lv_cuda_op_attention_causal(LvBackend *backend, const LvRun *run, LvTensor out,
+    LvTensor qkv, const LvBatch *batch, uint32_t layer, const LvTextConfig *text)
+{
+    LvCuda *cuda = lv_cuda(backend);
+    if (!batch_fits(qkv, batch, layer, text) || out.rows != qkv.rows ||
+        out.cols != (size_t)text->n_heads * text->head_dim)
+        return lv_cuda_shape_error(run, "attention_causal");
+    uint32_t max_rows = 0, max_keys = 1;
+    for (size_t i = 0; i < batch->n_sequences; i++) {
+        const LvSequence *s = &batch->sequences[i];
+        max_rows = s->n_rows > max_rows ? s->n_rows : max_rows;
+        max_keys = s->position + s->n_rows > max_keys ? s->position + s->n_rows : max_keys;
+    }
+    LlavaovStatus status = lv_cuda_begin(cuda, run);
+    if (status != LLAVAOV_OK || max_rows == 0)
+        return status == LLAVAOV_OK ? lv_cuda_end(cuda, run, "attention_causal", 0) : status;
+    const LvCudaSequence *sequences = NULL;
+    const float scale = (float)(1.0 / sqrt((double)text->head_dim));
+    int code = send_batch(cuda, batch, &sequences);
+    if (code == 0) {
+        const LvCudaBatch args = batch_of(cuda, sequences, batch, layer, text);
+        if (max_rows == 1)
+            code = decode(cuda, out, qkv, &args, max_keys, scale);
+        else
+            code = lv_runtime_launched(
+                cuda->runtime, lv_cuda_attention_prefill(
+                                   lv_runtime_stream(cuda->runtime), &(LvCudaPrefill){.batch = args,
+                                                                         .out = out.data,
+                                                                         .out_stride = out.stride,
+                                                                         .qkv = qkv.data,
+                                                                         .qkv_stride = qkv.stride,
+                                                                         .max_rows = max_rows,
+                                                                         .scale = scale}));
+    }
+    return lv_cuda_end(cuda, run, "attention_causal", code);
+}

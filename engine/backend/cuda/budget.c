@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What a model needs on a device, before anything is loaded. */
+#include "backend/cuda/cuda.h"
+
+/* The largest set of activations that lives at once: engine/model's tensors of one encoder call of
+ * `tiles` tiles, or of one pass of `rows` rows through the decoder. */
+static uint64_t encoder_bytes(const LvConfig *config, uint64_t size, uint64_t tiles)
+{
+    const LvVisionConfig *v = &config->vision;
+    const uint64_t rows = tiles * v->grid * v->grid;
+    const uint64_t width = (uint64_t)v->n_heads * v->head_dim;
+    const uint64_t patches =
+        (uint64_t)3 * v->patch_size * v->patch_size * size + v->hidden_size * sizeof(float);
+    const uint64_t layer = (2 * (uint64_t)v->hidden_size + 4 * width + v->intermediate_size) * size;
+    const uint64_t projector = (v->hidden_size + 3 * (uint64_t)config->text.hidden_size) * size;
+    return rows * (layer + patches > projector ? layer + patches : projector);
+}
+
+static uint64_t decoder_bytes(const LvConfig *config, uint64_t size, uint64_t rows)
+{
+    const LvTextConfig *t = &config->text;
+    const uint64_t heads = (uint64_t)t->n_heads + t->n_kv_heads;
+    return rows * size *
+               (2 * (uint64_t)t->hidden_size + 2 * heads * t->head_dim +
+                   3 * (uint64_t)t->intermediate_size) +
+           t->vocab_size * (size + sizeof(float));
+}
+
+LvCudaNeed lv_cuda_need(const LvConfig *config, uint64_t weight_elements, LvCudaType type,
+    uint32_t tiles, uint32_t rows)
+{
+    const LvTextConfig *t = &config->text;
+    const uint64_t size = lv_cuda_type_bytes(type);
+    const uint64_t vectors = (uint64_t)config->vision.grid * config->vision.grid *
+                             config->vision.hidden_size * sizeof(float);
+    const uint64_t encoder = encoder_bytes(config, size, tiles),
+                   decoder = decoder_bytes(config, size, rows);
+    LvCudaNeed need = {.weights = weight_elements * size + vectors,
+        .cache =
+            lv_cuda_kv_elements(t->n_layers, t->n_kv_heads, t->head_dim, t->context_length) * size,
+        .workspace = encoder > decoder ? encoder : decoder};
+    /* Blocks are rounded up (memory.h), and the staging memory and the rotary table stand beside.
+     */
+    need.workspace += need.workspace / 8 + 2 * LV_STAGING_HALF + LV_RUNTIME_WORKSPACE +
+                      (uint64_t)t->context_length * t->head_dim * sizeof(float);
+    return need;
+}

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * cuBLASLt counts by columns: a row-major out [rows, cols] is its D [cols x rows], and
+ * out = in . weight^T is D = weight^T (stored inner x cols) . in (stored inner x rows). */
+#include "backend/cuda/cublaslt.h"
+
+#include <cublasLt.h>
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/status.h"
+
+#define TEXT_OF(x) #x
+#define TEXT(x) TEXT_OF(x)
+#define LIBRARY "libcublasLt.so." TEXT(CUBLAS_VER_MAJOR)
+#define N_PLANS 256u /* shapes whose algorithm is remembered */
+
+/* What is called, by its own name without the prefix. */
+#define FUNCTIONS(X)                                                                               \
+    X(Create)                                                                                      \
+    X(Destroy)                                                                                     \
+    X(MatmulDescCreate)                                                                            \
+    X(MatmulDescDestroy)                                                                           \
+    X(MatmulDescSetAttribute)                                                                      \
+    X(MatrixLayoutCreate)                                                                          \
+    X(MatrixLayoutDestroy)                                                                         \
+    X(MatmulPreferenceCreate)                                                                      \
+    X(MatmulPreferenceDestroy)                                                                     \
+    X(MatmulPreferenceSetAttribute)                                                                \
+    X(MatmulAlgoGetHeuristic)                                                                      \
+    X(Matmul)
+
+typedef struct Functions {
+#define MEMBER(name) __typeof__(cublasLt##name) *name;
+    FUNCTIONS(MEMBER)
+#undef MEMBER
+} Functions;
+
+/* Everything that the choice of an algorithm depends on. */
+typedef struct Key {
+    size_t rows, cols, inner, out_stride, in_stride, weight_stride;
+    uint32_t type, out_type, tail, bias, addend;
+    uint32_t out_alignment, in_alignment, weight_alignment, addend_alignment;
+} Key;
+
+typedef struct Plan {
+    Key key;
+    cublasLtMatmulDesc_t operation;
+    cublasLtMatrixLayout_t weight, in, out;
+    cublasLtMatmulAlgo_t algorithm;
+} Plan;
+
+struct LvLt {
+    Functions call;
+    cublasLtHandle_t handle;
+    void *workspace;
+    Plan plans[N_PLANS];
+    size_t n_plans, oldest;
+};
+
+static int code_of(cublasStatus_t status)
+{
+    return status == CUBLAS_STATUS_SUCCESS        ? 0
+           : status == CUBLAS_STATUS_ALLOC_FAILED ? LV_RUNTIME_OUT_OF_MEMORY
+                                                  : LV_LT_ERRORS + (int)status;
+}
+
+const char *lv_lt_error(int code)
+{
+    switch ((cublasStatus_t)(code - LV_LT_ERRORS)) {
+    case CUBLAS_STATUS_NOT_INITIALIZED:
+        return "cuBLASLt is not initialised";
+    case CUBLAS_STATUS_INVALID_VALUE:
+        return "cuBLASLt: invalid value";
+    case CUBLAS_STATUS_ARCH_MISMATCH:
+        return "cuBLASLt: not on this GPU";
+    case CUBLAS_STATUS_EXECUTION_FAILED:
+        return "cuBLASLt: execution failed";
+    case CUBLAS_STATUS_NOT_SUPPORTED:
+        return "cuBLASLt has no algorithm for this product";
+    default:
+        return "cuBLASLt: internal error";
+    }
+}
+
+/* ---- opening ---- */
+
+static void *open_library(LlavaovError *error)
+{
+    static const char *const names[] = {
+        LIBRARY, "/usr/local/cuda/lib64/" LIBRARY, "/opt/cuda/lib64/" LIBRARY};
+    const char *named = secure_getenv("LLAVAOV_CUBLASLT");
+    char first[256] = "";
+    if (named && *named) {
+        void *library = dlopen(named, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+        if (!library)
+            lv_fail(error, LLAVAOV_ERROR_UNSUPPORTED, "device",
+                "cuBLASLt cannot be opened, LLAVAOV_CUBLASLT names %s: %s", named, dlerror());
+        return library;
+    }
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        void *library = dlopen(names[i], RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+        if (library)
+            return library;
+        const char *reason = dlerror();
+        if (i == 0)
+            snprintf(first, sizeof first, "%s", reason ? reason : names[i]);
+    }
+    lv_fail(error, LLAVAOV_ERROR_UNSUPPORTED, "device", "cuBLASLt cannot be opened: %s", first);
+    return NULL;
+}
+
+static bool find_functions(void *library, Functions *call)
+{
+    bool found = true;
+#define FIND(name)                                                                                 \
+    *(void **)&call->name = dlsym(library, "cublasLt" #name);                                      \
+    found = found && call->name;
+    FUNCTIONS(FIND)
+#undef FIND
+    return found;
+}
+
+LlavaovStatus lv_lt_open(void *workspace, LvLt **lt_out, LlavaovError *error)
+{
+    *lt_out = NULL;
+    void *library = open_library(error);
+    if (!library)
+        return LLAVAOV_ERROR_UNSUPPORTED;
+    LvLt *lt = lv_calloc(1, sizeof *lt);
+    if (!lt)
+        return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for cuBLASLt");
+    lt->workspace = workspace;
+    if (!find_functions(library, &lt->call)) {
+        lv_free(lt);
+        return lv_fail(
+            error, LLAVAOV_ERROR_UNSUPPORTED, "device", LIBRARY " lacks functions that are needed");
+    }
+    cublasStatus_t status = lt->call.Create(&lt->handle);
+    if (status != CUBLAS_STATUS_SUCCESS) {
+        lv_free(lt);
+        return lv_fail(error, LLAVAOV_ERROR_UNSUPPORTED, "device", "%s (error %d)",
+            lv_lt_error(LV_LT_ERRORS + (int)status), (int)status);
+    }
+    *lt_out = lt;
+    return LLAVAOV_OK;
+}
+
+static void forget(LvLt *lt, Plan *plan)
+{
+    if (plan->out)
+        lt->call.MatrixLayoutDestroy(plan->out);
+    if (plan->in)
+        lt->call.MatrixLayoutDestroy(plan->in);
+    if (plan->weight)
+        lt->call.MatrixLayoutDestroy(plan->weight);
+    if (plan->operation)
+        lt->call.MatmulDescDestroy(plan->operation);
+    memset(plan, 0, sizeof *plan);
+}
+
+void lv_lt_close(LvLt *lt)
+{
+    if (!lt)
+        return;
+    for (size_t i = 0; i < lt->n_plans; i++)
+        forget(lt, &lt->plans[i]);
+    lt->call.Destroy(lt->handle);
+    lv_free(lt);
+}
+
+/* ---- plans ---- */
+
+static uint32_t alignment_of(const void *data)
+{
+    const uintptr_t low = (uintptr_t)data & -(uintptr_t)data;
+    return low == 0 || low > 256 ? 256 : (uint32_t)low;
+}
+
+static cudaDataType_t data_type(LvCudaType type)
+{
+    return type == LV_CUDA_F32 ? CUDA_R_32F : type == LV_CUDA_F16 ? CUDA_R_16F : CUDA_R_16BF;
+}
+
+static Key key_of(const LvMatmul *m)
+{
+    Key key;
+    memset(&key, 0, sizeof key); /* compared with its padding */
+    key.rows = m->rows;
+    key.cols = m->cols;
+    key.inner = m->inner;
+    key.out_stride = m->out_stride;
+    key.in_stride = m->in_stride;
+    key.weight_stride = m->weight_stride;
+    key.type = m->type;
+    key.out_type = m->out_type;
+    key.tail = m->tail;
+    key.bias = m->bias != NULL;
+    key.addend = m->addend != NULL;
+    key.out_alignment = alignment_of(m->out);
+    key.in_alignment = alignment_of(m->in);
+    key.weight_alignment = alignment_of(m->weight);
+    key.addend_alignment = m->addend ? alignment_of(m->addend) : key.out_alignment;
+    return key;
+}
+
+static cublasLtEpilogue_t epilogue_of(const Key *key)
+{
+    if (key->tail == LV_TAIL_GELU_TANH)
+        return key->bias ? CUBLASLT_EPILOGUE_GELU_BIAS : CUBLASLT_EPILOGUE_GELU;
+    return key->bias ? CUBLASLT_EPILOGUE_BIAS : CUBLASLT_EPILOGUE_DEFAULT;
+}
+
+static cublasStatus_t describe(LvLt *lt, Plan *plan)
+{
+    const Key *key = &plan->key;
+    const Functions *call = &lt->call;
+    const cublasOperation_t transposed = CUBLAS_OP_T;
+    const cublasLtEpilogue_t epilogue = epilogue_of(key);
+    const cudaDataType_t type = data_type(key->type), out_type = data_type(key->out_type);
+    cublasStatus_t status =
+        call->MatmulDescCreate(&plan->operation, CUBLAS_COMPUTE_32F, CUDA_R_32F);
+    if (status == CUBLAS_STATUS_SUCCESS)
+        status = call->MatmulDescSetAttribute(
+            plan->operation, CUBLASLT_MATMUL_DESC_TRANSA, &transposed, sizeof transposed);
+    if (status == CUBLAS_STATUS_SUCCESS)
+        status = call->MatmulDescSetAttribute(
+            plan->operation, CUBLASLT_MATMUL_DESC_EPILOGUE, &epilogue, sizeof epilogue);
+    if (status == CUBLAS_STATUS_SUCCESS && key->bias)
+        status = call->MatmulDescSetAttribute(
+            plan->operation, CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, &out_type, sizeof out_type);
+    if (status == CUBLAS_STATUS_SUCCESS)
+        status = call->MatrixLayoutCreate(
+            &plan->weight, type, key->inner, key->cols, (int64_t)key->weight_stride);
+    if (status == CUBLAS_STATUS_SUCCESS)
+        status = call->MatrixLayoutCreate(
+            &plan->in, type, key->inner, key->rows, (int64_t)key->in_stride);
+    if (status == CUBLAS_STATUS_SUCCESS)
+        status = call->MatrixLayoutCreate(
+            &plan->out, out_type, key->cols, key->rows, (int64_t)key->out_stride);
+    return status;
+}
+
+static cublasStatus_t choose(LvLt *lt, Plan *plan)
+{
+    const Key *key = &plan->key;
+    const Functions *call = &lt->call;
+    const uint64_t workspace = LV_RUNTIME_WORKSPACE;
+    const struct {
+        cublasLtMatmulPreferenceAttributes_t attribute;
+        const void *value;
+        size_t bytes;
+    } wishes[] = {
+        {CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &workspace, sizeof workspace},
+        {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, &key->weight_alignment, sizeof(uint32_t)},
+        {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, &key->in_alignment, sizeof(uint32_t)},
+        {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, &key->addend_alignment, sizeof(uint32_t)},
+        {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, &key->out_alignment, sizeof(uint32_t)},
+    };
+    cublasLtMatmulPreference_t preference = NULL;
+    cublasStatus_t status = call->MatmulPreferenceCreate(&preference);
+    for (size_t i = 0; i < sizeof wishes / sizeof *wishes && status == CUBLAS_STATUS_SUCCESS; i++)
+        status = call->MatmulPreferenceSetAttribute(
+            preference, wishes[i].attribute, wishes[i].value, wishes[i].bytes);
+    cublasLtMatmulHeuristicResult_t result;
+    int n = 0;
+    if (status == CUBLAS_STATUS_SUCCESS)
+        status = call->MatmulAlgoGetHeuristic(lt->handle, plan->operation, plan->weight, plan->in,
+            plan->out, plan->out, preference, 1, &result, &n);
+    if (preference)
+        call->MatmulPreferenceDestroy(preference);
+    if (status == CUBLAS_STATUS_SUCCESS && n == 0)
+        status = CUBLAS_STATUS_NOT_SUPPORTED;
+    if (status == CUBLAS_STATUS_SUCCESS)
+        plan->algorithm = result.algo;
+    return status;
+}
+
+static cublasStatus_t plan_for(LvLt *lt, const LvMatmul *matmul, Plan **found)
+{
+    const Key key = key_of(matmul);
+    for (size_t i = 0; i < lt->n_plans; i++)
+        if (memcmp(&lt->plans[i].key, &key, sizeof key) == 0) {
+            *found = &lt->plans[i];
+            return CUBLAS_STATUS_SUCCESS;
+        }
+    Plan *plan = &lt->plans[lt->n_plans < N_PLANS ? lt->n_plans : lt->oldest++ % N_PLANS];
+    forget(lt, plan);
+    plan->key = key;
+    cublasStatus_t status = describe(lt, plan);
+    if (status == CUBLAS_STATUS_SUCCESS)
+        status = choose(lt, plan);
+    if (status != CUBLAS_STATUS_SUCCESS) {
+        forget(lt, plan);
+        return status;
+    }
+    if (plan == &lt->plans[lt->n_plans])
+        lt->n_plans++;
+    *found = plan;
+    return CUBLAS_STATUS_SUCCESS;
+}
+
+int lv_lt_matmul(LvLt *lt, LvCudaStream stream, const LvMatmul *m)
+{
+    if (m->rows == 0 || m->cols == 0)
+        return 0;
+    const float one = 1, beta = m->addend ? 1 : 0;
+    Plan *plan;
+    cublasStatus_t status = plan_for(lt, m, &plan);
+    if (status == CUBLAS_STATUS_SUCCESS && m->bias)
+        status = lt->call.MatmulDescSetAttribute(
+            plan->operation, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &m->bias, sizeof m->bias);
+    if (status == CUBLAS_STATUS_SUCCESS)
+        status = lt->call.Matmul(lt->handle, plan->operation, &one, m->weight, plan->weight, m->in,
+            plan->in, &beta, m->addend ? m->addend : m->out, plan->out, m->out, plan->out,
+            &plan->algorithm, lt->workspace, LV_RUNTIME_WORKSPACE, (cudaStream_t)stream);
+    return code_of(status);
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What the files of the CUDA backend share. */
+#ifndef LV_CUDA_H
+#define LV_CUDA_H
+
+#include <pthread.h>
+
+#include "backend/backend.h"
+#include "backend/cuda/memory.h"
+#include "backend/cuda/runtime.h"
+#include "base/alloc.h"
+#include "base/limits.h"
+#include "base/status.h"
+
+/* Small host data on its way to the device: two halves of pinned memory and of device memory, used
+ * in turn; a half is taken again once the work that read it is done. */
+typedef struct LvStaging {
+    char *host, *device;
+    LvEvent *used[2]; /* recorded when a half was left */
+    bool recorded[2];
+    unsigned half;
+    size_t at; /* in the half */
+} LvStaging;
+
+#define LV_STAGING_HALF ((size_t)8 << 20)
+
+typedef struct LvCuda {
+    LvBackend base;
+    char device[32], detail[512];
+    LvRuntime *runtime;
+    LvDeviceFacts facts;
+    LvMemory *memory;
+    LvCudaType type; /* of activations and weights */
+
+    /* What enqueues holds this: operations and loading may come from different threads. */
+    pthread_mutex_t lock;
+    LvStaging staging;
+    int failed;            /* the error number after which nothing here is used any more, or 0 */
+    const char *failed_in; /* the operation that met it */
+
+    float *rope; /* [rope_positions][head_dim], device */
+    uint32_t rope_positions, rope_head_dim;
+    double rope_theta;
+    LvCudaSequence *sequences; /* device copy of the batch under way */
+    LvCudaSequence *known;     /* what it holds, host */
+    size_t n_known, sequences_capacity;
+} LvCuda;
+
+/* [rows, cols] with `stride` elements from row to row, zeros between. */
+struct LvWeight {
+    size_t rows, cols, stride;
+    void *matrix;  /* in the backend's type; NULL unless LINEAR or TABLE */
+    float *vector; /* rows * cols floats, packed; NULL unless VECTOR */
+    void *bias;    /* the same in the backend's type; may be `vector` itself */
+};
+
+struct LvKvCache {
+    uint32_t n_layers, n_kv_heads, head_dim, capacity;
+    void *data; /* launch.h */
+};
+
+static inline LvCuda *lv_cuda(LvBackend *backend)
+{
+    return (LvCuda *)backend;
+}
+
+static inline LvCudaType lv_cuda_type(LvDtype dtype)
+{
+    return dtype == LV_F32 ? LV_CUDA_F32 : dtype == LV_F16 ? LV_CUDA_F16 : LV_CUDA_BF16;
+}
+
+static inline size_t lv_round_up(size_t n, size_t multiple)
+{
+    return (n + multiple - 1) / multiple * multiple;
+}
+
+/* ---- common.c ---- */
+/* Begins an operation: takes the lock unless it fails (cancelled, or the device is lost). */
+LlavaovStatus lv_cuda_begin(LvCuda *cuda, const LvRun *run);
+/* Ends it: gives the lock back and turns the error number into a status; `operation` is named. */
+LlavaovStatus lv_cuda_end(LvCuda *cuda, const LvRun *run, const char *operation, int code);
+/* Memory that was asked for outside of an operation and did not come. `what` outlives the backend:
+ * it is kept when the device turns out to be lost. */
+LlavaovStatus lv_cuda_no_memory(LvCuda *cuda, LlavaovError *error, const char *what, int code);
+LlavaovStatus lv_cuda_shape_error(const LvRun *run, const char *operation);
+
+/* Under the lock: room in the staging memory, at most LV_STAGING_HALF. Work that reads the device
+ * side must be enqueued before the next call. */
+int lv_staging_take(LvCuda *cuda, size_t bytes, void **host, void **device);
+/* The same, filled with `bytes` of from and sent. */
+int lv_staging_send(LvCuda *cuda, const void *from, size_t bytes, void **device);
+int lv_staging_open(LvCuda *cuda);
+void lv_staging_close(LvCuda *cuda);
+
+/* Memory for one operation; given back when the operation is enqueued, since what takes it next
+ * comes later in the stream. */
+int lv_cuda_scratch(LvCuda *cuda, size_t bytes, void **data);
+void lv_cuda_scratch_free(LvCuda *cuda, void *data);
+
+/* ---- rows.c ---- */
+LlavaovStatus lv_cuda_tensor_alloc(
+    LvBackend *backend, size_t rows, size_t cols, LvTensor *tensor, LlavaovError *error);
+void lv_cuda_tensor_free(LvBackend *backend, LvTensor *tensor);
+LlavaovStatus lv_cuda_upload(LvBackend *backend, const LvRun *run, LvTensor dst, const float *src);
+LlavaovStatus lv_cuda_download(LvBackend *backend, const LvRun *run, float *dst, LvTensor src);
+LlavaovStatus lv_cuda_synchronize(LvBackend *backend, const LvRun *run);
+LlavaovStatus lv_cuda_op_layer_norm(LvBackend *backend, const LvRun *run, LvTensor out, LvTensor in,
+    const LvWeight *scale, const LvWeight *bias, double eps);
+LlavaovStatus lv_cuda_op_rms_norm(LvBackend *backend, const LvRun *run, LvTensor out, LvTensor in,
+    const LvWeight *scale, double eps);
+LlavaovStatus lv_cuda_op_pool_bilinear(LvBackend *backend, const LvRun *run, LvTensor out,
+    LvTensor in, size_t n_items, uint32_t in_h, uint32_t in_w, uint32_t out_h, uint32_t out_w);
+LlavaovStatus lv_cuda_op_gather_rows(
+    LvBackend *backend, const LvRun *run, LvTensor out, LvTensor in, const uint32_t *rows);
+LlavaovStatus lv_cuda_op_copy(LvBackend *backend, const LvRun *run, LvTensor out, LvTensor in);
+LlavaovStatus lv_cuda_op_embed_tokens(
+    LvBackend *backend, const LvRun *run, LvTensor out, const int32_t *ids, const LvWeight *table);
+
+/* ---- weight.c ---- */
+LlavaovStatus lv_cuda_weight_load(LvBackend *backend, const LvHostTensor *const *parts,
+    size_t n_parts, unsigned use, LvWeight **weight, LlavaovError *error);
+void lv_cuda_weight_free(LvBackend *backend, LvWeight *weight);
+
+/* ---- linear.c ---- */
+LlavaovStatus lv_cuda_op_linear(LvBackend *backend, const LvRun *run, LvTensor out, LvTensor in,
+    const LvWeight *weight, const LvWeight *bias, LvActivation activation,
+    const LvTensor *residual);
+LlavaovStatus lv_cuda_op_linear_gated(LvBackend *backend, const LvRun *run, LvTensor out,
+    LvTensor in, const LvWeight *gate_up, LvActivation activation);
+LlavaovStatus lv_cuda_op_patch_embedding(LvBackend *backend, const LvRun *run, LvTensor out,
+    const uint8_t *const *tiles, size_t n_tiles, const LvVisionConfig *vision,
+    const LvWeight *weight, const LvWeight *bias, const LvWeight *position);
+
+/* ---- attention.c ---- */
+LlavaovStatus lv_cuda_kv_open(LvBackend *backend, uint32_t n_layers, uint32_t n_kv_heads,
+    uint32_t head_dim, uint32_t capacity, LvKvCache **cache, LlavaovError *error);
+void lv_cuda_kv_close(LvBackend *backend, LvKvCache *cache);
+LlavaovStatus lv_cuda_op_attention_full(LvBackend *backend, const LvRun *run, LvTensor out,
+    LvTensor qkv, size_t n_items, size_t n_tokens, uint32_t n_heads, uint32_t head_dim);
+LlavaovStatus lv_cuda_op_rope_store(LvBackend *backend, const LvRun *run, LvTensor qkv,
+    const LvBatch *batch, uint32_t layer, const LvTextConfig *text);
+LlavaovStatus lv_cuda_op_attention_causal(LvBackend *backend, const LvRun *run, LvTensor out,
+    LvTensor qkv, const LvBatch *batch, uint32_t layer, const LvTextConfig *text);
+
+/* ---- budget.c ---- */
+/* What a model with this configuration needs on a device, in bytes. */
+typedef struct LvCudaNeed {
+    uint64_t weights, cache, workspace;
+} LvCudaNeed;
+LvCudaNeed lv_cuda_need(const LvConfig *config, uint64_t weight_elements, LvCudaType type,
+    uint32_t tiles, uint32_t rows);
+
+#endif

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Opening the CUDA backend, its table, and the module that holds it. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend/cuda/cuda.h"
+#include "backend/module.h"
+
+/* One encoder call and one piece of a prefill that fill a large GPU. */
+#define PREFERRED_TILES 32u
+#define PREFERRED_ROWS 2048u
+#define LEAST_MAJOR 8u /* compute capability */
+
+static void cuda_close(LvBackend *backend)
+{
+    LvCuda *cuda = lv_cuda(backend);
+    if (!cuda)
+        return;
+    if (cuda->runtime) {
+        if (lv_runtime_enter(cuda->runtime) == 0)
+            lv_runtime_synchronize(cuda->runtime);
+        if (cuda->memory) {
+            lv_staging_close(cuda);
+            lv_memory_give(cuda->memory, cuda->rope);
+            lv_memory_give(cuda->memory, cuda->sequences);
+        }
+        lv_memory_close(cuda->memory);
+        lv_runtime_close(cuda->runtime);
+    }
+    lv_free(cuda->known);
+    pthread_mutex_destroy(&cuda->lock);
+    lv_free(cuda);
+}
+
+static const LvBackendOps operations = {
+    .close = cuda_close,
+    .tensor_alloc = lv_cuda_tensor_alloc,
+    .tensor_free = lv_cuda_tensor_free,
+    .upload = lv_cuda_upload,
+    .download = lv_cuda_download,
+    .synchronize = lv_cuda_synchronize,
+    .weight_load = lv_cuda_weight_load,
+    .weight_free = lv_cuda_weight_free,
+    .kv_open = lv_cuda_kv_open,
+    .kv_close = lv_cuda_kv_close,
+    .patch_embedding = lv_cuda_op_patch_embedding,
+    .layer_norm = lv_cuda_op_layer_norm,
+    .attention_full = lv_cuda_op_attention_full,
+    .pool_bilinear = lv_cuda_op_pool_bilinear,
+    .linear = lv_cuda_op_linear,
+    .gather_rows = lv_cuda_op_gather_rows,
+    .copy = lv_cuda_op_copy,
+    .embed_tokens = lv_cuda_op_embed_tokens,
+    .rms_norm = lv_cuda_op_rms_norm,
+    .rope_store = lv_cuda_op_rope_store,
+    .attention_causal = lv_cuda_op_attention_causal,
+    .linear_gated = lv_cuda_op_linear_gated,
+};
+
+static LlavaovStatus choose_type(LvCuda *cuda, LlavaovPrecision precision, LlavaovError *error)
+{
+    switch (precision) {
+    case LLAVAOV_PRECISION_AUTO:
+    case LLAVAOV_PRECISION_BF16:
+        cuda->type = LV_CUDA_BF16;
+        return LLAVAOV_OK;
+    case LLAVAOV_PRECISION_F32:
+        cuda->type = LV_CUDA_F32;
+        return LLAVAOV_OK;
+    case LLAVAOV_PRECISION_F16:
+        break;
+    }
+    return lv_fail(error, LLAVAOV_ERROR_UNSUPPORTED, "precision",
+        "the CUDA backend computes in bf16 or float32; use precision \"auto\", \"bf16\" or "
+        "\"f32\"");
+}
+
+/* Asks for all that the model will need while nothing is loaded yet. */
+static LlavaovStatus check_budget(
+    LvCuda *cuda, const LvBackendOptions *options, uint64_t *tiles, LlavaovError *error)
+{
+    uint64_t free_bytes = 0;
+    int code = lv_runtime_memory(cuda->runtime, &free_bytes);
+    if (code != 0)
+        return lv_fail(error, LLAVAOV_ERROR_DEVICE, "device", "%s: asking for its memory: %s",
+            cuda->device, lv_runtime_error(code));
+    if (!options->config)
+        return LLAVAOV_OK;
+    LvCudaNeed need;
+    uint64_t sum;
+    /* A small device gets small encoder calls. */
+    for (;; *tiles /= 2) {
+        need = lv_cuda_need(options->config, options->weight_elements, cuda->type, (uint32_t)*tiles,
+            PREFERRED_ROWS);
+        sum = need.weights + need.cache + need.workspace;
+        if (sum <= free_bytes || *tiles == 1)
+            break;
+    }
+    if (sum <= free_bytes)
+        return LLAVAOV_OK;
+    const double mib = 1 << 20;
+    return lv_fail(error, LLAVAOV_ERROR_MEMORY, "device",
+        "%s (%s): %.1f MiB of memory are missing: the model needs %.1f MiB (weights %.1f, "
+        "key-value cache of a whole context %.1f, workspace %.1f), %.1f MiB are free",
+        cuda->device, cuda->facts.name, (double)(sum - free_bytes) / mib, (double)sum / mib,
+        (double)need.weights / mib, (double)need.cache / mib, (double)need.workspace / mib,
+        (double)free_bytes / mib);
+}
+
+/* "cuda" and "auto" mean the first device. */
+static bool device_number(const char *device, uint32_t *number)
+{
+    *number = 0;
+    if (!device || !*device || strcmp(device, "auto") == 0 || strcmp(device, "cuda") == 0)
+        return true;
+    const char *digits = device + strlen("cuda:");
+    if (strncmp(device, "cuda:", 5) != 0 || strlen(digits) > 4)
+        return false;
+    *number = (uint32_t)strtoul(digits, NULL, 10);
+    return true;
+}
+
+static LlavaovStatus open_runtime(
+    LvCuda *cuda, const char *name, uint32_t number, LlavaovError *error)
+{
+    LlavaovError why = {0};
+    LlavaovStatus status = lv_runtime_open(number, &cuda->runtime, &cuda->facts, &why);
+    if (status != LLAVAOV_OK)
+        return lv_fail(error, status, "device", "device \"%s\": %s", name, why.message);
+    if (cuda->facts.major < LEAST_MAJOR)
+        return lv_fail(error, LLAVAOV_ERROR_UNSUPPORTED, "device",
+            "device \"%s\": %s has compute capability %u.%u, at least %u.0 is needed", name,
+            cuda->facts.name, cuda->facts.major, cuda->facts.minor, LEAST_MAJOR);
+    return LLAVAOV_OK;
+}
+
+static LlavaovStatus open_memory(LvCuda *cuda, LlavaovError *error)
+{
+    cuda->memory = lv_memory_open(cuda->runtime, 0);
+    if (!cuda->memory)
+        return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for the CUDA backend");
+    int code = lv_runtime_enter(cuda->runtime);
+    if (code == 0)
+        code = lv_staging_open(cuda);
+    return code == 0 ? LLAVAOV_OK : lv_cuda_no_memory(cuda, error, "staging memory", code);
+}
+
+static LlavaovStatus cuda_open(
+    const LvBackendOptions *options, LvBackend **backend, LlavaovError *error)
+{
+    *backend = NULL;
+    const char *name = options->device && *options->device ? options->device : "auto";
+    uint32_t number;
+    uint64_t tiles = PREFERRED_TILES;
+    if (!device_number(name, &number))
+        return lv_fail(
+            error, LLAVAOV_ERROR_DEVICE, "device", "device \"%s\": there is no such GPU", name);
+    LvCuda *cuda = lv_calloc(1, sizeof *cuda);
+    if (!cuda)
+        return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for the CUDA backend");
+    pthread_mutex_init(&cuda->lock, NULL);
+    snprintf(cuda->device, sizeof cuda->device, "cuda:%u", number);
+    LlavaovStatus status = choose_type(cuda, options->precision, error);
+    if (status == LLAVAOV_OK)
+        status = open_runtime(cuda, name, number, error);
+    if (status == LLAVAOV_OK)
+        status = check_budget(cuda, options, &tiles, error);
+    if (status == LLAVAOV_OK)
+        status = open_memory(cuda, error);
+    if (status != LLAVAOV_OK) {
+        cuda_close(&cuda->base);
+        return status;
+    }
+    snprintf(cuda->detail, sizeof cuda->detail,
+        "%s: %s, compute capability %u.%u, %.1f GiB; weights and activations in %s", cuda->device,
+        cuda->facts.name, cuda->facts.major, cuda->facts.minor,
+        (double)cuda->facts.memory_bytes / (1 << 30),
+        cuda->type == LV_CUDA_F32 ? "float32" : "bf16");
+    cuda->base.ops = &operations;
+    cuda->base.info = (LvBackendInfo){.device = cuda->device,
+        .detail = cuda->detail,
+        .activation_dtype = cuda->type == LV_CUDA_F32 ? LV_F32 : LV_BF16,
+        .threads = 1,
+        .preferred_tiles = (uint32_t)tiles,
+        .preferred_rows = PREFERRED_ROWS};
+    *backend = &cuda->base;
+    return LLAVAOV_OK;
+}
+
+/* The module's only exported name. */
+__attribute__((visibility("default"))) const LvModule *lv_cuda_module(void);
+
+const LvModule *lv_cuda_module(void)
+{
+    static const LvModule module = {
+        LLAVAOV_VERSION, sizeof(LvBackendOps), sizeof(LvBackendOptions), cuda_open};
+    return &module;
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The few calls of a GPU's runtime that the CUDA backend makes, without a type of that runtime in
+ * sight. Two implementations: runtime_cuda.c with cublaslt.c on a GPU, and tests/cuda/standin.c on
+ * the CPU, which lets the whole backend run where there is none.
+ *
+ * One LvRuntime is one device with one stream of work in order. Functions that return an int give
+ * 0 or an error number of the implementation, which lv_runtime_error turns into words.
+ *
+ * Threads: memory may be taken and given back by any thread; everything that enqueues work by one
+ * thread at a time. A thread that launches kernels calls lv_runtime_enter before. */
+#ifndef LV_CUDA_RUNTIME_H
+#define LV_CUDA_RUNTIME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cuda/launch.h"
+#include "llavaov.h"
+
+typedef struct LvRuntime LvRuntime;
+typedef struct LvEvent LvEvent; /* a point in the stream that can be waited for */
+
+typedef struct LvDeviceFacts {
+    char name[128];
+    uint32_t major, minor; /* compute capability */
+    uint32_t n_processors;
+    uint32_t driver; /* 1000 * major + 10 * minor of the CUDA version it supports */
+    uint64_t memory_bytes;
+} LvDeviceFacts;
+
+/* The device with this number. LLAVAOV_ERROR_DEVICE: no driver, no device or not this number;
+ * LLAVAOV_ERROR_UNSUPPORTED: a device or a library that does not serve. Messages are one clause
+ * that can follow "device ...: ". */
+LlavaovStatus lv_runtime_open(
+    uint32_t device, LvRuntime **runtime, LvDeviceFacts *facts, LlavaovError *error);
+void lv_runtime_close(LvRuntime *runtime); /* NULL is allowed */
+
+const char *lv_runtime_error(int code);
+/* The device is whole, it only has no room (cudaErrorMemoryAllocation). After every other error
+ * nothing can be trusted. */
+enum { LV_RUNTIME_OUT_OF_MEMORY = 2 };
+
+/* ---- memory ---- */
+int lv_runtime_memory(LvRuntime *runtime, uint64_t *free_bytes);
+int lv_runtime_alloc(LvRuntime *runtime, size_t bytes, void **data); /* 256-byte aligned */
+void lv_runtime_free(LvRuntime *runtime, void *data);
+int lv_runtime_alloc_pinned(LvRuntime *runtime, size_t bytes, void **data);
+void lv_runtime_free_pinned(LvRuntime *runtime, void *data);
+
+/* ---- work in the stream ---- */
+int lv_runtime_enter(LvRuntime *runtime);
+LvCudaStream lv_runtime_stream(LvRuntime *runtime);
+/* Host memory of a copy is pinned. */
+int lv_runtime_to_device(LvRuntime *runtime, void *to, const void *from, size_t bytes);
+int lv_runtime_to_host(LvRuntime *runtime, void *to, const void *from, size_t bytes);
+int lv_runtime_copy_rows(LvRuntime *runtime, void *to, size_t to_pitch, const void *from,
+    size_t from_pitch, size_t row_bytes, size_t rows); /* both on the device; pitches in bytes */
+int lv_runtime_zero(LvRuntime *runtime, void *data, size_t bytes);
+/* What a launcher of launch.h returned: passed through, or replaced by a failure that a test wants
+ * here. */
+int lv_runtime_launched(LvRuntime *runtime, int code);
+/* Waits for all that was enqueued and tells of a failure among it. */
+int lv_runtime_synchronize(LvRuntime *runtime);
+
+int lv_runtime_event_open(LvRuntime *runtime, LvEvent **event);
+void lv_runtime_event_close(LvRuntime *runtime, LvEvent *event);
+int lv_runtime_event_record(LvRuntime *runtime, LvEvent *event);
+int lv_runtime_event_wait(LvRuntime *runtime, LvEvent *event); /* the host waits */
+
+/* ---- products ---- */
+typedef enum LvMatmulTail { LV_TAIL_NONE, LV_TAIL_GELU_TANH } LvMatmulTail;
+
+/* out [rows, cols] = tail(in [rows, inner] . weight [cols, inner]^T + bias) + addend. Sums are in
+ * float32. tail and addend are not used together. */
+typedef struct LvMatmul {
+    void *out;
+    const void *in, *weight;
+    const void *bias;   /* [cols] in out_type, or NULL */
+    const void *addend; /* as out, same stride; may be out; or NULL */
+    size_t rows, cols, inner;
+    size_t out_stride, in_stride, weight_stride; /* elements */
+    LvCudaType type;                             /* of in and weight: F32 or BF16 */
+    LvCudaType out_type;                         /* the same, or F32 */
+    LvMatmulTail tail;
+} LvMatmul;
+/* Device memory that products may use, part of what a backend needs. */
+#define LV_RUNTIME_WORKSPACE ((uint64_t)32 << 20)
+int lv_runtime_matmul(LvRuntime *runtime, const LvMatmul *matmul);
+
+#endif

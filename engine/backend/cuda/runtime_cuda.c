@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * runtime.h on an NVIDIA GPU. The runtime library is part of the module; cuBLASLt is opened once a
+ * device has been found. */
+#include <cuda_runtime_api.h>
+#include <stdio.h>
+
+#include "backend/cuda/cublaslt.h"
+#include "backend/cuda/runtime.h"
+#include "base/alloc.h"
+#include "base/status.h"
+
+struct LvRuntime {
+    int device;
+    cudaStream_t stream;
+    void *workspace;
+    LvLt *lt;
+};
+
+struct LvEvent {
+    cudaEvent_t event;
+};
+
+const char *lv_runtime_error(int code)
+{
+    return code >= LV_LT_ERRORS ? lv_lt_error(code) : cudaGetErrorString((cudaError_t)code);
+}
+
+/* ---- opening ---- */
+
+static LlavaovStatus count_devices(uint32_t wanted, LlavaovError *error)
+{
+    int n = 0;
+    cudaError_t code = cudaGetDeviceCount(&n);
+    if (code == cudaErrorInsufficientDriver || code == cudaErrorStubLibrary)
+        return lv_fail(error, LLAVAOV_ERROR_DEVICE, "device",
+            "there is no NVIDIA driver, or one too old for CUDA %d.%d", CUDART_VERSION / 1000,
+            CUDART_VERSION % 1000 / 10);
+    if (code == cudaErrorNoDevice || (code == cudaSuccess && n == 0))
+        return lv_fail(error, LLAVAOV_ERROR_DEVICE, "device", "there is no NVIDIA GPU");
+    if (code != cudaSuccess)
+        return lv_fail(error, LLAVAOV_ERROR_DEVICE, "device", "looking for GPUs: %s (error %d)",
+            cudaGetErrorString(code), (int)code);
+    if (wanted >= (uint32_t)n)
+        return lv_fail(error, LLAVAOV_ERROR_DEVICE, "device",
+            "there is no GPU %u, the GPUs of this machine are numbered 0 to %d", wanted, n - 1);
+    return LLAVAOV_OK;
+}
+
+/* Only attributes: the whole property structure takes the driver tens of milliseconds. */
+static cudaError_t read_facts(int device, LvDeviceFacts *facts)
+{
+    int major = 0, minor = 0, processors = 0, driver = 0;
+    size_t free_bytes, total = 0;
+    struct cudaDeviceProp properties;
+    cudaError_t code = cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device);
+    if (code == cudaSuccess)
+        code = cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device);
+    if (code == cudaSuccess)
+        code = cudaDeviceGetAttribute(&processors, cudaDevAttrMultiProcessorCount, device);
+    if (code == cudaSuccess)
+        code = cudaDriverGetVersion(&driver);
+    if (code == cudaSuccess)
+        code = cudaMemGetInfo(&free_bytes, &total);
+    if (code == cudaSuccess)
+        code = cudaGetDeviceProperties(&properties, device);
+    if (code != cudaSuccess)
+        return code;
+    *facts = (LvDeviceFacts){.major = (uint32_t)major,
+        .minor = (uint32_t)minor,
+        .n_processors = (uint32_t)processors,
+        .driver = (uint32_t)driver,
+        .memory_bytes = total};
+    snprintf(facts->name, sizeof facts->name, "%s", properties.name);
+    return cudaSuccess;
+}
+
+/* A kernel runs at all: the module may have been built without code for this GPU. */
+static int try_kernel(LvRuntime *runtime)
+{
+    int code = lv_runtime_zero(runtime, runtime->workspace, 256);
+    if (code == 0)
+        code = lv_cuda_convert(
+            runtime->stream, &(LvCudaConvert){(char *)runtime->workspace + 128, 4, LV_CUDA_BF16,
+                                 runtime->workspace, 4, LV_CUDA_F32, 1, 4});
+    return code == 0 ? lv_runtime_synchronize(runtime) : code;
+}
+
+LlavaovStatus lv_runtime_open(
+    uint32_t device, LvRuntime **runtime_out, LvDeviceFacts *facts, LlavaovError *error)
+{
+    *runtime_out = NULL;
+    LlavaovStatus status = count_devices(device, error);
+    if (status != LLAVAOV_OK)
+        return status;
+    LvRuntime *runtime = lv_calloc(1, sizeof *runtime);
+    if (!runtime)
+        return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a device");
+    runtime->device = (int)device;
+    const char *what = "opening the GPU";
+    cudaError_t code = cudaSetDevice(runtime->device);
+    if (code == cudaSuccess)
+        code = read_facts(runtime->device, facts);
+    if (code == cudaSuccess)
+        code = cudaStreamCreateWithFlags(&runtime->stream, cudaStreamNonBlocking);
+    if (code == cudaSuccess)
+        code = cudaMalloc(&runtime->workspace, LV_RUNTIME_WORKSPACE);
+    if (code == cudaSuccess) {
+        what = "running a first kernel";
+        code = (cudaError_t)try_kernel(runtime);
+    }
+    if (code == cudaErrorNoKernelImageForDevice || code == cudaErrorUnsupportedPtxVersion ||
+        code == cudaErrorInvalidKernelImage)
+        status = lv_fail(error, LLAVAOV_ERROR_UNSUPPORTED, "device",
+            "this build has no code for %s, compute capability %u.%u", facts->name, facts->major,
+            facts->minor);
+    else if (code != cudaSuccess)
+        status = lv_fail(error,
+            code == cudaErrorMemoryAllocation ? LLAVAOV_ERROR_MEMORY : LLAVAOV_ERROR_DEVICE,
+            "device", "%s: %s (error %d)", what, cudaGetErrorString(code), (int)code);
+    else
+        status = lv_lt_open(runtime->workspace, &runtime->lt, error);
+    if (status != LLAVAOV_OK) {
+        lv_runtime_close(runtime);
+        return status;
+    }
+    *runtime_out = runtime;
+    return LLAVAOV_OK;
+}
+
+void lv_runtime_close(LvRuntime *runtime)
+{
+    if (!runtime)
+        return;
+    cudaSetDevice(runtime->device);
+    if (runtime->stream)
+        cudaStreamSynchronize(runtime->stream);
+    lv_lt_close(runtime->lt);
+    cudaFree(runtime->workspace);
+    if (runtime->stream)
+        cudaStreamDestroy(runtime->stream);
+    lv_free(runtime);
+}
+
+/* ---- memory ---- */
+
+int lv_runtime_memory(LvRuntime *runtime, uint64_t *free_bytes)
+{
+    size_t free_now = 0, total;
+    cudaError_t code = cudaSetDevice(runtime->device);
+    if (code == cudaSuccess)
+        code = cudaMemGetInfo(&free_now, &total);
+    *free_bytes = free_now;
+    return (int)code;
+}
+
+int lv_runtime_alloc(LvRuntime *runtime, size_t bytes, void **data)
+{
+    cudaError_t code = cudaSetDevice(runtime->device);
+    if (code == cudaSuccess)
+        code = cudaMalloc(data, bytes);
+    if (code == cudaErrorMemoryAllocation)
+        cudaGetLastError(); /* or a later launch would report it */
+    return (int)code;
+}
+
+void lv_runtime_free(LvRuntime *runtime, void *data)
+{
+    if (cudaSetDevice(runtime->device) == cudaSuccess)
+        cudaFree(data);
+}
+
+int lv_runtime_alloc_pinned(LvRuntime *runtime, size_t bytes, void **data)
+{
+    cudaError_t code = cudaSetDevice(runtime->device);
+    if (code == cudaSuccess)
+        code = cudaHostAlloc(data, bytes, cudaHostAllocDefault);
+    if (code == cudaErrorMemoryAllocation)
+        cudaGetLastError();
+    return (int)code;
+}
+
+void lv_runtime_free_pinned(LvRuntime *runtime, void *data)
+{
+    if (data && cudaSetDevice(runtime->device) == cudaSuccess)
+        cudaFreeHost(data);
+}
+
+/* ---- work ---- */
+
+int lv_runtime_enter(LvRuntime *runtime)
+{
+    return (int)cudaSetDevice(runtime->device);
+}
+
+LvCudaStream lv_runtime_stream(LvRuntime *runtime)
+{
+    return runtime->stream;
+}
+
+int lv_runtime_to_device(LvRuntime *runtime, void *to, const void *from, size_t bytes)
+{
+    return (int)cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, runtime->stream);
+}
+
+int lv_runtime_to_host(LvRuntime *runtime, void *to, const void *from, size_t bytes)
+{
+    return (int)cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, runtime->stream);
+}
+
+int lv_runtime_copy_rows(LvRuntime *runtime, void *to, size_t to_pitch, const void *from,
+    size_t from_pitch, size_t row_bytes, size_t rows)
+{
+    if (rows == 0 || row_bytes == 0)
+        return 0;
+    return (int)cudaMemcpy2DAsync(
+        to, to_pitch, from, from_pitch, row_bytes, rows, cudaMemcpyDeviceToDevice, runtime->stream);
+}
+
+int lv_runtime_zero(LvRuntime *runtime, void *data, size_t bytes)
+{
+    return (int)cudaMemsetAsync(data, 0, bytes, runtime->stream);
+}
+
+int lv_runtime_launched(LvRuntime *runtime, int code)
+{
+    return code;
+}
+
+int lv_runtime_synchronize(LvRuntime *runtime)
+{
+    return (int)cudaStreamSynchronize(runtime->stream);
+}
+
+int lv_runtime_event_open(LvRuntime *runtime, LvEvent **event_out)
+{
+    LvEvent *event = lv_calloc(1, sizeof *event);
+    if (!event)
+        return LV_RUNTIME_OUT_OF_MEMORY;
+    cudaError_t code = cudaSetDevice(runtime->device);
+    if (code == cudaSuccess)
+        code = cudaEventCreateWithFlags(&event->event, cudaEventDisableTiming);
+    if (code != cudaSuccess) {
+        lv_free(event);
+        return (int)code;
+    }
+    *event_out = event;
+    return 0;
+}
+
+void lv_runtime_event_close(LvRuntime *runtime, LvEvent *event)
+{
+    if (cudaSetDevice(runtime->device) == cudaSuccess)
+        cudaEventDestroy(event->event);
+    lv_free(event);
+}
+
+int lv_runtime_event_record(LvRuntime *runtime, LvEvent *event)
+{
+    return (int)cudaEventRecord(event->event, runtime->stream);
+}
+
+int lv_runtime_event_wait(LvRuntime *runtime, LvEvent *event)
+{
+    return (int)cudaEventSynchronize(event->event);
+}
+
+int lv_runtime_matmul(LvRuntime *runtime, const LvMatmul *matmul)
+{
+    return lv_lt_matmul(runtime->lt, runtime->stream, matmul);
+}

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Weights: sent as the file has them, converted and checked for NaN and Inf on the device. */
+#include "backend/cuda/cuda.h"
+
+#include "backend/parts.h"
+
+/* One weight on its way. */
+typedef struct Load {
+    LvCuda *cuda;
+    LvWeight *weight;
+    int32_t *found; /* device: 1 once a value was not finite */
+} Load;
+
+/* Writes rows [first, first + rows) of the weight, packed at `data` on the device, to wherever
+ * they are wanted. */
+static int spread(const Load *load, const void *data, LvCudaType type, size_t first, size_t rows)
+{
+    const LvWeight *w = load->weight;
+    LvCuda *cuda = load->cuda;
+    LvCudaStream stream = lv_runtime_stream(cuda->runtime);
+    int code = lv_runtime_launched(cuda->runtime,
+        lv_cuda_find_not_finite(stream, &(LvCudaFinite){load->found, data, type, rows * w->cols}));
+    const struct {
+        void *base;
+        size_t stride;
+        LvCudaType type;
+    } copies[] = {
+        {w->matrix, w->stride, cuda->type},
+        {w->vector, w->cols, LV_CUDA_F32},
+        {w->bias != w->vector ? w->bias : NULL, w->cols, cuda->type},
+    };
+    for (size_t i = 0; i < sizeof copies / sizeof *copies && code == 0; i++)
+        if (copies[i].base) {
+            const size_t offset = first * copies[i].stride * lv_cuda_type_bytes(copies[i].type);
+            code = lv_runtime_launched(cuda->runtime,
+                lv_cuda_convert(
+                    stream, &(LvCudaConvert){(char *)copies[i].base + offset, copies[i].stride,
+                                copies[i].type, data, w->cols, type, rows, w->cols}));
+        }
+    return code;
+}
+
+static int send_part(const Load *load, const LvHostTensor *part, size_t first, size_t rows)
+{
+    const LvCudaType type = lv_cuda_type(part->dtype);
+    const size_t row_bytes = load->weight->cols * lv_cuda_type_bytes(type);
+    const size_t piece = LV_STAGING_HALF / row_bytes;
+    if (piece == 0)
+        return LV_CUDA_BAD_ARGUMENT;
+    int code = 0;
+    for (size_t row = 0; row < rows && code == 0; row += piece) {
+        const size_t n = rows - row < piece ? rows - row : piece;
+        void *device;
+        code = lv_staging_send(
+            load->cuda, (const char *)part->data + row * row_bytes, n * row_bytes, &device);
+        if (code == 0)
+            code = spread(load, device, type, first + row, n);
+    }
+    return code;
+}
+
+/* *finite = false when a value of the part is not. Waits for the device. */
+static int check_part(const Load *load, bool *finite)
+{
+    void *host, *device;
+    int code = lv_staging_take(load->cuda, sizeof(int32_t), &host, &device);
+    if (code == 0)
+        code = lv_runtime_to_host(load->cuda->runtime, host, load->found, sizeof(int32_t));
+    if (code == 0)
+        code = lv_runtime_synchronize(load->cuda->runtime);
+    if (code == 0)
+        *finite = *(const int32_t *)host == 0;
+    return code;
+}
+
+static int allocate(LvCuda *cuda, LvWeight *w, unsigned use)
+{
+    const size_t size = lv_cuda_type_bytes(cuda->type);
+    int code = 0;
+    if (use & (LV_WEIGHT_LINEAR | LV_WEIGHT_TABLE)) {
+        const size_t bytes = w->rows * w->stride * size;
+        code = lv_memory_take(cuda->memory, bytes, true, &w->matrix);
+        if (code == 0 && w->stride != w->cols)
+            code = lv_runtime_zero(cuda->runtime, w->matrix, bytes);
+    }
+    if (code == 0 && (use & LV_WEIGHT_VECTOR)) {
+        void *vector = NULL;
+        code = lv_memory_take(cuda->memory, w->rows * w->cols * sizeof(float), true, &vector);
+        w->vector = vector;
+        w->bias = vector;
+        if (code == 0 && cuda->type != LV_CUDA_F32) {
+            w->bias = NULL;
+            code = lv_memory_take(cuda->memory, w->rows * w->cols * size, true, &w->bias);
+        }
+    }
+    return code;
+}
+
+LlavaovStatus lv_cuda_weight_load(LvBackend *backend, const LvHostTensor *const *parts,
+    size_t n_parts, unsigned use, LvWeight **weight_out, LlavaovError *error)
+{
+    LvCuda *cuda = lv_cuda(backend);
+    const LvRun run = {.error = error};
+    Load load = {.cuda = cuda};
+    void *found = NULL;
+    *weight_out = NULL;
+    LvWeight *w = load.weight = lv_calloc(1, sizeof *w);
+    if (!w)
+        return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a weight");
+    LlavaovStatus status = lv_parts_shape(parts, n_parts, &w->rows, &w->cols, error);
+    if (status == LLAVAOV_OK)
+        status = lv_cuda_begin(cuda, &run);
+    if (status != LLAVAOV_OK) {
+        lv_free(w);
+        return status;
+    }
+    w->stride = lv_round_up(w->cols, 16 / lv_cuda_type_bytes(cuda->type));
+    int code = allocate(cuda, w, use);
+    if (code == 0)
+        code = lv_cuda_scratch(cuda, sizeof(int32_t), &found);
+    load.found = found;
+    if (code == 0)
+        code = lv_runtime_zero(cuda->runtime, found, sizeof(int32_t));
+    size_t row = 0, bad = n_parts;
+    for (size_t i = 0; i < n_parts && code == 0 && bad == n_parts; i++) {
+        bool finite = true;
+        size_t n, cols;
+        lv_part_shape(parts[i], &n, &cols, NULL);
+        code = send_part(&load, parts[i], row, n);
+        if (code == 0)
+            code = check_part(&load, &finite);
+        if (!finite)
+            bad = i;
+        row += n;
+    }
+    lv_cuda_scratch_free(cuda, found);
+    status = lv_cuda_end(
+        cuda, &run, code == LV_RUNTIME_OUT_OF_MEMORY ? parts[0]->name : "loading a weight", code);
+    if (status == LLAVAOV_OK && bad < n_parts)
+        status = lv_fail(error, LLAVAOV_ERROR_NUMERIC, parts[bad]->name,
+            "%s: tensor %s holds NaN or Inf", parts[bad]->file, parts[bad]->name);
+    if (status != LLAVAOV_OK) {
+        lv_cuda_weight_free(backend, w);
+        return status;
+    }
+    *weight_out = w;
+    return LLAVAOV_OK;
+}
+
+void lv_cuda_weight_free(LvBackend *backend, LvWeight *weight)
+{
+    if (!weight)
+        return;
+    LvMemory *memory = lv_cuda(backend)->memory;
+    lv_memory_give(memory, weight->matrix);
+    if (weight->bias != weight->vector)
+        lv_memory_give(memory, weight->bias);
+    lv_memory_give(memory, weight->vector);
+    lv_free(weight);
+}

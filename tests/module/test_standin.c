@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The CUDA backend, executed on the CPU: the demo model sees two pictures and answers as on the
+ * CPU backend; failures of the device are named and stay where they are. Arguments: the stand-in
+ * module, the folder of the demo model. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "llavaov.h"
+
+#define MOST_TOKENS 16
+#define WIDTH 192
+#define HEIGHT 144
+
+static const char *model;
+
+/* ---- one window ---- */
+
+typedef struct Reply {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool done;
+    LlavaovStatus status;
+    LlavaovError error;
+    int32_t tokens[MOST_TOKENS];
+    uint32_t n;
+    char text[256];
+} Reply;
+
+static void on_done(void *data, const LlavaovAnswer *answer)
+{
+    Reply *reply = data;
+    pthread_mutex_lock(&reply->lock);
+    reply->status = answer->status;
+    reply->error = answer->error;
+    reply->n = answer->new_tokens;
+    if (answer->new_tokens)
+        memcpy(reply->tokens, answer->tokens, answer->new_tokens * sizeof reply->tokens[0]);
+    snprintf(reply->text, sizeof reply->text, "%s", answer->text ? answer->text : "");
+    reply->done = true;
+    pthread_cond_signal(&reply->changed);
+    pthread_mutex_unlock(&reply->lock);
+}
+
+typedef struct Picture {
+    LlavaovImage image;
+    uint8_t pixels[HEIGHT][WIDTH][3];
+} Picture;
+
+static LlavaovStatus map_picture(void *data, LlavaovImage *image, LlavaovError *error)
+{
+    *image = ((Picture *)data)->image;
+    return LLAVAOV_OK;
+}
+
+/* A ball on a plain ground, moving to the right. */
+static void draw(Picture *picture, int time)
+{
+    for (int y = 0; y < HEIGHT; y++)
+        for (int x = 0; x < WIDTH; x++) {
+            const int dx = x - 50 - 60 * time, dy = y - 70;
+            const uint8_t ball[3] = {220, 30, 30}, ground[3] = {40, 60, 160};
+            memcpy(picture->pixels[y][x], dx * dx + dy * dy < 900 ? ball : ground, 3);
+        }
+    picture->image = (LlavaovImage){.format = LLAVAOV_PIXEL_RGB,
+        .width = WIDTH,
+        .height = HEIGHT,
+        .plane = {picture->pixels[0][0]},
+        .stride = {WIDTH * 3}};
+}
+
+static Reply ask(LlavaovEngine *engine, const char *prompt)
+{
+    static Picture pictures[2];
+    LlavaovSession *session;
+    LlavaovFrame *frames[2];
+    LlavaovError error = {0};
+    assert_int_equal(llavaov_session_open(engine, NULL, &session, &error), LLAVAOV_OK);
+    for (int i = 0; i < 2; i++) {
+        draw(&pictures[i], i);
+        const LlavaovFrameSource source = {.map = map_picture, .data = &pictures[i]};
+        assert_int_equal(llavaov_session_push_frame(session, &source, LLAVAOV_LAYOUT_VIDEO,
+                             LLAVAOV_ENCODE_ON_ARRIVAL, NULL, &frames[i], &error),
+            LLAVAOV_OK);
+    }
+    Reply reply = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+    LlavaovGeneration generation = llavaov_generation_default();
+    generation.max_new_tokens = MOST_TOKENS;
+    const LlavaovRequest request = {.layout = LLAVAOV_LAYOUT_VIDEO,
+        .frames = frames,
+        .n_frames = 2,
+        .prompt = prompt,
+        .generation = generation,
+        .on_done = on_done,
+        .data = &reply};
+    assert_int_equal(llavaov_session_ask(session, &request, NULL, &error), LLAVAOV_OK);
+    pthread_mutex_lock(&reply.lock);
+    while (!reply.done)
+        pthread_cond_wait(&reply.changed, &reply.lock);
+    pthread_mutex_unlock(&reply.lock);
+    for (int i = 0; i < 2; i++)
+        llavaov_frame_unref(frames[i]);
+    llavaov_session_close(session);
+    return reply;
+}
+
+/* `wishes`: of the stand-in (standin.c). */
+static LlavaovStatus open_engine(const char *device, LlavaovPrecision precision, const char *wishes,
+    LlavaovEngine **engine, LlavaovError *error)
+{
+    const LlavaovEngineOptions options = {
+        .model_path = model, .device = device, .precision = precision, .threads = 1};
+    setenv("LLAVAOV_STANDIN", wishes, 1);
+    *error = (LlavaovError){0};
+    return llavaov_engine_open(&options, engine, error);
+}
+
+static LlavaovEngine *must_open(const char *device, LlavaovPrecision precision, const char *wishes)
+{
+    LlavaovEngine *engine;
+    LlavaovError error;
+    if (open_engine(device, precision, wishes, &engine, &error) != LLAVAOV_OK)
+        fail_msg("%s: %s", device, error.message);
+    return engine;
+}
+
+static void same_answer(const Reply *a, const Reply *b)
+{
+    assert_int_equal(a->status, LLAVAOV_OK);
+    assert_int_equal(b->status, LLAVAOV_OK);
+    assert_int_equal(a->n, b->n);
+    assert_memory_equal(a->tokens, b->tokens, a->n * sizeof a->tokens[0]);
+    assert_string_equal(a->text, b->text);
+    assert_true(a->n > 2 && a->text[0]);
+}
+
+/* ---- answers ---- */
+
+static void a_window_gives_the_cpus_tokens(void **state)
+{
+    static const char question[] = "What colour is the ball?";
+    LlavaovEngine *cpu = must_open("cpu", LLAVAOV_PRECISION_AUTO, "");
+    const Reply wanted = ask(cpu, question);
+    static const LlavaovPrecision precisions[] = {LLAVAOV_PRECISION_F32, LLAVAOV_PRECISION_AUTO};
+    for (size_t i = 0; i < 2; i++) {
+        LlavaovEngine *cuda = must_open(i ? "auto" : "cuda", precisions[i], "");
+        const LlavaovEngineInfo *info = llavaov_engine_info(cuda);
+        assert_string_equal(info->device, "cuda:0");
+        assert_string_equal(info->precision, i ? "bf16" : "f32");
+        assert_non_null(strstr(info->device_detail, "CPU stand-in"));
+        const Reply got = ask(cuda, question);
+        if (got.status != LLAVAOV_OK)
+            fail_msg("%s", got.error.message);
+        same_answer(&got, &wanted);
+        llavaov_engine_unref(cuda);
+    }
+    llavaov_engine_unref(cpu);
+}
+
+/* ---- opening ---- */
+
+static void refused(const char *device, const char *wishes, LlavaovStatus status, const char *text)
+{
+    LlavaovEngine *engine;
+    LlavaovError error;
+    assert_int_equal(open_engine(device, LLAVAOV_PRECISION_AUTO, wishes, &engine, &error), status);
+    assert_null(engine);
+    assert_int_equal(error.status, status);
+    if (!strstr(error.message, text))
+        fail_msg("\"%s\" in \"%s\"", text, error.message);
+    assert_null(strchr(error.message, '\n'));
+}
+
+static void cpu_instead(const char *wishes, const char *text)
+{
+    LlavaovEngine *engine = must_open("auto", LLAVAOV_PRECISION_AUTO, wishes);
+    const LlavaovEngineInfo *info = llavaov_engine_info(engine);
+    assert_string_equal(info->device, "cpu");
+    if (!strstr(info->device_detail, text))
+        fail_msg("\"%s\" in \"%s\"", text, info->device_detail);
+    llavaov_engine_unref(engine);
+}
+
+static void a_device_that_cannot_serve_is_refused(void **state)
+{
+    refused(
+        "cuda", "no-driver", LLAVAOV_ERROR_DEVICE, "device \"cuda\": there is no NVIDIA driver");
+    refused(
+        "cuda:0", "no-device", LLAVAOV_ERROR_DEVICE, "device \"cuda:0\": there is no NVIDIA GPU");
+    refused("cuda:3", "", LLAVAOV_ERROR_DEVICE, "device \"cuda:3\": there is no GPU 3");
+    refused("cuda:123456", "", LLAVAOV_ERROR_DEVICE, "no such GPU");
+    refused("cuda", "old", LLAVAOV_ERROR_UNSUPPORTED, "compute capability 7.5");
+    cpu_instead("no-driver", "chosen because there is no NVIDIA driver");
+    cpu_instead("no-device", "chosen because there is no NVIDIA GPU");
+    cpu_instead("old", "compute capability 7.5, at least 8.0 is needed");
+}
+
+static void half_precision_is_refused(void **state)
+{
+    LlavaovEngine *engine;
+    LlavaovError error;
+    assert_int_equal(
+        open_engine("cuda", LLAVAOV_PRECISION_F16, "", &engine, &error), LLAVAOV_ERROR_UNSUPPORTED);
+    assert_string_equal(error.subject, "precision");
+}
+
+/* The sum is known before a weight is sent, and what is missing is told. */
+static void a_small_device_is_refused_with_what_is_missing(void **state)
+{
+    refused("cuda", "memory=10", LLAVAOV_ERROR_MEMORY, "MiB of memory are missing");
+    refused("auto", "memory=10", LLAVAOV_ERROR_MEMORY, "10.0 MiB are free");
+    LlavaovEngine *engine = must_open("cuda", LLAVAOV_PRECISION_AUTO, "memory=128");
+    llavaov_engine_unref(engine);
+}
+
+/* ---- faults ---- */
+
+static void still_answers(LlavaovEngine *engine, const Reply *wanted)
+{
+    const Reply reply = ask(engine, "What is shown?");
+    same_answer(&reply, wanted);
+}
+
+/* Finds a fault that strikes after opening: the number of things that opening does is asked for by
+ * letting ever later ones fail. */
+static void every_refused_allocation_ends_in_words(void **state)
+{
+    unsigned opened = 0, n;
+    for (n = 1; n < 2000 && opened < 4; n += opened ? 1 : 1 + n / 4) {
+        char wishes[32];
+        LlavaovEngine *engine;
+        LlavaovError error;
+        snprintf(wishes, sizeof wishes, "alloc=%u", n);
+        LlavaovStatus status = open_engine("cuda", LLAVAOV_PRECISION_F32, wishes, &engine, &error);
+        if (status != LLAVAOV_OK) {
+            assert_int_equal(status, LLAVAOV_ERROR_MEMORY);
+            assert_non_null(strstr(error.message, "no memory for"));
+            continue;
+        }
+        opened++;
+        llavaov_engine_unref(engine);
+    }
+    assert_int_equal(opened, 4);
+}
+
+typedef struct Fault {
+    const char *wishes, *text;
+} Fault;
+
+/* One error that names the failure; the engine answers no more, and says so at once; the one on the
+ * CPU is not touched. */
+static void a_failing_device_is_named_and_left_alone(void **state)
+{
+    LlavaovEngine *cpu = must_open("cpu", LLAVAOV_PRECISION_AUTO, "");
+    const Reply wanted = ask(cpu, "What is shown?");
+    static const Fault faults[] = {
+        {"launch=%u", "failed: unspecified launch failure (error 719)"},
+        {"lost=%u", "failed: the device does not answer (error 999)"},
+    };
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
+        unsigned struck = 0;
+        for (unsigned n = 8; n < 4000 && struck < 3; n += n / 2) {
+            char wishes[32];
+            LlavaovEngine *engine;
+            LlavaovError error;
+            snprintf(wishes, sizeof wishes, faults[i].wishes, n);
+            LlavaovStatus status =
+                open_engine("cuda", LLAVAOV_PRECISION_F32, wishes, &engine, &error);
+            if (status != LLAVAOV_OK) { /* it struck while the weights were sent */
+                assert_int_equal(status, LLAVAOV_ERROR_DEVICE);
+                assert_non_null(strstr(error.message, faults[i].text));
+                continue;
+            }
+            const Reply first = ask(engine, "What is shown?");
+            if (first.status == LLAVAOV_OK) { /* it would strike later still */
+                same_answer(&first, &wanted);
+                llavaov_engine_unref(engine);
+                break;
+            }
+            struck++;
+            assert_int_equal(first.status, LLAVAOV_ERROR_DEVICE);
+            if (!strstr(first.error.message, faults[i].text))
+                fail_msg("%s", first.error.message);
+            assert_non_null(strstr(first.error.message, "cuda:0: "));
+            const Reply second = ask(engine, "What is shown?");
+            assert_int_equal(second.status, LLAVAOV_ERROR_DEVICE);
+            assert_int_equal(second.n, 0);
+            assert_string_equal(second.error.message, first.error.message);
+            still_answers(cpu, &wanted);
+            llavaov_engine_unref(engine);
+        }
+        assert_true(struck > 0);
+    }
+    llavaov_engine_unref(cpu);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 3)
+        return 2;
+    setenv("LLAVAOV_CUDA_MODULE", argv[1], 1);
+    model = argv[2];
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_window_gives_the_cpus_tokens),
+        cmocka_unit_test(a_device_that_cannot_serve_is_refused),
+        cmocka_unit_test(half_precision_is_refused),
+        cmocka_unit_test(a_small_device_is_refused_with_what_is_missing),
+        cmocka_unit_test(every_refused_allocation_ends_in_words),
+        cmocka_unit_test(a_failing_device_is_named_and_left_alone),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
