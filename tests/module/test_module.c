@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Where the module for NVIDIA GPUs is missing, foreign or without a device: "cuda" says so in one
  * line, "auto" takes the CPU and tells why. The folder with the modules made for this is the
- * argument. */
+ * argument, the module itself, where it is built, the second. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,11 +9,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "backend/backend.h"
 
-static const char *folder;
+static const char *folder, *built;
 
 static void use_module(const char *name)
 {
@@ -103,6 +104,27 @@ static void other_failures_are_not_hidden_by_auto(void **state)
     assert_non_null(strstr(error.message, "nothing to open here"));
 }
 
+/* The module that is installed, on a machine whose kernel has no NVIDIA driver; else it must open
+ * the first GPU. */
+static void the_built_module(void **state)
+{
+    if (!built)
+        skip();
+    assert_int_equal(setenv("LLAVAOV_CUDA_MODULE", built, 1), 0);
+    if (access("/dev/nvidiactl", F_OK) != 0) {
+        refused(LLAVAOV_ERROR_DEVICE, "there is no NVIDIA driver");
+        cpu_instead("there is no NVIDIA driver");
+        return;
+    }
+    LvBackendOptions options = {.device = "auto", .threads = 1};
+    LvBackend *backend;
+    LlavaovError error = {0};
+    if (lv_backend_open(&options, &backend, &error) != LLAVAOV_OK)
+        fail_msg("%s", error.message);
+    assert_string_equal(backend->info.device, "cuda:0");
+    backend->ops->close(backend);
+}
+
 /* Test programs lie in no installation: where the build has no module, none is found. */
 static void nothing_named(void **state)
 {
@@ -130,12 +152,14 @@ static void the_cpu_by_name(void **state)
 int main(int argc, char **argv)
 {
     folder = argc > 1 ? argv[1] : ".";
+    built = argc > 2 ? argv[2] : NULL;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_named_module_that_does_not_exist),
         cmocka_unit_test(a_file_that_is_no_module),
         cmocka_unit_test(a_module_of_another_build),
         cmocka_unit_test(a_machine_without_a_device),
         cmocka_unit_test(other_failures_are_not_hidden_by_auto),
+        cmocka_unit_test(the_built_module),
         cmocka_unit_test(nothing_named),
         cmocka_unit_test(the_cpu_by_name),
     };

@@ -70,7 +70,7 @@ static cudaError_t read_facts(int device, LvDeviceFacts *facts)
         .n_processors = (uint32_t)processors,
         .driver = (uint32_t)driver,
         .memory_bytes = total};
-    snprintf(facts->name, sizeof facts->name, "%s", properties.name);
+    snprintf(facts->name, sizeof facts->name, "%.127s", properties.name);
     return cudaSuccess;
 }
 
