@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * bench: times of the three stages on made-up pictures and ids. With --serve it takes one command a
- * line, encode TILES | prefill TOKENS | decode CONTEXT TOKENS | peak and answers each with one line
- * of JSON, so that a driver can alternate with another engine on the same machine. */
+ * line, encode TILES | prefill TOKENS | decode CONTEXT TOKENS | batch CONTEXT TOKENS SEQUENCES |
+ * peak and answers each with one line of JSON, so that a driver can alternate with another engine
+ * on the same machine. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,7 @@
 #include "tool.h"
 
 #define MOST_TILES 64u
+#define MOST_SEQUENCES 64u
 
 typedef struct Bench {
     ToolModel m;
@@ -161,6 +163,54 @@ static LlavaovStatus decode(Bench *bench, uint32_t context, uint32_t n, Spent *s
     return status;
 }
 
+/* n decoding steps of several sequences together, each with a context of its own. What the contexts
+ * hold does not matter to time, but it must be numbers: one is prefilled into each. */
+static LlavaovStatus batch(
+    Bench *bench, uint32_t context, uint32_t n, uint32_t n_sequences, Spent *spent)
+{
+    LvBackend *b = bench->m.backend;
+    const LvTextConfig *text = &bench->m.model->config->text;
+    const LvRun run = {.error = bench->error};
+    LvSequence sequences[MOST_SEQUENCES] = {0};
+    int32_t ids[MOST_SEQUENCES];
+    const LvBatch all = {sequences, n_sequences};
+    LvKvCache *own = bench->cache;
+    const uint32_t own_capacity = bench->capacity, own_cached = bench->cached;
+    float *logits = lv_alloc((size_t)n_sequences * text->vocab_size, sizeof *logits);
+    LvScratch scratch = lv_scratch(b, bench->error);
+    LvTensor hidden = lv_scratch_tensor(&scratch, n_sequences, text->hidden_size);
+    LlavaovStatus status;
+    LV_TRY(scratch.status);
+    if (!logits)
+        LV_TRY(lv_fail(bench->error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for logits"));
+    for (uint32_t i = 0; i < n_sequences; i++) {
+        bench->cache = NULL;
+        bench->capacity = 0;
+        status = prefill(bench, context, spent); /* with room for 256 tokens more */
+        sequences[i] = (LvSequence){bench->cache, i, 1, context};
+        ids[i] = token_at(text, i);
+        LV_TRY(status);
+    }
+    const Spent start = now();
+    for (uint32_t step = 0; step < n; step++) {
+        LV_TRY(b->ops->embed_tokens(b, &run, hidden, ids, bench->m.model->decoder.embed));
+        LV_TRY(lv_decoder_run(bench->m.model, &run, hidden, &all, LV_LOGITS_LAST, logits));
+        for (uint32_t i = 0; i < n_sequences; i++)
+            sequences[i].position++;
+    }
+    *spent = since(start);
+done:
+    for (uint32_t i = 0; i < n_sequences; i++)
+        if (sequences[i].cache)
+            b->ops->kv_close(b, sequences[i].cache);
+    bench->cache = own;
+    bench->capacity = own_capacity;
+    bench->cached = own_cached;
+    lv_scratch_free(&scratch);
+    lv_free(logits);
+    return status;
+}
+
 static void print(const char *what, uint32_t a, uint32_t b, Spent spent)
 {
     printf("{\"what\": \"%s\", \"a\": %u, \"b\": %u, \"ns\": %llu, \"cpu_ns\": %llu}\n", what, a, b,
@@ -179,7 +229,7 @@ static void print_peak(const Bench *bench)
 
 static LlavaovStatus obey(Bench *bench, const char *line)
 {
-    unsigned a = 0, b = 0;
+    unsigned a = 0, b = 0, c = 0;
     Spent spent = {0};
     LlavaovStatus status;
     const uint32_t most = bench->m.model->config->text.context_length;
@@ -196,6 +246,11 @@ static LlavaovStatus obey(Bench *bench, const char *line)
         status = decode(bench, a, b, &spent);
         if (status == LLAVAOV_OK)
             print("decode", a, b, spent);
+    } else if (sscanf(line, "batch %u %u %u", &a, &b, &c) == 3 && a >= 1 && b >= 1 && b <= 256 &&
+               a <= most && b <= most - a && c >= 1 && c <= MOST_SEQUENCES) {
+        status = batch(bench, a, b, c, &spent);
+        if (status == LLAVAOV_OK)
+            print("batch", a, b, spent);
     } else if (strncmp(line, "peak", 4) == 0) {
         print_peak(bench);
         status = LLAVAOV_OK;
@@ -233,7 +288,8 @@ LlavaovStatus tool_bench(const ToolOptions *o, LlavaovError *error)
         return status;
     /* What the page cache drops between two runs must not be measured; without the right to lock,
      * it may be. */
-    const bool locked = mlockall(MCL_CURRENT | MCL_FUTURE) == 0;
+    const bool on_cpu = strcmp(bench.m.backend->info.device, "cpu") == 0;
+    const bool locked = on_cpu && mlockall(MCL_CURRENT | MCL_FUTURE) == 0;
     if (o->serve) {
         char line[256];
         printf("{\"what\": \"ready\", \"threads\": %u, \"locked\": %s}\n",
