@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The boundary between the model and a device: one table of operations.
  *
- * The model (engine/model) is written once against this table. A backend owns device memory and weights and executes the
- * operations; it may fuse, pack, quantise and reorder behind them. All matrices are row-major; activations have the
- * backend's activation dtype (float32 on the CPU, bf16 on CUDA); "[rows, cols]" below is a LvTensor's shape.
+ * The model (engine/model) is written once against this table. A backend owns device memory and
+ * weights and executes the operations; it may fuse, pack, quantise and reorder behind them. All
+ * matrices are row-major; activations have the backend's activation dtype (float32 on the CPU, bf16
+ * on CUDA); "[rows, cols]" below is a LvTensor's shape.
  *
- * Execution: operations of one LvRun are executed in order. They may be asynchronous (CUDA streams); `download` and
- * `synchronize` wait. An operation's cancel flag is polled inside anything over 20 ms; a cancelled operation returns
- * LLAVAOV_ERROR_CANCELLED and leaves its output undefined.
+ * Execution: operations of one LvRun are executed in order. They may be asynchronous (CUDA
+ * streams); `download` and `synchronize` wait. An operation's cancel flag is polled inside anything
+ * over 20 ms; a cancelled operation returns LLAVAOV_ERROR_CANCELLED and leaves its output
+ * undefined.
  *
- * Threads: one thread at a time executes operations on one backend (the scheduler's). weight_load, tensor_alloc, kv_open and
- * their opposites may be called from any thread.
+ * Threads: one thread at a time executes operations on one backend (the scheduler's). weight_load,
+ * tensor_alloc, kv_open and their opposites may be called from any thread.
  *
  * Aliasing: an output may not overlap an input unless the operation says so.
  */
@@ -44,7 +46,8 @@ typedef struct LvSequence {
     LvKvCache *cache;
     uint32_t first_row; /* of this batch */
     uint32_t n_rows;
-    uint32_t position;  /* tokens in the cache before these rows = absolute position of the first of them */
+    /* Tokens in the cache before these rows = absolute position of the first of them. */
+    uint32_t position;
 } LvSequence;
 
 typedef struct LvBatch {
@@ -66,48 +69,54 @@ typedef struct LvBackendOps {
 
     /* ---- memory ---- */
     /* Uninitialised [rows, cols] in the activation dtype. */
-    LlavaovStatus (*tensor_alloc)(LvBackend *backend, size_t rows, size_t cols, LvTensor *tensor, LlavaovError *error);
+    LlavaovStatus (*tensor_alloc)(
+        LvBackend *backend, size_t rows, size_t cols, LvTensor *tensor, LlavaovError *error);
     void (*tensor_free)(LvBackend *backend, LvTensor *tensor);
     /* float32 host rows (packed: cols floats a row) to and from a tensor. */
     LlavaovStatus (*upload)(LvBackend *backend, const LvRun *run, LvTensor dst, const float *src);
     LlavaovStatus (*download)(LvBackend *backend, const LvRun *run, float *dst, LvTensor src);
     LlavaovStatus (*synchronize)(LvBackend *backend, const LvRun *run);
 
-    /* Loads n_parts tensors stacked along their first dimension (e.g. q, k and v projections) as one weight. `use` is a
-     * set of LvWeightUse. The backend may keep pointers into the parts: the checkpoint outlives its weights. Values are
-     * checked: NaN or Inf gives LLAVAOV_ERROR_NUMERIC naming the tensor. */
-    LlavaovStatus (*weight_load)(LvBackend *backend, const LvHostTensor *const *parts, size_t n_parts, unsigned use,
-        LvWeight **weight, LlavaovError *error);
+    /* Loads n_parts tensors stacked along their first dimension (e.g. q, k and v projections) as
+     * one weight. `use` is a set of LvWeightUse. The backend may keep pointers into the parts: the
+     * checkpoint outlives its weights. Values are checked: NaN or Inf gives LLAVAOV_ERROR_NUMERIC
+     * naming the tensor. */
+    LlavaovStatus (*weight_load)(LvBackend *backend, const LvHostTensor *const *parts,
+        size_t n_parts, unsigned use, LvWeight **weight, LlavaovError *error);
     void (*weight_free)(LvBackend *backend, LvWeight *weight);
 
     /* Room for `capacity` tokens. */
-    LlavaovStatus (*kv_open)(LvBackend *backend, uint32_t n_layers, uint32_t n_kv_heads, uint32_t head_dim,
-        uint32_t capacity, LvKvCache **cache, LlavaovError *error);
+    LlavaovStatus (*kv_open)(LvBackend *backend, uint32_t n_layers, uint32_t n_kv_heads,
+        uint32_t head_dim, uint32_t capacity, LvKvCache **cache, LlavaovError *error);
     void (*kv_close)(LvBackend *backend, LvKvCache *cache);
 
     /* ---- vision ---- */
-    /* out [n_tiles * grid^2, H] = patches . weight^T + bias + position, from 8-bit RGB tiles in host memory, each
-     * image_size^2 * 3 bytes HWC; pixel p becomes ((float)p - 127.5) / 127.5. Patch element order: channel, row, column.
-     * weight [H, 3 * patch^2], bias VECTOR [H] or NULL, position VECTOR [grid^2, H]. */
-    LlavaovStatus (*patch_embedding)(LvBackend *backend, const LvRun *run, LvTensor out, const uint8_t *const *tiles,
-        size_t n_tiles, const LvVisionConfig *vision, const LvWeight *weight, const LvWeight *bias,
-        const LvWeight *position);
+    /* out [n_tiles * grid^2, H] = patches . weight^T + bias + position, from 8-bit RGB tiles in
+     * host memory, each image_size^2 * 3 bytes HWC; pixel p becomes ((float)p - 127.5) / 127.5.
+     * Patch element order: channel, row, column. weight [H, 3 * patch^2], bias VECTOR [H] or NULL,
+     * position VECTOR [grid^2, H]. */
+    LlavaovStatus (*patch_embedding)(LvBackend *backend, const LvRun *run, LvTensor out,
+        const uint8_t *const *tiles, size_t n_tiles, const LvVisionConfig *vision,
+        const LvWeight *weight, const LvWeight *bias, const LvWeight *position);
     /* out = (in - mean) / sqrt(variance + eps) * scale + bias per row; may be in place. */
-    LlavaovStatus (*layer_norm)(LvBackend *backend, const LvRun *run, LvTensor out, LvTensor in, const LvWeight *scale,
-        const LvWeight *bias, double eps);
-    /* Softmax attention without a mask inside each of n_items groups of n_tokens rows. qkv [n_items * n_tokens,
-     * 3 * n_heads * head_dim] = queries, keys, values; out [same rows, n_heads * head_dim]; scale head_dim^-0.5. */
-    LlavaovStatus (*attention_full)(LvBackend *backend, const LvRun *run, LvTensor out, LvTensor qkv, size_t n_items,
-        size_t n_tokens, uint32_t n_heads, uint32_t head_dim);
-    /* Bilinear interpolation of n_items maps [in_h * in_w, C] -> [out_h * out_w, C] (model.md 3.9). */
-    LlavaovStatus (*pool_bilinear)(LvBackend *backend, const LvRun *run, LvTensor out, LvTensor in, size_t n_items,
-        uint32_t in_h, uint32_t in_w, uint32_t out_h, uint32_t out_w);
+    LlavaovStatus (*layer_norm)(LvBackend *backend, const LvRun *run, LvTensor out, LvTensor in,
+        const LvWeight *scale, const LvWeight *bias, double eps);
+    /* Softmax attention without a mask inside each of n_items groups of n_tokens rows. qkv [n_items
+     * * n_tokens, 3 * n_heads * head_dim] = queries, keys, values; out [same rows, n_heads *
+     * head_dim]; scale head_dim^-0.5. */
+    LlavaovStatus (*attention_full)(LvBackend *backend, const LvRun *run, LvTensor out,
+        LvTensor qkv, size_t n_items, size_t n_tokens, uint32_t n_heads, uint32_t head_dim);
+    /* Bilinear interpolation of n_items maps [in_h * in_w, C] -> [out_h * out_w, C] (model.md 3.9).
+     */
+    LlavaovStatus (*pool_bilinear)(LvBackend *backend, const LvRun *run, LvTensor out, LvTensor in,
+        size_t n_items, uint32_t in_h, uint32_t in_w, uint32_t out_h, uint32_t out_w);
 
     /* ---- shared ---- */
-    /* out [rows, N] = activation(in [rows, K] . weight^T [K, N] + bias) + residual. bias and residual may be NULL;
-     * residual may be out itself. */
-    LlavaovStatus (*linear)(LvBackend *backend, const LvRun *run, LvTensor out, LvTensor in, const LvWeight *weight,
-        const LvWeight *bias, LvActivation activation, const LvTensor *residual);
+    /* out [rows, N] = activation(in [rows, K] . weight^T [K, N] + bias) + residual. bias and
+     * residual may be NULL; residual may be out itself. */
+    LlavaovStatus (*linear)(LvBackend *backend, const LvRun *run, LvTensor out, LvTensor in,
+        const LvWeight *weight, const LvWeight *bias, LvActivation activation,
+        const LvTensor *residual);
     /* Row i of out = row rows[i] of in (host indices). */
     LlavaovStatus (*gather_rows)(
         LvBackend *backend, const LvRun *run, LvTensor out, LvTensor in, const uint32_t *rows);
@@ -116,20 +125,22 @@ typedef struct LvBackendOps {
 
     /* ---- text ---- */
     /* Row i of out = row ids[i] of a TABLE weight. ids are inside the table (the caller checks). */
-    LlavaovStatus (*embed_tokens)(
-        LvBackend *backend, const LvRun *run, LvTensor out, const int32_t *ids, const LvWeight *table);
+    LlavaovStatus (*embed_tokens)(LvBackend *backend, const LvRun *run, LvTensor out,
+        const int32_t *ids, const LvWeight *table);
     /* out = in * rsqrt(mean(in^2) + eps) * scale per row; may be in place. */
-    LlavaovStatus (*rms_norm)(
-        LvBackend *backend, const LvRun *run, LvTensor out, LvTensor in, const LvWeight *scale, double eps);
-    /* Rotates queries and keys of qkv [rows, (n_heads + 2 n_kv_heads) * head_dim] in place (half/half pairs, model.md 5.3)
-     * by their absolute positions, and stores keys and values in the caches' layer. */
-    LlavaovStatus (*rope_store)(LvBackend *backend, const LvRun *run, LvTensor qkv, const LvBatch *batch, uint32_t layer,
-        const LvTextConfig *text);
-    /* Causal grouped-query attention of every row's queries over its sequence's cache, rows of this batch included.
-     * out [rows, n_heads * head_dim]; scale head_dim^-0.5. */
-    LlavaovStatus (*attention_causal)(LvBackend *backend, const LvRun *run, LvTensor out, LvTensor qkv,
+    LlavaovStatus (*rms_norm)(LvBackend *backend, const LvRun *run, LvTensor out, LvTensor in,
+        const LvWeight *scale, double eps);
+    /* Rotates queries and keys of qkv [rows, (n_heads + 2 n_kv_heads) * head_dim] in place
+     * (half/half pairs, model.md 5.3) by their absolute positions, and stores keys and values in
+     * the caches' layer. */
+    LlavaovStatus (*rope_store)(LvBackend *backend, const LvRun *run, LvTensor qkv,
         const LvBatch *batch, uint32_t layer, const LvTextConfig *text);
-    /* out [rows, I] = activation(in . gate^T) * (in . up^T); gate_up holds gate then up, [2 I, K]. */
+    /* Causal grouped-query attention of every row's queries over its sequence's cache, rows of this
+     * batch included. out [rows, n_heads * head_dim]; scale head_dim^-0.5. */
+    LlavaovStatus (*attention_causal)(LvBackend *backend, const LvRun *run, LvTensor out,
+        LvTensor qkv, const LvBatch *batch, uint32_t layer, const LvTextConfig *text);
+    /* out [rows, I] = activation(in . gate^T) * (in . up^T); gate_up holds gate then up, [2 I, K].
+     */
     LlavaovStatus (*linear_gated)(LvBackend *backend, const LvRun *run, LvTensor out, LvTensor in,
         const LvWeight *gate_up, LvActivation activation);
 } LvBackendOps;
@@ -145,17 +156,23 @@ typedef struct LvBackendOptions {
     LlavaovPrecision precision;
     uint32_t threads;
     const char *cpu_mask;
-    /* What the model will need, for a device whose memory must be asked for at once; NULL and 0: not known. */
+    /* What the model will need, for a device whose memory must be asked for at once; NULL and 0:
+     * not known. */
     const LvConfig *config;
     uint64_t weight_elements; /* of all tensors that are loaded */
-    const char *why_cpu;      /* why "auto" took the CPU, for its detail line; NULL: nothing was tried */
+    const char *why_cpu; /* why "auto" took the CPU, for its detail line; NULL: nothing was tried */
 } LvBackendOptions;
 
 /* Chooses and opens a backend by its device name. */
-LlavaovStatus lv_backend_open(const LvBackendOptions *options, LvBackend **backend, LlavaovError *error);
-/* The CPU backend (engine/backend/cpu.c). A CUDA device is in a module of its own: engine/backend/module.h. */
-LlavaovStatus lv_backend_cpu_open(const LvBackendOptions *options, LvBackend **backend, LlavaovError *error);
-/* "fake:KEY=VALUE;..." (engine/backend/fake.h): the CPU backend with injected latency, failures and wrong answers. */
-LlavaovStatus lv_backend_fake_open(const LvBackendOptions *options, LvBackend **backend, LlavaovError *error);
+LlavaovStatus lv_backend_open(
+    const LvBackendOptions *options, LvBackend **backend, LlavaovError *error);
+/* The CPU backend (engine/backend/cpu.c). A CUDA device is in a module of its own:
+ * engine/backend/module.h. */
+LlavaovStatus lv_backend_cpu_open(
+    const LvBackendOptions *options, LvBackend **backend, LlavaovError *error);
+/* "fake:KEY=VALUE;..." (engine/backend/fake.h): the CPU backend with injected latency, failures and
+ * wrong answers. */
+LlavaovStatus lv_backend_fake_open(
+    const LvBackendOptions *options, LvBackend **backend, LlavaovError *error);
 
 #endif

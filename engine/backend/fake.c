@@ -10,11 +10,13 @@
 #include "base/alloc.h"
 #include "base/status.h"
 
+/* clang-format off */
 #define OPERATIONS(M)                                                                              \
-    M(patch_embedding)                                                                             \
-    M(layer_norm) M(attention_full) M(pool_bilinear) M(linear) M(gather_rows) M(copy)              \
-        M(embed_tokens) M(rms_norm) M(rope_store) M(attention_causal) M(linear_gated) M(upload)    \
-            M(download) M(weight_load) M(tensor_alloc) M(kv_open)
+    M(patch_embedding) M(layer_norm) M(attention_full) M(pool_bilinear)                            \
+    M(linear) M(gather_rows) M(copy)                                                               \
+    M(embed_tokens) M(rms_norm) M(rope_store) M(attention_causal) M(linear_gated)                  \
+    M(upload) M(download) M(weight_load) M(tensor_alloc) M(kv_open)
+/* clang-format on */
 
 #define NUMBER(name) OP_##name,
 #define NAME(name) #name,

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Checked allocation: sizes that overflow and memory that ran out come back as NULL, never as an abort.
- * Thread-safe. Tests can make the n-th allocation of a thread fail (lv_alloc_fail_after). */
+ * Checked allocation: sizes that overflow and memory that ran out come back as NULL, never as an
+ * abort. Thread-safe. Tests can make the n-th allocation of a thread fail (lv_alloc_fail_after). */
 #ifndef LV_ALLOC_H
 #define LV_ALLOC_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-/* count * size bytes; NULL on overflow, on size 0 elements of 0 it returns a unique pointer like malloc(1). */
+/* count * size bytes; NULL on overflow, on size 0 elements of 0 it returns a unique pointer like
+ * malloc(1). */
 void *lv_alloc(size_t count, size_t size);
 /* The same, zeroed. */
 void *lv_calloc(size_t count, size_t size);
@@ -18,7 +19,8 @@ void *lv_realloc(void *block, size_t count, size_t size);
 char *lv_strdup(const char *text);
 void lv_free(void *block);
 
-/* For tests: after n more successful allocations of the calling thread the next one fails; < 0 = never. */
+/* For tests: after n more successful allocations of the calling thread the next one fails; < 0 =
+ * never. */
 void lv_alloc_fail_after(int64_t n);
 
 #endif

@@ -5,27 +5,29 @@
 
 #include <stdint.h>
 
-#define LV_MAX_CONFIG_BYTES (4u << 20)             /* config.json and other small JSON files */
-#define LV_MAX_TOKENIZER_BYTES (64u << 20)         /* tokenizer.json; Qwen2's is 7 MB */
-#define LV_MAX_SAFETENSORS_HEADER (16u << 20)      /* a 72B shard's header is under 1 MB */
+#define LV_MAX_CONFIG_BYTES (4u << 20)        /* config.json and other small JSON files */
+#define LV_MAX_TOKENIZER_BYTES (64u << 20)    /* tokenizer.json; Qwen2's is 7 MB */
+#define LV_MAX_SAFETENSORS_HEADER (16u << 20) /* a 72B shard's header is under 1 MB */
 #define LV_MAX_SHARDS 512u
-#define LV_MAX_TENSORS 16384u                 /* the 72B checkpoint has 1,389 */
-#define LV_MAX_JSON_VALUES (1u << 18)         /* commas in a configuration, an index or a header: 16 a tensor */
+#define LV_MAX_TENSORS 16384u /* the 72B checkpoint has 1,389 */
+/* Commas in a configuration, an index or a header: 16 a tensor. */
+#define LV_MAX_JSON_VALUES (1u << 18)
 #define LV_MAX_LAYERS 512u
-#define LV_MAX_HIDDEN 65536u                       /* any width: hidden, intermediate, heads * head_dim */
+#define LV_MAX_HIDDEN 65536u /* any width: hidden, intermediate, heads * head_dim */
 #define LV_MAX_VOCAB (1u << 20)
 #define LV_MAX_HEADS 1024u
 #define LV_MAX_HEAD_DIM 512u
-#define LV_MAX_IMAGE_SIZE 4096u                    /* edge of a tile */
+#define LV_MAX_IMAGE_SIZE 4096u /* edge of a tile */
 #define LV_MAX_PINPOINTS 1024u
 #define LV_MAX_CONTEXT (1u << 20)
-#define LV_MAX_PICTURE_EDGE 16384u                 /* edge of a caller's picture */
-#define LV_MAX_PROMPT_BYTES (1u << 20)             /* a user's or system prompt */
+#define LV_MAX_PICTURE_EDGE 16384u     /* edge of a caller's picture */
+#define LV_MAX_PROMPT_BYTES (1u << 20) /* a user's or system prompt */
 #define LV_MAX_FRAMES_PER_REQUEST 1024u
 #define LV_MAX_NEW_TOKENS 32768u
 #define LV_MAX_THREADS 256u
-#define LV_MAX_FRAMES_PER_SESSION 4096u            /* living ones */
-#define LV_MAX_REQUESTS_PER_SESSION 256u           /* waiting or under way */
-#define LV_MAX_SESSION_TILE_BYTES (UINT64_C(2) << 30) /* prepared pictures that wait for the encoder */
+#define LV_MAX_FRAMES_PER_SESSION 4096u  /* living ones */
+#define LV_MAX_REQUESTS_PER_SESSION 256u /* waiting or under way */
+/* Prepared pictures that wait for the encoder. */
+#define LV_MAX_SESSION_TILE_BYTES (UINT64_C(2) << 30)
 
 #endif

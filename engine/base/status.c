@@ -26,7 +26,8 @@ void lv_error_clear(LlavaovError *error)
         memset(error, 0, sizeof *error);
 }
 
-LlavaovStatus lv_fail(LlavaovError *error, LlavaovStatus status, const char *subject, const char *format, ...)
+LlavaovStatus lv_fail(
+    LlavaovError *error, LlavaovStatus status, const char *subject, const char *format, ...)
 {
     if (!error)
         return status;

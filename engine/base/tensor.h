@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Data types and the two views of a tensor: in host memory as a file holds it, and in a backend's memory. */
+ * Data types and the two views of a tensor: in host memory as a file holds it, and in a backend's
+ * memory. */
 #ifndef LV_TENSOR_H
 #define LV_TENSOR_H
 
@@ -20,7 +21,8 @@ static inline const char *lv_dtype_name(LvDtype dtype)
 
 #define LV_MAX_DIMS 4
 
-/* Read-only, row-major, little-endian, possibly unaligned beyond its dtype; owned by the checkpoint that mapped it. */
+/* Read-only, row-major, little-endian, possibly unaligned beyond its dtype; owned by the checkpoint
+ * that mapped it. */
 typedef struct LvHostTensor {
     const char *name; /* as in the file, for messages */
     const char *file;
@@ -31,7 +33,8 @@ typedef struct LvHostTensor {
     size_t bytes;
 } LvHostTensor;
 
-/* A row-major matrix in a backend's memory. Only the backend may dereference data; model code slices by rows. */
+/* A row-major matrix in a backend's memory. Only the backend may dereference data; model code
+ * slices by rows. */
 typedef struct LvTensor {
     void *data;
     LvDtype dtype;

@@ -50,7 +50,8 @@ static void failing_fills_the_error(void **state)
 {
     LlavaovError error;
     assert_int_equal(
-        lv_fail(&error, LLAVAOV_ERROR_FORMAT, "config.json", "%s is %d", "config.json", 7), LLAVAOV_ERROR_FORMAT);
+        lv_fail(&error, LLAVAOV_ERROR_FORMAT, "config.json", "%s is %d", "config.json", 7),
+        LLAVAOV_ERROR_FORMAT);
     assert_int_equal(error.status, LLAVAOV_ERROR_FORMAT);
     assert_string_equal(error.subject, "config.json");
     assert_string_equal(error.message, "config.json is 7");
