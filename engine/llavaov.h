@@ -134,7 +134,11 @@ typedef struct LlavaovEngineInfo {
 } LlavaovEngineInfo;
 
 /* Validates the whole checkpoint, then loads it. Blocks (seconds for large models); on error *engine is NULL. Broken
- * files are reported before any weight is converted. The caller owns one reference. */
+ * files are reported before any weight is converted. The caller owns one reference.
+ *
+ * Weights are mapped from their files as long as the engine lives. A file that is shortened or rewritten in place
+ * meanwhile changes the weights or raises SIGBUS in whoever reads them; nothing here can catch that. Replace files
+ * by renaming, never in place. */
 LlavaovStatus llavaov_engine_open(const LlavaovEngineOptions *options, LlavaovEngine **engine, LlavaovError *error);
 LlavaovEngine *llavaov_engine_ref(LlavaovEngine *engine);
 /* The last reference stops the threads and frees the weights; NULL is allowed. */
