@@ -40,8 +40,8 @@ LV_INLINE void copy_rows(
 /* The columns that scores read and no copy fills. */
 template <int D, int ROWS, int STRIDE> LV_INLINE void clear_columns(LvBf16 *to)
 {
-    const uint32_t columns = (D + 15) / 16 * 16 - D, width = columns ? columns : 1;
-    for (uint32_t i = threadIdx.x; i < ROWS * columns; i += THREADS)
+    const int columns = (D + 15) / 16 * 16 - D, width = columns ? columns : 1;
+    for (int i = (int)threadIdx.x; i < ROWS * columns; i += (int)THREADS)
         to[i / width * STRIDE + D + i % width].bits = 0;
 }
 
@@ -61,7 +61,7 @@ LV_INLINE float sum_of_row(float x)
 /* What a warp knows of its 16 queries so far: rows g and g + 8 of each lane. */
 template <int D> struct State {
     float acc[D / 8][4];
-    float best[2], sum[2];
+    float best[2], sum[2]; /* the greatest score, not yet scaled */
 };
 
 /* scores = q . keys^T of KEYS keys. */
@@ -109,8 +109,8 @@ LV_INLINE void multiply_values(State<D> &state, float (*weights)[4], const LvBf1
     }
 }
 
-/* From scores to weights, with the state rescaled to the new maximum. Query g + 8 r of the warp
- * sees the keys below end[r]; column 0 is key `first`. */
+/* From scores to weights 2^(factor (score - maximum)), with the state rescaled to the new maximum.
+ * Query g + 8 r of the warp sees the keys below end[r]; column 0 is key `first`. */
 template <int D, int KEYS>
 LV_INLINE void soften(State<D> &state, float (*scores)[4], float factor, uint32_t first,
     const uint32_t *end, bool cut)
@@ -123,21 +123,21 @@ LV_INLINE void soften(State<D> &state, float (*scores)[4], float factor, uint32_
         for (int n = 0; n < KEYS / 8; n++) {
             LV_UNROLL
             for (int i = 2 * r; i < 2 * r + 2; i++) {
-                scores[n][i] *= factor;
                 if (cut && column + (uint32_t)(n * 8 + i % 2) >= end[r])
                     scores[n][i] = -INFINITY;
                 best = fmaxf(best, scores[n][i]);
             }
         }
         best = greatest_of_row(best);
-        float centre = best == -INFINITY ? 0 : best, rescale = lv_exp2(state.best[r] - centre);
+        float centre = best == -INFINITY ? 0 : best * factor;
+        float rescale = lv_exp2(fmaf(state.best[r], factor, -centre));
         state.best[r] = best;
         state.sum[r] *= rescale;
         LV_UNROLL
         for (int n = 0; n < KEYS / 8; n++) {
             LV_UNROLL
             for (int i = 2 * r; i < 2 * r + 2; i++) {
-                scores[n][i] = lv_exp2(scores[n][i] - centre);
+                scores[n][i] = lv_exp2(fmaf(scores[n][i], factor, -centre));
                 state.sum[r] += scores[n][i];
             }
         }
@@ -167,7 +167,8 @@ template <int D> LV_INLINE void write_rows(const Span<LvBf16> &s, const State<D>
 }
 
 /* The same queries in every warp: joined through shared memory, [WARPS][16][D + 2] floats. */
-template <int D> LV_INLINE void join_warps(const Span<LvBf16> &s, const State<D> &state)
+template <int D>
+LV_INLINE void join_warps(const Span<LvBf16> &s, const State<D> &state, float factor)
 {
     float *all = (float *)lv_shared();
     unsigned lane = lv_lane();
@@ -182,7 +183,7 @@ template <int D> LV_INLINE void join_warps(const Span<LvBf16> &s, const State<D>
             own[n * 8 + lane % 4 * 2 + 1] = state.acc[n][2 * r + 1];
         }
         if (lane % 4 == 0) {
-            own[D] = state.best[r];
+            own[D] = state.best[r] * factor;
             own[D + 1] = state.sum[r];
         }
     }
@@ -266,7 +267,7 @@ template <int D, bool SHARE_KEYS> LV_INLINE void attend(const Span<LvBf16> &s, f
     if (SHARE_KEYS)
         write_rows<D>(s, state);
     else
-        join_warps<D>(s, state);
+        join_warps<D>(s, state, scale * LOG2_E);
 }
 
 template <int D, bool SHARE_KEYS, typename A> __global__ void attention_tensor(const A a)

@@ -242,7 +242,8 @@ typedef struct LvCudaRope {
 int lv_cuda_rope_store(LvCudaStream stream, const LvCudaRope *args);
 
 /* Causal attention of every row's queries over its sequence's cache: row i of a sequence sees keys
- * 0 .. position + i. Any number of rows a sequence; grid sized by max_rows. */
+ * 0 .. position + i. Any number of rows a sequence; grid sized by max_rows. A NaN among a
+ * sequence's values may reach its earlier rows too. */
 typedef struct LvCudaPrefill {
     LvCudaBatch batch;
     void *out; /* type [rows, n_heads * head_dim] */

@@ -63,7 +63,18 @@ template <typename T> __global__ void argmax(const LvCudaArgmax a)
     const T *in = (const T *)a.in + (size_t)blockIdx.x * a.in_stride;
     Candidate own = {0, ~0u};
     bool bad = a.cols == 0;
-    for (size_t i = threadIdx.x; i < a.cols; i += THREADS) {
+    size_t whole = (uintptr_t)in % (4 * sizeof(T)) ? 0 : a.cols / 4 * 4;
+    for (size_t i = (size_t)threadIdx.x * 4; i < whole; i += THREADS * 4) {
+        float x[4];
+        lv_load<4>(x, in + i);
+        LV_UNROLL
+        for (int k = 0; k < 4; k++) {
+            Candidate next = {x[k], (uint32_t)i + k};
+            bad = bad || not_finite(next.score);
+            own = better(own, next);
+        }
+    }
+    for (size_t i = whole + threadIdx.x; i < a.cols; i += THREADS) {
         Candidate next = {lv_widen(in[i]), (uint32_t)i};
         bad = bad || not_finite(next.score);
         own = better(own, next);

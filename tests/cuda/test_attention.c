@@ -116,6 +116,7 @@ static void full(void **state)
                 if (look < 2 || i % 2 == 0 || shapes[i].d == 72)
                     full_case(types[t], shapes[i].items, shapes[i].n, shapes[i].heads, shapes[i].d,
                         shapes[i].gap, look);
+    full_case(LV_CUDA_BF16, 1, 729, 1, 72, 0, LOOK_NOISE); /* a frame of the real tower */
     check_cases(60);
 }
 
@@ -269,6 +270,7 @@ static const Shape decode_shapes[] = {
     {17, 1, 40, 0, 1, {{1, 90, 0}}},
     {2, 1, 256, 0, 1, {{1, 66, 1}}},
     {7, 1, 64, 0, 1, {{1, 260, 9}}},
+    {7, 1, 64, 0, 1, {{1, 3000, 0}}},
 };
 
 static void decode(void **state)

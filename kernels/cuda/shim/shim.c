@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "shim.h"
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -189,10 +190,32 @@ static void enter(Machine *m, Fiber *first)
 
 /* ---- launching ---- */
 
+static pthread_key_t machine_key; /* frees a thread's machine when it ends */
+static pthread_once_t machine_once = PTHREAD_ONCE_INIT;
+
+static void free_machine(void *data)
+{
+    Machine *m = data;
+    for (unsigned i = 0; i < LV_SHIM_MAX_THREADS; i++) {
+        free(m->fibers[i].stack);
+        free(m->fibers[i].copies);
+    }
+    free(m);
+}
+
+static void make_key(void)
+{
+    pthread_key_create(&machine_key, free_machine);
+}
+
 static int reserve(unsigned threads)
 {
-    if (!machine && !(machine = calloc(1, sizeof *machine)))
-        return LV_SHIM_OUT_OF_MEMORY;
+    if (!machine) {
+        pthread_once(&machine_once, make_key);
+        if (!(machine = calloc(1, sizeof *machine)))
+            return LV_SHIM_OUT_OF_MEMORY;
+        pthread_setspecific(machine_key, machine);
+    }
     for (unsigned i = 0; i < threads; i++) {
         Fiber *fiber = &machine->fibers[i];
         if (!fiber->stack && !(fiber->stack = malloc(STACK_BYTES)))
@@ -292,18 +315,6 @@ void lv_shim_seed(uint32_t seed)
 uint64_t lv_shim_launches(void)
 {
     return launches;
-}
-
-__attribute__((destructor)) static void free_machine(void)
-{
-    if (!machine)
-        return;
-    for (unsigned i = 0; i < LV_SHIM_MAX_THREADS; i++) {
-        free(machine->fibers[i].stack);
-        free(machine->fibers[i].copies);
-    }
-    free(machine);
-    machine = NULL;
 }
 
 /* ---- inside a kernel ---- */
