@@ -48,6 +48,56 @@ static bool is_bias(const LvWeight *bias, size_t n)
     return !bias || (bias->bias && bias->rows * bias->cols == n);
 }
 
+static bool aligned(const void *data, size_t stride, size_t size)
+{
+    return (uintptr_t)data % 16 == 0 && stride * size % 16 == 0;
+}
+
+/* Few rows, as decoding has them, go through a kernel that reads each weight once and does all that
+ * follows as well. */
+static bool are_few(const LvCuda *cuda, LvTensor in, const LvWeight *weight)
+{
+    const size_t size = lv_cuda_type_bytes(cuda->type);
+    return in.rows <= LV_CUDA_FEW_ROWS && in.cols * size % 16 == 0 &&
+           aligned(in.data, in.stride, size) && aligned(weight->matrix, weight->stride, size);
+}
+
+static LvCudaFew few(const LvCuda *cuda, LvTensor out, LvTensor in, const LvWeight *weight)
+{
+    return (LvCudaFew){.out = out.data,
+        .out_stride = out.stride,
+        .out_type = cuda->type,
+        .in = in.data,
+        .in_stride = in.stride,
+        .type = cuda->type,
+        .rows = in.rows,
+        .cols = out.cols,
+        .inner = in.cols,
+        .weight = weight->matrix,
+        .weight_stride = weight->stride};
+}
+
+static int linear_few(LvCuda *cuda, LvTensor out, LvTensor in, const LvWeight *weight,
+    const LvWeight *bias, LvActivation activation, const LvTensor *residual)
+{
+    LvCudaFew args = few(cuda, out, in, weight);
+    args.bias = bias ? bias->vector : NULL;
+    args.residual = residual ? residual->data : NULL;
+    args.residual_stride = residual ? residual->stride : 0;
+    args.function = function_of(activation);
+    return launched(cuda, lv_cuda_linear_few(lv_runtime_stream(cuda->runtime), &args));
+}
+
+static int linear_gated_few(
+    LvCuda *cuda, LvTensor out, LvTensor in, const LvWeight *gate_up, LvActivation activation)
+{
+    LvCudaFew args = few(cuda, out, in, gate_up);
+    args.up =
+        (const char *)gate_up->matrix + out.cols * gate_up->stride * lv_cuda_type_bytes(cuda->type);
+    args.function = function_of(activation);
+    return launched(cuda, lv_cuda_linear_few(lv_runtime_stream(cuda->runtime), &args));
+}
+
 /* Bias, GELU in its tanh form and the addition of a tensor that lies as the result does are part of
  * the product; every other function is a pass of its own over the result. */
 LlavaovStatus lv_cuda_op_linear(LvBackend *backend, const LvRun *run, LvTensor out, LvTensor in,
@@ -61,6 +111,9 @@ LlavaovStatus lv_cuda_op_linear(LvBackend *backend, const LvRun *run, LvTensor o
     LlavaovStatus status = lv_cuda_begin(cuda, run);
     if (status != LLAVAOV_OK)
         return status;
+    if (are_few(cuda, in, weight))
+        return lv_cuda_end(
+            cuda, run, "linear", linear_few(cuda, out, in, weight, bias, activation, residual));
     LvMatmul matmul = product(cuda, out, in, weight);
     const LvCudaFunction function = function_of(activation);
     const bool fused_add = residual && function == LV_CUDA_NONE && residual->stride == out.stride;
@@ -109,6 +162,9 @@ LlavaovStatus lv_cuda_op_linear_gated(LvBackend *backend, const LvRun *run, LvTe
     LlavaovStatus status = lv_cuda_begin(cuda, run);
     if (status != LLAVAOV_OK)
         return status;
+    if (are_few(cuda, in, gate_up))
+        return lv_cuda_end(
+            cuda, run, "linear_gated", linear_gated_few(cuda, out, in, gate_up, activation));
     void *scratch;
     const size_t stride = lv_round_up(gate_up->rows, 32);
     int code = lv_cuda_scratch(cuda, out.rows * stride * lv_cuda_type_bytes(cuda->type), &scratch);
