@@ -157,9 +157,35 @@ static bool may_be_spare(const char *canonical)
            !strcmp(canonical, "P.linear_2.bias");
 }
 
+/* The head and the embedding of a tied model are one tensor, and either name may hold it. */
+static LlavaovStatus take_head_for_embedding(LvTensorTable *table, LlavaovError *error)
+{
+    LvTableEntry *head = NULL;
+    for (size_t i = 0; i < table->n; i++) {
+        LvTableEntry *entry = &table->entries[i];
+        if (!strcmp(entry->canonical, "T.embed_tokens.weight"))
+            return LLAVAOV_OK;
+        if (!strcmp(entry->canonical, "HEAD.weight"))
+            head = entry;
+    }
+    if (!head)
+        return LLAVAOV_OK;
+    char *canonical = lv_strdup("T.embed_tokens.weight");
+    if (!canonical)
+        return lv_fail(error, LLAVAOV_ERROR_MEMORY, head->file, "%s: out of memory", head->file);
+    lv_free(head->canonical);
+    head->canonical = canonical;
+    return LLAVAOV_OK;
+}
+
 LlavaovStatus lv_table_check(
     LvTensorTable *table, const LvConfig *config, const char *folder, LlavaovError *error)
 {
+    if (config->text.tied_head) {
+        LlavaovStatus status = take_head_for_embedding(table, error);
+        if (status)
+            return status;
+    }
     if (table->n)
         qsort(table->entries, table->n, sizeof *table->entries, by_name);
     for (size_t i = 1; i < table->n; i++) {

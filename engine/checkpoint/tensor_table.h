@@ -28,7 +28,8 @@ typedef struct LvTensorTable {
 LlavaovStatus lv_table_add(
     LvTensorTable *table, const LvSafetensors *file, const char *name, LlavaovError *error);
 /* Sorts, then checks that everything config asks for is there once, with its shape and a supported
- * dtype, and that nothing unknown is there. folder stands for the checkpoint in errors. */
+ * dtype, and that nothing unknown is there. The only one of embedding and head that a tied model
+ * stores becomes T.embed_tokens.weight. folder stands for the checkpoint in errors. */
 LlavaovStatus lv_table_check(
     LvTensorTable *table, const LvConfig *config, const char *folder, LlavaovError *error);
 /* Copies what a file stores at addresses that its dtype must not have (the format does not ask for

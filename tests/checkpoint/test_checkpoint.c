@@ -141,6 +141,28 @@ static void a_tied_head_may_be_stored(void **state)
     folder_remove(&folder);
 }
 
+/* The reference loads such a folder, too, and takes the one tensor for both. */
+static void a_tied_model_may_store_the_head_alone(void **state)
+{
+    Folder folder;
+    folder_write(&folder, "tied=true");
+    folder_edit_header(&folder, "model.safetensors", "language_model.model.embed_tokens.weight",
+        "language_model.lm_head.weight");
+    LvCheckpoint *checkpoint = open_well(&folder);
+    const LvHostTensor *table = lv_checkpoint_tensor(checkpoint, "T.embed_tokens.weight");
+    assert_non_null(table);
+    assert_string_equal(table->name, "language_model.lm_head.weight");
+    assert_null(lv_checkpoint_tensor(checkpoint, "HEAD.weight"));
+    lv_checkpoint_close(checkpoint);
+    /* Untied, the embedding is missing. */
+    folder_edit(
+        &folder, "config.json", "\"tie_word_embeddings\": true", "\"tie_word_embeddings\": false");
+    LlavaovError error = {0};
+    assert_int_equal(lv_checkpoint_open(folder.path, &checkpoint, &error), LLAVAOV_ERROR_FORMAT);
+    assert_non_null(strstr(error.subject, "embed_tokens.weight"));
+    folder_remove(&folder);
+}
+
 static void a_projector_may_have_no_bias(void **state)
 {
     Folder folder;
@@ -258,6 +280,7 @@ int main(void)
         cmocka_unit_test(shards_are_found),
         cmocka_unit_test(one_file_of_any_name_will_do),
         cmocka_unit_test(a_tied_head_may_be_stored),
+        cmocka_unit_test(a_tied_model_may_store_the_head_alone),
         cmocka_unit_test(a_projector_may_have_no_bias),
         cmocka_unit_test(a_tower_may_be_stored_whole),
         cmocka_unit_test(layers_above_the_feature_layer_may_be_absent),
