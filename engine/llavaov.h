@@ -224,10 +224,11 @@ LlavaovGeneration llavaov_generation_default(void);
 typedef enum LlavaovFinishReason {
     LLAVAOV_FINISH_STOP,     /* the model ended its answer */
     LLAVAOV_FINISH_LENGTH,   /* max_new_tokens, or the context is full */
-    LLAVAOV_FINISH_CANCELLED /* text holds what there was */
+    LLAVAOV_FINISH_CANCELLED /* status is not OK: ERROR_CANCELLED, or what failed; text holds what there was */
 } LlavaovFinishReason;
 
-/* The result of one request; valid only during on_done. status != OK: error is filled, text is what there was. */
+/* The result of one request; valid only during on_done. status != OK: error is filled, finish_reason is
+ * FINISH_CANCELLED, text is what there was. A cancelled request has the status ERROR_CANCELLED. */
 typedef struct LlavaovAnswer {
     LlavaovStatus status;
     LlavaovError error;
@@ -259,7 +260,7 @@ typedef struct LlavaovTicket LlavaovTicket;
  * arrive in on_done. */
 LlavaovStatus llavaov_session_ask(
     LlavaovSession *session, const LlavaovRequest *request, LlavaovTicket **ticket, LlavaovError *error);
-/* on_done follows with FINISH_CANCELLED, unless it has run already. */
+/* on_done follows with ERROR_CANCELLED and FINISH_CANCELLED, unless the answer is complete already. */
 void llavaov_ticket_cancel(LlavaovTicket *ticket);
 void llavaov_ticket_unref(LlavaovTicket *ticket);
 
