@@ -6,59 +6,29 @@
 #include "base/status.h"
 #include "model/try.h"
 #include "picture/picture.h"
-#include "picture/resize.h"
 #include "tool.h"
-
-typedef struct Target {
-    uint8_t *rgb;
-    uint32_t width;
-} Target;
-
-static void put_row(void *data, uint32_t y, const uint8_t *planes)
-{
-    const Target *target = data;
-    uint8_t *row = target->rgb + (size_t)y * target->width * 3;
-    for (uint32_t x = 0; x < target->width; x++)
-        for (uint32_t c = 0; c < 3; c++)
-            row[3 * x + c] = planes[(size_t)c * target->width + x];
-}
 
 LlavaovStatus tool_resize(const ToolOptions *o, LlavaovError *error)
 {
     ToolPictures pictures = {0};
-    LvResizer *resizer = NULL;
-    int16_t *row = NULL;
-    Target target = {.width = o->to_width};
+    uint8_t *rgb = NULL;
     LlavaovStatus status;
     if (o->to_width == 0 || o->n_arguments != 1)
         LV_TRY(lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "to", "one file and --to WxH are wanted"));
     LV_TRY(tool_read_pictures(o, &pictures, error));
-    const LlavaovImage *image = &pictures.images[0];
-    LV_TRY(lv_image_check(image, error));
-    LV_TRY(lv_resizer_new(o->resize, image->width, image->height, o->to_width, o->to_height,
-        put_row, &target, &resizer, error));
-    const size_t samples = lv_resizer_row_samples(image->width);
-    row = lv_calloc(3 * samples, sizeof *row);
-    target.rgb = lv_alloc((size_t)o->to_width * o->to_height, 3);
-    if (!row || !target.rgb)
+    rgb = lv_alloc((size_t)o->to_width * o->to_height, 3);
+    if (!rgb)
         LV_TRY(lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a picture"));
-    for (uint32_t y = 0; y < image->height; y++) {
-        const uint8_t *in = image->plane[0] + (ptrdiff_t)y * image->stride[0];
-        for (uint32_t x = 0; x < image->width; x++)
-            for (uint32_t c = 0; c < 3; c++)
-                row[c * samples + x] = in[3 * x + c];
-        LV_TRY(lv_resizer_push(resizer, row, row + samples, row + 2 * samples, NULL, error));
-    }
+    LV_TRY(lv_picture_resize(
+        &pictures.images[0], o->resize, o->to_width, o->to_height, NULL, rgb, error));
     const LvNpy out = {.type = LV_NPY_U8,
         .n_dims = 3,
         .shape = {o->to_height, o->to_width, 3},
         .count = (uint64_t)o->to_height * o->to_width * 3,
-        .data = target.rgb};
+        .data = rgb};
     LV_TRY(lv_npy_write(o->out, &out, error));
 done:
-    lv_resizer_free(resizer);
-    lv_free(row);
-    lv_free(target.rgb);
+    lv_free(rgb);
     tool_free_pictures(&pictures);
     return status;
 }
