@@ -49,6 +49,7 @@ struct LlavaovTicket {
     char *pending;
     size_t n_pending, pending_capacity;
 
+    unsigned overtaken; /* by requests of other sessions that were answered while it could go on */
     uint64_t asked_ns;
     LlavaovAnswer answer;
 };

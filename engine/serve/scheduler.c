@@ -16,6 +16,10 @@ void lv_scheduler_notice_cancel(LlavaovEngine *engine)
     lv_cancel_request(&slice->cancel);
 }
 
+/* A request that so many requests of other sessions have overtaken goes first. Of n sessions at
+ * most n - 2 can be ahead of it then, so it is overtaken by no more than n in all. */
+#define OVERTAKEN_AND_DUE 2
+
 /* The request at the head of the line once those whose frames failed are out of it. */
 static LlavaovTicket *head_request(LlavaovSession *session, LvRequestNeed *need)
 {
@@ -35,6 +39,7 @@ typedef struct Work {
     bool encode;            /* frames wait that are encoded on arrival */
     LlavaovTicket *request; /* NULL, or one that can go on */
     LvRequestNeed need;
+    bool due; /* the request has been overtaken enough */
 } Work;
 
 static bool find_work(LlavaovSession *session, Work *work)
@@ -43,10 +48,22 @@ static bool find_work(LlavaovSession *session, Work *work)
     work->request = head_request(session, &work->need);
     if (work->request && work->need == LV_REQUEST_FRAMES)
         work->request = NULL;
+    work->due = work->request && work->request->overtaken >= OVERTAKEN_AND_DUE;
     return work->encode || work->request;
 }
 
-/* The session with work that has used the least time. */
+/* Due ones before others, by how often they were overtaken; otherwise by the time used. */
+static bool goes_before(
+    const LlavaovSession *a, const Work *of_a, const LlavaovSession *b, const Work *of_b)
+{
+    if (of_a->due && of_b->due)
+        return of_a->request->overtaken > of_b->request->overtaken;
+    if (of_a->due || of_b->due)
+        return of_a->due;
+    return a->virtual_time < b->virtual_time;
+}
+
+/* The session whose turn it is. */
 static LlavaovSession *next_session(LlavaovEngine *engine, Work *work)
 {
     LlavaovSession *session, *best = NULL;
@@ -60,7 +77,7 @@ static LlavaovSession *next_session(LlavaovEngine *engine, Work *work)
         if (session->idle && session->virtual_time < engine->virtual_time)
             session->virtual_time = engine->virtual_time;
         session->idle = false;
-        if (!best || session->virtual_time < best->virtual_time) {
+        if (!best || goes_before(session, &found, best, work)) {
             best = session;
             *work = found;
         }
@@ -73,6 +90,8 @@ static LlavaovSession *next_session(LlavaovEngine *engine, Work *work)
 static bool encode_first(LlavaovSession *session, const Work *work)
 {
     uint64_t *encode = &session->encode_time, *request = &session->request_time;
+    if (work->due)
+        return false;
     if (work->encode && work->request)
         return *encode <= *request;
     if (work->encode)
@@ -82,12 +101,28 @@ static bool encode_first(LlavaovSession *session, const Work *work)
     return work->encode;
 }
 
+/* A request of this session was answered while others' could have gone on. */
+static void note_overtaking(LlavaovEngine *engine, const LlavaovSession *answered)
+{
+    LlavaovSession *session;
+    LV_LIST_EACH(&engine->sessions, LlavaovSession, in_engine, session)
+    {
+        if (session == answered || lv_list_empty(&session->requests))
+            continue;
+        const LlavaovError *error;
+        LlavaovTicket *request = LV_LIST_FIRST(&session->requests, LlavaovTicket, in_session);
+        if (lv_request_need(request, &error) != LV_REQUEST_FRAMES)
+            request->overtaken++;
+    }
+}
+
 static void run_slice(LlavaovEngine *engine, LlavaovSession *session, const Work *work)
 {
     LvSlice *slice = &engine->slice;
     const bool arrival = encode_first(session, work);
     const uint64_t start = lv_now_ns();
-    engine->virtual_time = session->virtual_time;
+    if (!work->due)
+        engine->virtual_time = session->virtual_time;
     slice->session = session;
     session->working++;
 
@@ -107,9 +142,10 @@ static void run_slice(LlavaovEngine *engine, LlavaovSession *session, const Work
         request->running = false;
         session->stats.prefill_ns += request->answer.prefill_ns - prefill;
         session->stats.decode_ns += request->answer.decode_ns - decode;
-        if (finished)
+        if (finished) {
             lv_request_finish(request, status, &error);
-        else if (lv_cancelled(&request->cancel))
+            note_overtaking(engine, session);
+        } else if (lv_cancelled(&request->cancel))
             lv_request_cancel(request);
         slice->request = NULL;
     }

@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "base/status.h"
 #include "harness.h"
+#include "serve/request.h"
 
 static Harness h;
 
@@ -185,6 +186,40 @@ static void many_sessions_all_get_their_answers(void **state)
         llavaov_frame_unref(frames[s]);
         llavaov_session_close(sessions[s]);
     }
+}
+
+/* Streams that ask again as soon as they are answered, with answers of very different lengths: none
+ * waits while more than four of the others' requests are answered. */
+static void no_request_waits_for_more_than_four_others(void **state)
+{
+    enum { N = 4, ROUNDS = 12 };
+    static const uint32_t lengths[N] = {1, 3, 12, 90};
+    LlavaovSession *sessions[N];
+    LlavaovTicket *tickets[N][ROUNDS];
+    static Reply replies[N][ROUNDS];
+    unsigned most = 0;
+    harness_arm(&h, OPERATION_PREFILL, FAULT_HOLD, 0);
+    for (int s = 0; s < N; s++) {
+        sessions[s] = open_session();
+        for (int r = 0; r < ROUNDS; r++) {
+            reply_init(&replies[s][r]);
+            tickets[s][r] = ask(
+                sessions[s], &replies[s][r], NULL, 0, LLAVAOV_LAYOUT_VIDEO, "What?", lengths[s]);
+        }
+        if (s == 0)
+            harness_wait_reached(&h);
+    }
+    harness_release(&h);
+    for (int s = 0; s < N; s++)
+        for (int r = 0; r < ROUNDS; r++) {
+            reply_wait(&replies[s][r]);
+            assert_int_equal(replies[s][r].status, LLAVAOV_OK);
+            most = tickets[s][r]->overtaken > most ? tickets[s][r]->overtaken : most;
+            llavaov_ticket_unref(tickets[s][r]);
+        }
+    assert_in_range(most, 1, N);
+    for (int s = 0; s < N; s++)
+        llavaov_session_close(sessions[s]);
 }
 
 static void the_same_seed_gives_the_same_text(void **state)
@@ -401,6 +436,7 @@ int main(void)
         cmocka_unit_test(frames_outlive_their_references_in_requests),
         cmocka_unit_test(a_short_question_overtakes_a_long_answer),
         cmocka_unit_test(many_sessions_all_get_their_answers),
+        cmocka_unit_test(no_request_waits_for_more_than_four_others),
         cmocka_unit_test(the_same_seed_gives_the_same_text),
         cmocka_unit_test(nan_is_an_error_not_text),
         cmocka_unit_test(a_failing_encoder_fails_the_frame_and_no_more),
