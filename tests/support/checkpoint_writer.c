@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/status.h"
 #include "writer_internal.h"
@@ -73,8 +74,13 @@ static bool shard(const char *folder, const LvWriterSpec *spec, uint32_t index,
     if (!file)
         return false;
     bool good = header(file, tensors, n);
-    for (size_t i = 0; i < n && good; i++)
-        good = lv_writer_values(file, &tensors[i], spec->seed, normals, scratch);
+    off_t bytes = ftello(file);
+    for (size_t i = 0; i < n && good; i++) {
+        bytes += (off_t)(tensors[i].elements * lv_writer_element_bytes(tensors[i].dtype));
+        good = spec->hollow || lv_writer_values(file, &tensors[i], spec->seed, normals, scratch);
+    }
+    if (good && spec->hollow)
+        good = !fflush(file) && !ftruncate(fileno(file), bytes);
     return fclose(file) == 0 && good;
 }
 

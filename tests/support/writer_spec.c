@@ -9,7 +9,7 @@
 
 static const LvWriterSpec released = {
     .vision = {1152, 4304, 26, 16, 384, 14},
-    .text = {896, 4864, 24, 14, 2, 0, 152000, 32768, 1e-6, 1e6},
+    .text = {896, 4864, 24, 14, 2, 0, 152000, 32768, 1e-6, 1e6, 1, 1, 1},
     .feature_layer = -1,
     .pinpoint_grid = 6,
     .anyres_max = 9,
@@ -99,6 +99,9 @@ static const struct {
     FIELD(text.context, UINT),
     FIELD(text.rms_norm_eps, DOUBLE),
     FIELD(text.rope_theta, DOUBLE),
+    FIELD(text.embed_gain, DOUBLE),
+    FIELD(text.attention_gain, DOUBLE),
+    FIELD(text.mlp_gain, DOUBLE),
     FIELD(feature_layer, INT),
     FIELD(pinpoint_grid, UINT),
     FIELD(anyres_max, UINT),
@@ -115,6 +118,7 @@ static const struct {
     FIELD(video_token, INT),
     FIELD(shards, UINT),
     FIELD(seed, UINT64),
+    FIELD(hollow, BOOL),
     FIELD(tokenizer, TEXT),
 };
 

@@ -130,20 +130,22 @@ static void add_text(List *list)
     const LvWriterSpec *s = list->spec;
     uint64_t hidden = s->text.hidden, head_dim = lv_writer_head_dim(s);
     uint64_t q = s->text.heads * head_dim, kv = s->text.kv_heads * head_dim;
-    double gain = 1 / sqrt(2.0 * s->text.layers), table = 1 / sqrt((double)hidden);
+    double gain = 1 / sqrt(2.0 * s->text.layers);
+    double table = s->text.embed_gain / sqrt((double)hidden), sharp = s->text.attention_gain;
     add(list, 0, table, SHAPE(s->text.vocab, hidden), "T.embed_tokens.weight");
     for (uint32_t i = 0; i < s->text.layers; i++) {
         char name[80];
 #define NAME(part) (snprintf(name, sizeof name, "T.layers.%u." part, i), name)
         add_norm(list, NAME("input_layernorm"), hidden, false);
-        add_linear(list, NAME("self_attn.q_proj"), q, hidden, 1, true);
-        add_linear(list, NAME("self_attn.k_proj"), kv, hidden, 1, true);
+        add_linear(list, NAME("self_attn.q_proj"), q, hidden, sharp, true);
+        add_linear(list, NAME("self_attn.k_proj"), kv, hidden, sharp, true);
         add_linear(list, NAME("self_attn.v_proj"), kv, hidden, 1, true);
         add_linear(list, NAME("self_attn.o_proj"), hidden, q, gain, false);
         add_norm(list, NAME("post_attention_layernorm"), hidden, false);
         add_linear(list, NAME("mlp.gate_proj"), s->text.intermediate, hidden, 1, false);
         add_linear(list, NAME("mlp.up_proj"), s->text.intermediate, hidden, 1, false);
-        add_linear(list, NAME("mlp.down_proj"), hidden, s->text.intermediate, gain, false);
+        add_linear(list, NAME("mlp.down_proj"), hidden, s->text.intermediate,
+            gain * s->text.mlp_gain, false);
 #undef NAME
     }
     add_norm(list, "T.norm", hidden, false);
