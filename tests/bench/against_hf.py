@@ -152,7 +152,7 @@ def report(name, unit, pairs, amount, peak, what):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--build", default=str(ROOT / "build"))
-    parser.add_argument("--folder", default=str(ROOT / ".cache" / "parity-full"))
+    parser.add_argument("--folder", default=str(full.FOLDER))
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--parts", default="encode,prefill,decode")
     parser.add_argument("--alternations", type=int, default=10)
