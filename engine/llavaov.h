@@ -3,20 +3,22 @@
  * llavaov: the LLaVA-OneVision engine. The only public header.
  *
  * Objects and who owns what:
- *   LlavaovEngine   one checkpoint on one device: immutable weights, worker threads. Shared, reference counted.
- *   LlavaovSession  one stream of frames and its requests. Made from an engine, which it keeps alive.
- *   LlavaovFrame    one picture of a session, prepared and encoded once. Reference counted; requests hold references.
- *   LlavaovTicket   one request under way. Reference counted.
+ *   LlavaovEngine   one checkpoint on one device: immutable weights, worker threads. Shared,
+ * reference counted. LlavaovSession  one stream of frames and its requests. Made from an engine,
+ * which it keeps alive. LlavaovFrame    one picture of a session, prepared and encoded once.
+ * Reference counted; requests hold references. LlavaovTicket   one request under way. Reference
+ * counted.
  *
- * Thread-safety: every function may be called from any thread at any time, unless its comment says otherwise.
- * Callbacks run on engine threads with no engine lock held. They must not block for long, and may call any function of
- * this header except llavaov_session_close() and llavaov_engine_unref() of their own session and engine.
+ * Thread-safety: every function may be called from any thread at any time, unless its comment says
+ * otherwise. Callbacks run on engine threads with no engine lock held. They must not block for
+ * long, and may call any function of this header except llavaov_session_close() and
+ * llavaov_engine_unref() of their own session and engine.
  *
- * Errors: functions that can fail return a LlavaovStatus (0 is success) and fill *error when it is not NULL.
- * Nothing in this library aborts, exits or prints.
+ * Errors: functions that can fail return a LlavaovStatus (0 is success) and fill *error when it is
+ * not NULL. Nothing in this library aborts, exits or prints.
  *
- * Strings are UTF-8 and NUL-terminated unless a length stands beside them. Times are in nanoseconds. Sizes of pictures
- * are in pixels, width before height in structs.
+ * Strings are UTF-8 and NUL-terminated unless a length stands beside them. Times are in
+ * nanoseconds. Sizes of pictures are in pixels, width before height in structs.
  */
 #ifndef LLAVAOV_H
 #define LLAVAOV_H
@@ -29,25 +31,28 @@
 extern "C" {
 #endif
 
-/* ---- status ---------------------------------------------------------------------------------------------------- */
+/* ---- status
+ * ----------------------------------------------------------------------------------------------------
+ */
 
 typedef enum LlavaovStatus {
     LLAVAOV_OK = 0,
-    LLAVAOV_ERROR_NOT_FOUND = -1,    /* a file or folder that does not exist */
-    LLAVAOV_ERROR_IO = -2,           /* a file that cannot be read */
-    LLAVAOV_ERROR_FORMAT = -3,       /* a file whose content is broken or absurd */
-    LLAVAOV_ERROR_UNSUPPORTED = -4,  /* well formed, but nothing that this build can do */
-    LLAVAOV_ERROR_ARGUMENT = -5,     /* a caller's value out of its range */
-    LLAVAOV_ERROR_MEMORY = -6,       /* host or device memory ran out, or a bound of limits.h was met */
-    LLAVAOV_ERROR_DEVICE = -7,       /* the device is absent, lost, or failed an operation */
+    LLAVAOV_ERROR_NOT_FOUND = -1,   /* a file or folder that does not exist */
+    LLAVAOV_ERROR_IO = -2,          /* a file that cannot be read */
+    LLAVAOV_ERROR_FORMAT = -3,      /* a file whose content is broken or absurd */
+    LLAVAOV_ERROR_UNSUPPORTED = -4, /* well formed, but nothing that this build can do */
+    LLAVAOV_ERROR_ARGUMENT = -5,    /* a caller's value out of its range */
+    LLAVAOV_ERROR_MEMORY = -6, /* host or device memory ran out, or a bound of limits.h was met */
+    LLAVAOV_ERROR_DEVICE = -7, /* the device is absent, lost, or failed an operation */
     LLAVAOV_ERROR_CONTEXT_FULL = -8, /* prompt, frames and answer do not fit the model's context */
     LLAVAOV_ERROR_CANCELLED = -9,    /* the caller cancelled */
     LLAVAOV_ERROR_NUMERIC = -10,     /* NaN or Inf in weights, features or logits */
     LLAVAOV_ERROR_INTERNAL = -11     /* a broken promise inside the engine: a bug */
 } LlavaovStatus;
 
-/* A cause, filled by whoever found it. `subject` names the file, tensor, configuration field or option that is to blame
- * (empty when there is none); `message` is one sentence for a person and names the subject again where that helps. */
+/* A cause, filled by whoever found it. `subject` names the file, tensor, configuration field or
+ * option that is to blame (empty when there is none); `message` is one sentence for a person and
+ * names the subject again where that helps. */
 typedef struct LlavaovError {
     LlavaovStatus status;
     char subject[256];
@@ -60,14 +65,17 @@ const char *llavaov_status_name(LlavaovStatus status);
 /* The library's version, "MAJOR.MINOR.PATCH". */
 const char *llavaov_version(void);
 
-/* ---- pictures -------------------------------------------------------------------------------------------------- */
+/* ---- pictures
+ * --------------------------------------------------------------------------------------------------
+ */
 
 typedef enum LlavaovPixelFormat {
     LLAVAOV_PIXEL_I420, /* planes Y, U, V; chroma halved both ways, rounded up */
     LLAVAOV_PIXEL_NV12, /* planes Y, UV interleaved */
     LLAVAOV_PIXEL_RGB,  /* one plane, 3 bytes a pixel */
     LLAVAOV_PIXEL_BGR,
-    LLAVAOV_PIXEL_RGBA, /* one plane, 4 bytes a pixel; the fourth is ignored (as PIL's convert("RGB")) */
+    LLAVAOV_PIXEL_RGBA, /* one plane, 4 bytes a pixel; the fourth is ignored (as PIL's
+                           convert("RGB")) */
     LLAVAOV_PIXEL_BGRA,
     LLAVAOV_PIXEL_RGBX,
     LLAVAOV_PIXEL_BGRX
@@ -76,7 +84,8 @@ typedef enum LlavaovPixelFormat {
 typedef enum LlavaovColorMatrix { LLAVAOV_MATRIX_BT601, LLAVAOV_MATRIX_BT709 } LlavaovColorMatrix;
 typedef enum LlavaovColorRange { LLAVAOV_RANGE_LIMITED, LLAVAOV_RANGE_FULL } LlavaovColorRange;
 
-/* A picture in the caller's memory. Strides are in bytes and may be larger than a row; matrix and range matter for YUV. */
+/* A picture in the caller's memory. Strides are in bytes and may be larger than a row; matrix and
+ * range matter for YUV. */
 typedef struct LlavaovImage {
     LlavaovPixelFormat format;
     uint32_t width, height;
@@ -86,14 +95,21 @@ typedef struct LlavaovImage {
     LlavaovColorRange range;
 } LlavaovImage;
 
-/* The two 8-bit bicubic resizes: torchvision's (the default of HF transformers 5.x, and ours) and Pillow's. */
+/* The two 8-bit bicubic resizes: torchvision's (the default of HF transformers 5.x, and ours) and
+ * Pillow's. */
 typedef enum LlavaovResize { LLAVAOV_RESIZE_TORCHVISION, LLAVAOV_RESIZE_PILLOW } LlavaovResize;
 
-/* How frames become tokens: VIDEO = pooled frames in time order and one newline; IMAGE = one picture, any-resolution
- * tiles; IMAGES = every frame an image of its own, padded to a square. */
-typedef enum LlavaovLayout { LLAVAOV_LAYOUT_VIDEO, LLAVAOV_LAYOUT_IMAGE, LLAVAOV_LAYOUT_IMAGES } LlavaovLayout;
+/* How frames become tokens: VIDEO = pooled frames in time order and one newline; IMAGE = one
+ * picture, any-resolution tiles; IMAGES = every frame an image of its own, padded to a square. */
+typedef enum LlavaovLayout {
+    LLAVAOV_LAYOUT_VIDEO,
+    LLAVAOV_LAYOUT_IMAGE,
+    LLAVAOV_LAYOUT_IMAGES
+} LlavaovLayout;
 
-/* ---- engine ---------------------------------------------------------------------------------------------------- */
+/* ---- engine
+ * ----------------------------------------------------------------------------------------------------
+ */
 
 typedef struct LlavaovEngine LlavaovEngine;
 
@@ -104,16 +120,19 @@ typedef enum LlavaovPrecision {
     LLAVAOV_PRECISION_F16
 } LlavaovPrecision;
 
-/* `done` of `total` bytes of weights are ready. Called from the thread that opens. Return false to cancel. */
+/* `done` of `total` bytes of weights are ready. Called from the thread that opens. Return false to
+ * cancel. */
 typedef bool (*LlavaovProgress)(void *data, uint64_t done, uint64_t total);
 
 typedef struct LlavaovEngineOptions {
     const char *model_path; /* checkpoint folder */
-    const char *device;     /* NULL or "auto", "cpu", "cuda", "cuda:N"; "fake:..." in tests (engine/backend/fake.h) */
+    const char *device;     /* NULL or "auto", "cpu", "cuda", "cuda:N"; "fake:..." in tests
+                               (engine/backend/fake.h) */
     LlavaovPrecision precision;
     LlavaovResize resize;
-    uint32_t threads;       /* compute threads on the CPU; 0 = one per processor this process may use */
-    const char *cpu_mask;   /* NULL or "auto" = best; "baseline", "avx2", "avx512" = no more than that */
+    uint32_t threads; /* compute threads on the CPU; 0 = one per processor this process may use */
+    const char
+        *cpu_mask; /* NULL or "auto" = best; "baseline", "avx2", "avx512" = no more than that */
     LlavaovProgress progress;
     void *progress_data;
 } LlavaovEngineOptions;
@@ -133,30 +152,35 @@ typedef struct LlavaovEngineInfo {
     uint64_t load_ns;
 } LlavaovEngineInfo;
 
-/* Validates the whole checkpoint, then loads it. Blocks (seconds for large models); on error *engine is NULL. Broken
- * files are reported before any weight is converted. The caller owns one reference.
+/* Validates the whole checkpoint, then loads it. Blocks (seconds for large models); on error
+ * *engine is NULL. Broken files are reported before any weight is converted. The caller owns one
+ * reference.
  *
- * Weights are mapped from their files as long as the engine lives. A file that is shortened or rewritten in place
- * meanwhile changes the weights or raises SIGBUS in whoever reads them; nothing here can catch that. Replace files
- * by renaming, never in place. */
-LlavaovStatus llavaov_engine_open(const LlavaovEngineOptions *options, LlavaovEngine **engine, LlavaovError *error);
+ * Weights are mapped from their files as long as the engine lives. A file that is shortened or
+ * rewritten in place meanwhile changes the weights or raises SIGBUS in whoever reads them; nothing
+ * here can catch that. Replace files by renaming, never in place. */
+LlavaovStatus llavaov_engine_open(
+    const LlavaovEngineOptions *options, LlavaovEngine **engine, LlavaovError *error);
 LlavaovEngine *llavaov_engine_ref(LlavaovEngine *engine);
 /* The last reference stops the threads and frees the weights; NULL is allowed. */
 void llavaov_engine_unref(LlavaovEngine *engine);
 const LlavaovEngineInfo *llavaov_engine_info(const LlavaovEngine *engine);
 
-/* Number of tokens of a whole prompt (template, frames, question). width and height matter for LAYOUT_IMAGE only. */
-LlavaovStatus llavaov_engine_prompt_tokens(LlavaovEngine *engine, LlavaovLayout layout, size_t n_frames, uint32_t width,
-    uint32_t height, const char *system_prompt, const char *prompt, uint32_t *tokens, LlavaovError *error);
+/* Number of tokens of a whole prompt (template, frames, question). width and height matter for
+ * LAYOUT_IMAGE only. */
+LlavaovStatus llavaov_engine_prompt_tokens(LlavaovEngine *engine, LlavaovLayout layout,
+    size_t n_frames, uint32_t width, uint32_t height, const char *system_prompt, const char *prompt,
+    uint32_t *tokens, LlavaovError *error);
 
-/* ---- session and frames ---------------------------------------------------------------------------------------- */
+/* ---- session and frames
+ * ---------------------------------------------------------------------------------------- */
 
 typedef struct LlavaovSession LlavaovSession;
 typedef struct LlavaovFrame LlavaovFrame;
 
-/* Pictures are taken from the caller late, on an engine thread, so that a streaming thread only hands over a reference.
- * map is called at most once, unmap once after a successful map, release exactly once after everything (also when the
- * frame was cancelled or the push failed). */
+/* Pictures are taken from the caller late, on an engine thread, so that a streaming thread only
+ * hands over a reference. map is called at most once, unmap once after a successful map, release
+ * exactly once after everything (also when the frame was cancelled or the push failed). */
 typedef struct LlavaovFrameSource {
     LlavaovStatus (*map)(void *data, LlavaovImage *image, LlavaovError *error);
     void (*unmap)(void *data);
@@ -172,28 +196,33 @@ typedef enum LlavaovEncode {
 typedef enum LlavaovFrameStage {
     LLAVAOV_FRAME_PREPARED, /* tiles are made; the source has been released */
     LLAVAOV_FRAME_ENCODED,  /* embeddings are ready */
-    LLAVAOV_FRAME_FAILED    /* prepared or encoded no further; requests that hold it will fail with its error */
+    LLAVAOV_FRAME_FAILED /* prepared or encoded no further; requests that hold it will fail with its
+                            error */
 } LlavaovFrameStage;
 
 typedef struct LlavaovSessionOptions {
     const char *name; /* for messages; may be NULL */
-    /* Told of every stage of every frame, with the frame's own `data` of llavaov_session_push_frame; may be NULL. */
+    /* Told of every stage of every frame, with the frame's own `data` of
+     * llavaov_session_push_frame; may be NULL. */
     void (*on_frame)(void *data, void *frame_data, LlavaovFrameStage stage);
     void *data;
 } LlavaovSessionOptions;
 
-LlavaovStatus llavaov_session_open(
-    LlavaovEngine *engine, const LlavaovSessionOptions *options, LlavaovSession **session, LlavaovError *error);
+LlavaovStatus llavaov_session_open(LlavaovEngine *engine, const LlavaovSessionOptions *options,
+    LlavaovSession **session, LlavaovError *error);
 /* Cancels every frame and request of the session and returns at once; their callbacks follow. */
 void llavaov_session_cancel(LlavaovSession *session);
-/* Cancels, waits until no callback of the session runs (within about 20 ms; never for another session's work), frees.
- * Frames and tickets that the caller still holds stay valid to unref. NULL is allowed. */
+/* Cancels, waits until no callback of the session runs (within about 20 ms; never for another
+ * session's work), frees. Frames and tickets that the caller still holds stay valid to unref. NULL
+ * is allowed. */
 void llavaov_session_close(LlavaovSession *session);
 
-/* Takes one frame. Returns at once; never copies or resizes on the calling thread. On success *frame is a new reference
- * of the caller's. Work on a frame whose last reference goes is dropped. */
-LlavaovStatus llavaov_session_push_frame(LlavaovSession *session, const LlavaovFrameSource *source, LlavaovLayout layout,
-    LlavaovEncode encode, void *frame_data, LlavaovFrame **frame, LlavaovError *error);
+/* Takes one frame. Returns at once; never copies or resizes on the calling thread. On success
+ * *frame is a new reference of the caller's. Work on a frame whose last reference goes is dropped.
+ */
+LlavaovStatus llavaov_session_push_frame(LlavaovSession *session, const LlavaovFrameSource *source,
+    LlavaovLayout layout, LlavaovEncode encode, void *frame_data, LlavaovFrame **frame,
+    LlavaovError *error);
 LlavaovFrame *llavaov_frame_ref(LlavaovFrame *frame);
 void llavaov_frame_unref(LlavaovFrame *frame);
 
@@ -205,10 +234,12 @@ typedef struct LlavaovSessionStats {
 } LlavaovSessionStats;
 void llavaov_session_stats(LlavaovSession *session, LlavaovSessionStats *stats);
 
-/* ---- requests -------------------------------------------------------------------------------------------------- */
+/* ---- requests
+ * --------------------------------------------------------------------------------------------------
+ */
 
-/* Decoding. temperature 0 is greedy; top_k 0, top_p 1 and repetition_penalty 1 are off. Order and meaning are those of
- * HF transformers' generate(): penalty, temperature, top-k, top-p, draw. */
+/* Decoding. temperature 0 is greedy; top_k 0, top_p 1 and repetition_penalty 1 are off. Order and
+ * meaning are those of HF transformers' generate(): penalty, temperature, top-k, top-p, draw. */
 typedef struct LlavaovGeneration {
     uint32_t max_new_tokens;
     double temperature;
@@ -224,11 +255,13 @@ LlavaovGeneration llavaov_generation_default(void);
 typedef enum LlavaovFinishReason {
     LLAVAOV_FINISH_STOP,     /* the model ended its answer */
     LLAVAOV_FINISH_LENGTH,   /* max_new_tokens, or the context is full */
-    LLAVAOV_FINISH_CANCELLED /* status is not OK: ERROR_CANCELLED, or what failed; text holds what there was */
+    LLAVAOV_FINISH_CANCELLED /* status is not OK: ERROR_CANCELLED, or what failed; text holds what
+                                there was */
 } LlavaovFinishReason;
 
-/* The result of one request; valid only during on_done. status != OK: error is filled, finish_reason is
- * FINISH_CANCELLED, text is what there was. A cancelled request has the status ERROR_CANCELLED. */
+/* The result of one request; valid only during on_done. status != OK: error is filled,
+ * finish_reason is FINISH_CANCELLED, text is what there was. A cancelled request has the status
+ * ERROR_CANCELLED. */
 typedef struct LlavaovAnswer {
     LlavaovStatus status;
     LlavaovError error;
@@ -239,28 +272,33 @@ typedef struct LlavaovAnswer {
     uint32_t new_tokens, prompt_tokens;
     uint64_t first_token_ns; /* from llavaov_session_ask to the first token */
     uint64_t total_ns;       /* from llavaov_session_ask to now */
-    uint64_t encode_ns, prefill_ns, decode_ns; /* time spent computing; encode: of this request's frames, whenever */
+    uint64_t encode_ns, prefill_ns,
+        decode_ns; /* time spent computing; encode: of this request's frames, whenever */
 } LlavaovAnswer;
 
 typedef struct LlavaovRequest {
-    LlavaovLayout layout;          /* must be what the frames were pushed with; IMAGE takes exactly one frame */
-    LlavaovFrame *const *frames;   /* in time order; references are taken; may be empty for a question about text alone */
+    LlavaovLayout
+        layout; /* must be what the frames were pushed with; IMAGE takes exactly one frame */
+    LlavaovFrame *const *frames; /* in time order; references are taken; may be empty for a question
+                                    about text alone */
     size_t n_frames;
-    const char *system_prompt;     /* NULL = none, as the reference template */
-    const char *prompt;            /* user text: never becomes a special token */
+    const char *system_prompt; /* NULL = none, as the reference template */
+    const char *prompt;        /* user text: never becomes a special token */
     LlavaovGeneration generation;
-    void (*on_text)(void *data, const char *text, size_t bytes);       /* whole characters as they come; may be NULL */
+    void (*on_text)(void *data, const char *text,
+        size_t bytes); /* whole characters as they come; may be NULL */
     void (*on_done)(void *data, const LlavaovAnswer *answer); /* exactly once */
     void *data;
 } LlavaovRequest;
 
 typedef struct LlavaovTicket LlavaovTicket;
 
-/* Queues a question. Strings and the array are copied. ticket may be NULL. Argument errors are returned here; all others
- * arrive in on_done. */
-LlavaovStatus llavaov_session_ask(
-    LlavaovSession *session, const LlavaovRequest *request, LlavaovTicket **ticket, LlavaovError *error);
-/* on_done follows with ERROR_CANCELLED and FINISH_CANCELLED, unless the answer is complete already. */
+/* Queues a question. Strings and the array are copied. ticket may be NULL. Argument errors are
+ * returned here; all others arrive in on_done. */
+LlavaovStatus llavaov_session_ask(LlavaovSession *session, const LlavaovRequest *request,
+    LlavaovTicket **ticket, LlavaovError *error);
+/* on_done follows with ERROR_CANCELLED and FINISH_CANCELLED, unless the answer is complete already.
+ */
 void llavaov_ticket_cancel(LlavaovTicket *ticket);
 void llavaov_ticket_unref(LlavaovTicket *ticket);
 
