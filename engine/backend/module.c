@@ -14,6 +14,7 @@
 #define N_PLACES 2
 
 typedef struct Places {
+    const char *named; /* the one place that LLAVAOV_CUDA_MODULE gives, or NULL */
     char path[N_PLACES][PATH_MAX];
     size_t n;
 } Places;
@@ -33,6 +34,7 @@ static void find_places(Places *places)
 {
     const char *named = secure_getenv("LLAVAOV_CUDA_MODULE");
     if (named && *named) {
+        places->named = named;
         add(places, named, strlen(named), "");
         return;
     }
@@ -55,12 +57,11 @@ static const char *first_existing(const Places *places)
 
 static LlavaovStatus none_found(const char *device, const Places *places, LlavaovError *error)
 {
-    const char *named = secure_getenv("LLAVAOV_CUDA_MODULE");
     const char *hint = strcmp(device, "auto") == 0 ? "" : "; use \"cpu\" or \"auto\"";
-    if (named && *named)
+    if (places->named)
         return lv_fail(error, LLAVAOV_ERROR_UNSUPPORTED, "device",
             "device \"%s\": there is no CUDA module %s, which LLAVAOV_CUDA_MODULE names%s", device,
-            named, hint);
+            places->named, hint);
     if (!LV_MODULE_BUILT || !places->n)
         return lv_fail(error, LLAVAOV_ERROR_UNSUPPORTED, "device",
             "device \"%s\": this build has no CUDA backend%s", device, hint);

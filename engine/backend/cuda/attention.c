@@ -29,7 +29,7 @@ LlavaovStatus lv_cuda_op_attention_full(LvBackend *backend, const LvRun *run, Lv
         .head_dim = head_dim,
         .scale = (float)(1.0 / sqrt((double)head_dim))};
     int code = lv_cuda_attention_full(lv_runtime_stream(cuda->runtime), &args);
-    return lv_cuda_end(cuda, run, "attention_full", lv_runtime_launched(cuda->runtime, code));
+    return lv_cuda_end(cuda, run, "attention_full", lv_cuda_launched(cuda, code));
 }
 
 /* ---- cache ---- */
@@ -217,8 +217,7 @@ LlavaovStatus lv_cuda_op_rope_store(LvBackend *backend, const LvRun *run, LvTens
             .qkv_stride = qkv.stride,
             .rows = qkv.rows,
             .table = cuda->rope};
-        code = lv_runtime_launched(
-            cuda->runtime, lv_cuda_rope_store(lv_runtime_stream(cuda->runtime), &args));
+        code = lv_cuda_launched(cuda, lv_cuda_rope_store(lv_runtime_stream(cuda->runtime), &args));
     }
     return lv_cuda_end(cuda, run, "rope_store", code);
 }
@@ -238,17 +237,16 @@ static int decode(LvCuda *cuda, LvTensor out, LvTensor qkv, const LvCudaBatch *b
             sizeof(float),
         &workspace);
     if (code == 0)
-        code = lv_runtime_launched(
-            cuda->runtime, lv_cuda_attention_decode(
-                               lv_runtime_stream(cuda->runtime), &(LvCudaDecode){.batch = *batch,
-                                                                     .out = out.data,
-                                                                     .out_stride = out.stride,
-                                                                     .qkv = qkv.data,
-                                                                     .qkv_stride = qkv.stride,
-                                                                     .n_splits = n_splits,
-                                                                     .keys_per_split = keys,
-                                                                     .workspace = workspace,
-                                                                     .scale = scale}));
+        code = lv_cuda_launched(cuda, lv_cuda_attention_decode(lv_runtime_stream(cuda->runtime),
+                                          &(LvCudaDecode){.batch = *batch,
+                                              .out = out.data,
+                                              .out_stride = out.stride,
+                                              .qkv = qkv.data,
+                                              .qkv_stride = qkv.stride,
+                                              .n_splits = n_splits,
+                                              .keys_per_split = keys,
+                                              .workspace = workspace,
+                                              .scale = scale}));
     lv_cuda_scratch_free(cuda, workspace);
     return code;
 }
@@ -277,15 +275,15 @@ LlavaovStatus lv_cuda_op_attention_causal(LvBackend *backend, const LvRun *run, 
         if (max_rows == 1)
             code = decode(cuda, out, qkv, &args, max_keys, scale);
         else
-            code = lv_runtime_launched(
-                cuda->runtime, lv_cuda_attention_prefill(
-                                   lv_runtime_stream(cuda->runtime), &(LvCudaPrefill){.batch = args,
-                                                                         .out = out.data,
-                                                                         .out_stride = out.stride,
-                                                                         .qkv = qkv.data,
-                                                                         .qkv_stride = qkv.stride,
-                                                                         .max_rows = max_rows,
-                                                                         .scale = scale}));
+            code =
+                lv_cuda_launched(cuda, lv_cuda_attention_prefill(lv_runtime_stream(cuda->runtime),
+                                           &(LvCudaPrefill){.batch = args,
+                                               .out = out.data,
+                                               .out_stride = out.stride,
+                                               .qkv = qkv.data,
+                                               .qkv_stride = qkv.stride,
+                                               .max_rows = max_rows,
+                                               .scale = scale}));
     }
     return lv_cuda_end(cuda, run, "attention_causal", code);
 }

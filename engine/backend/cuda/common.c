@@ -93,6 +93,11 @@ void lv_cuda_scratch_free(LvCuda *cuda, void *data)
     lv_memory_give(cuda->memory, data);
 }
 
+int lv_cuda_enqueue_convert(LvCuda *cuda, const LvCudaConvert *args)
+{
+    return lv_cuda_launched(cuda, lv_cuda_convert(lv_runtime_stream(cuda->runtime), args));
+}
+
 /* ---- staging ---- */
 
 int lv_staging_open(LvCuda *cuda)

@@ -74,6 +74,12 @@ static inline size_t lv_round_up(size_t n, size_t multiple)
     return (n + multiple - 1) / multiple * multiple;
 }
 
+/* What a launcher of launch.h returned becomes the error number of the work that it enqueued. */
+static inline int lv_cuda_launched(LvCuda *cuda, int code)
+{
+    return lv_runtime_launched(cuda->runtime, code);
+}
+
 /* ---- common.c ---- */
 /* Begins an operation: takes the lock unless it fails (cancelled, or the device is lost). */
 LlavaovStatus lv_cuda_begin(LvCuda *cuda, const LvRun *run);
@@ -96,6 +102,9 @@ void lv_staging_close(LvCuda *cuda);
  * comes later in the stream. */
 int lv_cuda_scratch(LvCuda *cuda, size_t bytes, void **data);
 void lv_cuda_scratch_free(LvCuda *cuda, void *data);
+
+/* Enqueues a conversion of rows. */
+int lv_cuda_enqueue_convert(LvCuda *cuda, const LvCudaConvert *args);
 
 /* ---- rows.c ---- */
 LlavaovStatus lv_cuda_tensor_alloc(

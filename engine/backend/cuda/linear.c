@@ -23,11 +23,6 @@ static LvCudaFunction function_of(LvActivation activation)
     return LV_CUDA_NONE;
 }
 
-static int launched(LvCuda *cuda, int code)
-{
-    return lv_runtime_launched(cuda->runtime, code);
-}
-
 static LvMatmul product(LvCuda *cuda, LvTensor out, LvTensor in, const LvWeight *weight)
 {
     return (LvMatmul){.out = out.data,
@@ -85,7 +80,7 @@ static int linear_few(LvCuda *cuda, LvTensor out, LvTensor in, const LvWeight *w
     args.residual = residual ? residual->data : NULL;
     args.residual_stride = residual ? residual->stride : 0;
     args.function = function_of(activation);
-    return launched(cuda, lv_cuda_linear_few(lv_runtime_stream(cuda->runtime), &args));
+    return lv_cuda_launched(cuda, lv_cuda_linear_few(lv_runtime_stream(cuda->runtime), &args));
 }
 
 static int linear_gated_few(
@@ -95,7 +90,7 @@ static int linear_gated_few(
     args.up =
         (const char *)gate_up->matrix + out.cols * gate_up->stride * lv_cuda_type_bytes(cuda->type);
     args.function = function_of(activation);
-    return launched(cuda, lv_cuda_linear_few(lv_runtime_stream(cuda->runtime), &args));
+    return lv_cuda_launched(cuda, lv_cuda_linear_few(lv_runtime_stream(cuda->runtime), &args));
 }
 
 /* Bias, GELU in its tanh form and the addition of a tensor that lies as the result does are part of
@@ -146,7 +141,7 @@ LlavaovStatus lv_cuda_op_linear(LvBackend *backend, const LvRun *run, LvTensor o
             .residual_type = cuda->type,
             .residual_rows = residual ? residual->rows : 0,
             .function = function};
-        code = launched(cuda, lv_cuda_epilogue(lv_runtime_stream(cuda->runtime), &args));
+        code = lv_cuda_launched(cuda, lv_cuda_epilogue(lv_runtime_stream(cuda->runtime), &args));
     }
     lv_cuda_scratch_free(cuda, scratch);
     return lv_cuda_end(cuda, run, "linear", code);
@@ -174,9 +169,10 @@ LlavaovStatus lv_cuda_op_linear_gated(LvBackend *backend, const LvRun *run, LvTe
         code = lv_runtime_matmul(cuda->runtime, &matmul);
     }
     if (code == 0)
-        code = launched(cuda, lv_cuda_gated(lv_runtime_stream(cuda->runtime),
-                                  &(LvCudaGated){out.data, out.stride, scratch, stride, cuda->type,
-                                      out.rows, out.cols, function_of(activation)}));
+        code = lv_cuda_launched(
+            cuda, lv_cuda_gated(lv_runtime_stream(cuda->runtime),
+                      &(LvCudaGated){out.data, out.stride, scratch, stride, cuda->type, out.rows,
+                          out.cols, function_of(activation)}));
     lv_cuda_scratch_free(cuda, scratch);
     return lv_cuda_end(cuda, run, "linear_gated", code);
 }
@@ -209,7 +205,7 @@ static int send_patches(LvCuda *cuda, const uint8_t *const *tiles, size_t n_tile
             .patches = (char *)patches + first * tokens * inner * lv_cuda_type_bytes(cuda->type),
             .patch_stride = inner,
             .type = cuda->type};
-        code = launched(cuda, lv_cuda_patches(lv_runtime_stream(cuda->runtime), &args));
+        code = lv_cuda_launched(cuda, lv_cuda_patches(lv_runtime_stream(cuda->runtime), &args));
     }
     return code;
 }
@@ -247,7 +243,7 @@ static int embed_patches(LvCuda *cuda, LvTensor out, const uint8_t *const *tiles
             .residual_stride = out.cols,
             .residual_type = LV_CUDA_F32,
             .residual_rows = (size_t)vision->grid * vision->grid};
-        code = launched(cuda, lv_cuda_epilogue(lv_runtime_stream(cuda->runtime), &args));
+        code = lv_cuda_launched(cuda, lv_cuda_epilogue(lv_runtime_stream(cuda->runtime), &args));
     }
     lv_cuda_scratch_free(cuda, sums);
     lv_cuda_scratch_free(cuda, patches);

@@ -37,12 +37,6 @@ void lv_cuda_tensor_free(LvBackend *backend, LvTensor *tensor)
     *tensor = (LvTensor){0};
 }
 
-static int convert(LvCuda *cuda, const LvCudaConvert *args)
-{
-    return lv_runtime_launched(
-        cuda->runtime, lv_cuda_convert(lv_runtime_stream(cuda->runtime), args));
-}
-
 static size_t rows_a_piece(size_t row_bytes)
 {
     size_t rows = row_bytes ? LV_STAGING_HALF / row_bytes : SIZE_MAX;
@@ -64,8 +58,9 @@ LlavaovStatus lv_cuda_upload(LvBackend *backend, const LvRun *run, LvTensor dst,
         code = lv_staging_send(
             cuda, src + row * dst.cols, part.rows * dst.cols * sizeof *src, &device);
         if (code == 0)
-            code = convert(cuda, &(LvCudaConvert){part.data, part.stride, lv_cuda_type(part.dtype),
-                                     device, dst.cols, LV_CUDA_F32, part.rows, part.cols});
+            code = lv_cuda_enqueue_convert(
+                cuda, &(LvCudaConvert){part.data, part.stride, lv_cuda_type(part.dtype), device,
+                          dst.cols, LV_CUDA_F32, part.rows, part.cols});
     }
     return lv_cuda_end(cuda, run, "upload", code);
 }
@@ -85,8 +80,9 @@ LlavaovStatus lv_cuda_download(LvBackend *backend, const LvRun *run, float *dst,
         void *host, *device;
         code = lv_staging_take(cuda, bytes, &host, &device);
         if (code == 0)
-            code = convert(cuda, &(LvCudaConvert){device, src.cols, LV_CUDA_F32, part.data,
-                                     part.stride, lv_cuda_type(part.dtype), part.rows, part.cols});
+            code = lv_cuda_enqueue_convert(
+                cuda, &(LvCudaConvert){device, src.cols, LV_CUDA_F32, part.data, part.stride,
+                          lv_cuda_type(part.dtype), part.rows, part.cols});
         if (code == 0)
             code = lv_runtime_to_host(cuda->runtime, host, device, bytes);
         if (code == 0)
@@ -129,7 +125,7 @@ static LlavaovStatus norm(LvBackend *backend, const LvRun *run, LvTensor out, Lv
         scale->vector, bias ? bias->vector : NULL, (float)eps};
     LvCudaStream stream = lv_runtime_stream(cuda->runtime);
     int code = layer ? lv_cuda_layer_norm(stream, &args) : lv_cuda_rms_norm(stream, &args);
-    return lv_cuda_end(cuda, run, name, lv_runtime_launched(cuda->runtime, code));
+    return lv_cuda_end(cuda, run, name, lv_cuda_launched(cuda, code));
 }
 
 LlavaovStatus lv_cuda_op_layer_norm(LvBackend *backend, const LvRun *run, LvTensor out, LvTensor in,
@@ -157,7 +153,7 @@ LlavaovStatus lv_cuda_op_pool_bilinear(LvBackend *backend, const LvRun *run, LvT
     const LvCudaPool args = {out.data, out.stride, in.data, in.stride, cuda->type, n_items, in.cols,
         in_h, in_w, out_h, out_w};
     int code = lv_cuda_pool_bilinear(lv_runtime_stream(cuda->runtime), &args);
-    return lv_cuda_end(cuda, run, "pool_bilinear", lv_runtime_launched(cuda->runtime, code));
+    return lv_cuda_end(cuda, run, "pool_bilinear", lv_cuda_launched(cuda, code));
 }
 
 /* ---- moving rows ---- */
@@ -180,8 +176,7 @@ static LlavaovStatus gather(LvCuda *cuda, const LvRun *run, const char *name, Lv
             break;
         const LvCudaGather args = {part.data, part.stride, lv_cuda_type(part.dtype), in, in_stride,
             cuda->type, in_rows, device, part.rows, part.cols};
-        code = lv_runtime_launched(
-            cuda->runtime, lv_cuda_gather(lv_runtime_stream(cuda->runtime), &args));
+        code = lv_cuda_launched(cuda, lv_cuda_gather(lv_runtime_stream(cuda->runtime), &args));
     }
     return lv_cuda_end(cuda, run, name, code);
 }

@@ -17,9 +17,9 @@ static int spread(const Load *load, const void *data, LvCudaType type, size_t fi
 {
     const LvWeight *w = load->weight;
     LvCuda *cuda = load->cuda;
-    LvCudaStream stream = lv_runtime_stream(cuda->runtime);
-    int code = lv_runtime_launched(cuda->runtime,
-        lv_cuda_find_not_finite(stream, &(LvCudaFinite){load->found, data, type, rows * w->cols}));
+    int code =
+        lv_cuda_launched(cuda, lv_cuda_find_not_finite(lv_runtime_stream(cuda->runtime),
+                                   &(LvCudaFinite){load->found, data, type, rows * w->cols}));
     const struct {
         void *base;
         size_t stride;
@@ -32,10 +32,9 @@ static int spread(const Load *load, const void *data, LvCudaType type, size_t fi
     for (size_t i = 0; i < sizeof copies / sizeof *copies && code == 0; i++)
         if (copies[i].base) {
             const size_t offset = first * copies[i].stride * lv_cuda_type_bytes(copies[i].type);
-            code = lv_runtime_launched(cuda->runtime,
-                lv_cuda_convert(
-                    stream, &(LvCudaConvert){(char *)copies[i].base + offset, copies[i].stride,
-                                copies[i].type, data, w->cols, type, rows, w->cols}));
+            code = lv_cuda_enqueue_convert(
+                cuda, &(LvCudaConvert){(char *)copies[i].base + offset, copies[i].stride,
+                          copies[i].type, data, w->cols, type, rows, w->cols});
         }
     return code;
 }
