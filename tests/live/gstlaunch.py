@@ -8,19 +8,40 @@ import subprocess
 import threading
 
 ANSWER = re.compile(r"^(/\S+): last-answer = (.*)$")
+ERROR = re.compile(r"^ERROR: from element (/\S+): ")
 
 
 class Run:
-    """What a line did: its status, its answers in order as (element path, text), and everything it printed."""
+    """What a line did: its status, its answers in order as (element path, text), and everything it printed. errors:
+    paths of the elements that reported one; late_errors: of those that did after the line was told to stop."""
 
     def __init__(self, line):
         self.line, self.status, self.answers, self.output = line, None, [], []
+        self.errors, self.late_errors, self.stopped = [], [], False
+
+    def read(self, text):
+        self.output.append(text)
+        found = ANSWER.match(text.rstrip("\n"))
+        if found and found.group(2) not in ("(NULL)", "NULL"):
+            self.answers.append((found.group(1), found.group(2)))
+        found = ERROR.match(text)
+        if found:
+            (self.late_errors if self.stopped else self.errors).append(found.group(1))
 
     def texts(self):
         return [text for _, text in self.answers]
 
+    def ended_well(self):
+        """Whether it ended without a fault. gst-launch-1.0 counts errors until its pipeline is NULL, and rtspsrc reports
+        one when its farewell (PAUSE, TEARDOWN) meets a server that is slow or has closed the connection: that says nothing
+        about a line that was told to stop. Every other element's error counts to the end."""
+        if self.errors or not all(path.rsplit("/", 1)[1].startswith("GstRTSPSrc:") for path in self.late_errors):
+            return False
+        return self.status == (1 if self.late_errors else 0)
+
     def __str__(self):
-        return "%s\n  status %s, answers %s\n  ...%s" % (self.line, self.status, self.texts(), "  ".join(self.output[-15:]))
+        telling = [text for text in self.output if ": stats = " not in text]
+        return "%s\n  status %s, answers %s\n  ...%s" % (self.line, self.status, self.texts(), "  ".join(telling[-15:]))
 
 
 def environment():
@@ -42,12 +63,10 @@ def launch(line, stop_after=None, timeout=60, options=("-v",)):
     late = threading.Timer(timeout, process.kill)
     late.start()
     for text in process.stdout:
-        run.output.append(text)
-        found = ANSWER.match(text.rstrip("\n"))
-        if found and found.group(2) not in ("(NULL)", "NULL"):
-            run.answers.append((found.group(1), found.group(2)))
-            if stop_after and len(run.answers) == stop_after:
-                process.send_signal(signal.SIGINT)
+        run.read(text)
+        if stop_after and len(run.answers) >= stop_after and not run.stopped:
+            process.send_signal(signal.SIGINT)
+            run.stopped = True
     run.status = process.wait()
     late.cancel()
     return run
