@@ -117,6 +117,9 @@ def properties(text):
         limits = re.search(r"Range: +(\S+) - +(\S+)", lines[1])
         if limits:
             kind += " %s to %s" % limits.groups() if float(limits.group(2)) < 1e9 else " from %s" % limits.group(1)
+        fields = re.findall(r"^([a-z][a-z-]*): \S*$", "\n".join(lines[2:]), re.M)
+        if fields:
+            blurb += ": " + ", ".join("`%s`" % field for field in fields)
         if name == "stream-name":
             default = "name of the element"
         out.append("| %s | %s | %s | %s | %s |" % (name, kind, default.replace("null", "NULL"), state, blurb))
