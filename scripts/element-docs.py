@@ -50,6 +50,11 @@ which waits for its answers, on the buffer that closed the window (the first one
 the one answer of `sampling=clip` are closed by the end of the stream. No buffer follows them, so they have no meta; their
 message, notification and text come before EOS.
 
+In a bus watch:
+
+    if (gst_message_has_name (message, "llavaov-answer"))
+      text = gst_structure_get_string (gst_message_get_structure (message), "text");
+
 Other messages: `llavaov-no-frames` for a live window in which no frame came, PROGRESS while the model loads, QOS for each
 dropped window, WARNING for a window that failed, ERROR for what cannot go on.
 """
