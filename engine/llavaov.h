@@ -273,7 +273,8 @@ typedef struct LlavaovAnswer {
     uint64_t first_token_ns; /* from llavaov_session_ask to the first token */
     uint64_t total_ns;       /* from llavaov_session_ask to now */
     uint64_t encode_ns, prefill_ns,
-        decode_ns; /* time spent computing; encode: of this request's frames, whenever */
+        decode_ns; /* time spent computing; encode: of this request's frames, whenever; decode: its
+                      share of steps that served several requests */
 } LlavaovAnswer;
 
 typedef struct LlavaovRequest {

@@ -123,7 +123,9 @@ typedef struct LvKernels {
     size_t (*linear_scratch)(size_t rows, size_t inner);
     /* Many rows: at most LV_PANEL_ROWS rows and LV_PANEL_COLS outputs. */
     void (*linear_panel)(const LvLinear *linear);
-    /* Few rows: 1 to LV_FEW_ROWS, any number of outputs; reads the weights once, in order. */
+    /* Few rows: 1 to LV_FEW_ROWS, any number of outputs; reads the weights once, in order. The bits
+     * of a row do not depend on how many rows there are, except that one alone may be summed in
+     * another order. */
     void (*linear_few)(const LvLinear *linear);
 
     /* ---- attention ---- */

@@ -7,9 +7,9 @@
  * on CUDA); "[rows, cols]" below is a LvTensor's shape.
  *
  * Execution: operations of one LvRun are executed in order. They may be asynchronous (CUDA
- * streams); `download` and `synchronize` wait. An operation's cancel flag is polled inside anything
- * over 20 ms; a cancelled operation returns LLAVAOV_ERROR_CANCELLED and leaves its output
- * undefined.
+ * streams); `download`, `sample` and `synchronize` wait. An operation's cancel flag is polled
+ * inside anything over 20 ms; a cancelled operation returns LLAVAOV_ERROR_CANCELLED and leaves its
+ * output undefined.
  *
  * Threads: one thread at a time executes operations on one backend (the scheduler's). weight_load,
  * tensor_alloc, kv_open and their opposites may be called from any thread.
@@ -55,6 +55,13 @@ typedef struct LvBatch {
     size_t n_sequences;
 } LvBatch;
 
+/* How one sequence's next token is drawn from its logits (model/sampler.h). */
+typedef struct LvDraw {
+    const LlavaovGeneration *generation;
+    uint64_t index;      /* draws made before; used when temperature > 0 */
+    const uint8_t *seen; /* flags of all ids, host; used when repetition_penalty != 1 */
+} LvDraw;
+
 typedef struct LvBackendInfo {
     const char *device; /* "cpu", "cuda:0" */
     const char *detail; /* one line for people: what was chosen and why */
@@ -62,6 +69,10 @@ typedef struct LvBackendInfo {
     uint32_t threads;
     uint32_t preferred_tiles; /* tiles that one encoder call should hold for best speed */
     uint32_t preferred_rows;  /* rows of one prefill chunk */
+    /* Sequences of one decoding step. On the CPU the bits of a row of a batch of 2 to so many
+     * single rows do not depend on the others or on their number; a row alone may round
+     * differently. On other devices the same batch gives the same bits. */
+    uint32_t preferred_sequences;
 } LvBackendInfo;
 
 typedef struct LvBackendOps {
@@ -143,6 +154,13 @@ typedef struct LvBackendOps {
      */
     LlavaovStatus (*linear_gated)(LvBackend *backend, const LvRun *run, LvTensor out, LvTensor in,
         const LvWeight *gate_up, LvActivation activation);
+    /* Optional; where it is NULL the model downloads the logits and samples on the host. tokens[i]
+     * (host) = the token drawn by draws[i] from row i of logits [n, vocab_size] with the rules and
+     * the random stream of model/sampler.h, or -1 where a row or what its temperature makes of it
+     * is not finite. Of scores that are equal at the border of top-p the first ids are dropped
+     * first. The logits are undefined afterwards. Waits. */
+    LlavaovStatus (*sample)(LvBackend *backend, const LvRun *run, int32_t *tokens, LvTensor logits,
+        const LvDraw *draws);
 } LvBackendOps;
 
 /* Every backend's state begins with this. */

@@ -230,7 +230,8 @@ LlavaovStatus lv_backend_cpu_open(
         .activation_dtype = LV_F32,
         .threads = threads,
         .preferred_tiles = 1,
-        .preferred_rows = LV_PANEL_ROWS};
+        .preferred_rows = LV_PANEL_ROWS,
+        .preferred_sequences = LV_FEW_ROWS};
     *backend = &cpu->base;
     return LLAVAOV_OK;
 }

@@ -140,8 +140,8 @@ static LlavaovStatus keep_last_rows(const LvModel *model, const LvRun *run, LvSc
     return status;
 }
 
-LlavaovStatus lv_decoder_run(const LvModel *model, const LvRun *run, LvTensor hidden,
-    const LvBatch *batch, LvLogits want, float *logits)
+LlavaovStatus lv_decoder_logits(const LvModel *model, const LvRun *run, LvTensor hidden,
+    const LvBatch *batch, LvLogits want, LvTensor scores)
 {
     LvBackend *b = model->backend;
     const LvBackendOps *op = b->ops;
@@ -181,13 +181,29 @@ LlavaovStatus lv_decoder_run(const LvModel *model, const LvRun *run, LvTensor hi
     }
 
     LV_TRY(op->rms_norm(b, run, normed, hidden, decoder->norm, t->rms_norm_eps));
-    LvTensor scores = lv_scratch_tensor(&scratch, hidden.rows, t->vocab_size);
-    LV_TRY(scratch.status);
     LV_TRY(op->linear(b, run, scores, normed, decoder->head, NULL, LV_ACTIVATION_NONE, NULL));
-    LV_TRY(op->download(b, run, logits, scores));
 done:
     lv_free(last.sequences);
     lv_free(last.rows);
+    lv_scratch_free(&scratch);
+    return status;
+}
+
+LlavaovStatus lv_decoder_run(const LvModel *model, const LvRun *run, LvTensor hidden,
+    const LvBatch *batch, LvLogits want, float *logits)
+{
+    LvBackend *b = model->backend;
+    LvScratch scratch = lv_scratch(b, run->error);
+    LvTensor scores = {0};
+    if (want != LV_LOGITS_NONE)
+        scores =
+            lv_scratch_tensor(&scratch, want == LV_LOGITS_ALL ? hidden.rows : batch->n_sequences,
+                model->config->text.vocab_size);
+    LlavaovStatus status = scratch.status;
+    if (status == LLAVAOV_OK)
+        status = lv_decoder_logits(model, run, hidden, batch, want, scores);
+    if (status == LLAVAOV_OK && want != LV_LOGITS_NONE)
+        status = b->ops->download(b, run, logits, scores);
     lv_scratch_free(&scratch);
     return status;
 }

@@ -34,9 +34,13 @@ typedef enum LvLogits {
     LV_LOGITS_ALL   /* of every row */
 } LvLogits;
 
-/* Runs all layers over hidden [rows, H] (overwritten) and appends to the sequences' caches. logits
- * (host, float32) receives vocab_size values for each row asked for, in order; it may be NULL for
+/* Runs all layers over hidden [rows, H] (overwritten) and appends to the sequences' caches. scores
+ * [rows asked for, vocab_size], on the device, receives the logits in order; not read for
  * LV_LOGITS_NONE. The caller checks that the caches have room. */
+LlavaovStatus lv_decoder_logits(const LvModel *model, const LvRun *run, LvTensor hidden,
+    const LvBatch *batch, LvLogits want, LvTensor scores);
+
+/* The same, with the logits in host memory (float32); NULL for LV_LOGITS_NONE. */
 LlavaovStatus lv_decoder_run(const LvModel *model, const LvRun *run, LvTensor hidden,
     const LvBatch *batch, LvLogits want, float *logits);
 

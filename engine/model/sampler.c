@@ -189,6 +189,12 @@ LlavaovStatus lv_sampler_next(
     return LLAVAOV_OK;
 }
 
+void lv_sampler_note(LvSampler *sampler, int32_t token)
+{
+    sampler->draws += sampler->generation.temperature > 0;
+    lv_sampler_see(sampler, &token, 1);
+}
+
 double lv_random(uint64_t seed, uint64_t index)
 {
     uint32_t c[4] = {(uint32_t)index, (uint32_t)(index >> 32), 0, 0};

@@ -38,6 +38,10 @@ LlavaovStatus lv_sampler_process(LvSampler *sampler, float *logits, LlavaovError
 LlavaovStatus lv_sampler_next(
     LvSampler *sampler, float *logits, int32_t *token, LlavaovError *error);
 
+/* The same for a token that was chosen elsewhere (LvBackendOps.sample): notes it and counts the
+ * draw. */
+void lv_sampler_note(LvSampler *sampler, int32_t token);
+
 /* Draw number `index` of the stream that belongs to `seed`, uniform in [0, 1) with 53 bits: the
  * counter-based generator Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2,
  * 3", SC 2011), key = seed, counter = index. */

@@ -153,6 +153,7 @@ static void engine_free(LlavaovEngine *engine)
     pthread_cond_destroy(&engine->pictures);
     pthread_cond_destroy(&engine->work);
     pthread_mutex_destroy(&engine->lock);
+    lv_free(engine->logits);
     lv_free(engine->path);
     lv_free(engine->name);
     lv_free(engine);

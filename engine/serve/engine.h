@@ -24,13 +24,18 @@
 /* The largest number of tiles in one encoder call. */
 #define LV_MAX_SLICE_TILES 64
 
+/* The largest number of requests in one decoding step. */
+#define LV_MAX_SLICE_REQUESTS 64
+
 /* What the inference thread is at. */
 typedef struct LvSlice {
-    LlavaovSession *session;                  /* NULL: nothing */
-    LlavaovTicket *request;                   /* a step of this request ... */
-    LlavaovFrame *frames[LV_MAX_SLICE_TILES]; /* ... or these frames are encoded, pinned */
+    LlavaovSession *session;                  /* of the frames */
+    LlavaovFrame *frames[LV_MAX_SLICE_TILES]; /* being encoded, pinned */
     size_t n_frames;
-    LvCancel cancel; /* of encoding: raised when nobody wants any of the frames */
+    /* Raised when nobody wants any of the frames, or when one of the requests of a decoding step is
+     * cancelled. */
+    LvCancel cancel;
+    bool decoded; /* the slice before was a decoding step (turn.c) */
 } LvSlice;
 
 struct LlavaovEngine {
@@ -56,10 +61,12 @@ struct LlavaovEngine {
     size_t n_threads;
     bool stopping;
 
-    LvList sessions;       /* LlavaovSession.in_engine */
-    LvSlice slice;         /* scheduler.c */
+    LvList sessions; /* LlavaovSession.in_engine */
+    LvSlice slice;   /* scheduler.c */
+    float *logits;   /* the inference thread's, [logits_rows, vocab_size] (decode.c) */
+    size_t logits_rows;
     uint64_t picture_turn; /* counts pictures (pictures.c) */
-    uint64_t virtual_time; /* of the session that ran last (scheduler.c) */
+    uint64_t virtual_time; /* of the session that ran last (turn.c) */
 };
 
 /* Adds a reference; the lock may be held. */

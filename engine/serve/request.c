@@ -56,7 +56,6 @@ static void free_request(LlavaovTicket *r)
     lv_sampler_close(&r->sampler);
     lv_tokens_free(&r->prompt_ids);
     lv_free(r->pieces);
-    lv_free(r->logits);
     lv_free(r->tokens);
     lv_free(r->text);
     lv_free(r->pending);
@@ -179,8 +178,10 @@ void lv_request_cancel(LlavaovTicket *r)
     if (r->done || !r->session)
         return;
     lv_cancel_request(&r->cancel);
-    if (r->running)
+    if (r->running) {
+        lv_cancel_request(&r->engine->slice.cancel);
         return;
+    }
     LlavaovError error;
     lv_fail(&error, LLAVAOV_ERROR_CANCELLED, NULL, "the request was cancelled");
     lv_request_finish(r, LLAVAOV_ERROR_CANCELLED, &error);

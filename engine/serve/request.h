@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * One question: from its prompt to the answer, in steps that the scheduler interleaves with other
- * sessions' work. */
+ * sessions' work or takes together with theirs. */
 #ifndef LV_REQUEST_H
 #define LV_REQUEST_H
 
@@ -38,7 +38,6 @@ struct LlavaovTicket {
     uint32_t capacity; /* tokens in the cache */
     uint32_t n_cached;
     LvSampler sampler;
-    float *logits;
     int32_t *tokens; /* the answer's, generation.max_new_tokens */
     uint32_t n_tokens;
     LvUtf8Stream utf8;
@@ -63,10 +62,26 @@ typedef enum LvRequestNeed {
 } LvRequestNeed;
 LvRequestNeed lv_request_need(LlavaovTicket *request, const LlavaovError **error);
 
-/* One slice: the start (tokenising, allocation), a prefill chunk, or a decoding step. True when the
- * answer is complete, for better or worse; then *status tells and lv_request_finish is due. Lock
- * not held; run by the inference thread alone. */
-bool lv_request_step(LlavaovTicket *request, LlavaovStatus *status, LlavaovError *error);
+/* One request's part of a slice, which begins as {request}. */
+typedef struct LvStep {
+    LlavaovTicket *request;
+    /* The answer is complete, for better or worse: status and error tell, lv_request_finish is due.
+     */
+    bool finished;
+    LlavaovStatus status;
+    LlavaovError error;
+} LvStep;
+
+/* Its prompt is through and its next step is one of decoding (decode.h). Of the inference thread.
+ */
+static inline bool lv_request_decoding(const LlavaovTicket *request)
+{
+    return request->begun && request->n_cached >= request->input.n;
+}
+
+/* The start (tokenising, allocation) or a prefill chunk, the last of which gives the first token.
+ * Lock not held; run by the inference thread alone. */
+void lv_request_step(LvStep *step);
 
 /* Completes the answer and queues on_done. Lock held; not while the inference thread is at work on
  * it. */

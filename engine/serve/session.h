@@ -26,7 +26,7 @@ struct LlavaovSession {
     unsigned working; /* threads that work for this session with the lock dropped */
     bool closing;
 
-    /* Fair shares (scheduler.c): computing time used, comparable between sessions, and within the
+    /* Fair shares (turn.c): computing time used, comparable between sessions, and within the
      * session. */
     bool idle;
     uint64_t virtual_time, encode_time, request_time;

@@ -289,6 +289,68 @@ static void sequences_of_a_batch_do_not_see_each_other(void **state)
     drop(hidden);
 }
 
+/* Token by token, sequences of different lengths: not a bit of their logits depends on how many are
+ * decoded together, or on which; alone they differ by rounding at most. */
+static void the_company_in_a_batch_changes_no_bit(void **state)
+{
+    enum { N = 32, STEPS = 3 };
+    const LvTextConfig *t = &model->config->text;
+    const uint32_t most = backend->info.preferred_sequences;
+    static const uint32_t together[] = {2, N, 5, 1};
+    float *pairs[N / 2][STEPS];
+    assert_int_equal(most, N);
+    for (int pass = 0; pass < 4; pass++) {
+        const uint32_t n = together[pass];
+        LvSequence sequences[N];
+        for (uint32_t i = 0; i < most; i++) {
+            int32_t ids[N];
+            for (uint32_t k = 0; k <= i; k++)
+                ids[k] = (int32_t)(i * 31 + k * 7) % 256;
+            const LvPrompt prompt = {ids, i + 1, -1, {NULL, 0}};
+            LvTensor hidden = tensor(i + 1, t->hidden_size);
+            sequences[i] = (LvSequence){open_cache(i + 1 + STEPS), 0, i + 1, 0};
+            const LvBatch batch = {&sequences[i], 1};
+            must(lv_decoder_embed(model, &run, hidden, &prompt, 0), NULL);
+            must(lv_decoder_run(model, &run, hidden, &batch, LV_LOGITS_NONE, NULL), NULL);
+            drop(hidden);
+        }
+        for (uint32_t step = 0; step < STEPS; step++)
+            for (uint32_t first = 0; first < most; first += n) {
+                const uint32_t count = most - first < n ? most - first : n;
+                const LvBatch batch = {sequences + first, count};
+                float *logits = malloc(count * t->vocab_size * sizeof *logits);
+                int32_t ids[N];
+                for (uint32_t i = 0; i < count; i++) {
+                    LvSequence *s = &sequences[first + i];
+                    *s = (LvSequence){s->cache, i, 1, first + i + 1 + step};
+                    ids[i] = (int32_t)((first + i) * 13 + step * 5) % 256;
+                }
+                LvTensor hidden = tensor(count, t->hidden_size);
+                must(backend->ops->embed_tokens(backend, &run, hidden, ids, model->decoder.embed),
+                    NULL);
+                must(lv_decoder_run(model, &run, hidden, &batch, LV_LOGITS_LAST, logits), NULL);
+                for (uint32_t i = 0; pass > 0 && i < count; i++) {
+                    const uint32_t at = first + i;
+                    const float *got = logits + i * t->vocab_size;
+                    const float *wanted = pairs[at / 2][step] + at % 2 * t->vocab_size;
+                    if (n > 1)
+                        assert_memory_equal(got, wanted, t->vocab_size * sizeof *got);
+                    assert_true(relative(got, wanted, t->vocab_size) < 1e-5);
+                }
+                if (pass == 0)
+                    pairs[first / 2][step] = logits;
+                else
+                    free(logits);
+                drop(hidden);
+            }
+        for (uint32_t i = 0; i < most; i++)
+            backend->ops->kv_close(backend, sequences[i].cache);
+    }
+    for (uint32_t i = 0; i < N / 2; i++)
+        for (int step = 0; step < STEPS; step++)
+            free(pairs[i][step]);
+}
+
 static void prompts_that_do_not_fit_their_pictures_are_refused(void **state)
 {
     const int32_t visual = model->config->video_token;
@@ -384,6 +446,7 @@ int main(void)
         cmocka_unit_test(one_image_of_many_ends_in_a_newline),
         cmocka_unit_test(chunks_of_a_prompt_make_no_difference),
         cmocka_unit_test(sequences_of_a_batch_do_not_see_each_other),
+        cmocka_unit_test(the_company_in_a_batch_changes_no_bit),
         cmocka_unit_test(prompts_that_do_not_fit_their_pictures_are_refused),
         cmocka_unit_test(loading_reports_every_byte),
         cmocka_unit_test(every_failed_allocation_is_reported),

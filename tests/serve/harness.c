@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "harness.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -50,6 +51,15 @@ static LlavaovStatus meet(Harness *h, Operation operation, const LvRun *run)
                                : LLAVAOV_OK;
 }
 
+static void note(Harness *h, char letter)
+{
+    const int n = h->n_order;
+    if (n + 1 < (int)sizeof h->order) {
+        h->order[n] = letter;
+        h->n_order = n + 1;
+    }
+}
+
 static LlavaovStatus patch_embedding(LvBackend *b, const LvRun *run, LvTensor out,
     const uint8_t *const *tiles, size_t n_tiles, const LvVisionConfig *vision,
     const LvWeight *weight, const LvWeight *bias, const LvWeight *position)
@@ -57,6 +67,7 @@ static LlavaovStatus patch_embedding(LvBackend *b, const LvRun *run, LvTensor ou
     Harness *h = of(b);
     h->tiles += (int)n_tiles;
     h->encodes++;
+    note(h, 'E');
     LlavaovStatus status = meet(h, OPERATION_ENCODE, run);
     return status != LLAVAOV_OK ? status
                                 : h->real->patch_embedding(
@@ -68,8 +79,17 @@ static LlavaovStatus rope_store(LvBackend *b, const LvRun *run, LvTensor qkv, co
 {
     Harness *h = of(b);
     LlavaovStatus status = LLAVAOV_OK;
-    if (layer == 0)
-        status = meet(h, qkv.rows > 1 ? OPERATION_PREFILL : OPERATION_DECODE, run);
+    if (layer == 0) {
+        bool decode = true;
+        h->row = 0;
+        for (size_t i = 0; i < batch->n_sequences; i++)
+            decode &= batch->sequences[i].n_rows == 1;
+        if (decode && (int)batch->n_sequences > h->together)
+            h->together = (int)batch->n_sequences;
+        note(h, decode ? 'D' : 'P');
+        if (!decode || batch->n_sequences >= h->least)
+            status = meet(h, decode ? OPERATION_DECODE : OPERATION_PREFILL, run);
+    }
     return status != LLAVAOV_OK ? status : h->real->rope_store(b, run, qkv, batch, layer, text);
 }
 
@@ -77,14 +97,18 @@ static LlavaovStatus download(LvBackend *b, const LvRun *run, float *dst, LvTens
 {
     Harness *h = of(b);
     LlavaovStatus status = h->real->download(b, run, dst, src);
-    if (h->nan_logits)
-        dst[3] = (float)strtod("nan", NULL);
+    if (h->nan_logits || h->nan_row == h->row)
+        dst[3] = NAN;
+    if (h->nan_row == h->row)
+        h->nan_row = -1;
+    h->row++;
     return status;
 }
 
 void harness_open(Harness *h, uint32_t context)
 {
     memset(h, 0, sizeof *h);
+    h->nan_row = -1;
     pthread_mutex_init(&h->lock, NULL);
     pthread_cond_init(&h->changed, NULL);
     char folder[] = "/tmp/llavaov-serve-XXXXXX";
@@ -207,7 +231,10 @@ static void on_text(void *data, const char *text, size_t bytes)
 {
     Reply *reply = data;
     pthread_mutex_lock(&reply->lock);
-    strncat(reply->streamed, text, bytes);
+    if (bytes < sizeof reply->streamed - reply->n_streamed) {
+        memcpy(reply->streamed + reply->n_streamed, text, bytes);
+        reply->n_streamed += bytes;
+    }
     pthread_mutex_unlock(&reply->lock);
 }
 
@@ -219,7 +246,9 @@ static void on_done(void *data, const LlavaovAnswer *answer)
     reply->status = answer->status;
     reply->error = answer->error;
     reply->finish_reason = answer->finish_reason;
-    snprintf(reply->text, sizeof reply->text, "%s", answer->text);
+    reply->n_text =
+        answer->text_bytes < sizeof reply->text ? answer->text_bytes : sizeof reply->text - 1;
+    memcpy(reply->text, answer->text, reply->n_text);
     reply->new_tokens = answer->new_tokens;
     reply->prompt_tokens = answer->prompt_tokens;
     for (uint32_t i = 0; i < answer->new_tokens && i < 512; i++)
@@ -245,6 +274,9 @@ LlavaovTicket *ask(LlavaovSession *session, Reply *reply, LlavaovFrame *const *f
     generation.max_new_tokens = max_new_tokens;
     generation.temperature = reply->temperature;
     generation.seed = reply->seed;
+    generation.top_k = reply->top_k;
+    generation.top_p = reply->top_p > 0 ? reply->top_p : 1;
+    generation.repetition_penalty = reply->repetition_penalty > 0 ? reply->repetition_penalty : 1;
     const LlavaovRequest request = {.layout = layout,
         .frames = frames,
         .n_frames = n_frames,

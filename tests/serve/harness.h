@@ -12,8 +12,8 @@
 typedef enum Operation {
     OPERATION_NONE,
     OPERATION_ENCODE,  /* patch_embedding: once for each encoder call */
-    OPERATION_PREFILL, /* rope_store of layer 0 over several rows */
-    OPERATION_DECODE   /* rope_store of layer 0 over one row */
+    OPERATION_PREFILL, /* rope_store of layer 0 over several rows of a sequence */
+    OPERATION_DECODE   /* rope_store of layer 0 over one row of each sequence */
 } Operation;
 
 typedef enum Fault {
@@ -29,13 +29,20 @@ typedef struct Harness {
     atomic_int tiles;   /* encoded so far */
     atomic_int encodes; /* encoder calls */
     atomic_bool nan_logits;
+    atomic_int nan_row;  /* of the next batch that has such a row, once; < 0: none */
+    int row;             /* of the pass, downloaded next */
+    atomic_int together; /* sequences of the largest decoding step */
+    /* One letter an operation of the decoder or encoder: E, P, D. */
+    char order[4096];
+    atomic_int n_order;
 
     pthread_mutex_t lock;
     pthread_cond_t changed;
     Operation faulty;
     Fault fault;
-    unsigned skip; /* that many occurrences go through first */
-    bool reached;  /* the fault was met */
+    unsigned skip;     /* that many occurrences go through first */
+    atomic_uint least; /* and decoding steps of fewer sequences than this, uncounted */
+    bool reached;      /* the fault was met */
     bool released;
 } Harness;
 
@@ -60,13 +67,17 @@ typedef struct Reply {
     LlavaovStatus status;
     LlavaovError error;
     LlavaovFinishReason finish_reason;
-    char text[4096];
+    char text[4096]; /* of a random model: it may hold NUL */
+    size_t n_text;
     int32_t tokens[512];
     uint32_t new_tokens, prompt_tokens;
     char streamed[4096]; /* what on_text brought */
-    double temperature;  /* of ask(); 0 = greedy */
+    size_t n_streamed;
+    double temperature; /* of ask(); 0 = greedy */
     uint64_t seed;
-    atomic_int *clock; /* may be NULL; stamps the order of answers */
+    uint32_t top_k;
+    double top_p, repetition_penalty; /* 0: the default */
+    atomic_int *clock;                /* may be NULL; stamps the order of answers */
     int stamp;
 } Reply;
 void reply_init(Reply *reply);

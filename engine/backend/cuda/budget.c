@@ -3,7 +3,8 @@
 #include "backend/cuda/cuda.h"
 
 /* The largest set of activations that lives at once: engine/model's tensors of one encoder call of
- * `tiles` tiles, or of one pass of `rows` rows through the decoder. */
+ * `tiles` tiles, or of one pass of `rows` rows through the decoder, `sequences` of which are
+ * sampled. */
 static uint64_t encoder_bytes(const LvConfig *config, uint64_t size, uint64_t tiles)
 {
     const LvVisionConfig *v = &config->vision;
@@ -16,25 +17,26 @@ static uint64_t encoder_bytes(const LvConfig *config, uint64_t size, uint64_t ti
     return rows * (layer + patches > projector ? layer + patches : projector);
 }
 
-static uint64_t decoder_bytes(const LvConfig *config, uint64_t size, uint64_t rows)
+static uint64_t decoder_bytes(
+    const LvConfig *config, uint64_t size, uint64_t rows, uint64_t sequences)
 {
     const LvTextConfig *t = &config->text;
     const uint64_t heads = (uint64_t)t->n_heads + t->n_kv_heads;
     return rows * size *
                (2 * (uint64_t)t->hidden_size + 2 * heads * t->head_dim +
                    3 * (uint64_t)t->intermediate_size) +
-           t->vocab_size * (size + sizeof(float));
+           sequences * t->vocab_size * (size + sizeof(float) + 1);
 }
 
 LvCudaNeed lv_cuda_need(const LvConfig *config, uint64_t weight_elements, LvCudaType type,
-    uint32_t tiles, uint32_t rows)
+    uint32_t tiles, uint32_t rows, uint32_t sequences)
 {
     const LvTextConfig *t = &config->text;
     const uint64_t size = lv_cuda_type_bytes(type);
     const uint64_t vectors = (uint64_t)config->vision.grid * config->vision.grid *
                              config->vision.hidden_size * sizeof(float);
     const uint64_t encoder = encoder_bytes(config, size, tiles),
-                   decoder = decoder_bytes(config, size, rows);
+                   decoder = decoder_bytes(config, size, rows, sequences);
     LvCudaNeed need = {.weights = weight_elements * size + vectors,
         .cache =
             lv_cuda_kv_elements(t->n_layers, t->n_kv_heads, t->head_dim, t->context_length) * size,

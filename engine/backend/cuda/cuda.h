@@ -151,12 +151,16 @@ LlavaovStatus lv_cuda_op_rope_store(LvBackend *backend, const LvRun *run, LvTens
 LlavaovStatus lv_cuda_op_attention_causal(LvBackend *backend, const LvRun *run, LvTensor out,
     LvTensor qkv, const LvBatch *batch, uint32_t layer, const LvTextConfig *text);
 
+/* ---- sample.c ---- */
+LlavaovStatus lv_cuda_op_sample(
+    LvBackend *backend, const LvRun *run, int32_t *tokens, LvTensor logits, const LvDraw *draws);
+
 /* ---- budget.c ---- */
 /* What a model with this configuration needs on a device, in bytes. */
 typedef struct LvCudaNeed {
     uint64_t weights, cache, workspace;
 } LvCudaNeed;
 LvCudaNeed lv_cuda_need(const LvConfig *config, uint64_t weight_elements, LvCudaType type,
-    uint32_t tiles, uint32_t rows);
+    uint32_t tiles, uint32_t rows, uint32_t sequences);
 
 #endif

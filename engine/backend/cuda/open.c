@@ -7,9 +7,10 @@
 #include "backend/cuda/cuda.h"
 #include "backend/module.h"
 
-/* One encoder call and one piece of a prefill that fill a large GPU. */
+/* One encoder call, one piece of a prefill and one decoding step that fill a large GPU. */
 #define PREFERRED_TILES 32u
 #define PREFERRED_ROWS 2048u
+#define PREFERRED_SEQUENCES 64u
 #define LEAST_MAJOR 8u /* compute capability */
 
 static void cuda_close(LvBackend *backend)
@@ -56,6 +57,7 @@ static const LvBackendOps operations = {
     .rope_store = lv_cuda_op_rope_store,
     .attention_causal = lv_cuda_op_attention_causal,
     .linear_gated = lv_cuda_op_linear_gated,
+    .sample = lv_cuda_op_sample,
 };
 
 static LlavaovStatus choose_type(LvCuda *cuda, LlavaovPrecision precision, LlavaovError *error)
@@ -92,7 +94,7 @@ static LlavaovStatus check_budget(
     /* A small device gets small encoder calls. */
     for (;; *tiles /= 2) {
         need = lv_cuda_need(options->config, options->weight_elements, cuda->type, (uint32_t)*tiles,
-            PREFERRED_ROWS);
+            PREFERRED_ROWS, PREFERRED_SEQUENCES);
         sum = need.weights + need.cache + need.workspace;
         if (sum <= free_bytes || *tiles == 1)
             break;
@@ -183,7 +185,8 @@ static LlavaovStatus cuda_open(
         .activation_dtype = cuda->type == LV_CUDA_F32 ? LV_F32 : LV_BF16,
         .threads = 1,
         .preferred_tiles = (uint32_t)tiles,
-        .preferred_rows = PREFERRED_ROWS};
+        .preferred_rows = PREFERRED_ROWS,
+        .preferred_sequences = PREFERRED_SEQUENCES};
     *backend = &cuda->base;
     return LLAVAOV_OK;
 }

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Tokens from logits without sending these to the host. */
+#include "backend/cuda/cuda.h"
+
+#include <string.h>
+
+/* What one call holds on the device. */
+typedef struct Call {
+    int32_t *tokens;
+    float *scores; /* float32 [n, vocab], packed; NULL: the logits themselves */
+    uint8_t *seen; /* [penalised rows, vocab]; NULL: no row has a penalty */
+} Call;
+
+static bool has_penalty(const LvDraw *draw)
+{
+    return draw->generation->repetition_penalty != 1;
+}
+
+/* Flags of the rows with a penalty, packed. */
+static int send_seen(LvCuda *cuda, const LvDraw *draws, size_t n, size_t n_vocab, uint8_t *to)
+{
+    int code = 0;
+    for (size_t i = 0; i < n && code == 0; i++) {
+        if (!has_penalty(&draws[i]))
+            continue;
+        void *device;
+        code = lv_staging_send(cuda, draws[i].seen, n_vocab, &device);
+        if (code == 0)
+            code = lv_runtime_copy_rows(cuda->runtime, to, n_vocab, device, n_vocab, n_vocab, 1);
+        to += n_vocab;
+    }
+    return code;
+}
+
+static int draw(LvCuda *cuda, const Call *call, LvTensor logits, const LvDraw *draws)
+{
+    LvCudaStream stream = lv_runtime_stream(cuda->runtime);
+    const size_t n = logits.rows, n_vocab = logits.cols;
+    float *scores = call->scores ? call->scores : logits.data;
+    const size_t stride = call->scores ? n_vocab : logits.stride;
+    int code = send_seen(cuda, draws, n, n_vocab, call->seen);
+    if (code == 0 && call->scores)
+        code =
+            lv_cuda_enqueue_convert(cuda, &(LvCudaConvert){scores, stride, LV_CUDA_F32, logits.data,
+                                              logits.stride, cuda->type, n, n_vocab});
+    void *host, *device;
+    if (code == 0)
+        code = lv_staging_take(cuda, n * sizeof(LvCudaDraw), &host, &device);
+    if (code != 0)
+        return code;
+    LvCudaDraw *rows = host;
+    uint8_t *seen = call->seen;
+    for (size_t i = 0; i < n; i++) {
+        const LlavaovGeneration *g = draws[i].generation;
+        rows[i] = (LvCudaDraw){(float)g->temperature, (float)g->repetition_penalty, g->top_p,
+            g->top_k, g->seed, draws[i].index, has_penalty(&draws[i]) ? seen : NULL};
+        seen += has_penalty(&draws[i]) ? n_vocab : 0;
+    }
+    code = lv_runtime_to_device(cuda->runtime, device, host, n * sizeof *rows);
+    if (code == 0)
+        code = lv_cuda_launched(cuda, lv_cuda_sample(stream, &(LvCudaSample){call->tokens, scores,
+                                                                 stride, n, n_vocab, device}));
+    return code;
+}
+
+static int argmax(LvCuda *cuda, const Call *call, LvTensor logits)
+{
+    const LvCudaArgmax args = {
+        call->tokens, logits.data, logits.stride, cuda->type, logits.rows, logits.cols};
+    return lv_cuda_launched(cuda, lv_cuda_argmax(lv_runtime_stream(cuda->runtime), &args));
+}
+
+static int fetch(LvCuda *cuda, const Call *call, size_t n, int32_t *tokens)
+{
+    void *host, *device;
+    int code = lv_staging_take(cuda, n * sizeof *tokens, &host, &device);
+    if (code == 0)
+        code = lv_runtime_to_host(cuda->runtime, host, call->tokens, n * sizeof *tokens);
+    if (code == 0)
+        code = lv_runtime_synchronize(cuda->runtime);
+    if (code == 0)
+        memcpy(tokens, host, n * sizeof *tokens);
+    return code;
+}
+
+LlavaovStatus lv_cuda_op_sample(
+    LvBackend *backend, const LvRun *run, int32_t *tokens, LvTensor logits, const LvDraw *draws)
+{
+    LvCuda *cuda = lv_cuda(backend);
+    const size_t n = logits.rows, n_vocab = logits.cols;
+    size_t n_penalised = 0;
+    bool greedy = true; /* all of them, without a penalty */
+    for (size_t i = 0; i < n; i++) {
+        n_penalised += has_penalty(&draws[i]);
+        greedy = greedy && !has_penalty(&draws[i]) && !(draws[i].generation->temperature > 0);
+    }
+    if (n * sizeof(LvCudaDraw) > LV_STAGING_HALF || n_vocab > LV_STAGING_HALF)
+        return lv_cuda_shape_error(run, "sample");
+    LlavaovStatus status = n ? lv_cuda_begin(cuda, run) : LLAVAOV_OK;
+    if (status != LLAVAOV_OK || n == 0)
+        return status;
+    Call call = {0};
+    int code = lv_cuda_scratch(cuda, n * sizeof *call.tokens, (void **)&call.tokens);
+    if (code == 0 && !greedy && cuda->type != LV_CUDA_F32)
+        code = lv_cuda_scratch(cuda, n * n_vocab * sizeof *call.scores, (void **)&call.scores);
+    if (code == 0 && n_penalised)
+        code = lv_cuda_scratch(cuda, n_penalised * n_vocab, (void **)&call.seen);
+    if (code == 0)
+        code = greedy ? argmax(cuda, &call, logits) : draw(cuda, &call, logits, draws);
+    if (code == 0)
+        code = fetch(cuda, &call, n, tokens);
+    lv_cuda_scratch_free(cuda, call.tokens);
+    lv_cuda_scratch_free(cuda, call.scores);
+    lv_cuda_scratch_free(cuda, call.seen);
+    return lv_cuda_end(cuda, run, "sample", code);
+}

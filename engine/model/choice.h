@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The next token of each sequence of a batch: chosen on the device where the backend can, so that
+ * logits need not leave it, and otherwise by the sampler on the host. */
+#ifndef LV_CHOICE_H
+#define LV_CHOICE_H
+
+#include "model/decoder.h"
+#include "model/sampler.h"
+
+typedef struct LvChoice {
+    LvSampler *sampler;  /* of the sequence; notes the token */
+    LlavaovError *error; /* filled when status is not OK */
+    LlavaovStatus status;
+    int32_t token;
+} LvChoice;
+
+/* Runs all layers as lv_decoder_logits and chooses a token after each sequence's last row, one
+ * choice for each sequence. `row`: vocab_size floats of scratch; not used, and may be NULL, where
+ * the backend samples.
+ *
+ * A choice's status is its own: NUMERIC when its logits are not finite. The result is what befell
+ * all of them. When it is CANCELLED no sampler has moved on and the call may be repeated. */
+LlavaovStatus lv_decoder_next(const LvModel *model, const LvRun *run, LvTensor hidden,
+    const LvBatch *batch, LvChoice *choices, float *row);
+
+#endif

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "serve/answer.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/status.h"
+#include "model/choice.h"
+#include "serve/thread.h"
+
+static bool grow(char **buffer, size_t *capacity, size_t needed)
+{
+    if (needed <= *capacity)
+        return true;
+    size_t wanted = needed + *capacity / 2 + 64;
+    char *grown = lv_realloc(*buffer, wanted, 1);
+    if (!grown)
+        return false;
+    *buffer = grown;
+    *capacity = wanted;
+    return true;
+}
+
+/* Adds whole characters to the answer and to what on_text has not seen. */
+static LlavaovStatus add_text(
+    LlavaovTicket *r, const char *bytes, size_t n, bool finish, LlavaovError *error)
+{
+    bool grown = grow(&r->text, &r->text_capacity, r->n_text + 3 * (n + 4) + 1);
+    if (!grown)
+        return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for an answer's text");
+    char *out = r->text + r->n_text;
+    size_t added = finish ? lv_utf8_stream_finish(&r->utf8, out)
+                          : lv_utf8_stream_push(&r->utf8, bytes, n, out);
+    r->n_text += added;
+    r->text[r->n_text] = '\0';
+    if (!r->on_text || added == 0)
+        return LLAVAOV_OK;
+    pthread_mutex_lock(&r->engine->lock);
+    grown = grow(&r->pending, &r->pending_capacity, r->n_pending + added);
+    if (grown) {
+        memcpy(r->pending + r->n_pending, out, added);
+        r->n_pending += added;
+        lv_event_post(r->session, &r->text_event);
+    }
+    pthread_mutex_unlock(&r->engine->lock);
+    return grown ? LLAVAOV_OK
+                 : lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for an answer's text");
+}
+
+static bool stops(const LlavaovEngine *engine, int32_t token)
+{
+    for (uint32_t i = 0; i < engine->n_stop_tokens; i++)
+        if (engine->stop_tokens[i] == token)
+            return true;
+    return false;
+}
+
+static LlavaovStatus extend(LlavaovTicket *r, int32_t token, bool *finished, LlavaovError *error)
+{
+    LlavaovStatus status;
+    if (r->n_tokens == 0)
+        r->answer.first_token_ns = lv_now_ns() - r->asked_ns;
+    r->tokens[r->n_tokens++] = token;
+
+    size_t n;
+    bool special;
+    const char *bytes = lv_tokenizer_token_bytes(r->engine->tokenizer, token, &n, &special);
+    if (bytes && !special) {
+        status = add_text(r, bytes, n, false, error);
+        if (status != LLAVAOV_OK)
+            return status;
+    }
+    if (stops(r->engine, token)) {
+        r->answer.finish_reason = LLAVAOV_FINISH_STOP;
+        *finished = true;
+    } else if (r->input.n + r->n_tokens == r->capacity) {
+        r->answer.finish_reason = LLAVAOV_FINISH_LENGTH;
+        *finished = true;
+    }
+    return *finished ? add_text(r, NULL, 0, true, error) : LLAVAOV_OK;
+}
+
+/* Scratch of sampling on the host. */
+static LlavaovStatus reserve_row(LlavaovEngine *engine, LlavaovError *error)
+{
+    if (engine->logits || engine->backend->ops->sample)
+        return LLAVAOV_OK;
+    engine->logits = lv_alloc(engine->model->config->text.vocab_size, sizeof *engine->logits);
+    return engine->logits ? LLAVAOV_OK
+                          : lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for logits");
+}
+
+LlavaovStatus lv_answers_extend(
+    LlavaovEngine *engine, const LvRun *run, LvTensor hidden, const LvBatch *batch, LvStep *steps)
+{
+    LvChoice choices[LV_MAX_SLICE_REQUESTS];
+    for (size_t i = 0; i < batch->n_sequences; i++)
+        choices[i] = (LvChoice){&steps[i].request->sampler, &steps[i].error, LLAVAOV_OK, 0};
+    LlavaovStatus status = reserve_row(engine, run->error);
+    if (status == LLAVAOV_OK)
+        status = lv_decoder_next(engine->model, run, hidden, batch, choices, engine->logits);
+    for (size_t i = 0; status == LLAVAOV_OK && i < batch->n_sequences; i++) {
+        LvStep *step = &steps[i];
+        LlavaovTicket *r = step->request;
+        r->n_cached += batch->sequences[i].n_rows;
+        step->status = choices[i].status;
+        if (step->status == LLAVAOV_OK && !lv_cancelled(&r->cancel))
+            step->status = extend(r, choices[i].token, &step->finished, &step->error);
+        step->finished |= step->status != LLAVAOV_OK;
+    }
+    return status;
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The answer of a request as it grows: tokens, whole characters of text, its end. */
+#ifndef LV_ANSWER_H
+#define LV_ANSWER_H
+
+#include "serve/request.h"
+
+/* Runs hidden through the decoder and adds to each step's answer the token that follows its
+ * sequence. Each step gets its own status: a failure that is one request's alone (NUMERIC, MEMORY)
+ * finishes that step, as does the end of its answer. The result is what befell all of them; then no
+ * step was touched. Lock not held; run by the inference thread. */
+LlavaovStatus lv_answers_extend(
+    LlavaovEngine *engine, const LvRun *run, LvTensor hidden, const LvBatch *batch, LvStep *steps);
+
+#endif

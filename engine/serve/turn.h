@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Whose turn it is: fair shares of computing time between sessions, and inside each.
+ *
+ * The session that has used the least time goes next, so that a short question need not wait for
+ * the end of a long answer; a session that comes back from idling is set to the present share, so
+ * it saves nothing up. No request waits while more than as many others are answered as there are
+ * sessions: one that has been overtaken twice goes first. Inside a session frames that are encoded
+ * on arrival and the request at its head share the time in the same way.
+ *
+ * When the next one is to decode, all sessions that are to decode go along, and a slice of any
+ * other kind is followed by one of decoding: so nothing that arrives delays a decoding step by more
+ * than one slice. */
+#ifndef LV_TURN_H
+#define LV_TURN_H
+
+#include "serve/request.h"
+
+typedef enum LvTurnKind {
+    LV_TURN_NONE,    /* there is nothing to do */
+    LV_TURN_ARRIVAL, /* frames of sessions[0] are encoded on arrival */
+    LV_TURN_FRAMES,  /* frames that requests[0] lacks are encoded */
+    LV_TURN_PREFILL, /* lv_request_step of requests[0] */
+    LV_TURN_DECODE   /* lv_decode_step of all requests */
+} LvTurnKind;
+
+typedef struct LvTurn {
+    LvTurnKind kind;
+    size_t n;
+    LlavaovSession *sessions[LV_MAX_SLICE_REQUESTS];
+    LlavaovTicket *requests[LV_MAX_SLICE_REQUESTS]; /* the sessions' own, in order */
+} LvTurn;
+
+/* Requests whose frames failed are finished on the way. All: lock held, inference thread. */
+void lv_turn_next(LlavaovEngine *engine, LvTurn *turn);
+
+/* The slice took so long: shared out evenly among the turn's sessions. */
+void lv_turn_charge(const LvTurn *turn, uint64_t used_ns);
+
+/* Some of the steps are finished, but their requests still on their sessions' lists: requests that
+ * were not and could have gone on were overtaken. */
+void lv_turn_note_answers(LlavaovEngine *engine, const LvStep *steps, size_t n);
+
+#endif

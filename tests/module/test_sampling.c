@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Sampling as an operation of the CUDA backend, executed on the CPU: the tokens of the sampler on
+ * the host, row by row and through whole answers of several sessions. Arguments: the stand-in
+ * module, the folder of the demo model. */
+#include <math.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "base/status.h"
+#include "model/sampler.h"
+#include "serve/engine.h"
+
+static const char *model;
+
+/* temperature, top-k, top-p, penalty, seed behind the number of tokens */
+static const LlavaovGeneration settings[] = {
+    {12, 0, 0, 1, 1, 0},
+    {9, 0, 0, 1, 1.2, 0},
+    {12, 1, 0, 1, 1, 3},
+    {10, 0.7, 20, 1, 1.1, 4},
+    {12, 1.5, 0, 0.8, 1, 5},
+    {11, 2, 30, 0.6, 1.3, 6},
+};
+#define N_SETTINGS (sizeof settings / sizeof *settings)
+
+static double noise(void)
+{
+    static uint32_t state = 1;
+    state = state * 1664525u + 1013904223u;
+    return (state >> 8) / 16777216.0;
+}
+
+/* ---- rows ---- */
+
+enum { ROWS = 2 * N_SETTINGS + 1, VOCAB = 777, STEPS = 5 };
+
+static void rows_are_sampled_as_on_the_host(void **state)
+{
+    for (int half = 0; half < 2; half++) {
+        const LvBackendOptions options = {
+            .device = "cuda", .precision = half ? LLAVAOV_PRECISION_BF16 : LLAVAOV_PRECISION_F32};
+        LvBackend *b;
+        LlavaovError error = {0};
+        if (lv_backend_open(&options, &b, &error) != LLAVAOV_OK)
+            fail_msg("%s", error.message);
+        assert_non_null(b->ops->sample);
+        const LvRun run = {.error = &error};
+        LvSampler samplers[ROWS];
+        static float logits[ROWS * VOCAB];
+        LvTensor tensor;
+        assert_int_equal(b->ops->tensor_alloc(b, ROWS, VOCAB, &tensor, &error), LLAVAOV_OK);
+        for (size_t i = 0; i < ROWS; i++) {
+            LlavaovGeneration g = settings[i % N_SETTINGS];
+            g.seed += 100 * i;
+            if (half) /* many equal scores: at the border of top-p another order holds */
+                g.top_p = 1;
+            assert_int_equal(lv_sampler_open(&samplers[i], &g, VOCAB, &error), LLAVAOV_OK);
+            for (int32_t id = 0; id < VOCAB; id += 1 + (int32_t)i)
+                lv_sampler_see(&samplers[i], &id, 1);
+        }
+        for (int step = 0; step < STEPS; step++) {
+            LvDraw draws[ROWS];
+            int32_t tokens[ROWS];
+            /* Once all are greedy without a penalty: that goes another way. */
+            const size_t stride = step == STEPS - 1 ? N_SETTINGS : 1, n = step ? ROWS : ROWS - 1;
+            for (size_t i = 0; i < ROWS * VOCAB; i++)
+                logits[i] = (float)(6 * noise());
+            if (step == 2)
+                logits[3 * VOCAB + 700] = NAN;
+            LvTensor part = lv_tensor_rows(tensor, 0, (n + stride - 1) / stride);
+            for (size_t i = 0; i < part.rows; i++) {
+                const LvSampler *s = &samplers[i * stride];
+                draws[i] = (LvDraw){&s->generation, s->draws, s->seen};
+            }
+            assert_int_equal(b->ops->upload(b, &run, part, logits), LLAVAOV_OK);
+            assert_int_equal(b->ops->download(b, &run, logits, part), LLAVAOV_OK);
+            assert_int_equal(b->ops->sample(b, &run, tokens, part, draws), LLAVAOV_OK);
+            for (size_t i = 0; i < part.rows; i++) {
+                LvSampler *s = &samplers[i * stride];
+                int32_t wanted = -1;
+                const uint64_t before = s->draws;
+                LlavaovStatus status = lv_sampler_next(s, logits + i * VOCAB, &wanted, &error);
+                assert_int_equal(status, step == 2 && i == 3 ? LLAVAOV_ERROR_NUMERIC : LLAVAOV_OK);
+                assert_int_equal(tokens[i], wanted);
+                assert_int_equal(
+                    s->draws, before + (status == LLAVAOV_OK && s->generation.temperature > 0));
+            }
+        }
+        for (size_t i = 0; i < ROWS; i++)
+            lv_sampler_close(&samplers[i]);
+        b->ops->tensor_free(b, &tensor);
+        b->ops->close(b);
+    }
+}
+
+static void no_rows_give_no_tokens(void **state)
+{
+    const LvBackendOptions options = {.device = "cuda"};
+    LvBackend *b;
+    LvTensor tensor;
+    const LvRun run = {0};
+    assert_int_equal(lv_backend_open(&options, &b, NULL), LLAVAOV_OK);
+    assert_int_equal(b->ops->tensor_alloc(b, 1, 10, &tensor, NULL), LLAVAOV_OK);
+    assert_int_equal(b->ops->sample(b, &run, NULL, lv_tensor_rows(tensor, 0, 0), NULL), LLAVAOV_OK);
+    b->ops->tensor_free(b, &tensor);
+    b->ops->close(b);
+}
+
+/* ---- answers ---- */
+
+typedef struct Reply {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool done;
+    LlavaovStatus status;
+    LlavaovError error;
+    int32_t tokens[16];
+    uint32_t n;
+} Reply;
+
+static void on_done(void *data, const LlavaovAnswer *answer)
+{
+    Reply *reply = data;
+    pthread_mutex_lock(&reply->lock);
+    reply->status = answer->status;
+    reply->error = answer->error;
+    reply->n = answer->new_tokens;
+    for (uint32_t i = 0; i < answer->new_tokens; i++)
+        reply->tokens[i] = answer->tokens[i];
+    reply->done = true;
+    pthread_cond_signal(&reply->changed);
+    pthread_mutex_unlock(&reply->lock);
+}
+
+static LlavaovStatus no_download(LvBackend *b, const LvRun *run, float *dst, LvTensor src)
+{
+    return lv_fail(run->error, LLAVAOV_ERROR_INTERNAL, NULL, "logits went to the host");
+}
+
+/* Every setting is asked by a session of its own, all at once. */
+static void ask_all(const char *device, Reply *replies)
+{
+    const LlavaovEngineOptions options = {
+        .model_path = model, .device = device, .precision = LLAVAOV_PRECISION_F32, .threads = 1};
+    LlavaovEngine *engine;
+    LlavaovError error;
+    LlavaovSession *sessions[N_SETTINGS];
+    if (llavaov_engine_open(&options, &engine, &error) != LLAVAOV_OK)
+        fail_msg("%s", error.message);
+    const LvBackendOps *real = engine->backend->ops;
+    LvBackendOps watched = *real;
+    if (real->sample)
+        watched.download = no_download;
+    engine->backend->ops = &watched;
+    for (size_t i = 0; i < N_SETTINGS; i++) {
+        replies[i] =
+            (Reply){.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+        const LlavaovRequest request = {.prompt = i % 2 ? "What is shown?" : "Hello",
+            .generation = settings[i],
+            .on_done = on_done,
+            .data = &replies[i]};
+        assert_int_equal(llavaov_session_open(engine, NULL, &sessions[i], NULL), LLAVAOV_OK);
+        assert_int_equal(llavaov_session_ask(sessions[i], &request, NULL, NULL), LLAVAOV_OK);
+    }
+    for (size_t i = 0; i < N_SETTINGS; i++) {
+        pthread_mutex_lock(&replies[i].lock);
+        while (!replies[i].done)
+            pthread_cond_wait(&replies[i].changed, &replies[i].lock);
+        pthread_mutex_unlock(&replies[i].lock);
+        if (replies[i].status != LLAVAOV_OK)
+            fail_msg("%s: %s", device, replies[i].error.message);
+        llavaov_session_close(sessions[i]);
+    }
+    engine->backend->ops = real;
+    llavaov_engine_unref(engine);
+}
+
+static void answers_are_the_cpus_and_logits_stay(void **state)
+{
+    static Reply cpu[N_SETTINGS], cuda[N_SETTINGS];
+    ask_all("cpu", cpu);
+    ask_all("cuda", cuda);
+    for (size_t i = 0; i < N_SETTINGS; i++) {
+        assert_int_equal(cuda[i].n, cpu[i].n);
+        assert_memory_equal(cuda[i].tokens, cpu[i].tokens, cpu[i].n * sizeof cpu[i].tokens[0]);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 3)
+        return 2;
+    setenv("LLAVAOV_CUDA_MODULE", argv[1], 1);
+    setenv("LLAVAOV_STANDIN", "", 1);
+    model = argv[2];
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rows_are_sampled_as_on_the_host),
+        cmocka_unit_test(no_rows_give_no_tokens),
+        cmocka_unit_test(answers_are_the_cpus_and_logits_stay),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
