@@ -194,7 +194,7 @@ typedef enum LlavaovEncode {
 } LlavaovEncode;
 
 typedef enum LlavaovFrameStage {
-    LLAVAOV_FRAME_PREPARED, /* tiles are made; the source has been released */
+    LLAVAOV_FRAME_PREPARED, /* tiles are made, or the device's copy; the source has been released */
     LLAVAOV_FRAME_ENCODED,  /* embeddings are ready */
     LLAVAOV_FRAME_FAILED /* prepared or encoded no further; requests that hold it will fail with its
                             error */

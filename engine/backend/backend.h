@@ -41,6 +41,17 @@ typedef enum LvWeightUse {
     LV_WEIGHT_VECTOR = 4  /* bias, norm scale, position table: used in float32 */
 } LvWeightUse;
 
+/* A picture that a backend keeps until it is encoded; the backend's own part follows. */
+typedef struct LvPicture {
+    size_t bytes; /* of host memory that it takes up */
+} LvPicture;
+
+/* One tile for the encoder: pixels in host memory, or a picture that the backend has taken. */
+typedef struct LvTile {
+    const uint8_t *rgb; /* 8-bit RGB, image_size^2 * 3 bytes HWC, or NULL */
+    LvPicture *picture;
+} LvTile;
+
 /* One sequence's part of a batch of rows. */
 typedef struct LvSequence {
     LvKvCache *cache;
@@ -101,14 +112,27 @@ typedef struct LvBackendOps {
         uint32_t head_dim, uint32_t capacity, LvKvCache **cache, LlavaovError *error);
     void (*kv_close)(LvBackend *backend, LvKvCache *cache);
 
+    /* ---- pictures: optional, both members or none ---- */
+    /* Copies a picture (one that lv_image_check accepts) that patch_embedding will bring to a
+     * single tile, with the integers of lv_picture_prepare for the layout VIDEO or IMAGES.
+     * LLAVAOV_OK with *picture NULL: not one for this backend, or no room for it now; its tile is
+     * made on the host. May be called from any thread, also during an operation, and does not wait
+     * for one. Error: MEMORY. */
+    LlavaovStatus (*picture_take)(LvBackend *backend, const LlavaovImage *image,
+        LlavaovLayout layout, LlavaovResize resize, const LvVisionConfig *vision,
+        LvPicture **picture, LlavaovError *error);
+    /* NULL is allowed. One that was in a patch_embedding is freed by the thread that executes
+     * operations; it waits until the device has read the picture. */
+    void (*picture_free)(LvBackend *backend, LvPicture *picture);
+
     /* ---- vision ---- */
-    /* out [n_tiles * grid^2, H] = patches . weight^T + bias + position, from 8-bit RGB tiles in
-     * host memory, each image_size^2 * 3 bytes HWC; pixel p becomes ((float)p - 127.5) / 127.5.
-     * Patch element order: channel, row, column. weight [H, 3 * patch^2], bias VECTOR [H] or NULL,
+    /* out [n_tiles * grid^2, H] = patches . weight^T + bias + position; pixel p becomes ((float)p -
+     * 127.5) / 127.5. Tiles in host memory are free when it returns, pictures are kept. Patch
+     * element order: channel, row, column. weight [H, 3 * patch^2], bias VECTOR [H] or NULL,
      * position VECTOR [grid^2, H]. */
     LlavaovStatus (*patch_embedding)(LvBackend *backend, const LvRun *run, LvTensor out,
-        const uint8_t *const *tiles, size_t n_tiles, const LvVisionConfig *vision,
-        const LvWeight *weight, const LvWeight *bias, const LvWeight *position);
+        const LvTile *tiles, size_t n_tiles, const LvVisionConfig *vision, const LvWeight *weight,
+        const LvWeight *bias, const LvWeight *position);
     /* out = (in - mean) / sqrt(variance + eps) * scale + bias per row; may be in place. */
     LlavaovStatus (*layer_norm)(LvBackend *backend, const LvRun *run, LvTensor out, LvTensor in,
         const LvWeight *scale, const LvWeight *bias, double eps);

@@ -95,8 +95,8 @@ LlavaovStatus lv_cpu_linear(LvBackend *backend, const LvRun *run, LvTensor out, 
 LlavaovStatus lv_cpu_linear_gated(LvBackend *backend, const LvRun *run, LvTensor out, LvTensor in,
     const LvWeight *gate_up, LvActivation activation);
 LlavaovStatus lv_cpu_patch_embedding(LvBackend *backend, const LvRun *run, LvTensor out,
-    const uint8_t *const *tiles, size_t n_tiles, const LvVisionConfig *vision,
-    const LvWeight *weight, const LvWeight *bias, const LvWeight *position);
+    const LvTile *tiles, size_t n_tiles, const LvVisionConfig *vision, const LvWeight *weight,
+    const LvWeight *bias, const LvWeight *position);
 /* ---- cpu_attention.c ---- */
 LlavaovStatus lv_cpu_kv_open(LvBackend *backend, uint32_t n_layers, uint32_t n_kv_heads,
     uint32_t head_dim, uint32_t capacity, LvKvCache **cache, LlavaovError *error);

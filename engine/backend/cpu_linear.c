@@ -208,8 +208,8 @@ LlavaovStatus lv_cpu_linear_gated(LvBackend *backend, const LvRun *run, LvTensor
 }
 
 LlavaovStatus lv_cpu_patch_embedding(LvBackend *backend, const LvRun *run, LvTensor out,
-    const uint8_t *const *tiles, size_t n_tiles, const LvVisionConfig *vision,
-    const LvWeight *weight, const LvWeight *bias, const LvWeight *position)
+    const LvTile *tiles, size_t n_tiles, const LvVisionConfig *vision, const LvWeight *weight,
+    const LvWeight *bias, const LvWeight *position)
 {
     LvCpu *cpu = lv_cpu(backend);
     size_t tokens = (size_t)vision->grid * vision->grid,
@@ -221,12 +221,15 @@ LlavaovStatus lv_cpu_patch_embedding(LvBackend *backend, const LvRun *run, LvTen
         return lv_shape_error(run, "patch_embedding");
     LvTensor positions = {position->vector, LV_F32, tokens, out.cols, out.cols};
     LlavaovStatus status = LLAVAOV_OK;
+    for (size_t i = 0; i < n_tiles; i++)
+        if (!tiles[i].rgb)
+            return lv_shape_error(run, "patch_embedding");
     for (size_t i = 0; i < n_tiles && status == LLAVAOV_OK && tokens; i++) {
         Loop loop = {.cpu = cpu,
             .weight = weight,
             .bias = bias ? bias->vector : NULL,
             .in = {NULL, LV_F32, tokens, inner, inner},
-            .tile = tiles[i],
+            .tile = tiles[i].rgb,
             .vision = vision};
         LvTensor rows = lv_tensor_rows(out, i * tokens, tokens);
         loop.base.out_stride = out.stride;

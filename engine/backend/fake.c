@@ -111,8 +111,8 @@ static void after(Fake *fake, int operation, uint64_t call, LvTensor out)
     }
 
 DECORATED(patch_embedding, out,
-    (LvBackend * backend, const LvRun *run, LvTensor out, const uint8_t *const *tiles,
-        size_t n_tiles, const LvVisionConfig *vision, const LvWeight *weight, const LvWeight *bias,
+    (LvBackend * backend, const LvRun *run, LvTensor out, const LvTile *tiles, size_t n_tiles,
+        const LvVisionConfig *vision, const LvWeight *weight, const LvWeight *bias,
         const LvWeight *position),
     (backend, run, out, tiles, n_tiles, vision, weight, bias, position))
 DECORATED(layer_norm, out,

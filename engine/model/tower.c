@@ -4,8 +4,8 @@
 #include "model/scratch.h"
 #include "model/try.h"
 
-LlavaovStatus lv_tower_run(const LvModel *model, const LvRun *run, LvTensor out,
-    const uint8_t *const *tiles, size_t n_tiles)
+LlavaovStatus lv_tower_run(
+    const LvModel *model, const LvRun *run, LvTensor out, const LvTile *tiles, size_t n_tiles)
 {
     LvBackend *b = model->backend;
     const LvBackendOps *op = b->ops;

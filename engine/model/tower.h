@@ -5,9 +5,9 @@
 
 #include "model/model.h"
 
-/* out [n_tiles * grid^2, D] = the residual stream after the last layer that is run, for 8-bit RGB
- * tiles of image_size^2 * 3 bytes in host memory. Polls run->cancel. */
-LlavaovStatus lv_tower_run(const LvModel *model, const LvRun *run, LvTensor out,
-    const uint8_t *const *tiles, size_t n_tiles);
+/* out [n_tiles * grid^2, D] = the residual stream after the last layer that is run. Polls
+ * run->cancel. */
+LlavaovStatus lv_tower_run(
+    const LvModel *model, const LvRun *run, LvTensor out, const LvTile *tiles, size_t n_tiles);
 
 #endif

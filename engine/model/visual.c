@@ -8,7 +8,7 @@
 #include "model/try.h"
 
 LlavaovStatus lv_visual_video(const LvModel *model, const LvRun *run, LvTensor out,
-    const uint8_t *const *tiles, size_t n_tiles, LvPoolOrder order)
+    const LvTile *tiles, size_t n_tiles, LvPoolOrder order)
 {
     const LvVisionConfig *v = &model->config->vision;
     LvScratch scratch = lv_scratch(model->backend, run->error);
@@ -22,8 +22,8 @@ done:
     return status;
 }
 
-LlavaovStatus lv_visual_tiles(const LvModel *model, const LvRun *run, LvTensor out,
-    const uint8_t *const *tiles, size_t n_tiles)
+LlavaovStatus lv_visual_tiles(
+    const LvModel *model, const LvRun *run, LvTensor out, const LvTile *tiles, size_t n_tiles)
 {
     const LvVisionConfig *v = &model->config->vision;
     LvScratch scratch = lv_scratch(model->backend, run->error);

@@ -10,11 +10,11 @@
 /* One video frame a tile: out [n_tiles * pooled^2, H], frame after frame. The newline after the
  * last frame of a clip is model->newline. */
 LlavaovStatus lv_visual_video(const LvModel *model, const LvRun *run, LvTensor out,
-    const uint8_t *const *tiles, size_t n_tiles, LvPoolOrder order);
+    const LvTile *tiles, size_t n_tiles, LvPoolOrder order);
 
 /* Projected features of tiles, unpooled: out [n_tiles * grid^2, H]. */
-LlavaovStatus lv_visual_tiles(const LvModel *model, const LvRun *run, LvTensor out,
-    const uint8_t *const *tiles, size_t n_tiles);
+LlavaovStatus lv_visual_tiles(
+    const LvModel *model, const LvRun *run, LvTensor out, const LvTile *tiles, size_t n_tiles);
 
 /* One image of several: out [grid^2 + 1, H] = its features [grid^2, H] and a newline. */
 LlavaovStatus lv_visual_assemble_one_of_many(

@@ -11,64 +11,6 @@
 /* int(0.5 * 255): the mean of the normalisation, as the reference pads. */
 #define PAD_GREY 127
 
-static uint32_t bytes_per_pixel(LlavaovPixelFormat format)
-{
-    switch (format) {
-    case LLAVAOV_PIXEL_I420:
-    case LLAVAOV_PIXEL_NV12:
-        return 1;
-    case LLAVAOV_PIXEL_RGB:
-    case LLAVAOV_PIXEL_BGR:
-        return 3;
-    case LLAVAOV_PIXEL_RGBA:
-    case LLAVAOV_PIXEL_BGRA:
-    case LLAVAOV_PIXEL_RGBX:
-    case LLAVAOV_PIXEL_BGRX:
-        return 4;
-    }
-    return 0;
-}
-
-static LlavaovStatus check_plane(const LlavaovImage *image, uint32_t plane, uint32_t row_bytes,
-    uint32_t rows, LlavaovError *error)
-{
-    ptrdiff_t last;
-    if (!image->plane[plane])
-        return lv_fail(
-            error, LLAVAOV_ERROR_ARGUMENT, NULL, "plane %u of a picture is missing", plane);
-    if (image->stride[plane] < (ptrdiff_t)row_bytes ||
-        __builtin_mul_overflow(image->stride[plane], (ptrdiff_t)rows, &last))
-        return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, NULL,
-            "stride %td of plane %u cannot hold rows of %u bytes", image->stride[plane], plane,
-            row_bytes);
-    return LLAVAOV_OK;
-}
-
-LlavaovStatus lv_image_check(const LlavaovImage *image, LlavaovError *error)
-{
-    uint32_t width = image->width, height = image->height;
-    uint32_t pixel = bytes_per_pixel(image->format);
-    if (pixel == 0)
-        return lv_fail(
-            error, LLAVAOV_ERROR_ARGUMENT, NULL, "pixel format %d is unknown", (int)image->format);
-    if (width == 0 || height == 0 || width > LV_MAX_PICTURE_EDGE || height > LV_MAX_PICTURE_EDGE)
-        return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, NULL,
-            "a picture of %ux%u pixels is outside 1x1 to %ux%u", width, height, LV_MAX_PICTURE_EDGE,
-            LV_MAX_PICTURE_EDGE);
-    LlavaovStatus status = check_plane(image, 0, width * pixel, height, error);
-    if (status || pixel != 1)
-        return status;
-    if ((image->matrix != LLAVAOV_MATRIX_BT601 && image->matrix != LLAVAOV_MATRIX_BT709) ||
-        (image->range != LLAVAOV_RANGE_LIMITED && image->range != LLAVAOV_RANGE_FULL))
-        return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, NULL,
-            "colour matrix %d or range %d is unknown", (int)image->matrix, (int)image->range);
-    uint32_t half_width = (width + 1) / 2, half_height = (height + 1) / 2;
-    if (image->format == LLAVAOV_PIXEL_NV12)
-        return check_plane(image, 1, 2 * half_width, half_height, error);
-    status = check_plane(image, 1, half_width, half_height, error);
-    return status ? status : check_plane(image, 2, half_width, half_height, error);
-}
-
 /* Where resized rows go: at (left, top) of a canvas that is cut into columns of tiles. */
 typedef struct Canvas {
     uint8_t *tiles; /* [rows * columns][tile_height][tile_width][3] */

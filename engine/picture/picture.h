@@ -5,6 +5,7 @@
 #define LV_PICTURE_H
 
 #include "base/cancel.h"
+#include "picture/image.h"
 #include "picture/layout.h"
 
 /* Tiles of one picture: n * image_size * image_size * 3 bytes, RGB, tile after tile (base tile
@@ -16,11 +17,6 @@ typedef struct LvTiles {
     uint32_t width, height; /* of the original picture */
     LvAnyresPlan plan;      /* LAYOUT_IMAGE only */
 } LvTiles;
-
-/* Checks format, sizes (1 to LV_MAX_PICTURE_EDGE), plane pointers and strides: each at least a
- * row's bytes, so never negative. What a picture is checked for is all that the functions below
- * rely on. Error: ARGUMENT. */
-LlavaovStatus lv_image_check(const LlavaovImage *image, LlavaovError *error);
 
 /* VIDEO: squashed to one tile. IMAGE: base tile (squashed), then the grid's tiles: resized with its
  * aspect kept, centred on black, cut row by row. IMAGES: padded with (127,127,127) to a square, one

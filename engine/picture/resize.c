@@ -26,15 +26,6 @@ struct LvResizer {
     void *data;
 };
 
-/* Pillow since 13.0 runs the vertical pass first where that saves it work; with 8 bits between the
- * passes the order shows. torchvision never does. */
-static bool runs_down_first(LlavaovResize variant, uint32_t in_width, uint32_t in_height,
-    uint32_t out_width, uint32_t out_height)
-{
-    int64_t shorter = (int64_t)in_height - out_height, narrower = (int64_t)in_width - out_width;
-    return variant == LLAVAOV_RESIZE_PILLOW && shorter > 0 && shorter > 2 * narrower;
-}
-
 /* Planes of samples to planes of bytes. */
 static void across_row(const LvResizer *r, const int16_t *const planes[3], uint8_t *out)
 {
@@ -165,8 +156,7 @@ LlavaovStatus lv_resizer_new(LlavaovResize variant, uint32_t in_width, uint32_t 
     r->out_height = out_height;
     r->resize_across = in_width != out_width;
     r->resize_down = in_height != out_height;
-    r->down_first =
-        r->resize_across && runs_down_first(variant, in_width, in_height, out_width, out_height);
+    r->down_first = lv_resize_down_first(variant, in_width, in_height, out_width, out_height);
     r->mid_width = r->down_first ? in_width : out_width;
     r->mid_bytes = (size_t)r->mid_width * 3;
     r->sink = sink;

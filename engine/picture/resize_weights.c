@@ -171,3 +171,11 @@ void lv_resize_axis_free(LvResizeAxis *axis)
     lv_free(axis->high);
     *axis = (LvResizeAxis){0};
 }
+
+bool lv_resize_down_first(LlavaovResize variant, uint32_t in_width, uint32_t in_height,
+    uint32_t out_width, uint32_t out_height)
+{
+    int64_t shorter = (int64_t)in_height - out_height, narrower = (int64_t)in_width - out_width;
+    return variant == LLAVAOV_RESIZE_PILLOW && in_width != out_width && shorter > 0 &&
+           shorter > 2 * narrower;
+}

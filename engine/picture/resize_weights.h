@@ -36,4 +36,9 @@ LlavaovStatus lv_resize_axis_init(
     LvResizeAxis *axis, LlavaovResize variant, uint32_t in, uint32_t out, LlavaovError *error);
 void lv_resize_axis_free(LvResizeAxis *axis);
 
+/* Whether the vertical pass runs first: with 8 bits between the passes the order shows. Pillow
+ * since 13.0 does so where it saves work, torchvision never. */
+bool lv_resize_down_first(LlavaovResize variant, uint32_t in_width, uint32_t in_height,
+    uint32_t out_width, uint32_t out_height);
+
 #endif

@@ -55,9 +55,9 @@ static LlavaovStatus encode_batch(const LlavaovEngine *engine, LvSlice *slice, c
     const size_t grid = model->config->vision.grid, pooled = lv_pooled_grid(&model->config->vision);
     const size_t each = video ? pooled * pooled : grid * grid;
     const size_t width = model->config->text.hidden_size;
-    const uint8_t *tiles[LV_MAX_SLICE_TILES];
+    LvTile tiles[LV_MAX_SLICE_TILES];
     for (size_t i = 0; i < slice->n_frames; i++)
-        tiles[i] = slice->frames[i]->tiles.rgb;
+        tiles[i] = (LvTile){slice->frames[i]->tiles.rgb, slice->frames[i]->picture};
 
     LvScratch scratch = lv_scratch(b, run->error);
     LvTensor all = lv_scratch_tensor(&scratch, slice->n_frames * each, width);
@@ -93,13 +93,13 @@ static LlavaovStatus encode_image(
     const size_t tile_bytes = (size_t)frame->tiles.image_size * frame->tiles.image_size * 3;
     const uint32_t left = frame->tiles.n - frame->tiles_done;
     const uint32_t n = left < slice_tiles(engine) ? left : slice_tiles(engine);
-    const uint8_t *tiles[LV_MAX_SLICE_TILES];
+    LvTile tiles[LV_MAX_SLICE_TILES];
     LlavaovStatus status;
     if (!frame->features.data)
         LV_TRY(b->ops->tensor_alloc(
             b, frame->tiles.n * grid * grid, width, &frame->features, run->error));
     for (uint32_t i = 0; i < n; i++)
-        tiles[i] = frame->tiles.rgb + (frame->tiles_done + i) * tile_bytes;
+        tiles[i] = (LvTile){.rgb = frame->tiles.rgb + (frame->tiles_done + i) * tile_bytes};
     const LvTensor out =
         lv_tensor_rows(frame->features, frame->tiles_done * grid * grid, n * grid * grid);
     LV_TRY(lv_visual_tiles(model, run, out, tiles, n));

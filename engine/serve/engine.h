@@ -3,7 +3,7 @@
  *
  * Three threads serve every session of an engine:
  *   inference   executes slices of work on the backend, one at a time (scheduler.h)
- *   pictures    maps callers' frames and makes tiles of them (pictures.h)
+ *   pictures    maps callers' frames and makes tiles of them, if the backend does not (pictures.h)
  *   events      runs callbacks, so that a slow one holds up no computation (event.h)
  *
  * One lock protects all state of the engine, its sessions, frames and requests, unless a member

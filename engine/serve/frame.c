@@ -8,24 +8,29 @@
 #include "base/status.h"
 #include "serve/scheduler.h"
 
-static size_t tile_bytes(const LvTiles *tiles)
+/* Host memory that the frame takes up while it waits for the encoder. */
+static size_t waiting_bytes(const LlavaovFrame *frame)
 {
-    return (size_t)tiles->n * tiles->image_size * tiles->image_size * 3;
+    const LvTiles *tiles = &frame->tiles;
+    const size_t tile_bytes =
+        tiles->rgb ? (size_t)tiles->n * tiles->image_size * tiles->image_size * 3 : 0;
+    return tile_bytes + (frame->picture ? frame->picture->bytes : 0);
 }
 
-/* Takes the tiles out of the session's account. */
-static void forget_tiles(LlavaovFrame *frame)
+/* Takes it out of the session's account. */
+static void forget_waiting(LlavaovFrame *frame)
 {
-    if (frame->session && frame->tiles.rgb)
-        frame->session->tile_bytes -= tile_bytes(&frame->tiles);
+    if (frame->session)
+        frame->session->tile_bytes -= waiting_bytes(frame);
 }
 
 LvFrameRemains lv_frame_strip(LlavaovFrame *frame)
 {
-    LvFrameRemains remains = {
-        frame->source, frame->has_source, frame->tiles, frame->features, frame->embeddings};
-    forget_tiles(frame);
+    LvFrameRemains remains = {frame->source, frame->has_source, frame->tiles, frame->picture,
+        frame->features, frame->embeddings};
+    forget_waiting(frame);
     frame->has_source = false;
+    frame->picture = NULL;
     memset(&frame->tiles, 0, sizeof frame->tiles);
     memset(&frame->features, 0, sizeof frame->features);
     memset(&frame->embeddings, 0, sizeof frame->embeddings);
@@ -37,6 +42,8 @@ void lv_frame_bury(LlavaovEngine *engine, LvFrameRemains *remains)
     if (remains->has_source && remains->source.release)
         remains->source.release(remains->source.data);
     lv_tiles_free(&remains->tiles);
+    if (remains->picture)
+        engine->backend->ops->picture_free(engine->backend, remains->picture);
     if (remains->features.data)
         engine->backend->ops->tensor_free(engine->backend, &remains->features);
     if (remains->embeddings.data)
@@ -66,20 +73,19 @@ void lv_frame_cancel(LlavaovFrame *frame)
     lv_frame_fail(frame, &error);
 }
 
-void lv_frame_set_prepared(LlavaovFrame *frame, const LvTiles *tiles)
+void lv_frame_set_prepared(LlavaovFrame *frame, const LvTiles *tiles, LvPicture *picture)
 {
     LlavaovSession *session = frame->session;
-    if (session->tile_bytes + tile_bytes(tiles) > LV_MAX_SESSION_TILE_BYTES) {
+    frame->tiles = *tiles;
+    frame->picture = picture;
+    session->tile_bytes += waiting_bytes(frame);
+    if (session->tile_bytes > LV_MAX_SESSION_TILE_BYTES) {
         LlavaovError error;
         lv_fail(&error, LLAVAOV_ERROR_MEMORY, NULL, "too many prepared frames wait in one session");
-        frame->tiles = *tiles;
-        session->tile_bytes += tile_bytes(tiles);
         lv_frame_fail(frame, &error);
         return;
     }
     frame->state = LV_FRAME_PREPARED;
-    frame->tiles = *tiles;
-    session->tile_bytes += tile_bytes(tiles);
     session->stats.frames_prepared++;
     lv_event_post(session, &frame->prepared);
     if (frame->encode == LLAVAOV_ENCODE_ON_ARRIVAL)
@@ -119,7 +125,7 @@ static bool gone(LlavaovFrame *frame)
     if (frame->session) {
         lv_list_remove(&frame->in_session);
         frame->session->n_frames--;
-        forget_tiles(frame);
+        forget_waiting(frame);
         frame->session = NULL;
     }
     return true;

@@ -34,7 +34,8 @@ struct LlavaovFrame {
     LlavaovEncode encode;
     void *data;
 
-    LvTiles tiles;       /* PREPARED, ENCODING */
+    LvTiles tiles;       /* PREPARED, ENCODING; without pixels where the backend has the picture */
+    LvPicture *picture;  /* or NULL */
     LvTensor features;   /* LAYOUT_IMAGE between slices: of the tiles encoded so far */
     uint32_t tiles_done; /* in features */
     LvTensor embeddings; /* ENCODED: [tokens, H], as they enter the decoder */
@@ -48,6 +49,7 @@ typedef struct LvFrameRemains {
     LlavaovFrameSource source;
     bool has_source;
     LvTiles tiles;
+    LvPicture *picture;
     LvTensor features, embeddings;
 } LvFrameRemains;
 LvFrameRemains lv_frame_strip(LlavaovFrame *frame);
@@ -61,8 +63,9 @@ void lv_frame_fail(LlavaovFrame *frame, const LlavaovError *error);
  * Lock held. */
 void lv_frame_cancel(LlavaovFrame *frame);
 
-/* Moves a frame to the state after preparing or encoding. Lock held. */
-void lv_frame_set_prepared(LlavaovFrame *frame, const LvTiles *tiles);
+/* Moves a frame to the state after preparing or encoding. What was prepared is the frame's from
+ * then on, whatever becomes of it. Lock held. */
+void lv_frame_set_prepared(LlavaovFrame *frame, const LvTiles *tiles, LvPicture *picture);
 void lv_frame_set_encoded(LlavaovFrame *frame);
 
 LlavaovFrame *lv_frame_keep(LlavaovFrame *frame);

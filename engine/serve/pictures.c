@@ -5,9 +5,37 @@
 #include "serve/frame.h"
 #include "serve/thread.h"
 
-/* Maps, resizes, unmaps and releases; lock not held. */
+typedef struct Prepared {
+    LvTiles tiles;
+    LvPicture *picture;
+} Prepared;
+
+/* The backend takes pictures of one tile that are encoded as soon as it is free. Others would stand
+ * in its way while they wait. */
+static LlavaovStatus hand_over(const LlavaovEngine *engine, const LlavaovFrame *frame,
+    const LlavaovImage *image, Prepared *prepared, LlavaovError *error)
+{
+    LvBackend *b = engine->backend;
+    const LvVisionConfig *vision = &engine->model->config->vision;
+    if (!b->ops->picture_take || frame->layout == LLAVAOV_LAYOUT_IMAGE ||
+        frame->encode != LLAVAOV_ENCODE_ON_ARRIVAL)
+        return LLAVAOV_OK;
+    prepared->tiles = (LvTiles){
+        .n = 1, .image_size = vision->image_size, .width = image->width, .height = image->height};
+    return b->ops->picture_take(
+        b, image, frame->layout, engine->resize, vision, &prepared->picture, error);
+}
+
+static void discard(const LlavaovEngine *engine, Prepared *prepared)
+{
+    lv_tiles_free(&prepared->tiles);
+    if (prepared->picture)
+        engine->backend->ops->picture_free(engine->backend, prepared->picture);
+}
+
+/* Maps, takes or resizes, unmaps and releases; lock not held. */
 static LlavaovStatus prepare(
-    const LlavaovEngine *engine, LlavaovFrame *frame, LvTiles *tiles, LlavaovError *error)
+    const LlavaovEngine *engine, LlavaovFrame *frame, Prepared *prepared, LlavaovError *error)
 {
     const LlavaovFrameSource *source = &frame->source;
     LlavaovImage image = {0};
@@ -15,8 +43,10 @@ static LlavaovStatus prepare(
     if (status == LLAVAOV_OK) {
         status = lv_image_check(&image, error);
         if (status == LLAVAOV_OK)
+            status = hand_over(engine, frame, &image, prepared, error);
+        if (status == LLAVAOV_OK && !prepared->picture)
             status = lv_picture_prepare(engine->model->config, frame->layout, engine->resize,
-                &image, &frame->cancel, tiles, error);
+                &image, &frame->cancel, &prepared->tiles, error);
         if (source->unmap)
             source->unmap(source->data);
     }
@@ -28,7 +58,7 @@ static LlavaovStatus prepare(
 /* Lock held, dropped meanwhile. */
 static void work_on(LlavaovEngine *engine, LlavaovSession *session, LlavaovFrame *frame)
 {
-    LvTiles tiles = {0};
+    Prepared prepared = {0};
     LlavaovError error;
     lv_fail(&error, LLAVAOV_ERROR_IO, NULL, "the frame cannot be mapped");
     lv_list_remove(&frame->in_queue);
@@ -38,7 +68,7 @@ static void work_on(LlavaovEngine *engine, LlavaovSession *session, LlavaovFrame
     session->working++;
     pthread_mutex_unlock(&engine->lock);
     const uint64_t start = lv_now_ns();
-    LlavaovStatus status = prepare(engine, frame, &tiles, &error);
+    LlavaovStatus status = prepare(engine, frame, &prepared, &error);
     const uint64_t used = lv_now_ns() - start;
     pthread_mutex_lock(&engine->lock);
 
@@ -50,12 +80,12 @@ static void work_on(LlavaovEngine *engine, LlavaovSession *session, LlavaovFrame
         error.status = status;
         lv_frame_fail(frame, &error);
     } else {
-        lv_frame_set_prepared(frame, &tiles);
+        lv_frame_set_prepared(frame, &prepared.tiles, prepared.picture);
     }
     bool last = lv_frame_unpin(frame);
     pthread_mutex_unlock(&engine->lock);
     if (unused)
-        lv_tiles_free(&tiles);
+        discard(engine, &prepared);
     if (last)
         lv_frame_free(frame);
     pthread_mutex_lock(&engine->lock);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The thread that turns callers' frames into tiles, sessions in turn. */
+ * The thread that turns callers' frames into tiles, or hands them to a backend that does so itself;
+ * sessions in turn. */
 #ifndef LV_PICTURES_H
 #define LV_PICTURES_H
 

@@ -272,7 +272,7 @@ static void patch_case(Bench *b)
     for (int i = 0; i < EDGE * EDGE * 3; i++)
         for (int t = 0; t < 2; t++)
             pixels[t][i] = (uint8_t)(int)(127 + 128 * bench_noise(b));
-    const uint8_t *tiles[] = {pixels[0], pixels[1]};
+    const LvTile tiles[] = {{.rgb = pixels[0]}, {.rgb = pixels[1]}};
     float *w = bench_noise_rows(b, H * INNER), *bias = bench_noise_rows(b, H),
           *position = bench_noise_rows(b, GRID * GRID * H);
     LvWeight *ww = bench_weight(b, w, H, INNER, 1, LV_F16, LV_WEIGHT_LINEAR),

@@ -23,7 +23,7 @@ CUDA = re.compile(r"^(cuda|cublas|nvrtc|nvml)")
 CUDA_PLACES = ("kernels/cuda/", "engine/backend/cuda/")
 WITHOUT_GLIB = ("kernels", "engine", "tools")
 # The engine's modules, lowest first; a module includes itself and those before it.
-MODULES = (("base",), ("checkpoint",), ("text", "picture", "backend"), ("model",), ("serve",))
+MODULES = (("base",), ("checkpoint",), ("text", "picture"), ("backend",), ("model",), ("serve",))
 PUBLIC = re.compile(r"^std(bool|def|int)\.h$")
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)
 # Where quoted includes are looked up, besides the file's own folder.

@@ -229,9 +229,9 @@ static size_t encode(const Golden *g, size_t i, LvTensor out, size_t row)
     must(lv_picture_prepare(
              model->config, g->layout, LLAVAOV_RESIZE_TORCHVISION, &image, NULL, &tiles, &error),
         &error);
-    const uint8_t *tile[64];
+    LvTile tile[64];
     for (uint32_t k = 0; k < tiles.n; k++)
-        tile[k] = tiles.rgb + k * bytes;
+        tile[k] = (LvTile){.rgb = tiles.rgb + k * bytes};
     size_t n = pooled;
     if (g->layout == LLAVAOV_LAYOUT_VIDEO) {
         must(lv_visual_video(model, &run, lv_tensor_rows(out, row, n), tile, 1, LV_POOL_LITERAL),

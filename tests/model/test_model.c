@@ -109,23 +109,21 @@ static void pooling_early_or_literally_differs_in_rounding_alone(void **state)
 {
     const uint32_t pooled = lv_pooled_grid(&model->config->vision);
     const size_t width = model->config->text.hidden_size;
-    uint8_t *tiles[2] = {make_tile(1), make_tile(2)};
+    uint8_t *pixels[2] = {make_tile(1), make_tile(2)};
+    const LvTile tiles[2] = {{.rgb = pixels[0]}, {.rgb = pixels[1]}};
     LvTensor early = tensor(2 * pooled * pooled, width),
              literal = tensor(2 * pooled * pooled, width);
-    must(
-        lv_visual_video(model, &run, early, (const uint8_t *const *)tiles, 2, LV_POOL_EARLY), NULL);
-    must(lv_visual_video(model, &run, literal, (const uint8_t *const *)tiles, 2, LV_POOL_LITERAL),
-        NULL);
+    must(lv_visual_video(model, &run, early, tiles, 2, LV_POOL_EARLY), NULL);
+    must(lv_visual_video(model, &run, literal, tiles, 2, LV_POOL_LITERAL), NULL);
     float *a = values(early), *b = values(literal);
     assert_true(relative(a, b, early.rows * width) < 1e-5);
 
     /* A batch gives what single frames give. */
     LvTensor single = tensor(pooled * pooled, width);
-    must(lv_visual_video(model, &run, single, (const uint8_t *const *)tiles + 1, 1, LV_POOL_EARLY),
-        NULL);
+    must(lv_visual_video(model, &run, single, tiles + 1, 1, LV_POOL_EARLY), NULL);
     float *c = values(single);
     assert_true(relative(c, a + pooled * pooled * width, pooled * pooled * width) < 1e-5);
-    free(a), free(b), free(c), free(tiles[0]), free(tiles[1]);
+    free(a), free(b), free(c), free(pixels[0]), free(pixels[1]);
     drop(early), drop(literal), drop(single);
 }
 
@@ -413,7 +411,7 @@ static void every_failed_allocation_is_reported(void **state)
             if (step == 0)
                 status = lv_model_open(checkpoint, backend, NULL, NULL, &second, &error);
             else if (step == 1)
-                status = lv_visual_tiles(model, &noted, tokens, (const uint8_t *const *)&tile, 1);
+                status = lv_visual_tiles(model, &noted, tokens, &(LvTile){.rgb = tile}, 1);
             else if (step == 2)
                 status = lv_visual_assemble_image(model, &noted, laid_out, features, &plan);
             else if (step == 3)

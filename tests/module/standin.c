@@ -10,18 +10,21 @@
  *   old             a GPU of compute capability 7.5
  *   memory=MIB      the device has so much (default 4096)
  *   alloc=N         the N-th allocation of device memory (from 1) fails
+ *   pinned=N        the N-th allocation of pinned memory fails
  *   launch=N        the N-th launch or product fails
  *   lost=N          from the N-th launch or product on nothing answers any more, which the first
  *                   copy to the host or wait tells
  */
+#include <math.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <math.h>
 
 #include "backend/cuda/runtime.h"
 #include "base/alloc.h"
 #include "base/status.h"
+#include "standin.h"
 
 #define LAUNCH_FAILED 719 /* cudaErrorLaunchFailure */
 #define DEVICE_LOST 999   /* cudaErrorUnknown */
@@ -35,14 +38,34 @@ typedef struct Block {
 struct LvRuntime {
     Block *blocks;
     uint64_t memory_bytes, used_bytes;
-    uint64_t allocations, launches;
-    uint64_t fail_alloc, fail_launch, lose_at; /* 0: never */
+    uint64_t allocations, pinned, launches;
+    uint64_t fail_alloc, fail_pinned, fail_launch, lose_at; /* 0: never */
     bool lost;
 };
 
 struct LvEvent {
     int recorded;
 };
+
+static struct {
+    atomic_ulong allocations, live, launches;
+} counts;
+
+__attribute__((visibility("default"))) LvStandinCounts lv_standin_counts(void)
+{
+    return (LvStandinCounts){counts.allocations, counts.live, counts.launches};
+}
+
+__attribute__((visibility("default"))) void lv_standin_fail_alloc(int64_t n)
+{
+    lv_alloc_fail_after(n);
+}
+
+static void count_allocation(void)
+{
+    counts.allocations++;
+    counts.live++;
+}
 
 static bool wish(const char *name, uint64_t *value)
 {
@@ -77,6 +100,8 @@ LlavaovStatus lv_runtime_open(
     uint64_t mib = 4096;
     wish("memory", &mib);
     wish("alloc", &r->fail_alloc);
+    wish("pinned", &r->fail_pinned);
+    counts.launches = 0;
     wish("launch", &r->fail_launch);
     wish("lost", &r->lose_at);
     r->memory_bytes = mib << 20;
@@ -132,6 +157,7 @@ int lv_runtime_alloc(LvRuntime *runtime, size_t bytes, void **data)
     *block = (Block){runtime->blocks, memory, bytes};
     runtime->blocks = block;
     runtime->used_bytes += bytes;
+    count_allocation();
     *data = memory;
     return 0;
 }
@@ -143,6 +169,7 @@ void lv_runtime_free(LvRuntime *runtime, void *data)
         if (block->data != data)
             continue;
         *place = block->next;
+        counts.live--;
         runtime->used_bytes -= block->bytes;
         free(block->data);
         free(block);
@@ -152,12 +179,16 @@ void lv_runtime_free(LvRuntime *runtime, void *data)
 
 int lv_runtime_alloc_pinned(LvRuntime *runtime, size_t bytes, void **data)
 {
-    *data = malloc(bytes);
-    return *data ? 0 : LV_RUNTIME_OUT_OF_MEMORY;
+    *data = ++runtime->pinned == runtime->fail_pinned ? NULL : malloc(bytes);
+    if (!*data)
+        return LV_RUNTIME_OUT_OF_MEMORY;
+    count_allocation();
+    return 0;
 }
 
 void lv_runtime_free_pinned(LvRuntime *runtime, void *data)
 {
+    counts.live -= data != NULL;
     free(data);
 }
 
@@ -204,6 +235,7 @@ int lv_runtime_zero(LvRuntime *runtime, void *data, size_t bytes)
 int lv_runtime_launched(LvRuntime *runtime, int code)
 {
     runtime->launches++;
+    counts.launches++;
     if (runtime->launches == runtime->lose_at)
         runtime->lost = true;
     return runtime->launches == runtime->fail_launch ? LAUNCH_FAILED : code;

@@ -61,8 +61,8 @@ static void note(Harness *h, char letter)
 }
 
 static LlavaovStatus patch_embedding(LvBackend *b, const LvRun *run, LvTensor out,
-    const uint8_t *const *tiles, size_t n_tiles, const LvVisionConfig *vision,
-    const LvWeight *weight, const LvWeight *bias, const LvWeight *position)
+    const LvTile *tiles, size_t n_tiles, const LvVisionConfig *vision, const LvWeight *weight,
+    const LvWeight *bias, const LvWeight *position)
 {
     Harness *h = of(b);
     h->tiles += (int)n_tiles;

@@ -62,7 +62,7 @@ static LlavaovStatus encode(Bench *bench, uint32_t n, Spent *spent)
     const LvConfig *config = bench->m.model->config;
     const uint32_t pooled = lv_pooled_grid(&config->vision);
     const size_t bytes = (size_t)config->vision.image_size * config->vision.image_size * 3;
-    const uint8_t *tiles[MOST_TILES];
+    LvTile tiles[MOST_TILES];
     uint8_t *rgb = lv_alloc(n, bytes);
     LvScratch scratch = lv_scratch(b, bench->error);
     LvTensor out =
@@ -76,7 +76,7 @@ static LlavaovStatus encode(Bench *bench, uint32_t n, Spent *spent)
     for (size_t i = 0; i < n * bytes; i++)
         rgb[i] = (uint8_t)((state = state * 1664525u + 1013904223u) >> 24);
     for (uint32_t i = 0; i < n; i++)
-        tiles[i] = rgb + i * bytes;
+        tiles[i] = (LvTile){.rgb = rgb + i * bytes};
     const Spent start = now();
     LV_TRY(lv_visual_video(bench->m.model, &run, out, tiles, n, LV_POOL_EARLY));
     LV_TRY(b->ops->synchronize(b, &run));

@@ -79,12 +79,12 @@ static LlavaovStatus encode_one(
     LvTensor features = {0};
     LlavaovStatus status;
     if (o->layout == LLAVAOV_LAYOUT_VIDEO) {
-        const uint8_t *tile = tiles->rgb;
+        const LvTile tile = {.rgb = tiles->rgb};
         return lv_visual_video(m->model, &run, out, &tile, 1, o->pool);
     }
     LV_TRY(b->ops->tensor_alloc(b, tiles->n * each, out.cols, &features, error));
     for (uint32_t i = 0; i < tiles->n; i++) {
-        const uint8_t *tile = tiles->rgb + i * bytes;
+        const LvTile tile = {.rgb = tiles->rgb + i * bytes};
         LV_TRY(lv_visual_tiles(m->model, &run, lv_tensor_rows(features, i * each, each), &tile, 1));
     }
     if (o->layout == LLAVAOV_LAYOUT_IMAGE)

@@ -6,6 +6,7 @@
 #include <pthread.h>
 
 #include "backend/backend.h"
+#include "backend/cuda/axis.h"
 #include "backend/cuda/memory.h"
 #include "backend/cuda/runtime.h"
 #include "base/alloc.h"
@@ -24,6 +25,35 @@ typedef struct LvStaging {
 
 #define LV_STAGING_HALF ((size_t)8 << 20)
 
+/* Pictures that wait for the encoder (picture.c). */
+typedef struct LvPictures {
+    pthread_mutex_t lock; /* of what stands until the blank line */
+    struct LvHeld *first; /* in the order of their places */
+    LvAxisTables tables;
+
+    char *host, *device; /* device: one picture, and its rows between the passes of the resize */
+    size_t host_bytes, device_bytes;
+    LvEvent *read; /* recorded behind the copy of the picture that was sent last */
+} LvPictures;
+
+/* For each tile of an encoder call: more than a frame of 1920x1080 in NV12 takes, which is 3.0 MiB
+ * with weights, and 4.2 MiB on the device. Larger pictures take the place of several; those that
+ * need more than LV_PICTURE_MOST on the device (a 4K frame in NV12 needs 14.3 MiB) are resized on
+ * the host. */
+#define LV_PICTURE_PLACE ((size_t)6 << 20)
+#define LV_PICTURE_MOST ((size_t)24 << 20)
+
+static inline size_t lv_pictures_host_bytes(uint64_t tiles)
+{
+    return (size_t)tiles * LV_PICTURE_PLACE;
+}
+
+static inline size_t lv_pictures_device_bytes(uint64_t tiles)
+{
+    const size_t bytes = lv_pictures_host_bytes(tiles);
+    return bytes < LV_PICTURE_MOST ? bytes : LV_PICTURE_MOST;
+}
+
 typedef struct LvCuda {
     LvBackend base;
     char device[32], detail[512];
@@ -35,6 +65,7 @@ typedef struct LvCuda {
     /* What enqueues holds this: operations and loading may come from different threads. */
     pthread_mutex_t lock;
     LvStaging staging;
+    LvPictures pictures;   /* has a lock of its own */
     int failed;            /* the error number after which nothing here is used any more, or 0 */
     const char *failed_in; /* the operation that met it */
 
@@ -136,9 +167,23 @@ LlavaovStatus lv_cuda_op_linear(LvBackend *backend, const LvRun *run, LvTensor o
     const LvTensor *residual);
 LlavaovStatus lv_cuda_op_linear_gated(LvBackend *backend, const LvRun *run, LvTensor out,
     LvTensor in, const LvWeight *gate_up, LvActivation activation);
+
+/* ---- patches.c ---- */
 LlavaovStatus lv_cuda_op_patch_embedding(LvBackend *backend, const LvRun *run, LvTensor out,
-    const uint8_t *const *tiles, size_t n_tiles, const LvVisionConfig *vision,
-    const LvWeight *weight, const LvWeight *bias, const LvWeight *position);
+    const LvTile *tiles, size_t n_tiles, const LvVisionConfig *vision, const LvWeight *weight,
+    const LvWeight *bias, const LvWeight *position);
+
+/* ---- picture.c ---- */
+int lv_pictures_open(LvCuda *cuda, size_t host_bytes, size_t device_bytes);
+void lv_pictures_close(LvCuda *cuda); /* no picture is left */
+LlavaovStatus lv_cuda_picture_take(LvBackend *backend, const LlavaovImage *image,
+    LlavaovLayout layout, LlavaovResize resize, const LvVisionConfig *vision, LvPicture **picture,
+    LlavaovError *error);
+void lv_cuda_picture_free(LvBackend *backend, LvPicture *picture);
+uint32_t lv_picture_tile_size(const LvPicture *picture);
+/* Sends a picture and makes the patches of its tile as `patches` describes them, whose rgb and
+ * n_tiles are not read. Under LvCuda's lock. */
+int lv_picture_patches(LvCuda *cuda, LvPicture *picture, const LvCudaPatches *patches);
 
 /* ---- attention.c ---- */
 LlavaovStatus lv_cuda_kv_open(LvBackend *backend, uint32_t n_layers, uint32_t n_kv_heads,

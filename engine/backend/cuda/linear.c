@@ -2,8 +2,6 @@
  * Products with weights and what follows them. */
 #include "backend/cuda/cuda.h"
 
-#include <string.h>
-
 static LvCudaFunction function_of(LvActivation activation)
 {
     switch (activation) {
@@ -175,96 +173,4 @@ LlavaovStatus lv_cuda_op_linear_gated(LvBackend *backend, const LvRun *run, LvTe
                           out.cols, function_of(activation)}));
     lv_cuda_scratch_free(cuda, scratch);
     return lv_cuda_end(cuda, run, "linear_gated", code);
-}
-
-/* The patches of some tiles, sent through the staging memory, into `patches`. */
-static int send_patches(LvCuda *cuda, const uint8_t *const *tiles, size_t n_tiles,
-    const LvVisionConfig *vision, size_t inner, void *patches)
-{
-    const size_t tile_bytes = (size_t)vision->image_size * vision->image_size * 3;
-    const size_t tokens = (size_t)vision->grid * vision->grid;
-    const size_t most = LV_STAGING_HALF / tile_bytes;
-    if (most == 0)
-        return LV_CUDA_BAD_ARGUMENT;
-    int code = 0;
-    for (size_t first = 0; first < n_tiles && code == 0; first += most) {
-        const size_t n = n_tiles - first < most ? n_tiles - first : most;
-        void *host, *device;
-        code = lv_staging_take(cuda, n * tile_bytes, &host, &device);
-        for (size_t i = 0; i < n && code == 0; i++)
-            memcpy((char *)host + i * tile_bytes, tiles[first + i], tile_bytes);
-        if (code == 0)
-            code = lv_runtime_to_device(cuda->runtime, device, host, n * tile_bytes);
-        if (code != 0)
-            return code;
-        const LvCudaPatches args = {.rgb = device,
-            .n_tiles = n,
-            .tile_size = vision->image_size,
-            .patch = vision->patch_size,
-            .patch_cols = (uint32_t)inner,
-            .patches = (char *)patches + first * tokens * inner * lv_cuda_type_bytes(cuda->type),
-            .patch_stride = inner,
-            .type = cuda->type};
-        code = lv_cuda_launched(cuda, lv_cuda_patches(lv_runtime_stream(cuda->runtime), &args));
-    }
-    return code;
-}
-
-/* The sum stays float32 until bias and position are added. */
-static int embed_patches(LvCuda *cuda, LvTensor out, const uint8_t *const *tiles, size_t n_tiles,
-    const LvVisionConfig *vision, const LvWeight *weight, const LvWeight *bias,
-    const LvWeight *position)
-{
-    const size_t inner = weight->stride; /* the weight's padding and the patches' are zeros */
-    void *patches = NULL, *sums = NULL;
-    int code = lv_cuda_scratch(cuda, out.rows * inner * lv_cuda_type_bytes(cuda->type), &patches);
-    if (code == 0)
-        code = lv_cuda_scratch(cuda, out.rows * out.stride * sizeof(float), &sums);
-    if (code == 0)
-        code = send_patches(cuda, tiles, n_tiles, vision, inner, patches);
-    if (code == 0) {
-        LvMatmul matmul =
-            product(cuda, out, (LvTensor){patches, out.dtype, out.rows, inner, inner}, weight);
-        matmul.out = sums;
-        matmul.out_type = LV_CUDA_F32;
-        code = lv_runtime_matmul(cuda->runtime, &matmul);
-    }
-    if (code == 0) {
-        const LvCudaEpilogue args = {.out = out.data,
-            .out_stride = out.stride,
-            .out_type = cuda->type,
-            .in = sums,
-            .in_stride = out.stride,
-            .in_type = LV_CUDA_F32,
-            .rows = out.rows,
-            .cols = out.cols,
-            .bias = bias ? bias->vector : NULL,
-            .residual = position->vector,
-            .residual_stride = out.cols,
-            .residual_type = LV_CUDA_F32,
-            .residual_rows = (size_t)vision->grid * vision->grid};
-        code = lv_cuda_launched(cuda, lv_cuda_epilogue(lv_runtime_stream(cuda->runtime), &args));
-    }
-    lv_cuda_scratch_free(cuda, sums);
-    lv_cuda_scratch_free(cuda, patches);
-    return code;
-}
-
-LlavaovStatus lv_cuda_op_patch_embedding(LvBackend *backend, const LvRun *run, LvTensor out,
-    const uint8_t *const *tiles, size_t n_tiles, const LvVisionConfig *vision,
-    const LvWeight *weight, const LvWeight *bias, const LvWeight *position)
-{
-    LvCuda *cuda = lv_cuda(backend);
-    const size_t tokens = (size_t)vision->grid * vision->grid;
-    if (vision->n_channels != 3 || (size_t)vision->grid * vision->patch_size > vision->image_size ||
-        out.rows != n_tiles * tokens || out.cols != weight->rows || !weight->matrix ||
-        weight->cols != (size_t)3 * vision->patch_size * vision->patch_size || !position->vector ||
-        position->rows * position->cols != tokens * out.cols || !is_bias(bias, out.cols))
-        return lv_cuda_shape_error(run, "patch_embedding");
-    LlavaovStatus status = lv_cuda_begin(cuda, run);
-    if (status != LLAVAOV_OK)
-        return status;
-    int code =
-        out.rows ? embed_patches(cuda, out, tiles, n_tiles, vision, weight, bias, position) : 0;
-    return lv_cuda_end(cuda, run, "patch_embedding", code);
 }

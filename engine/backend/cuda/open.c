@@ -23,6 +23,7 @@ static void cuda_close(LvBackend *backend)
             lv_runtime_synchronize(cuda->runtime);
         if (cuda->memory) {
             lv_staging_close(cuda);
+            lv_pictures_close(cuda);
             lv_memory_give(cuda->memory, cuda->rope);
             lv_memory_give(cuda->memory, cuda->sequences);
         }
@@ -30,6 +31,7 @@ static void cuda_close(LvBackend *backend)
         lv_runtime_close(cuda->runtime);
     }
     lv_free(cuda->known);
+    pthread_mutex_destroy(&cuda->pictures.lock);
     pthread_mutex_destroy(&cuda->lock);
     lv_free(cuda);
 }
@@ -45,6 +47,8 @@ static const LvBackendOps operations = {
     .weight_free = lv_cuda_weight_free,
     .kv_open = lv_cuda_kv_open,
     .kv_close = lv_cuda_kv_close,
+    .picture_take = lv_cuda_picture_take,
+    .picture_free = lv_cuda_picture_free,
     .patch_embedding = lv_cuda_op_patch_embedding,
     .layer_norm = lv_cuda_op_layer_norm,
     .attention_full = lv_cuda_op_attention_full,
@@ -137,7 +141,7 @@ static LlavaovStatus open_runtime(
     return LLAVAOV_OK;
 }
 
-static LlavaovStatus open_memory(LvCuda *cuda, LlavaovError *error)
+static LlavaovStatus open_memory(LvCuda *cuda, uint64_t tiles, LlavaovError *error)
 {
     cuda->memory = lv_memory_open(cuda->runtime, 0);
     if (!cuda->memory)
@@ -145,7 +149,10 @@ static LlavaovStatus open_memory(LvCuda *cuda, LlavaovError *error)
     int code = lv_runtime_enter(cuda->runtime);
     if (code == 0)
         code = lv_staging_open(cuda);
-    return code == 0 ? LLAVAOV_OK : lv_cuda_no_memory(cuda, error, "staging memory", code);
+    if (code != 0)
+        return lv_cuda_no_memory(cuda, error, "staging memory", code);
+    code = lv_pictures_open(cuda, lv_pictures_host_bytes(tiles), lv_pictures_device_bytes(tiles));
+    return code == 0 ? LLAVAOV_OK : lv_cuda_no_memory(cuda, error, "pictures", code);
 }
 
 static LlavaovStatus cuda_open(
@@ -162,6 +169,7 @@ static LlavaovStatus cuda_open(
     if (!cuda)
         return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for the CUDA backend");
     pthread_mutex_init(&cuda->lock, NULL);
+    pthread_mutex_init(&cuda->pictures.lock, NULL);
     snprintf(cuda->device, sizeof cuda->device, "cuda:%u", number);
     LlavaovStatus status = choose_type(cuda, options->precision, error);
     if (status == LLAVAOV_OK)
@@ -169,7 +177,7 @@ static LlavaovStatus cuda_open(
     if (status == LLAVAOV_OK)
         status = check_budget(cuda, options, &tiles, error);
     if (status == LLAVAOV_OK)
-        status = open_memory(cuda, error);
+        status = open_memory(cuda, tiles, error);
     if (status != LLAVAOV_OK) {
         cuda_close(&cuda->base);
         return status;

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Callers' pictures: copied into pinned memory when a frame comes, sent and turned into patches
+ * when it is encoded. One piece of pinned memory serves all pictures that wait; on the device one
+ * picture at a time has its place, since the next one comes later in the stream. */
+#include "backend/cuda/cuda.h"
+
+#include <string.h>
+
+#include "picture/image.h"
+#include "picture/resize_weights.h"
+
+#define ALIGNMENT 256u /* of the parts of a picture */
+
+/* In pinned memory, and on the device while it is resized: the weights of both axes, then the
+ * planes without gaps between rows. */
+typedef struct LvHeld {
+    LvPicture base; /* bytes: in pinned memory */
+    struct LvHeld *next;
+    size_t at; /* in pinned memory */
+    LvCudaPicture args;
+    bool sent;
+} LvHeld;
+
+int lv_pictures_open(LvCuda *cuda, size_t host_bytes, size_t device_bytes)
+{
+    LvPictures *p = &cuda->pictures;
+    void *host = NULL, *device = NULL;
+    int code = lv_runtime_alloc_pinned(cuda->runtime, host_bytes, &host);
+    p->host = code == 0 ? host : NULL;
+    if (code == 0)
+        code = lv_memory_take(cuda->memory, device_bytes, true, &device);
+    p->device = device;
+    if (code == 0)
+        code = lv_runtime_event_open(cuda->runtime, &p->read);
+    p->host_bytes = host_bytes;
+    p->device_bytes = device_bytes;
+    return code;
+}
+
+void lv_pictures_close(LvCuda *cuda)
+{
+    LvPictures *p = &cuda->pictures;
+    if (p->read)
+        lv_runtime_event_close(cuda->runtime, p->read);
+    lv_memory_give(cuda->memory, p->device);
+    if (p->host)
+        lv_runtime_free_pinned(cuda->runtime, p->host);
+    lv_axis_tables_free(&p->tables);
+    p->read = NULL;
+    p->device = p->host = NULL;
+}
+
+/* ---- room ---- */
+
+/* The first gap that is wide enough. Lock held. */
+static bool reserve(LvPictures *p, LvHeld *held)
+{
+    LvHeld **place = &p->first;
+    size_t at = 0;
+    while (*place && (*place)->at - at < held->base.bytes) {
+        at = (*place)->at + (*place)->base.bytes;
+        place = &(*place)->next;
+    }
+    if (!*place && p->host_bytes - at < held->base.bytes)
+        return false;
+    held->at = at;
+    held->next = *place;
+    *place = held;
+    return true;
+}
+
+/* Places `bytes` behind what has been placed. */
+static size_t place(size_t *end, size_t bytes)
+{
+    const size_t at = *end;
+    *end = lv_round_up(at + bytes, ALIGNMENT);
+    return at;
+}
+
+/* ---- taking ---- */
+
+/* What stands where, once the weights are known; false: it is too large for the device's place. */
+static bool lay_out(const LvPictures *p, LvHeld *held, const LvPlaneSize *planes, uint32_t n_planes,
+    const LvAxisTable *const tables[2])
+{
+    LvCudaPicture *a = &held->args;
+    size_t end = 0;
+    a->across = lv_axis_on_device(tables[0], p->device + place(&end, tables[0]->bytes));
+    a->down = lv_axis_on_device(tables[1], p->device + place(&end, tables[1]->bytes));
+    for (uint32_t i = 0; i < n_planes; i++) {
+        a->row_bytes[i] = planes[i].row_bytes;
+        a->plane[i] =
+            (uint8_t *)p->device + place(&end, (size_t)planes[i].row_bytes * planes[i].rows);
+    }
+    held->base.bytes = end;
+    a->between = (uint8_t *)p->device + end;
+    return end + lv_cuda_picture_workspace(
+                     a->across.in, a->down.in, a->across.out, a->down.out, a->down_first) <=
+           p->device_bytes;
+}
+
+/* Where the host's copy of something on the device lies. */
+static char *host_of(const LvPictures *p, const LvHeld *held, const void *device)
+{
+    return p->host + held->at + ((const char *)device - p->device);
+}
+
+static void copy_plane(char *to, const uint8_t *from, ptrdiff_t stride, LvPlaneSize size)
+{
+    if (stride == (ptrdiff_t)size.row_bytes) {
+        memcpy(to, from, (size_t)size.row_bytes * size.rows);
+        return;
+    }
+    for (uint32_t y = 0; y < size.rows; y++)
+        memcpy(to + (size_t)y * size.row_bytes, from + (ptrdiff_t)y * stride, size.row_bytes);
+}
+
+/* Room for a picture, with its weights in it. Lock held. */
+static LlavaovStatus make_room(LvPictures *p, LvHeld *held, const LvPlaneSize *planes,
+    uint32_t n_planes, LlavaovResize resize, const uint32_t field[2], bool *done,
+    LlavaovError *error)
+{
+    LvCudaPicture *a = &held->args;
+    const LvAxisTable *tables[2];
+    LlavaovStatus status =
+        lv_axis_tables_get(&p->tables, resize, field, a->tile_size, tables, error);
+    if (status != LLAVAOV_OK)
+        return status;
+    *done = lay_out(p, held, planes, n_planes, tables) && reserve(p, held);
+    const void *places[2] = {a->across.begin, a->down.begin};
+    for (int i = 0; i < 2 && *done; i++)
+        if (tables[i]->bytes)
+            memcpy(host_of(p, held, places[i]), tables[i]->data, tables[i]->bytes);
+    return LLAVAOV_OK;
+}
+
+static LvCudaPicture describe(
+    const LlavaovImage *image, const uint32_t field[2], uint32_t tile_size, LlavaovResize resize)
+{
+    return (LvCudaPicture){.pixels = (LvCudaPixels)image->format,
+        .bt709 = image->matrix == LLAVAOV_MATRIX_BT709,
+        .full_range = image->range == LLAVAOV_RANGE_FULL,
+        .width = image->width,
+        .height = image->height,
+        .side_left = (field[0] - image->width) / 2,
+        .side_top = (field[1] - image->height) / 2,
+        .down_first = lv_resize_down_first(resize, field[0], field[1], tile_size, tile_size),
+        .tile_rows = 1,
+        .tile_cols = 1,
+        .tile_size = tile_size};
+}
+
+LlavaovStatus lv_cuda_picture_take(LvBackend *backend, const LlavaovImage *image,
+    LlavaovLayout layout, LlavaovResize resize, const LvVisionConfig *vision, LvPicture **picture,
+    LlavaovError *error)
+{
+    LvPictures *p = &lv_cuda(backend)->pictures;
+    LvPlaneSize planes[3];
+    const uint32_t n_planes = lv_image_planes(image, planes);
+    size_t bytes = 0;
+    *picture = NULL;
+    for (uint32_t i = 0; i < n_planes; i++)
+        bytes += (size_t)planes[i].row_bytes * planes[i].rows;
+    if (bytes > p->device_bytes || vision->n_channels != 3 || !vision->image_size ||
+        vision->image_size > LV_MAX_IMAGE_SIZE || layout == LLAVAOV_LAYOUT_IMAGE)
+        return LLAVAOV_OK;
+    uint32_t field[2] = {image->width, image->height};
+    if (layout == LLAVAOV_LAYOUT_IMAGES)
+        field[0] = field[1] = image->width > image->height ? image->width : image->height;
+    LvHeld *held = lv_calloc(1, sizeof *held);
+    if (!held)
+        return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a picture");
+    held->args = describe(image, field, vision->image_size, resize);
+    bool done = false;
+    pthread_mutex_lock(&p->lock);
+    LlavaovStatus status = make_room(p, held, planes, n_planes, resize, field, &done, error);
+    pthread_mutex_unlock(&p->lock);
+    if (!done) {
+        lv_free(held);
+        return status;
+    }
+    for (uint32_t i = 0; i < n_planes; i++)
+        copy_plane(
+            host_of(p, held, held->args.plane[i]), image->plane[i], image->stride[i], planes[i]);
+    *picture = &held->base;
+    return LLAVAOV_OK;
+}
+
+void lv_cuda_picture_free(LvBackend *backend, LvPicture *picture)
+{
+    LvCuda *cuda = lv_cuda(backend);
+    LvPictures *p = &cuda->pictures;
+    LvHeld *held = (LvHeld *)picture;
+    if (!held)
+        return;
+    /* The next picture here must not be written while this one's copy is under way: it holds
+     * indices. A device that fails here reads no more. */
+    if (held->sent)
+        lv_runtime_event_wait(cuda->runtime, p->read);
+    pthread_mutex_lock(&p->lock);
+    LvHeld **link = &p->first;
+    while (*link != held)
+        link = &(*link)->next;
+    *link = held->next;
+    pthread_mutex_unlock(&p->lock);
+    lv_free(held);
+}
+
+/* ---- patches ---- */
+
+uint32_t lv_picture_tile_size(const LvPicture *picture)
+{
+    return ((const LvHeld *)picture)->args.tile_size;
+}
+
+int lv_picture_patches(LvCuda *cuda, LvPicture *picture, const LvCudaPatches *patches)
+{
+    const LvPictures *p = &cuda->pictures;
+    LvHeld *held = (LvHeld *)picture;
+    LvCudaPicture args = held->args;
+    args.patches = patches->patches;
+    args.patch_stride = patches->patch_stride;
+    args.patch = patches->patch;
+    args.patch_cols = patches->patch_cols;
+    args.type = patches->type;
+    held->sent = true;
+    int code = lv_runtime_to_device(cuda->runtime, p->device, p->host + held->at, held->base.bytes);
+    if (code == 0)
+        code = lv_runtime_event_record(cuda->runtime, p->read);
+    return code == 0
+               ? lv_cuda_launched(cuda, lv_cuda_picture(lv_runtime_stream(cuda->runtime), &args))
+               : code;
+}

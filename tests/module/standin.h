@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What the stand-in has been asked for, all its devices together; to be looked up in the module. */
+#ifndef STANDIN_H
+#define STANDIN_H
+
+#include <stdint.h>
+
+typedef struct LvStandinCounts {
+    uint64_t allocations; /* of device memory and pinned memory that succeeded */
+    uint64_t live;        /* of them not given back */
+    uint64_t launches;    /* and products, of the device that was opened last */
+} LvStandinCounts;
+
+typedef LvStandinCounts (*LvStandinCount)(void);
+LvStandinCounts lv_standin_counts(void);
+
+/* lv_alloc_fail_after of the module, which has an allocator of its own. */
+typedef void (*LvStandinFailAlloc)(int64_t n);
+void lv_standin_fail_alloc(int64_t n);
+
+#endif
