@@ -169,6 +169,7 @@ def parity(stage, gpu):
     good = [stage.row("module", cmocka_row(stage, BUILD / "tests/module/test-module", BUILD / "tests/module",
                                            BUILD / "engine/backend/cuda/llavaov-cuda.so"))]  # fmt: skip
     good.append(stage.row("golden-f32", cmocka_row(stage, BUILD / "tests/model/test-golden", "tests/golden", "cuda")))
+    good.append(stage.row("pictures", cmocka_row(stage, BUILD / "tests/module/test-pictures")))
     good.append(stage.row("demo", hf(stage, "demo")))
     for frames in (1, 8, 32):
         for seed in range(1, 6):
@@ -200,7 +201,7 @@ def bench(stage, gpu):
         return code == 0, json.loads(out) if code == 0 else {"message": out.strip()[-400:]}
 
     good = [stage.row("ceilings", ceilings)]
-    for part in ("encode", "prefill", "decode", "batch", "7b"):
+    for part in ("frame", "encode", "prefill", "decode", "batch", "7b"):
         good.append(stage.row(part, hf(stage, "bench", part)))
     return all(good)
 

@@ -4,7 +4,7 @@
 
     hf.py BUILD demo                  the bundled model on 60 made-up clips: CUDA against the CPU
     hf.py BUILD parity FRAMES SEED    random weights of 0.5B shapes: features and logits against HF in float32
-    hf.py BUILD bench PART            encode, prefill, decode, batch or 7b: medians of alternating runs
+    hf.py BUILD bench PART            frame, encode, prefill, decode, batch or 7b: medians of alternating runs
 
 The last line is one JSON object; exit code 0 when it holds what is asked. --device and --preset let the script itself be
 tried where there is no GPU.
@@ -28,7 +28,7 @@ PROMPT = "What is happening?"
 ENCODE_BATCH, PREFILL, DECODE_TOKENS = 32, 6303, 32
 WARM, RUNS = 5, 20
 # Must values of the project's goals, H100: milliseconds.
-LIMITS = {"encode": 1.40, "prefill": 16.0, "decode": 0.75, "batch 8": 1.0, "batch 64": 3.2, "7b prefill": 165.0, "7b decode": 6.4}
+LIMITS = {"frame": 2.2, "encode": 1.40, "prefill": 16.0, "decode": 0.75, "batch 8": 1.0, "batch 64": 3.2, "7b prefill": 165.0, "7b decode": 6.4}
 TIMES_HF = {"encode": 1.0, "prefill": 1.5, "decode": 1.5}
 
 
@@ -287,6 +287,10 @@ def bench(arguments):
         return all(facts[key] <= LIMITS[key] for key in facts), facts
     folder = checkpoint(arguments, arguments.preset, 1)
     ours = Ours(arguments, folder)
+    if part == "frame":  # from pinned memory: with the way to the device, which the goal leaves out
+        facts = {"frame": median_of(lambda: ours.ms("frames 1 1920 1080")), "must_ms": LIMITS["frame"]}
+        facts["32 frames, each"] = median_of(lambda: ours.ms(f"frames {ENCODE_BATCH} 1920 1080", ENCODE_BATCH))
+        return facts["frame"] <= LIMITS["frame"], facts
     if part == "batch":
         facts = {}
         for size in (8, 64):

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * bench: times of the three stages on made-up pictures and ids. With --serve it takes one command a
- * line, encode TILES | prefill TOKENS | decode CONTEXT TOKENS | batch CONTEXT TOKENS SEQUENCES |
- * peak and answers each with one line of JSON, so that a driver can alternate with another engine
- * on the same machine. */
+ * line, encode TILES | frames N WIDTH HEIGHT | prefill TOKENS | decode CONTEXT TOKENS | batch
+ * CONTEXT TOKENS SEQUENCES | peak and answers each with one line of JSON, so that a driver can
+ * alternate with another engine on the same machine. frames: pictures in NV12 that the backend has
+ * taken are sent, resized and encoded. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,12 +11,14 @@
 #include <time.h>
 
 #include "base/alloc.h"
+#include "base/limits.h"
 #include "base/status.h"
 #include "model/decoder.h"
 #include "model/scratch.h"
 #include "model/try.h"
 #include "model/visual.h"
 #include "peak.h"
+#include "picture/image.h"
 #include "serve/thread.h"
 #include "tool.h"
 
@@ -56,33 +59,77 @@ static int32_t token_at(const LvTextConfig *text, size_t i)
     return (int32_t)((i * 2654435761u >> 7) % text->vocab_size);
 }
 
-static LlavaovStatus encode(Bench *bench, uint32_t n, Spent *spent)
+static void fill(uint8_t *bytes, size_t n)
+{
+    uint32_t state = 1;
+    for (size_t i = 0; i < n; i++)
+        bytes[i] = (uint8_t)((state = state * 1664525u + 1013904223u) >> 24);
+}
+
+static LlavaovStatus embed(Bench *bench, const LvTile *tiles, uint32_t n, Spent *spent)
 {
     LvBackend *b = bench->m.backend;
     const LvConfig *config = bench->m.model->config;
     const uint32_t pooled = lv_pooled_grid(&config->vision);
-    const size_t bytes = (size_t)config->vision.image_size * config->vision.image_size * 3;
-    LvTile tiles[MOST_TILES];
-    uint8_t *rgb = lv_alloc(n, bytes);
+    const LvRun run = {.error = bench->error};
     LvScratch scratch = lv_scratch(b, bench->error);
     LvTensor out =
         lv_scratch_tensor(&scratch, (size_t)n * pooled * pooled, config->text.hidden_size);
-    const LvRun run = {.error = bench->error};
     LlavaovStatus status;
     LV_TRY(scratch.status);
-    if (!rgb)
-        LV_TRY(lv_fail(bench->error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for tiles"));
-    uint32_t state = 1;
-    for (size_t i = 0; i < n * bytes; i++)
-        rgb[i] = (uint8_t)((state = state * 1664525u + 1013904223u) >> 24);
-    for (uint32_t i = 0; i < n; i++)
-        tiles[i] = (LvTile){.rgb = rgb + i * bytes};
     const Spent start = now();
     LV_TRY(lv_visual_video(bench->m.model, &run, out, tiles, n, LV_POOL_EARLY));
     LV_TRY(b->ops->synchronize(b, &run));
     *spent = since(start);
 done:
     lv_scratch_free(&scratch);
+    return status;
+}
+
+static LlavaovStatus frames(Bench *bench, uint32_t n, uint32_t width, uint32_t height, Spent *spent)
+{
+    LvBackend *b = bench->m.backend;
+    const size_t luma = (size_t)width * height;
+    LvTile tiles[MOST_TILES] = {0};
+    uint8_t *pixels = lv_alloc(luma * 3, 1);
+    LlavaovStatus status = LLAVAOV_OK;
+    if (!pixels)
+        LV_TRY(lv_fail(bench->error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a picture"));
+    fill(pixels, luma * 3);
+    const LlavaovImage image = {.format = LLAVAOV_PIXEL_NV12,
+        .width = width,
+        .height = height,
+        .plane = {pixels, pixels + luma},
+        .stride = {width, width + width % 2},
+        .matrix = LLAVAOV_MATRIX_BT709};
+    LV_TRY(lv_image_check(&image, bench->error));
+    for (uint32_t i = 0; i < n; i++) {
+        if (b->ops->picture_take)
+            LV_TRY(b->ops->picture_take(b, &image, LLAVAOV_LAYOUT_VIDEO, LLAVAOV_RESIZE_TORCHVISION,
+                &bench->m.model->config->vision, &tiles[i].picture, bench->error));
+        if (!tiles[i].picture)
+            LV_TRY(lv_fail(bench->error, LLAVAOV_ERROR_UNSUPPORTED, "frames",
+                "%s does not take %u frames of %ux%u", b->info.device, n, width, height));
+    }
+    LV_TRY(embed(bench, tiles, n, spent));
+done:
+    for (uint32_t i = 0; i < n && tiles[i].picture; i++)
+        b->ops->picture_free(b, tiles[i].picture);
+    lv_free(pixels);
+    return status;
+}
+
+static LlavaovStatus encode(Bench *bench, uint32_t n, Spent *spent)
+{
+    const size_t size = bench->m.model->config->vision.image_size, bytes = size * size * 3;
+    LvTile tiles[MOST_TILES];
+    uint8_t *rgb = lv_alloc(n, bytes);
+    if (!rgb)
+        return lv_fail(bench->error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for tiles");
+    fill(rgb, n * bytes);
+    for (uint32_t i = 0; i < n; i++)
+        tiles[i] = (LvTile){.rgb = rgb + i * bytes};
+    LlavaovStatus status = embed(bench, tiles, n, spent);
     lv_free(rgb);
     return status;
 }
@@ -237,6 +284,11 @@ static LlavaovStatus obey(Bench *bench, const char *line)
         status = encode(bench, a, &spent);
         if (status == LLAVAOV_OK)
             print("encode", a, 0, spent);
+    } else if (sscanf(line, "frames %u %u %u", &a, &b, &c) == 3 && a >= 1 && a <= MOST_TILES &&
+               b >= 1 && b <= LV_MAX_PICTURE_EDGE && c >= 1 && c <= LV_MAX_PICTURE_EDGE) {
+        status = frames(bench, a, b, c, &spent);
+        if (status == LLAVAOV_OK)
+            print("frames", a, 0, spent);
     } else if (sscanf(line, "prefill %u", &a) == 1 && a >= 1 && a <= most) {
         status = prefill(bench, a, &spent);
         if (status == LLAVAOV_OK)
