@@ -30,17 +30,33 @@ def times_of(numbers, scene, window, frames):
     return [numbers[j] / scene["fps"] for j in shown]
 
 
+def plain_to_see(points, names):
+    """Whether a viewer would not argue: far from the lines that truth.py draws between motions."""
+    if names is None or len(names) > 1:
+        return False
+    if names[0] not in truth.DIRECTIONS:
+        return True
+    axes = [[p[k] for p in points] for k in (0, 1)]
+    net, extent = [abs(v[-1] - v[0]) for v in axes], [max(v) - min(v) for v in axes]
+    if names[0] == "back":
+        return max(e - n for e, n in zip(extent, net)) >= 0.6 * max(extent) and max(extent) >= 0.25
+    small, big = sorted(net)
+    return max(extent) >= 0.15 and not 0.08 < small / big < 0.6 and all(e - n <= 0.01 for e, n in zip(extent, net))
+
+
 def segment(what, rng, size, window, frames):
     """(scene, number of the scene's frame for every frame of the clip)"""
     count = round(window * RATE)
     while True:
         pattern = {"moving": "ball", "any ball": "ball", "black": "plain", "blurred": "pinwheel"}.get(what, what)
         s = scenes.make(rng.randrange(10 ** 9), pattern, size, plainly=True)
-        s["fps"] = {"blink": 3, "moving": rng.choice((5, 6, 10))}.get(what, 10)
+        s["fps"] = {"blink": 3, "moving": rng.choice((5, 6, 10)), "any ball": rng.choice((20, 25))}.get(what, 10)
         skip = rng.randrange(150) if pattern == "ball" else 0
         numbers = [skip + j * s["fps"] // RATE for j in range(count)]
         if what == "black":
             s.update(gst="black", fg="black")
+        if what == "blink":
+            s.update(fg="white", bg="black")
         if what == "blurred":
             s.update(pattern=rng.choice(("pinwheel", "spokes")), blur=round(rng.uniform(0.016, 0.028), 4), props="kt=0")
             s["gst"] = s["pattern"]
@@ -49,8 +65,9 @@ def segment(what, rng, size, window, frames):
         if pattern == "ball":
             if what == "any ball":
                 s["motion"] = "wavy"
-            d = truth.directions([truth.ball_position(s, round(t * s["fps"])) for t in times_of(numbers, s, window, frames)])
-            if d is None or len(d) > 1 or (what == "moving") != (d[0] in truth.DIRECTIONS and d[0] != "back"):
+            points = [truth.ball_position(s, round(t * s["fps"])) for t in times_of(numbers, s, window, frames)]
+            d = truth.directions(points)
+            if not plain_to_see(points, d) or (what == "moving") != (d[0] in truth.DIRECTIONS and d[0] != "back"):
                 continue
         if what == "plain" and s["fg"] == "black":
             continue

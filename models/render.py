@@ -84,11 +84,11 @@ def plan(scene, rng):
 
 
 def render(job):
-    path, seed = job
+    path, seed, pattern = job
     if os.path.exists(path):
         return 0
     np = tools()["np"]
-    scene = scenes.make(seed)
+    scene = scenes.make(seed, pattern)
     rng = random.Random("plan-%s" % (seed,))
     stride, skip, keep = plan(scene, rng)
     small = scene["width"] * scene["height"] > 700000
@@ -116,11 +116,13 @@ def main():
     a.add_argument("--split", default="train")
     a.add_argument("--first", type=int, default=0)
     a.add_argument("--count", type=int, default=3000)
+    a.add_argument("--patterns", nargs="*", help="these in turn, not any")
     a.add_argument("--jobs", type=int, default=2)
     a = a.parse_args()
     folder = os.path.join(a.cache, a.split)
     os.makedirs(folder, exist_ok=True)
-    work = [(os.path.join(folder, "%06d.npz" % i), "%s-%d" % (a.split, i))
+    work = [(os.path.join(folder, "%06d.npz" % i), "%s-%d" % (a.split, i),
+             a.patterns[i % len(a.patterns)] if a.patterns else None)
             for i in range(a.first, a.first + a.count)]
     done = 0
     with multiprocessing.Pool(a.jobs) as pool:

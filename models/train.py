@@ -50,9 +50,10 @@ class Motion(torch.nn.Module):
     def __init__(self, d):
         super().__init__()
         self.step, self.whole = torch.nn.Linear(d, 6), torch.nn.Linear(d, len(self.WHOLE))
+        self.shift = torch.nn.Linear(d, 2)
 
     def forward(self, taps, batch, head):
-        at, steps, rows, whole = [], [], [], []
+        at, steps, shifts, rows, whole = [], [], [], [], []
         cells = network.POOLED ** 2
         for b, w in enumerate(batch):
             s = w["clip"]["scene"]
@@ -62,6 +63,7 @@ class Motion(torch.nn.Module):
             cell = w["clip"]["labels"][w["frames"], 4].long().tolist()
             for i in range(1, len(pts)):
                 at.append((b, head + i * cells + cell[i]))
+                shifts.append([network.POOLED * (u - v) for u, v in zip(pts[i], pts[i - 1])])
                 steps.append([0 if abs(u - v) < 0.004 else 1 if u > v else 2 for u, v in zip(pts[i], pts[i - 1])])
             m = truth.directions(pts)
             if m:
@@ -72,7 +74,11 @@ class Motion(torch.nn.Module):
             b, k = torch.tensor(at).T
             y, want = self.step(taps[1][b, k]).float(), torch.tensor(steps)
             loss = loss + F.cross_entropy(y[:, :3], want[:, 0]) + F.cross_entropy(y[:, 3:], want[:, 1])
-            self.hits = {"step": (y[:, :3].argmax(-1) == want[:, 0]).float().mean().item()}
+            want_shift = torch.tensor(shifts)
+            off = self.shift(taps[1][b, k]).float() - want_shift
+            loss = loss + 4 * F.smooth_l1_loss(off, torch.zeros_like(off), beta=0.1)
+            self.hits = {"step": (y[:, :3].argmax(-1) == want[:, 0]).float().mean().item(),
+                         "shift": off.detach().abs().mean().item(), "of": want_shift.abs().mean().item()}
         if rows:
             y, want = self.whole(taps[2][rows, -1]).float(), torch.tensor(whole)
             loss = loss + F.cross_entropy(y, want)
@@ -123,8 +129,10 @@ class Features:
         for w in batch:
             c = w["clip"]
             x = c["picture"] if w["layout"] == "image" else c["tiles"][w["frames"]]
+            if "channels" in c:
+                x = x[..., c["channels"]]
             spans.append(len(x))
-            x = network.normalise(torch.from_numpy(x))
+            x = network.normalise(torch.from_numpy(np.ascontiguousarray(x)))
             px.append(x)
         gain = [1 + 0.12 * (torch.rand(1, generator=self.g) - 0.5) for _ in batch]
         lift = [0.1 * (torch.rand(1, generator=self.g) - 0.5) for _ in batch]
@@ -146,15 +154,69 @@ class Features:
         return out
 
 
-def batches(clips, phr, rng, size, questions, progress):
+# Faults and pictures that are easily taken for another: drawn more often.
+HARD = {"black": 2.0, "foreign": 1.5, "blurred": 1.2, "zone-plate": 1.5, "blink": 2.2, "plain": 1.8, "snow": 1.5, "pinwheel": 1.0}
+
+
+def recoloured(scene, channels):
+    """Names of the colours after a change of channels; None where one has no name."""
+    names = {v[:3]: k for k, v in truth.COLOURS.items()}
+    out = dict(scene)
+    for k in ("fg", "bg"):
+        if scene[k]:
+            rgb = truth.COLOURS[scene[k]][:3]
+            out[k] = names.get(tuple(rgb[i] for i in channels))
+            if not out[k]:
+                return None
+    return out
+
+
+def turned(clips, rng):
+    """More clips from those without a clock: mirrored, transposed, channels exchanged; views, not copies."""
+    out = []
+    for c in clips:
+        p = c["scene"]["pattern"]
+        turns = {"ball": ("h", "v", "hv", "t", "th", "tv", "thv", ""), "plain": ("", ""), "blink": ("", ""),
+                 "foreign": ("h", "v", "", ""), "zone-plate": ("h", "v", ""), "snow": ("h", "v"),
+                 "pinwheel": ("h", "v"), "spokes": ("h", "v")}.get(p, ())
+        if c["scene"]["overlay"]:
+            turns = ("",) * (p in ("ball", "plain", "blink", "foreign", "zone-plate"))
+        for turn in turns:
+            x, channels = c["tiles"], rng.sample(range(3), 3)
+            s = c["scene"] if p == "foreign" else recoloured(c["scene"], channels)
+            if not s:
+                s, channels = c["scene"], [0, 1, 2]
+            if not turn and channels == [0, 1, 2]:
+                continue
+            for k in turn:
+                x = x[:, :, ::-1] if k == "h" else x[:, ::-1] if k == "v" else x.swapaxes(1, 2)
+            out.append(dict(c, tiles=x, channels=channels, scene=dict(s, turned=turn)))
+    return out
+
+
+def batches(clips, phr, rng, size, questions, progress, balls=0.42, motion=False):
     """Endless batches of windows of one length; short ones first."""
+    plain = [c for c in clips if "turned" not in c["scene"]]
+    groups = {}
+    for c in clips:
+        s = c["scene"]
+        name = "blurred" if s["blur"] else "black" if s["pattern"] == "plain" and s["fg"] == "black" else s["pattern"]
+        groups.setdefault(name, ([], []))["turned" in s].append(c)
+    names = [k for k in groups if k != "ball"]
+    weights = [HARD.get(k, 0.5) for k in names]
+
+    def draw():
+        given, made = groups["ball" if rng.random() < balls else rng.choices(names, weights)[0]]
+        return rng.choice(made if made and rng.random() < 0.55 else given)
+
     while True:
-        picture = rng.random() < 0.1
+        picture = not motion and rng.random() < 0.1
         n = rng.choices(windows.LENGTHS, windows.SHARES)[0]
         if rng.random() < 0.7 - 1.4 * progress():
             n = rng.choice((1, 2, 3, 4, 4))
         count = max(2, min(4 * size, size * 9 // (n + 1))) if not picture else size
-        ws = [windows.draw_window(rng.choice(clips), rng, n, picture) for _ in range(count)]
+        ws = [windows.draw_window(rng.choice(plain) if picture else draw(), rng, n, picture)
+              for _ in range(count)]
         asked = [[(q, a) for _, _, q, a in windows.draw_questions(w, phr, questions, rng)] for w in ws]
         keep = [i for i, a in enumerate(asked) if a]
         yield [ws[i] for i in keep], [asked[i] for i in keep]
@@ -175,6 +237,9 @@ def main():
     a.add_argument("--world", type=int, default=1)
     a.add_argument("--questions", type=int, default=10)
     a.add_argument("--lr", type=float, default=2e-3)
+    a.add_argument("--dropped", type=float, default=0.07, help="share of a question's words that are blanked")
+    a.add_argument("--balls", type=float, default=0.42, help="share of the windows that show a ball")
+    a.add_argument("--motion", action="store_true", help="windows of moving balls only")
     a.add_argument("--helper", type=float, default=0.15, help="weight of the helper heads' loss")
     a.add_argument("--scenes", type=int)
     a.add_argument("--variants", type=int, default=2)
@@ -184,7 +249,7 @@ def main():
     torch.set_num_threads(1)                   # two processes of one thread beat one of two
     torch.set_flush_denormal(True)
     if a.world > 1:
-        torch.distributed.init_process_group("gloo", init_method="file://" + a.out + ".meet",
+        torch.distributed.init_process_group("gloo", init_method="file://" + os.path.abspath(a.out) + ".meet",
                                              rank=a.rank, world_size=a.world)
     tok = Tokenizer.from_file(os.path.join(HERE, "camera-check", "tokenizer.json"))
     model = network.build(tok.get_vocab_size(), ids_of(tok), a.seed)
@@ -197,6 +262,10 @@ def main():
         d = torch.load(a.out)
         model.load_state_dict(d["model"])
         step, spent, opt_state = d["step"], d["spent"], d["opt"]
+    elif a.init and os.path.isdir(a.init):     # a checkpoint folder: the helper heads start anew
+        from transformers import LlavaOnevisionForConditionalGeneration
+        d = {"heads": {}}
+        model.load_state_dict(LlavaOnevisionForConditionalGeneration.from_pretrained(a.init, dtype=torch.float32).state_dict())
     elif a.init:
         d = torch.load(a.init)
         model.load_state_dict(d["model"])
@@ -219,18 +288,20 @@ def main():
         for p in seen:
             p.requires_grad_(False)
     groups = [{"params": rest, "f": 1.0}] + ([{"params": seen, "f": a.tower_lr},
-                                              {"params": list(heads.parameters()), "f": 1.0}] if a.joint else [])
+                                              {"params": list(heads.parameters()), "f": 4.0}] if a.joint else [])
     opt = torch.optim.AdamW(groups, lr=a.lr, weight_decay=0.03, betas=(0.9, 0.98))
     if opt_state:
         opt.load_state_dict(opt_state)
     g = torch.Generator().manual_seed(a.seed + step + 7919 * a.rank)
     rng = random.Random(a.seed * 1000003 + step + 7919 * a.rank)
     clips = cache.load(os.path.join(a.cache, "train"), a.scenes, a.rank, a.world)
+    if a.joint:
+        clips += turned(clips, rng)
     print("scenes", len(clips), flush=True)
     feats = Features(model, clips, a.joint, g, a.variants)
     texts = windows.Texts(tok)
     stream = batches(clips, phrases.load(), rng, a.size, a.questions,
-                     lambda: 1.0 if a.joint else frac)
+                     lambda: 1.0 if a.joint else frac, 1.0 if a.motion else a.balls, a.motion)
     start = before = time.time()
     frac = 0.0
 
@@ -254,7 +325,7 @@ def main():
                 fast = len({len(f) for f in shown}) == 1
                 taps = []
                 if fast:
-                    logits, target, win, own = windows.pack_equal(model, texts, shown, asked, taps)
+                    logits, target, win, own = windows.pack_equal(model, texts, shown, asked, taps, a.dropped if a.joint else 0.0)
                 else:
                     logits, target, win, own = windows.pack(model, texts, shown, asked)
                 loss = F.cross_entropy(logits.float(), target)

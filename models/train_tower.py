@@ -48,6 +48,7 @@ class Heads(torch.nn.Module):
         self.cell = torch.nn.Linear(d, 1)
         self.fine = torch.nn.Linear(d, 8 * network.POOLED)   # where the ball is, in quarters of a cell
         self.ball = torch.nn.Linear(d, len(COLOURS))
+        self.place = torch.nn.Linear(d, 2)                   # the same in cells, read off linearly
 
     def forward(self, f, y):
         """Losses and hits of pooled features f [n,36,d] for label rows y."""
@@ -65,6 +66,11 @@ class Heads(torch.nn.Module):
         fine, n, cell = self.fine(at), 4 * network.POOLED, cls[has, 4]
         out["x"] = fine[:, :n], 4 * (cell % network.POOLED) + quarter[:, 0]
         out["y"] = fine[:, n:], 4 * (cell // network.POOLED) + quarter[:, 1]
+        if has.any():
+            off = self.place(at).float() - (torch.stack([cell % network.POOLED, cell // network.POOLED], 1) + 0.5 + y[has, 5:7]
+                                            - network.POOLED / 2)
+            loss = loss + 4 * F.smooth_l1_loss(off, torch.zeros_like(off), beta=0.1)
+            hits["off"] = off.detach().abs().mean().item()
         for name, (logit, want) in out.items():
             ok = want >= 0
             if ok.any():
@@ -102,8 +108,9 @@ def main():
     a.add_argument("--lr", type=float, default=1.5e-3)
     a.add_argument("--seed", type=int, default=1)
     a.add_argument("--init")
+    a.add_argument("--threads", type=int, default=2)
     a = a.parse_args()
-    torch.set_num_threads(2)
+    torch.set_num_threads(a.threads)
     torch.set_flush_denormal(True)
     ids = {"<|endoftext|>": 0, "<|im_start|>": 1, "<|im_end|>": 2, "<image>": 3, "<video>": 4}
     model = network.build(64, ids, a.seed)
@@ -149,7 +156,7 @@ def main():
         step += 1
         for k, v in hits.items():
             mean[k] = 0.98 * mean.get(k, v) + 0.02 * v
-        if step % 50 == 0:
+        if step % 20 == 0:
             print(step, "%.0fs" % (time.time() - start), "lr %.1e" % lr, "loss %.3f" % loss.item(),
                   " ".join("%s %.3f" % kv for kv in mean.items()), flush=True)
         if step % 100 == 0:

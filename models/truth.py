@@ -93,7 +93,10 @@ def ball_position(scene, n):
         x, y = scene["still"][0] + 20, scene["still"][1] + 20
     else:
         raise ValueError(motion)
-    return x / w, y / h
+    x, y = x / w, y / h
+    for turn in scene.get("turned", ""):       # training mirrors and transposes pictures
+        x, y = {"h": (1 - x, y), "v": (x, 1 - y), "t": (y, x)}[turn]
+    return x, y
 
 
 def directions(points):

@@ -10,6 +10,7 @@ import truth
 
 LENGTHS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16)
 SHARES = (6, 8, 4, 14, 3, 5, 3, 42, 5, 5, 5)
+DETAIL = ("is_blurred", "camera", "shown")
 MOVING = ("direction", "describe", "is_frozen", "camera")
 
 
@@ -43,6 +44,11 @@ def draw_window(clip, rng, n=None, picture=None):
             "times": [clip["numbers"][i] / clip["scene"]["fps"] for i in frames]}
 
 
+BEFORE = {True: ("Tell me, ", "Look closely. ", "Quick question: ", "Hello. ", "In this video, "),
+          False: ("请告诉我，", "请仔细看。", "你好，", "麻烦看一下，", "在这段视频里，")}
+AFTER = {True: (" Thanks.", " Answer in one sentence.", " Be brief."), False: ("谢谢。", "请用一句话回答。", "请简短回答。")}
+
+
 def vary(text, rng):
     """Small changes of spelling that people make."""
     r = rng.random()
@@ -52,15 +58,20 @@ def vary(text, rng):
         return text.rstrip("?.？。")
     if r < 0.15:
         return "Please " + text[0].lower() + text[1:] if text.isascii() else "请问，" + text
+    if r < 0.19:
+        return rng.choice(BEFORE[text.isascii()]) + text
+    if r < 0.22:
+        return text + rng.choice(AFTER[text.isascii()])
     return text
 
 
 def draw_questions(window, phrases, count, rng):
     """[(kind, language, question, answer)], trained phrasings only."""
     ball = window["clip"]["scene"]["pattern"] == "ball"
+    textured = window["clip"]["scene"]["pattern"] in truth.TEXTURED + ("zone-plate",)
     out = []
     for _ in range(count):
-        kind = rng.choice(MOVING) if ball and rng.random() < 0.45 else rng.choice(truth.KINDS)
+        kind = rng.choice(MOVING if ball and rng.random() < 0.45 else DETAIL if textured and rng.random() < 0.35 else truth.KINDS)
         lang = rng.choice(truth.LANGUAGES)
         a = truth.answers(window["clip"]["scene"], kind, lang, window["times"], strict=False)
         if a:
@@ -143,7 +154,7 @@ def _turn(x, cos, sin):
     return x * cos + torch.cat([-x[..., half:], x[..., :half]], -1) * sin
 
 
-def pack_equal(model, texts, features, asked, taps=None):
+def pack_equal(model, texts, features, asked, taps=None, dropped=0.0):
     """As pack(), faster, for windows of one length: the prefix is computed
     once and every question attends to it and to itself. taps collects the
     prefix after every layer but the last, for helper heads."""
@@ -171,7 +182,11 @@ def pack_equal(model, texts, features, asked, taps=None):
     cos, sin = lm.rotary_emb(prefix, torch.arange(p + s)[None])
     cos, sin = cos[0][:, None], sin[0][:, None]
     mask = torch.ones(s, p + s, dtype=torch.bool).tril(p)
-    x = torch.cat([prefix.reshape(b * p, -1), lm.embed_tokens(ids)])
+    asked_words = lm.embed_tokens(ids)
+    if dropped:                                        # words that a question can do without
+        words = torch.tensor([i for _, _, q, a in rows for i in [True] * len(q) + [False] * (len(a) - 1)])
+        asked_words = asked_words * ~(words & (torch.rand(len(words)) < dropped))[:, None]
+    x = torch.cat([prefix.reshape(b * p, -1), asked_words])
     for i, layer in enumerate(lm.layers):
         at, y = layer.self_attn, layer.input_layernorm(x)
         last = i == len(lm.layers) - 1
