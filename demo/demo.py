@@ -19,19 +19,20 @@ import pictures  # noqa: E402
 
 SECONDS, FRAMES, SCENES, SIZE = 4, 8, 6, (480, 360)
 WINDOW = SECONDS * 10**9
-# What the bundled model is surest of (models/README.md has its accuracy for every kind of question).
-KINDS = (("shown", "en"), ("is_ball", "zh"), ("is_noisy", "en"), ("ball_colour", "zh"))
-FIRST = ("What is shown?", "画面里有球吗？", "Is the picture noisy?", "球是什么颜色的？")
+DEFAULT_SEED = 3
+# models/README.md has the bundled model's accuracy for every kind of question.
+KINDS = (("describe", "en"), ("direction", "zh"), ("camera", "en"), ("shown", "zh"))
+FIRST = ("Describe what happens in this video.", "球往哪个方向移动？", "Is the camera all right?", "画面显示什么？")
 
 
 def choose_questions(seed):
-    """Trained phrasings; seed 0 takes the plainest, other seeds any."""
+    """Trained phrasings; the default seed takes the plainest, other seeds any."""
     known = phrases.load()
     rng = random.Random("questions-%d" % seed)
     out = []
     for (kind, lang), first in zip(KINDS, FIRST):
         trained = known[kind, lang][0]
-        text = rng.choice(trained) if seed else (first if first in trained else trained[0])
+        text = rng.choice(trained) if seed != DEFAULT_SEED else (first if first in trained else trained[0])
         out.append((kind, lang, text))
     return out
 
@@ -90,7 +91,7 @@ def watch(path, true_answers, questions, log):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seed", type=int, default=0, help="another clip, other phrasings")
+    parser.add_argument("--seed", type=int, default=DEFAULT_SEED, help="another clip, other phrasings")
     parser.add_argument("--output", type=Path, default=ROOT / "demo-out")
     options = parser.parse_args()
     out = options.output
