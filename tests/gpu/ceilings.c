@@ -3,36 +3,15 @@
  * 8192 x 8192 x 8192 on random values and a copy of 2 GiB on the device. One line of JSON. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "backend/cuda/runtime.h"
+#include "measure.h"
 
 #define EDGE ((size_t)8192)
 #define COPY_BYTES ((size_t)2 << 30)
 #define STAGING ((size_t)64 << 20)
 #define WARM 5
 #define RUNS 20
-
-static double seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static void must(int code, const char *what)
-{
-    if (code == 0)
-        return;
-    fprintf(stderr, "%s: %s (error %d)\n", what, lv_runtime_error(code), code);
-    exit(1);
-}
-
-static int by_value(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
 
 /* Random bf16 in (-1, 1): exponents that occur, all bits of the fraction. */
 static void *random_matrix(LvRuntime *runtime, uint32_t seed)
@@ -80,8 +59,7 @@ static double time_product(LvRuntime *runtime)
     lv_runtime_free(runtime, a);
     lv_runtime_free(runtime, b);
     lv_runtime_free(runtime, out);
-    qsort(times, RUNS, sizeof *times, by_value);
-    return times[RUNS / 2];
+    return median(times, RUNS);
 }
 
 static double time_copy(LvRuntime *runtime)
@@ -101,8 +79,7 @@ static double time_copy(LvRuntime *runtime)
     }
     lv_runtime_free(runtime, from);
     lv_runtime_free(runtime, to);
-    qsort(times, RUNS, sizeof *times, by_value);
-    return times[RUNS / 2];
+    return median(times, RUNS);
 }
 
 int main(void)

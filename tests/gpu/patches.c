@@ -4,11 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "backend/cuda/axis.h"
 #include "backend/cuda/runtime.h"
 #include "base/status.h"
+#include "measure.h"
 
 #define WIDTH 1920u
 #define HEIGHT 1080u
@@ -18,27 +18,6 @@
 #define RUNS 21
 #define FRAMES 100
 #define MUST_US 60.0
-
-static double seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static void must(int code, const char *what)
-{
-    if (code == 0)
-        return;
-    fprintf(stderr, "%s: %s (error %d)\n", what, lv_runtime_error(code), code);
-    exit(1);
-}
-
-static int by_value(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
 
 static void *on_device(LvRuntime *runtime, const void *from, size_t bytes)
 {
@@ -113,9 +92,8 @@ int main(void)
         if (run >= 0)
             times[run] = (seconds() - start) / FRAMES * 1e6;
     }
-    qsort(times, RUNS, sizeof *times, by_value);
-    printf("{\"device\": \"%s\", \"us\": %.2f, \"must_us\": %.0f}\n", facts.name, times[RUNS / 2],
-        MUST_US);
+    const double us = median(times, RUNS);
+    printf("{\"device\": \"%s\", \"us\": %.2f, \"must_us\": %.0f}\n", facts.name, us, MUST_US);
     lv_runtime_close(runtime); /* what is left on the device goes with the process */
-    return times[RUNS / 2] <= MUST_US ? 0 : 1;
+    return us <= MUST_US ? 0 : 1;
 }

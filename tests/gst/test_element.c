@@ -23,7 +23,7 @@ GST_END_TEST;
 
 GST_START_TEST (test_live_newest_drops_whole_windows)
 {
-  Rig *rig = rig_new ("device=fake:answer=1000 prompt=q frames=2 "
+  Rig *rig = rig_new ("device=fake:answer=2000 prompt=q frames=2 "
       "window=100000000", TRUE);
   GstMessage *message;
   gint64 begin;
@@ -44,7 +44,7 @@ GST_START_TEST (test_live_newest_drops_whole_windows)
     g_usleep (2000);
   }
   /* Five windows handed over during the first answer: the streaming thread was not held up. */
-  fail_unless (g_get_monotonic_time () - begin < 600000);
+  fail_unless (g_get_monotonic_time () - begin < 1800000);
   message = rig_wait (rig, GST_MESSAGE_QOS, NULL, 5000);
   fail_unless (message != NULL);
   gst_message_parse_qos_stats (message, &format, &processed, &dropped);

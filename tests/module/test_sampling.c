@@ -3,7 +3,6 @@
  * the host, row by row and through whole answers of several sessions. Arguments: the stand-in
  * module, the folder of the demo model. */
 #include <math.h>
-#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,6 +13,7 @@
 
 #include "base/status.h"
 #include "model/sampler.h"
+#include "reply.h"
 #include "serve/engine.h"
 
 static const char *model;
@@ -114,30 +114,6 @@ static void no_rows_give_no_tokens(void **state)
 
 /* ---- answers ---- */
 
-typedef struct Reply {
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
-    bool done;
-    LlavaovStatus status;
-    LlavaovError error;
-    int32_t tokens[16];
-    uint32_t n;
-} Reply;
-
-static void on_done(void *data, const LlavaovAnswer *answer)
-{
-    Reply *reply = data;
-    pthread_mutex_lock(&reply->lock);
-    reply->status = answer->status;
-    reply->error = answer->error;
-    reply->n = answer->new_tokens;
-    for (uint32_t i = 0; i < answer->new_tokens; i++)
-        reply->tokens[i] = answer->tokens[i];
-    reply->done = true;
-    pthread_cond_signal(&reply->changed);
-    pthread_mutex_unlock(&reply->lock);
-}
-
 static LlavaovStatus no_download(LvBackend *b, const LvRun *run, float *dst, LvTensor src)
 {
     return lv_fail(run->error, LLAVAOV_ERROR_INTERNAL, NULL, "logits went to the host");
@@ -159,20 +135,14 @@ static void ask_all(const char *device, Reply *replies)
         watched.download = no_download;
     engine->backend->ops = &watched;
     for (size_t i = 0; i < N_SETTINGS; i++) {
-        replies[i] =
-            (Reply){.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
-        const LlavaovRequest request = {.prompt = i % 2 ? "What is shown?" : "Hello",
-            .generation = settings[i],
-            .on_done = on_done,
-            .data = &replies[i]};
+        reply_init(&replies[i]);
+        replies[i].generation = settings[i];
         assert_int_equal(llavaov_session_open(engine, NULL, &sessions[i], NULL), LLAVAOV_OK);
-        assert_int_equal(llavaov_session_ask(sessions[i], &request, NULL, NULL), LLAVAOV_OK);
+        llavaov_ticket_unref(ask(sessions[i], &replies[i], NULL, 0, LLAVAOV_LAYOUT_VIDEO,
+            i % 2 ? "What is shown?" : "Hello", settings[i].max_new_tokens));
     }
     for (size_t i = 0; i < N_SETTINGS; i++) {
-        pthread_mutex_lock(&replies[i].lock);
-        while (!replies[i].done)
-            pthread_cond_wait(&replies[i].changed, &replies[i].lock);
-        pthread_mutex_unlock(&replies[i].lock);
+        reply_wait(&replies[i]);
         if (replies[i].status != LLAVAOV_OK)
             fail_msg("%s: %s", device, replies[i].error.message);
         llavaov_session_close(sessions[i]);
@@ -187,8 +157,9 @@ static void answers_are_the_cpus_and_logits_stay(void **state)
     ask_all("cpu", cpu);
     ask_all("cuda", cuda);
     for (size_t i = 0; i < N_SETTINGS; i++) {
-        assert_int_equal(cuda[i].n, cpu[i].n);
-        assert_memory_equal(cuda[i].tokens, cpu[i].tokens, cpu[i].n * sizeof cpu[i].tokens[0]);
+        assert_int_equal(cuda[i].new_tokens, cpu[i].new_tokens);
+        assert_memory_equal(
+            cuda[i].tokens, cpu[i].tokens, cpu[i].new_tokens * sizeof cpu[i].tokens[0]);
     }
 }
 

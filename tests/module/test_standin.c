@@ -12,7 +12,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "llavaov.h"
+#include "reply.h"
 
 #define MOST_TOKENS 16
 #define WIDTH 192
@@ -21,32 +21,6 @@
 static const char *model;
 
 /* ---- one window ---- */
-
-typedef struct Reply {
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
-    bool done;
-    LlavaovStatus status;
-    LlavaovError error;
-    int32_t tokens[MOST_TOKENS];
-    uint32_t n;
-    char text[256];
-} Reply;
-
-static void on_done(void *data, const LlavaovAnswer *answer)
-{
-    Reply *reply = data;
-    pthread_mutex_lock(&reply->lock);
-    reply->status = answer->status;
-    reply->error = answer->error;
-    reply->n = answer->new_tokens;
-    if (answer->new_tokens)
-        memcpy(reply->tokens, answer->tokens, answer->new_tokens * sizeof reply->tokens[0]);
-    snprintf(reply->text, sizeof reply->text, "%s", answer->text ? answer->text : "");
-    reply->done = true;
-    pthread_cond_signal(&reply->changed);
-    pthread_mutex_unlock(&reply->lock);
-}
 
 typedef struct Picture {
     LlavaovImage image;
@@ -75,7 +49,7 @@ static void draw(Picture *picture, int time)
         .stride = {WIDTH * 3}};
 }
 
-static Reply ask(LlavaovEngine *engine, const char *prompt)
+static Reply ask_window(LlavaovEngine *engine, const char *prompt)
 {
     static Picture pictures[2];
     LlavaovSession *session;
@@ -89,21 +63,11 @@ static Reply ask(LlavaovEngine *engine, const char *prompt)
                              LLAVAOV_ENCODE_ON_ARRIVAL, NULL, &frames[i], &error),
             LLAVAOV_OK);
     }
-    Reply reply = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
-    LlavaovGeneration generation = llavaov_generation_default();
-    generation.max_new_tokens = MOST_TOKENS;
-    const LlavaovRequest request = {.layout = LLAVAOV_LAYOUT_VIDEO,
-        .frames = frames,
-        .n_frames = 2,
-        .prompt = prompt,
-        .generation = generation,
-        .on_done = on_done,
-        .data = &reply};
-    assert_int_equal(llavaov_session_ask(session, &request, NULL, &error), LLAVAOV_OK);
-    pthread_mutex_lock(&reply.lock);
-    while (!reply.done)
-        pthread_cond_wait(&reply.changed, &reply.lock);
-    pthread_mutex_unlock(&reply.lock);
+    Reply reply;
+    reply_init(&reply);
+    llavaov_ticket_unref(
+        ask(session, &reply, frames, 2, LLAVAOV_LAYOUT_VIDEO, prompt, MOST_TOKENS));
+    reply_wait(&reply);
     for (int i = 0; i < 2; i++)
         llavaov_frame_unref(frames[i]);
     llavaov_session_close(session);
@@ -134,10 +98,10 @@ static void same_answer(const Reply *a, const Reply *b)
 {
     assert_int_equal(a->status, LLAVAOV_OK);
     assert_int_equal(b->status, LLAVAOV_OK);
-    assert_int_equal(a->n, b->n);
-    assert_memory_equal(a->tokens, b->tokens, a->n * sizeof a->tokens[0]);
+    assert_int_equal(a->new_tokens, b->new_tokens);
+    assert_memory_equal(a->tokens, b->tokens, a->new_tokens * sizeof a->tokens[0]);
     assert_string_equal(a->text, b->text);
-    assert_true(a->n > 2 && a->text[0]);
+    assert_true(a->new_tokens > 2 && a->text[0]);
 }
 
 /* ---- answers ---- */
@@ -146,7 +110,7 @@ static void a_window_gives_the_cpus_tokens(void **state)
 {
     static const char question[] = "What colour is the ball?";
     LlavaovEngine *cpu = must_open("cpu", LLAVAOV_PRECISION_AUTO, "");
-    const Reply wanted = ask(cpu, question);
+    const Reply wanted = ask_window(cpu, question);
     static const LlavaovPrecision precisions[] = {LLAVAOV_PRECISION_F32, LLAVAOV_PRECISION_AUTO};
     for (size_t i = 0; i < 2; i++) {
         LlavaovEngine *cuda = must_open(i ? "auto" : "cuda", precisions[i], "");
@@ -154,7 +118,7 @@ static void a_window_gives_the_cpus_tokens(void **state)
         assert_string_equal(info->device, "cuda:0");
         assert_string_equal(info->precision, i ? "bf16" : "f32");
         assert_non_null(strstr(info->device_detail, "CPU stand-in"));
-        const Reply got = ask(cuda, question);
+        const Reply got = ask_window(cuda, question);
         if (got.status != LLAVAOV_OK)
             fail_msg("%s", got.error.message);
         same_answer(&got, &wanted);
@@ -223,7 +187,7 @@ static void a_small_device_is_refused_with_what_is_missing(void **state)
 
 static void still_answers(LlavaovEngine *engine, const Reply *wanted)
 {
-    const Reply reply = ask(engine, "What is shown?");
+    const Reply reply = ask_window(engine, "What is shown?");
     same_answer(&reply, wanted);
 }
 
@@ -258,7 +222,7 @@ typedef struct Fault {
 static void a_failing_device_is_named_and_left_alone(void **state)
 {
     LlavaovEngine *cpu = must_open("cpu", LLAVAOV_PRECISION_AUTO, "");
-    const Reply wanted = ask(cpu, "What is shown?");
+    const Reply wanted = ask_window(cpu, "What is shown?");
     static const Fault faults[] = {
         {"launch=%u", "failed: unspecified launch failure (error 719)"},
         {"lost=%u", "failed: the device does not answer (error 999)"},
@@ -277,7 +241,7 @@ static void a_failing_device_is_named_and_left_alone(void **state)
                 assert_non_null(strstr(error.message, faults[i].text));
                 continue;
             }
-            const Reply first = ask(engine, "What is shown?");
+            const Reply first = ask_window(engine, "What is shown?");
             if (first.status == LLAVAOV_OK) { /* it would strike later still */
                 same_answer(&first, &wanted);
                 llavaov_engine_unref(engine);
@@ -288,9 +252,9 @@ static void a_failing_device_is_named_and_left_alone(void **state)
             if (!strstr(first.error.message, faults[i].text))
                 fail_msg("%s", first.error.message);
             assert_non_null(strstr(first.error.message, "cuda:0: "));
-            const Reply second = ask(engine, "What is shown?");
+            const Reply second = ask_window(engine, "What is shown?");
             assert_int_equal(second.status, LLAVAOV_ERROR_DEVICE);
-            assert_int_equal(second.n, 0);
+            assert_int_equal(second.new_tokens, 0);
             assert_string_equal(second.error.message, first.error.message);
             still_answers(cpu, &wanted);
             llavaov_engine_unref(engine);

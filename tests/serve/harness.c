@@ -220,74 +220,27 @@ LlavaovFrame *push_flat(LlavaovSession *session, LlavaovLayout layout, LlavaovEn
     return frame;
 }
 
-void reply_init(Reply *reply)
+int harness_setup(void **state)
 {
-    memset(reply, 0, sizeof *reply);
-    pthread_mutex_init(&reply->lock, NULL);
-    pthread_cond_init(&reply->changed, NULL);
+    Harness *h = malloc(sizeof *h);
+    assert_non_null(h);
+    harness_open(h, 0);
+    *state = h;
+    return 0;
 }
 
-static void on_text(void *data, const char *text, size_t bytes)
+int harness_teardown(void **state)
 {
-    Reply *reply = data;
-    pthread_mutex_lock(&reply->lock);
-    if (bytes < sizeof reply->streamed - reply->n_streamed) {
-        memcpy(reply->streamed + reply->n_streamed, text, bytes);
-        reply->n_streamed += bytes;
-    }
-    pthread_mutex_unlock(&reply->lock);
+    harness_close(*state);
+    free(*state);
+    return 0;
 }
 
-static void on_done(void *data, const LlavaovAnswer *answer)
+LlavaovSession *open_session(Harness *h)
 {
-    Reply *reply = data;
-    pthread_mutex_lock(&reply->lock);
-    reply->n_done++;
-    reply->status = answer->status;
-    reply->error = answer->error;
-    reply->finish_reason = answer->finish_reason;
-    reply->n_text =
-        answer->text_bytes < sizeof reply->text ? answer->text_bytes : sizeof reply->text - 1;
-    memcpy(reply->text, answer->text, reply->n_text);
-    reply->new_tokens = answer->new_tokens;
-    reply->prompt_tokens = answer->prompt_tokens;
-    for (uint32_t i = 0; i < answer->new_tokens && i < 512; i++)
-        reply->tokens[i] = answer->tokens[i];
-    if (reply->clock)
-        reply->stamp = ++*reply->clock;
-    pthread_cond_broadcast(&reply->changed);
-    pthread_mutex_unlock(&reply->lock);
-}
-
-void reply_wait(Reply *reply)
-{
-    pthread_mutex_lock(&reply->lock);
-    while (reply->n_done == 0)
-        pthread_cond_wait(&reply->changed, &reply->lock);
-    pthread_mutex_unlock(&reply->lock);
-}
-
-LlavaovTicket *ask(LlavaovSession *session, Reply *reply, LlavaovFrame *const *frames,
-    size_t n_frames, LlavaovLayout layout, const char *prompt, uint32_t max_new_tokens)
-{
-    LlavaovGeneration generation = llavaov_generation_default();
-    generation.max_new_tokens = max_new_tokens;
-    generation.temperature = reply->temperature;
-    generation.seed = reply->seed;
-    generation.top_k = reply->top_k;
-    generation.top_p = reply->top_p > 0 ? reply->top_p : 1;
-    generation.repetition_penalty = reply->repetition_penalty > 0 ? reply->repetition_penalty : 1;
-    const LlavaovRequest request = {.layout = layout,
-        .frames = frames,
-        .n_frames = n_frames,
-        .prompt = prompt,
-        .generation = generation,
-        .on_text = on_text,
-        .on_done = on_done,
-        .data = reply};
-    LlavaovTicket *ticket = NULL;
+    LlavaovSession *session;
     LlavaovError error;
-    if (llavaov_session_ask(session, &request, &ticket, &error) != LLAVAOV_OK)
+    if (llavaov_session_open(h->engine, NULL, &session, &error) != LLAVAOV_OK)
         fail_msg("%s", error.message);
-    return ticket;
+    return session;
 }

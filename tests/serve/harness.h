@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "reply.h"
 #include "serve/engine.h"
 
 typedef enum Operation {
@@ -59,32 +60,11 @@ void harness_release(Harness *h);
 LlavaovFrame *push_flat(LlavaovSession *session, LlavaovLayout layout, LlavaovEncode encode,
     uint8_t value, atomic_int *released);
 
-/* An answer to wait for. */
-typedef struct Reply {
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
-    unsigned n_done; /* on_done calls */
-    LlavaovStatus status;
-    LlavaovError error;
-    LlavaovFinishReason finish_reason;
-    char text[4096]; /* of a random model: it may hold NUL */
-    size_t n_text;
-    int32_t tokens[512];
-    uint32_t new_tokens, prompt_tokens;
-    char streamed[4096]; /* what on_text brought */
-    size_t n_streamed;
-    double temperature; /* of ask(); 0 = greedy */
-    uint64_t seed;
-    uint32_t top_k;
-    double top_p, repetition_penalty; /* 0: the default */
-    atomic_int *clock;                /* may be NULL; stamps the order of answers */
-    int stamp;
-} Reply;
-void reply_init(Reply *reply);
-void reply_wait(Reply *reply);
+/* cmocka fixtures of a group: *state is a Harness on the preset's context. */
+int harness_setup(void **state);
+int harness_teardown(void **state);
 
-/* Asks; fails the test when that is refused. */
-LlavaovTicket *ask(LlavaovSession *session, Reply *reply, LlavaovFrame *const *frames,
-    size_t n_frames, LlavaovLayout layout, const char *prompt, uint32_t max_new_tokens);
+/* With default options. */
+LlavaovSession *open_session(Harness *h);
 
 #endif

@@ -17,43 +17,20 @@ enum { N = 7 };
  * ends early, so that their requests do meet. */
 typedef struct Question {
     const char *prompt;
-    uint32_t length;
     size_t n_frames;
-    double temperature, top_p, penalty;
-    uint32_t top_k;
-    uint64_t seed;
+    LlavaovGeneration generation;
 } Question;
 
+/* tokens, temperature, top-k, top-p, penalty, seed */
 static const Question questions[N] = {
-    {"Hello", 200, 0, 0, 0, 0, 0, 0},
-    {"Why?", 164, 0, 2, 0, 0, 0, 13},
-    {"What is to be seen in these pictures, and what will happen next?", 180, 0, 0, 0, 1.3, 0, 0},
-    {"Count.", 158, 0, 1, 0.7, 0, 0, 14},
-    {"Which colour?", 155, 1, 0.8, 0.9, 1.1, 40, 12},
-    {"Is anybody there? Answer in one word.", 150, 2, 0, 0, 0, 0, 0},
-    {"Hm?", 170, 1, 1.2, 0, 0, 0, 22},
+    {"Hello", 0, {200, 0, 0, 1, 1, 0}},
+    {"Why?", 0, {164, 2, 0, 1, 1, 13}},
+    {"What is to be seen in these pictures, and what will happen next?", 0, {180, 0, 0, 1, 1.3, 0}},
+    {"Count.", 0, {158, 1, 0, 0.7, 1, 14}},
+    {"Which colour?", 1, {155, 0.8, 40, 0.9, 1.1, 12}},
+    {"Is anybody there? Answer in one word.", 2, {150, 0, 0, 1, 1, 0}},
+    {"Hm?", 1, {170, 1.2, 0, 1, 1, 22}},
 };
-
-static Harness h;
-
-static int open_engine(void **state)
-{
-    harness_open(&h, 0);
-    return 0;
-}
-
-static int close_engine(void **state)
-{
-    harness_close(&h);
-    return 0;
-}
-
-static LlavaovSession *open_session(void)
-{
-    LlavaovSession *session;
-    assert_int_equal(llavaov_session_open(h.engine, NULL, &session, NULL), LLAVAOV_OK);
-    return session;
-}
 
 /* The caller drops the ticket. */
 static LlavaovTicket *pose(LlavaovSession *session, Reply *reply, int which)
@@ -64,25 +41,21 @@ static LlavaovTicket *pose(LlavaovSession *session, Reply *reply, int which)
         frames[i] = push_flat(session, LLAVAOV_LAYOUT_VIDEO, LLAVAOV_ENCODE_ON_ARRIVAL,
             (uint8_t)(30 * which + 90 * (int)i), NULL);
     reply_init(reply);
-    reply->temperature = q->temperature;
-    reply->top_p = q->top_p;
-    reply->top_k = q->top_k;
-    reply->repetition_penalty = q->penalty;
-    reply->seed = q->seed;
-    LlavaovTicket *ticket =
-        ask(session, reply, frames, q->n_frames, LLAVAOV_LAYOUT_VIDEO, q->prompt, q->length);
+    reply->generation = q->generation;
+    LlavaovTicket *ticket = ask(session, reply, frames, q->n_frames, LLAVAOV_LAYOUT_VIDEO,
+        q->prompt, q->generation.max_new_tokens);
     for (size_t i = 0; i < q->n_frames; i++)
         llavaov_frame_unref(frames[i]);
     return ticket;
 }
 
 /* What each question is answered with when nothing else is asked. */
-static const Reply *alone(int which)
+static const Reply *alone(Harness *h, int which)
 {
     static Reply replies[N];
     static bool known[N];
     if (!known[which]) {
-        LlavaovSession *session = open_session();
+        LlavaovSession *session = open_session(h);
         llavaov_ticket_unref(pose(session, &replies[which], which));
         reply_wait(&replies[which]);
         assert_int_equal(replies[which].status, LLAVAOV_OK);
@@ -92,9 +65,9 @@ static const Reply *alone(int which)
     return &replies[which];
 }
 
-static void same_as_alone(const Reply *reply, int which)
+static void same_as_alone(Harness *h, const Reply *reply, int which)
 {
-    const Reply *wanted = alone(which);
+    const Reply *wanted = alone(h, which);
     if (reply->status != LLAVAOV_OK)
         fail_msg("question %d: %s", which, reply->error.message);
     assert_int_equal(reply->n_done, 1);
@@ -116,25 +89,26 @@ typedef struct Crowd {
 } Crowd;
 
 /* The fault strikes a decoding step of at least `least` of them. */
-static void gather(Crowd *crowd, int n, Operation operation, Fault fault, unsigned least)
+static void gather(
+    Harness *h, Crowd *crowd, int n, Operation operation, Fault fault, unsigned least)
 {
     for (int i = 0; i < n; i++)
-        alone(i);
-    LlavaovSession *first = open_session();
+        alone(h, i);
+    LlavaovSession *first = open_session(h);
     Reply held;
     reply_init(&held);
-    harness_arm(&h, OPERATION_PREFILL, FAULT_HOLD, 0);
+    harness_arm(h, OPERATION_PREFILL, FAULT_HOLD, 0);
     llavaov_ticket_unref(ask(first, &held, NULL, 0, LLAVAOV_LAYOUT_VIDEO, "Wait", 1));
-    harness_wait_reached(&h);
+    harness_wait_reached(h);
     crowd->n = n;
     for (int i = 0; i < n; i++) {
-        crowd->sessions[i] = open_session();
+        crowd->sessions[i] = open_session(h);
         crowd->tickets[i] = pose(crowd->sessions[i], &crowd->replies[i], i);
     }
-    h.together = 0;
-    h.least = least;
-    harness_arm(&h, operation, fault, 0);
-    harness_release(&h);
+    h->together = 0;
+    h->least = least;
+    harness_arm(h, operation, fault, 0);
+    harness_release(h);
     reply_wait(&held);
     llavaov_session_close(first);
 }
@@ -147,40 +121,42 @@ static void part(Crowd *crowd)
     }
 }
 
-static void all_as_alone(Crowd *crowd)
+static void all_as_alone(Harness *h, Crowd *crowd)
 {
     for (int i = 0; i < crowd->n; i++) {
         reply_wait(&crowd->replies[i]);
-        same_as_alone(&crowd->replies[i], i);
+        same_as_alone(h, &crowd->replies[i], i);
     }
 }
 
 static void answers_are_those_of_each_alone(void **state)
 {
-    const uint32_t preferred = h.engine->backend->info.preferred_sequences;
+    Harness *h = *state;
+    const uint32_t preferred = h->engine->backend->info.preferred_sequences;
     const int most[] = {32, 3, 2};
     for (size_t i = 0; i < sizeof most / sizeof *most; i++) {
         Crowd crowd;
-        h.engine->backend->info.preferred_sequences = (uint32_t)most[i];
-        gather(&crowd, N, OPERATION_NONE, FAULT_FAIL, 0);
-        all_as_alone(&crowd);
+        h->engine->backend->info.preferred_sequences = (uint32_t)most[i];
+        gather(h, &crowd, N, OPERATION_NONE, FAULT_FAIL, 0);
+        all_as_alone(h, &crowd);
         if (most[i] > N)
-            assert_in_range(h.together, 4, N);
+            assert_in_range(h->together, 4, N);
         else
-            assert_int_equal(h.together, most[i]);
+            assert_int_equal(h->together, most[i]);
         part(&crowd);
     }
-    h.engine->backend->info.preferred_sequences = preferred;
+    h->engine->backend->info.preferred_sequences = preferred;
 }
 
 /* The operation under way would go on until its run is cancelled: nobody waits for the others, and
  * those who stay repeat the step and lose nothing. */
 static void one_leaves_in_the_middle(void **state)
 {
+    Harness *h = *state;
     for (int way = 0; way < 3; way++) {
         Crowd crowd;
-        gather(&crowd, 4, OPERATION_DECODE, FAULT_SPIN, 4);
-        harness_wait_reached(&h);
+        gather(h, &crowd, 4, OPERATION_DECODE, FAULT_SPIN, 4);
+        harness_wait_reached(h);
         if (way == 0)
             llavaov_ticket_cancel(crowd.tickets[2]);
         else if (way == 1)
@@ -191,13 +167,13 @@ static void one_leaves_in_the_middle(void **state)
         reply_wait(gone);
         assert_int_equal(gone->n_done, 1);
         assert_int_equal(gone->status, LLAVAOV_ERROR_CANCELLED);
-        assert_in_range(gone->new_tokens, 1, questions[2].length - 1);
+        assert_in_range(gone->new_tokens, 1, questions[2].generation.max_new_tokens - 1);
         assert_memory_equal(
-            gone->tokens, alone(2)->tokens, gone->new_tokens * sizeof gone->tokens[0]);
+            gone->tokens, alone(h, 2)->tokens, gone->new_tokens * sizeof gone->tokens[0]);
         for (int i = 0; i < 4; i++)
             if (i != 2) {
                 reply_wait(&crowd.replies[i]);
-                same_as_alone(&crowd.replies[i], i);
+                same_as_alone(h, &crowd.replies[i], i);
             }
         if (way == 2)
             crowd.sessions[2] = NULL;
@@ -207,9 +183,10 @@ static void one_leaves_in_the_middle(void **state)
 
 static void everybody_leaves(void **state)
 {
+    Harness *h = *state;
     Crowd crowd;
-    gather(&crowd, 3, OPERATION_DECODE, FAULT_SPIN, 3);
-    harness_wait_reached(&h);
+    gather(h, &crowd, 3, OPERATION_DECODE, FAULT_SPIN, 3);
+    harness_wait_reached(h);
     for (int i = 0; i < 3; i++)
         llavaov_ticket_cancel(crowd.tickets[i]);
     for (int i = 0; i < 3; i++) {
@@ -222,32 +199,34 @@ static void everybody_leaves(void **state)
 /* What is one request's own failure ends that one: numbers that are not finite, ... */
 static void one_fails_by_itself(void **state)
 {
+    Harness *h = *state;
     Crowd crowd;
-    h.nan_row = 2;
-    gather(&crowd, 5, OPERATION_NONE, FAULT_FAIL, 0);
+    h->nan_row = 2;
+    gather(h, &crowd, 5, OPERATION_NONE, FAULT_FAIL, 0);
     int failed = 0;
     for (int i = 0; i < 5; i++) {
         Reply *reply = &crowd.replies[i];
         reply_wait(reply);
         if (reply->status == LLAVAOV_OK) {
-            same_as_alone(reply, i);
+            same_as_alone(h, reply, i);
             continue;
         }
         failed++;
         assert_int_equal(reply->status, LLAVAOV_ERROR_NUMERIC);
         assert_memory_equal(
-            reply->tokens, alone(i)->tokens, reply->new_tokens * sizeof reply->tokens[0]);
+            reply->tokens, alone(h, i)->tokens, reply->new_tokens * sizeof reply->tokens[0]);
     }
     assert_int_equal(failed, 1);
-    assert_int_equal(h.nan_row, -1);
+    assert_int_equal(h->nan_row, -1);
     part(&crowd);
 }
 
 /* ... and what the device refuses ends all that it was to serve, and no later one. */
 static void the_device_fails_all(void **state)
 {
+    Harness *h = *state;
     Crowd crowd;
-    gather(&crowd, 4, OPERATION_DECODE, FAULT_FAIL, 4);
+    gather(h, &crowd, 4, OPERATION_DECODE, FAULT_FAIL, 4);
     for (int i = 0; i < 4; i++) {
         Reply *reply = &crowd.replies[i];
         reply_wait(reply);
@@ -259,8 +238,8 @@ static void the_device_fails_all(void **state)
         assert_true(stats.decode_ns > 0);
     }
     part(&crowd);
-    gather(&crowd, 4, OPERATION_NONE, FAULT_FAIL, 0);
-    all_as_alone(&crowd);
+    gather(h, &crowd, 4, OPERATION_NONE, FAULT_FAIL, 0);
+    all_as_alone(h, &crowd);
     part(&crowd);
 }
 
@@ -268,37 +247,38 @@ static void the_device_fails_all(void **state)
  * their slices follow each other. */
 static void no_decoding_step_waits_for_two_slices(void **state)
 {
-    const uint32_t preferred = h.engine->backend->info.preferred_rows;
-    LlavaovSession *decoding = open_session(), *arriving = open_session(),
-                   *encoding = open_session();
+    Harness *h = *state;
+    const uint32_t preferred = h->engine->backend->info.preferred_rows;
+    LlavaovSession *decoding = open_session(h), *arriving = open_session(h),
+                   *encoding = open_session(h);
     Reply a, b;
     reply_init(&a);
     reply_init(&b);
     atomic_int clock = 0;
     a.clock = b.clock = &clock;
-    h.least = 0;
-    harness_arm(&h, OPERATION_DECODE, FAULT_HOLD, 3);
+    h->least = 0;
+    harness_arm(h, OPERATION_DECODE, FAULT_HOLD, 3);
     llavaov_ticket_unref(ask(decoding, &a, NULL, 0, LLAVAOV_LAYOUT_VIDEO, "Long", 400));
-    harness_wait_reached(&h);
-    h.engine->backend->info.preferred_rows = 9;
+    harness_wait_reached(h);
+    h->engine->backend->info.preferred_rows = 9;
     llavaov_ticket_unref(ask(arriving, &b, NULL, 0, LLAVAOV_LAYOUT_VIDEO,
         "A question of many bytes, each of them a token of its own, so that it takes chunks.", 2));
     for (int i = 0; i < 4; i++)
         llavaov_frame_unref(push_flat(
             encoding, LLAVAOV_LAYOUT_VIDEO, LLAVAOV_ENCODE_ON_ARRIVAL, (uint8_t)(50 * i), NULL));
-    const int start = h.n_order;
-    harness_release(&h);
+    const int start = h->n_order;
+    harness_release(h);
     reply_wait(&b);
-    const int end = h.n_order;
+    const int end = h->n_order;
     reply_wait(&a);
     assert_true(b.stamp < a.stamp);
     int others = 0;
     for (int i = start; i < end; i++) {
-        others += h.order[i] != 'D';
-        assert_true(h.order[i] == 'D' || h.order[i - 1] == 'D');
+        others += h->order[i] != 'D';
+        assert_true(h->order[i] == 'D' || h->order[i - 1] == 'D');
     }
     assert_true(others > 9);
-    h.engine->backend->info.preferred_rows = preferred;
+    h->engine->backend->info.preferred_rows = preferred;
     llavaov_session_close(decoding);
     llavaov_session_close(arriving);
     llavaov_session_close(encoding);
@@ -314,5 +294,5 @@ int main(void)
         cmocka_unit_test(the_device_fails_all),
         cmocka_unit_test(no_decoding_step_waits_for_two_slices),
     };
-    return cmocka_run_group_tests(tests, open_engine, close_engine);
+    return cmocka_run_group_tests(tests, harness_setup, harness_teardown);
 }

@@ -16,20 +16,6 @@
 #include "checkpoint_writer.h"
 #include "harness.h"
 
-static Harness h;
-
-static int open_engine(void **state)
-{
-    harness_open(&h, 0);
-    return 0;
-}
-
-static int close_engine(void **state)
-{
-    harness_close(&h);
-    return 0;
-}
-
 /* Stages of frames, as on_frame told them. */
 typedef struct Stages {
     atomic_int n[3];
@@ -40,26 +26,26 @@ static void on_frame(void *data, void *frame_data, LlavaovFrameStage stage)
     ((Stages *)data)->n[stage]++;
 }
 
-static LlavaovSession *open_session(Stages *stages)
+static LlavaovSession *open_watched(Harness *h, Stages *stages)
 {
     const LlavaovSessionOptions options = {.on_frame = on_frame, .data = stages};
     LlavaovSession *session;
-    assert_int_equal(
-        llavaov_session_open(h.engine, stages ? &options : NULL, &session, NULL), LLAVAOV_OK);
+    assert_int_equal(llavaov_session_open(h->engine, &options, &session, NULL), LLAVAOV_OK);
     return session;
 }
 
 static void cancelling_a_ticket_stops_prefill_and_decode(void **state)
 {
+    Harness *h = *state;
     const Operation operations[] = {OPERATION_PREFILL, OPERATION_DECODE};
     for (size_t i = 0; i < 2; i++) {
-        LlavaovSession *session = open_session(NULL);
+        LlavaovSession *session = open_session(h);
         Reply reply;
         reply_init(&reply);
-        harness_arm(&h, operations[i], FAULT_SPIN, 0);
+        harness_arm(h, operations[i], FAULT_SPIN, 0);
         LlavaovTicket *ticket =
             ask(session, &reply, NULL, 0, LLAVAOV_LAYOUT_VIDEO, "Hello there", 30);
-        harness_wait_reached(&h);
+        harness_wait_reached(h);
         llavaov_ticket_cancel(ticket);
         reply_wait(&reply);
         assert_int_equal(reply.status, LLAVAOV_ERROR_CANCELLED);
@@ -74,19 +60,20 @@ static void cancelling_a_ticket_stops_prefill_and_decode(void **state)
 
 static void waiting_requests_are_cancelled_at_once(void **state)
 {
-    LlavaovSession *session = open_session(NULL);
+    Harness *h = *state;
+    LlavaovSession *session = open_session(h);
     Reply running, waiting;
     reply_init(&running);
     reply_init(&waiting);
-    harness_arm(&h, OPERATION_PREFILL, FAULT_HOLD, 0);
+    harness_arm(h, OPERATION_PREFILL, FAULT_HOLD, 0);
     LlavaovTicket *a = ask(session, &running, NULL, 0, LLAVAOV_LAYOUT_VIDEO, "First", 4);
     LlavaovTicket *b = ask(session, &waiting, NULL, 0, LLAVAOV_LAYOUT_VIDEO, "Second", 4);
-    harness_wait_reached(&h);
+    harness_wait_reached(h);
     llavaov_ticket_cancel(b);
     reply_wait(&waiting); /* while the first one is still held */
     assert_int_equal(waiting.finish_reason, LLAVAOV_FINISH_CANCELLED);
     assert_int_equal(running.n_done, 0);
-    harness_release(&h);
+    harness_release(h);
     reply_wait(&running);
     assert_int_equal(running.status, LLAVAOV_OK);
     llavaov_ticket_unref(a);
@@ -96,9 +83,10 @@ static void waiting_requests_are_cancelled_at_once(void **state)
 
 static void closing_interrupts_encoding(void **state)
 {
+    Harness *h = *state;
     Stages stages = {0};
-    LlavaovSession *session = open_session(&stages);
-    harness_arm(&h, OPERATION_ENCODE, FAULT_SPIN, 0);
+    LlavaovSession *session = open_watched(h, &stages);
+    harness_arm(h, OPERATION_ENCODE, FAULT_SPIN, 0);
     atomic_int released = 0;
     LlavaovFrame *frames[3];
     for (int i = 0; i < 3; i++)
@@ -107,7 +95,7 @@ static void closing_interrupts_encoding(void **state)
     Reply reply;
     reply_init(&reply);
     LlavaovTicket *ticket = ask(session, &reply, frames, 3, LLAVAOV_LAYOUT_VIDEO, "What?", 4);
-    harness_wait_reached(&h);
+    harness_wait_reached(h);
     llavaov_session_close(session);
     assert_int_equal(reply.n_done, 1);
     assert_int_equal(reply.finish_reason, LLAVAOV_FINISH_CANCELLED);
@@ -123,14 +111,15 @@ static void closing_interrupts_encoding(void **state)
 
 static void closing_does_not_wait_for_another_session(void **state)
 {
+    Harness *h = *state;
     Stages stages = {0};
-    LlavaovSession *slow = open_session(NULL), *mine = open_session(&stages);
+    LlavaovSession *slow = open_session(h), *mine = open_watched(h, &stages);
     Reply held, cancelled;
     reply_init(&held);
     reply_init(&cancelled);
-    harness_arm(&h, OPERATION_DECODE, FAULT_HOLD, 2);
+    harness_arm(h, OPERATION_DECODE, FAULT_HOLD, 2);
     LlavaovTicket *a = ask(slow, &held, NULL, 0, LLAVAOV_LAYOUT_VIDEO, "Slow", 30);
-    harness_wait_reached(&h);
+    harness_wait_reached(h);
     atomic_int released = 0;
     LlavaovFrame *frame =
         push_flat(mine, LLAVAOV_LAYOUT_VIDEO, LLAVAOV_ENCODE_ON_ARRIVAL, 5, &released);
@@ -139,7 +128,7 @@ static void closing_does_not_wait_for_another_session(void **state)
     assert_int_equal(cancelled.n_done, 1);
     assert_int_equal(released, 1);
     assert_int_equal(held.n_done, 0);
-    harness_release(&h);
+    harness_release(h);
     reply_wait(&held);
     assert_int_equal(held.status, LLAVAOV_OK);
     llavaov_frame_unref(frame);
@@ -150,13 +139,14 @@ static void closing_does_not_wait_for_another_session(void **state)
 
 static void a_cancelled_session_works_again(void **state)
 {
-    LlavaovSession *session = open_session(NULL);
+    Harness *h = *state;
+    LlavaovSession *session = open_session(h);
     Reply first, second;
     reply_init(&first);
     reply_init(&second);
-    harness_arm(&h, OPERATION_DECODE, FAULT_SPIN, 2);
+    harness_arm(h, OPERATION_DECODE, FAULT_SPIN, 2);
     llavaov_ticket_unref(ask(session, &first, NULL, 0, LLAVAOV_LAYOUT_VIDEO, "Hello", 30));
-    harness_wait_reached(&h);
+    harness_wait_reached(h);
     llavaov_session_cancel(session);
     reply_wait(&first);
     assert_int_equal(first.finish_reason, LLAVAOV_FINISH_CANCELLED);
@@ -172,32 +162,34 @@ static void a_cancelled_session_works_again(void **state)
 
 static void dropped_frames_are_not_encoded(void **state)
 {
-    LlavaovSession *slow = open_session(NULL), *session = open_session(NULL);
+    Harness *h = *state;
+    LlavaovSession *slow = open_session(h), *session = open_session(h);
     Reply held;
     reply_init(&held);
-    harness_arm(&h, OPERATION_PREFILL, FAULT_HOLD, 0);
+    harness_arm(h, OPERATION_PREFILL, FAULT_HOLD, 0);
     llavaov_ticket_unref(ask(slow, &held, NULL, 0, LLAVAOV_LAYOUT_VIDEO, "Slow", 2));
-    harness_wait_reached(&h);
-    const int before = h.tiles;
+    harness_wait_reached(h);
+    const int before = h->tiles;
     atomic_int released = 0;
     for (int i = 0; i < 10; i++)
         llavaov_frame_unref(push_flat(
             session, LLAVAOV_LAYOUT_VIDEO, LLAVAOV_ENCODE_ON_ARRIVAL, (uint8_t)i, &released));
-    harness_release(&h);
+    harness_release(h);
     reply_wait(&held);
     llavaov_session_close(session);
     llavaov_session_close(slow);
     assert_int_equal(released, 10);
-    assert_int_equal(h.tiles, before);
+    assert_int_equal(h->tiles, before);
 }
 
 static void dropping_the_frames_of_a_batch_stops_the_encoder(void **state)
 {
-    LlavaovSession *session = open_session(NULL);
-    harness_arm(&h, OPERATION_ENCODE, FAULT_SPIN, 0);
+    Harness *h = *state;
+    LlavaovSession *session = open_session(h);
+    harness_arm(h, OPERATION_ENCODE, FAULT_SPIN, 0);
     LlavaovFrame *frame =
         push_flat(session, LLAVAOV_LAYOUT_VIDEO, LLAVAOV_ENCODE_ON_ARRIVAL, 5, NULL);
-    harness_wait_reached(&h);
+    harness_wait_reached(h);
     llavaov_frame_unref(frame);
     Reply reply;
     reply_init(&reply);
@@ -219,8 +211,9 @@ static void count(void *data)
 
 static void a_frame_that_cannot_be_mapped_fails(void **state)
 {
+    Harness *h = *state;
     Stages stages = {0};
-    LlavaovSession *session = open_session(&stages);
+    LlavaovSession *session = open_watched(h, &stages);
     atomic_int released = 0;
     const LlavaovFrameSource source = {.map = map_nothing, .release = count, .data = &released};
     LlavaovFrame *frame;
@@ -279,11 +272,11 @@ static void loading_is_cancelled_wherever_it_is(void **state)
 
 /* Threads that push, ask, cancel and close against each other; a checker of threads or addresses
  * does the judging. */
-static const char *stir_sessions(unsigned seed)
+static const char *stir_sessions(Harness *h, unsigned seed)
 {
     for (int round = 0; round < 12; round++) {
         LlavaovSession *session;
-        if (llavaov_session_open(h.engine, NULL, &session, NULL) != LLAVAOV_OK)
+        if (llavaov_session_open(h->engine, NULL, &session, NULL) != LLAVAOV_OK)
             return "a session cannot be opened";
         Reply replies[3];
         LlavaovFrame *frames[4];
@@ -327,19 +320,28 @@ static const char *stir_sessions(unsigned seed)
     return NULL;
 }
 
+typedef struct Stir {
+    Harness *h;
+    unsigned seed;
+    pthread_t thread;
+} Stir;
+
 static void *stir(void *data)
 {
-    return (void *)stir_sessions((unsigned)(uintptr_t)data);
+    const Stir *own = data;
+    return (void *)stir_sessions(own->h, own->seed);
 }
 
 static void sessions_come_and_go_on_many_threads(void **state)
 {
-    pthread_t threads[4];
-    for (uintptr_t i = 0; i < 4; i++)
-        assert_int_equal(pthread_create(&threads[i], NULL, stir, (void *)(i + 1)), 0);
+    Stir own[4];
+    for (unsigned i = 0; i < 4; i++) {
+        own[i] = (Stir){.h = *state, .seed = i + 1};
+        assert_int_equal(pthread_create(&own[i].thread, NULL, stir, &own[i]), 0);
+    }
     for (int i = 0; i < 4; i++) {
         void *complaint;
-        pthread_join(threads[i], &complaint);
+        pthread_join(own[i].thread, &complaint);
         if (complaint)
             fail_msg("%s", (const char *)complaint);
     }
@@ -359,5 +361,5 @@ int main(void)
         cmocka_unit_test(loading_is_cancelled_wherever_it_is),
         cmocka_unit_test(sessions_come_and_go_on_many_threads),
     };
-    return cmocka_run_group_tests(tests, open_engine, close_engine);
+    return cmocka_run_group_tests(tests, harness_setup, harness_teardown);
 }

@@ -13,31 +13,10 @@
 #include "harness.h"
 #include "serve/request.h"
 
-static Harness h;
-
-static int open_engine(void **state)
-{
-    harness_open(&h, 0);
-    return 0;
-}
-
-static int close_engine(void **state)
-{
-    harness_close(&h);
-    return 0;
-}
-
-static LlavaovSession *open_session(void)
-{
-    LlavaovSession *session;
-    LlavaovError error;
-    assert_int_equal(llavaov_session_open(h.engine, NULL, &session, &error), LLAVAOV_OK);
-    return session;
-}
-
 static void text_alone_is_answered(void **state)
 {
-    LlavaovSession *session = open_session();
+    Harness *h = *state;
+    LlavaovSession *session = open_session(h);
     Reply reply;
     reply_init(&reply);
     LlavaovTicket *ticket = ask(session, &reply, NULL, 0, LLAVAOV_LAYOUT_VIDEO, "Hello", 20);
@@ -48,7 +27,7 @@ static void text_alone_is_answered(void **state)
     assert_string_equal(reply.text, reply.streamed);
     uint32_t tokens;
     assert_int_equal(llavaov_engine_prompt_tokens(
-                         h.engine, LLAVAOV_LAYOUT_VIDEO, 0, 0, 0, NULL, "Hello", &tokens, NULL),
+                         h->engine, LLAVAOV_LAYOUT_VIDEO, 0, 0, 0, NULL, "Hello", &tokens, NULL),
         LLAVAOV_OK);
     assert_int_equal(tokens, reply.prompt_tokens);
     llavaov_ticket_unref(ticket);
@@ -57,8 +36,9 @@ static void text_alone_is_answered(void **state)
 
 static void every_layout_is_answered(void **state)
 {
+    Harness *h = *state;
     for (int layout = LLAVAOV_LAYOUT_VIDEO; layout <= LLAVAOV_LAYOUT_IMAGES; layout++) {
-        LlavaovSession *session = open_session();
+        LlavaovSession *session = open_session(h);
         const size_t n = layout == LLAVAOV_LAYOUT_IMAGE ? 1 : 3;
         LlavaovFrame *frames[3];
         for (size_t i = 0; i < n; i++)
@@ -71,7 +51,7 @@ static void every_layout_is_answered(void **state)
         reply_wait(&reply);
         assert_int_equal(reply.status, LLAVAOV_OK);
         uint32_t tokens;
-        assert_int_equal(llavaov_engine_prompt_tokens(h.engine, (LlavaovLayout)layout, n, 40, 30,
+        assert_int_equal(llavaov_engine_prompt_tokens(h->engine, (LlavaovLayout)layout, n, 40, 30,
                              NULL, "What?", &tokens, NULL),
             LLAVAOV_OK);
         assert_int_equal(tokens, reply.prompt_tokens);
@@ -83,8 +63,9 @@ static void every_layout_is_answered(void **state)
 
 static void overlapping_windows_encode_once(void **state)
 {
-    LlavaovSession *session = open_session();
-    const int before = h.tiles;
+    Harness *h = *state;
+    LlavaovSession *session = open_session(h);
+    const int before = h->tiles;
     LlavaovFrame *frames[6];
     atomic_int released = 0;
     for (size_t i = 0; i < 6; i++)
@@ -98,7 +79,7 @@ static void overlapping_windows_encode_once(void **state)
     }
     for (size_t w = 0; w < 3; w++)
         reply_wait(&replies[w]);
-    assert_int_equal(h.tiles - before, 6);
+    assert_int_equal(h->tiles - before, 6);
     assert_int_equal(released, 6);
     LlavaovSessionStats stats;
     llavaov_session_stats(session, &stats);
@@ -125,7 +106,8 @@ static void overlapping_windows_encode_once(void **state)
 
 static void frames_outlive_their_references_in_requests(void **state)
 {
-    LlavaovSession *session = open_session();
+    Harness *h = *state;
+    LlavaovSession *session = open_session(h);
     LlavaovFrame *frame =
         push_flat(session, LLAVAOV_LAYOUT_VIDEO, LLAVAOV_ENCODE_ON_ARRIVAL, 9, NULL);
     Reply reply;
@@ -139,17 +121,18 @@ static void frames_outlive_their_references_in_requests(void **state)
 
 static void a_short_question_overtakes_a_long_answer(void **state)
 {
-    LlavaovSession *a = open_session(), *b = open_session();
+    Harness *h = *state;
+    LlavaovSession *a = open_session(h), *b = open_session(h);
     Reply first, second;
     atomic_int clock = 0;
     reply_init(&first);
     reply_init(&second);
     first.clock = second.clock = &clock;
-    harness_arm(&h, OPERATION_DECODE, FAULT_HOLD, 3);
+    harness_arm(h, OPERATION_DECODE, FAULT_HOLD, 3);
     LlavaovTicket *ta = ask(a, &first, NULL, 0, LLAVAOV_LAYOUT_VIDEO, "Long", 400);
-    harness_wait_reached(&h);
+    harness_wait_reached(h);
     LlavaovTicket *tb = ask(b, &second, NULL, 0, LLAVAOV_LAYOUT_VIDEO, "Short", 2);
-    harness_release(&h);
+    harness_release(h);
     reply_wait(&second);
     reply_wait(&first);
     assert_true(first.new_tokens > 40);
@@ -162,12 +145,13 @@ static void a_short_question_overtakes_a_long_answer(void **state)
 
 static void many_sessions_all_get_their_answers(void **state)
 {
+    Harness *h = *state;
     enum { N = 6 };
     LlavaovSession *sessions[N];
     Reply replies[N][3];
     LlavaovFrame *frames[N];
     for (int s = 0; s < N; s++) {
-        sessions[s] = open_session();
+        sessions[s] = open_session(h);
         frames[s] = push_flat(
             sessions[s], LLAVAOV_LAYOUT_VIDEO, LLAVAOV_ENCODE_ON_ARRIVAL, (uint8_t)(s * 40), NULL);
         for (int r = 0; r < 3; r++) {
@@ -193,28 +177,29 @@ static void many_sessions_all_get_their_answers(void **state)
  * may decode. */
 static void no_request_waits_for_more_than_four_others(void **state)
 {
+    Harness *h = *state;
     enum { N = 4, ROUNDS = 12 };
     static const uint32_t lengths[N] = {1, 3, 12, 90}, batches[] = {32, 3, 1};
-    const uint32_t preferred = h.engine->backend->info.preferred_sequences;
+    const uint32_t preferred = h->engine->backend->info.preferred_sequences;
     for (size_t k = 0; k < sizeof batches / sizeof *batches; k++) {
         LlavaovSession *sessions[N];
         LlavaovTicket *tickets[N][ROUNDS];
         static Reply replies[N][ROUNDS];
         unsigned most = 0;
-        h.engine->backend->info.preferred_sequences = batches[k];
-        h.together = 0;
-        harness_arm(&h, OPERATION_PREFILL, FAULT_HOLD, 0);
+        h->engine->backend->info.preferred_sequences = batches[k];
+        h->together = 0;
+        harness_arm(h, OPERATION_PREFILL, FAULT_HOLD, 0);
         for (int s = 0; s < N; s++) {
-            sessions[s] = open_session();
+            sessions[s] = open_session(h);
             for (int r = 0; r < ROUNDS; r++) {
                 reply_init(&replies[s][r]);
                 tickets[s][r] = ask(sessions[s], &replies[s][r], NULL, 0, LLAVAOV_LAYOUT_VIDEO,
                     "What?", lengths[s]);
             }
             if (s == 0)
-                harness_wait_reached(&h);
+                harness_wait_reached(h);
         }
-        harness_release(&h);
+        harness_release(h);
         for (int s = 0; s < N; s++)
             for (int r = 0; r < ROUNDS; r++) {
                 reply_wait(&replies[s][r]);
@@ -223,21 +208,22 @@ static void no_request_waits_for_more_than_four_others(void **state)
                 llavaov_ticket_unref(tickets[s][r]);
             }
         assert_in_range(most, 1, N);
-        assert_in_range(h.together, k == 2 ? 1 : 2, batches[k]);
+        assert_in_range(h->together, k == 2 ? 1 : 2, batches[k]);
         for (int s = 0; s < N; s++)
             llavaov_session_close(sessions[s]);
     }
-    h.engine->backend->info.preferred_sequences = preferred;
+    h->engine->backend->info.preferred_sequences = preferred;
 }
 
 static void the_same_seed_gives_the_same_text(void **state)
 {
-    LlavaovSession *session = open_session();
+    Harness *h = *state;
+    LlavaovSession *session = open_session(h);
     Reply replies[3];
     for (int i = 0; i < 3; i++) {
         reply_init(&replies[i]);
-        replies[i].temperature = 1.5;
-        replies[i].seed = i == 2 ? 8 : 7;
+        replies[i].generation.temperature = 1.5;
+        replies[i].generation.seed = i == 2 ? 8 : 7;
         llavaov_ticket_unref(ask(session, &replies[i], NULL, 0, LLAVAOV_LAYOUT_VIDEO, "Hello", 32));
         reply_wait(&replies[i]);
         assert_int_equal(replies[i].status, LLAVAOV_OK);
@@ -249,13 +235,14 @@ static void the_same_seed_gives_the_same_text(void **state)
 
 static void nan_is_an_error_not_text(void **state)
 {
-    LlavaovSession *session = open_session();
+    Harness *h = *state;
+    LlavaovSession *session = open_session(h);
     Reply reply;
     reply_init(&reply);
-    h.nan_logits = true;
+    h->nan_logits = true;
     llavaov_ticket_unref(ask(session, &reply, NULL, 0, LLAVAOV_LAYOUT_VIDEO, "Hello", 5));
     reply_wait(&reply);
-    h.nan_logits = false;
+    h->nan_logits = false;
     assert_int_equal(reply.status, LLAVAOV_ERROR_NUMERIC);
     assert_string_equal(reply.text, "");
     llavaov_session_close(session);
@@ -263,8 +250,9 @@ static void nan_is_an_error_not_text(void **state)
 
 static void a_failing_encoder_fails_the_frame_and_no_more(void **state)
 {
-    LlavaovSession *session = open_session();
-    harness_arm(&h, OPERATION_ENCODE, FAULT_FAIL, 0);
+    Harness *h = *state;
+    LlavaovSession *session = open_session(h);
+    harness_arm(h, OPERATION_ENCODE, FAULT_FAIL, 0);
     LlavaovFrame *frame =
         push_flat(session, LLAVAOV_LAYOUT_VIDEO, LLAVAOV_ENCODE_ON_ARRIVAL, 1, NULL);
     Reply reply, next;
@@ -290,10 +278,11 @@ static void a_failing_encoder_fails_the_frame_and_no_more(void **state)
 
 static void failing_prefill_and_decode_end_the_request(void **state)
 {
+    Harness *h = *state;
     const Operation operations[] = {OPERATION_PREFILL, OPERATION_DECODE};
     for (size_t i = 0; i < 2; i++) {
-        LlavaovSession *session = open_session();
-        harness_arm(&h, operations[i], FAULT_FAIL, 0);
+        LlavaovSession *session = open_session(h);
+        harness_arm(h, operations[i], FAULT_FAIL, 0);
         Reply reply;
         reply_init(&reply);
         llavaov_ticket_unref(ask(session, &reply, NULL, 0, LLAVAOV_LAYOUT_VIDEO, "Hello there", 8));
@@ -306,9 +295,10 @@ static void failing_prefill_and_decode_end_the_request(void **state)
 
 static void two_engines_live_side_by_side(void **state)
 {
+    Harness *h = *state;
     Harness other;
     harness_open(&other, 0);
-    LlavaovSession *a = open_session(), *b;
+    LlavaovSession *a = open_session(h), *b;
     assert_int_equal(llavaov_session_open(other.engine, NULL, &b, NULL), LLAVAOV_OK);
     Reply first, second;
     reply_init(&first);
@@ -360,7 +350,8 @@ static LlavaovStatus never_mapped(void *data, LlavaovImage *image, LlavaovError 
 
 static void bad_arguments_are_refused_by_name(void **state)
 {
-    LlavaovSession *session = open_session(), *other = open_session();
+    Harness *h = *state;
+    LlavaovSession *session = open_session(h), *other = open_session(h);
     LlavaovFrame *frame =
         push_flat(session, LLAVAOV_LAYOUT_VIDEO, LLAVAOV_ENCODE_ON_DEMAND, 1, NULL);
     LlavaovFrame *two[2] = {frame, frame};
@@ -412,7 +403,8 @@ static void bad_arguments_are_refused_by_name(void **state)
 
 static void allocation_failures_come_back_as_errors(void **state)
 {
-    LlavaovSession *session = open_session();
+    Harness *h = *state;
+    LlavaovSession *session = open_session(h);
     const LlavaovRequest request = {.prompt = "x",
         .system_prompt = "y",
         .generation = llavaov_generation_default(),
@@ -454,5 +446,5 @@ int main(void)
         cmocka_unit_test(bad_arguments_are_refused_by_name),
         cmocka_unit_test(allocation_failures_come_back_as_errors),
     };
-    return cmocka_run_group_tests(tests, open_engine, close_engine);
+    return cmocka_run_group_tests(tests, harness_setup, harness_teardown);
 }

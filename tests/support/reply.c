@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "reply.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+
+void reply_init(Reply *reply)
+{
+    memset(reply, 0, sizeof *reply);
+    pthread_mutex_init(&reply->lock, NULL);
+    pthread_cond_init(&reply->changed, NULL);
+    reply->generation = llavaov_generation_default();
+}
+
+static void on_text(void *data, const char *text, size_t bytes)
+{
+    Reply *reply = data;
+    pthread_mutex_lock(&reply->lock);
+    if (bytes < sizeof reply->streamed - reply->n_streamed) {
+        memcpy(reply->streamed + reply->n_streamed, text, bytes);
+        reply->n_streamed += bytes;
+    }
+    pthread_mutex_unlock(&reply->lock);
+}
+
+static void on_done(void *data, const LlavaovAnswer *answer)
+{
+    Reply *reply = data;
+    pthread_mutex_lock(&reply->lock);
+    reply->n_done++;
+    reply->status = answer->status;
+    reply->error = answer->error;
+    reply->finish_reason = answer->finish_reason;
+    reply->n_text =
+        answer->text_bytes < sizeof reply->text ? answer->text_bytes : sizeof reply->text - 1;
+    memcpy(reply->text, answer->text, reply->n_text);
+    reply->new_tokens = answer->new_tokens;
+    reply->prompt_tokens = answer->prompt_tokens;
+    for (uint32_t i = 0; i < answer->new_tokens && i < sizeof reply->tokens / sizeof *reply->tokens;
+         i++)
+        reply->tokens[i] = answer->tokens[i];
+    if (reply->clock)
+        reply->stamp = ++*reply->clock;
+    pthread_cond_broadcast(&reply->changed);
+    pthread_mutex_unlock(&reply->lock);
+}
+
+void reply_wait(Reply *reply)
+{
+    pthread_mutex_lock(&reply->lock);
+    while (reply->n_done == 0)
+        pthread_cond_wait(&reply->changed, &reply->lock);
+    pthread_mutex_unlock(&reply->lock);
+}
+
+LlavaovTicket *ask(LlavaovSession *session, Reply *reply, LlavaovFrame *const *frames,
+    size_t n_frames, LlavaovLayout layout, const char *prompt, uint32_t max_new_tokens)
+{
+    LlavaovGeneration generation = reply->generation;
+    generation.max_new_tokens = max_new_tokens;
+    const LlavaovRequest request = {.layout = layout,
+        .frames = frames,
+        .n_frames = n_frames,
+        .prompt = prompt,
+        .generation = generation,
+        .on_text = on_text,
+        .on_done = on_done,
+        .data = reply};
+    LlavaovTicket *ticket = NULL;
+    LlavaovError error;
+    if (llavaov_session_ask(session, &request, &ticket, &error) != LLAVAOV_OK)
+        fail_msg("%s", error.message);
+    return ticket;
+}

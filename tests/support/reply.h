@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A question to a session, and its answer to wait for.
+ */
+#ifndef REPLY_H
+#define REPLY_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "llavaov.h"
+
+typedef struct Reply {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    unsigned n_done; /* on_done calls */
+    LlavaovStatus status;
+    LlavaovError error;
+    LlavaovFinishReason finish_reason;
+    char text[4096]; /* of a random model: it may hold NUL */
+    size_t n_text;
+    int32_t tokens[512];
+    uint32_t new_tokens, prompt_tokens;
+    char streamed[4096]; /* what on_text brought */
+    size_t n_streamed;
+    LlavaovGeneration generation; /* of ask(), but the number of tokens; reply_init: the default */
+    atomic_int *clock;            /* may be NULL; stamps the order of answers */
+    int stamp;
+} Reply;
+void reply_init(Reply *reply);
+void reply_wait(Reply *reply);
+
+/* Asks; fails the test when that is refused. */
+LlavaovTicket *ask(LlavaovSession *session, Reply *reply, LlavaovFrame *const *frames,
+    size_t n_frames, LlavaovLayout layout, const char *prompt, uint32_t max_new_tokens);
+
+#endif
