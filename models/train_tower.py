@@ -108,9 +108,8 @@ def main():
     a.add_argument("--lr", type=float, default=1.5e-3)
     a.add_argument("--seed", type=int, default=1)
     a.add_argument("--init")
-    a.add_argument("--threads", type=int, default=2)
     a = a.parse_args()
-    torch.set_num_threads(a.threads)
+    torch.set_num_threads(2)
     torch.set_flush_denormal(True)
     ids = {"<|endoftext|>": 0, "<|im_start|>": 1, "<|im_end|>": 2, "<image>": 3, "<video>": 4}
     model = network.build(64, ids, a.seed)
@@ -156,7 +155,7 @@ def main():
         step += 1
         for k, v in hits.items():
             mean[k] = 0.98 * mean.get(k, v) + 0.02 * v
-        if step % 20 == 0:
+        if step % 50 == 0:
             print(step, "%.0fs" % (time.time() - start), "lr %.1e" % lr, "loss %.3f" % loss.item(),
                   " ".join("%s %.3f" % kv for kv in mean.items()), flush=True)
         if step % 100 == 0:
