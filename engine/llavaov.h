@@ -166,6 +166,14 @@ LlavaovEngine *llavaov_engine_ref(LlavaovEngine *engine);
 void llavaov_engine_unref(LlavaovEngine *engine);
 const LlavaovEngineInfo *llavaov_engine_info(const LlavaovEngine *engine);
 
+/* Since the engine was opened: calls of the encoder and the tiles in them (a video frame is one),
+ * decoding steps and the requests in them, of all sessions. What failed or was cancelled counts. */
+typedef struct LlavaovEngineStats {
+    uint64_t encoder_calls, encoder_tiles;
+    uint64_t decoder_steps, decoder_rows;
+} LlavaovEngineStats;
+void llavaov_engine_stats(LlavaovEngine *engine, LlavaovEngineStats *stats);
+
 /* Number of tokens of a whole prompt (template, frames, question). width and height matter for
  * LAYOUT_IMAGE only. */
 LlavaovStatus llavaov_engine_prompt_tokens(LlavaovEngine *engine, LlavaovLayout layout,
@@ -213,8 +221,8 @@ LlavaovStatus llavaov_session_open(LlavaovEngine *engine, const LlavaovSessionOp
 /* Cancels every frame and request of the session and returns at once; their callbacks follow. */
 void llavaov_session_cancel(LlavaovSession *session);
 /* Cancels, waits until no callback of the session runs (within about 20 ms; never for another
- * session's work), frees. Frames and tickets that the caller still holds stay valid to unref. NULL
- * is allowed. */
+ * session's work, nor for a call of the encoder), frees. Frames and tickets that the caller still
+ * holds stay valid to unref. NULL is allowed. */
 void llavaov_session_close(LlavaovSession *session);
 
 /* Takes one frame. Returns at once; never copies or resizes on the calling thread. On success

@@ -22,19 +22,31 @@ done:
     return status;
 }
 
-LlavaovStatus lv_visual_tiles(
-    const LvModel *model, const LvRun *run, LvTensor out, const LvTile *tiles, size_t n_tiles)
+LlavaovStatus lv_visual_batch(const LvModel *model, const LvRun *run, LvTensor pooled,
+    LvTensor full, const LvTile *tiles, size_t n_video, size_t n_others)
 {
     const LvVisionConfig *v = &model->config->vision;
+    const size_t each = (size_t)v->grid * v->grid;
     LvScratch scratch = lv_scratch(model->backend, run->error);
-    LvTensor features = lv_scratch_tensor(&scratch, n_tiles * v->grid * v->grid, v->hidden_size);
+    LvTensor features = lv_scratch_tensor(&scratch, (n_video + n_others) * each, v->hidden_size);
     LlavaovStatus status;
     LV_TRY(scratch.status);
-    LV_TRY(lv_tower_run(model, run, features, tiles, n_tiles));
-    LV_TRY(lv_projector_run(model, run, out, features));
+    LV_TRY(lv_tower_run(model, run, features, tiles, n_video + n_others));
+    if (n_video)
+        LV_TRY(lv_projector_run_pooled(model, run, pooled,
+            lv_tensor_rows(features, 0, n_video * each), n_video, LV_POOL_EARLY));
+    if (n_others)
+        LV_TRY(lv_projector_run(
+            model, run, full, lv_tensor_rows(features, n_video * each, n_others * each)));
 done:
     lv_scratch_free(&scratch);
     return status;
+}
+
+LlavaovStatus lv_visual_tiles(
+    const LvModel *model, const LvRun *run, LvTensor out, const LvTile *tiles, size_t n_tiles)
+{
+    return lv_visual_batch(model, run, (LvTensor){0}, out, tiles, 0, n_tiles);
 }
 
 LlavaovStatus lv_visual_assemble_one_of_many(

@@ -16,6 +16,12 @@ LlavaovStatus lv_visual_video(const LvModel *model, const LvRun *run, LvTensor o
 LlavaovStatus lv_visual_tiles(
     const LvModel *model, const LvRun *run, LvTensor out, const LvTile *tiles, size_t n_tiles);
 
+/* Both in one pass through the tower: the first n_video tiles are video frames and give pooled
+ * [n_video * pooled^2, H], the others give full [n_others * grid^2, H]. Either may be none, its
+ * tensor is then not looked at. */
+LlavaovStatus lv_visual_batch(const LvModel *model, const LvRun *run, LvTensor pooled,
+    LvTensor full, const LvTile *tiles, size_t n_video, size_t n_others);
+
 /* One image of several: out [grid^2 + 1, H] = its features [grid^2, H] and a newline. */
 LlavaovStatus lv_visual_assemble_one_of_many(
     const LvModel *model, const LvRun *run, LvTensor out, LvTensor features);

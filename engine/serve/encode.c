@@ -9,117 +9,226 @@
 #include "model/visual.h"
 #include "serve/thread.h"
 
-static uint32_t slice_tiles(const LlavaovEngine *engine)
+uint32_t lv_encode_most(const LlavaovEngine *engine)
 {
-    uint32_t n = engine->backend->info.preferred_tiles;
+    const uint32_t n = engine->backend->info.preferred_tiles;
     return n == 0 ? 1 : n < LV_MAX_SLICE_TILES ? n : LV_MAX_SLICE_TILES;
 }
 
-/* True when the slice can take no more. A single image brings many tiles and goes alone. */
-static bool take(LvSlice *slice, LlavaovFrame *frame, uint32_t most)
+/* ---- who comes along; lock held ---- */
+
+/* *from: of the request's frames, those before are not to be encoded. */
+static LlavaovFrame *next_frame(LlavaovSession *session, LlavaovTicket *request, size_t *from)
 {
-    if (slice->n_frames > 0 && slice->frames[0]->layout != frame->layout)
-        return true;
+    if (!request)
+        return LV_LIST_FIRST(&session->to_encode, LlavaovFrame, in_queue);
+    for (; *from < request->n_frames; ++*from)
+        if (request->frames[*from]->state == LV_FRAME_PREPARED)
+            return request->frames[*from];
+    return NULL;
+}
+
+/* As many tiles of the next frame as there is room for; false when there is no frame or no room. */
+static bool take_next(LvSlice *slice, const LvTurn *turn, size_t i, size_t *from, uint32_t most)
+{
+    const uint32_t room = most - slice->n_tiles;
+    LlavaovFrame *frame = room ? next_frame(turn->sessions[i], turn->requests[i], from) : NULL;
+    if (!frame)
+        return false;
+    const uint32_t left = frame->tiles.n - frame->tiles_done;
+    LvSlicePart *part = &slice->parts[slice->n_parts++];
+    *part = (LvSlicePart){
+        .frame = frame, .arrival = !turn->requests[i], .n_tiles = left < room ? left : room};
+    slice->n_tiles += part->n_tiles;
     frame->state = LV_FRAME_ENCODING;
+    frame->in_slice = true;
     frame->pins++;
     lv_list_remove(&frame->in_queue);
-    slice->frames[slice->n_frames++] = frame;
-    return frame->layout == LLAVAOV_LAYOUT_IMAGE || slice->n_frames == most;
+    return true;
 }
 
-void lv_encode_collect(
-    LlavaovEngine *engine, LvSlice *slice, LlavaovSession *session, LlavaovTicket *request)
+static void collect(LlavaovEngine *engine, LvSlice *slice, const LvTurn *turn)
 {
-    const uint32_t most = slice_tiles(engine);
-    slice->n_frames = 0;
+    const uint32_t most = lv_encode_most(engine);
+    size_t from[LV_MAX_SLICE_REQUESTS];
+    slice->n_parts = 0;
+    slice->n_tiles = 0;
     atomic_store(&slice->cancel.requested, false);
-    if (request) {
-        for (size_t i = request->n_encoded; i < request->n_frames; i++)
-            if (request->frames[i]->state == LV_FRAME_PREPARED &&
-                take(slice, request->frames[i], most))
-                return;
-        return;
+    for (size_t i = 0; i < turn->n; i++)
+        from[i] = turn->requests[i] ? turn->requests[i]->n_encoded : 0;
+    while (take_next(slice, turn, 0, &from[0], most))
+        ;
+    for (bool any = true; any;) {
+        any = false;
+        for (size_t i = 1; i < turn->n; i++)
+            any |= take_next(slice, turn, i, &from[i], most);
     }
-    LlavaovFrame *frame;
-    LV_LIST_EACH(&session->to_encode, LlavaovFrame, in_queue, frame)
-    if (take(slice, frame, most))
-        return;
 }
 
-/* Video frames or images of several: one tile each, encoded in one call. */
-static LlavaovStatus encode_batch(const LlavaovEngine *engine, LvSlice *slice, const LvRun *run)
+/* ---- the call; lock not held ---- */
+
+typedef struct Call {
+    const LlavaovEngine *engine;
+    const LvRun *run;
+    LvSlice *slice;
+    LvTensor pooled, full; /* of video frames, and of all other tiles */
+    size_t n_pooled, n_full;
+    LlavaovError memory; /* why a part has the status ERROR_MEMORY */
+} Call;
+
+static size_t full_rows(const Call *call)
 {
-    LvBackend *b = engine->backend;
-    const LvModel *model = engine->model;
-    const bool video = slice->frames[0]->layout == LLAVAOV_LAYOUT_VIDEO;
-    const size_t grid = model->config->vision.grid, pooled = lv_pooled_grid(&model->config->vision);
-    const size_t each = video ? pooled * pooled : grid * grid;
+    const LvVisionConfig *vision = &call->engine->model->config->vision;
+    return (size_t)vision->grid * vision->grid;
+}
+
+static size_t pooled_rows(const Call *call)
+{
+    const size_t edge = lv_pooled_grid(&call->engine->model->config->vision);
+    return edge * edge;
+}
+
+/* Video frames come first, so that those of each kind stand together. */
+static void list_tiles(Call *call, LvTile *tiles)
+{
+    size_t n = 0;
+    for (int kind = 0; kind < 2; kind++) {
+        for (size_t i = 0; i < call->slice->n_parts; i++) {
+            LvSlicePart *part = &call->slice->parts[i];
+            const LlavaovFrame *frame = part->frame;
+            if ((frame->layout == LLAVAOV_LAYOUT_VIDEO) != (kind == 0))
+                continue;
+            const LvTiles *own = &frame->tiles;
+            const size_t tile_bytes = (size_t)own->image_size * own->image_size * 3;
+            part->first = n - (kind ? call->n_pooled : 0);
+            for (uint32_t k = 0; k < part->n_tiles; k++)
+                tiles[n++] =
+                    (LvTile){own->rgb ? own->rgb + (frame->tiles_done + k) * tile_bytes : NULL,
+                        frame->picture};
+        }
+        *(kind ? &call->n_full : &call->n_pooled) = n - (kind ? call->n_pooled : 0);
+    }
+}
+
+/* A single image; its embeddings are assembled with the last of its tiles. */
+static LlavaovStatus finish_image(Call *call, const LvSlicePart *part, LvTensor features)
+{
+    LvBackend *b = call->engine->backend;
+    const LvModel *model = call->engine->model;
+    LlavaovFrame *frame = part->frame;
+    const size_t each = full_rows(call);
+    const bool whole = part->n_tiles == frame->tiles.n;
+    LlavaovStatus status = LLAVAOV_OK;
+    if (!whole) {
+        if (!frame->features.data)
+            LV_TRY(b->ops->tensor_alloc(
+                b, frame->tiles.n * each, features.cols, &frame->features, call->run->error));
+        const LvTensor place =
+            lv_tensor_rows(frame->features, frame->tiles_done * each, features.rows);
+        LV_TRY(b->ops->copy(b, call->run, place, features));
+    }
+    frame->tiles_done += part->n_tiles;
+    if (frame->tiles_done < frame->tiles.n)
+        goto done;
+    LV_TRY(b->ops->tensor_alloc(
+        b, frame->tiles.plan.n_tokens, features.cols, &frame->embeddings, call->run->error));
+    LV_TRY(lv_visual_assemble_image(model, call->run, frame->embeddings,
+        whole ? features : frame->features, &frame->tiles.plan));
+done:
+    return status;
+}
+
+static LlavaovStatus finish_part(Call *call, const LvSlicePart *part)
+{
+    LvBackend *b = call->engine->backend;
+    const LvModel *model = call->engine->model;
+    LlavaovFrame *frame = part->frame;
+    const bool video = frame->layout == LLAVAOV_LAYOUT_VIDEO;
+    const size_t each = video ? pooled_rows(call) : full_rows(call);
+    const LvTensor features =
+        lv_tensor_rows(video ? call->pooled : call->full, part->first * each, part->n_tiles * each);
+    LlavaovStatus status;
+    if (frame->layout == LLAVAOV_LAYOUT_IMAGE)
+        return finish_image(call, part, features);
+    LV_TRY(b->ops->tensor_alloc(
+        b, each + !video, features.cols, &frame->embeddings, call->run->error));
+    if (video)
+        LV_TRY(b->ops->copy(b, call->run, frame->embeddings, features));
+    else
+        LV_TRY(lv_visual_assemble_one_of_many(model, call->run, frame->embeddings, features));
+done:
+    return status;
+}
+
+static LlavaovStatus encode(Call *call)
+{
+    LvBackend *b = call->engine->backend;
+    const LvModel *model = call->engine->model;
     const size_t width = model->config->text.hidden_size;
     LvTile tiles[LV_MAX_SLICE_TILES];
-    for (size_t i = 0; i < slice->n_frames; i++)
-        tiles[i] = (LvTile){slice->frames[i]->tiles.rgb, slice->frames[i]->picture};
-
-    LvScratch scratch = lv_scratch(b, run->error);
-    LvTensor all = lv_scratch_tensor(&scratch, slice->n_frames * each, width);
+    list_tiles(call, tiles);
+    LvScratch scratch = lv_scratch(b, call->run->error);
+    if (call->n_pooled)
+        call->pooled = lv_scratch_tensor(&scratch, call->n_pooled * pooled_rows(call), width);
+    if (call->n_full)
+        call->full = lv_scratch_tensor(&scratch, call->n_full * full_rows(call), width);
     LlavaovStatus status;
     LV_TRY(scratch.status);
-    if (video)
-        LV_TRY(lv_visual_video(model, run, all, tiles, slice->n_frames, LV_POOL_EARLY));
-    else
-        LV_TRY(lv_visual_tiles(model, run, all, tiles, slice->n_frames));
-    for (size_t i = 0; i < slice->n_frames; i++) {
-        LvTensor *embeddings = &slice->frames[i]->embeddings;
-        const LvTensor features = lv_tensor_rows(all, i * each, each);
-        LV_TRY(b->ops->tensor_alloc(b, each + !video, width, embeddings, run->error));
-        if (video)
-            LV_TRY(b->ops->copy(b, run, *embeddings, features));
+    LV_TRY(lv_visual_batch(
+        model, call->run, call->pooled, call->full, tiles, call->n_pooled, call->n_full));
+    for (size_t i = 0; i < call->slice->n_parts; i++) {
+        LvSlicePart *part = &call->slice->parts[i];
+        part->status = finish_part(call, part);
+        if (part->status == LLAVAOV_ERROR_MEMORY)
+            call->memory = *call->run->error;
         else
-            LV_TRY(lv_visual_assemble_one_of_many(model, run, *embeddings, features));
+            LV_TRY(part->status);
     }
-    LV_TRY(b->ops->synchronize(b, run));
+    LV_TRY(b->ops->synchronize(b, call->run));
 done:
     lv_scratch_free(&scratch);
     return status;
 }
 
-/* The next tiles of a single image; its embeddings are assembled with the last of them. */
-static LlavaovStatus encode_image(
-    const LlavaovEngine *engine, LlavaovFrame *frame, const LvRun *run)
+/* ---- what becomes of the frames; lock held ---- */
+
+static void charge(LvSlice *slice, uint64_t used)
 {
-    LvBackend *b = engine->backend;
-    const LvModel *model = engine->model;
-    const size_t grid = model->config->vision.grid;
-    const size_t width = model->config->text.hidden_size;
-    const size_t tile_bytes = (size_t)frame->tiles.image_size * frame->tiles.image_size * 3;
-    const uint32_t left = frame->tiles.n - frame->tiles_done;
-    const uint32_t n = left < slice_tiles(engine) ? left : slice_tiles(engine);
-    LvTile tiles[LV_MAX_SLICE_TILES];
-    LlavaovStatus status;
-    if (!frame->features.data)
-        LV_TRY(b->ops->tensor_alloc(
-            b, frame->tiles.n * grid * grid, width, &frame->features, run->error));
-    for (uint32_t i = 0; i < n; i++)
-        tiles[i] = (LvTile){.rgb = frame->tiles.rgb + (frame->tiles_done + i) * tile_bytes};
-    const LvTensor out =
-        lv_tensor_rows(frame->features, frame->tiles_done * grid * grid, n * grid * grid);
-    LV_TRY(lv_visual_tiles(model, run, out, tiles, n));
-    frame->tiles_done += n;
-    if (frame->tiles_done == frame->tiles.n) {
-        LV_TRY(b->ops->tensor_alloc(
-            b, frame->tiles.plan.n_tokens, width, &frame->embeddings, run->error));
-        LV_TRY(lv_visual_assemble_image(
-            model, run, frame->embeddings, frame->features, &frame->tiles.plan));
+    for (size_t i = 0; i < slice->n_parts; i++) {
+        const LvSlicePart *part = &slice->parts[i];
+        const uint64_t share = used * part->n_tiles / slice->n_tiles;
+        LlavaovSession *session = part->frame->session;
+        part->frame->encode_ns += share;
+        if (!session)
+            continue;
+        session->stats.encode_ns += share;
+        lv_turn_charge(session, part->arrival, share);
     }
-    LV_TRY(b->ops->synchronize(b, run));
-done:
-    return status;
 }
 
-/* Takes from a frame what its state has no more use for. Lock held. */
-static LvFrameRemains leftovers(LlavaovFrame *frame)
+/* Gives back what the frame's new state has no more use for. */
+static LvFrameRemains settle(LlavaovFrame *frame, LlavaovStatus status, const LlavaovError *error)
 {
+    LlavaovError cancelled;
+    frame->in_slice = false;
     if (frame->state == LV_FRAME_FAILED)
         return lv_frame_strip(frame);
+    if (lv_cancelled(&frame->cancel)) {
+        lv_fail(&cancelled, LLAVAOV_ERROR_CANCELLED, NULL, "the frame was cancelled");
+        lv_frame_fail(frame, &cancelled);
+        return lv_frame_strip(frame);
+    }
+    if (status != LLAVAOV_OK) {
+        lv_frame_fail(frame, error);
+        return lv_frame_strip(frame);
+    }
+    if (frame->tiles_done > 0 && frame->tiles_done < frame->tiles.n) {
+        frame->state = LV_FRAME_PREPARED;
+        if (frame->encode == LLAVAOV_ENCODE_ON_ARRIVAL)
+            lv_list_prepend(&frame->session->to_encode, &frame->in_queue);
+        return (LvFrameRemains){0};
+    }
+    lv_frame_set_encoded(frame);
     const LvTensor embeddings = frame->embeddings;
     LvFrameRemains remains = lv_frame_strip(frame);
     frame->embeddings = embeddings;
@@ -127,53 +236,47 @@ static LvFrameRemains leftovers(LlavaovFrame *frame)
     return remains;
 }
 
-/* Lock held, dropped while memory is freed. */
-static void settle(
-    LlavaovEngine *engine, LlavaovFrame *frame, LlavaovStatus status, const LlavaovError *error)
+/* Dropped meanwhile. */
+static void let_go(LlavaovEngine *engine, LvSlice *slice, LvFrameRemains *remains)
 {
-    LlavaovError cancelled;
-    if (lv_cancelled(&frame->cancel)) {
-        lv_fail(&cancelled, LLAVAOV_ERROR_CANCELLED, NULL, "the frame was cancelled");
-        lv_frame_fail(frame, &cancelled);
-    } else if (status != LLAVAOV_OK) {
-        lv_frame_fail(frame, error);
-    } else if (frame->tiles_done > 0 && frame->tiles_done < frame->tiles.n) {
-        frame->state = LV_FRAME_PREPARED;
-        if (frame->encode == LLAVAOV_ENCODE_ON_ARRIVAL)
-            lv_list_append(&frame->session->to_encode, &frame->in_queue);
-    } else {
-        lv_frame_set_encoded(frame);
-    }
-    LvFrameRemains remains = {0};
-    if (frame->state != LV_FRAME_PREPARED)
-        remains = leftovers(frame);
-    bool last = lv_frame_unpin(frame);
+    const size_t n = slice->n_parts;
     pthread_mutex_unlock(&engine->lock);
-    lv_frame_bury(engine, &remains);
-    if (last)
-        lv_frame_free(frame);
+    for (size_t i = 0; i < n; i++)
+        lv_frame_bury(engine, &remains[i]);
+    pthread_mutex_lock(&engine->lock);
+    bool last[LV_MAX_SLICE_TILES];
+    for (size_t i = 0; i < n; i++)
+        last[i] = lv_frame_unpin(slice->parts[i].frame);
+    slice->n_parts = 0;
+    pthread_mutex_unlock(&engine->lock);
+    for (size_t i = 0; i < n; i++)
+        if (last[i])
+            lv_frame_free(slice->parts[i].frame);
     pthread_mutex_lock(&engine->lock);
 }
 
-void lv_encode_run(LlavaovEngine *engine, LvSlice *slice)
+void lv_encode_run(LlavaovEngine *engine, const LvTurn *turn)
 {
-    LlavaovSession *session = slice->session;
+    LvSlice *slice = &engine->slice;
+    LvFrameRemains remains[LV_MAX_SLICE_TILES];
     LlavaovError error;
     lv_error_clear(&error);
     const LvRun run = {.cancel = &slice->cancel, .error = &error};
+    Call call = {.engine = engine, .run = &run, .slice = slice};
+    collect(engine, slice, turn);
     pthread_mutex_unlock(&engine->lock);
     const uint64_t start = lv_now_ns();
-    LlavaovStatus status = slice->frames[0]->layout == LLAVAOV_LAYOUT_IMAGE
-                               ? encode_image(engine, slice->frames[0], &run)
-                               : encode_batch(engine, slice, &run);
+    LlavaovStatus status = encode(&call);
     const uint64_t used = lv_now_ns() - start;
     pthread_mutex_lock(&engine->lock);
 
-    session->stats.encode_ns += used;
-    const size_t n = slice->n_frames;
-    slice->n_frames = 0;
-    for (size_t i = 0; i < n; i++) {
-        slice->frames[i]->encode_ns += used / n;
-        settle(engine, slice->frames[i], status, &error);
+    engine->stats.encoder_calls++;
+    engine->stats.encoder_tiles += slice->n_tiles;
+    charge(slice, used);
+    for (size_t i = 0; i < slice->n_parts; i++) {
+        const LvSlicePart *part = &slice->parts[i];
+        const bool own = status == LLAVAOV_OK && part->status != LLAVAOV_OK;
+        remains[i] = settle(part->frame, own ? part->status : status, own ? &call.memory : &error);
     }
+    let_go(engine, slice, remains);
 }

@@ -1,18 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Encoder slices: prepared frames become embeddings. */
+ * Encoder slices: prepared frames of any sessions become embeddings, in one call.
+ *
+ * A call takes up to lv_encode_most() tiles: first what waits in the session whose turn it is, then
+ * one frame of each other session in turn, those first that have used the least time. A session's
+ * frames keep their order. Each session pays for its tiles.
+ *
+ * A call is not given up for a frame that is cancelled: it goes on for the others, and what came of
+ * that frame is thrown away at its end. Nobody waits for that: the frame fails at once, and its
+ * session may close meanwhile. A call whose frames are all cancelled is stopped. */
 #ifndef LV_ENCODE_H
 #define LV_ENCODE_H
 
-#include "serve/scheduler.h"
+#include "serve/turn.h"
 
-/* Fills the slice with frames to encode together: those that `request` lacks, or (request NULL)
- * those that wait in the session for being encoded on arrival. They are pinned and taken off their
- * queues. Lock held. */
-void lv_encode_collect(
-    LlavaovEngine *engine, LvSlice *slice, LlavaovSession *session, LlavaovTicket *request);
+/* Tiles that one call should hold at most, 1 to LV_MAX_SLICE_TILES. */
+uint32_t lv_encode_most(const LlavaovEngine *engine);
 
-/* Encodes them and settles each frame's fate: encoded, failed, or prepared again (a single image
- * with tiles left). Lock held, dropped meanwhile; on return the slice holds no frames. */
-void lv_encode_run(LlavaovEngine *engine, LvSlice *slice);
+/* The slice of a turn to encode. Settles each frame's fate: encoded, failed, or prepared again (a
+ * single image with tiles left). Memory that one frame does not get fails that frame; whatever else
+ * fails fails all of the call. Lock held, dropped meanwhile; inference thread. */
+void lv_encode_run(LlavaovEngine *engine, const LvTurn *turn);
 
 #endif

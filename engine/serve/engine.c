@@ -228,6 +228,13 @@ const LlavaovEngineInfo *llavaov_engine_info(const LlavaovEngine *engine)
     return &engine->info;
 }
 
+void llavaov_engine_stats(LlavaovEngine *engine, LlavaovEngineStats *stats)
+{
+    pthread_mutex_lock(&engine->lock);
+    *stats = engine->stats;
+    pthread_mutex_unlock(&engine->lock);
+}
+
 LlavaovStatus llavaov_engine_prompt_tokens(LlavaovEngine *engine, LlavaovLayout layout,
     size_t n_frames, uint32_t width, uint32_t height, const char *system_prompt, const char *prompt,
     uint32_t *tokens, LlavaovError *error)

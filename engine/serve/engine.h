@@ -27,11 +27,20 @@
 /* The largest number of requests in one decoding step. */
 #define LV_MAX_SLICE_REQUESTS 64
 
+/* A frame's part of an encoder call. */
+typedef struct LvSlicePart {
+    LlavaovFrame *frame;  /* pinned; its session may close meanwhile */
+    bool arrival;         /* its session's time for frames on arrival pays, not that for requests */
+    uint32_t n_tiles;     /* its next ones, all that is left unless it is a single image */
+    size_t first;         /* of the call's tiles of its kind, pooled or not */
+    LlavaovStatus status; /* its own failure */
+} LvSlicePart;
+
 /* What the inference thread is at. */
 typedef struct LvSlice {
-    LlavaovSession *session;                  /* of the frames */
-    LlavaovFrame *frames[LV_MAX_SLICE_TILES]; /* being encoded, pinned */
-    size_t n_frames;
+    LvSlicePart parts[LV_MAX_SLICE_TILES]; /* being encoded, of any sessions */
+    size_t n_parts;
+    uint32_t n_tiles; /* of all parts */
     /* Raised when nobody wants any of the frames, or when one of the requests of a decoding step is
      * cancelled. */
     LvCancel cancel;
@@ -65,6 +74,7 @@ struct LlavaovEngine {
     LvSlice slice;   /* scheduler.c */
     float *logits;   /* the inference thread's, [logits_rows, vocab_size] (decode.c) */
     size_t logits_rows;
+    LlavaovEngineStats stats;
     uint64_t picture_turn; /* counts pictures (pictures.c) */
     uint64_t virtual_time; /* of the session that ran last (turn.c) */
 };

@@ -16,7 +16,7 @@ static void deliver_frame(LlavaovSession *session, LlavaovFrame *frame, LlavaovF
 {
     LlavaovEngine *engine = session->engine;
     LvFrameRemains remains = {0};
-    if (stage == LLAVAOV_FRAME_FAILED)
+    if (stage == LLAVAOV_FRAME_FAILED && !frame->in_slice)
         remains = lv_frame_strip(frame);
     frame->pins++;
     pthread_mutex_unlock(&engine->lock);

@@ -66,7 +66,8 @@ void lv_frame_cancel(LlavaovFrame *frame)
 {
     lv_cancel_request(&frame->cancel);
     lv_scheduler_notice_cancel(frame->engine);
-    if (frame->state != LV_FRAME_QUEUED && frame->state != LV_FRAME_PREPARED)
+    if (frame->refs == 0 || frame->state == LV_FRAME_PREPARING ||
+        frame->state == LV_FRAME_ENCODED || frame->state == LV_FRAME_FAILED)
         return;
     LlavaovError error;
     lv_fail(&error, LLAVAOV_ERROR_CANCELLED, NULL, "the frame was cancelled");
@@ -131,10 +132,27 @@ static bool gone(LlavaovFrame *frame)
     return true;
 }
 
-bool lv_frame_drop(LlavaovFrame *frame)
+/* Lock held, given back. The thread that has the frame pinned may be one of the engine's own, which
+ * cannot end the engine: the reference goes with this thread. */
+static void drop_and_unlock(LlavaovFrame *frame)
 {
+    LlavaovEngine *engine = frame->engine;
     frame->refs--;
-    return gone(frame);
+    const bool last = gone(frame), left = !last && frame->refs == 0;
+    if (left)
+        frame->has_engine = false;
+    pthread_mutex_unlock(&engine->lock);
+    if (last)
+        lv_frame_free(frame);
+    if (left)
+        llavaov_engine_unref(engine);
+}
+
+void lv_frame_drop(LlavaovFrame *frame)
+{
+    LlavaovEngine *engine = frame->engine;
+    drop_and_unlock(frame);
+    pthread_mutex_lock(&engine->lock);
 }
 
 bool lv_frame_unpin(LlavaovFrame *frame)
@@ -146,9 +164,10 @@ bool lv_frame_unpin(LlavaovFrame *frame)
 void lv_frame_free(LlavaovFrame *frame)
 {
     LvFrameRemains remains = lv_frame_strip(frame);
+    LlavaovEngine *engine = frame->has_engine ? frame->engine : NULL;
     lv_frame_bury(frame->engine, &remains);
-    llavaov_engine_unref(frame->engine);
     lv_free(frame);
+    llavaov_engine_unref(engine);
 }
 
 LlavaovStatus llavaov_session_push_frame(LlavaovSession *session, const LlavaovFrameSource *source,
@@ -193,6 +212,7 @@ LlavaovStatus llavaov_session_push_frame(LlavaovSession *session, const LlavaovF
         goto failed;
     }
     frame->engine = lv_engine_keep(engine);
+    frame->has_engine = true;
     frame->session = session;
     lv_list_append(&session->frames, &frame->in_session);
     lv_list_append(&session->to_prepare, &frame->in_queue);
@@ -222,10 +242,6 @@ void llavaov_frame_unref(LlavaovFrame *frame)
 {
     if (!frame)
         return;
-    LlavaovEngine *engine = frame->engine;
-    pthread_mutex_lock(&engine->lock);
-    bool last = lv_frame_drop(frame);
-    pthread_mutex_unlock(&engine->lock);
-    if (last)
-        lv_frame_free(frame);
+    pthread_mutex_lock(&frame->engine->lock);
+    drop_and_unlock(frame);
 }

@@ -20,11 +20,13 @@ typedef enum LvFrameState {
 } LvFrameState;
 
 struct LlavaovFrame {
-    LlavaovEngine *engine;   /* a reference */
+    LlavaovEngine *engine;
+    bool has_engine;         /* a reference to it */
     LlavaovSession *session; /* NULL once closed */
     unsigned refs;           /* of callers and requests */
     unsigned pins; /* of the engine's threads while they use the frame with the lock dropped */
     LvFrameState state;
+    bool in_slice; /* the encoder reads and writes tiles, picture, features and embeddings */
     LvLink in_session, in_queue;
     LvCancel cancel;
 
@@ -44,7 +46,8 @@ struct LlavaovFrame {
     LvEvent prepared, encoded, failed;
 };
 
-/* Takes a frame's owned memory away so that it can be freed with the lock dropped. Lock held. */
+/* Takes a frame's owned memory away so that it can be freed with the lock dropped. Not while it is
+ * in a slice. Lock held. */
 typedef struct LvFrameRemains {
     LlavaovFrameSource source;
     bool has_source;
@@ -56,11 +59,12 @@ LvFrameRemains lv_frame_strip(LlavaovFrame *frame);
 /* Frees it and releases the source. Lock not held. */
 void lv_frame_bury(LlavaovEngine *engine, LvFrameRemains *remains);
 
-/* Marks a frame failed and tells so. Lock held; the frame must not be in the hands of a thread. */
+/* Marks a frame failed and tells so. Lock held; not while its picture is being prepared. */
 void lv_frame_fail(LlavaovFrame *frame, const LlavaovError *error);
 
-/* Raises the frame's cancel flag; fails it at once unless a thread works on it, which will then.
- * Lock held. */
+/* Raises the frame's cancel flag and fails it at once, unless its picture is being prepared: then
+ * that thread will. An encoder call with the frame in it goes on, for the others' sake. Lock held.
+ */
 void lv_frame_cancel(LlavaovFrame *frame);
 
 /* Moves a frame to the state after preparing or encoding. What was prepared is the frame's from
@@ -69,9 +73,9 @@ void lv_frame_set_prepared(LlavaovFrame *frame, const LvTiles *tiles, LvPicture 
 void lv_frame_set_encoded(LlavaovFrame *frame);
 
 LlavaovFrame *lv_frame_keep(LlavaovFrame *frame);
-/* Drops a reference or a pin; true when the frame has to go with lv_frame_free (lock not held).
- * Lock held. */
-bool lv_frame_drop(LlavaovFrame *frame);
+/* Drops a reference. Lock held, dropped meanwhile; somebody keeps the engine. */
+void lv_frame_drop(LlavaovFrame *frame);
+/* Drops a pin; true when the frame has to go with lv_frame_free (lock not held). Lock held. */
 bool lv_frame_unpin(LlavaovFrame *frame);
 void lv_frame_free(LlavaovFrame *frame);
 

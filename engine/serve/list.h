@@ -38,6 +38,14 @@ static inline void lv_list_append(LvList *list, LvLink *link)
     list->head.previous = link;
 }
 
+static inline void lv_list_prepend(LvList *list, LvLink *link)
+{
+    link->previous = &list->head;
+    link->next = list->head.next;
+    list->head.next->previous = link;
+    list->head.next = link;
+}
+
 /* Nothing happens when the link is on no list. */
 static inline void lv_list_remove(LvLink *link)
 {

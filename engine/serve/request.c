@@ -217,14 +217,8 @@ void lv_request_deliver_done(LlavaovTicket *r)
     pthread_mutex_lock(&engine->lock);
 
     r->session = NULL;
-    for (size_t i = 0; i < r->n_frames; i++) {
-        LlavaovFrame *frame = r->frames[i];
-        if (!lv_frame_drop(frame))
-            continue;
-        pthread_mutex_unlock(&engine->lock);
-        lv_frame_free(frame);
-        pthread_mutex_lock(&engine->lock);
-    }
+    for (size_t i = 0; i < r->n_frames; i++)
+        lv_frame_drop(r->frames[i]);
     r->n_frames = 0;
     if (--r->refs == 0) {
         pthread_mutex_unlock(&engine->lock);

@@ -10,26 +10,17 @@
 void lv_scheduler_notice_cancel(LlavaovEngine *engine)
 {
     LvSlice *slice = &engine->slice;
-    if (slice->n_frames == 0)
+    if (slice->n_parts == 0)
         return;
-    for (size_t i = 0; i < slice->n_frames; i++)
-        if (!lv_cancelled(&slice->frames[i]->cancel))
+    for (size_t i = 0; i < slice->n_parts; i++)
+        if (!lv_cancelled(&slice->parts[i].frame->cancel))
             return;
     lv_cancel_request(&slice->cancel);
 }
 
-static void run_encoder(LlavaovEngine *engine, const LvTurn *turn)
-{
-    LvSlice *slice = &engine->slice;
-    slice->session = turn->sessions[0];
-    lv_encode_collect(
-        engine, slice, slice->session, turn->kind == LV_TURN_ARRIVAL ? NULL : turn->requests[0]);
-    lv_encode_run(engine, slice);
-    slice->session = NULL;
-}
-
 static void run_requests(LlavaovEngine *engine, const LvTurn *turn)
 {
+    const uint64_t start = lv_now_ns();
     LvStep steps[LV_MAX_SLICE_REQUESTS];
     uint64_t prefill[LV_MAX_SLICE_REQUESTS], decode[LV_MAX_SLICE_REQUESTS];
     for (size_t i = 0; i < turn->n; i++) {
@@ -41,6 +32,7 @@ static void run_requests(LlavaovEngine *engine, const LvTurn *turn)
         prefill[i] = request->answer.prefill_ns;
         decode[i] = request->answer.decode_ns;
         request->running = true;
+        turn->sessions[i]->working++;
     }
     atomic_store(&engine->slice.cancel.requested, false);
 
@@ -52,6 +44,11 @@ static void run_requests(LlavaovEngine *engine, const LvTurn *turn)
     pthread_mutex_lock(&engine->lock);
 
     lv_turn_note_answers(engine, steps, turn->n);
+    if (turn->kind == LV_TURN_DECODE) {
+        engine->stats.decoder_steps++;
+        engine->stats.decoder_rows += turn->n;
+    }
+    const uint64_t share = (lv_now_ns() - start) / turn->n;
     for (size_t i = 0; i < turn->n; i++) {
         LlavaovTicket *request = turn->requests[i];
         LlavaovSessionStats *stats = &turn->sessions[i]->stats;
@@ -62,21 +59,9 @@ static void run_requests(LlavaovEngine *engine, const LvTurn *turn)
             lv_request_finish(request, steps[i].status, &steps[i].error);
         else if (lv_cancelled(&request->cancel))
             lv_request_cancel(request);
-    }
-}
-
-static void run_slice(LlavaovEngine *engine, const LvTurn *turn)
-{
-    const uint64_t start = lv_now_ns();
-    for (size_t i = 0; i < turn->n; i++)
-        turn->sessions[i]->working++;
-    if (turn->kind == LV_TURN_ARRIVAL || turn->kind == LV_TURN_FRAMES)
-        run_encoder(engine, turn);
-    else
-        run_requests(engine, turn);
-    lv_turn_charge(turn, lv_now_ns() - start);
-    for (size_t i = 0; i < turn->n; i++)
+        lv_turn_charge(turn->sessions[i], false, share);
         lv_session_rest(turn->sessions[i]);
+    }
 }
 
 void *lv_scheduler_main(void *data)
@@ -88,8 +73,10 @@ void *lv_scheduler_main(void *data)
         lv_turn_next(engine, &turn);
         if (turn.kind == LV_TURN_NONE)
             pthread_cond_wait(&engine->work, &engine->lock);
+        else if (turn.kind == LV_TURN_ENCODE)
+            lv_encode_run(engine, &turn);
         else
-            run_slice(engine, &turn);
+            run_requests(engine, &turn);
     }
     pthread_mutex_unlock(&engine->lock);
     return NULL;

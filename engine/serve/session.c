@@ -68,10 +68,12 @@ void llavaov_session_close(LlavaovSession *session)
         else
             pthread_cond_wait(&engine->idle, &engine->lock);
     }
-    /* What callers still hold becomes an empty shell. */
+    /* What callers still hold becomes an empty shell; what is in a slice will by its end. */
     while (!lv_list_empty(&session->frames)) {
         LlavaovFrame *frame = LV_LIST_FIRST(&session->frames, LlavaovFrame, in_session);
-        LvFrameRemains remains = lv_frame_strip(frame);
+        LvFrameRemains remains = {0};
+        if (!frame->in_slice)
+            remains = lv_frame_strip(frame);
         lv_list_remove(&frame->in_session);
         frame->session = NULL;
         pthread_mutex_unlock(&engine->lock);

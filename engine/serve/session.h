@@ -23,7 +23,7 @@ struct LlavaovSession {
 
     LvList events; /* LvEvent.in_session */
     bool delivering;
-    unsigned working; /* threads that work for this session with the lock dropped */
+    unsigned working; /* threads that work for this session alone with the lock dropped */
     bool closing;
 
     /* Fair shares (turn.c): computing time used, comparable between sessions, and within the

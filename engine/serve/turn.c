@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "serve/decode.h"
+#include "serve/encode.h"
 
 /* A request that so many requests of other sessions have overtaken goes first. One of n sessions is
  * overtaken by no more than n in all: by at most 1 before, and from the slice on that makes it due
@@ -72,6 +73,13 @@ static bool goes_before(const Work *a, const Work *b)
     return a->session->virtual_time < b->session->virtual_time;
 }
 
+_Static_assert(LV_MAX_SLICE_TILES <= LV_MAX_SLICE_REQUESTS, "a turn holds a session a tile");
+
+static bool encodes(const Work *work)
+{
+    return work->arrival || (work->request && work->need == LV_REQUEST_ENCODE);
+}
+
 /* Keeps the first `most` in order. */
 static void insert(Work *works, size_t *n, size_t most, const Work *work)
 {
@@ -92,14 +100,17 @@ static void take(LvTurn *turn, LvTurnKind kind, const Work *works, size_t n)
     for (size_t i = 0; i < n; i++) {
         turn->sessions[i] = works[i].session;
         turn->requests[i] = works[i].request;
+        if (kind == LV_TURN_ENCODE &&
+            (works[i].need != LV_REQUEST_ENCODE || arrival_first(&works[i])))
+            turn->requests[i] = NULL;
     }
 }
 
 void lv_turn_next(LlavaovEngine *engine, LvTurn *turn)
 {
-    Work best = {0}, decoding[LV_MAX_SLICE_REQUESTS];
-    size_t n_decoding = 0;
-    const size_t most = lv_decode_most(engine);
+    Work best = {0}, decoding[LV_MAX_SLICE_REQUESTS], encoding[LV_MAX_SLICE_TILES];
+    size_t n_decoding = 0, n_encoding = 0;
+    const size_t most_decoding = lv_decode_most(engine), most_encoding = lv_encode_most(engine);
     LlavaovSession *session;
     LV_LIST_EACH(&engine->sessions, LlavaovSession, in_engine, session)
     {
@@ -114,7 +125,9 @@ void lv_turn_next(LlavaovEngine *engine, LvTurn *turn)
         if (!best.session || goes_before(&work, &best))
             best = work;
         if (work.decoding)
-            insert(decoding, &n_decoding, most, &work);
+            insert(decoding, &n_decoding, most_decoding, &work);
+        if (encodes(&work))
+            insert(encoding, &n_encoding, most_encoding, &work);
     }
     turn->kind = LV_TURN_NONE;
     if (!best.session)
@@ -124,23 +137,17 @@ void lv_turn_next(LlavaovEngine *engine, LvTurn *turn)
     const bool arrival = arrival_first(&best);
     if (n_decoding > 0 && (!engine->slice.decoded || (best.decoding && !arrival)))
         take(turn, LV_TURN_DECODE, decoding, n_decoding);
+    else if (arrival || best.need == LV_REQUEST_ENCODE)
+        take(turn, LV_TURN_ENCODE, encoding, n_encoding); /* the best stands first */
     else
-        take(turn,
-            arrival                          ? LV_TURN_ARRIVAL
-            : best.need == LV_REQUEST_ENCODE ? LV_TURN_FRAMES
-                                             : LV_TURN_PREFILL,
-            &best, 1);
+        take(turn, LV_TURN_PREFILL, &best, 1);
     engine->slice.decoded = turn->kind == LV_TURN_DECODE;
 }
 
-void lv_turn_charge(const LvTurn *turn, uint64_t used_ns)
+void lv_turn_charge(LlavaovSession *session, bool arrival, uint64_t used_ns)
 {
-    for (size_t i = 0; i < turn->n; i++) {
-        LlavaovSession *session = turn->sessions[i];
-        const uint64_t share = used_ns / turn->n;
-        session->virtual_time += share;
-        *(turn->kind == LV_TURN_ARRIVAL ? &session->encode_time : &session->request_time) += share;
-    }
+    session->virtual_time += used_ns;
+    *(arrival ? &session->encode_time : &session->request_time) += used_ns;
 }
 
 static bool is_finished(const LlavaovTicket *request, const LvStep *steps, size_t n)

@@ -7,7 +7,8 @@
  * sessions: one that has been overtaken twice goes first. Inside a session frames that are encoded
  * on arrival and the request at its head share the time in the same way.
  *
- * When the next one is to decode, all sessions that are to decode go along, and a slice of any
+ * When the next one is to decode, all sessions that are to decode go along, and when it is to
+ * encode, all that are to encode; who goes first is unchanged by who comes along. A slice of any
  * other kind is followed by one of decoding: so nothing that arrives delays a decoding step by more
  * than one slice. */
 #ifndef LV_TURN_H
@@ -17,8 +18,7 @@
 
 typedef enum LvTurnKind {
     LV_TURN_NONE,    /* there is nothing to do */
-    LV_TURN_ARRIVAL, /* frames of sessions[0] are encoded on arrival */
-    LV_TURN_FRAMES,  /* frames that requests[0] lacks are encoded */
+    LV_TURN_ENCODE,  /* frames of all sessions, as many as an encoder call takes (encode.h) */
     LV_TURN_PREFILL, /* lv_request_step of requests[0] */
     LV_TURN_DECODE   /* lv_decode_step of all requests */
 } LvTurnKind;
@@ -27,14 +27,16 @@ typedef struct LvTurn {
     LvTurnKind kind;
     size_t n;
     LlavaovSession *sessions[LV_MAX_SLICE_REQUESTS];
-    LlavaovTicket *requests[LV_MAX_SLICE_REQUESTS]; /* the sessions' own, in order */
+    /* The sessions' own, in order. ENCODE: the request lacks the frames; NULL: they are encoded on
+     * arrival. */
+    LlavaovTicket *requests[LV_MAX_SLICE_REQUESTS];
 } LvTurn;
 
 /* Requests whose frames failed are finished on the way. All: lock held, inference thread. */
 void lv_turn_next(LlavaovEngine *engine, LvTurn *turn);
 
-/* The slice took so long: shared out evenly among the turn's sessions. */
-void lv_turn_charge(const LvTurn *turn, uint64_t used_ns);
+/* The session used so much, for frames on arrival or for its request. */
+void lv_turn_charge(LlavaovSession *session, bool arrival, uint64_t used_ns);
 
 /* Some of the steps are finished, but their requests still on their sessions' lists: requests that
  * were not and could have gone on were overtaken. */
