@@ -121,8 +121,8 @@ typedef struct LvBackendOps {
     LlavaovStatus (*picture_take)(LvBackend *backend, const LlavaovImage *image,
         LlavaovLayout layout, LlavaovResize resize, const LvVisionConfig *vision,
         LvPicture **picture, LlavaovError *error);
-    /* NULL is allowed. One that was in a patch_embedding is freed by the thread that executes
-     * operations; it waits until the device has read the picture. */
+    /* NULL is allowed. Waits until the device has read the picture. One that was in a
+     * patch_embedding is freed by the thread that executes operations. */
     void (*picture_free)(LvBackend *backend, LvPicture *picture);
 
     /* ---- vision ---- */

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * runtime.h on the CPU: device memory is the heap, a stream is the calling thread, products are
- * plain loops. Together with kernels that the shim executes it lets the whole CUDA backend run on
- * a machine without a GPU, and lets it meet the failures that a GPU rarely shows.
+ * runtime.h on the CPU: device memory is the heap, the stream of work is the calling thread,
+ * products are plain loops. Copies beside the work are put off until somebody waits for them, so
+ * that whoever does not finds something else there. Together with kernels that the shim executes it
+ * lets the whole CUDA backend run on a machine without a GPU, and lets it meet the failures that a
+ * GPU rarely shows.
  *
  * Fresh memory is filled with NaN. The environment variable LLAVAOV_STANDIN, read whenever a device
  * is opened, holds any of these words, separated by commas:
@@ -12,10 +14,13 @@
  *   alloc=N         the N-th allocation of device memory (from 1) fails
  *   pinned=N        the N-th allocation of pinned memory fails
  *   launch=N        the N-th launch or product fails
+ *   send=N          the N-th copy beside the work fails
+ *   no-await        work does not wait for copies beside it
  *   lost=N          from the N-th launch or product on nothing answers any more, which the first
  *                   copy to the host or wait tells
  */
 #include <math.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,16 +40,30 @@ typedef struct Block {
     size_t bytes;
 } Block;
 
+typedef struct Copy {
+    struct Copy *next;
+    void *to;
+    const void *from;
+    size_t bytes;
+    uint64_t number;
+} Copy;
+
 struct LvRuntime {
     Block *blocks;
     uint64_t memory_bytes, used_bytes;
     uint64_t allocations, pinned, launches;
     uint64_t fail_alloc, fail_pinned, fail_launch, lose_at; /* 0: never */
-    bool lost;
+    atomic_bool lost;
+
+    pthread_mutex_t lock; /* of the copies beside the work */
+    Copy *first, **end;
+    uint64_t sent, fail_send; /* copies so far */
+    bool no_await;
 };
 
 struct LvEvent {
     int recorded;
+    uint64_t sent; /* recorded behind so many copies beside the work */
 };
 
 static struct {
@@ -104,6 +123,10 @@ LlavaovStatus lv_runtime_open(
     counts.launches = 0;
     wish("launch", &r->fail_launch);
     wish("lost", &r->lose_at);
+    wish("send", &r->fail_send);
+    r->no_await = wish("no-await", NULL);
+    pthread_mutex_init(&r->lock, NULL);
+    r->end = &r->first;
     r->memory_bytes = mib << 20;
     *facts = (LvDeviceFacts){.name = "CPU stand-in",
         .major = wish("old", NULL) ? 7 : 8,
@@ -116,6 +139,15 @@ LlavaovStatus lv_runtime_open(
 
 void lv_runtime_close(LvRuntime *runtime)
 {
+    if (!runtime)
+        return;
+    while (runtime->first) {
+        Copy *copy = runtime->first;
+        runtime->first = copy->next;
+        free(copy);
+        counts.live += !runtime->no_await; /* nobody waited for it: shown as a leak */
+    }
+    pthread_mutex_destroy(&runtime->lock);
     lv_free(runtime); /* what is still allocated shows as a leak */
 }
 
@@ -260,12 +292,56 @@ void lv_runtime_event_close(LvRuntime *runtime, LvEvent *event)
 int lv_runtime_event_record(LvRuntime *runtime, LvEvent *event)
 {
     event->recorded = 1;
+    event->sent = 0;
     return 0;
+}
+
+/* Does the copies up to the event's. */
+static void arrive(LvRuntime *runtime, const LvEvent *event)
+{
+    pthread_mutex_lock(&runtime->lock);
+    while (runtime->first && runtime->first->number <= event->sent) {
+        Copy *copy = runtime->first;
+        runtime->first = copy->next;
+        memcpy(copy->to, copy->from, copy->bytes);
+        free(copy);
+    }
+    if (!runtime->first)
+        runtime->end = &runtime->first;
+    pthread_mutex_unlock(&runtime->lock);
 }
 
 int lv_runtime_event_wait(LvRuntime *runtime, LvEvent *event)
 {
+    arrive(runtime, event);
     return runtime->lost ? DEVICE_LOST : event->recorded ? 0 : LAUNCH_FAILED;
+}
+
+int lv_runtime_send(LvRuntime *runtime, void *to, const void *from, size_t bytes, LvEvent *sent)
+{
+    Copy *copy = runtime->lost ? NULL : malloc(sizeof *copy);
+    if (!copy)
+        return DEVICE_LOST;
+    pthread_mutex_lock(&runtime->lock);
+    const bool failed = ++runtime->sent == runtime->fail_send;
+    if (!failed) {
+        *copy = (Copy){NULL, to, from, bytes, runtime->sent};
+        *runtime->end = copy;
+        runtime->end = &copy->next;
+        sent->recorded = 1;
+        sent->sent = runtime->sent;
+    }
+    pthread_mutex_unlock(&runtime->lock);
+    if (failed)
+        free(copy);
+    return failed ? LAUNCH_FAILED : 0;
+}
+
+int lv_runtime_await(LvRuntime *runtime, LvEvent *sent)
+{
+    if (!runtime->no_await)
+        arrive(runtime, sent);
+    return sent->recorded ? 0 : LAUNCH_FAILED;
 }
 
 /* ---- products ---- */

@@ -27,19 +27,22 @@ typedef struct LvStaging {
 
 /* Pictures that wait for the encoder (picture.c). */
 typedef struct LvPictures {
-    pthread_mutex_t lock; /* of what stands until the blank line */
+    pthread_mutex_t lock; /* of what stands until the blank line, and of sending */
     struct LvHeld *first; /* in the order of their places */
+    struct LvHeld *spare; /* of pictures that are gone, with their events */
     LvAxisTables tables;
 
-    char *host, *device; /* device: one picture, and its rows between the passes of the resize */
-    size_t host_bytes, device_bytes;
-    LvEvent *read; /* recorded behind the copy of the picture that was sent last */
+    char *host, *device; /* a picture has the same place in both */
+    size_t bytes;        /* of either */
+    char *between;       /* device: rows between the passes of a resize, one picture's at a time */
+    size_t most;         /* that one picture may take up, there and here together */
+    LvEvent *read;       /* recorded behind the kernels of the picture that was read last */
 } LvPictures;
 
 /* For each tile of an encoder call: more than a frame of 1920x1080 in NV12 takes, which is 3.0 MiB
- * with weights, and 4.2 MiB on the device. Larger pictures take the place of several; those that
- * need more than LV_PICTURE_MOST on the device (a 4K frame in NV12 needs 14.3 MiB) are resized on
- * the host. */
+ * with weights, and 4.2 MiB with the rows between the passes. Larger pictures take the place of
+ * several; those that need more than LV_PICTURE_MOST on the device (a 4K frame in NV12 needs 14.3
+ * MiB) are resized on the host. */
 #define LV_PICTURE_PLACE ((size_t)6 << 20)
 #define LV_PICTURE_MOST ((size_t)24 << 20)
 
@@ -48,10 +51,15 @@ static inline size_t lv_pictures_host_bytes(uint64_t tiles)
     return (size_t)tiles * LV_PICTURE_PLACE;
 }
 
-static inline size_t lv_pictures_device_bytes(uint64_t tiles)
+static inline size_t lv_pictures_most(uint64_t tiles)
 {
     const size_t bytes = lv_pictures_host_bytes(tiles);
     return bytes < LV_PICTURE_MOST ? bytes : LV_PICTURE_MOST;
+}
+
+static inline size_t lv_pictures_device_bytes(uint64_t tiles)
+{
+    return lv_pictures_host_bytes(tiles) + lv_pictures_most(tiles);
 }
 
 typedef struct LvCuda {
@@ -174,15 +182,15 @@ LlavaovStatus lv_cuda_op_patch_embedding(LvBackend *backend, const LvRun *run, L
     const LvWeight *bias, const LvWeight *position);
 
 /* ---- picture.c ---- */
-int lv_pictures_open(LvCuda *cuda, size_t host_bytes, size_t device_bytes);
+int lv_pictures_open(LvCuda *cuda, uint64_t tiles);
 void lv_pictures_close(LvCuda *cuda); /* no picture is left */
 LlavaovStatus lv_cuda_picture_take(LvBackend *backend, const LlavaovImage *image,
     LlavaovLayout layout, LlavaovResize resize, const LvVisionConfig *vision, LvPicture **picture,
     LlavaovError *error);
 void lv_cuda_picture_free(LvBackend *backend, LvPicture *picture);
 uint32_t lv_picture_tile_size(const LvPicture *picture);
-/* Sends a picture and makes the patches of its tile as `patches` describes them, whose rgb and
- * n_tiles are not read. Under LvCuda's lock. */
+/* Makes the patches of a picture's tile as `patches` describes them, whose rgb and n_tiles are not
+ * read, once the picture has arrived. Under LvCuda's lock. */
 int lv_picture_patches(LvCuda *cuda, LvPicture *picture, const LvCudaPatches *patches);
 
 /* ---- attention.c ---- */

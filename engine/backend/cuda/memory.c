@@ -63,17 +63,20 @@ static size_t rounded(size_t bytes)
     return __builtin_add_overflow(bytes, step - 1, &sum) ? 0 : sum & ~(step - 1);
 }
 
+/* The smallest that will do and is not wasted on it. */
 static Block *take_kept(LvMemory *memory, size_t bytes)
 {
-    for (Block **place = &memory->kept; *place; place = &(*place)->next) {
-        Block *block = *place;
-        if (block->bytes != bytes)
-            continue;
-        *place = block->next;
-        memory->use.kept -= bytes;
-        return block;
-    }
-    return NULL;
+    Block **best = NULL;
+    for (Block **place = &memory->kept; *place; place = &(*place)->next)
+        if ((*place)->bytes >= bytes && (*place)->bytes / 2 <= bytes &&
+            (!best || (*place)->bytes < (*best)->bytes))
+            best = place;
+    if (!best)
+        return NULL;
+    Block *block = *best;
+    *best = block->next;
+    memory->use.kept -= block->bytes;
+    return block;
 }
 
 static int take_new(LvMemory *memory, size_t bytes, Block *block)
@@ -106,13 +109,14 @@ int lv_memory_take(LvMemory *memory, size_t bytes, bool exact, void **data)
     if (!block) {
         block = lv_calloc(1, sizeof *block);
         code = block ? take_new(memory, bytes, block) : LV_RUNTIME_OUT_OF_MEMORY;
+        if (code == 0)
+            block->bytes = bytes;
     }
     if (code == 0) {
-        block->bytes = bytes;
         block->exact = exact;
         block->next = memory->used;
         memory->used = block;
-        memory->use.used += bytes;
+        memory->use.used += block->bytes;
         *data = block->data;
     } else {
         lv_free(block);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Device memory that is kept when it is given back: after the first requests nothing is asked of
  * the driver any more, whose calls would wait for the device. Sizes are rounded up to one of eight
- * steps between powers of two, so that caches of nearly the same length share blocks. Thread-safe.
+ * steps between powers of two, so that caches of nearly the same length share blocks, and a kept
+ * block serves down to half its size: calls of 1 to 32 tiles settle on the same few. Thread-safe.
  */
 #ifndef LV_CUDA_MEMORY_H
 #define LV_CUDA_MEMORY_H

@@ -151,7 +151,7 @@ static LlavaovStatus open_memory(LvCuda *cuda, uint64_t tiles, LlavaovError *err
         code = lv_staging_open(cuda);
     if (code != 0)
         return lv_cuda_no_memory(cuda, error, "staging memory", code);
-    code = lv_pictures_open(cuda, lv_pictures_host_bytes(tiles), lv_pictures_device_bytes(tiles));
+    code = lv_pictures_open(cuda, tiles);
     return code == 0 ? LLAVAOV_OK : lv_cuda_no_memory(cuda, error, "pictures", code);
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Callers' pictures: copied into pinned memory when a frame comes, sent and turned into patches
- * when it is encoded. One piece of pinned memory serves all pictures that wait; on the device one
- * picture at a time has its place, since the next one comes later in the stream. */
+ * Callers' pictures: when a frame comes they are copied into pinned memory and sent from there,
+ * beside whatever the device computes; when it is encoded they are turned into patches. One piece
+ * of pinned memory serves all pictures that wait, and one of the device, with the same places. A
+ * place is used again when the device has read it. */
 #include "backend/cuda/cuda.h"
 
 #include <string.h>
@@ -11,35 +12,44 @@
 
 #define ALIGNMENT 256u /* of the parts of a picture */
 
-/* In pinned memory, and on the device while it is resized: the weights of both axes, then the
- * planes without gaps between rows. */
+/* In pinned memory and on the device: the weights of both axes, then the planes without gaps
+ * between rows. */
 typedef struct LvHeld {
     LvPicture base; /* bytes: in pinned memory */
     struct LvHeld *next;
-    size_t at; /* in pinned memory */
+    size_t at; /* its place */
     LvCudaPicture args;
-    bool sent;
+    LvEvent *sent; /* recorded behind its copy */
+    int code;      /* of sending it */
+    bool read;     /* by kernels */
 } LvHeld;
 
-int lv_pictures_open(LvCuda *cuda, size_t host_bytes, size_t device_bytes)
+int lv_pictures_open(LvCuda *cuda, uint64_t tiles)
 {
     LvPictures *p = &cuda->pictures;
     void *host = NULL, *device = NULL;
-    int code = lv_runtime_alloc_pinned(cuda->runtime, host_bytes, &host);
+    p->bytes = lv_pictures_host_bytes(tiles);
+    p->most = lv_pictures_most(tiles);
+    int code = lv_runtime_alloc_pinned(cuda->runtime, p->bytes, &host);
     p->host = code == 0 ? host : NULL;
     if (code == 0)
-        code = lv_memory_take(cuda->memory, device_bytes, true, &device);
+        code = lv_memory_take(cuda->memory, lv_pictures_device_bytes(tiles), true, &device);
     p->device = device;
+    p->between = p->device + p->bytes;
     if (code == 0)
         code = lv_runtime_event_open(cuda->runtime, &p->read);
-    p->host_bytes = host_bytes;
-    p->device_bytes = device_bytes;
     return code;
 }
 
 void lv_pictures_close(LvCuda *cuda)
 {
     LvPictures *p = &cuda->pictures;
+    while (p->spare) {
+        LvHeld *held = p->spare;
+        p->spare = held->next;
+        lv_runtime_event_close(cuda->runtime, held->sent);
+        lv_free(held);
+    }
     if (p->read)
         lv_runtime_event_close(cuda->runtime, p->read);
     lv_memory_give(cuda->memory, p->device);
@@ -61,7 +71,7 @@ static bool reserve(LvPictures *p, LvHeld *held)
         at = (*place)->at + (*place)->base.bytes;
         place = &(*place)->next;
     }
-    if (!*place && p->host_bytes - at < held->base.bytes)
+    if (!*place && p->bytes - at < held->base.bytes)
         return false;
     held->at = at;
     held->next = *place;
@@ -79,30 +89,37 @@ static size_t place(size_t *end, size_t bytes)
 
 /* ---- taking ---- */
 
-/* What stands where, once the weights are known; false: it is too large for the device's place. */
-static bool lay_out(const LvPictures *p, LvHeld *held, const LvPlaneSize *planes, uint32_t n_planes,
+/* What stands where, once the weights are known; false: it is too large, or there is no room now.
+ * Lock held. */
+static bool lay_out(LvPictures *p, LvHeld *held, const LvPlaneSize *planes, uint32_t n_planes,
     const LvAxisTable *const tables[2])
 {
     LvCudaPicture *a = &held->args;
-    size_t end = 0;
-    a->across = lv_axis_on_device(tables[0], p->device + place(&end, tables[0]->bytes));
-    a->down = lv_axis_on_device(tables[1], p->device + place(&end, tables[1]->bytes));
+    size_t end = 0, weights[2], pixels[3];
+    for (int i = 0; i < 2; i++)
+        weights[i] = place(&end, tables[i]->bytes);
+    for (uint32_t i = 0; i < n_planes; i++)
+        pixels[i] = place(&end, (size_t)planes[i].row_bytes * planes[i].rows);
+    held->base.bytes = end;
+    const size_t between = lv_cuda_picture_workspace(
+        tables[0]->in, tables[1]->in, tables[0]->out, tables[1]->out, a->down_first);
+    if (end + between > p->most || !reserve(p, held))
+        return false;
+    char *device = p->device + held->at;
+    a->across = lv_axis_on_device(tables[0], device + weights[0]);
+    a->down = lv_axis_on_device(tables[1], device + weights[1]);
     for (uint32_t i = 0; i < n_planes; i++) {
         a->row_bytes[i] = planes[i].row_bytes;
-        a->plane[i] =
-            (uint8_t *)p->device + place(&end, (size_t)planes[i].row_bytes * planes[i].rows);
+        a->plane[i] = (uint8_t *)device + pixels[i];
     }
-    held->base.bytes = end;
-    a->between = (uint8_t *)p->device + end;
-    return end + lv_cuda_picture_workspace(
-                     a->across.in, a->down.in, a->across.out, a->down.out, a->down_first) <=
-           p->device_bytes;
+    a->between = (uint8_t *)p->between;
+    return true;
 }
 
 /* Where the host's copy of something on the device lies. */
-static char *host_of(const LvPictures *p, const LvHeld *held, const void *device)
+static char *host_of(const LvPictures *p, const void *device)
 {
-    return p->host + held->at + ((const char *)device - p->device);
+    return p->host + ((const char *)device - p->device);
 }
 
 static void copy_plane(char *to, const uint8_t *from, ptrdiff_t stride, LvPlaneSize size)
@@ -126,11 +143,11 @@ static LlavaovStatus make_room(LvPictures *p, LvHeld *held, const LvPlaneSize *p
         lv_axis_tables_get(&p->tables, resize, field, a->tile_size, tables, error);
     if (status != LLAVAOV_OK)
         return status;
-    *done = lay_out(p, held, planes, n_planes, tables) && reserve(p, held);
+    *done = lay_out(p, held, planes, n_planes, tables);
     const void *places[2] = {a->across.begin, a->down.begin};
     for (int i = 0; i < 2 && *done; i++)
         if (tables[i]->bytes)
-            memcpy(host_of(p, held, places[i]), tables[i]->data, tables[i]->bytes);
+            memcpy(host_of(p, places[i]), tables[i]->data, tables[i]->bytes);
     return LLAVAOV_OK;
 }
 
@@ -150,24 +167,53 @@ static LvCudaPicture describe(
         .tile_size = tile_size};
 }
 
+static LvHeld *new_held(LvCuda *cuda)
+{
+    LvPictures *p = &cuda->pictures;
+    pthread_mutex_lock(&p->lock);
+    LvHeld *held = p->spare;
+    if (held)
+        p->spare = held->next;
+    pthread_mutex_unlock(&p->lock);
+    if (held) {
+        *held = (LvHeld){.sent = held->sent};
+        return held;
+    }
+    held = lv_calloc(1, sizeof *held);
+    if (held && lv_runtime_event_open(cuda->runtime, &held->sent) != 0) {
+        lv_free(held);
+        held = NULL;
+    }
+    return held;
+}
+
+static void spare_held(LvPictures *p, LvHeld *held)
+{
+    pthread_mutex_lock(&p->lock);
+    held->next = p->spare;
+    p->spare = held;
+    pthread_mutex_unlock(&p->lock);
+}
+
 LlavaovStatus lv_cuda_picture_take(LvBackend *backend, const LlavaovImage *image,
     LlavaovLayout layout, LlavaovResize resize, const LvVisionConfig *vision, LvPicture **picture,
     LlavaovError *error)
 {
-    LvPictures *p = &lv_cuda(backend)->pictures;
+    LvCuda *cuda = lv_cuda(backend);
+    LvPictures *p = &cuda->pictures;
     LvPlaneSize planes[3];
     const uint32_t n_planes = lv_image_planes(image, planes);
     size_t bytes = 0;
     *picture = NULL;
     for (uint32_t i = 0; i < n_planes; i++)
         bytes += (size_t)planes[i].row_bytes * planes[i].rows;
-    if (bytes > p->device_bytes || vision->n_channels != 3 || !vision->image_size ||
+    if (bytes > p->most || vision->n_channels != 3 || !vision->image_size ||
         vision->image_size > LV_MAX_IMAGE_SIZE || layout == LLAVAOV_LAYOUT_IMAGE)
         return LLAVAOV_OK;
     uint32_t field[2] = {image->width, image->height};
     if (layout == LLAVAOV_LAYOUT_IMAGES)
         field[0] = field[1] = image->width > image->height ? image->width : image->height;
-    LvHeld *held = lv_calloc(1, sizeof *held);
+    LvHeld *held = new_held(cuda);
     if (!held)
         return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a picture");
     held->args = describe(image, field, vision->image_size, resize);
@@ -176,12 +222,16 @@ LlavaovStatus lv_cuda_picture_take(LvBackend *backend, const LlavaovImage *image
     LlavaovStatus status = make_room(p, held, planes, n_planes, resize, field, &done, error);
     pthread_mutex_unlock(&p->lock);
     if (!done) {
-        lv_free(held);
+        spare_held(p, held);
         return status;
     }
     for (uint32_t i = 0; i < n_planes; i++)
-        copy_plane(
-            host_of(p, held, held->args.plane[i]), image->plane[i], image->stride[i], planes[i]);
+        copy_plane(host_of(p, held->args.plane[i]), image->plane[i], image->stride[i], planes[i]);
+    /* A device that fails here is told of by the operation that wants the picture. */
+    pthread_mutex_lock(&p->lock);
+    held->code = lv_runtime_send(
+        cuda->runtime, p->device + held->at, p->host + held->at, held->base.bytes, held->sent);
+    pthread_mutex_unlock(&p->lock);
     *picture = &held->base;
     return LLAVAOV_OK;
 }
@@ -193,17 +243,17 @@ void lv_cuda_picture_free(LvBackend *backend, LvPicture *picture)
     LvHeld *held = (LvHeld *)picture;
     if (!held)
         return;
-    /* The next picture here must not be written while this one's copy is under way: it holds
-     * indices. A device that fails here reads no more. */
-    if (held->sent)
-        lv_runtime_event_wait(cuda->runtime, p->read);
+    /* The next picture here must not be written while this one is copied or read: it holds indices.
+     * A device that fails here reads no more. */
+    lv_runtime_event_wait(cuda->runtime, held->read ? p->read : held->sent);
     pthread_mutex_lock(&p->lock);
     LvHeld **link = &p->first;
     while (*link != held)
         link = &(*link)->next;
     *link = held->next;
+    held->next = p->spare;
+    p->spare = held;
     pthread_mutex_unlock(&p->lock);
-    lv_free(held);
 }
 
 /* ---- patches ---- */
@@ -223,11 +273,13 @@ int lv_picture_patches(LvCuda *cuda, LvPicture *picture, const LvCudaPatches *pa
     args.patch = patches->patch;
     args.patch_cols = patches->patch_cols;
     args.type = patches->type;
-    held->sent = true;
-    int code = lv_runtime_to_device(cuda->runtime, p->device, p->host + held->at, held->base.bytes);
+    int code = held->code;
+    if (code == 0)
+        code = lv_runtime_await(cuda->runtime, held->sent);
+    if (code == 0)
+        code = lv_cuda_launched(cuda, lv_cuda_picture(lv_runtime_stream(cuda->runtime), &args));
     if (code == 0)
         code = lv_runtime_event_record(cuda->runtime, p->read);
-    return code == 0
-               ? lv_cuda_launched(cuda, lv_cuda_picture(lv_runtime_stream(cuda->runtime), &args))
-               : code;
+    held->read = code == 0;
+    return code;
 }

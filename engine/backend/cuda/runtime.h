@@ -3,8 +3,9 @@
  * sight. Two implementations: runtime_cuda.c with cublaslt.c on a GPU, and tests/cuda/standin.c on
  * the CPU, which lets the whole backend run where there is none.
  *
- * One LvRuntime is one device with one stream of work in order. Functions that return an int give
- * 0 or an error number of the implementation, which lv_runtime_error turns into words.
+ * One LvRuntime is one device with one stream of work in order and one of copies. Functions that
+ * return an int give 0 or an error number of the implementation, which lv_runtime_error turns into
+ * words.
  *
  * Threads: memory may be taken and given back by any thread; everything that enqueues work by one
  * thread at a time. A thread that launches kernels calls lv_runtime_enter before. */
@@ -19,7 +20,7 @@
 #include "llavaov.h"
 
 typedef struct LvRuntime LvRuntime;
-typedef struct LvEvent LvEvent; /* a point in the stream that can be waited for */
+typedef struct LvEvent LvEvent; /* a point in a stream that can be waited for */
 
 typedef struct LvDeviceFacts {
     char name[128];
@@ -66,7 +67,14 @@ int lv_runtime_synchronize(LvRuntime *runtime);
 int lv_runtime_event_open(LvRuntime *runtime, LvEvent **event);
 void lv_runtime_event_close(LvRuntime *runtime, LvEvent *event);
 int lv_runtime_event_record(LvRuntime *runtime, LvEvent *event);
-int lv_runtime_event_wait(LvRuntime *runtime, LvEvent *event); /* the host waits */
+int lv_runtime_event_wait(LvRuntime *runtime, LvEvent *event); /* the host waits; any thread */
+
+/* ---- copies beside the work ---- */
+/* Enqueues a copy from pinned memory in the stream of copies, which runs while the other one
+ * computes, and records the event behind it. Any thread, also while another enqueues work. */
+int lv_runtime_send(LvRuntime *runtime, void *to, const void *from, size_t bytes, LvEvent *sent);
+/* Work that is enqueued from now on begins after what was sent before the event. */
+int lv_runtime_await(LvRuntime *runtime, LvEvent *sent);
 
 /* ---- products ---- */
 typedef enum LvMatmulTail { LV_TAIL_NONE, LV_TAIL_GELU_TANH } LvMatmulTail;

@@ -11,7 +11,7 @@
 
 struct LvRuntime {
     int device;
-    cudaStream_t stream;
+    cudaStream_t stream, copies;
     void *workspace;
     LvLt *lt;
 };
@@ -103,6 +103,8 @@ LlavaovStatus lv_runtime_open(
     if (code == cudaSuccess)
         code = cudaStreamCreateWithFlags(&runtime->stream, cudaStreamNonBlocking);
     if (code == cudaSuccess)
+        code = cudaStreamCreateWithFlags(&runtime->copies, cudaStreamNonBlocking);
+    if (code == cudaSuccess)
         code = cudaMalloc(&runtime->workspace, LV_RUNTIME_WORKSPACE);
     if (code == cudaSuccess) {
         what = "running a first kernel";
@@ -132,10 +134,14 @@ void lv_runtime_close(LvRuntime *runtime)
     if (!runtime)
         return;
     cudaSetDevice(runtime->device);
+    if (runtime->copies)
+        cudaStreamSynchronize(runtime->copies);
     if (runtime->stream)
         cudaStreamSynchronize(runtime->stream);
     lv_lt_close(runtime->lt);
     cudaFree(runtime->workspace);
+    if (runtime->copies)
+        cudaStreamDestroy(runtime->copies);
     if (runtime->stream)
         cudaStreamDestroy(runtime->stream);
     lv_free(runtime);
@@ -261,7 +267,23 @@ int lv_runtime_event_record(LvRuntime *runtime, LvEvent *event)
 
 int lv_runtime_event_wait(LvRuntime *runtime, LvEvent *event)
 {
-    return (int)cudaEventSynchronize(event->event);
+    cudaError_t code = cudaSetDevice(runtime->device);
+    return (int)(code == cudaSuccess ? cudaEventSynchronize(event->event) : code);
+}
+
+int lv_runtime_send(LvRuntime *runtime, void *to, const void *from, size_t bytes, LvEvent *sent)
+{
+    cudaError_t code = cudaSetDevice(runtime->device);
+    if (code == cudaSuccess)
+        code = cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, runtime->copies);
+    if (code == cudaSuccess)
+        code = cudaEventRecord(sent->event, runtime->copies);
+    return (int)code;
+}
+
+int lv_runtime_await(LvRuntime *runtime, LvEvent *sent)
+{
+    return (int)cudaStreamWaitEvent(runtime->stream, sent->event, 0);
 }
 
 int lv_runtime_matmul(LvRuntime *runtime, const LvMatmul *matmul)
