@@ -155,18 +155,28 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+static double ratio(uint64_t a, uint64_t b)
+{
+    return b ? (double)a / (double)b : 0;
+}
+
 static void report(Run *run, LlavaovEngine *engine, int length, double cpu, long before, long after)
 {
     qsort(run->latencies, run->answers, sizeof *run->latencies, by_value);
     const size_t n = run->answers;
+    LlavaovEngineStats stats;
+    llavaov_engine_stats(engine, &stats);
     printf("{\"driver\": \"engine, no GStreamer\", \"device\": \"%s\", \"streams\": %zu, "
            "\"seconds\": %d, \"windows\": %zu, \"answers\": %zu, \"dropped\": %zu, \"failures\": "
            "%zu, \"p50_s\": %.3f, \"p99_s\": %.3f, \"cpu_per_stream\": %.4f, \"resident_kib\": "
-           "[%ld, %ld]%s%s%s}\n",
+           "[%ld, %ld], \"tiles_per_encoder_call\": %.2f, \"requests_per_decoding_step\": "
+           "%.2f%s%s%s}\n",
         llavaov_engine_info(engine)->device_detail, run->n_streams, length, run->windows, n,
         run->dropped, run->failures, n ? run->latencies[n / 2] : 0.0,
         n ? run->latencies[(n * 99) / 100] : 0.0, cpu / length / (double)run->n_streams, before,
-        after, run->first_error[0] ? ", \"first_error\": \"" : "", run->first_error,
+        after, ratio(stats.encoder_tiles, stats.encoder_calls),
+        ratio(stats.decoder_rows, stats.decoder_steps),
+        run->first_error[0] ? ", \"first_error\": \"" : "", run->first_error,
         run->first_error[0] ? "\"" : "");
 }
 

@@ -39,7 +39,8 @@ static struct {
     pthread_cond_t changed;
     bool deny; /* the backend takes no picture */
     Hold hold; /* of the next encoder call */
-    bool reached, released;
+    bool reached;
+    unsigned held, released;         /* holds so far, and how many of them are over */
     unsigned calls, pictures, tiles; /* that came to the encoder */
 } t = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 
@@ -49,7 +50,8 @@ static void hold_here(void)
     t.hold = HOLD_NONE;
     t.reached = true;
     pthread_cond_broadcast(&t.changed);
-    while (!t.released)
+    const unsigned turn = ++t.held;
+    while (t.released < turn)
         pthread_cond_wait(&t.changed, &t.lock);
     pthread_mutex_unlock(&t.lock);
 }
@@ -88,7 +90,7 @@ static void hold_next(Hold hold)
 {
     pthread_mutex_lock(&t.lock);
     t.hold = hold;
-    t.reached = t.released = false;
+    t.reached = false;
     pthread_mutex_unlock(&t.lock);
 }
 
@@ -103,7 +105,7 @@ static void wait_held(void)
 static void let_go(void)
 {
     pthread_mutex_lock(&t.lock);
-    t.released = true;
+    t.released = t.held;
     pthread_cond_broadcast(&t.changed);
     pthread_mutex_unlock(&t.lock);
 }
@@ -212,24 +214,32 @@ static void unmap_shot(void *data)
     }
 }
 
-static void push(Shot *shot, Kind kind, LlavaovLayout layout, LlavaovEncode encode)
+static void push_to(
+    LlavaovSession *session, Shot *shot, Kind kind, LlavaovLayout layout, LlavaovEncode encode)
 {
     draw(shot, kind);
     const LlavaovFrameSource source = {.map = map_shot, .unmap = unmap_shot, .data = shot};
     LlavaovError error;
-    if (llavaov_session_push_frame(
-            t.session, &source, layout, encode, shot, &shot->frame, &error) != LLAVAOV_OK)
+    if (llavaov_session_push_frame(session, &source, layout, encode, shot, &shot->frame, &error) !=
+        LLAVAOV_OK)
         fail_msg("%s", error.message);
 }
 
-/* No callback of the session runs or will; with `threads`, no other thread works for it either. A
- * frame that is dropped now is freed here. */
+static void push(Shot *shot, Kind kind, LlavaovLayout layout, LlavaovEncode encode)
+{
+    push_to(t.session, shot, kind, layout, encode);
+}
+
+/* No callback of the session runs or will; with `threads`, no other thread works for it or at a
+ * call of the encoder either. A frame that is dropped now is freed here. */
 static void wait_quiet(bool threads)
 {
     for (bool quiet = false; !quiet; usleep(500)) {
         pthread_mutex_lock(&t.engine->lock);
         const LlavaovSession *s = t.session;
-        quiet = !s->delivering && lv_list_empty(&s->events) && !(threads && s->working);
+        quiet = !threads || t.engine->slice.n_parts == 0;
+        if (s)
+            quiet &= !s->delivering && lv_list_empty(&s->events) && !(threads && s->working);
         pthread_mutex_unlock(&t.engine->lock);
     }
 }
@@ -370,6 +380,65 @@ static void a_batch_mixes_pictures_and_tiles(void **state)
     close_engine();
 }
 
+/* ---- several sessions ---- */
+
+enum { SHARERS = 5 };
+
+/* Pictures of the backend beside tiles of the host: one that is too large, and a single image's. */
+static const struct {
+    Kind kind;
+    LlavaovLayout layout;
+    int session;
+} sharers[SHARERS] = {
+    {{LLAVAOV_PIXEL_NV12, 640, 360, 1}, LLAVAOV_LAYOUT_VIDEO, 0},
+    {{LLAVAOV_PIXEL_RGB, 120, 70, 2}, LLAVAOV_LAYOUT_IMAGE, 0},
+    {{LLAVAOV_PIXEL_BGRX, 99, 55, 3}, LLAVAOV_LAYOUT_IMAGES, 1},
+    {{LLAVAOV_PIXEL_RGB, 3840, 2200, 4}, LLAVAOV_LAYOUT_VIDEO, 1},
+    {{LLAVAOV_PIXEL_I420, 320, 241, 5}, LLAVAOV_LAYOUT_VIDEO, 2},
+};
+
+static void sessions_share_a_call(void **state)
+{
+    for (int precision = LLAVAOV_PRECISION_F32; precision <= LLAVAOV_PRECISION_BF16; precision++) {
+        float *alone[SHARERS], *together[SHARERS];
+        size_t sizes[SHARERS], size;
+        Shot shots[SHARERS], first;
+        LlavaovSession *sessions[3];
+        const LlavaovSessionOptions options = {.on_frame = on_frame};
+        open_engine((LlavaovPrecision)precision, LLAVAOV_RESIZE_TORCHVISION, "");
+        for (int i = 0; i < SHARERS; i++) {
+            push(&shots[i], sharers[i].kind, sharers[i].layout, LLAVAOV_ENCODE_ON_ARRIVAL);
+            alone[i] = embeddings(&shots[i], &sizes[i]);
+        }
+        for (int i = 0; i < 3; i++)
+            assert_int_equal(
+                llavaov_session_open(t.engine, &options, &sessions[i], NULL), LLAVAOV_OK);
+        push_held(&first, HOLD_BEFORE);
+        const unsigned calls = t.calls, pictures = t.pictures, tiles = t.tiles;
+        for (int i = 0; i < SHARERS; i++)
+            push_to(sessions[sharers[i].session], &shots[i], sharers[i].kind, sharers[i].layout,
+                LLAVAOV_ENCODE_ON_ARRIVAL);
+        for (int i = 0; i < SHARERS; i++)
+            wait_prepared(&shots[i]);
+        let_go();
+        for (int i = 0; i < SHARERS; i++) {
+            together[i] = embeddings(&shots[i], &size);
+            assert_int_equal(size, sizes[i]);
+            assert_memory_equal(together[i], alone[i], size * sizeof(float));
+            free(together[i]);
+            free(alone[i]);
+        }
+        wait_settled(&first);
+        drop(&first);
+        assert_int_equal(t.calls - calls, 1);
+        assert_int_equal(t.pictures - pictures, 3);
+        assert_in_range(t.tiles - tiles, 4, 28);
+        for (int i = 0; i < 3; i++)
+            llavaov_session_close(sessions[i]);
+        close_engine();
+    }
+}
+
 /* ---- what goes the host's way ---- */
 
 static void tiles_of_the_host(Kind kind, LlavaovLayout layout, LlavaovEncode encode, unsigned n)
@@ -469,8 +538,7 @@ static void all_room_is_free(void)
     Shot shot;
     LvPicture *picture = NULL;
     LvBackend *b = t.engine->backend;
-    if (t.session)
-        wait_quiet(true);
+    wait_quiet(true);
     draw(&shot, whole);
     assert_int_equal(
         t.real->picture_take(b, &shot.image, LLAVAOV_LAYOUT_VIDEO, LLAVAOV_RESIZE_TORCHVISION,
@@ -528,6 +596,7 @@ static void cancelled_pictures_leave_nothing(void **state)
         assert_int_equal(held.frame->error.status, LLAVAOV_ERROR_CANCELLED);
         drop(&waits);
         drop(&held);
+        wait_quiet(true);
         assert_int_equal(waiting(), 0);
         all_room_is_free();
         push(&waits, half, LLAVAOV_LAYOUT_VIDEO, LLAVAOV_ENCODE_ON_ARRIVAL);
@@ -553,20 +622,53 @@ static void closing_with_pictures_that_wait_leaves_nothing(void **state)
     close_engine();
 }
 
+/* The call is held behind its first operation: closing does not wait for it, and what it had of the
+ * closed session comes back with its end. */
+static void closing_one_of_a_call_leaves_nothing(void **state)
+{
+    open_engine(LLAVAOV_PRECISION_F32, LLAVAOV_RESIZE_TORCHVISION, "");
+    const LlavaovSessionOptions options = {.on_frame = on_frame};
+    LlavaovSession *other;
+    Shot first, stays, goes;
+    assert_int_equal(llavaov_session_open(t.engine, &options, &other, NULL), LLAVAOV_OK);
+    push_held(&first, HOLD_BEFORE);
+    push(&stays, half, LLAVAOV_LAYOUT_VIDEO, LLAVAOV_ENCODE_ON_ARRIVAL);
+    push_to(other, &goes, half, LLAVAOV_LAYOUT_VIDEO, LLAVAOV_ENCODE_ON_ARRIVAL);
+    wait_prepared(&stays);
+    wait_prepared(&goes);
+    hold_next(HOLD_AFTER);
+    let_go();
+    wait_held();
+    llavaov_session_close(other);
+    assert_true(goes.failed);
+    drop(&goes);
+    let_go();
+    wait_settled(&stays);
+    assert_true(stays.encoded);
+    wait_quiet(true);
+    assert_int_equal(waiting(), 0);
+    drop(&stays);
+    drop(&first);
+    close_engine();
+}
+
 /* After the first round nothing is asked of the driver. */
 static void steady_work_allocates_nothing(void **state)
 {
-    const Kind kinds[] = {{LLAVAOV_PIXEL_NV12, 640, 360, 1}, {LLAVAOV_PIXEL_NV12, 640, 360, 2},
-        {LLAVAOV_PIXEL_I420, 300, 200, 3}};
+    const Kind kinds[MOST_KINDS] = {{LLAVAOV_PIXEL_NV12, 640, 360, 1},
+        {LLAVAOV_PIXEL_NV12, 640, 360, 2}, {LLAVAOV_PIXEL_I420, 300, 200, 3},
+        {LLAVAOV_PIXEL_RGB, 64, 48, 4}, {LLAVAOV_PIXEL_RGB, 48, 64, 5},
+        {LLAVAOV_PIXEL_NV12, 60, 60, 6}};
     float *values[MOST_KINDS];
     size_t sizes[MOST_KINDS];
     uint64_t after_first = 0;
     open_engine(LLAVAOV_PRECISION_BF16, LLAVAOV_RESIZE_TORCHVISION, "");
-    for (int round = 0; round < 4; round++) {
-        encode_all(kinds, 3, LLAVAOV_LAYOUT_VIDEO, 3, values, sizes);
-        for (int i = 0; i < 3; i++)
+    for (size_t round = 0; round < 3 * MOST_KINDS; round++) {
+        const size_t n = 1 + round % MOST_KINDS;
+        encode_all(kinds, n, LLAVAOV_LAYOUT_VIDEO, (unsigned)n, values, sizes);
+        for (size_t i = 0; i < n; i++)
             free(values[i]);
-        if (round == 1)
+        if (round == MOST_KINDS)
             after_first = count().allocations;
     }
     assert_int_equal(count().allocations, after_first);
@@ -660,6 +762,50 @@ static void a_failing_picture_kernel_is_named(void **state)
     }
 }
 
+/* Its planes are somewhere else still when they are read: in new memory, and where another picture
+ * was. */
+static void a_copy_that_is_not_awaited_shows(void **state)
+{
+    const Kind kind[2] = {{LLAVAOV_PIXEL_NV12, TILE, TILE, 1}, {LLAVAOV_PIXEL_NV12, TILE, TILE, 2}};
+    for (int awaited = 1; awaited >= 0; awaited--) {
+        open_engine(LLAVAOV_PRECISION_F32, LLAVAOV_RESIZE_TORCHVISION, awaited ? "" : "no-await");
+        for (int i = 0; i < 2; i++) {
+            float *values[2];
+            size_t n[2];
+            for (int way = 0; way < 2; way++) {
+                t.deny = way == 1;
+                encode_all(&kind[i], 1, LLAVAOV_LAYOUT_VIDEO, way ? 0 : 1, &values[way], &n[way]);
+            }
+            t.deny = false;
+            const bool same = memcmp(values[0], values[1], n[0] * sizeof(float)) == 0;
+            assert_int_equal(same, awaited);
+            free(values[0]);
+            free(values[1]);
+        }
+        close_engine();
+    }
+}
+
+static void a_failing_copy_is_named(void **state)
+{
+    open_engine(LLAVAOV_PRECISION_F32, LLAVAOV_RESIZE_TORCHVISION, "send=2");
+    for (int round = 0; round < 3; round++) {
+        Shot shot;
+        push(&shot, half, LLAVAOV_LAYOUT_VIDEO, LLAVAOV_ENCODE_ON_ARRIVAL);
+        wait_settled(&shot);
+        assert_int_equal(shot.encoded, round == 0);
+        if (round > 0) {
+            assert_int_equal(shot.frame->error.status, LLAVAOV_ERROR_DEVICE);
+            assert_string_equal(shot.frame->error.message,
+                "cuda:0: patch_embedding failed: unspecified launch failure (error 719); the "
+                "device is not used any more");
+        }
+        drop(&shot);
+        assert_int_equal(waiting(), 0);
+    }
+    close_engine();
+}
+
 static int make_folder(void **state)
 {
     LvWriterSpec spec;
@@ -686,13 +832,17 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_broken_picture_is_named),
     };
     const struct CMUnitTest on_the_standin[] = {
+        cmocka_unit_test(sessions_share_a_call),
         cmocka_unit_test(waiting_pictures_are_counted_and_bounded),
         cmocka_unit_test(cancelled_pictures_leave_nothing),
         cmocka_unit_test(closing_with_pictures_that_wait_leaves_nothing),
+        cmocka_unit_test(closing_one_of_a_call_leaves_nothing),
         cmocka_unit_test(steady_work_allocates_nothing),
         cmocka_unit_test(refused_pinned_memory_is_named),
         cmocka_unit_test(refused_host_memory_is_named),
         cmocka_unit_test(a_failing_picture_kernel_is_named),
+        cmocka_unit_test(a_copy_that_is_not_awaited_shows),
+        cmocka_unit_test(a_failing_copy_is_named),
     };
     void *module = argc > 1 ? dlopen(argv[1], RTLD_NOW | RTLD_LOCAL) : NULL;
     if (argc > 1) {
