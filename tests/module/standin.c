@@ -5,7 +5,7 @@
  * lets the whole CUDA backend run on a machine without a GPU, and lets it meet the failures that a
  * GPU rarely shows.
  *
- * Fresh memory is filled with NaN. The environment variable LLAVAOV_STANDIN, read whenever a device
+ * Fresh memory is filled with NaN, 32 MiB of it. The environment variable LLAVAOV_STANDIN, read whenever a device
  * is opened, holds any of these words, separated by commas:
  *   no-driver       there is none
  *   no-device       a driver, but no GPU
@@ -33,6 +33,7 @@
 
 #define LAUNCH_FAILED 719 /* cudaErrorLaunchFailure */
 #define DEVICE_LOST 999   /* cudaErrorUnknown */
+#define FILLED ((size_t)32 << 20)
 
 typedef struct Block {
     struct Block *next;
@@ -185,7 +186,7 @@ int lv_runtime_alloc(LvRuntime *runtime, size_t bytes, void **data)
         free(block);
         return LV_RUNTIME_OUT_OF_MEMORY;
     }
-    memset(memory, 0xFF, bytes);
+    memset(memory, 0xFF, bytes < FILLED ? bytes : FILLED);
     *block = (Block){runtime->blocks, memory, bytes};
     runtime->blocks = block;
     runtime->used_bytes += bytes;
