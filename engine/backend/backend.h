@@ -78,8 +78,11 @@ typedef struct LvBackendInfo {
     const char *detail; /* one line for people: what was chosen and why */
     LvDtype activation_dtype;
     uint32_t threads;
-    uint32_t preferred_tiles; /* tiles that one encoder call should hold for best speed */
-    uint32_t preferred_rows;  /* rows of one prefill chunk */
+    /* Tiles that one encoder call should hold for best speed. On the CPU the bits of a tile's rows
+     * do not depend on the others or on their number, as long as a tile has more than 32 of them.
+     */
+    uint32_t preferred_tiles;
+    uint32_t preferred_rows; /* rows of one prefill chunk */
     /* Sequences of one decoding step. On the CPU the bits of a row of a batch of 2 to so many
      * single rows do not depend on the others or on their number; a row alone may round
      * differently. On other devices the same batch gives the same bits. */

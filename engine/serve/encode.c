@@ -209,15 +209,9 @@ static void charge(LvSlice *slice, uint64_t used)
 /* Gives back what the frame's new state has no more use for. */
 static LvFrameRemains settle(LlavaovFrame *frame, LlavaovStatus status, const LlavaovError *error)
 {
-    LlavaovError cancelled;
     frame->in_slice = false;
-    if (frame->state == LV_FRAME_FAILED)
+    if (frame->state == LV_FRAME_FAILED || frame->refs == 0) /* cancelled or dropped meanwhile */
         return lv_frame_strip(frame);
-    if (lv_cancelled(&frame->cancel)) {
-        lv_fail(&cancelled, LLAVAOV_ERROR_CANCELLED, NULL, "the frame was cancelled");
-        lv_frame_fail(frame, &cancelled);
-        return lv_frame_strip(frame);
-    }
     if (status != LLAVAOV_OK) {
         lv_frame_fail(frame, error);
         return lv_frame_strip(frame);
