@@ -397,42 +397,49 @@ static const struct {
     {{LLAVAOV_PIXEL_I420, 320, 241, 5}, LLAVAOV_LAYOUT_VIDEO, 2},
 };
 
+/* All of them in one call. */
+static void share(LlavaovSession *const *sessions, float **values, size_t *sizes)
+{
+    Shot shots[SHARERS], first;
+    push_held(&first, HOLD_BEFORE);
+    const unsigned calls = t.calls, pictures = t.pictures, tiles = t.tiles;
+    for (int i = 0; i < SHARERS; i++)
+        push_to(sessions[sharers[i].session], &shots[i], sharers[i].kind, sharers[i].layout,
+            LLAVAOV_ENCODE_ON_ARRIVAL);
+    for (int i = 0; i < SHARERS; i++)
+        wait_prepared(&shots[i]);
+    let_go();
+    for (int i = 0; i < SHARERS; i++)
+        values[i] = embeddings(&shots[i], &sizes[i]);
+    wait_settled(&first);
+    drop(&first);
+    assert_int_equal(t.calls - calls, 1);
+    assert_int_equal(t.pictures - pictures, 3);
+    assert_in_range(t.tiles - tiles, 4, 28);
+}
+
+/* What they give in a call of one session, which has as many rows. */
 static void sessions_share_a_call(void **state)
 {
     for (int precision = LLAVAOV_PRECISION_F32; precision <= LLAVAOV_PRECISION_BF16; precision++) {
-        float *alone[SHARERS], *together[SHARERS];
-        size_t sizes[SHARERS], size;
-        Shot shots[SHARERS], first;
+        float *one[SHARERS], *many[SHARERS];
+        size_t sizes[2][SHARERS];
         LlavaovSession *sessions[3];
         const LlavaovSessionOptions options = {.on_frame = on_frame};
         open_engine((LlavaovPrecision)precision, LLAVAOV_RESIZE_TORCHVISION, "");
-        for (int i = 0; i < SHARERS; i++) {
-            push(&shots[i], sharers[i].kind, sharers[i].layout, LLAVAOV_ENCODE_ON_ARRIVAL);
-            alone[i] = embeddings(&shots[i], &sizes[i]);
-        }
+        for (int i = 0; i < 3; i++)
+            sessions[i] = t.session;
+        share(sessions, one, sizes[0]);
         for (int i = 0; i < 3; i++)
             assert_int_equal(
                 llavaov_session_open(t.engine, &options, &sessions[i], NULL), LLAVAOV_OK);
-        push_held(&first, HOLD_BEFORE);
-        const unsigned calls = t.calls, pictures = t.pictures, tiles = t.tiles;
-        for (int i = 0; i < SHARERS; i++)
-            push_to(sessions[sharers[i].session], &shots[i], sharers[i].kind, sharers[i].layout,
-                LLAVAOV_ENCODE_ON_ARRIVAL);
-        for (int i = 0; i < SHARERS; i++)
-            wait_prepared(&shots[i]);
-        let_go();
+        share(sessions, many, sizes[1]);
         for (int i = 0; i < SHARERS; i++) {
-            together[i] = embeddings(&shots[i], &size);
-            assert_int_equal(size, sizes[i]);
-            assert_memory_equal(together[i], alone[i], size * sizeof(float));
-            free(together[i]);
-            free(alone[i]);
+            assert_int_equal(sizes[1][i], sizes[0][i]);
+            assert_memory_equal(many[i], one[i], sizes[0][i] * sizeof(float));
+            free(one[i]);
+            free(many[i]);
         }
-        wait_settled(&first);
-        drop(&first);
-        assert_int_equal(t.calls - calls, 1);
-        assert_int_equal(t.pictures - pictures, 3);
-        assert_in_range(t.tiles - tiles, 4, 28);
         for (int i = 0; i < 3; i++)
             llavaov_session_close(sessions[i]);
         close_engine();
