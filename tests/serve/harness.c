@@ -40,7 +40,8 @@ static LlavaovStatus meet(Harness *h, Operation operation, const LvRun *run)
     h->reached = true;
     pthread_cond_broadcast(&h->changed);
     const Fault fault = h->fault;
-    while (fault == FAULT_HOLD && !h->released)
+    const unsigned turn = fault == FAULT_HOLD ? ++h->held : 0;
+    while (h->released < turn)
         pthread_cond_wait(&h->changed, &h->lock);
     pthread_mutex_unlock(&h->lock);
     if (fault == FAULT_FAIL)
@@ -67,11 +68,31 @@ static LlavaovStatus patch_embedding(LvBackend *b, const LvRun *run, LvTensor ou
     Harness *h = of(b);
     h->tiles += (int)n_tiles;
     h->encodes++;
+    h->largest = (int)n_tiles > h->largest ? (int)n_tiles : h->largest;
+    for (size_t i = 0; i < n_tiles && h->n_seen < (int)sizeof h->seen; i++)
+        h->seen[h->n_seen++] = tiles[i].rgb[0];
     note(h, 'E');
     LlavaovStatus status = meet(h, OPERATION_ENCODE, run);
-    return status != LLAVAOV_OK ? status
-                                : h->real->patch_embedding(
-                                      b, run, out, tiles, n_tiles, vision, weight, bias, position);
+    if (status == LLAVAOV_OK)
+        status =
+            h->real->patch_embedding(b, run, out, tiles, n_tiles, vision, weight, bias, position);
+    for (size_t i = 0; i < n_tiles && status == LLAVAOV_OK; i++)
+        if (tiles[i].rgb[0] == h->nan_value) {
+            h->nan_value = -1;
+            *(float *)lv_tensor_rows(out, i * out.rows / n_tiles, 1).data = NAN;
+        }
+    return status;
+}
+
+static LlavaovStatus tensor_alloc(
+    LvBackend *b, size_t rows, size_t cols, LvTensor *tensor, LlavaovError *error)
+{
+    Harness *h = of(b);
+    if (h->refuse_rows != (int)rows)
+        return h->real->tensor_alloc(b, rows, cols, tensor, error);
+    h->refuse_rows = 0;
+    *tensor = (LvTensor){0};
+    return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "refused");
 }
 
 static LlavaovStatus rope_store(LvBackend *b, const LvRun *run, LvTensor qkv, const LvBatch *batch,
@@ -107,8 +128,13 @@ static LlavaovStatus download(LvBackend *b, const LvRun *run, float *dst, LvTens
 
 void harness_open(Harness *h, uint32_t context)
 {
+    harness_open_tiles(h, context, 0);
+}
+
+void harness_open_tiles(Harness *h, uint32_t context, uint32_t image_size)
+{
     memset(h, 0, sizeof *h);
-    h->nan_row = -1;
+    h->nan_row = h->nan_value = -1;
     pthread_mutex_init(&h->lock, NULL);
     pthread_cond_init(&h->changed, NULL);
     char folder[] = "/tmp/llavaov-serve-XXXXXX";
@@ -117,6 +143,8 @@ void harness_open(Harness *h, uint32_t context)
     assert_true(lv_writer_preset("mini", &spec));
     if (context)
         spec.text.context = context;
+    if (image_size)
+        spec.vision.image_size = image_size;
     LlavaovError error;
     if (lv_write_checkpoint(folder, &spec, &error) != LLAVAOV_OK)
         fail_msg("%s", error.message);
@@ -129,6 +157,7 @@ void harness_open(Harness *h, uint32_t context)
         fail_msg("%s", error.message);
     h->real = h->engine->backend->ops;
     h->ops = *h->real;
+    h->ops.tensor_alloc = tensor_alloc;
     h->ops.patch_embedding = patch_embedding;
     h->ops.rope_store = rope_store;
     h->ops.download = download;
@@ -142,8 +171,7 @@ void harness_open(Harness *h, uint32_t context)
 
 void harness_close(Harness *h)
 {
-    h->engine->backend->ops = h->real;
-    llavaov_engine_unref(h->engine);
+    llavaov_engine_unref(h->engine); /* an encoder call may be under way up to here */
     for (int i = 0; i < MOST; i++)
         if (harnesses[i] == h)
             harnesses[i] = NULL;
@@ -157,7 +185,7 @@ void harness_arm(Harness *h, Operation operation, Fault fault, unsigned skip)
     h->faulty = operation;
     h->fault = fault;
     h->skip = skip;
-    h->reached = h->released = false;
+    h->reached = false;
     pthread_mutex_unlock(&h->lock);
 }
 
@@ -172,7 +200,7 @@ void harness_wait_reached(Harness *h)
 void harness_release(Harness *h)
 {
     pthread_mutex_lock(&h->lock);
-    h->released = true;
+    h->released = h->held;
     pthread_cond_broadcast(&h->changed);
     pthread_mutex_unlock(&h->lock);
 }

@@ -18,7 +18,7 @@ typedef enum Operation {
 } Operation;
 
 typedef enum Fault {
-    FAULT_HOLD, /* blocks until harness_release */
+    FAULT_HOLD, /* blocks until harness_release, also when another fault has been armed */
     FAULT_SPIN, /* blocks until its run is cancelled, as a long operation would notice */
     FAULT_FAIL  /* LLAVAOV_ERROR_DEVICE */
 } Fault;
@@ -29,6 +29,12 @@ typedef struct Harness {
     const LvBackendOps *real;
     atomic_int tiles;   /* encoded so far */
     atomic_int encodes; /* encoder calls */
+    atomic_int largest; /* tiles of the largest one */
+    /* The first byte of every tile that came to the encoder, in order. */
+    uint8_t seen[256];
+    atomic_int n_seen;
+    atomic_int nan_value;   /* the next tile that begins so becomes NaN, once; < 0: none */
+    atomic_int refuse_rows; /* the next tensor of so many rows is refused, once; 0: none */
     atomic_bool nan_logits;
     atomic_int nan_row;  /* of the next batch that has such a row, once; < 0: none */
     int row;             /* of the pass, downloaded next */
@@ -41,14 +47,16 @@ typedef struct Harness {
     pthread_cond_t changed;
     Operation faulty;
     Fault fault;
-    unsigned skip;     /* that many occurrences go through first */
-    atomic_uint least; /* and decoding steps of fewer sequences than this, uncounted */
-    bool reached;      /* the fault was met */
-    bool released;
+    unsigned skip;           /* that many occurrences go through first */
+    atomic_uint least;       /* and decoding steps of fewer sequences than this, uncounted */
+    bool reached;            /* the fault was met */
+    unsigned held, released; /* operations so far, and how many of them were let go */
 } Harness;
 
 /* context 0 = the preset's. */
 void harness_open(Harness *h, uint32_t context);
+/* Tiles of so many pixels; 0 = the preset's. */
+void harness_open_tiles(Harness *h, uint32_t context, uint32_t image_size);
 void harness_close(Harness *h);
 
 /* The next operation of this kind (after skip others) meets the fault, once. */
