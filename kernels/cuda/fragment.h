@@ -99,6 +99,23 @@ LV_INLINE void lv_load_tiles_transposed(uint32_t *to, const LvBf16 *row)
 #endif
 }
 
+/* Eight elements, two in each of to[4], from 16-byte aligned device memory; zeros where not
+ * `inside` (then `from` is not read). */
+LV_INLINE void lv_load_pairs(uint32_t *to, const LvBf16 *from, bool inside)
+{
+#ifdef __CUDACC__
+    uint4 v = inside ? *(const uint4 *)from : make_uint4(0, 0, 0, 0);
+    to[0] = v.x;
+    to[1] = v.y;
+    to[2] = v.z;
+    to[3] = v.w;
+#else
+    memset(to, 0, 16);
+    if (inside)
+        memcpy(to, from, 16);
+#endif
+}
+
 /* c += a . b */
 LV_INLINE void lv_multiply_add(float *c, const uint32_t *a, const uint32_t *b)
 {

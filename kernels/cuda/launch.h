@@ -140,14 +140,29 @@ typedef struct LvCudaGated {
 } LvCudaGated;
 int lv_cuda_gated(LvCudaStream stream, const LvCudaGated *args);
 
+/* Of some of a row's scores: the first maximum, and whether one of them is NaN or Inf. */
+typedef struct LvCudaBest {
+    float score;
+    uint32_t id; /* ~0: there were none */
+    uint32_t not_finite;
+} LvCudaBest;
+
 /* A product of few rows, as decoding has them, that reads each weight once:
  *     out[r][n] = function(x[r] . weight[n] + bias[n]) + residual[r][n]
  * or, with `up` (same shape as weight; neither bias nor residual then),
  *     out[r][n] = function(x[r] . weight[n]) * (x[r] . up[n])
- * where x is in, or with norm_scale RMSNorm(in) kept in float32. out may be the residual where type
- * and stride agree, never in. Rows of in and of the weights are 16-byte aligned (pointer and
- * stride), inner is a multiple of 16 bytes' worth of elements. */
-#define LV_CUDA_FEW_ROWS 8u
+ * where x is in, or with norm_scale RMSNorm(in). Gate and up are not rounded before they are
+ * multiplied. The norm stays float32 for up to 4 rows of bf16; for more, which go through tensor
+ * cores, in * norm_scale is rounded to bf16 once (as a norm by itself rounds its result) and the
+ * rest of the norm is applied to the sums. out may be the residual where type and stride agree,
+ * never in. Rows of in and of the weights are 16-byte aligned (pointer and stride), and so is
+ * norm_scale; inner is a multiple of 16 bytes' worth of elements. */
+#define LV_CUDA_FEW_ROWS 16u
+static inline size_t lv_cuda_few_rows(LvCudaType type)
+{
+    return type == LV_CUDA_BF16 ? LV_CUDA_FEW_ROWS : 8;
+}
+
 typedef struct LvCudaFew {
     void *out; /* out_type [rows, cols] */
     size_t out_stride;
@@ -155,7 +170,7 @@ typedef struct LvCudaFew {
     const void *in;      /* type [rows, inner] */
     size_t in_stride;
     LvCudaType type; /* F32 or BF16: of in, weight, up and residual */
-    size_t rows;     /* at most LV_CUDA_FEW_ROWS */
+    size_t rows;     /* at most lv_cuda_few_rows(type) */
     size_t cols, inner;
     const void *weight; /* [cols, inner] */
     const void *up;     /* [cols, inner] or NULL */
@@ -166,8 +181,19 @@ typedef struct LvCudaFew {
     const float *norm_scale; /* [inner] or NULL */
     float norm_eps;
     LvCudaFunction function;
+    LvCudaBest *best; /* [rows][lv_cuda_best_parts(cols)]; of lv_cuda_linear_few_best alone */
 } LvCudaFew;
 int lv_cuda_linear_few(LvCudaStream stream, const LvCudaFew *args);
+
+/* The same product, x . weight[n], that is not written: a row's outputs, rounded to type as
+ * lv_cuda_linear_few with that out_type would write them, are cut into parts, and of each part the
+ * best is kept. No up, bias, residual or function; out and out_type are not read. */
+int lv_cuda_linear_few_best(LvCudaStream stream, const LvCudaFew *args);
+
+static inline uint32_t lv_cuda_best_parts(size_t cols)
+{
+    return cols < 8 * 2048 ? (uint32_t)((cols + 7) / 8) : 2048;
+}
 
 /* Bilinear interpolation of n_items maps, [in_h * in_w, cols] each, to [out_h * out_w, cols]
  * (model.md 3.9): float32 positions, weights and sums with every product and sum rounded, as the
@@ -292,6 +318,16 @@ typedef struct LvCudaArgmax {
     size_t rows, cols;
 } LvCudaArgmax;
 int lv_cuda_argmax(LvCudaStream stream, const LvCudaArgmax *args);
+
+/* token[r] = the first maximum of row r's parts, or -1 if any score was NaN or Inf (or there were
+ * none): what lv_cuda_argmax gives of the whole row. */
+typedef struct LvCudaBestOf {
+    int32_t *token;         /* [rows] */
+    const LvCudaBest *best; /* [rows][n_parts] */
+    size_t rows;
+    uint32_t n_parts;
+} LvCudaBestOf;
+int lv_cuda_best_of(LvCudaStream stream, const LvCudaBestOf *args);
 
 /* How one row's token is drawn; the fields of LlavaovGeneration, checked by the caller. */
 typedef struct LvCudaDraw {

@@ -2,44 +2,29 @@
  * From logits to tokens, a block a row: greedy, and the sampler of engine/model/sampler.c with its
  * random stream. Order never depends on timing: histograms count whole numbers, and sums run over
  * each thread's own span of ids, then over the threads. */
-#include "device.h"
+#include "best.h"
 
 #define THREADS 512u
 
-LV_INLINE bool not_finite(float x)
-{
-    return (lv_float_bits(x) & 0x7F800000u) == 0x7F800000u;
-}
-
-/* A candidate for the first maximum. */
-struct Candidate {
-    float score;
-    uint32_t id; /* ~0 = none */
-};
-
-LV_INLINE Candidate better(const Candidate &a, const Candidate &b)
-{
-    if (a.id == ~0u || b.id == ~0u)
-        return a.id == ~0u ? b : a;
-    return a.score > b.score || (a.score == b.score && a.id < b.id) ? a : b;
-}
-
-/* The block's best of each thread's candidate; `scratch` holds 32 of them, free for use. */
-LV_INLINE Candidate block_best(Candidate own, Candidate *scratch)
+/* The block's best of each thread's own; `scratch` holds 32 of them, free for use. */
+LV_INLINE LvCudaBest block_best(LvCudaBest own, LvCudaBest *scratch)
 {
     LV_UNROLL
-    for (unsigned mask = LV_WARP / 2; mask; mask /= 2) {
-        Candidate other = {lv_shuffle_xor(own.score, mask), lv_shuffle_xor_bits(own.id, mask)};
-        own = better(own, other);
-    }
+    for (unsigned mask = LV_WARP / 2; mask; mask /= 2)
+        own = lv_better_of_lanes(own, mask);
     if (lv_lane() == 0)
         scratch[threadIdx.x / LV_WARP] = own;
     __syncthreads();
     own = scratch[0];
     for (unsigned w = 1; w < THREADS / LV_WARP; w++)
-        own = better(own, scratch[w]);
+        own = lv_better(own, scratch[w]);
     __syncthreads();
     return own;
+}
+
+LV_INLINE int32_t token_of(const LvCudaBest &best)
+{
+    return best.not_finite ? -1 : (int32_t)best.id; /* none: -1 as well */
 }
 
 /* Whether any thread says so. */
@@ -58,36 +43,26 @@ LV_INLINE bool any_in_block(bool own, uint32_t *counter)
 
 template <typename T> __global__ void argmax(const LvCudaArgmax a)
 {
-    Candidate *scratch = (Candidate *)lv_shared();
-    uint32_t *counter = (uint32_t *)(scratch + 32);
     const T *in = (const T *)a.in + (size_t)blockIdx.x * a.in_stride;
-    Candidate own = {0, ~0u};
-    bool bad = a.cols == 0;
+    LvCudaBest own = lv_no_best();
     size_t whole = (uintptr_t)in % (4 * sizeof(T)) ? 0 : a.cols / 4 * 4;
     for (size_t i = (size_t)threadIdx.x * 4; i < whole; i += THREADS * 4) {
         float x[4];
         lv_load<4>(x, in + i);
         LV_UNROLL
-        for (int k = 0; k < 4; k++) {
-            Candidate next = {x[k], (uint32_t)i + k};
-            bad = bad || not_finite(next.score);
-            own = better(own, next);
-        }
+        for (int k = 0; k < 4; k++)
+            own = lv_better(own, lv_best_of_one(x[k], (uint32_t)i + k));
     }
-    for (size_t i = whole + threadIdx.x; i < a.cols; i += THREADS) {
-        Candidate next = {lv_widen(in[i]), (uint32_t)i};
-        bad = bad || not_finite(next.score);
-        own = better(own, next);
-    }
-    bad = any_in_block(bad, counter);
-    own = block_best(own, scratch);
+    for (size_t i = whole + threadIdx.x; i < a.cols; i += THREADS)
+        own = lv_better(own, lv_best_of_one(lv_widen(in[i]), (uint32_t)i));
+    own = block_best(own, (LvCudaBest *)lv_shared());
     if (threadIdx.x == 0)
-        a.token[blockIdx.x] = bad ? -1 : (int32_t)own.id;
+        a.token[blockIdx.x] = token_of(own);
 }
 
 int lv_cuda_argmax(LvCudaStream stream, const LvCudaArgmax *args)
 {
-    const size_t shared = 32 * sizeof(Candidate) + sizeof(uint32_t);
+    const size_t shared = 32 * sizeof(LvCudaBest);
     if (args->cols > INT32_MAX)
         return LV_CUDA_BAD_ARGUMENT;
     if (args->type == LV_CUDA_F32)
@@ -95,6 +70,22 @@ int lv_cuda_argmax(LvCudaStream stream, const LvCudaArgmax *args)
     if (args->type == LV_CUDA_BF16)
         return lv_launch(argmax<LvBf16>, args->rows, 1, 1, THREADS, shared, stream, *args);
     return LV_CUDA_BAD_ARGUMENT;
+}
+
+__global__ void best_of(const LvCudaBestOf a)
+{
+    const LvCudaBest *parts = a.best + (size_t)blockIdx.x * a.n_parts;
+    LvCudaBest own = lv_no_best();
+    for (uint32_t i = threadIdx.x; i < a.n_parts; i += THREADS)
+        own = lv_better(own, parts[i]);
+    own = block_best(own, (LvCudaBest *)lv_shared());
+    if (threadIdx.x == 0)
+        a.token[blockIdx.x] = token_of(own);
+}
+
+int lv_cuda_best_of(LvCudaStream stream, const LvCudaBestOf *args)
+{
+    return lv_launch(best_of, args->rows, 1, 1, THREADS, 32 * sizeof(LvCudaBest), stream, *args);
 }
 
 /* ---- sampling ---- */
@@ -114,7 +105,7 @@ LV_INLINE float float_of(uint32_t key)
 struct Shared {
     double sums[THREADS];
     unsigned long long bins[256];
-    Candidate candidates[32];
+    LvCudaBest candidates[32];
     uint32_t counts[THREADS];
     uint32_t counter, prefix;
     unsigned long long below;
@@ -315,21 +306,19 @@ __global__ void sample(const LvCudaSample a)
     bool bad = n == 0;
     for (uint32_t i = threadIdx.x; i < n; i += THREADS) {
         float x = row.scores[i];
-        bad = bad || not_finite(x);
+        bad = bad || lv_not_finite(x);
         if (d.seen && d.repetition_penalty != 1 && d.seen[i])
             x = x < 0 ? x * d.repetition_penalty : x / d.repetition_penalty;
         if (d.temperature > 0 && d.temperature != 1)
             x = x / d.temperature;
-        bad = bad || (d.temperature > 0 && not_finite(x));
+        bad = bad || (d.temperature > 0 && lv_not_finite(x));
         row.scores[i] = x;
     }
     int32_t token = -1;
     if (!any_in_block(bad, &s->counter)) {
-        Candidate best = {0, ~0u};
-        for (uint32_t i = threadIdx.x; i < n; i += THREADS) {
-            Candidate next = {row.scores[i], i};
-            best = better(best, next);
-        }
+        LvCudaBest best = lv_no_best();
+        for (uint32_t i = threadIdx.x; i < n; i += THREADS)
+            best = lv_better(best, lv_best_of_one(row.scores[i], i));
         best = block_best(best, s->candidates);
         token = (int32_t)best.id;
         if (d.temperature > 0) {

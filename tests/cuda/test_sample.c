@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Tokens from logits: argmax against a plain loop, sampling against engine/model/sampler.h, with
- * the same random stream. */
+ * Tokens from logits: argmax against a plain loop, greedy products against argmax of their logits,
+ * sampling against engine/model/sampler.h, with the same random stream. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -49,6 +49,141 @@ static void argmax(void **state)
             device_free(token);
             matrix_free(&in);
         }
+    check_cases(60);
+}
+
+/* ---- greedy without writing the logits ---- */
+
+/* What makes the rows of a case special. */
+typedef enum Special {
+    NOTHING,
+    EQUAL,     /* every output is the same */
+    TWINS,     /* the greatest occurs twice */
+    SPOILT,    /* a row holds NaN: no token for it, the others are not touched */
+    OVERFLOWS, /* an output is +Inf in some rows and -Inf in others */
+    ROUNDED,   /* the last is the greatest, but not once it is rounded to bf16 */
+    N_SPECIALS
+} Special;
+
+static void make_special(Special special, Matrix *in, Matrix *weight)
+{
+    const size_t last = weight->rows - 1;
+    if (!weight->rows || !in->rows || !in->cols)
+        return;
+    for (size_t k = 0; k < in->cols; k++) {
+        for (size_t n = 0; special == EQUAL && n <= last; n++)
+            matrix_set(weight, n, k, 0.25);
+        if (special == TWINS) { /* ahead of all others in the first row */
+            matrix_set(weight, last / 3, k, 16 * matrix_at(in, 0, k));
+            matrix_set(weight, last, k, 16 * matrix_at(in, 0, k));
+        }
+        if (special == OVERFLOWS)
+            matrix_set(weight, last / 2, k, k ? 0 : 3e38);
+    }
+    for (size_t r = 0; special == ROUNDED && r < in->rows; r++)
+        for (size_t k = 0; k < in->cols; k++)
+            matrix_set(in, r, k, k < 2);
+    if (special == ROUNDED) {
+        matrix_set(weight, last, 0, 256);
+        matrix_set(weight, last, 1, 0.5);
+        matrix_set(weight, last / 3, 0, 256);
+        matrix_set(weight, last / 3, 1, 0);
+    }
+    if (special == SPOILT)
+        matrix_set(in, in->rows - 1, in->cols - 1, NAN);
+    if (special == OVERFLOWS)
+        for (size_t r = 0; r < in->rows; r++)
+            matrix_set(in, r, 0, r % 3 == 0 ? 1 : r % 3 == 1 ? 3e4 : -3e4);
+}
+
+/* The parts' best, joined, against the first maximum of the logits that the same product writes. */
+static void best_case(LvCudaType type, size_t rows, size_t inner, size_t cols, Special special)
+{
+    int number = next_case();
+    size_t width = 16 / lv_cuda_type_bytes(type);
+    bool normed = number % 3 == 0;
+    Matrix in =
+        matrix_new(type, rows, inner, inner + width, 0, number % 5 ? KIND_NOISE : KIND_OUTLIERS);
+    Matrix weight = matrix_new(type, cols, inner, inner + width, 0, KIND_NOISE);
+    Matrix scale = vector_new(inner, KIND_NOISE);
+    Matrix logits = matrix_new(type, rows, cols, cols + 1, 0, KIND_EMPTY);
+    make_special(special, &in, &weight);
+    uint32_t n_parts = lv_cuda_best_parts(cols);
+    LvCudaBest *best = device_alloc((rows * n_parts + 1) * sizeof *best);
+    int32_t *token = device_alloc((rows + 1) * sizeof *token), *wanted = device_alloc(64);
+    best[rows * n_parts].id = 77;
+    token[rows] = 77;
+    LvCudaFew args = {.out = logits.data,
+        .out_stride = logits.stride,
+        .out_type = type,
+        .in = in.data,
+        .in_stride = in.stride,
+        .type = type,
+        .rows = rows,
+        .cols = cols,
+        .inner = inner,
+        .weight = weight.data,
+        .weight_stride = weight.stride,
+        .norm_scale = normed ? scale.data : NULL,
+        .norm_eps = 1e-6f,
+        .best = best};
+    assert_int_equal(lv_cuda_linear_few_best(NULL, &args), 0);
+    assert_int_equal(device_wait(), 0);
+    for (size_t r = 0; r < rows; r++) /* nothing was written there */
+        for (size_t c = 0; c < cols; c++)
+            assert_true(isnan(matrix_at(&logits, r, c)));
+    assert_int_equal(lv_cuda_best_of(NULL, &(LvCudaBestOf){token, best, rows, n_parts}), 0);
+    assert_int_equal(lv_cuda_linear_few(NULL, &args), 0);
+    assert_int_equal(
+        lv_cuda_argmax(NULL, &(LvCudaArgmax){wanted, logits.data, logits.stride, type, rows, cols}),
+        0);
+    assert_int_equal(device_wait(), 0);
+    for (size_t r = 0; r < rows; r++)
+        if (token[r] != wanted[r])
+            fail_msg("case %d: row %zu of [%zu, %zu] by %zu gives %d, not %d", number, r, rows,
+                cols, inner, token[r], wanted[r]);
+    if (special == EQUAL && rows && cols)
+        assert_int_equal(token[0], 0);
+    if (special == TWINS && !normed && rows && cols > 3 && inner)
+        assert_int_equal(token[0], (cols - 1) / 3);
+    if (special == ROUNDED && !normed && rows && cols > 3 && inner)
+        assert_int_equal(token[0], type == LV_CUDA_BF16 ? (cols - 1) / 3 : cols - 1);
+    if (special == SPOILT && rows && cols && inner)
+        assert_int_equal(token[rows - 1], -1);
+    if (special == OVERFLOWS && !normed && rows > 2 && cols && inner) {
+        assert_int_equal(token[1], -1);
+        assert_int_equal(token[2], -1);
+    }
+    assert_int_equal(token[rows], 77);
+    assert_int_equal(best[rows * n_parts].id, 77);
+    check_guards(&logits);
+    device_free(best);
+    device_free(token);
+    device_free(wanted);
+    matrix_free(&in);
+    matrix_free(&weight);
+    matrix_free(&scale);
+    matrix_free(&logits);
+}
+
+static void best(void **state)
+{
+    static const size_t inner[] = {0, 8, 64, 264}, cols[] = {0, 1, 7, 8, 9, 50};
+    static const LvCudaType types[] = {LV_CUDA_F32, LV_CUDA_BF16};
+    unsigned variant = 0;
+    for (size_t rows = 0; rows <= LV_CUDA_FEW_ROWS; rows++)
+        for (size_t c = 0; c < 6; c++)
+            for (size_t i = 0; i < 4; i++, variant++) {
+                LvCudaType type = types[(variant + rows) & 1];
+                if (rows <= lv_cuda_few_rows(type))
+                    best_case(type, rows, inner[i], cols[c],
+                        (Special)((variant / 2 + rows) % N_SPECIALS));
+            }
+    /* More outputs than parts for one pass: blocks go on to the next ones. */
+    for (unsigned special = 0; special < N_SPECIALS; special++)
+        best_case(types[special & 1], 1 + special % 2, 8, 8 * 2048 + 11, (Special)special);
+    for (size_t rows = 5; rows <= LV_CUDA_FEW_ROWS; rows += 2)
+        best_case(LV_CUDA_BF16, rows, 8, 8 * 2048 + 11, TWINS);
     check_cases(60);
 }
 
@@ -191,6 +326,7 @@ int main(int argc, char **argv)
         cmocka_set_test_filter(argv[1]);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(argmax),
+        cmocka_unit_test(best),
         cmocka_unit_test(sample),
         cmocka_unit_test(ties),
         cmocka_unit_test(not_finite),

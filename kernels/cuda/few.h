@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What the two ways of multiplying few rows share: plain sums (few.cu) and tensor cores
+ * (few_tensor.cu). */
+#ifndef LV_CUDA_FEW_H
+#define LV_CUDA_FEW_H
+
+#include "best.h"
+
+/* From a row's product with output `col`, and with its partner of a gate, to the result. */
+template <typename T, typename TO, bool GATED>
+LV_INLINE void lv_few_write(const LvCudaFew &a, size_t row, size_t col, float x, float up)
+{
+    if (GATED) {
+        x = lv_apply(a.function, x) * up;
+    } else {
+        x = lv_apply(a.function, a.bias ? x + a.bias[col] : x);
+        if (a.residual)
+            x += lv_widen(((const T *)a.residual)[row * a.residual_stride + col]);
+    }
+    ((TO *)a.out)[row * a.out_stride + col] = lv_narrow<TO>(x);
+}
+
+/* The same for the best of a row: the score is what would have been written as T. */
+template <typename T> LV_INLINE LvCudaBest lv_few_score(float x, size_t col)
+{
+    return lv_best_of_one(lv_widen(lv_narrow<T>(x)), (uint32_t)col);
+}
+
+/* What a product is multiplied with where its input is normed; squares: their sum. */
+LV_INLINE float lv_few_factor(const LvCudaFew &a, float squares)
+{
+    return a.norm_scale && a.inner ? 1.0f / sqrtf(squares / (float)a.inner + a.norm_eps) : 1.0f;
+}
+
+/* few_tensor.cu: bf16 alone, operands aligned as launch.h wants them; at most 16 rows. */
+int lv_few_tensor(LvCudaStream stream, const LvCudaFew &a);
+int lv_few_tensor_best(LvCudaStream stream, const LvCudaFew &a);
+
+#endif
