@@ -7,9 +7,9 @@
  * on CUDA); "[rows, cols]" below is a LvTensor's shape.
  *
  * Execution: operations of one LvRun are executed in order. They may be asynchronous (CUDA
- * streams); `download`, `sample` and `synchronize` wait. An operation's cancel flag is polled
- * inside anything over 20 ms; a cancelled operation returns LLAVAOV_ERROR_CANCELLED and leaves its
- * output undefined.
+ * streams); `download`, `sample`, `norm_linear_greedy` and `synchronize` wait. An operation's
+ * cancel flag is polled inside anything over 20 ms; a cancelled operation returns
+ * LLAVAOV_ERROR_CANCELLED and leaves its output undefined.
  *
  * Threads: one thread at a time executes operations on one backend (the scheduler's). weight_load,
  * tensor_alloc, kv_open and their opposites may be called from any thread.
@@ -72,6 +72,12 @@ typedef struct LvDraw {
     uint64_t index;      /* draws made before; used when temperature > 0 */
     const uint8_t *seen; /* flags of all ids, host; used when repetition_penalty != 1 */
 } LvDraw;
+
+/* out = in * rsqrt(mean(in^2) + eps) * scale per row. */
+typedef struct LvRmsNorm {
+    const LvWeight *scale; /* VECTOR */
+    double eps;
+} LvRmsNorm;
 
 typedef struct LvBackendInfo {
     const char *device; /* "cpu", "cuda:0" */
@@ -188,6 +194,21 @@ typedef struct LvBackendOps {
      * first. The logits are undefined afterwards. Waits. */
     LlavaovStatus (*sample)(LvBackend *backend, const LvRun *run, int32_t *tokens, LvTensor logits,
         const LvDraw *draws);
+
+    /* ---- several of the above in one: optional, all members or none ----
+     * Any operands that the single operations take; the model composes these where they are NULL
+     * (model/fused.h). What passes between the parts may keep more digits than a tensor does. */
+    /* out = linear(rms_norm(in), weight, bias) */
+    LlavaovStatus (*norm_linear)(LvBackend *backend, const LvRun *run, LvTensor out, LvTensor in,
+        LvRmsNorm norm, const LvWeight *weight, const LvWeight *bias);
+    /* out = linear_gated(rms_norm(in), gate_up, activation) */
+    LlavaovStatus (*norm_linear_gated)(LvBackend *backend, const LvRun *run, LvTensor out,
+        LvTensor in, LvRmsNorm norm, const LvWeight *gate_up, LvActivation activation);
+    /* tokens[i] (host) = what `sample` gives for row i of norm_linear(in, norm, weight, NULL) when
+     * it is greedy and has no repetition penalty: the first maximum of the same logits, which need
+     * not be written; -1 where one of them is not finite. Waits. */
+    LlavaovStatus (*norm_linear_greedy)(LvBackend *backend, const LvRun *run, int32_t *tokens,
+        LvTensor in, LvRmsNorm norm, const LvWeight *weight);
 } LvBackendOps;
 
 /* Every backend's state begins with this. */

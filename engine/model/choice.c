@@ -6,24 +6,13 @@
 #include "model/scratch.h"
 #include "model/try.h"
 
-static LlavaovStatus choose_on_device(
-    LvBackend *b, const LvRun *run, LvTensor scores, LvChoice *choices)
+/* Tokens that the device chose, -1 where it could not. */
+static void take(LvChoice *choices, const int32_t *tokens, size_t n, size_t n_vocab)
 {
-    const size_t n = scores.rows;
-    LvDraw *draws = lv_alloc(n, sizeof *draws);
-    int32_t *tokens = lv_alloc(n, sizeof *tokens);
-    LlavaovStatus status = LLAVAOV_OK;
-    if (!draws || !tokens)
-        LV_TRY(lv_fail(run->error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a batch"));
-    for (size_t i = 0; i < n; i++) {
-        const LvSampler *s = choices[i].sampler;
-        draws[i] = (LvDraw){&s->generation, s->draws, s->seen};
-    }
-    LV_TRY(b->ops->sample(b, run, tokens, scores, draws));
     for (size_t i = 0; i < n; i++) {
         LvChoice *choice = &choices[i];
         choice->token = tokens[i];
-        if (tokens[i] >= 0 && (size_t)tokens[i] < scores.cols) {
+        if (tokens[i] >= 0 && (size_t)tokens[i] < n_vocab) {
             lv_sampler_note(choice->sampler, tokens[i]);
             choice->status = LLAVAOV_OK;
         } else {
@@ -31,9 +20,21 @@ static LlavaovStatus choose_on_device(
                 "the model gave logits that are not finite");
         }
     }
-done:
+}
+
+static LlavaovStatus choose_on_device(
+    LvBackend *b, const LvRun *run, LvTensor scores, const LvChoice *choices, int32_t *tokens)
+{
+    const size_t n = scores.rows;
+    LvDraw *draws = lv_alloc(n, sizeof *draws);
+    if (!draws)
+        return lv_fail(run->error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a batch");
+    for (size_t i = 0; i < n; i++) {
+        const LvSampler *s = choices[i].sampler;
+        draws[i] = (LvDraw){&s->generation, s->draws, s->seen};
+    }
+    LlavaovStatus status = b->ops->sample(b, run, tokens, scores, draws);
     lv_free(draws);
-    lv_free(tokens);
     return status;
 }
 
@@ -50,21 +51,43 @@ static LlavaovStatus choose_here(
     return status;
 }
 
+/* The first maximum of the logits as they are. */
+static bool is_greedy(const LvSampler *sampler)
+{
+    return !(sampler->generation.temperature > 0) && sampler->generation.repetition_penalty == 1;
+}
+
 LlavaovStatus lv_decoder_next(const LvModel *model, const LvRun *run, LvTensor hidden,
     const LvBatch *batch, LvChoice *choices, float *row)
 {
     LvBackend *b = model->backend;
+    const size_t n = batch->n_sequences, n_vocab = model->config->text.vocab_size;
     /* Once the first sampler has moved on the call cannot be repeated. */
     const LvRun uncancelled = {.stream = run->stream, .error = run->error};
     LvScratch scratch = lv_scratch(b, run->error);
-    LvTensor scores =
-        lv_scratch_tensor(&scratch, batch->n_sequences, model->config->text.vocab_size);
-    LlavaovStatus status;
-    LV_TRY(scratch.status);
-    LV_TRY(lv_decoder_logits(model, run, hidden, batch, LV_LOGITS_LAST, scores));
-    LV_TRY(b->ops->sample ? choose_on_device(b, &uncancelled, scores, choices)
-                          : choose_here(b, &uncancelled, scores, choices, row));
+    bool greedy = b->ops->norm_linear_greedy;
+    for (size_t i = 0; i < n; i++)
+        greedy = greedy && is_greedy(choices[i].sampler);
+    LlavaovStatus status = LLAVAOV_OK;
+    int32_t *tokens = lv_alloc(n, sizeof *tokens);
+    if (!tokens)
+        LV_TRY(lv_fail(run->error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a batch"));
+    if (greedy) {
+        LV_TRY(lv_decoder_greedy(model, run, hidden, batch, tokens));
+        take(choices, tokens, n, n_vocab);
+    } else {
+        const LvTensor scores = lv_scratch_tensor(&scratch, n, n_vocab);
+        LV_TRY(scratch.status);
+        LV_TRY(lv_decoder_logits(model, run, hidden, batch, LV_LOGITS_LAST, scores));
+        if (b->ops->sample) {
+            LV_TRY(choose_on_device(b, &uncancelled, scores, choices, tokens));
+            take(choices, tokens, n, n_vocab);
+        } else {
+            LV_TRY(choose_here(b, &uncancelled, scores, choices, row));
+        }
+    }
 done:
+    lv_free(tokens);
     lv_scratch_free(&scratch);
     return status;
 }

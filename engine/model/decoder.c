@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/status.h"
+#include "model/fused.h"
 #include "model/scratch.h"
 #include "model/try.h"
 
@@ -98,8 +99,9 @@ static LlavaovStatus feed_forward(const LvModel *model, const LvRun *run,
     LvBackend *b = model->backend;
     const LvTextConfig *t = &model->config->text;
     LlavaovStatus status;
-    LV_TRY(b->ops->rms_norm(b, run, normed, hidden, layer->attention_norm, t->rms_norm_eps));
-    LV_TRY(b->ops->linear_gated(b, run, gated, normed, layer->gate_up, t->activation));
+    LV_TRY(lv_norm_linear_gated(b, run, gated, hidden,
+        (LvRmsNorm){layer->attention_norm, t->rms_norm_eps}, layer->gate_up, t->activation,
+        normed));
     LV_TRY(b->ops->linear(b, run, hidden, gated, layer->down, NULL, LV_ACTIVATION_NONE, &hidden));
 done:
     return status;
@@ -140,8 +142,14 @@ static LlavaovStatus keep_last_rows(const LvModel *model, const LvRun *run, LvSc
     return status;
 }
 
-LlavaovStatus lv_decoder_logits(const LvModel *model, const LvRun *run, LvTensor hidden,
-    const LvBatch *batch, LvLogits want, LvTensor scores)
+/* Where the last operation leaves its result. */
+typedef struct Result {
+    LvTensor scores;
+    int32_t *tokens; /* the first maxima instead, where not NULL */
+} Result;
+
+static LlavaovStatus run_layers(const LvModel *model, const LvRun *run, LvTensor hidden,
+    const LvBatch *batch, LvLogits want, Result result)
 {
     LvBackend *b = model->backend;
     const LvBackendOps *op = b->ops;
@@ -152,7 +160,7 @@ LlavaovStatus lv_decoder_logits(const LvModel *model, const LvRun *run, LvTensor
 
     LastRows last = {0};
     LvScratch scratch = lv_scratch(b, run->error);
-    LvTensor normed = lv_scratch_tensor(&scratch, hidden.rows, t->hidden_size);
+    LvTensor normed = lv_fused_scratch(&scratch, hidden.rows, t->hidden_size);
     LvTensor qkv = lv_scratch_tensor(&scratch, hidden.rows, q_width + 2 * kv_width);
     LvTensor mixed = lv_scratch_tensor(&scratch, hidden.rows, q_width);
     LvTensor gated = lv_scratch_tensor(&scratch, hidden.rows, t->intermediate_size);
@@ -161,9 +169,8 @@ LlavaovStatus lv_decoder_logits(const LvModel *model, const LvRun *run, LvTensor
 
     for (uint32_t i = 0; i < decoder->n_layers; i++) {
         const LvDecoderLayer *layer = &decoder->layers[i];
-        LV_TRY(op->rms_norm(b, run, normed, hidden, layer->input_norm, t->rms_norm_eps));
-        LV_TRY(op->linear(
-            b, run, qkv, normed, layer->qkv.weight, layer->qkv.bias, LV_ACTIVATION_NONE, NULL));
+        LV_TRY(lv_norm_linear(b, run, qkv, hidden, (LvRmsNorm){layer->input_norm, t->rms_norm_eps},
+            layer->qkv.weight, layer->qkv.bias, normed));
         LV_TRY(op->rope_store(b, run, qkv, batch, i, t));
         if (i + 1 == decoder->n_layers && want != LV_LOGITS_ALL) {
             if (want == LV_LOGITS_NONE)
@@ -172,7 +179,6 @@ LlavaovStatus lv_decoder_logits(const LvModel *model, const LvRun *run, LvTensor
             hidden = last.hidden;
             qkv = last.qkv;
             batch = &last.batch;
-            normed = lv_tensor_rows(normed, 0, hidden.rows);
             mixed = lv_tensor_rows(mixed, 0, hidden.rows);
             gated = lv_tensor_rows(gated, 0, hidden.rows);
         }
@@ -180,13 +186,28 @@ LlavaovStatus lv_decoder_logits(const LvModel *model, const LvRun *run, LvTensor
         LV_TRY(feed_forward(model, run, layer, hidden, normed, gated));
     }
 
-    LV_TRY(op->rms_norm(b, run, normed, hidden, decoder->norm, t->rms_norm_eps));
-    LV_TRY(op->linear(b, run, scores, normed, decoder->head, NULL, LV_ACTIVATION_NONE, NULL));
+    const LvRmsNorm norm = {decoder->norm, t->rms_norm_eps};
+    if (result.tokens)
+        LV_TRY(op->norm_linear_greedy(b, run, result.tokens, hidden, norm, decoder->head));
+    else
+        LV_TRY(lv_norm_linear(b, run, result.scores, hidden, norm, decoder->head, NULL, normed));
 done:
     lv_free(last.sequences);
     lv_free(last.rows);
     lv_scratch_free(&scratch);
     return status;
+}
+
+LlavaovStatus lv_decoder_logits(const LvModel *model, const LvRun *run, LvTensor hidden,
+    const LvBatch *batch, LvLogits want, LvTensor scores)
+{
+    return run_layers(model, run, hidden, batch, want, (Result){.scores = scores});
+}
+
+LlavaovStatus lv_decoder_greedy(
+    const LvModel *model, const LvRun *run, LvTensor hidden, const LvBatch *batch, int32_t *tokens)
+{
+    return run_layers(model, run, hidden, batch, LV_LOGITS_LAST, (Result){.tokens = tokens});
 }
 
 LlavaovStatus lv_decoder_run(const LvModel *model, const LvRun *run, LvTensor hidden,

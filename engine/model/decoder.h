@@ -40,7 +40,13 @@ typedef enum LvLogits {
 LlavaovStatus lv_decoder_logits(const LvModel *model, const LvRun *run, LvTensor hidden,
     const LvBatch *batch, LvLogits want, LvTensor scores);
 
-/* The same, with the logits in host memory (float32); NULL for LV_LOGITS_NONE. */
+/* The same as far as the first maximum of each sequence's logits after its last row, or -1 where
+ * they are not finite: tokens [n_sequences], host. Only where the backend has norm_linear_greedy.
+ */
+LlavaovStatus lv_decoder_greedy(
+    const LvModel *model, const LvRun *run, LvTensor hidden, const LvBatch *batch, int32_t *tokens);
+
+/* As lv_decoder_logits, with the logits in host memory (float32); NULL for LV_LOGITS_NONE. */
 LlavaovStatus lv_decoder_run(const LvModel *model, const LvRun *run, LvTensor hidden,
     const LvBatch *batch, LvLogits want, float *logits);
 

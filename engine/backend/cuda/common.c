@@ -158,3 +158,16 @@ int lv_staging_send(LvCuda *cuda, const void *from, size_t bytes, void **device)
     memcpy(host, from, bytes);
     return lv_runtime_to_device(cuda->runtime, *device, host, bytes);
 }
+
+int lv_cuda_fetch(LvCuda *cuda, void *to, const void *from, size_t bytes)
+{
+    void *host, *device;
+    int code = lv_staging_take(cuda, bytes, &host, &device);
+    if (code == 0)
+        code = lv_runtime_to_host(cuda->runtime, host, from, bytes);
+    if (code == 0)
+        code = lv_runtime_synchronize(cuda->runtime);
+    if (code == 0)
+        memcpy(to, host, bytes);
+    return code;
+}

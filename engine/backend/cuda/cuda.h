@@ -134,6 +134,8 @@ LlavaovStatus lv_cuda_shape_error(const LvRun *run, const char *operation);
 int lv_staging_take(LvCuda *cuda, size_t bytes, void **host, void **device);
 /* The same, filled with `bytes` of from and sent. */
 int lv_staging_send(LvCuda *cuda, const void *from, size_t bytes, void **device);
+/* Brings at most LV_STAGING_HALF from the device and waits for them. */
+int lv_cuda_fetch(LvCuda *cuda, void *to, const void *from, size_t bytes);
 int lv_staging_open(LvCuda *cuda);
 void lv_staging_close(LvCuda *cuda);
 
@@ -175,6 +177,13 @@ LlavaovStatus lv_cuda_op_linear(LvBackend *backend, const LvRun *run, LvTensor o
     const LvTensor *residual);
 LlavaovStatus lv_cuda_op_linear_gated(LvBackend *backend, const LvRun *run, LvTensor out,
     LvTensor in, const LvWeight *gate_up, LvActivation activation);
+
+LlavaovStatus lv_cuda_op_norm_linear(LvBackend *backend, const LvRun *run, LvTensor out,
+    LvTensor in, LvRmsNorm norm, const LvWeight *weight, const LvWeight *bias);
+LlavaovStatus lv_cuda_op_norm_linear_gated(LvBackend *backend, const LvRun *run, LvTensor out,
+    LvTensor in, LvRmsNorm norm, const LvWeight *gate_up, LvActivation activation);
+LlavaovStatus lv_cuda_op_norm_linear_greedy(LvBackend *backend, const LvRun *run, int32_t *tokens,
+    LvTensor in, LvRmsNorm norm, const LvWeight *weight);
 
 /* ---- patches.c ---- */
 LlavaovStatus lv_cuda_op_patch_embedding(LvBackend *backend, const LvRun *run, LvTensor out,

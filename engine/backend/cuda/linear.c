@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Products with weights and what follows them. */
+ * Products with weights and what follows them. Few rows, as decoding has them, go through a kernel
+ * that reads each weight once and does all that comes before and after as well; more go through
+ * cuBLASLt. */
 #include "backend/cuda/cuda.h"
 
 static LvCudaFunction function_of(LvActivation activation)
@@ -46,72 +48,62 @@ static bool aligned(const void *data, size_t stride, size_t size)
     return (uintptr_t)data % 16 == 0 && stride * size % 16 == 0;
 }
 
-/* Few rows, as decoding has them, go through a kernel that reads each weight once and does all that
- * follows as well. */
 static bool are_few(const LvCuda *cuda, LvTensor in, const LvWeight *weight)
 {
     const size_t size = lv_cuda_type_bytes(cuda->type);
-    return in.rows <= LV_CUDA_FEW_ROWS && in.cols * size % 16 == 0 &&
+    return in.rows <= lv_cuda_few_rows(cuda->type) && in.cols * size % 16 == 0 &&
            aligned(in.data, in.stride, size) && aligned(weight->matrix, weight->stride, size);
 }
 
-static LvCudaFew few(const LvCuda *cuda, LvTensor out, LvTensor in, const LvWeight *weight)
+/* One product and all around it. norm: of in, or NULL; without residual then. */
+typedef struct Linear {
+    LvTensor out, in;
+    const LvRmsNorm *norm;
+    const LvWeight *weight, *bias; /* bias may be NULL */
+    LvActivation activation;
+    const LvTensor *residual; /* may be NULL */
+} Linear;
+
+static LvCudaFew few(const LvCuda *cuda, const Linear *l)
 {
-    return (LvCudaFew){.out = out.data,
-        .out_stride = out.stride,
+    LvCudaFew args = {.out = l->out.data,
+        .out_stride = l->out.stride,
         .out_type = cuda->type,
-        .in = in.data,
-        .in_stride = in.stride,
+        .in = l->in.data,
+        .in_stride = l->in.stride,
         .type = cuda->type,
-        .rows = in.rows,
-        .cols = out.cols,
-        .inner = in.cols,
-        .weight = weight->matrix,
-        .weight_stride = weight->stride};
+        .rows = l->in.rows,
+        .cols = l->out.cols,
+        .inner = l->in.cols,
+        .weight = l->weight->matrix,
+        .weight_stride = l->weight->stride,
+        .function = function_of(l->activation)};
+    if (l->norm) {
+        args.norm_scale = l->norm->scale->vector;
+        args.norm_eps = (float)l->norm->eps;
+    }
+    return args;
 }
 
-static int linear_few(LvCuda *cuda, LvTensor out, LvTensor in, const LvWeight *weight,
-    const LvWeight *bias, LvActivation activation, const LvTensor *residual)
+static int linear_few(LvCuda *cuda, const Linear *l)
 {
-    LvCudaFew args = few(cuda, out, in, weight);
-    args.bias = bias ? bias->vector : NULL;
-    args.residual = residual ? residual->data : NULL;
-    args.residual_stride = residual ? residual->stride : 0;
-    args.function = function_of(activation);
-    return lv_cuda_launched(cuda, lv_cuda_linear_few(lv_runtime_stream(cuda->runtime), &args));
-}
-
-static int linear_gated_few(
-    LvCuda *cuda, LvTensor out, LvTensor in, const LvWeight *gate_up, LvActivation activation)
-{
-    LvCudaFew args = few(cuda, out, in, gate_up);
-    args.up =
-        (const char *)gate_up->matrix + out.cols * gate_up->stride * lv_cuda_type_bytes(cuda->type);
-    args.function = function_of(activation);
+    LvCudaFew args = few(cuda, l);
+    args.bias = l->bias ? l->bias->vector : NULL;
+    args.residual = l->residual ? l->residual->data : NULL;
+    args.residual_stride = l->residual ? l->residual->stride : 0;
     return lv_cuda_launched(cuda, lv_cuda_linear_few(lv_runtime_stream(cuda->runtime), &args));
 }
 
 /* Bias, GELU in its tanh form and the addition of a tensor that lies as the result does are part of
  * the product; every other function is a pass of its own over the result. */
-LlavaovStatus lv_cuda_op_linear(LvBackend *backend, const LvRun *run, LvTensor out, LvTensor in,
-    const LvWeight *weight, const LvWeight *bias, LvActivation activation, const LvTensor *residual)
+static int linear_many(LvCuda *cuda, const Linear *l)
 {
-    LvCuda *cuda = lv_cuda(backend);
-    if (in.rows != out.rows || in.cols != weight->cols || out.cols != weight->rows ||
-        !weight->matrix || !is_bias(bias, out.cols) ||
-        (residual && (residual->rows != out.rows || residual->cols != out.cols)))
-        return lv_cuda_shape_error(run, "linear");
-    LlavaovStatus status = lv_cuda_begin(cuda, run);
-    if (status != LLAVAOV_OK)
-        return status;
-    if (are_few(cuda, in, weight))
-        return lv_cuda_end(
-            cuda, run, "linear", linear_few(cuda, out, in, weight, bias, activation, residual));
-    LvMatmul matmul = product(cuda, out, in, weight);
-    const LvCudaFunction function = function_of(activation);
+    const LvTensor out = l->out, *residual = l->residual;
+    LvMatmul matmul = product(cuda, out, l->in, l->weight);
+    const LvCudaFunction function = function_of(l->activation);
     const bool fused_add = residual && function == LV_CUDA_NONE && residual->stride == out.stride;
     const bool fused_gelu = function == LV_CUDA_GELU_TANH && !residual;
-    matmul.bias = bias ? bias->bias : NULL;
+    matmul.bias = l->bias ? l->bias->bias : NULL;
     matmul.addend = fused_add ? residual->data : NULL;
     matmul.tail = fused_gelu ? LV_TAIL_GELU_TANH : LV_TAIL_NONE;
     const bool second = (residual && !fused_add) || (function != LV_CUDA_NONE && !fused_gelu);
@@ -142,35 +134,169 @@ LlavaovStatus lv_cuda_op_linear(LvBackend *backend, const LvRun *run, LvTensor o
         code = lv_cuda_launched(cuda, lv_cuda_epilogue(lv_runtime_stream(cuda->runtime), &args));
     }
     lv_cuda_scratch_free(cuda, scratch);
-    return lv_cuda_end(cuda, run, "linear", code);
+    return code;
 }
 
-LlavaovStatus lv_cuda_op_linear_gated(LvBackend *backend, const LvRun *run, LvTensor out,
-    LvTensor in, const LvWeight *gate_up, LvActivation activation)
+/* The weight holds gate then up. */
+static int gated_few(LvCuda *cuda, const Linear *l)
 {
-    LvCuda *cuda = lv_cuda(backend);
-    if (in.rows != out.rows || in.cols != gate_up->cols || gate_up->rows != 2 * out.cols ||
-        !gate_up->matrix)
-        return lv_cuda_shape_error(run, "linear_gated");
-    LlavaovStatus status = lv_cuda_begin(cuda, run);
-    if (status != LLAVAOV_OK)
-        return status;
-    if (are_few(cuda, in, gate_up))
-        return lv_cuda_end(
-            cuda, run, "linear_gated", linear_gated_few(cuda, out, in, gate_up, activation));
+    LvCudaFew args = few(cuda, l);
+    const size_t row_bytes = l->weight->stride * lv_cuda_type_bytes(cuda->type);
+    args.up = (const char *)l->weight->matrix + l->out.cols * row_bytes;
+    return lv_cuda_launched(cuda, lv_cuda_linear_few(lv_runtime_stream(cuda->runtime), &args));
+}
+
+static int gated_many(LvCuda *cuda, const Linear *l)
+{
     void *scratch;
-    const size_t stride = lv_round_up(gate_up->rows, 32);
-    int code = lv_cuda_scratch(cuda, out.rows * stride * lv_cuda_type_bytes(cuda->type), &scratch);
+    const size_t stride = lv_round_up(l->weight->rows, 32), rows = l->out.rows;
+    int code = lv_cuda_scratch(cuda, rows * stride * lv_cuda_type_bytes(cuda->type), &scratch);
     if (code == 0) {
-        const LvTensor both = {scratch, out.dtype, out.rows, gate_up->rows, stride};
-        const LvMatmul matmul = product(cuda, both, in, gate_up);
+        const LvTensor both = {scratch, l->out.dtype, rows, l->weight->rows, stride};
+        const LvMatmul matmul = product(cuda, both, l->in, l->weight);
         code = lv_runtime_matmul(cuda->runtime, &matmul);
     }
     if (code == 0)
         code = lv_cuda_launched(
             cuda, lv_cuda_gated(lv_runtime_stream(cuda->runtime),
-                      &(LvCudaGated){out.data, out.stride, scratch, stride, cuda->type, out.rows,
-                          out.cols, function_of(activation)}));
+                      &(LvCudaGated){l->out.data, l->out.stride, scratch, stride, cuda->type, rows,
+                          l->out.cols, function_of(l->activation)}));
     lv_cuda_scratch_free(cuda, scratch);
-    return lv_cuda_end(cuda, run, "linear_gated", code);
+    return code;
+}
+
+/* A norm that the product does not take along: into memory of its own, from where l reads then. */
+static int normalise(LvCuda *cuda, Linear *l, void **scratch)
+{
+    const LvTensor in = l->in;
+    const size_t stride = lv_round_up(in.cols, 32);
+    int code = lv_cuda_scratch(cuda, in.rows * stride * lv_cuda_type_bytes(cuda->type), scratch);
+    if (code != 0)
+        return code;
+    l->in = (LvTensor){*scratch, in.dtype, in.rows, in.cols, stride};
+    const LvCudaNorm args = {*scratch, stride, in.data, in.stride, cuda->type, in.rows, in.cols,
+        l->norm->scale->vector, NULL, (float)l->norm->eps};
+    return lv_cuda_launched(cuda, lv_cuda_rms_norm(lv_runtime_stream(cuda->runtime), &args));
+}
+
+static int enqueue(LvCuda *cuda, Linear l, bool gated)
+{
+    if (are_few(cuda, l.in, l.weight))
+        return gated ? gated_few(cuda, &l) : linear_few(cuda, &l);
+    void *scratch = NULL;
+    int code = l.norm ? normalise(cuda, &l, &scratch) : 0;
+    if (code == 0)
+        code = gated ? gated_many(cuda, &l) : linear_many(cuda, &l);
+    lv_cuda_scratch_free(cuda, scratch);
+    return code;
+}
+
+static bool fits(const Linear *l, bool gated)
+{
+    const LvWeight *w = l->weight;
+    return l->in.rows == l->out.rows && l->in.cols == w->cols &&
+           w->rows == (gated ? 2 : 1) * l->out.cols && w->matrix && is_bias(l->bias, l->out.cols) &&
+           (!l->norm || (l->norm->scale->vector &&
+                            l->norm->scale->rows * l->norm->scale->cols == l->in.cols)) &&
+           (!l->residual || (l->residual->rows == l->out.rows && l->residual->cols == l->out.cols));
+}
+
+static LlavaovStatus execute(
+    LvBackend *backend, const LvRun *run, const char *name, const Linear *l, bool gated)
+{
+    LvCuda *cuda = lv_cuda(backend);
+    if (!fits(l, gated))
+        return lv_cuda_shape_error(run, name);
+    LlavaovStatus status = lv_cuda_begin(cuda, run);
+    if (status != LLAVAOV_OK)
+        return status;
+    return lv_cuda_end(cuda, run, name, enqueue(cuda, *l, gated));
+}
+
+LlavaovStatus lv_cuda_op_linear(LvBackend *backend, const LvRun *run, LvTensor out, LvTensor in,
+    const LvWeight *weight, const LvWeight *bias, LvActivation activation, const LvTensor *residual)
+{
+    const Linear l = {out, in, NULL, weight, bias, activation, residual};
+    return execute(backend, run, "linear", &l, false);
+}
+
+LlavaovStatus lv_cuda_op_linear_gated(LvBackend *backend, const LvRun *run, LvTensor out,
+    LvTensor in, const LvWeight *gate_up, LvActivation activation)
+{
+    const Linear l = {out, in, NULL, gate_up, NULL, activation, NULL};
+    return execute(backend, run, "linear_gated", &l, true);
+}
+
+LlavaovStatus lv_cuda_op_norm_linear(LvBackend *backend, const LvRun *run, LvTensor out,
+    LvTensor in, LvRmsNorm norm, const LvWeight *weight, const LvWeight *bias)
+{
+    const Linear l = {out, in, &norm, weight, bias, LV_ACTIVATION_NONE, NULL};
+    return execute(backend, run, "norm_linear", &l, false);
+}
+
+LlavaovStatus lv_cuda_op_norm_linear_gated(LvBackend *backend, const LvRun *run, LvTensor out,
+    LvTensor in, LvRmsNorm norm, const LvWeight *gate_up, LvActivation activation)
+{
+    const Linear l = {out, in, &norm, gate_up, NULL, activation, NULL};
+    return execute(backend, run, "norm_linear_gated", &l, true);
+}
+
+/* ---- greedy ---- */
+
+static int best_few(LvCuda *cuda, const Linear *l, int32_t *tokens)
+{
+    LvCudaStream stream = lv_runtime_stream(cuda->runtime);
+    const uint32_t n_parts = lv_cuda_best_parts(l->out.cols);
+    void *best;
+    int code = lv_cuda_scratch(cuda, l->in.rows * n_parts * sizeof(LvCudaBest), &best);
+    if (code != 0)
+        return code;
+    LvCudaFew args = few(cuda, l);
+    args.best = best;
+    code = lv_cuda_launched(cuda, lv_cuda_linear_few_best(stream, &args));
+    if (code == 0)
+        code = lv_cuda_launched(
+            cuda, lv_cuda_best_of(stream, &(LvCudaBestOf){tokens, best, l->in.rows, n_parts}));
+    lv_cuda_scratch_free(cuda, best);
+    return code;
+}
+
+static int best_many(LvCuda *cuda, Linear l, int32_t *tokens)
+{
+    const size_t stride = lv_round_up(l.out.cols, 32), rows = l.in.rows;
+    void *scores;
+    int code = lv_cuda_scratch(cuda, rows * stride * lv_cuda_type_bytes(cuda->type), &scores);
+    if (code != 0)
+        return code;
+    l.out.data = scores;
+    l.out.stride = stride;
+    code = enqueue(cuda, l, false);
+    if (code == 0)
+        code = lv_cuda_launched(
+            cuda, lv_cuda_argmax(lv_runtime_stream(cuda->runtime),
+                      &(LvCudaArgmax){tokens, scores, stride, cuda->type, rows, l.out.cols}));
+    lv_cuda_scratch_free(cuda, scores);
+    return code;
+}
+
+LlavaovStatus lv_cuda_op_norm_linear_greedy(LvBackend *backend, const LvRun *run, int32_t *tokens,
+    LvTensor in, LvRmsNorm norm, const LvWeight *weight)
+{
+    LvCuda *cuda = lv_cuda(backend);
+    const LvTensor out = {NULL, in.dtype, in.rows, weight->rows, 0};
+    const Linear l = {out, in, &norm, weight, NULL, LV_ACTIVATION_NONE, NULL};
+    const size_t bytes = in.rows * sizeof *tokens;
+    if (!fits(&l, false) || bytes > LV_STAGING_HALF)
+        return lv_cuda_shape_error(run, "norm_linear_greedy");
+    LlavaovStatus status = in.rows ? lv_cuda_begin(cuda, run) : LLAVAOV_OK;
+    if (status != LLAVAOV_OK || in.rows == 0)
+        return status;
+    void *chosen;
+    int code = lv_cuda_scratch(cuda, bytes, &chosen);
+    if (code == 0)
+        code = are_few(cuda, in, weight) ? best_few(cuda, &l, chosen) : best_many(cuda, l, chosen);
+    if (code == 0)
+        code = lv_cuda_fetch(cuda, tokens, chosen, bytes);
+    lv_cuda_scratch_free(cuda, chosen);
+    return lv_cuda_end(cuda, run, "norm_linear_greedy", code);
 }

@@ -62,6 +62,9 @@ static const LvBackendOps operations = {
     .attention_causal = lv_cuda_op_attention_causal,
     .linear_gated = lv_cuda_op_linear_gated,
     .sample = lv_cuda_op_sample,
+    .norm_linear = lv_cuda_op_norm_linear,
+    .norm_linear_gated = lv_cuda_op_norm_linear_gated,
+    .norm_linear_greedy = lv_cuda_op_norm_linear_greedy,
 };
 
 static LlavaovStatus choose_type(LvCuda *cuda, LlavaovPrecision precision, LlavaovError *error)

@@ -2,8 +2,6 @@
  * Tokens from logits without sending these to the host. */
 #include "backend/cuda/cuda.h"
 
-#include <string.h>
-
 /* What one call holds on the device. */
 typedef struct Call {
     int32_t *tokens;
@@ -70,19 +68,6 @@ static int argmax(LvCuda *cuda, const Call *call, LvTensor logits)
     return lv_cuda_launched(cuda, lv_cuda_argmax(lv_runtime_stream(cuda->runtime), &args));
 }
 
-static int fetch(LvCuda *cuda, const Call *call, size_t n, int32_t *tokens)
-{
-    void *host, *device;
-    int code = lv_staging_take(cuda, n * sizeof *tokens, &host, &device);
-    if (code == 0)
-        code = lv_runtime_to_host(cuda->runtime, host, call->tokens, n * sizeof *tokens);
-    if (code == 0)
-        code = lv_runtime_synchronize(cuda->runtime);
-    if (code == 0)
-        memcpy(tokens, host, n * sizeof *tokens);
-    return code;
-}
-
 LlavaovStatus lv_cuda_op_sample(
     LvBackend *backend, const LvRun *run, int32_t *tokens, LvTensor logits, const LvDraw *draws)
 {
@@ -108,7 +93,7 @@ LlavaovStatus lv_cuda_op_sample(
     if (code == 0)
         code = greedy ? argmax(cuda, &call, logits) : draw(cuda, &call, logits, draws);
     if (code == 0)
-        code = fetch(cuda, &call, n, tokens);
+        code = lv_cuda_fetch(cuda, tokens, call.tokens, n * sizeof *tokens);
     lv_cuda_scratch_free(cuda, call.tokens);
     lv_cuda_scratch_free(cuda, call.scores);
     lv_cuda_scratch_free(cuda, call.seen);

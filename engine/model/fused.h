@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Operations that a backend may have in one piece (backend.h), composed of the single ones where it
+ * has not. */
+#ifndef LV_FUSED_H
+#define LV_FUSED_H
+
+#include "backend/backend.h"
+#include "model/scratch.h"
+
+/* Where composed operations leave rms_norm's result, [rows, cols]; empty where none is composed. */
+LvTensor lv_fused_scratch(LvScratch *scratch, size_t rows, size_t cols);
+
+/* out [rows, N] = linear(rms_norm(in), weight, bias). normed: at least in's rows of
+ * lv_fused_scratch, and so below. */
+LlavaovStatus lv_norm_linear(LvBackend *backend, const LvRun *run, LvTensor out, LvTensor in,
+    LvRmsNorm norm, const LvWeight *weight, const LvWeight *bias, LvTensor normed);
+
+/* out [rows, I] = linear_gated(rms_norm(in), gate_up, activation). */
+LlavaovStatus lv_norm_linear_gated(LvBackend *backend, const LvRun *run, LvTensor out, LvTensor in,
+    LvRmsNorm norm, const LvWeight *gate_up, LvActivation activation, LvTensor normed);
+
+#endif
