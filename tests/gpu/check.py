@@ -200,12 +200,15 @@ def bench(stage, gpu):
         code, out = stage.run(BUILD / "tests/gpu/gpu-ceilings", env=environment())
         return code == 0, json.loads(out) if code == 0 else {"message": out.strip()[-400:]}
 
-    def patches():
-        code, out = stage.run(BUILD / "tests/gpu/gpu-patches", env=environment())
-        lines = [line for line in out.splitlines() if line.startswith("{")]
-        return code == 0, json.loads(lines[-1]) if lines else {"message": out.strip()[-400:]}
+    def program(name):
+        def run():
+            code, out = stage.run(BUILD / "tests/gpu" / name, env=environment())
+            lines = [line for line in out.splitlines() if line.startswith("{")]
+            return code == 0, json.loads(lines[-1]) if lines else {"message": out.strip()[-400:]}
 
-    good = [stage.row("ceilings", ceilings), stage.row("patches", patches)]
+        return run
+
+    good = [stage.row("ceilings", ceilings), stage.row("patches", program("gpu-patches")), stage.row("few", program("gpu-few"))]
     for part in ("frame", "encode", "prefill", "decode", "batch", "7b"):
         good.append(stage.row(part, hf(stage, "bench", part)))
     return all(good)

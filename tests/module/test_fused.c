@@ -3,7 +3,6 @@
  * the greedy one against the sampling of the logits that it does not write. Arguments: the stand-in
  * module, the folder of the demo model. */
 #include <math.h>
-#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,6 +12,7 @@
 #include <cmocka.h>
 
 #include "base/status.h"
+#include "reply.h"
 #include "serve/engine.h"
 
 #define MOST_ROWS 20
@@ -231,30 +231,6 @@ static void operands_that_do_not_fit_are_refused(void **state)
 
 /* ---- answers ---- */
 
-typedef struct Reply {
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
-    bool done;
-    LlavaovStatus status;
-    LlavaovError error;
-    int32_t tokens[16];
-    uint32_t n;
-} Reply;
-
-static void on_done(void *data, const LlavaovAnswer *answer)
-{
-    Reply *reply = data;
-    pthread_mutex_lock(&reply->lock);
-    reply->status = answer->status;
-    reply->error = answer->error;
-    reply->n = answer->new_tokens;
-    for (uint32_t i = 0; i < answer->new_tokens; i++)
-        reply->tokens[i] = answer->tokens[i];
-    reply->done = true;
-    pthread_cond_signal(&reply->changed);
-    pthread_mutex_unlock(&reply->lock);
-}
-
 static LlavaovStatus no_norm(
     LvBackend *b, const LvRun *run, LvTensor out, LvTensor in, const LvWeight *scale, double eps)
 {
@@ -287,24 +263,15 @@ static void ask_all(const char *device, Reply *replies)
     }
     engine->backend->ops = &watched;
     for (size_t i = 0; i < N_SESSIONS; i++) {
-        LlavaovGeneration g = llavaov_generation_default();
-        g.max_new_tokens = 12;
-        g.temperature = 0;
-        g.repetition_penalty = 1;
-        replies[i] =
-            (Reply){.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
-        const LlavaovRequest request = {.prompt = i % 2 ? "What is shown?" : "Hello",
-            .generation = g,
-            .on_done = on_done,
-            .data = &replies[i]};
+        reply_init(&replies[i]);
+        replies[i].generation.temperature = 0;
+        replies[i].generation.repetition_penalty = 1;
         assert_int_equal(llavaov_session_open(engine, NULL, &sessions[i], NULL), LLAVAOV_OK);
-        assert_int_equal(llavaov_session_ask(sessions[i], &request, NULL, NULL), LLAVAOV_OK);
+        llavaov_ticket_unref(ask(sessions[i], &replies[i], NULL, 0, LLAVAOV_LAYOUT_VIDEO,
+            i % 2 ? "What is shown?" : "Hello", 12));
     }
     for (size_t i = 0; i < N_SESSIONS; i++) {
-        pthread_mutex_lock(&replies[i].lock);
-        while (!replies[i].done)
-            pthread_cond_wait(&replies[i].changed, &replies[i].lock);
-        pthread_mutex_unlock(&replies[i].lock);
+        reply_wait(&replies[i]);
         if (replies[i].status != LLAVAOV_OK)
             fail_msg("%s: %s", device, replies[i].error.message);
         llavaov_session_close(sessions[i]);
@@ -319,9 +286,10 @@ static void greedy_answers_write_no_logits(void **state)
     ask_all("cpu", cpu);
     ask_all("cuda", cuda);
     for (size_t i = 0; i < N_SESSIONS; i++) {
-        assert_true(cpu[i].n > 0);
-        assert_int_equal(cuda[i].n, cpu[i].n);
-        assert_memory_equal(cuda[i].tokens, cpu[i].tokens, cpu[i].n * sizeof cpu[i].tokens[0]);
+        assert_true(cpu[i].new_tokens > 0);
+        assert_int_equal(cuda[i].new_tokens, cpu[i].new_tokens);
+        assert_memory_equal(
+            cuda[i].tokens, cpu[i].tokens, cpu[i].new_tokens * sizeof cpu[i].tokens[0]);
     }
 }
 
