@@ -46,19 +46,35 @@ static void set_properties(GstElement *element, json_t *properties)
     }
 }
 
+/* A bin of the source's elements with their last pad as "src". Other open pads stay as they are: a
+ * textoverlay whose text pad were brought out would wait for text. */
+static GstElement *parse_source(const char *source, GError **error)
+{
+    /* Behind caps must come an element, for them to be a filter. */
+    gchar *text = g_strdup_printf("%s ! identity name=end-of-source", source);
+    GstElement *bin = gst_parse_bin_from_description(text, FALSE, error), *end;
+    GstPad *pad;
+
+    g_free(text);
+    if (!bin)
+        return NULL;
+    end = gst_bin_get_by_name(GST_BIN(bin), "end-of-source");
+    pad = gst_element_get_static_pad(end, "src");
+    gst_element_add_pad(bin, gst_ghost_pad_new("src", pad));
+    gst_object_unref(pad);
+    gst_object_unref(end);
+    return bin;
+}
+
 /* source ! element ! element ... ! fakesink, each element's text pad into an appsink. */
 static GstElement *build(const char *source, json_t *questions, json_t *properties, GError **error)
 {
     GstElement *pipeline = gst_pipeline_new(NULL), *last, *sink;
     GstCaps *json = gst_caps_new_empty_simple("application/x-json");
-    gchar *text;
     json_t *question;
     size_t i;
 
-    /* Behind caps must come an element, for them to be a filter. */
-    text = g_strdup_printf("%s ! identity", source);
-    last = gst_parse_bin_from_description(text, TRUE, error);
-    g_free(text);
+    last = parse_source(source, error);
     if (!last) {
         gst_object_unref(pipeline);
         gst_caps_unref(json);
