@@ -41,7 +41,7 @@ def plain_to_see(points, names):
     if names[0] == "back":
         return max(e - n for e, n in zip(extent, net)) >= 0.6 * max(extent) and max(extent) >= 0.25
     small, big = sorted(net)
-    return max(extent) >= 0.15 and not 0.08 < small / big < 0.6 and all(e - n <= 0.01 for e, n in zip(extent, net))
+    return max(extent) >= 0.3 and not 0.05 < small / big < 0.85 and all(e - n <= 0.01 for e, n in zip(extent, net))
 
 
 def segment(what, rng, size, window, frames):
@@ -63,6 +63,8 @@ def segment(what, rng, size, window, frames):
         if what in OTHERS or what == "bars":
             s["blur"] = 0.0
         if pattern == "ball":
+            if s["fg"] in ("grey", "orange"):       # a viewer may call them white, black or red
+                continue
             if what == "any ball":
                 s["motion"] = "wavy"
             points = [truth.ball_position(s, round(t * s["fps"])) for t in times_of(numbers, s, window, frames)]
