@@ -10,6 +10,7 @@ set -euo pipefail
 here=$(dirname "$0") program=$1 tokenizer=$2 kib=${3:-256}
 shift $(($# < 3 ? $# : 3))
 kinds=("$@")
+command -v valgrind >/dev/null || { echo 'valgrind is not installed'; exit 77; }
 ((${#kinds[@]})) || kinds=(same pairs letters han hangul marks spaces punctuation special)
 
 instructions() {
