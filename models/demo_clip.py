@@ -71,6 +71,8 @@ def segment(what, rng, size, window, frames):
             d = truth.directions(points)
             if not plain_to_see(points, d) or (what == "moving") != (d[0] in truth.DIRECTIONS and d[0] != "back"):
                 continue
+        if what == "checkers":          # finer ones melt into one colour on a small screen
+            s["gst"] = "checkers-8"
         if what == "plain" and s["fg"] == "black":
             continue
         return s, numbers
