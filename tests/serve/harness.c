@@ -264,6 +264,13 @@ int harness_teardown(void **state)
     return 0;
 }
 
+void harness_prefer(Harness *h, uint32_t *number, uint32_t value)
+{
+    pthread_mutex_lock(&h->engine->lock);
+    *number = value;
+    pthread_mutex_unlock(&h->engine->lock);
+}
+
 LlavaovSession *open_session(Harness *h)
 {
     LlavaovSession *session;

@@ -72,6 +72,9 @@ LlavaovFrame *push_flat(LlavaovSession *session, LlavaovLayout layout, LlavaovEn
 int harness_setup(void **state);
 int harness_teardown(void **state);
 
+/* Sets one of the numbers in the backend's info, which the engine's threads read. */
+void harness_prefer(Harness *h, uint32_t *number, uint32_t value);
+
 /* With default options. */
 LlavaovSession *open_session(Harness *h);
 

@@ -136,7 +136,7 @@ static void answers_are_those_of_each_alone(void **state)
     const int most[] = {32, 3, 2};
     for (size_t i = 0; i < sizeof most / sizeof *most; i++) {
         Crowd crowd;
-        h->engine->backend->info.preferred_sequences = (uint32_t)most[i];
+        harness_prefer(h, &h->engine->backend->info.preferred_sequences, (uint32_t)most[i]);
         gather(h, &crowd, N, OPERATION_NONE, FAULT_FAIL, 0);
         all_as_alone(h, &crowd);
         if (most[i] > N)
@@ -145,7 +145,7 @@ static void answers_are_those_of_each_alone(void **state)
             assert_int_equal(h->together, most[i]);
         part(&crowd);
     }
-    h->engine->backend->info.preferred_sequences = preferred;
+    harness_prefer(h, &h->engine->backend->info.preferred_sequences, preferred);
 }
 
 /* The operation under way would go on until its run is cancelled: nobody waits for the others, and
@@ -260,7 +260,7 @@ static void no_decoding_step_waits_for_two_slices(void **state)
     harness_arm(h, OPERATION_DECODE, FAULT_HOLD, 3);
     llavaov_ticket_unref(ask(decoding, &a, NULL, 0, LLAVAOV_LAYOUT_VIDEO, "Long", 400));
     harness_wait_reached(h);
-    h->engine->backend->info.preferred_rows = 9;
+    harness_prefer(h, &h->engine->backend->info.preferred_rows, 9);
     llavaov_ticket_unref(ask(arriving, &b, NULL, 0, LLAVAOV_LAYOUT_VIDEO,
         "A question of many bytes, each of them a token of its own, so that it takes chunks.", 2));
     for (int i = 0; i < 4; i++)
@@ -278,7 +278,7 @@ static void no_decoding_step_waits_for_two_slices(void **state)
         assert_true(h->order[i] == 'D' || h->order[i - 1] == 'D');
     }
     assert_true(others > 9);
-    h->engine->backend->info.preferred_rows = preferred;
+    harness_prefer(h, &h->engine->backend->info.preferred_rows, preferred);
     llavaov_session_close(decoding);
     llavaov_session_close(arriving);
     llavaov_session_close(encoding);

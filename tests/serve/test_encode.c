@@ -29,7 +29,7 @@ static int open_engine(void **state)
 
 static void prefer(Harness *h, uint32_t tiles)
 {
-    h->engine->backend->info.preferred_tiles = tiles;
+    harness_prefer(h, &h->engine->backend->info.preferred_tiles, tiles);
     h->largest = 0;
 }
 

@@ -186,7 +186,7 @@ static void no_request_waits_for_more_than_four_others(void **state)
         LlavaovTicket *tickets[N][ROUNDS];
         static Reply replies[N][ROUNDS];
         unsigned most = 0;
-        h->engine->backend->info.preferred_sequences = batches[k];
+        harness_prefer(h, &h->engine->backend->info.preferred_sequences, batches[k]);
         h->together = 0;
         harness_arm(h, OPERATION_PREFILL, FAULT_HOLD, 0);
         for (int s = 0; s < N; s++) {
@@ -212,7 +212,7 @@ static void no_request_waits_for_more_than_four_others(void **state)
         for (int s = 0; s < N; s++)
             llavaov_session_close(sessions[s]);
     }
-    h->engine->backend->info.preferred_sequences = preferred;
+    harness_prefer(h, &h->engine->backend->info.preferred_sequences, preferred);
 }
 
 static void the_same_seed_gives_the_same_text(void **state)
