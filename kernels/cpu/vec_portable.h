@@ -35,7 +35,8 @@ static inline void vf_store(float *p, vf x)
 }
 static inline vf vf_load_n(const float *p, size_t n)
 {
-    vf x = {n > 0 ? p[0] : 0, n > 1 ? p[1] : 0, n > 2 ? p[2] : 0, n > 3 ? p[3] : 0};
+    vf x = {0};
+    memcpy(&x, p, (n < 4 ? n : 4) * sizeof *p); /* a checkpoint's tensor may lie at any address */
     return x;
 }
 static inline void vf_store_n(float *p, vf x, size_t n)
