@@ -29,11 +29,11 @@ static inline void vf_store(float *p, vf x)
 {
     _mm256_storeu_ps(p, x);
 }
-static inline vf vf_load_n(const float *p, size_t n)
+/* At any address: a tensor of a checkpoint may lie at an odd one. */
+static inline vf vf_load_n(const void *p, size_t n)
 {
     float buffer[VEC] = {0};
-    for (size_t i = 0; i < n; i++)
-        buffer[i] = p[i];
+    memcpy(buffer, p, n * sizeof *buffer);
     return vf_load(buffer);
 }
 /* Masked stores are slow on some processors: halves, quarters and single floats instead. */

@@ -35,7 +35,8 @@ static inline __mmask16 vf_mask(size_t n)
     return (__mmask16)((1u << n) - 1);
 }
 /* n < VEC floats; the others are 0 and not touched in memory. */
-static inline vf vf_load_n(const float *p, size_t n)
+/* At any address: a tensor of a checkpoint may lie at an odd one. */
+static inline vf vf_load_n(const void *p, size_t n)
 {
     return _mm512_maskz_loadu_ps(vf_mask(n), p);
 }

@@ -33,10 +33,11 @@ static inline void vf_store(float *p, vf x)
 {
     memcpy(p, &x, sizeof x);
 }
-static inline vf vf_load_n(const float *p, size_t n)
+/* At any address: a tensor of a checkpoint may lie at an odd one. */
+static inline vf vf_load_n(const void *p, size_t n)
 {
     vf x = {0};
-    memcpy(&x, p, (n < 4 ? n : 4) * sizeof *p); /* a checkpoint's tensor may lie at any address */
+    memcpy(&x, p, n * sizeof(float));
     return x;
 }
 static inline void vf_store_n(float *p, vf x, size_t n)
