@@ -7,6 +7,7 @@
 #include <immintrin.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #define VEC 8
 #define TILE_R 6 /* 6 x 2 accumulators, 2 operands, 2 broadcasts: all sixteen registers */
