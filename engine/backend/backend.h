@@ -79,6 +79,26 @@ typedef struct LvRmsNorm {
     double eps;
 } LvRmsNorm;
 
+/* One token more for each of some sequences. */
+typedef struct LvNextTokens {
+    const LvBatch *batch; /* sequence i has one row, row i */
+    const int32_t *ids;   /* [sequences] host: the tokens of these rows, inside the vocabulary */
+    const LvDraw *draws;  /* [sequences] */
+    size_t n_vocab;
+    /* The caller expects to go on with the same sequences, and nothing else waits for the backend:
+     * it may compute the step after this one before its tokens are known to the caller. What comes
+     * of that costs time, but never shows. */
+    bool ahead;
+    /* The model: scores [rows, n_vocab] of the rows with these ids, or where tokens is not NULL
+     * (all draws are greedy and without a penalty) the tokens of norm_linear_greedy; by operations
+     * of the backend that depend on nothing but their arguments. ids, batch and tokens are handed
+     * on to embed_tokens, rope_store, attention_causal and norm_linear_greedy as they are. The
+     * batch may end in rows of padding: sequences with n_rows 0. */
+    LlavaovStatus (*compute)(const void *model, const LvRun *run, const int32_t *ids,
+        const LvBatch *batch, LvTensor scores, int32_t *tokens);
+    const void *model;
+} LvNextTokens;
+
 typedef struct LvBackendInfo {
     const char *device; /* "cpu", "cuda:0" */
     const char *detail; /* one line for people: what was chosen and why */
@@ -209,6 +229,15 @@ typedef struct LvBackendOps {
      * not be written; -1 where one of them is not finite. Waits. */
     LlavaovStatus (*norm_linear_greedy)(LvBackend *backend, const LvRun *run, int32_t *tokens,
         LvTensor in, LvRmsNorm norm, const LvWeight *weight);
+
+    /* Optional, with those above; where it is NULL the model calls its operations and samples
+     itself. The same for a whole
+     * step of at most preferred_sequences sequences: tokens [sequences] (host) as `sample` gives
+     * them. The backend may keep what `compute` made it do and repeat it with other ids, positions
+     * and caches without calling it again, as long as no weight is freed. CANCELLED: nothing has
+     * changed but cache rows that the step's repetition writes again. Waits. */
+    LlavaovStatus (*next_tokens)(
+        LvBackend *backend, const LvRun *run, const LvNextTokens *next, int32_t *tokens);
 } LvBackendOps;
 
 /* Every backend's state begins with this. */

@@ -22,17 +22,23 @@ static void take(LvChoice *choices, const int32_t *tokens, size_t n, size_t n_vo
     }
 }
 
-static LlavaovStatus choose_on_device(
-    LvBackend *b, const LvRun *run, LvTensor scores, const LvChoice *choices, int32_t *tokens)
+/* NULL when memory ran out. */
+static LvDraw *open_draws(const LvChoice *choices, size_t n)
 {
-    const size_t n = scores.rows;
     LvDraw *draws = lv_alloc(n, sizeof *draws);
-    if (!draws)
-        return lv_fail(run->error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a batch");
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; draws && i < n; i++) {
         const LvSampler *s = choices[i].sampler;
         draws[i] = (LvDraw){&s->generation, s->draws, s->seen};
     }
+    return draws;
+}
+
+static LlavaovStatus choose_on_device(
+    LvBackend *b, const LvRun *run, LvTensor scores, const LvChoice *choices, int32_t *tokens)
+{
+    LvDraw *draws = open_draws(choices, scores.rows);
+    if (!draws)
+        return lv_fail(run->error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a batch");
     LlavaovStatus status = b->ops->sample(b, run, tokens, scores, draws);
     lv_free(draws);
     return status;
@@ -88,6 +94,64 @@ LlavaovStatus lv_decoder_next(const LvModel *model, const LvRun *run, LvTensor h
     }
 done:
     lv_free(tokens);
+    lv_scratch_free(&scratch);
+    return status;
+}
+
+/* LvNextTokens.compute. */
+static LlavaovStatus compute(const void *data, const LvRun *run, const int32_t *ids,
+    const LvBatch *batch, LvTensor scores, int32_t *tokens)
+{
+    const LvModel *model = data;
+    LvBackend *b = model->backend;
+    LvScratch scratch = lv_scratch(b, run->error);
+    LvTensor hidden =
+        lv_scratch_tensor(&scratch, batch->n_sequences, model->config->text.hidden_size);
+    LlavaovStatus status;
+    LV_TRY(scratch.status);
+    LV_TRY(b->ops->embed_tokens(b, run, hidden, ids, model->decoder.embed));
+    if (tokens)
+        LV_TRY(lv_decoder_greedy(model, run, hidden, batch, tokens));
+    else
+        LV_TRY(lv_decoder_logits(model, run, hidden, batch, LV_LOGITS_LAST, scores));
+done:
+    lv_scratch_free(&scratch);
+    return status;
+}
+
+static LlavaovStatus step_on_device(const LvModel *model, const LvRun *run, const int32_t *ids,
+    const LvBatch *batch, bool ahead, LvChoice *choices)
+{
+    LvBackend *b = model->backend;
+    const size_t n = batch->n_sequences, n_vocab = model->config->text.vocab_size;
+    LvDraw *draws = open_draws(choices, n);
+    int32_t *tokens = lv_alloc(n, sizeof *tokens);
+    LlavaovStatus status = LLAVAOV_OK;
+    if (!draws || !tokens)
+        LV_TRY(lv_fail(run->error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a batch"));
+    const LvNextTokens next = {batch, ids, draws, n_vocab, ahead, compute, model};
+    LV_TRY(b->ops->next_tokens(b, run, &next, tokens));
+    take(choices, tokens, n, n_vocab);
+done:
+    lv_free(draws);
+    lv_free(tokens);
+    return status;
+}
+
+LlavaovStatus lv_decoder_step(const LvModel *model, const LvRun *run, const int32_t *ids,
+    const LvBatch *batch, bool ahead, LvChoice *choices, float *row)
+{
+    LvBackend *b = model->backend;
+    if (b->ops->next_tokens && batch->n_sequences <= b->info.preferred_sequences)
+        return step_on_device(model, run, ids, batch, ahead, choices);
+    LvScratch scratch = lv_scratch(b, run->error);
+    LvTensor hidden =
+        lv_scratch_tensor(&scratch, batch->n_sequences, model->config->text.hidden_size);
+    LlavaovStatus status;
+    LV_TRY(scratch.status);
+    LV_TRY(b->ops->embed_tokens(b, run, hidden, ids, model->decoder.embed));
+    LV_TRY(lv_decoder_next(model, run, hidden, batch, choices, row));
+done:
     lv_scratch_free(&scratch);
     return status;
 }

@@ -23,4 +23,9 @@ typedef struct LvChoice {
 LlavaovStatus lv_decoder_next(const LvModel *model, const LvRun *run, LvTensor hidden,
     const LvBatch *batch, LvChoice *choices, float *row);
 
+/* The same for a step of decoding: each sequence has one row, its token ids[i], which lies inside
+ * the vocabulary. ahead: LvNextTokens. */
+LlavaovStatus lv_decoder_step(const LvModel *model, const LvRun *run, const int32_t *ids,
+    const LvBatch *batch, bool ahead, LvChoice *choices, float *row);
+
 #endif

@@ -117,6 +117,15 @@ typedef struct LastRows {
     uint32_t *rows;        /* owned */
 } LastRows;
 
+/* Each row is a sequence's only one: a step of decoding. Sequences without rows are padding. */
+static bool one_row_each(const LvBatch *batch, size_t rows)
+{
+    bool each = batch->n_sequences == rows;
+    for (size_t i = 0; each && i < rows; i++)
+        each = batch->sequences[i].first_row == i && batch->sequences[i].n_rows <= 1;
+    return each;
+}
+
 static LlavaovStatus keep_last_rows(const LvModel *model, const LvRun *run, LvScratch *scratch,
     LvTensor hidden, LvTensor qkv, const LvBatch *batch, LastRows *last)
 {
@@ -172,9 +181,10 @@ static LlavaovStatus run_layers(const LvModel *model, const LvRun *run, LvTensor
         LV_TRY(lv_norm_linear(b, run, qkv, hidden, (LvRmsNorm){layer->input_norm, t->rms_norm_eps},
             layer->qkv.weight, layer->qkv.bias, normed));
         LV_TRY(op->rope_store(b, run, qkv, batch, i, t));
-        if (i + 1 == decoder->n_layers && want != LV_LOGITS_ALL) {
-            if (want == LV_LOGITS_NONE)
-                goto done;
+        const bool last_layer = i + 1 == decoder->n_layers;
+        if (last_layer && want == LV_LOGITS_NONE)
+            goto done;
+        if (last_layer && want == LV_LOGITS_LAST && !one_row_each(batch, hidden.rows)) {
             LV_TRY(keep_last_rows(model, run, &scratch, hidden, qkv, batch, &last));
             hidden = last.hidden;
             qkv = last.qkv;

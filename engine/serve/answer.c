@@ -90,16 +90,15 @@ static LlavaovStatus reserve_row(LlavaovEngine *engine, LlavaovError *error)
                           : lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for logits");
 }
 
-LlavaovStatus lv_answers_extend(
-    LlavaovEngine *engine, const LvRun *run, LvTensor hidden, const LvBatch *batch, LvStep *steps)
+static void open_choices(const LvBatch *batch, LvStep *steps, LvChoice *choices)
 {
-    LvChoice choices[LV_MAX_SLICE_REQUESTS];
     for (size_t i = 0; i < batch->n_sequences; i++)
         choices[i] = (LvChoice){&steps[i].request->sampler, &steps[i].error, LLAVAOV_OK, 0};
-    LlavaovStatus status = reserve_row(engine, run->error);
-    if (status == LLAVAOV_OK)
-        status = lv_decoder_next(engine->model, run, hidden, batch, choices, engine->logits);
-    for (size_t i = 0; status == LLAVAOV_OK && i < batch->n_sequences; i++) {
+}
+
+static void take_choices(const LvBatch *batch, const LvChoice *choices, LvStep *steps)
+{
+    for (size_t i = 0; i < batch->n_sequences; i++) {
         LvStep *step = &steps[i];
         LlavaovTicket *r = step->request;
         r->n_cached += batch->sequences[i].n_rows;
@@ -108,5 +107,30 @@ LlavaovStatus lv_answers_extend(
             step->status = extend(r, choices[i].token, &step->finished, &step->error);
         step->finished |= step->status != LLAVAOV_OK;
     }
+}
+
+LlavaovStatus lv_answers_extend(
+    LlavaovEngine *engine, const LvRun *run, LvTensor hidden, const LvBatch *batch, LvStep *steps)
+{
+    LvChoice choices[LV_MAX_SLICE_REQUESTS];
+    open_choices(batch, steps, choices);
+    LlavaovStatus status = reserve_row(engine, run->error);
+    if (status == LLAVAOV_OK)
+        status = lv_decoder_next(engine->model, run, hidden, batch, choices, engine->logits);
+    if (status == LLAVAOV_OK)
+        take_choices(batch, choices, steps);
+    return status;
+}
+
+LlavaovStatus lv_answers_continue(LlavaovEngine *engine, const LvRun *run, const int32_t *ids,
+    const LvBatch *batch, bool ahead, LvStep *steps)
+{
+    LvChoice choices[LV_MAX_SLICE_REQUESTS];
+    open_choices(batch, steps, choices);
+    LlavaovStatus status = reserve_row(engine, run->error);
+    if (status == LLAVAOV_OK)
+        status = lv_decoder_step(engine->model, run, ids, batch, ahead, choices, engine->logits);
+    if (status == LLAVAOV_OK)
+        take_choices(batch, choices, steps);
     return status;
 }

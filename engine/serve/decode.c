@@ -2,8 +2,6 @@
 #include "serve/decode.h"
 
 #include "base/status.h"
-#include "model/scratch.h"
-#include "model/try.h"
 #include "serve/answer.h"
 #include "serve/thread.h"
 
@@ -13,10 +11,9 @@ size_t lv_decode_most(const LlavaovEngine *engine)
     return n == 0 ? 1 : n < LV_MAX_SLICE_REQUESTS ? n : LV_MAX_SLICE_REQUESTS;
 }
 
-static LlavaovStatus forward(LlavaovEngine *engine, LvStep *steps, size_t n, LlavaovError *error)
+static LlavaovStatus forward(
+    LlavaovEngine *engine, LvStep *steps, size_t n, bool alone, LlavaovError *error)
 {
-    LvBackend *b = engine->backend;
-    const LvModel *model = engine->model;
     const LvRun run = {.cancel = &engine->slice.cancel, .error = error};
     int32_t ids[LV_MAX_SLICE_REQUESTS];
     LvSequence sequences[LV_MAX_SLICE_REQUESTS];
@@ -24,25 +21,18 @@ static LlavaovStatus forward(LlavaovEngine *engine, LvStep *steps, size_t n, Lla
         const LlavaovTicket *r = steps[i].request;
         ids[i] = r->tokens[r->n_tokens - 1];
         sequences[i] = (LvSequence){r->cache, (uint32_t)i, 1, r->n_cached};
+        alone = alone && r->input.n + r->n_tokens + 1 < r->capacity; /* or it ends with this */
     }
     const LvBatch batch = {sequences, n};
-    LvScratch scratch = lv_scratch(b, error);
-    LvTensor hidden = lv_scratch_tensor(&scratch, n, model->config->text.hidden_size);
-    LlavaovStatus status;
-    LV_TRY(scratch.status);
-    LV_TRY(b->ops->embed_tokens(b, &run, hidden, ids, model->decoder.embed));
-    LV_TRY(lv_answers_extend(engine, &run, hidden, &batch, steps));
-done:
-    lv_scratch_free(&scratch);
-    return status;
+    return lv_answers_continue(engine, &run, ids, &batch, alone, steps);
 }
 
-void lv_decode_step(LlavaovEngine *engine, LvStep *steps, size_t n)
+void lv_decode_step(LlavaovEngine *engine, LvStep *steps, size_t n, bool alone)
 {
     const uint64_t start = lv_now_ns();
     LlavaovError error;
     lv_error_clear(&error);
-    const LlavaovStatus status = forward(engine, steps, n, &error);
+    const LlavaovStatus status = forward(engine, steps, n, alone, &error);
     const uint64_t used = lv_now_ns() - start;
     for (size_t i = 0; i < n; i++) {
         steps[i].request->answer.decode_ns += used / n;

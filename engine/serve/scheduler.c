@@ -38,7 +38,7 @@ static void run_requests(LlavaovEngine *engine, const LvTurn *turn)
 
     pthread_mutex_unlock(&engine->lock);
     if (turn->kind == LV_TURN_DECODE)
-        lv_decode_step(engine, steps, turn->n);
+        lv_decode_step(engine, steps, turn->n, turn->alone);
     else
         lv_request_step(&steps[0]);
     pthread_mutex_lock(&engine->lock);

@@ -26,6 +26,7 @@ typedef enum LvTurnKind {
 typedef struct LvTurn {
     LvTurnKind kind;
     size_t n;
+    bool alone; /* nobody else has anything to do now */
     LlavaovSession *sessions[LV_MAX_SLICE_REQUESTS];
     /* The sessions' own, in order. ENCODE: the request lacks the frames; NULL: they are encoded on
      * arrival. */

@@ -94,7 +94,7 @@ template <typename T> __global__ void join_splits(const LvCudaDecode a)
     LvCudaSequence sequence = b.sequences[blockIdx.y];
     if (sequence.n_rows == 0)
         return;
-    uint32_t n = sequence.position / a.keys_per_split + 1, width = b.head_dim + 2;
+    uint32_t n = sequence.position / split_keys(a) + 1, width = b.head_dim + 2;
     const float *parts =
         a.workspace + ((size_t)blockIdx.y * b.n_heads + blockIdx.x) * a.n_splits * width;
     float best = -INFINITY, sum = 0;
@@ -116,7 +116,8 @@ template <typename T> __global__ void join_splits(const LvCudaDecode a)
 int lv_cuda_attention_decode(LvCudaStream stream, const LvCudaDecode *args)
 {
     const LvCudaBatch &b = args->batch;
-    if (!batch_runs(b) || args->keys_per_split == 0 || args->keys_per_split % 64)
+    if (!batch_runs(b) ||
+        (!args->keys_at && (args->keys_per_split == 0 || args->keys_per_split % 64)))
         return LV_CUDA_BAD_ARGUMENT;
     int result = attend(stream, *args);
     if (result)
@@ -127,14 +128,20 @@ int lv_cuda_attention_decode(LvCudaStream stream, const LvCudaDecode *args)
     return lv_launch(join_splits<LvBf16>, heads, b.n_sequences, 1, THREADS, 0, stream, *args);
 }
 
+uint32_t lv_cuda_splits(uint32_t n_sequences, uint32_t n_kv_heads, uint32_t n_processors)
+{
+    /* Two blocks a processor hide each other's waits. */
+    uint64_t blocks = (uint64_t)n_sequences * n_kv_heads, wanted = 2 * (uint64_t)n_processors;
+    uint64_t splits = blocks ? (wanted + blocks - 1) / blocks : 1;
+    return splits ? (uint32_t)splits : 1;
+}
+
 uint32_t lv_cuda_keys_per_split(
     uint32_t n_sequences, uint32_t n_kv_heads, uint32_t max_keys, uint32_t n_processors)
 {
-    /* Two blocks a processor hide each other's waits; below 128 keys a block's start-up costs more
-     * than it saves. */
-    uint64_t blocks = (uint64_t)n_sequences * n_kv_heads, wanted = 2 * (uint64_t)n_processors;
-    uint64_t splits = blocks ? (wanted + blocks - 1) / blocks : 1;
-    uint64_t keys = (max_keys + splits - 1) / (splits ? splits : 1);
+    /* Below 128 keys a block's start-up costs more than it saves. */
+    uint64_t splits = lv_cuda_splits(n_sequences, n_kv_heads, n_processors);
+    uint64_t keys = (max_keys + splits - 1) / splits;
     keys = (keys + 63) / 64 * 64;
     return (uint32_t)(keys < 128 ? 128 : keys);
 }

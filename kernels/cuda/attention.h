@@ -95,6 +95,11 @@ LV_INLINE bool find_span(const LvCudaPrefill &a, uint32_t tile_rows, Span<T> *s)
     return true;
 }
 
+LV_INLINE uint32_t split_keys(const LvCudaDecode &a)
+{
+    return a.keys_at ? *a.keys_at : a.keys_per_split;
+}
+
 /* Blocks: splits; tiles of a kv head's queries; sequences. The queries of a kv head are the heads
  * of its group, which share every key and value. */
 template <typename T>
@@ -106,7 +111,7 @@ LV_INLINE bool find_span(const LvCudaDecode &a, uint32_t tile_rows, Span<T> *s)
         return false;
     uint32_t group = b.n_heads / b.n_kv_heads, tiles = (group + tile_rows - 1) / tile_rows;
     uint32_t kv_head = blockIdx.y / tiles, first = blockIdx.y % tiles * tile_rows;
-    uint32_t n_keys = sequence.position + 1, split = blockIdx.x;
+    uint32_t n_keys = sequence.position + 1, split = blockIdx.x, keys = split_keys(a);
     find_cache(b, sequence, kv_head, s);
     uint32_t head = kv_head * group + first;
     s->queries = (const T *)a.qkv + sequence.first_row * a.qkv_stride + (size_t)head * b.head_dim;
@@ -114,9 +119,8 @@ LV_INLINE bool find_span(const LvCudaDecode &a, uint32_t tile_rows, Span<T> *s)
     s->n_queries = group - first < tile_rows ? group - first : tile_rows;
     s->causal = false;
     s->position = 0;
-    s->first_key = split * a.keys_per_split;
-    s->end_key =
-        n_keys < s->first_key + a.keys_per_split ? n_keys : s->first_key + a.keys_per_split;
+    s->first_key = split * keys;
+    s->end_key = n_keys < s->first_key + keys ? n_keys : s->first_key + keys;
     s->out = NULL;
     s->out_stride = 0;
     s->partial_stride = (size_t)a.n_splits * (b.head_dim + 2);

@@ -60,16 +60,17 @@ static int lv_launch(void (*kernel)(const A), uint64_t grid_x, uint64_t grid_y, 
     (void)stream;
     struct Call {
         void (*kernel)(const A);
-        const A *args;
+        A args;
         static void run(const void *data)
         {
             const Call *call = (const Call *)data;
-            call->kernel(*call->args);
+            call->kernel(call->args);
         }
-    } call = {kernel, &args};
+    } call = {kernel, args};
     LvShimIndex grid = {(unsigned)grid_x, (unsigned)grid_y, (unsigned)grid_z};
     LvShimIndex block = {threads, 1, 1};
-    return lv_shim_launch(Call::run, &call, grid, block, shared_bytes);
+    LvShimLaunch launch = {Call::run, &call, sizeof call, grid, block, shared_bytes};
+    return lv_shim_submit(&launch);
 #endif
 }
 

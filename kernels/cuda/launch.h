@@ -293,6 +293,8 @@ typedef struct LvCudaDecode {
     uint32_t keys_per_split; /* a multiple of 64 */
     float *workspace;        /* lv_cuda_decode_workspace() floats, 16-byte aligned */
     float scale;             /* head_dim^-0.5 */
+    const uint32_t *keys_at; /* keys_per_split in device memory, so that it can change between
+                                replays of a graph; NULL: the one above */
 } LvCudaDecode;
 int lv_cuda_attention_decode(LvCudaStream stream, const LvCudaDecode *args);
 
@@ -302,7 +304,10 @@ static inline size_t lv_cuda_decode_workspace(
     return (size_t)n_sequences * n_heads * n_splits * (head_dim + 2);
 }
 
-/* keys_per_split that fills a device of n_processors for caches of up to max_keys keys. */
+/* n_splits that fill a device of n_processors, whatever the caches hold: those without keys of
+ * their own leave at once. At least 1. */
+uint32_t lv_cuda_splits(uint32_t n_sequences, uint32_t n_kv_heads, uint32_t n_processors);
+/* keys_per_split of caches of up to max_keys keys that are cut into no more splits than that. */
 uint32_t lv_cuda_keys_per_split(
     uint32_t n_sequences, uint32_t n_kv_heads, uint32_t max_keys, uint32_t n_processors);
 

@@ -209,7 +209,7 @@ def bench(stage, gpu):
         return run
 
     good = [stage.row("ceilings", ceilings), stage.row("patches", program("gpu-patches")), stage.row("few", program("gpu-few"))]
-    for part in ("frame", "encode", "prefill", "decode", "batch", "7b"):
+    for part in ("frame", "encode", "prefill", "decode", "batch", "graphs", "7b"):
         good.append(stage.row(part, hf(stage, "bench", part)))
     return all(good)
 

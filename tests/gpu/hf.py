@@ -4,13 +4,14 @@
 
     hf.py BUILD demo                  the bundled model on 60 made-up clips: CUDA against the CPU
     hf.py BUILD parity FRAMES SEED    random weights of 0.5B shapes: features and logits against HF in float32
-    hf.py BUILD bench PART            frame, encode, prefill, decode, batch or 7b: medians of alternating runs
+    hf.py BUILD bench PART            frame, encode, prefill, decode, batch, graphs or 7b: medians of alternating runs
 
 The last line is one JSON object; exit code 0 when it holds what is asked. --device and --preset let the script itself be
 tried where there is no GPU.
 """
 import argparse
 import json
+import os
 import pathlib
 import statistics
 import subprocess
@@ -147,10 +148,11 @@ def parity(arguments):
 class Ours:
     """llavaov-tool bench --serve: milliseconds."""
 
-    def __init__(self, arguments, folder):
+    def __init__(self, arguments, folder, **environment):
         path = pathlib.Path(arguments.build) / "tools/llavaov-tool/llavaov-tool"
         self.process = subprocess.Popen([path, "bench", "--serve", "-m", folder, "-d", arguments.device],
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # fmt: skip
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                                        env={**os.environ, **environment})  # fmt: skip
         self.read()
 
     def read(self):
@@ -278,6 +280,22 @@ def compare(ours, hf, variants, n=1, runs=RUNS):
     return facts
 
 
+def graphs(ours, direct):
+    """Decoding steps replayed as graphs and launch by launch, milliseconds a step."""
+    facts = {}
+    for size in (1, 8, 64):
+        line = f"decode {PREFILL} {DECODE_TOKENS}" if size == 1 else f"batch {PREFILL} {DECODE_TOKENS} {size}"
+        times = {"graph": [], "direct": []}
+        for repeat in range(WARM + 5):
+            for name, engine in (("graph", ours), ("direct", direct)):
+                ms = engine.ms(line, DECODE_TOKENS)
+                if repeat >= WARM:
+                    times[name].append(ms)
+        for name in times:
+            facts[f"batch {size} {name}_ms"] = round(statistics.median(times[name]), 4)
+    return facts["batch 1 graph_ms"] <= facts["batch 1 direct_ms"], facts
+
+
 def bench(arguments):
     part = arguments.rest[0]
     if part == "7b":
@@ -296,6 +314,8 @@ def bench(arguments):
         for size in (8, 64):
             facts[f"batch {size}"] = median_of(lambda size=size: ours.ms(f"batch {PREFILL} {DECODE_TOKENS} {size}", DECODE_TOKENS), 5)
         return all(facts[key] <= LIMITS[key] for key in facts), facts
+    if part == "graphs":  # alternating; launch by launch is what a driver without graphs would leave
+        return graphs(ours, Ours(arguments, folder, LLAVAOV_CUDA_GRAPHS="off"))
     try:
         hf = HF(arguments, folder)
     except ImportError as error:

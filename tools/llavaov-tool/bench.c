@@ -13,7 +13,7 @@
 #include "base/alloc.h"
 #include "base/limits.h"
 #include "base/status.h"
-#include "model/decoder.h"
+#include "model/choice.h"
 #include "model/scratch.h"
 #include "model/try.h"
 #include "model/visual.h"
@@ -30,6 +30,7 @@ typedef struct Bench {
     LvKvCache *cache; /* of prefill and decode */
     uint32_t capacity, cached;
     float *logits;
+    LvSampler greedy;
     LlavaovError *error;
 } Bench;
 
@@ -180,6 +181,20 @@ done:
     return status;
 }
 
+/* One step of greedy decoding, as an answer takes it, where the backend makes steps of its own. */
+static LlavaovStatus step(Bench *bench, const LvBatch *batch, const int32_t *ids)
+{
+    const LvRun run = {.error = bench->error};
+    LvChoice choices[MOST_SEQUENCES];
+    for (size_t i = 0; i < batch->n_sequences; i++)
+        choices[i] = (LvChoice){&bench->greedy, bench->error, LLAVAOV_OK, 0};
+    LlavaovStatus status =
+        lv_decoder_step(bench->m.model, &run, ids, batch, true, choices, bench->logits);
+    for (size_t i = 0; i < batch->n_sequences && status == LLAVAOV_OK; i++)
+        status = choices[i].status;
+    return status;
+}
+
 static LlavaovStatus prefill(Bench *bench, uint32_t n, Spent *spent)
 {
     const uint32_t chunk =
@@ -204,8 +219,12 @@ static LlavaovStatus decode(Bench *bench, uint32_t context, uint32_t n, Spent *s
     if (status == LLAVAOV_OK)
         status = room(bench, context + n);
     const Spent start = now();
-    for (uint32_t i = 0; i < n && status == LLAVAOV_OK; i++)
-        status = forward(bench, context + i, 1, true);
+    for (uint32_t i = 0; i < n && status == LLAVAOV_OK; i++) {
+        const int32_t id = token_at(&bench->m.model->config->text, context + i);
+        const LvSequence sequence = {bench->cache, 0, 1, context + i};
+        status = bench->m.backend->ops->next_tokens ? step(bench, &(LvBatch){&sequence, 1}, &id)
+                                                    : forward(bench, context + i, 1, true);
+    }
     *spent = since(start);
     return status;
 }
@@ -239,11 +258,15 @@ static LlavaovStatus batch(
         LV_TRY(status);
     }
     const Spent start = now();
-    for (uint32_t step = 0; step < n; step++) {
-        LV_TRY(b->ops->embed_tokens(b, &run, hidden, ids, bench->m.model->decoder.embed));
-        LV_TRY(lv_decoder_run(bench->m.model, &run, hidden, &all, LV_LOGITS_LAST, logits));
-        for (uint32_t i = 0; i < n_sequences; i++)
-            sequences[i].position++;
+    for (uint32_t i = 0; i < n; i++) {
+        if (b->ops->next_tokens) {
+            LV_TRY(step(bench, &all, ids));
+        } else {
+            LV_TRY(b->ops->embed_tokens(b, &run, hidden, ids, bench->m.model->decoder.embed));
+            LV_TRY(lv_decoder_run(bench->m.model, &run, hidden, &all, LV_LOGITS_LAST, logits));
+        }
+        for (uint32_t s = 0; s < n_sequences; s++)
+            sequences[s].position++;
     }
     *spent = since(start);
 done:
@@ -338,23 +361,27 @@ LlavaovStatus tool_bench(const ToolOptions *o, LlavaovError *error)
     LlavaovStatus status = tool_open_model(o, &bench.m, error);
     if (status != LLAVAOV_OK)
         return status;
+    const LlavaovGeneration greedy = llavaov_generation_default();
+    status = lv_sampler_open(&bench.greedy, &greedy, bench.m.model->config->text.vocab_size, error);
     /* What the page cache drops between two runs must not be measured; without the right to lock,
      * it may be. */
     const bool on_cpu = strcmp(bench.m.backend->info.device, "cpu") == 0;
     const bool locked = on_cpu && mlockall(MCL_CURRENT | MCL_FUTURE) == 0;
     if (o->serve) {
         char line[256];
-        printf("{\"what\": \"ready\", \"threads\": %u, \"locked\": %s}\n",
-            bench.m.backend->info.threads, locked ? "true" : "false");
+        if (status == LLAVAOV_OK)
+            printf("{\"what\": \"ready\", \"threads\": %u, \"locked\": %s}\n",
+                bench.m.backend->info.threads, locked ? "true" : "false");
         fflush(stdout);
         while (status == LLAVAOV_OK && fgets(line, sizeof line, stdin))
             status = obey(&bench, line);
-    } else {
+    } else if (status == LLAVAOV_OK) {
         status = standard_runs(o, &bench);
     }
     if (bench.cache)
         bench.m.backend->ops->kv_close(bench.m.backend, bench.cache);
     lv_free(bench.logits);
+    lv_sampler_close(&bench.greedy);
     tool_close_model(&bench.m);
     return status;
 }

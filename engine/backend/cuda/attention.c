@@ -51,6 +51,7 @@ LlavaovStatus lv_cuda_kv_open(LvBackend *backend, uint32_t n_layers, uint32_t n_
     cache->n_kv_heads = n_kv_heads;
     cache->head_dim = head_dim;
     cache->capacity = capacity ? capacity : 1;
+    cache->serial = ++cuda->n_caches;
     const size_t bytes = lv_cuda_kv_elements(n_layers, n_kv_heads, head_dim, cache->capacity) *
                          lv_cuda_type_bytes(cuda->type);
     int code = lv_memory_take(cuda->memory, bytes, false, &cache->data);
@@ -76,6 +77,12 @@ void lv_cuda_kv_close(LvBackend *backend, LvKvCache *cache)
 static int send_batch(LvCuda *cuda, const LvBatch *batch, const LvCudaSequence **sequences)
 {
     const size_t n = batch->n_sequences, bytes = n * sizeof(LvCudaSequence);
+    if (cuda->steps.active && batch->sequences == cuda->steps.sequences) {
+        *sequences = cuda->steps.block->sequences;
+        return 0;
+    }
+    if (cuda->steps.recording)
+        return LV_CUDA_NOT_RECORDABLE;
     if (n > cuda->sequences_capacity) {
         const size_t capacity = lv_round_up(n, 64);
         void *device;
@@ -128,6 +135,9 @@ static int reserve_rope(LvCuda *cuda, uint32_t positions, const LvTextConfig *te
     if (cuda->rope_positions >= positions && cuda->rope_head_dim == text->head_dim &&
         cuda->rope_theta == text->rope_theta)
         return 0;
+    if (cuda->steps.recording)
+        return LV_CUDA_NOT_RECORDABLE;
+    lv_steps_forget(cuda);
     uint32_t n = cuda->rope_positions > 2048 ? 2 * cuda->rope_positions : 4096;
     while (n < positions)
         n *= 2;
@@ -228,25 +238,28 @@ LlavaovStatus lv_cuda_op_rope_store(LvBackend *backend, const LvRun *run, LvTens
 static int decode(LvCuda *cuda, LvTensor out, LvTensor qkv, const LvCudaBatch *batch,
     uint32_t max_keys, float scale)
 {
+    const bool step = cuda->steps.active && batch->sequences == cuda->steps.block->sequences;
     const uint32_t keys = lv_cuda_keys_per_split(
         batch->n_sequences, batch->n_kv_heads, max_keys, cuda->facts.n_processors);
-    const uint32_t n_splits = (max_keys + keys - 1) / keys;
+    const uint32_t n_splits = step ? cuda->steps.n_splits : (max_keys + keys - 1) / keys;
     void *workspace;
     int code = lv_cuda_scratch(cuda,
         lv_cuda_decode_workspace(batch->n_sequences, batch->n_heads, batch->head_dim, n_splits) *
             sizeof(float),
         &workspace);
     if (code == 0)
-        code = lv_cuda_launched(cuda, lv_cuda_attention_decode(lv_runtime_stream(cuda->runtime),
-                                          &(LvCudaDecode){.batch = *batch,
-                                              .out = out.data,
-                                              .out_stride = out.stride,
-                                              .qkv = qkv.data,
-                                              .qkv_stride = qkv.stride,
-                                              .n_splits = n_splits,
-                                              .keys_per_split = keys,
-                                              .workspace = workspace,
-                                              .scale = scale}));
+        code = lv_cuda_launched(
+            cuda, lv_cuda_attention_decode(lv_runtime_stream(cuda->runtime),
+                      &(LvCudaDecode){.batch = *batch,
+                          .out = out.data,
+                          .out_stride = out.stride,
+                          .qkv = qkv.data,
+                          .qkv_stride = qkv.stride,
+                          .n_splits = n_splits,
+                          .keys_per_split = keys,
+                          .workspace = workspace,
+                          .scale = scale,
+                          .keys_at = step ? &cuda->steps.block->keys_per_split : NULL}));
     lv_cuda_scratch_free(cuda, workspace);
     return code;
 }

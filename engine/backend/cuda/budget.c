@@ -41,6 +41,7 @@ LvCudaNeed lv_cuda_need(const LvConfig *config, uint64_t weight_elements, LvCuda
         .cache =
             lv_cuda_kv_elements(t->n_layers, t->n_kv_heads, t->head_dim, t->context_length) * size,
         .workspace = encoder > decoder ? encoder : decoder};
+    need.workspace += decoder_bytes(config, size, sequences, sequences); /* step.c's own */
     /* Blocks are rounded up (memory.h), and the staging memory, pictures and the rotary table stand
      * beside. */
     need.workspace += need.workspace / 8 + 2 * LV_STAGING_HALF + LV_RUNTIME_WORKSPACE +

@@ -58,7 +58,12 @@ LlavaovStatus lv_cuda_end(LvCuda *cuda, const LvRun *run, const char *operation,
     LlavaovStatus status = LLAVAOV_OK;
     if (code == LV_RUNTIME_OUT_OF_MEMORY)
         status = full(cuda, run->error, operation);
-    else if (code == LV_CUDA_BAD_ARGUMENT)
+    else if (cuda->steps.recording &&
+             (code == LV_CUDA_NOT_RECORDABLE || lv_runtime_not_recordable(code))) {
+        cuda->steps.unrecordable = true;
+        status = lv_fail(run->error, LLAVAOV_ERROR_INTERNAL, operation,
+            "%s cannot be part of a graph", operation);
+    } else if (code == LV_CUDA_BAD_ARGUMENT)
         status = lv_fail(run->error, LLAVAOV_ERROR_INTERNAL, operation,
             "%s: no kernel takes these operands", operation);
     else if (code != 0)
@@ -130,6 +135,8 @@ int lv_staging_take(LvCuda *cuda, size_t bytes, void **host, void **device)
     LvStaging *staging = &cuda->staging;
     if (bytes > LV_STAGING_HALF)
         return LV_CUDA_BAD_ARGUMENT;
+    if (cuda->steps.recording) /* the next replay would find something else there */
+        return LV_CUDA_NOT_RECORDABLE;
     if (bytes > LV_STAGING_HALF - staging->at) {
         int code = lv_runtime_event_record(cuda->runtime, staging->used[staging->half]);
         if (code != 0)

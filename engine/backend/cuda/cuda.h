@@ -62,6 +62,65 @@ static inline size_t lv_pictures_device_bytes(uint64_t tiles)
     return lv_pictures_host_bytes(tiles) + lv_pictures_most(tiles);
 }
 
+struct LvKvCache {
+    uint32_t n_layers, n_kv_heads, head_dim, capacity;
+    void *data;      /* launch.h */
+    uint64_t serial; /* no two caches of a backend have the same */
+};
+
+/* Sequences of one decoding step, and how many sizes of such steps there are: 1, 2, 4 ... */
+#define LV_STEP_MOST 64u
+#define LV_STEP_SIZES 7u
+
+/* What differs from step to step, in device memory. */
+typedef struct LvStepBlock {
+    uint32_t keys_per_split;
+    uint32_t unused;
+    int32_t ids[LV_STEP_MOST];
+    LvCudaSequence sequences[LV_STEP_MOST];
+} LvStepBlock;
+
+/* A kind of step: its size, and whether all its rows are greedy. */
+typedef struct LvStepKind {
+    size_t bytes; /* that its tensors take, or 0 before the first such step */
+    LvGraph *graph;
+    LvTensor scores; /* of the graph */
+} LvStepKind;
+
+/* A step that was computed before it was asked for (step.c). */
+typedef struct LvFlight {
+    size_t n;                       /* sequences; 0: none */
+    uint64_t serials[LV_STEP_MOST]; /* of their caches */
+    uint32_t positions[LV_STEP_MOST];
+    int32_t ids[LV_STEP_MOST];
+    unsigned slot; /* of LvSteps.fetched; also without a flight: used last */
+} LvFlight;
+
+/* Decoding steps (step.c, graph.c). */
+typedef struct LvSteps {
+    bool active;       /* a step is under way, on the thread that holds LvCuda's lock */
+    bool recording;    /* what it enqueues is recorded */
+    bool unrecordable; /* something in it could not be */
+    bool graphs;       /* steps are recorded and replayed; otherwise every one is enqueued anew */
+    char why[160];     /* without graphs: one clause */
+    size_t rows;       /* of the step under way, padding included */
+    uint32_t n_splits; /* of its attention */
+    int32_t ids[LV_STEP_MOST];
+    LvSequence sequences[LV_STEP_MOST];
+
+    LvStepBlock *block; /* device */
+    int32_t *tokens;    /* device [LV_STEP_MOST] */
+    int32_t *fetched;   /* pinned [2][LV_STEP_MOST]: tokens on the host, of two steps in turn */
+    LvEvent *arrived[2];
+    LvFlight flight;
+
+    LvNextTokens maker; /* of the graphs: compute, model and n_vocab */
+    LvKvCache shape;    /* of all caches that they know */
+    void *ground;       /* device: the tensors of graphs, which share it */
+    size_t ground_bytes;
+    LvStepKind kinds[LV_STEP_SIZES][2];
+} LvSteps;
+
 typedef struct LvCuda {
     LvBackend base;
     char device[32], detail[512];
@@ -70,7 +129,8 @@ typedef struct LvCuda {
     LvMemory *memory;
     LvCudaType type; /* of activations and weights */
 
-    /* What enqueues holds this: operations and loading may come from different threads. */
+    /* What enqueues holds this: operations and loading may come from different threads. Recursive:
+     * a step holds it around its operations. */
     pthread_mutex_t lock;
     LvStaging staging;
     LvPictures pictures;   /* has a lock of its own */
@@ -83,6 +143,8 @@ typedef struct LvCuda {
     LvCudaSequence *sequences; /* device copy of the batch under way */
     LvCudaSequence *known;     /* what it holds, host */
     size_t n_known, sequences_capacity;
+    LvSteps steps;
+    _Atomic uint64_t n_caches; /* opened so far */
 } LvCuda;
 
 /* [rows, cols] with `stride` elements from row to row, zeros between. */
@@ -91,11 +153,6 @@ struct LvWeight {
     void *matrix;  /* in the backend's type; NULL unless LINEAR or TABLE */
     float *vector; /* rows * cols floats, packed; NULL unless VECTOR */
     void *bias;    /* the same in the backend's type; may be `vector` itself */
-};
-
-struct LvKvCache {
-    uint32_t n_layers, n_kv_heads, head_dim, capacity;
-    void *data; /* launch.h */
 };
 
 static inline LvCuda *lv_cuda(LvBackend *backend)
@@ -216,6 +273,19 @@ LlavaovStatus lv_cuda_op_attention_causal(LvBackend *backend, const LvRun *run, 
 /* ---- sample.c ---- */
 LlavaovStatus lv_cuda_op_sample(
     LvBackend *backend, const LvRun *run, int32_t *tokens, LvTensor logits, const LvDraw *draws);
+
+/* ---- step.c ---- */
+LlavaovStatus lv_cuda_op_next_tokens(
+    LvBackend *backend, const LvRun *run, const LvNextTokens *next, int32_t *tokens);
+
+/* ---- graph.c ---- */
+int lv_steps_open(LvCuda *cuda);
+void lv_steps_close(LvCuda *cuda);
+/* Under the lock: what graphs read is about to change or to go; or the model itself. */
+void lv_steps_forget(LvCuda *cuda);
+void lv_steps_forget_model(LvCuda *cuda);
+/* Cannot be part of a graph: the step is enqueued without one. */
+enum { LV_CUDA_NOT_RECORDABLE = -2 };
 
 /* ---- budget.c ---- */
 /* What a model with this configuration needs on a device, in bytes. */

@@ -291,12 +291,18 @@ LlavaovStatus lv_cuda_op_norm_linear_greedy(LvBackend *backend, const LvRun *run
     LlavaovStatus status = in.rows ? lv_cuda_begin(cuda, run) : LLAVAOV_OK;
     if (status != LLAVAOV_OK || in.rows == 0)
         return status;
-    void *chosen;
-    int code = lv_cuda_scratch(cuda, bytes, &chosen);
+    /* A step's tokens stay on the device for now. */
+    const bool step = cuda->steps.active && tokens == cuda->steps.fetched;
+    void *chosen = cuda->steps.tokens, *scratch = NULL;
+    int code = 0;
+    if (!step) {
+        code = lv_cuda_scratch(cuda, bytes, &scratch);
+        chosen = scratch;
+    }
     if (code == 0)
         code = are_few(cuda, in, weight) ? best_few(cuda, &l, chosen) : best_many(cuda, l, chosen);
-    if (code == 0)
+    if (code == 0 && !step)
         code = lv_cuda_fetch(cuda, tokens, chosen, bytes);
-    lv_cuda_scratch_free(cuda, chosen);
+    lv_cuda_scratch_free(cuda, scratch);
     return lv_cuda_end(cuda, run, "norm_linear_greedy", code);
 }

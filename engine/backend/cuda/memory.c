@@ -20,6 +20,11 @@ struct LvMemory {
     Block *used; /* latest first */
     Block *kept;
     LvMemoryUse use;
+
+    bool laying; /* requests of one thread are laid one behind the other */
+    pthread_t layer;
+    char *ground; /* there, or NULL: only counted */
+    size_t ground_bytes, laid;
 };
 
 LvMemory *lv_memory_open(LvRuntime *runtime, uint64_t limit)
@@ -96,6 +101,34 @@ static int take_new(LvMemory *memory, size_t bytes, Block *block)
     return code;
 }
 
+/* Only where sizes have been rounded: no overflow. */
+static void *lay(LvMemory *memory, size_t bytes)
+{
+    char *place = memory->ground ? memory->ground + memory->laid : NULL;
+    memory->laid += (bytes + 255) / 256 * 256;
+    return place && memory->laid <= memory->ground_bytes ? place : NULL;
+}
+
+void lv_memory_lay_begin(LvMemory *memory, void *data, size_t bytes)
+{
+    pthread_mutex_lock(&memory->lock);
+    memory->laying = true;
+    memory->layer = pthread_self();
+    memory->ground = data;
+    memory->ground_bytes = bytes;
+    memory->laid = 0;
+    pthread_mutex_unlock(&memory->lock);
+}
+
+size_t lv_memory_lay_end(LvMemory *memory)
+{
+    pthread_mutex_lock(&memory->lock);
+    memory->laying = false;
+    const size_t laid = memory->laid;
+    pthread_mutex_unlock(&memory->lock);
+    return laid;
+}
+
 int lv_memory_take(LvMemory *memory, size_t bytes, bool exact, void **data)
 {
     *data = NULL;
@@ -105,6 +138,13 @@ int lv_memory_take(LvMemory *memory, size_t bytes, bool exact, void **data)
         return exact ? 0 : LV_RUNTIME_OUT_OF_MEMORY;
     int code = 0;
     pthread_mutex_lock(&memory->lock);
+    if (!exact && memory->laying && pthread_equal(memory->layer, pthread_self())) {
+        *data = lay(memory, bytes);
+        if (memory->ground) {
+            pthread_mutex_unlock(&memory->lock);
+            return *data ? 0 : LV_RUNTIME_OUT_OF_MEMORY;
+        }
+    }
     Block *block = exact ? NULL : take_kept(memory, bytes);
     if (!block) {
         block = lv_calloc(1, sizeof *block);
@@ -130,11 +170,13 @@ void lv_memory_give(LvMemory *memory, void *data)
     if (!data)
         return;
     pthread_mutex_lock(&memory->lock);
+    const size_t offset = (size_t)((uintptr_t)data - (uintptr_t)memory->ground);
+    const bool laid = memory->laying && memory->ground && offset < memory->ground_bytes;
     Block **place = &memory->used;
     while (*place && (*place)->data != data)
         place = &(*place)->next;
     Block *block = *place;
-    if (block) {
+    if (block && !laid) {
         *place = block->next;
         memory->use.used -= block->bytes;
         if (block->exact) {

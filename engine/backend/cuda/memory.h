@@ -23,6 +23,14 @@ void lv_memory_close(LvMemory *memory); /* NULL is allowed */
 int lv_memory_take(LvMemory *memory, size_t bytes, bool exact, void **data);
 void lv_memory_give(LvMemory *memory, void *data); /* NULL is allowed */
 
+/* From begin to end what the calling thread takes (not `exact`) is cut from the `bytes` at data,
+ * one behind the other, and giving it back does nothing: the same requests in the same order get
+ * the same addresses. A request that does not fit is out of memory, nothing is asked of the device.
+ * With NULL for data requests are served as ever and only counted. end gives the bytes that all
+ * requests since begin take this way. One thread at a time. */
+void lv_memory_lay_begin(LvMemory *memory, void *data, size_t bytes);
+size_t lv_memory_lay_end(LvMemory *memory);
+
 typedef struct LvMemoryUse {
     uint64_t used, kept, limit;
     uint64_t driver_calls; /* blocks asked of the device so far */

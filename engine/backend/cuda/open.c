@@ -10,7 +10,7 @@
 /* One encoder call, one piece of a prefill and one decoding step that fill a large GPU. */
 #define PREFERRED_TILES 32u
 #define PREFERRED_ROWS 2048u
-#define PREFERRED_SEQUENCES 64u
+#define PREFERRED_SEQUENCES LV_STEP_MOST
 #define LEAST_MAJOR 8u /* compute capability */
 
 static void cuda_close(LvBackend *backend)
@@ -22,6 +22,7 @@ static void cuda_close(LvBackend *backend)
         if (lv_runtime_enter(cuda->runtime) == 0)
             lv_runtime_synchronize(cuda->runtime);
         if (cuda->memory) {
+            lv_steps_close(cuda);
             lv_staging_close(cuda);
             lv_pictures_close(cuda);
             lv_memory_give(cuda->memory, cuda->rope);
@@ -65,6 +66,7 @@ static const LvBackendOps operations = {
     .norm_linear = lv_cuda_op_norm_linear,
     .norm_linear_gated = lv_cuda_op_norm_linear_gated,
     .norm_linear_greedy = lv_cuda_op_norm_linear_greedy,
+    .next_tokens = lv_cuda_op_next_tokens,
 };
 
 static LlavaovStatus choose_type(LvCuda *cuda, LlavaovPrecision precision, LlavaovError *error)
@@ -155,7 +157,10 @@ static LlavaovStatus open_memory(LvCuda *cuda, uint64_t tiles, LlavaovError *err
     if (code != 0)
         return lv_cuda_no_memory(cuda, error, "staging memory", code);
     code = lv_pictures_open(cuda, tiles);
-    return code == 0 ? LLAVAOV_OK : lv_cuda_no_memory(cuda, error, "pictures", code);
+    if (code != 0)
+        return lv_cuda_no_memory(cuda, error, "pictures", code);
+    code = lv_steps_open(cuda);
+    return code == 0 ? LLAVAOV_OK : lv_cuda_no_memory(cuda, error, "decoding steps", code);
 }
 
 static LlavaovStatus cuda_open(
@@ -171,7 +176,11 @@ static LlavaovStatus cuda_open(
     LvCuda *cuda = lv_calloc(1, sizeof *cuda);
     if (!cuda)
         return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for the CUDA backend");
-    pthread_mutex_init(&cuda->lock, NULL);
+    pthread_mutexattr_t recursive;
+    pthread_mutexattr_init(&recursive);
+    pthread_mutexattr_settype(&recursive, PTHREAD_MUTEX_RECURSIVE);
+    pthread_mutex_init(&cuda->lock, &recursive);
+    pthread_mutexattr_destroy(&recursive);
     pthread_mutex_init(&cuda->pictures.lock, NULL);
     snprintf(cuda->device, sizeof cuda->device, "cuda:%u", number);
     LlavaovStatus status = choose_type(cuda, options->precision, error);
@@ -186,10 +195,11 @@ static LlavaovStatus cuda_open(
         return status;
     }
     snprintf(cuda->detail, sizeof cuda->detail,
-        "%s: %s, compute capability %u.%u, %.1f GiB; weights and activations in %s", cuda->device,
-        cuda->facts.name, cuda->facts.major, cuda->facts.minor,
+        "%s: %s, compute capability %u.%u, %.1f GiB; weights and activations in %s%s%s",
+        cuda->device, cuda->facts.name, cuda->facts.major, cuda->facts.minor,
         (double)cuda->facts.memory_bytes / (1 << 30),
-        cuda->type == LV_CUDA_F32 ? "float32" : "bf16");
+        cuda->type == LV_CUDA_F32 ? "float32" : "bf16",
+        cuda->steps.graphs ? "" : "; decoding steps without graphs: ", cuda->steps.why);
     cuda->base.ops = &operations;
     cuda->base.info = (LvBackendInfo){.device = cuda->device,
         .detail = cuda->detail,

@@ -165,13 +165,15 @@ static LlavaovStatus gather(LvCuda *cuda, const LvRun *run, const char *name, Lv
     LlavaovStatus status = lv_cuda_begin(cuda, run);
     if (status != LLAVAOV_OK)
         return status;
+    const bool step = cuda->steps.active && index == cuda->steps.ids;
     const size_t piece = LV_STAGING_HALF / sizeof *index;
     int code = 0;
     for (size_t row = 0; row < out.rows && code == 0; row += piece) {
         const LvTensor part =
             lv_tensor_rows(out, row, out.rows - row < piece ? out.rows - row : piece);
-        void *device;
-        code = lv_staging_send(cuda, index + row, part.rows * sizeof *index, &device);
+        void *device = cuda->steps.block->ids;
+        if (!step)
+            code = lv_staging_send(cuda, index + row, part.rows * sizeof *index, &device);
         if (code != 0)
             break;
         const LvCudaGather args = {part.data, part.stride, lv_cuda_type(part.dtype), in, in_stride,

@@ -76,6 +76,24 @@ int lv_runtime_send(LvRuntime *runtime, void *to, const void *from, size_t bytes
 /* Work that is enqueued from now on begins after what was sent before the event. */
 int lv_runtime_await(LvRuntime *runtime, LvEvent *sent);
 
+/* ---- graphs ---- */
+
+/* Work that was recorded once and can be enqueued again and again at the price of one launch, with
+ * the arguments that it was recorded with. */
+typedef struct LvGraph LvGraph;
+
+/* From begin to end what the calling thread enqueues is recorded and does not run. Waiting, taking
+ * memory and copies from memory that is not pinned are refused then; nothing else of the runtime
+ * may be called. end gives the graph, or with NULL for it forgets what was recorded; where begin
+ * succeeded, end must follow. An error of either leaves nothing behind and the device whole. */
+int lv_runtime_capture_begin(LvRuntime *runtime);
+int lv_runtime_capture_end(LvRuntime *runtime, LvGraph **graph);
+/* The error number says that something cannot be recorded, not that it failed. */
+bool lv_runtime_not_recordable(int code);
+int lv_runtime_graph_launch(LvRuntime *runtime, LvGraph *graph);
+/* Also while it is under way. NULL is allowed. */
+void lv_runtime_graph_close(LvRuntime *runtime, LvGraph *graph);
+
 /* ---- products ---- */
 typedef enum LvMatmulTail { LV_TAIL_NONE, LV_TAIL_GELU_TANH } LvMatmulTail;
 

@@ -20,6 +20,10 @@ struct LvEvent {
     cudaEvent_t event;
 };
 
+struct LvGraph {
+    cudaGraphExec_t exec;
+};
+
 const char *lv_runtime_error(int code)
 {
     return code >= LV_LT_ERRORS ? lv_lt_error(code) : cudaGetErrorString((cudaError_t)code);
@@ -284,6 +288,60 @@ int lv_runtime_send(LvRuntime *runtime, void *to, const void *from, size_t bytes
 int lv_runtime_await(LvRuntime *runtime, LvEvent *sent)
 {
     return (int)cudaStreamWaitEvent(runtime->stream, sent->event, 0);
+}
+
+/* ---- graphs ---- */
+
+/* Calls of other threads that take memory need not wait for the end. */
+int lv_runtime_capture_begin(LvRuntime *runtime)
+{
+    cudaError_t code = cudaStreamBeginCapture(runtime->stream, cudaStreamCaptureModeThreadLocal);
+    if (code != cudaSuccess)
+        cudaGetLastError(); /* or a later launch would report it */
+    return (int)code;
+}
+
+int lv_runtime_capture_end(LvRuntime *runtime, LvGraph **graph_out)
+{
+    cudaGraph_t recorded = NULL;
+    LvGraph *graph = NULL;
+    cudaError_t code = cudaStreamEndCapture(runtime->stream, &recorded);
+    if (graph_out)
+        *graph_out = NULL;
+    if (code == cudaSuccess && graph_out) {
+        graph = lv_calloc(1, sizeof *graph);
+        code = graph ? cudaGraphInstantiate(&graph->exec, recorded, 0) : cudaErrorMemoryAllocation;
+    }
+    if (recorded)
+        cudaGraphDestroy(recorded);
+    if (code != cudaSuccess) {
+        lv_free(graph);
+        cudaGetLastError();
+        return (int)code;
+    }
+    if (graph_out)
+        *graph_out = graph;
+    return 0;
+}
+
+bool lv_runtime_not_recordable(int code)
+{
+    return code == cudaErrorNotPermitted || code == cudaErrorNotSupported ||
+           (code >= cudaErrorStreamCaptureUnsupported && code <= cudaErrorStreamCaptureWrongThread);
+}
+
+int lv_runtime_graph_launch(LvRuntime *runtime, LvGraph *graph)
+{
+    return (int)cudaGraphLaunch(graph->exec, runtime->stream);
+}
+
+void lv_runtime_graph_close(LvRuntime *runtime, LvGraph *graph)
+{
+    if (!graph)
+        return;
+    if (cudaSetDevice(runtime->device) == cudaSuccess)
+        cudaGraphExecDestroy(graph->exec);
+    lv_free(graph);
 }
 
 int lv_runtime_matmul(LvRuntime *runtime, const LvMatmul *matmul)

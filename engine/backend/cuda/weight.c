@@ -150,7 +150,11 @@ void lv_cuda_weight_free(LvBackend *backend, LvWeight *weight)
 {
     if (!weight)
         return;
-    LvMemory *memory = lv_cuda(backend)->memory;
+    LvCuda *cuda = lv_cuda(backend);
+    LvMemory *memory = cuda->memory;
+    pthread_mutex_lock(&cuda->lock);
+    lv_steps_forget_model(cuda);
+    pthread_mutex_unlock(&cuda->lock);
     lv_memory_give(memory, weight->matrix);
     if (weight->bias != weight->vector)
         lv_memory_give(memory, weight->bias);

@@ -69,6 +69,8 @@ typedef struct Machine {
 static _Thread_local Machine *machine;
 static _Thread_local uint32_t order_seed;
 static _Thread_local uint64_t launches;
+static _Thread_local LvShimRecord recorder;
+static _Thread_local void *recorder_data;
 
 /* ---- switching ---- */
 
@@ -305,6 +307,20 @@ int lv_shim_launch(void (*entry)(const void *args), const void *args, LvShimInde
             }
     free(shared);
     return m->result;
+}
+
+int lv_shim_submit(const LvShimLaunch *launch)
+{
+    if (recorder)
+        return recorder(recorder_data, launch);
+    return lv_shim_launch(
+        launch->entry, launch->args, launch->grid, launch->block, launch->shared_bytes);
+}
+
+void lv_shim_record(LvShimRecord record, void *data)
+{
+    recorder = record;
+    recorder_data = data;
 }
 
 void lv_shim_seed(uint32_t seed)

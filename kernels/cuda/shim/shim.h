@@ -48,6 +48,21 @@ enum {
 int lv_shim_launch(void (*entry)(const void *args), const void *args, LvShimIndex grid,
     LvShimIndex block, size_t shared_bytes);
 
+/* A launch with a copy of its arguments. */
+typedef struct LvShimLaunch {
+    void (*entry)(const void *args);
+    const void *args;
+    size_t args_bytes;
+    LvShimIndex grid, block;
+    size_t shared_bytes;
+} LvShimLaunch;
+
+/* What a kernel's launch comes to: lv_shim_launch, or while this thread records, record(data,
+ * launch), whose result is given. The arguments are the caller's and must be copied. */
+typedef int (*LvShimRecord)(void *data, const LvShimLaunch *launch);
+int lv_shim_submit(const LvShimLaunch *launch);
+void lv_shim_record(LvShimRecord record, void *data); /* NULL: no longer */
+
 /* The order in which this thread's later launches run their fibers: 0 (at first) by index in turn;
  * any other seed shuffled, anew for every block, and with an odd seed a warp whose lanes meet runs
  * on alone until its next barrier. */

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Decoding steps as graphs: a few hundred small launches take longer to enqueue than to run, so a
+ * step is recorded once for each size and from then on enqueued as one.
+ *
+ * A graph repeats its launches with the arguments that they were recorded with. What differs from
+ * step to step therefore lies in one block of device memory (LvStepBlock), which is sent ahead of
+ * every step; tensors lie where they lay when the graph was recorded, in memory that all graphs
+ * share, since nothing in it outlives a step.
+ *
+ * The first step of a kind is enqueued launch by launch, so that the libraries have chosen their
+ * kernels and the size of its tensors is known; the second is recorded. Both ways launch the same
+ * kernels on the same shapes: they give the same bits. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend/cuda/cuda.h"
+#include "backend/cuda/step.h"
+
+/* ---- opening ---- */
+
+static void without_graphs(LvCuda *cuda, const char *what, int code)
+{
+    LvSteps *steps = &cuda->steps;
+    steps->graphs = false;
+    snprintf(
+        steps->why, sizeof steps->why, "%s: %s (error %d)", what, lv_runtime_error(code), code);
+    lv_steps_forget(cuda);
+}
+
+/* One copy, recorded and replayed: whether graphs can be had at all. */
+static void try_graph(LvCuda *cuda)
+{
+    LvGraph *graph = NULL;
+    const char *what = "recording";
+    int code = lv_runtime_capture_begin(cuda->runtime);
+    if (code == 0) {
+        code = lv_runtime_zero(cuda->runtime, cuda->steps.tokens, sizeof *cuda->steps.tokens);
+        const int end = lv_runtime_capture_end(cuda->runtime, code == 0 ? &graph : NULL);
+        code = code == 0 ? end : code;
+    }
+    if (code == 0) {
+        what = "launching a graph";
+        code = lv_runtime_graph_launch(cuda->runtime, graph);
+    }
+    if (code == 0)
+        code = lv_runtime_synchronize(cuda->runtime);
+    lv_runtime_graph_close(cuda->runtime, graph);
+    if (code != 0)
+        without_graphs(cuda, what, code);
+}
+
+int lv_steps_open(LvCuda *cuda)
+{
+    LvSteps *steps = &cuda->steps;
+    void *block = NULL, *tokens = NULL, *fetched = NULL;
+    int code = lv_memory_take(cuda->memory, sizeof *steps->block, true, &block);
+    steps->block = block;
+    if (code == 0)
+        code = lv_memory_take(cuda->memory, LV_STEP_MOST * sizeof *steps->tokens, true, &tokens);
+    steps->tokens = tokens;
+    if (code == 0)
+        code = lv_runtime_alloc_pinned(
+            cuda->runtime, 2 * LV_STEP_MOST * sizeof *steps->fetched, &fetched);
+    steps->fetched = fetched;
+    for (int i = 0; i < 2 && code == 0; i++)
+        code = lv_runtime_event_open(cuda->runtime, &steps->arrived[i]);
+    if (code != 0)
+        return code;
+    const char *wish = secure_getenv("LLAVAOV_CUDA_GRAPHS");
+    steps->graphs = !wish || strcmp(wish, "off") != 0;
+    if (steps->graphs)
+        try_graph(cuda);
+    else
+        snprintf(steps->why, sizeof steps->why, "LLAVAOV_CUDA_GRAPHS is \"off\"");
+    return 0;
+}
+
+static void close_graphs(LvCuda *cuda)
+{
+    for (size_t i = 0; i < LV_STEP_SIZES; i++)
+        for (size_t greedy = 0; greedy < 2; greedy++) {
+            LvStepKind *kind = &cuda->steps.kinds[i][greedy];
+            lv_runtime_graph_close(cuda->runtime, kind->graph);
+            kind->graph = NULL;
+        }
+}
+
+void lv_steps_forget(LvCuda *cuda)
+{
+    close_graphs(cuda);
+    cuda->steps.flight.n = 0;
+}
+
+void lv_steps_forget_model(LvCuda *cuda)
+{
+    lv_steps_forget(cuda);
+    cuda->steps.maker.compute = NULL;
+}
+
+void lv_steps_close(LvCuda *cuda)
+{
+    LvSteps *steps = &cuda->steps;
+    lv_steps_forget(cuda);
+    for (int i = 0; i < 2; i++)
+        if (steps->arrived[i])
+            lv_runtime_event_close(cuda->runtime, steps->arrived[i]);
+    lv_runtime_free_pinned(cuda->runtime, steps->fetched);
+    lv_memory_give(cuda->memory, steps->ground);
+    lv_memory_give(cuda->memory, steps->tokens);
+    lv_memory_give(cuda->memory, steps->block);
+    memset(steps, 0, sizeof *steps);
+}
+
+/* ---- whose graphs they are ---- */
+
+bool lv_step_same_shape(const LvKvCache *a, const LvKvCache *b)
+{
+    return a->n_layers == b->n_layers && a->n_kv_heads == b->n_kv_heads &&
+           a->head_dim == b->head_dim;
+}
+
+/* Graphs of another model are of no use. */
+void lv_step_made_by(LvCuda *cuda, const LvNextTokens *next)
+{
+    LvSteps *steps = &cuda->steps;
+    const LvKvCache *cache = next->batch->sequences[0].cache;
+    if (steps->maker.compute == next->compute && steps->maker.model == next->model &&
+        steps->maker.n_vocab == next->n_vocab && lv_step_same_shape(&steps->shape, cache))
+        return;
+    lv_steps_forget(cuda);
+    memset(steps->kinds, 0, sizeof steps->kinds);
+    steps->maker = *next;
+    steps->shape = *cache;
+}
+
+/* ---- one step, three ways ---- */
+
+/* Enqueues all of it; scores must be freed, whatever comes of it. */
+static LlavaovStatus enqueue(LvCudaStep *step)
+{
+    LvSteps *steps = &step->cuda->steps;
+    const LvNextTokens *next = step->next;
+    const LvBatch batch = {steps->sequences, steps->rows};
+    LlavaovStatus status = LLAVAOV_OK;
+    if (!step->greedy)
+        status = lv_cuda_tensor_alloc(
+            &step->cuda->base, steps->rows, next->n_vocab, &step->scores, step->run->error);
+    if (status != LLAVAOV_OK)
+        return status;
+    return next->compute(next->model, step->run, steps->ids, &batch, step->scores,
+        step->greedy ? steps->fetched : NULL);
+}
+
+static LlavaovStatus enqueue_directly(LvCudaStep *step, LvStepKind *kind)
+{
+    LvMemory *memory = step->cuda->memory;
+    lv_memory_lay_begin(memory, NULL, 0);
+    LlavaovStatus status = enqueue(step);
+    const size_t bytes = lv_memory_lay_end(memory);
+    if (status == LLAVAOV_OK)
+        kind->bytes = bytes;
+    return status;
+}
+
+/* Memory for the tensors of a step that takes so much; graphs that lie elsewhere are of no use. */
+static int reserve_ground(LvCuda *cuda, size_t bytes)
+{
+    LvSteps *steps = &cuda->steps;
+    if (steps->ground_bytes >= bytes)
+        return 0;
+    close_graphs(cuda);
+    lv_memory_give(cuda->memory, steps->ground);
+    steps->ground = NULL;
+    steps->ground_bytes = 0;
+    int code = lv_memory_take(cuda->memory, bytes, true, &steps->ground);
+    steps->ground_bytes = code == 0 ? bytes : 0;
+    return code;
+}
+
+/* kind->graph stays NULL where the status is OK but the step cannot be a graph. */
+static LlavaovStatus record(LvCudaStep *step, LvStepKind *kind)
+{
+    LvCuda *cuda = step->cuda;
+    LvSteps *steps = &cuda->steps;
+    int code = reserve_ground(cuda, kind->bytes);
+    if (code == 0)
+        code = lv_runtime_capture_begin(cuda->runtime);
+    if (code != 0) {
+        without_graphs(cuda, "recording a step", code);
+        return LLAVAOV_OK;
+    }
+    steps->recording = true;
+    steps->unrecordable = false;
+    lv_memory_lay_begin(cuda->memory, steps->ground, steps->ground_bytes);
+    LlavaovStatus status = enqueue(step);
+    lv_memory_lay_end(cuda->memory);
+    steps->recording = false;
+    code = lv_runtime_capture_end(cuda->runtime, status == LLAVAOV_OK ? &kind->graph : NULL);
+    kind->scores = step->scores;
+    step->scores = (LvTensor){0}; /* laid, not taken */
+    if (steps->unrecordable || status == LLAVAOV_ERROR_MEMORY)
+        code = LV_CUDA_NOT_RECORDABLE;
+    else if (status != LLAVAOV_OK)
+        return status;
+    if (code != 0) {
+        lv_runtime_graph_close(cuda->runtime, kind->graph);
+        kind->graph = NULL;
+        without_graphs(cuda, "recording a step", code);
+        lv_error_clear(step->run->error);
+    }
+    return LLAVAOV_OK;
+}
+
+LlavaovStatus lv_step_replay(LvCudaStep *step, const LvStepKind *kind)
+{
+    LvCuda *cuda = step->cuda;
+    LlavaovStatus status = lv_cuda_begin(cuda, step->run);
+    step->scores = kind->scores;
+    if (status != LLAVAOV_OK)
+        return status;
+    return lv_cuda_end(
+        cuda, step->run, "a decoding step", lv_runtime_graph_launch(cuda->runtime, kind->graph));
+}
+
+LlavaovStatus lv_step_enqueue(LvCudaStep *step, LvStepKind *kind)
+{
+    /* Graphs know one rotary table. */
+    const bool graphs = step->cuda->steps.graphs && step->cuda->rope_positions >= step->end;
+    LlavaovStatus status = LLAVAOV_OK;
+    if (graphs && !kind->graph && kind->bytes)
+        status = record(step, kind);
+    if (status != LLAVAOV_OK)
+        return status;
+    step->replayed = graphs && kind->graph;
+    return step->replayed ? lv_step_replay(step, kind) : enqueue_directly(step, kind);
+}

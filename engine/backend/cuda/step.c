@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Decoding steps: what a step is of, its tokens, and the step after it.
+ *
+ * Sizes are powers of two: a step is filled up with rows of padding, which belong to no cache. The
+ * grid of attention is that of the longest context, and blocks without keys leave at once. So there
+ * are few kinds of steps, and each can be a graph (graph.c).
+ *
+ * Where the caller expects to go on with the same sequences, the step after this one is enqueued
+ * behind it, with the tokens that are still on the device, before the host waits for these: the
+ * device need not wait for the host in turn. When the next call asks for what was computed ahead it
+ * is there; sequences that have ended, or tokens that the host did not like, make it a step in
+ * vain, whose cache rows are written again or lie behind the end. */
+#include "backend/cuda/step.h"
+
+#include <string.h>
+
+/* ---- what differs from step to step ---- */
+
+/* A graph checks nothing: this is what its operations checked, of all that may have changed. */
+static bool takes(const LvNextTokens *next)
+{
+    const LvSequence *sequences = next->batch->sequences;
+    if (next->batch->n_sequences > LV_STEP_MOST || !next->n_vocab)
+        return false;
+    for (size_t i = 0; i < next->batch->n_sequences; i++) {
+        const LvSequence *s = &sequences[i];
+        if (s->n_rows != 1 || s->first_row != i || s->position >= s->cache->capacity ||
+            !lv_step_same_shape(s->cache, sequences[0].cache) || next->ids[i] < 0 ||
+            (size_t)next->ids[i] >= next->n_vocab)
+            return false;
+    }
+    return true;
+}
+
+static bool all_greedy(const LvNextTokens *next)
+{
+    for (size_t i = 0; i < next->batch->n_sequences; i++) {
+        const LlavaovGeneration *g = next->draws[i].generation;
+        if (g->repetition_penalty != 1 || g->temperature > 0)
+            return false;
+    }
+    return true;
+}
+
+/* Fills the step up to its size and sends what it reads; `ahead`: of the step after it, but for its
+ * ids. */
+static int prepare(LvCudaStep *step, bool ahead)
+{
+    LvCuda *cuda = step->cuda;
+    LvSteps *steps = &cuda->steps;
+    const LvSequence *sequences = step->next->batch->sequences;
+    const size_t n = step->next->batch->n_sequences;
+    void *host, *device;
+    int code = lv_staging_take(cuda, sizeof *steps->block, &host, &device);
+    if (code != 0)
+        return code;
+    LvStepBlock *block = host;
+    memset(block, 0, sizeof *block);
+    memset(steps->ids, 0, sizeof steps->ids);
+    step->end = 1;
+    for (size_t i = 0; i < steps->rows; i++) {
+        LvSequence s = {sequences[0].cache, (uint32_t)i, 0, 0};
+        if (i < n) {
+            s = sequences[i];
+            s.position += ahead;
+            steps->ids[i] = block->ids[i] = step->next->ids[i];
+            block->sequences[i].cache = s.cache->data;
+            block->sequences[i].capacity = s.cache->capacity;
+        }
+        steps->sequences[i] = s;
+        block->sequences[i].first_row = s.first_row;
+        block->sequences[i].n_rows = s.n_rows;
+        block->sequences[i].position = s.position;
+        step->end = s.position + s.n_rows > step->end ? s.position + s.n_rows : step->end;
+    }
+    const uint32_t rows = (uint32_t)steps->rows, heads = sequences[0].cache->n_kv_heads;
+    steps->n_splits = lv_cuda_splits(rows, heads, cuda->facts.n_processors);
+    block->keys_per_split =
+        lv_cuda_keys_per_split(rows, heads, step->end, cuda->facts.n_processors);
+    return lv_runtime_to_device(cuda->runtime, steps->block, block, sizeof *block);
+}
+
+/* ---- tokens ---- */
+
+static int32_t *fetched(const LvSteps *steps, unsigned slot)
+{
+    return steps->fetched + slot * LV_STEP_MOST;
+}
+
+/* Behind the step under way. */
+static int send_tokens(LvCuda *cuda, unsigned slot)
+{
+    LvSteps *steps = &cuda->steps;
+    int code = lv_runtime_to_host(
+        cuda->runtime, fetched(steps, slot), steps->tokens, steps->rows * sizeof *steps->tokens);
+    return code == 0 ? lv_runtime_event_record(cuda->runtime, steps->arrived[slot]) : code;
+}
+
+/* ---- the step ahead ---- */
+
+/* The call's sequences, and no others, were computed ahead, sequence i as row rows[i]. A step of
+ * more of them would have another shape, which rounds differently. */
+static bool in_flight(const LvFlight *flight, const LvNextTokens *next, size_t *rows)
+{
+    if (flight->n != next->batch->n_sequences)
+        return false;
+    for (size_t i = 0; i < next->batch->n_sequences; i++) {
+        const LvSequence *s = &next->batch->sequences[i];
+        size_t row = 0;
+        while (row < flight->n && flight->serials[row] != s->cache->serial)
+            row++;
+        if (row == flight->n || flight->positions[row] != s->position ||
+            flight->ids[row] != next->ids[i])
+            return false;
+        rows[i] = row;
+    }
+    return true;
+}
+
+/* Enqueues the step after the one whose tokens lie on the device, row i of sequence i; `slot` is
+ * where its own go. Its ids are filled in when they are known. */
+static LlavaovStatus work_ahead(LvCudaStep *step, const LvStepKind *kind, unsigned slot)
+{
+    LvCuda *cuda = step->cuda;
+    LvSteps *steps = &cuda->steps;
+    const LvBatch *batch = step->next->batch;
+    const size_t n = batch->n_sequences, bytes = n * sizeof *steps->tokens;
+    uint32_t end = 1;
+    for (size_t i = 0; i < n; i++) {
+        const LvSequence *s = &batch->sequences[i];
+        if (s->position + 1 >= s->cache->capacity)
+            return LLAVAOV_OK;
+        end = s->position + 2 > end ? s->position + 2 : end;
+    }
+    if (!steps->graphs || !kind->graph || cuda->rope_positions < end)
+        return LLAVAOV_OK;
+    LlavaovStatus status = lv_cuda_begin(cuda, step->run);
+    if (status != LLAVAOV_OK)
+        return status;
+    int code = prepare(step, true);
+    if (code == 0)
+        code = lv_runtime_copy_rows(
+            cuda->runtime, steps->block->ids, bytes, steps->tokens, bytes, bytes, 1);
+    status = lv_cuda_end(cuda, step->run, "a decoding step", code);
+    if (status == LLAVAOV_OK)
+        status = lv_step_replay(step, kind);
+    if (status == LLAVAOV_OK)
+        status = lv_cuda_begin(cuda, step->run);
+    if (status == LLAVAOV_OK)
+        status = lv_cuda_end(cuda, step->run, "sample", send_tokens(cuda, slot));
+    if (status != LLAVAOV_OK)
+        return status;
+    steps->flight.n = n;
+    steps->flight.slot = slot;
+    for (size_t i = 0; i < n; i++) {
+        steps->flight.serials[i] = batch->sequences[i].cache->serial;
+        steps->flight.positions[i] = batch->sequences[i].position + 1;
+    }
+    return LLAVAOV_OK;
+}
+
+/* ---- the operation ---- */
+
+static LlavaovStatus draw(LvCudaStep *step, int32_t *tokens)
+{
+    return lv_cuda_op_sample(&step->cuda->base, step->run, tokens,
+        lv_tensor_rows(step->scores, 0, step->next->batch->n_sequences), step->next->draws);
+}
+
+/* Of a step all of whose rows are greedy, and which is on its way: tokens[i] is row rows[i]. */
+static LlavaovStatus collect(
+    LvCudaStep *step, const LvStepKind *kind, unsigned slot, const size_t *rows, int32_t *tokens)
+{
+    LvCuda *cuda = step->cuda;
+    LvSteps *steps = &cuda->steps;
+    const size_t n = step->next->batch->n_sequences;
+    LlavaovStatus status = LLAVAOV_OK;
+    bool in_place = step->next->ahead;
+    for (size_t i = 0; i < n; i++)
+        in_place = in_place && rows[i] == i;
+    if (in_place)
+        status = work_ahead(step, kind, slot ^ 1);
+    if (status == LLAVAOV_OK)
+        status = lv_cuda_begin(cuda, step->run);
+    if (status == LLAVAOV_OK)
+        status = lv_cuda_end(
+            cuda, step->run, "sample", lv_runtime_event_wait(cuda->runtime, steps->arrived[slot]));
+    if (status != LLAVAOV_OK) {
+        steps->flight.n = 0;
+        return status;
+    }
+    for (size_t i = 0; i < n; i++)
+        tokens[i] = fetched(steps, slot)[rows[i]];
+    memcpy(steps->flight.ids, tokens, n * sizeof *tokens);
+    return LLAVAOV_OK;
+}
+
+static LlavaovStatus begin_step(LvCudaStep *step, LvStepKind *kind, unsigned slot)
+{
+    LvCuda *cuda = step->cuda;
+    LlavaovStatus status = lv_cuda_begin(cuda, step->run);
+    if (status == LLAVAOV_OK)
+        status = lv_cuda_end(cuda, step->run, "a decoding step", prepare(step, false));
+    if (status != LLAVAOV_OK)
+        return status;
+    cuda->steps.active = true;
+    status = lv_step_enqueue(step, kind);
+    cuda->steps.active = false;
+    if (status != LLAVAOV_OK || !step->greedy)
+        return status;
+    const LvRun uncancelled = {.error = step->run->error};
+    status = lv_cuda_begin(cuda, &uncancelled);
+    if (status == LLAVAOV_OK)
+        status = lv_cuda_end(cuda, &uncancelled, "sample", send_tokens(cuda, slot));
+    return status;
+}
+
+static LlavaovStatus take_step(LvCudaStep *step, int32_t *tokens)
+{
+    LvSteps *steps = &step->cuda->steps;
+    const size_t n = step->next->batch->n_sequences;
+    size_t rows[LV_STEP_MOST], size = 0;
+    while ((size_t)1 << size < n)
+        size++;
+    LvStepKind *kind = &steps->kinds[size][step->greedy];
+    const bool waited_for = step->greedy && in_flight(&steps->flight, step->next, rows);
+    const unsigned slot = waited_for ? steps->flight.slot : steps->flight.slot ^ 1;
+    LlavaovStatus status = LLAVAOV_OK;
+    steps->rows = (size_t)1 << size;
+    steps->flight.n = 0;
+    steps->flight.slot = slot;
+    if (!waited_for) {
+        for (size_t i = 0; i < n; i++)
+            rows[i] = i;
+        status = begin_step(step, kind, slot);
+    }
+    /* From here on the step is on its way and is not given up. */
+    const LvTensor scores = step->scores;
+    const bool owned = !waited_for && !step->replayed;
+    const LvRun uncancelled = {.stream = step->run->stream, .error = step->run->error};
+    step->run = &uncancelled;
+    if (status == LLAVAOV_OK)
+        status = step->greedy ? collect(step, kind, slot, rows, tokens) : draw(step, tokens);
+    if (owned)
+        lv_cuda_tensor_free(&step->cuda->base, &(LvTensor){.data = scores.data});
+    return status;
+}
+
+LlavaovStatus lv_cuda_op_next_tokens(
+    LvBackend *backend, const LvRun *run, const LvNextTokens *next, int32_t *tokens)
+{
+    LvCuda *cuda = lv_cuda(backend);
+    if (!takes(next))
+        return lv_cuda_shape_error(run, "next_tokens");
+    LlavaovStatus status = next->batch->n_sequences ? lv_cuda_begin(cuda, run) : LLAVAOV_OK;
+    if (status != LLAVAOV_OK || next->batch->n_sequences == 0)
+        return status;
+    LvCudaStep step = {.cuda = cuda, .run = run, .next = next, .greedy = all_greedy(next)};
+    lv_step_made_by(cuda, next);
+    status = take_step(&step, tokens);
+    pthread_mutex_unlock(&cuda->lock);
+    return status;
+}
