@@ -135,6 +135,7 @@ gst_llavaov_element_fail (GstLlavaovElement * self, const LlavaovError * error)
       self->run.model_path);
   g_mutex_lock (&self->lock);
   self->failed = TRUE;
+  self->failed_at = g_get_monotonic_time ();
   g_cond_broadcast (&self->cond);
   g_mutex_unlock (&self->lock);
 }

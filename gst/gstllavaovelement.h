@@ -65,6 +65,7 @@ struct _GstLlavaovElement
   gboolean running;             /* PAUSED or PLAYING, and not on the way out */
   gboolean flushing;
   gboolean failed;              /* an ERROR has been posted: nothing goes on */
+  gint64 failed_at;             /* then, on the monotonic clock */
   gboolean eos;
   guint generation;
 

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "handover.h"
 
+/* gst-launch-1.0 of GStreamer 1.22 forgets an ERROR that is posted before its main loop runs, and waits for ever. The
+ * source's own ERROR, which follows a refused buffer, comes late enough for it. */
+#define REFUSAL_DELAY (200 * G_TIME_SPAN_MILLISECOND)
+
 gboolean
 gst_llavaov_handover_blocks (GstLlavaovElement * self)
 {
@@ -15,6 +19,15 @@ gst_llavaov_handover_standing (GstLlavaovElement * self)
   if (!self->running || self->flushing)
     return GST_FLOW_FLUSHING;
   return self->failed ? GST_FLOW_ERROR : GST_FLOW_OK;
+}
+
+GstFlowReturn
+gst_llavaov_handover_refuse (GstLlavaovElement * self)
+{
+  while (gst_llavaov_handover_standing (self) == GST_FLOW_ERROR
+      && g_cond_wait_until (&self->cond, &self->lock,
+          self->failed_at + REFUSAL_DELAY));
+  return gst_llavaov_handover_standing (self);
 }
 
 GstFlowReturn

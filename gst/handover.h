@@ -18,6 +18,9 @@ gboolean gst_llavaov_handover_blocks (GstLlavaovElement * self);
 /* OK while the stream may go on; FLUSHING on the way out, ERROR once one has been posted. */
 GstFlowReturn gst_llavaov_handover_standing (GstLlavaovElement * self);
 
+/* What the streaming thread returns for a buffer after an ERROR: waits until a moment after that. Returns the standing. */
+GstFlowReturn gst_llavaov_handover_refuse (GstLlavaovElement * self);
+
 /* Until the worker has told about every window handed over; lets go of the lock meanwhile. Returns the standing. */
 GstFlowReturn gst_llavaov_handover_wait (GstLlavaovElement * self);
 

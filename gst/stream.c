@@ -48,6 +48,8 @@ sink_chain (GstPad * pad, GstObject * parent, GstBuffer * buffer)
     flow = GST_FLOW_NOT_NEGOTIATED;
   if (flow == GST_FLOW_OK)
     flow = gst_llavaov_frames_take (self, buffer, now);
+  if (flow == GST_FLOW_ERROR)
+    flow = gst_llavaov_handover_refuse (self);
   if (flow != GST_FLOW_OK) {
     g_mutex_unlock (&self->lock);
     gst_buffer_unref (buffer);
