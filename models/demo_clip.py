@@ -41,7 +41,7 @@ def plain_to_see(points, names):
     if names[0] == "back":
         return max(e - n for e, n in zip(extent, net)) >= 0.6 * max(extent) and max(extent) >= 0.25
     small, big = sorted(net)
-    return max(extent) >= 0.3 and not 0.05 < small / big < 0.85 and all(e - n <= 0.01 for e, n in zip(extent, net))
+    return max(extent) >= 0.45 and not 0.05 < small / big < 0.85 and all(e - n <= 0.01 for e, n in zip(extent, net))
 
 
 def segment(what, rng, size, window, frames):
