@@ -84,14 +84,8 @@ static double time_copy(LvRuntime *runtime)
 
 int main(void)
 {
-    LvRuntime *runtime;
     LvDeviceFacts facts;
-    LlavaovError error = {0};
-    if (lv_runtime_open(0, &runtime, &facts, &error) != LLAVAOV_OK) {
-        fprintf(stderr, "%s\n", error.message);
-        return 1;
-    }
-    must(lv_runtime_enter(runtime), "device");
+    LvRuntime *runtime = open_device(&facts);
     const double product = time_product(runtime), copy = time_copy(runtime);
     printf("{\"device\": \"%s\", \"compute_capability\": \"%u.%u\", \"processors\": %u, "
            "\"memory_bytes\": %llu, \"driver\": %u, \"bf16_product_tflops\": %.1f, "

@@ -111,14 +111,8 @@ static int enqueue(LvRuntime *runtime, const Buffers *b, const Product *p, size_
 
 int main(void)
 {
-    LvRuntime *runtime;
     LvDeviceFacts facts;
-    LlavaovError error = {0};
-    if (lv_runtime_open(0, &runtime, &facts, &error) != LLAVAOV_OK) {
-        fprintf(stderr, "%s\n", error.message);
-        return 1;
-    }
-    must(lv_runtime_enter(runtime), "device");
+    LvRuntime *runtime = open_device(&facts);
     size_t most = 0;
     for (size_t i = 0; i < N_PRODUCTS; i++) {
         const size_t bytes = (size_t)products[i].layers * weight_bytes(&products[i]);

@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "backend/cuda/runtime.h"
-
 double seconds(void)
 {
     struct timespec t;
@@ -20,6 +18,18 @@ void must(int code, const char *what)
         return;
     fprintf(stderr, "%s: %s (error %d)\n", what, lv_runtime_error(code), code);
     exit(1);
+}
+
+LvRuntime *open_device(LvDeviceFacts *facts)
+{
+    LvRuntime *runtime;
+    LlavaovError error = {0};
+    if (lv_runtime_open(0, &runtime, facts, &error) != LLAVAOV_OK) {
+        fprintf(stderr, "%s\n", error.message);
+        exit(1);
+    }
+    must(lv_runtime_enter(runtime), "device");
+    return runtime;
 }
 
 static int by_value(const void *a, const void *b)

@@ -74,14 +74,8 @@ static LvCudaPicture prepare(LvRuntime *runtime)
 
 int main(void)
 {
-    LvRuntime *runtime;
     LvDeviceFacts facts;
-    LlavaovError error = {0};
-    if (lv_runtime_open(0, &runtime, &facts, &error) != LLAVAOV_OK) {
-        fprintf(stderr, "%s\n", error.message);
-        return 1;
-    }
-    must(lv_runtime_enter(runtime), "device");
+    LvRuntime *runtime = open_device(&facts);
     const LvCudaPicture args = prepare(runtime);
     double times[RUNS];
     for (int run = -1; run < RUNS; run++) {
