@@ -207,6 +207,23 @@ void check_cases(int least)
     assert_in_range(n, least, 1000000);
 }
 
+LvCudaFew few_of(const Matrix *out, const Matrix *in, const Matrix *weight, const Matrix *scale)
+{
+    return (LvCudaFew){.out = out->data,
+        .out_stride = out->stride,
+        .out_type = out->type,
+        .in = in->data,
+        .in_stride = in->stride,
+        .type = in->type,
+        .rows = in->rows,
+        .cols = weight->rows,
+        .inner = in->cols,
+        .weight = weight->data,
+        .weight_stride = weight->stride,
+        .norm_scale = scale ? scale->data : NULL,
+        .norm_eps = 1e-6f};
+}
+
 double function_of(LvCudaFunction function, double x)
 {
     switch (function) {

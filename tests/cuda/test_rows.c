@@ -268,26 +268,12 @@ static void few_case(size_t rows, size_t inner, size_t cols, unsigned variant)
                             (with_residual ? matrix_at(&residual, r, n) : 0);
         }
     }
-    LvCudaFew args = {.out = out.data,
-        .out_stride = out.stride,
-        .out_type = out_type,
-        .in = in.data,
-        .in_stride = in.stride,
-        .type = type,
-        .rows = rows,
-        .cols = cols,
-        .inner = inner,
-        .weight = weight.data,
-        .up = gated ? up.data : NULL,
-        .weight_stride = weight.stride,
-        .bias = biased ? bias.data : NULL,
-        .residual = !with_residual     ? NULL
-                    : out_type == type ? out.data
-                                       : residual.data,
-        .residual_stride = residual.stride,
-        .norm_scale = normed ? scale.data : NULL,
-        .norm_eps = 1e-6f,
-        .function = f};
+    LvCudaFew args = few_of(&out, &in, &weight, normed ? &scale : NULL);
+    args.up = gated ? up.data : NULL;
+    args.bias = biased ? bias.data : NULL;
+    args.residual = !with_residual ? NULL : out_type == type ? out.data : residual.data;
+    args.residual_stride = residual.stride;
+    args.function = f;
     assert_int_equal(lv_cuda_linear_few(NULL, &args), 0);
     check_matrix(&out, wanted, "linear_few", number);
     free(wanted);

@@ -113,20 +113,8 @@ static void best_case(LvCudaType type, size_t rows, size_t inner, size_t cols, S
     int32_t *token = device_alloc((rows + 1) * sizeof *token), *wanted = device_alloc(64);
     best[rows * n_parts].id = 77;
     token[rows] = 77;
-    LvCudaFew args = {.out = logits.data,
-        .out_stride = logits.stride,
-        .out_type = type,
-        .in = in.data,
-        .in_stride = in.stride,
-        .type = type,
-        .rows = rows,
-        .cols = cols,
-        .inner = inner,
-        .weight = weight.data,
-        .weight_stride = weight.stride,
-        .norm_scale = normed ? scale.data : NULL,
-        .norm_eps = 1e-6f,
-        .best = best};
+    LvCudaFew args = few_of(&logits, &in, &weight, normed ? &scale : NULL);
+    args.best = best;
     assert_int_equal(lv_cuda_linear_few_best(NULL, &args), 0);
     assert_int_equal(device_wait(), 0);
     for (size_t r = 0; r < rows; r++) /* nothing was written there */
