@@ -74,6 +74,9 @@ typedef struct LvWriterSpec {
  * tokenizer (tiny, mini: "bytes"). False when the name is unknown. */
 bool lv_writer_preset(const char *name, LvWriterSpec *spec);
 
+/* The generated tokenizer: 256 bytes, then the five special tokens, whose ids become 256 to 260. */
+void lv_writer_generate_tokenizer(LvWriterSpec *spec);
+
 /* Sets one field by name, e.g. "text.layers", "24" (for command lines); false when the field or the
  * value is unknown. */
 bool lv_writer_set(LvWriterSpec *spec, const char *field, const char *value);

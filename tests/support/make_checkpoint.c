@@ -14,7 +14,8 @@ static const struct argp_option options[] = {
     {"layout", 'l', "LAYOUT", 0, "a, bare, b1, b2 or c", 0},
     {"shards", 'n', "N", 0, "number of safetensors files", 0},
     {"seed", 's', "N", 0, "seed of the weights", 0},
-    {"tokenizer", 't', "FILE", 0, "tokenizer.json to copy, or \"bytes\" for a generated one", 0},
+    {"tokenizer", 't', "FILE", 0,
+        "tokenizer.json to copy, or \"bytes\" for a generated one with its special ids", 0},
     {"tied", 1, NULL, 0, "head tied to the embedding", 0},
     {"untied", 2, NULL, 0, "head of its own", 0},
     {"set", 'S', "FIELD=VALUE", 0, "any field of LvWriterSpec, e.g. text.layers=3", 0},
@@ -54,7 +55,10 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         set(state, "seed", argument);
         break;
     case 't':
-        set(state, "tokenizer", argument);
+        if (strcmp(argument, "bytes") == 0)
+            lv_writer_generate_tokenizer(&arguments->spec);
+        else
+            set(state, "tokenizer", argument);
         break;
     case 1:
     case 2:

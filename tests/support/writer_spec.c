@@ -29,6 +29,16 @@ static const LvWriterSpec released = {
     .seed = 1,
 };
 
+void lv_writer_generate_tokenizer(LvWriterSpec *spec)
+{
+    spec->tokenizer = "bytes";
+    spec->endoftext = 256;
+    spec->im_start = 257;
+    spec->im_end = 258;
+    spec->image_token = 259;
+    spec->video_token = 260;
+}
+
 bool lv_writer_preset(const char *name, LvWriterSpec *spec)
 {
     *spec = released;
@@ -55,12 +65,7 @@ bool lv_writer_preset(const char *name, LvWriterSpec *spec)
     spec->text.heads = 4;
     spec->text.kv_heads = 2;
     spec->text.vocab = 320;
-    spec->endoftext = 256;
-    spec->im_start = 257;
-    spec->im_end = 258;
-    spec->image_token = 259;
-    spec->video_token = 260;
-    spec->tokenizer = "bytes";
+    lv_writer_generate_tokenizer(spec);
     if (!strcmp(name, "tiny"))
         return true;
     spec->vision.image_size = 56;
