@@ -109,6 +109,12 @@ typedef struct LvBackendInfo {
      */
     uint32_t preferred_tiles;
     uint32_t preferred_rows; /* rows of one prefill chunk */
+    /* What a prefill chunk or an encoder call may take while a decoding step waits for it, in
+     * operations (a multiply-add is two) of products and attention: about 2 ms of prefill
+     * (serve/slice.h). 0: the preferred sizes then, too, so that results do not depend on who else
+     * is served; where it is set, rows that are cut into other chunks or calls may round
+     * differently. */
+    double slice_flops;
     /* Sequences of one decoding step. On the CPU the bits of a row of a batch of 2 to so many
      * single rows do not depend on the others or on their number; a row alone may round
      * differently. On other devices the same batch gives the same bits. */

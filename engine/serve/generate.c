@@ -5,6 +5,7 @@
 #include "model/scratch.h"
 #include "model/try.h"
 #include "serve/answer.h"
+#include "serve/slice.h"
 #include "serve/thread.h"
 #include "text/chat.h"
 
@@ -114,7 +115,7 @@ done:
     return status;
 }
 
-void lv_request_step(LvStep *step)
+void lv_request_step(LvStep *step, bool bounded)
 {
     LlavaovTicket *r = step->request;
     LlavaovStatus status;
@@ -125,9 +126,9 @@ void lv_request_step(LvStep *step)
         status = begin(r, &error);
         r->begun = true;
     } else {
-        const size_t left = r->input.n - r->n_cached;
-        const size_t most = r->engine->backend->info.preferred_rows;
-        status = prefill(step, most > 0 && most < left ? most : left, &error);
+        const size_t rows = lv_slice_rows(&r->engine->backend->info,
+            &r->engine->model->config->text, r->n_cached, r->input.n - r->n_cached, bounded);
+        status = prefill(step, rows, &error);
     }
     r->answer.prefill_ns += lv_now_ns() - start;
     if (status == LLAVAOV_OK)

@@ -79,9 +79,9 @@ static inline bool lv_request_decoding(const LlavaovTicket *request)
     return request->begun && request->n_cached >= request->input.n;
 }
 
-/* The start (tokenising, allocation) or a prefill chunk, the last of which gives the first token.
- * Lock not held; run by the inference thread alone. */
-void lv_request_step(LvStep *step);
+/* The start (tokenising, allocation) or a prefill chunk (slice.h), the last of which gives the
+ * first token. Lock not held; run by the inference thread alone. */
+void lv_request_step(LvStep *step, bool bounded);
 
 /* Completes the answer and queues on_done. Lock held; not while the inference thread is at work on
  * it. */

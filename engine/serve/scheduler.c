@@ -40,7 +40,7 @@ static void run_requests(LlavaovEngine *engine, const LvTurn *turn)
     if (turn->kind == LV_TURN_DECODE)
         lv_decode_step(engine, steps, turn->n, turn->alone);
     else
-        lv_request_step(&steps[0]);
+        lv_request_step(&steps[0], turn->bounded);
     pthread_mutex_lock(&engine->lock);
 
     lv_turn_note_answers(engine, steps, turn->n);

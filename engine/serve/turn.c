@@ -109,7 +109,7 @@ static void take(LvTurn *turn, LvTurnKind kind, const Work *works, size_t n)
 void lv_turn_next(LlavaovEngine *engine, LvTurn *turn)
 {
     Work best = {0}, decoding[LV_MAX_SLICE_REQUESTS], encoding[LV_MAX_SLICE_TILES];
-    size_t n_decoding = 0, n_encoding = 0, n_works = 0;
+    size_t n_decoding = 0, n_encoding = 0, n_works = 0, all_encoding = 0;
     const size_t most_decoding = lv_decode_most(engine), most_encoding = lv_encode_most(engine);
     LlavaovSession *session;
     LV_LIST_EACH(&engine->sessions, LlavaovSession, in_engine, session)
@@ -127,8 +127,10 @@ void lv_turn_next(LlavaovEngine *engine, LvTurn *turn)
         n_works += 1 + work.arrival;
         if (work.decoding)
             insert(decoding, &n_decoding, most_decoding, &work);
-        if (encodes(&work))
+        if (encodes(&work)) {
             insert(encoding, &n_encoding, most_encoding, &work);
+            all_encoding++;
+        }
     }
     turn->kind = LV_TURN_NONE;
     if (!best.session)
@@ -143,6 +145,8 @@ void lv_turn_next(LlavaovEngine *engine, LvTurn *turn)
     else
         take(turn, LV_TURN_PREFILL, &best, 1);
     turn->alone = n_works == turn->n;
+    turn->bounded = n_decoding > 0;
+    turn->more_sessions = all_encoding - n_encoding;
     engine->slice.decoded = turn->kind == LV_TURN_DECODE;
 }
 

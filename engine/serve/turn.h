@@ -10,7 +10,7 @@
  * When the next one is to decode, all sessions that are to decode go along, and when it is to
  * encode, all that are to encode; who goes first is unchanged by who comes along. A slice of any
  * other kind is followed by one of decoding: so nothing that arrives delays a decoding step by more
- * than one slice. */
+ * than one slice, which is short then (slice.h). */
 #ifndef LV_TURN_H
 #define LV_TURN_H
 
@@ -26,7 +26,9 @@ typedef enum LvTurnKind {
 typedef struct LvTurn {
     LvTurnKind kind;
     size_t n;
-    bool alone; /* nobody else has anything to do now */
+    bool alone;   /* nobody else has anything to do now */
+    bool bounded; /* not DECODE: a decoding step waits for the end of this slice (slice.h) */
+    size_t more_sessions; /* ENCODE: that have frames to encode, but no place here */
     LlavaovSession *sessions[LV_MAX_SLICE_REQUESTS];
     /* The sessions' own, in order. ENCODE: the request lacks the frames; NULL: they are encoded on
      * arrival. */

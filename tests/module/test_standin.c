@@ -6,12 +6,14 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <math.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 
+#include "backend/backend.h"
 #include "reply.h"
 
 #define MOST_TOKENS 16
@@ -183,6 +185,43 @@ static void a_small_device_is_refused_with_what_is_missing(void **state)
     llavaov_engine_unref(engine);
 }
 
+/* Sizes that measurements try out; without the variables the backend's own. */
+static void the_environment_sets_the_length_of_slices(void **state)
+{
+    static const struct {
+        const char *rows, *us;
+        uint32_t preferred_rows;
+        double flops;
+    } good[] = {{NULL, NULL, 2176, 4 * 2.9e12 / 3 * 2e-3}, {"", "", 2176, 4 * 2.9e12 / 3 * 2e-3},
+        {"640", "500", 640, 4 * 2.9e12 / 3 * 500e-6}, {"4096", "0", 4096, 0}};
+    static const char *const bad[] = {"-1", "0", "12x", "x", " 5", "65537", "99999999999999999999"};
+    LlavaovError error = {0};
+    LlavaovEngine *engine;
+    setenv("LLAVAOV_STANDIN", "", 1);
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        unsetenv("LLAVAOV_CUDA_ROWS");
+        unsetenv("LLAVAOV_CUDA_SLICE_US");
+        if (good[i].rows) {
+            setenv("LLAVAOV_CUDA_ROWS", good[i].rows, 1);
+            setenv("LLAVAOV_CUDA_SLICE_US", good[i].us, 1);
+        }
+        LvBackend *backend;
+        if (lv_backend_open(&(LvBackendOptions){.device = "cuda"}, &backend, &error) != LLAVAOV_OK)
+            fail_msg("%s", error.message);
+        assert_int_equal(backend->info.preferred_rows, good[i].preferred_rows);
+        assert_true(fabs(backend->info.slice_flops - good[i].flops) <= 1e-9 * good[i].flops);
+        backend->ops->close(backend);
+    }
+    unsetenv("LLAVAOV_CUDA_SLICE_US");
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        setenv("LLAVAOV_CUDA_ROWS", bad[i], 1);
+        assert_int_equal(open_engine("cuda", LLAVAOV_PRECISION_F32, "", &engine, &error),
+            LLAVAOV_ERROR_ARGUMENT);
+        assert_non_null(strstr(error.message, "LLAVAOV_CUDA_ROWS is \""));
+    }
+    unsetenv("LLAVAOV_CUDA_ROWS");
+}
+
 /* ---- faults ---- */
 
 static void still_answers(LlavaovEngine *engine, const Reply *wanted)
@@ -274,6 +313,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_window_gives_the_cpus_tokens),
         cmocka_unit_test(a_device_that_cannot_serve_is_refused),
         cmocka_unit_test(half_precision_is_refused),
+        cmocka_unit_test(the_environment_sets_the_length_of_slices),
         cmocka_unit_test(a_small_device_is_refused_with_what_is_missing),
         cmocka_unit_test(every_refused_allocation_ends_in_words),
         cmocka_unit_test(a_failing_device_is_named_and_left_alone),

@@ -52,11 +52,12 @@ static LlavaovStatus meet(Harness *h, Operation operation, const LvRun *run)
                                : LLAVAOV_OK;
 }
 
-static void note(Harness *h, char letter)
+static void note(Harness *h, char letter, size_t size)
 {
     const int n = h->n_order;
     if (n + 1 < (int)sizeof h->order) {
         h->order[n] = letter;
+        h->sizes[n] = (uint32_t)size;
         h->n_order = n + 1;
     }
 }
@@ -71,7 +72,7 @@ static LlavaovStatus patch_embedding(LvBackend *b, const LvRun *run, LvTensor ou
     h->largest = (int)n_tiles > h->largest ? (int)n_tiles : h->largest;
     for (size_t i = 0; i < n_tiles && h->n_seen < (int)sizeof h->seen; i++)
         h->seen[h->n_seen++] = tiles[i].rgb[0];
-    note(h, 'E');
+    note(h, 'E', n_tiles);
     LlavaovStatus status = meet(h, OPERATION_ENCODE, run);
     if (status == LLAVAOV_OK)
         status =
@@ -107,7 +108,7 @@ static LlavaovStatus rope_store(LvBackend *b, const LvRun *run, LvTensor qkv, co
             decode &= batch->sequences[i].n_rows == 1;
         if (decode && (int)batch->n_sequences > h->together)
             h->together = (int)batch->n_sequences;
-        note(h, decode ? 'D' : 'P');
+        note(h, decode ? 'D' : 'P', decode ? batch->n_sequences : qkv.rows);
         if (!decode || batch->n_sequences >= h->least)
             status = meet(h, decode ? OPERATION_DECODE : OPERATION_PREFILL, run);
     }

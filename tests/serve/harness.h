@@ -39,8 +39,10 @@ typedef struct Harness {
     atomic_int nan_row;  /* of the next batch that has such a row, once; < 0: none */
     int row;             /* of the pass, downloaded next */
     atomic_int together; /* sequences of the largest decoding step */
-    /* One letter an operation of the decoder or encoder: E, P, D. */
+    /* One letter an operation of the decoder or encoder: E, P, D; and its tiles, rows, sequences.
+     */
     char order[4096];
+    uint32_t sizes[4096];
     atomic_int n_order;
 
     pthread_mutex_t lock;

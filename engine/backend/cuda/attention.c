@@ -129,8 +129,7 @@ static int send_batch(LvCuda *cuda, const LvBatch *batch, const LvCudaSequence *
     return code;
 }
 
-/* Makes the rotary table reach `positions`. */
-static int reserve_rope(LvCuda *cuda, uint32_t positions, const LvTextConfig *text)
+int lv_cuda_reserve_rope(LvCuda *cuda, uint32_t positions, const LvTextConfig *text)
 {
     if (cuda->rope_positions >= positions && cuda->rope_head_dim == text->head_dim &&
         cuda->rope_theta == text->rope_theta)
@@ -218,7 +217,7 @@ LlavaovStatus lv_cuda_op_rope_store(LvBackend *backend, const LvRun *run, LvTens
         positions = end > positions ? end : positions;
     }
     const LvCudaSequence *sequences = NULL;
-    int code = reserve_rope(cuda, positions, text);
+    int code = lv_cuda_reserve_rope(cuda, positions, text);
     if (code == 0)
         code = send_batch(cuda, batch, &sequences);
     if (code == 0) {

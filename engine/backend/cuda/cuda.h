@@ -265,6 +265,9 @@ LlavaovStatus lv_cuda_kv_open(LvBackend *backend, uint32_t n_layers, uint32_t n_
 void lv_cuda_kv_close(LvBackend *backend, LvKvCache *cache);
 LlavaovStatus lv_cuda_op_attention_full(LvBackend *backend, const LvRun *run, LvTensor out,
     LvTensor qkv, size_t n_items, size_t n_tokens, uint32_t n_heads, uint32_t head_dim);
+/* Under the lock: makes the rotary table reach `positions`. Where it has to grow graphs are
+ * forgotten, and a long one takes the host tens of milliseconds. */
+int lv_cuda_reserve_rope(LvCuda *cuda, uint32_t positions, const LvTextConfig *text);
 LlavaovStatus lv_cuda_op_rope_store(LvBackend *backend, const LvRun *run, LvTensor qkv,
     const LvBatch *batch, uint32_t layer, const LvTextConfig *text);
 LlavaovStatus lv_cuda_op_attention_causal(LvBackend *backend, const LvRun *run, LvTensor out,

@@ -7,11 +7,68 @@
 #include "backend/cuda/cuda.h"
 #include "backend/module.h"
 
-/* One encoder call, one piece of a prefill and one decoding step that fill a large GPU. */
+/* One encoder call, one piece of a prefill and one decoding step that fill a large GPU.
+ *
+ * Rows of a prefill, an estimate for the 0.5B model on the 132 multiprocessors of an H100 with
+ * tiles of 128 x 256 (gate and up, 9,728 columns) and 128 x 128 (output and down, 896): 17 rows of
+ * tiles make 4.9 and 0.9 rounds, where 16 make 4.6 and 0.85, and 6,303 tokens are three chunks
+ * instead of three and a rest. What gate and up give, 19 KiB a row, still fits the L2 of 50 MB. The
+ * environment variable LLAVAOV_CUDA_ROWS sets another number, to measure with. */
 #define PREFERRED_TILES 32u
-#define PREFERRED_ROWS 2048u
+#define PREFERRED_ROWS 2176u
+#define MOST_ROWS 65536u
 #define PREFERRED_SEQUENCES LV_STEP_MOST
-#define LEAST_MAJOR 8u /* compute capability */
+#define LEAST_MAJOR 8u        /* compute capability */
+#define ROPE_POSITIONS 32768u /* of the rotary table when it is made; it grows with the context */
+
+/* LvBackendInfo.slice_flops: what a GPU is taken to do in the time at the rate of prefill, a third
+ * of its dense rate (short products, and attention). The environment variable LLAVAOV_CUDA_SLICE_US
+ * sets another time; 0: slices are not bounded. */
+#define SLICE_US 2000u
+#define MOST_SLICE_US 1000000u
+#define PREFILL_SHARE (1.0 / 3)
+
+/* Dense operations a second of one multiprocessor, sums in float32, from data sheets: A100 312e12 /
+ * 108, H100 989e12 / 132, B200 2250e12 / 148; others from GeForce RTX 3090 on (71e12 / 82).
+ * Products in float32 use no tensor cores. */
+static double processor_flops(const LvCuda *cuda)
+{
+    if (cuda->type == LV_CUDA_F32)
+        return 0.3e12;
+    if (cuda->facts.major == 8 && cuda->facts.minor == 0)
+        return 2.9e12;
+    return cuda->facts.major == 9 ? 7.5e12 : cuda->facts.major == 10 ? 15e12 : 1e12;
+}
+
+/* A number from the environment; *value is left as it is where there is none. */
+static LlavaovStatus wished_number(
+    const char *name, uint32_t least, uint32_t most, uint32_t *value, LlavaovError *error)
+{
+    const char *text = secure_getenv(name);
+    char *end;
+    if (!text || !*text)
+        return LLAVAOV_OK;
+    const unsigned long number = strtoul(text, &end, 10);
+    if (*text < '0' || *text > '9' || *end || number < least || number > most)
+        return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, name, "%s is \"%s\", must be %u to %u", name,
+            text, least, most);
+    *value = (uint32_t)number;
+    return LLAVAOV_OK;
+}
+
+/* Sizes of what the device does at once. */
+typedef struct Sizes {
+    uint32_t tiles, rows, slice_us;
+} Sizes;
+
+static LlavaovStatus choose_sizes(Sizes *sizes, LlavaovError *error)
+{
+    *sizes = (Sizes){PREFERRED_TILES, PREFERRED_ROWS, SLICE_US};
+    LlavaovStatus status = wished_number("LLAVAOV_CUDA_ROWS", 1, MOST_ROWS, &sizes->rows, error);
+    if (status == LLAVAOV_OK)
+        status = wished_number("LLAVAOV_CUDA_SLICE_US", 0, MOST_SLICE_US, &sizes->slice_us, error);
+    return status;
+}
 
 static void cuda_close(LvBackend *backend)
 {
@@ -89,7 +146,7 @@ static LlavaovStatus choose_type(LvCuda *cuda, LlavaovPrecision precision, Llava
 
 /* Asks for all that the model will need while nothing is loaded yet. */
 static LlavaovStatus check_budget(
-    LvCuda *cuda, const LvBackendOptions *options, uint64_t *tiles, LlavaovError *error)
+    LvCuda *cuda, const LvBackendOptions *options, Sizes *sizes, LlavaovError *error)
 {
     uint64_t free_bytes = 0;
     int code = lv_runtime_memory(cuda->runtime, &free_bytes);
@@ -101,11 +158,11 @@ static LlavaovStatus check_budget(
     LvCudaNeed need;
     uint64_t sum;
     /* A small device gets small encoder calls. */
-    for (;; *tiles /= 2) {
-        need = lv_cuda_need(options->config, options->weight_elements, cuda->type, (uint32_t)*tiles,
-            PREFERRED_ROWS, PREFERRED_SEQUENCES);
+    for (;; sizes->tiles /= 2) {
+        need = lv_cuda_need(options->config, options->weight_elements, cuda->type, sizes->tiles,
+            sizes->rows, PREFERRED_SEQUENCES);
         sum = need.weights + need.cache + need.workspace;
-        if (sum <= free_bytes || *tiles == 1)
+        if (sum <= free_bytes || sizes->tiles == 1)
             break;
     }
     if (sum <= free_bytes)
@@ -163,13 +220,26 @@ static LlavaovStatus open_memory(LvCuda *cuda, uint64_t tiles, LlavaovError *err
     return code == 0 ? LLAVAOV_OK : lv_cuda_no_memory(cuda, error, "decoding steps", code);
 }
 
+/* As a whole while nobody waits for a token. */
+static LlavaovStatus open_rope(LvCuda *cuda, const LvConfig *config, LlavaovError *error)
+{
+    if (!config)
+        return LLAVAOV_OK;
+    const uint32_t context = config->text.context_length;
+    pthread_mutex_lock(&cuda->lock);
+    const int code = lv_cuda_reserve_rope(
+        cuda, context < ROPE_POSITIONS ? context : ROPE_POSITIONS, &config->text);
+    pthread_mutex_unlock(&cuda->lock);
+    return code == 0 ? LLAVAOV_OK : lv_cuda_no_memory(cuda, error, "the rotary table", code);
+}
+
 static LlavaovStatus cuda_open(
     const LvBackendOptions *options, LvBackend **backend, LlavaovError *error)
 {
     *backend = NULL;
     const char *name = options->device && *options->device ? options->device : "auto";
     uint32_t number;
-    uint64_t tiles = PREFERRED_TILES;
+    Sizes sizes;
     if (!device_number(name, &number))
         return lv_fail(
             error, LLAVAOV_ERROR_DEVICE, "device", "device \"%s\": there is no such GPU", name);
@@ -185,11 +255,15 @@ static LlavaovStatus cuda_open(
     snprintf(cuda->device, sizeof cuda->device, "cuda:%u", number);
     LlavaovStatus status = choose_type(cuda, options->precision, error);
     if (status == LLAVAOV_OK)
+        status = choose_sizes(&sizes, error);
+    if (status == LLAVAOV_OK)
         status = open_runtime(cuda, name, number, error);
     if (status == LLAVAOV_OK)
-        status = check_budget(cuda, options, &tiles, error);
+        status = check_budget(cuda, options, &sizes, error);
     if (status == LLAVAOV_OK)
-        status = open_memory(cuda, tiles, error);
+        status = open_memory(cuda, sizes.tiles, error);
+    if (status == LLAVAOV_OK)
+        status = open_rope(cuda, options->config, error);
     if (status != LLAVAOV_OK) {
         cuda_close(&cuda->base);
         return status;
@@ -205,8 +279,10 @@ static LlavaovStatus cuda_open(
         .detail = cuda->detail,
         .activation_dtype = cuda->type == LV_CUDA_F32 ? LV_F32 : LV_BF16,
         .threads = 1,
-        .preferred_tiles = (uint32_t)tiles,
-        .preferred_rows = PREFERRED_ROWS,
+        .preferred_tiles = sizes.tiles,
+        .preferred_rows = sizes.rows,
+        .slice_flops = cuda->facts.n_processors * processor_flops(cuda) * PREFILL_SHARE *
+                       sizes.slice_us * 1e-6,
         .preferred_sequences = PREFERRED_SEQUENCES};
     *backend = &cuda->base;
     return LLAVAOV_OK;
