@@ -10,7 +10,8 @@
     streams    cameras at 1 fps on one engine, through the engine's own driver
 
 Without names: all, in this order. Every stage ends within 8 minutes; what was not reached is reported, and the same line
-goes on there: rows that are done are in build-gpu/gpu-check.json, which is written after each. --again forgets them.
+goes on there: rows that passed are in build-gpu/gpu-check.json, which is written after each, and hold until the engine or
+the kernels change. --again forgets them.
 Exit code: 0 all good, 1 something failed or could not run, 3 there is no GPU.
 """
 import argparse
@@ -18,14 +19,17 @@ import datetime
 import json
 import os
 import pathlib
-import shutil
+import signal
 import subprocess
 import sys
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+import machine
+
+ROOT = machine.ROOT
 BUILD = ROOT / "build-gpu"
 RESULTS = BUILD / "gpu-check.json"
+MODULE = BUILD / "engine/backend/cuda/llavaov-cuda.so"
 STAGES = ("build", "kernels", "parity", "sanitize", "bench", "streams")
 STAGE_SECONDS = 8 * 60
 ARCHITECTURES = ("80", "86", "87", "89", "90a", "100", "120")
@@ -39,46 +43,91 @@ class OutOfTime(Exception):
 class Stage:
     """One stage's rows; a row's function returns (good, facts)."""
 
+    least = 5  # seconds; with less left nothing is started
+
     def __init__(self, name, results):
         self.name, self.results = name, results
         self.end = time.monotonic() + STAGE_SECONDS
 
     def left(self):
         seconds = self.end - time.monotonic()
-        if seconds < 5:
+        if seconds < self.least:
             raise OutOfTime
         return seconds
 
     def run(self, *line, env=None, quiet=False):
         """(exit code, output) of a command that may last as long as the stage."""
+        seconds = self.left()
         try:
-            done = subprocess.run([str(x) for x in line], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                                  errors="replace", timeout=self.left(), env={**os.environ, **(env or {})}, cwd=ROOT)  # fmt: skip
-        except subprocess.TimeoutExpired:
-            raise OutOfTime from None
+            process = subprocess.Popen([str(x) for x in line], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                       stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True,
+                                       env={**os.environ, **(env or {})}, cwd=ROOT)  # fmt: skip
         except OSError as error:
             return 127, str(error)
-        if done.returncode and not quiet:
-            print(done.stdout[-3000:])
-        return done.returncode, done.stdout
+        try:
+            output, _ = process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            end(process)
+            raise OutOfTime from None
+        except BaseException:
+            end(process)
+            raise
+        if process.returncode < 0:
+            output += f"\nended by {signal.Signals(-process.returncode).name}"
+        if process.returncode and not quiet:
+            print(output[-3000:], flush=True)
+        return process.returncode, output
 
     def row(self, name, function):
         key = f"{self.name}/{name}"
         rows = self.results["rows"]
-        if rows.get(key, {}).get("good"):
-            print(f"   done  {key}")
+        sources = self.results["sources"]
+        if rows.get(key, {}).get("good") and rows[key].get("sources") == sources and self.name != "build":
+            print(f"   done  {key}", flush=True)
             return True
-        self.left()
         start = time.monotonic()
-        good, facts = function()
-        rows[key] = {"good": good, "seconds": round(time.monotonic() - start, 1), "date": today(), **facts}
+        try:
+            self.left()
+            good, facts = function()
+        except OutOfTime:
+            print(f"   ----  {key}  not done when the stage's time ended", flush=True)
+            raise
+        except Exception as error:  # a row that breaks is a row that fails
+            good, facts = False, {"message": f"{type(error).__name__}: {error}"}
+        rows[key] = {"good": good, "seconds": round(time.monotonic() - start, 1), "date": today(), "sources": sources, **facts}
         save(self.results)
         print(f"   {'pass' if good else 'FAIL'}  {key}  {json.dumps(facts)}", flush=True)
         return good
 
 
+def end(process):
+    """Ends a command with all that it started."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, number)
+        except OSError:
+            break
+        try:
+            process.communicate(timeout=10)
+        except (subprocess.TimeoutExpired, ValueError):
+            pass
+
+
 def today():
     return datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d")
+
+
+def last_line(text):
+    return text.strip().splitlines()[-1] if text.strip() else "it said nothing"
+
+
+def earlier(device):
+    """The results so far, where they are this device's."""
+    try:
+        results = json.loads(RESULTS.read_text())
+        return results if results["device"] == device and isinstance(results["rows"], dict) else {"rows": {}}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {"rows": {}}
 
 
 def save(results):
@@ -88,37 +137,11 @@ def save(results):
     scratch.replace(RESULTS)
 
 
-def find_gpu():
-    """(name, compute capability) of the first GPU, or None."""
-    try:
-        done = subprocess.run(["nvidia-smi", "--query-gpu=name,compute_cap", "--format=csv,noheader"], capture_output=True,
-                              text=True, timeout=60)  # fmt: skip
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    line = done.stdout.strip().splitlines()
-    if done.returncode or not line:
-        return None
-    name, capability = (part.strip() for part in line[0].rsplit(",", 1))
-    return name, capability
-
-
 def architecture_of(capability):
     """The newest one that this GPU runs."""
     value = int(capability.replace(".", ""))
     fitting = [a for a in ARCHITECTURES if int(a.rstrip("a")) <= value and int(a.rstrip("a")) // 10 == value // 10]
     return fitting[-1] if fitting else ARCHITECTURES[0]
-
-
-def environment():
-    """For programs that open the module; cuBLAS is where the toolkit is, or with torch."""
-    found = subprocess.run([ROOT / "scripts/cuda-toolkit"], capture_output=True, text=True)
-    folders = found.stdout.split("\n")[1:2]
-    for folder in map(pathlib.Path, sys.path):
-        folders += [str(p) for p in folder.glob("nvidia/cu13/lib")] + [str(p) for p in folder.glob("nvidia/cublas/lib")]
-    return {
-        "LLAVAOV_CUDA_MODULE": str(BUILD / "engine/backend/cuda/llavaov-cuda.so"),
-        "LD_LIBRARY_PATH": ":".join([f for f in folders if f] + [os.environ.get("LD_LIBRARY_PATH", "")]),
-    }
 
 
 # ---- the stages ----
@@ -128,24 +151,29 @@ def build(stage, gpu):
     def configure():
         code, out = stage.run("scripts/cuda-toolkit", "--fetch", quiet=True)
         if code:
-            return False, {"message": out.strip().splitlines()[-1] if out.strip() else "no CUDA toolkit"}
+            return False, {"message": last_line(out)}
         if not (BUILD / "build.ninja").exists():
             code, out = stage.run("meson", "setup", BUILD, "-Dgstreamer=disabled", "-Dcuda=enabled",
                                   f"-Dgpu-architectures={architecture_of(gpu[1])}")  # fmt: skip
         return code == 0, {} if code == 0 else {"message": "meson: " + " ".join(out.split("\n")[-4:])}
 
     def compile_all():
-        code, out = stage.run("ninja", "-C", BUILD)
-        return code == 0, {"architecture": architecture_of(gpu[1])}
+        # What can be built is: a program that cannot does not keep the others from their rows.
+        code, out = stage.run("ninja", "-C", BUILD, "-k", 0)
+        return code == 0, {"architecture": architecture_of(gpu[1]), **({} if code == 0 else {"message": last_line(out)})}
 
     return stage.row("configure", configure) and stage.row("compile", compile_all)
 
 
 def cmocka_row(stage, *line):
     def run():
-        code, out = stage.run(*line, env=environment())
+        code, out = stage.run(*line, env=machine.environment())
         passed = [text.split()[3] for text in out.splitlines() if text.startswith("[  PASSED  ]")]
-        return code == 0 and bool(passed), {"tests": int(passed[-1]) if passed else 0}
+        facts = {"tests": int(passed[-1]) if passed else 0}
+        if code:
+            failed = [text[12:].strip() for text in out.splitlines() if text.startswith("[  FAILED  ]")]
+            facts["message"] = " ".join(failed[:8]) or last_line(out)
+        return code == 0 and bool(passed), facts
 
     return run
 
@@ -157,7 +185,7 @@ def kernels(stage, gpu):
 
 def hf(stage, *arguments):
     def run():
-        code, out = stage.run(sys.executable, "tests/gpu/hf.py", BUILD, *arguments, env=environment())
+        code, out = stage.run(sys.executable, "tests/gpu/hf.py", BUILD, *arguments, env=machine.environment())
         lines = [line for line in out.splitlines() if line.startswith("{")]
         facts = json.loads(lines[-1]) if lines else {"message": out.strip()[-400:]}
         return code == 0 and bool(lines), facts
@@ -167,7 +195,7 @@ def hf(stage, *arguments):
 
 def parity(stage, gpu):
     good = [stage.row("module", cmocka_row(stage, BUILD / "tests/module/test-module", BUILD / "tests/module",
-                                           BUILD / "engine/backend/cuda/llavaov-cuda.so"))]  # fmt: skip
+                                           MODULE))]  # fmt: skip
     good.append(stage.row("golden-f32", cmocka_row(stage, BUILD / "tests/model/test-golden", "tests/golden", "cuda")))
     good.append(stage.row("pictures", cmocka_row(stage, BUILD / "tests/module/test-pictures")))
     good.append(stage.row("demo", hf(stage, "demo")))
@@ -178,12 +206,12 @@ def parity(stage, gpu):
 
 
 def sanitize(stage, gpu):
-    tool = shutil.which("compute-sanitizer") or "/usr/local/cuda/bin/compute-sanitizer"
+    tool = machine.sanitizer() or "compute-sanitizer"
 
     def under(check, name):
         def run():
             code, out = stage.run(tool, "--tool", check, "--error-exitcode", "9", BUILD / "tests/gpu" / f"gpu-{name}",
-                                  env=environment(), quiet=True)  # fmt: skip
+                                  env=machine.environment(), quiet=True)  # fmt: skip
             if code == 0:
                 return True, {}
             said = [line for line in out.splitlines() if line.startswith("=====")]
@@ -197,12 +225,12 @@ def sanitize(stage, gpu):
 
 def bench(stage, gpu):
     def ceilings():
-        code, out = stage.run(BUILD / "tests/gpu/gpu-ceilings", env=environment())
+        code, out = stage.run(BUILD / "tests/gpu/gpu-ceilings", env=machine.environment())
         return code == 0, json.loads(out) if code == 0 else {"message": out.strip()[-400:]}
 
     def program(name):
         def run():
-            code, out = stage.run(BUILD / "tests/gpu" / name, env=environment())
+            code, out = stage.run(BUILD / "tests/gpu" / name, env=machine.environment())
             lines = [line for line in out.splitlines() if line.startswith("{")]
             return code == 0, json.loads(lines[-1]) if lines else {"message": out.strip()[-400:]}
 
@@ -223,7 +251,7 @@ def streams(stage, gpu):
                 code, out = stage.run(BUILD / "tests/support/make-checkpoint", "-p", "0.5b", "-d", "bf16", "-t", "bytes", folder)
                 if code:
                     return False, {"message": out.strip()[-400:]}
-            code, out = stage.run(BUILD / "tests/gpu/gpu-streams", folder, "cuda", n, 60, env=environment(), quiet=True)
+            code, out = stage.run(BUILD / "tests/gpu/gpu-streams", folder, "cuda", n, 60, env=machine.environment(), quiet=True)
             lines = [line for line in out.splitlines() if line.startswith("{")]
             facts = json.loads(lines[-1]) if lines else {"message": out.strip()[-400:]}
             return code == 0 and bool(lines) and facts["p99_s"] <= 1, facts
@@ -242,15 +270,16 @@ def main():
     unknown = [name for name in wanted if name not in STAGES]
     if unknown:
         parser.error(f"unknown stage: {unknown[0]}")
-    gpu = find_gpu()
+    # Tools of the environment that this interpreter belongs to come first.
+    if sys.prefix != sys.base_prefix:
+        os.environ["PATH"] = f"{pathlib.Path(sys.executable).parent}:{os.environ.get('PATH', os.defpath)}"
+    gpu = machine.find_gpu()
     if not gpu:
-        print("gpu-check: there is no NVIDIA GPU on this machine (nvidia-smi finds none); nothing was checked")
+        print("gpu-check: there is no NVIDIA GPU on this machine (neither nvidia-smi nor the driver finds one); nothing was checked")
         return NO_GPU
-    results = {"rows": {}}
-    if RESULTS.exists() and not arguments.again:
-        results = json.loads(RESULTS.read_text())
-    results.update(device=gpu[0], compute_capability=gpu[1])
-    print(f"== {gpu[0]}, compute capability {gpu[1]}")
+    results = {"rows": {}} if arguments.again else earlier(gpu[0])
+    results.update(device=gpu[0], compute_capability=gpu[1], date=today(), **machine.facts())
+    print(f"== {gpu[0]}, compute capability {gpu[1]}, driver {results['driver']}, nvcc {results['nvcc']}")
     failed = []
     for name in wanted:
         print(f"== {name}", flush=True)
@@ -261,7 +290,7 @@ def main():
             good = False
         if not good:
             failed.append(name)
-        if not good and name == "build":
+        if not good and name == "build" and not MODULE.exists():
             break
     print(f"{len(wanted) - len(failed)} passed, {len(failed)} failed{': ' + ', '.join(failed) if failed else ''}; {RESULTS}")
     return 1 if failed else 0

@@ -3,6 +3,9 @@
  * out = in . weight^T is D = weight^T (stored inner x cols) . in (stored inner x rows). */
 #include "backend/cuda/cublaslt.h"
 
+/* First: the headers beside cublasLt.h may be another version's (scripts/cuda-toolkit). */
+#include <cuda_runtime_api.h>
+
 #include <cublasLt.h>
 #include <dlfcn.h>
 #include <stdio.h>
@@ -90,7 +93,13 @@ const char *lv_lt_error(int code)
 static void *open_library(LlavaovError *error)
 {
     static const char *const names[] = {
-        LIBRARY, "/usr/local/cuda/lib64/" LIBRARY, "/opt/cuda/lib64/" LIBRARY};
+        LIBRARY,
+        "/usr/local/cuda/lib64/" LIBRARY,
+        "/opt/cuda/lib64/" LIBRARY,
+#ifdef LV_CUBLASLT_FILE /* where it was when the module was built */
+        LV_CUBLASLT_FILE,
+#endif
+    };
     const char *named = secure_getenv("LLAVAOV_CUBLASLT");
     char first[256] = "";
     if (named && *named) {

@@ -9,8 +9,9 @@
 typedef struct LvLt LvLt;
 
 /* On the current device. Looked for are the file that the environment variable LLAVAOV_CUBLASLT
- * names, or the library by its name, then in the usual places. LLAVAOV_ERROR_UNSUPPORTED when there
- * is none that fits. workspace: device memory of LV_RUNTIME_WORKSPACE bytes. */
+ * names, or the library by its name, then in the usual places and where it was when this was built.
+ * LLAVAOV_ERROR_UNSUPPORTED when there is none that fits. workspace: device memory of
+ * LV_RUNTIME_WORKSPACE bytes. */
 LlavaovStatus lv_lt_open(void *workspace, LvLt **lt, LlavaovError *error);
 void lv_lt_close(LvLt *lt); /* NULL is allowed */
 
