@@ -90,7 +90,7 @@ typedef struct LvCudaFinite {
 } LvCudaFinite;
 int lv_cuda_find_not_finite(LvCudaStream stream, const LvCudaFinite *args);
 
-/* ---- rows (norm.cu, pointwise.cu, few.cu, pool.cu) ---- */
+/* ---- rows (norm.cu, pointwise.cu, product.cu, few.cu, pool.cu) ---- */
 
 /* LayerNorm: (in - mean) / sqrt(biased variance + eps) * scale + bias; bias may be NULL.
  * RMSNorm: in / sqrt(mean(in^2) + eps) * scale; bias is not read. out may be in. */
@@ -139,6 +139,22 @@ typedef struct LvCudaGated {
     LvCudaFunction function;
 } LvCudaGated;
 int lv_cuda_gated(LvCudaStream stream, const LvCudaGated *args);
+
+/* Any product (product.cu): out = function(in . weight^T + bias) + addend. For what the GPU's own
+ * library does not take; far slower than that. */
+typedef struct LvCudaProduct {
+    void *out;          /* out_type [rows, cols] */
+    const void *in;     /* type [rows, inner] */
+    const void *weight; /* type [cols, inner] */
+    const void *bias;   /* out_type [cols] or NULL */
+    const void *addend; /* as out, same stride; may be out; or NULL */
+    size_t rows, cols, inner;
+    size_t out_stride, in_stride, weight_stride;
+    LvCudaType type;     /* F32 or BF16 */
+    LvCudaType out_type; /* the same, or F32 */
+    LvCudaFunction function;
+} LvCudaProduct;
+int lv_cuda_product(LvCudaStream stream, const LvCudaProduct *args);
 
 /* Of some of a row's scores: the first maximum, and whether one of them is NaN or Inf. */
 typedef struct LvCudaBest {

@@ -299,6 +299,71 @@ static void few(void **state)
     check_cases(60);
 }
 
+/* ---- products of any size ---- */
+
+static void product_case(size_t rows, size_t inner, size_t cols, unsigned variant)
+{
+    static const LvCudaFunction functions[] = {LV_CUDA_NONE, LV_CUDA_GELU_TANH, LV_CUDA_RELU};
+    const int number = next_case();
+    const LvCudaType type = types[variant % 3 != 0];
+    const LvCudaType out_type = types[variant % 3 == 1];
+    const bool biased = variant % 2, added = variant % 5 < 2;
+    const LvCudaFunction f = functions[variant % 4 % 3];
+    Matrix in = matrix_new(type, rows, inner, inner + variant % 4, variant % 7,
+        variant % 5 ? KIND_NOISE : KIND_OUTLIERS);
+    Matrix weight = matrix_new(type, cols, inner, inner + variant % 3, variant % 2, KIND_NOISE);
+    Matrix bias = matrix_new(out_type, 1, cols, cols, variant % 3, KIND_NOISE);
+    Matrix addend = matrix_new(out_type, rows, cols, cols + variant % 4, 0, KIND_NOISE);
+    Matrix out = added && variant % 2
+                     ? matrix_copy(&addend)
+                     : matrix_new(out_type, rows, cols, addend.stride, variant % 2, KIND_EMPTY);
+    double *wanted = calloc(rows * cols + 1, sizeof *wanted);
+    for (size_t r = 0; r < rows; r++)
+        for (size_t n = 0; n < cols; n++) {
+            double sum = biased ? matrix_at(&bias, 0, n) : 0;
+            for (size_t k = 0; k < inner; k++)
+                sum += matrix_at(&in, r, k) * matrix_at(&weight, n, k);
+            wanted[r * cols + n] = function_of(f, sum) + (added ? matrix_at(&addend, r, n) : 0);
+        }
+    const LvCudaProduct args = {.out = out.data,
+        .in = in.data,
+        .weight = weight.data,
+        .bias = biased ? bias.data : NULL,
+        .addend = !added        ? NULL
+                  : variant % 2 ? out.data
+                                : addend.data,
+        .rows = rows,
+        .cols = cols,
+        .inner = inner,
+        .out_stride = out.stride,
+        .in_stride = in.stride,
+        .weight_stride = weight.stride,
+        .type = type,
+        .out_type = out_type,
+        .function = f};
+    assert_int_equal(lv_cuda_product(NULL, &args), 0);
+    check_matrix(&out, wanted, "product", number);
+    check_guards(&in);
+    free(wanted);
+    matrix_free(&in);
+    matrix_free(&weight);
+    matrix_free(&bias);
+    matrix_free(&addend);
+    matrix_free(&out);
+}
+
+static void product(void **state)
+{
+    static const size_t rows[] = {0, 1, 17, 65}, inner[] = {0, 1, 16, 35, 130},
+                        cols[] = {0, 1, 63, 130};
+    unsigned variant = 0;
+    for (size_t r = 0; r < 4; r++)
+        for (size_t i = 0; i < 5; i++)
+            for (size_t c = 0; c < 4; c++)
+                product_case(rows[r], inner[i], cols[c], variant++);
+    check_cases(60);
+}
+
 /* ---- pooling ---- */
 
 static double source_of(size_t at, size_t in, size_t out, size_t *first, size_t *second)
@@ -464,6 +529,8 @@ static void refused(void **state)
     few_args.inner = 0;
     few_args.bias = &x;
     assert_int_equal(lv_cuda_linear_few_best(NULL, &few_args), LV_CUDA_BAD_ARGUMENT);
+    LvCudaProduct product = {.type = LV_CUDA_F32, .out_type = LV_CUDA_BF16};
+    assert_int_equal(lv_cuda_product(NULL, &product), LV_CUDA_BAD_ARGUMENT);
     LvCudaGather none = {.out = &x, .in = &x, .in_rows = 1, .rows = 1, .cols = 1};
     assert_int_equal(lv_cuda_gather(NULL, &none), LV_CUDA_BAD_ARGUMENT);
 }
@@ -479,6 +546,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(functions),
         cmocka_unit_test(gate),
         cmocka_unit_test(few),
+        cmocka_unit_test(product),
         cmocka_unit_test(pool),
         cmocka_unit_test(convert),
         cmocka_unit_test(gather),

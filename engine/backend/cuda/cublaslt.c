@@ -44,8 +44,9 @@ typedef struct Functions {
 /* Everything that the choice of an algorithm depends on. */
 typedef struct Key {
     size_t rows, cols, inner, out_stride, in_stride, weight_stride;
-    uint32_t type, out_type, tail, bias, addend;
+    uint32_t type, out_type, tail, addend;
     uint32_t out_alignment, in_alignment, weight_alignment, addend_alignment;
+    uint32_t bias_alignment; /* 0: none */
 } Key;
 
 typedef struct Plan {
@@ -53,6 +54,7 @@ typedef struct Plan {
     cublasLtMatmulDesc_t operation;
     cublasLtMatrixLayout_t weight, in, out;
     cublasLtMatmulAlgo_t algorithm;
+    bool refused; /* there is none */
 } Plan;
 
 struct LvLt {
@@ -63,10 +65,19 @@ struct LvLt {
     size_t n_plans, oldest;
 };
 
+_Static_assert(LV_LT_REFUSED == LV_LT_ERRORS + CUBLAS_STATUS_NOT_SUPPORTED, "the same number");
+
+/* Nothing is wrong with the device: this product is not one for it. */
+static bool refuses(cublasStatus_t status)
+{
+    return status == CUBLAS_STATUS_NOT_SUPPORTED || status == CUBLAS_STATUS_INVALID_VALUE;
+}
+
 static int code_of(cublasStatus_t status)
 {
     return status == CUBLAS_STATUS_SUCCESS        ? 0
            : status == CUBLAS_STATUS_ALLOC_FAILED ? LV_RUNTIME_OUT_OF_MEMORY
+           : refuses(status)                      ? LV_LT_REFUSED
                                                   : LV_LT_ERRORS + (int)status;
 }
 
@@ -206,7 +217,7 @@ static Key key_of(const LvMatmul *m)
     key.type = m->type;
     key.out_type = m->out_type;
     key.tail = m->tail;
-    key.bias = m->bias != NULL;
+    key.bias_alignment = m->bias ? alignment_of(m->bias) : 0;
     key.addend = m->addend != NULL;
     key.out_alignment = alignment_of(m->out);
     key.in_alignment = alignment_of(m->in);
@@ -218,11 +229,18 @@ static Key key_of(const LvMatmul *m)
 static cublasLtEpilogue_t epilogue_of(const Key *key)
 {
     if (key->tail == LV_TAIL_GELU_TANH)
-        return key->bias ? CUBLASLT_EPILOGUE_GELU_BIAS : CUBLASLT_EPILOGUE_GELU;
-    return key->bias ? CUBLASLT_EPILOGUE_BIAS : CUBLASLT_EPILOGUE_DEFAULT;
+        return key->bias_alignment ? CUBLASLT_EPILOGUE_GELU_BIAS : CUBLASLT_EPILOGUE_GELU;
+    return key->bias_alignment ? CUBLASLT_EPILOGUE_BIAS : CUBLASLT_EPILOGUE_DEFAULT;
 }
 
-static cublasStatus_t describe(LvLt *lt, Plan *plan)
+static cublasStatus_t set_bias(LvLt *lt, Plan *plan, const void *bias)
+{
+    return lt->call.MatmulDescSetAttribute(
+        plan->operation, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &bias, sizeof bias);
+}
+
+/* With the bias of the first such product: the choice of an algorithm may look at it. */
+static cublasStatus_t describe(LvLt *lt, Plan *plan, const void *bias)
 {
     const Key *key = &plan->key;
     const Functions *call = &lt->call;
@@ -237,9 +255,11 @@ static cublasStatus_t describe(LvLt *lt, Plan *plan)
     if (status == CUBLAS_STATUS_SUCCESS)
         status = call->MatmulDescSetAttribute(
             plan->operation, CUBLASLT_MATMUL_DESC_EPILOGUE, &epilogue, sizeof epilogue);
-    if (status == CUBLAS_STATUS_SUCCESS && key->bias)
+    if (status == CUBLAS_STATUS_SUCCESS && bias)
         status = call->MatmulDescSetAttribute(
             plan->operation, CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, &out_type, sizeof out_type);
+    if (status == CUBLAS_STATUS_SUCCESS && bias)
+        status = set_bias(lt, plan, bias);
     if (status == CUBLAS_STATUS_SUCCESS)
         status = call->MatrixLayoutCreate(
             &plan->weight, type, key->inner, key->cols, (int64_t)key->weight_stride);
@@ -257,12 +277,15 @@ static cublasStatus_t choose(LvLt *lt, Plan *plan)
     const Key *key = &plan->key;
     const Functions *call = &lt->call;
     const uint64_t workspace = LV_RUNTIME_WORKSPACE;
+    /* Sums that are cut along the inner dimension are joined as float32, in order. */
+    const uint32_t reduction = CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE;
     const struct {
         cublasLtMatmulPreferenceAttributes_t attribute;
         const void *value;
         size_t bytes;
     } wishes[] = {
         {CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &workspace, sizeof workspace},
+        {CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, &reduction, sizeof reduction},
         {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, &key->weight_alignment, sizeof(uint32_t)},
         {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, &key->in_alignment, sizeof(uint32_t)},
         {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, &key->addend_alignment, sizeof(uint32_t)},
@@ -283,6 +306,8 @@ static cublasStatus_t choose(LvLt *lt, Plan *plan)
     if (status == CUBLAS_STATUS_SUCCESS && n == 0)
         status = CUBLAS_STATUS_NOT_SUPPORTED;
     if (status == CUBLAS_STATUS_SUCCESS)
+        status = result.state;
+    if (status == CUBLAS_STATUS_SUCCESS)
         plan->algorithm = result.algo;
     return status;
 }
@@ -298,10 +323,11 @@ static cublasStatus_t plan_for(LvLt *lt, const LvMatmul *matmul, Plan **found)
     Plan *plan = &lt->plans[lt->n_plans < N_PLANS ? lt->n_plans : lt->oldest++ % N_PLANS];
     forget(lt, plan);
     plan->key = key;
-    cublasStatus_t status = describe(lt, plan);
+    cublasStatus_t status = describe(lt, plan, matmul->bias);
     if (status == CUBLAS_STATUS_SUCCESS)
         status = choose(lt, plan);
-    if (status != CUBLAS_STATUS_SUCCESS) {
+    plan->refused = refuses(status);
+    if (status != CUBLAS_STATUS_SUCCESS && !plan->refused) {
         forget(lt, plan);
         return status;
     }
@@ -315,15 +341,20 @@ int lv_lt_matmul(LvLt *lt, LvCudaStream stream, const LvMatmul *m)
 {
     if (m->rows == 0 || m->cols == 0)
         return 0;
+    if (m->inner == 0)
+        return LV_LT_REFUSED;
     const float one = 1, beta = m->addend ? 1 : 0;
-    Plan *plan;
+    Plan *plan = NULL;
     cublasStatus_t status = plan_for(lt, m, &plan);
+    if (status == CUBLAS_STATUS_SUCCESS && plan->refused)
+        status = CUBLAS_STATUS_NOT_SUPPORTED;
     if (status == CUBLAS_STATUS_SUCCESS && m->bias)
-        status = lt->call.MatmulDescSetAttribute(
-            plan->operation, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &m->bias, sizeof m->bias);
+        status = set_bias(lt, plan, m->bias);
     if (status == CUBLAS_STATUS_SUCCESS)
         status = lt->call.Matmul(lt->handle, plan->operation, &one, m->weight, plan->weight, m->in,
             plan->in, &beta, m->addend ? m->addend : m->out, plan->out, m->out, plan->out,
             &plan->algorithm, lt->workspace, LV_RUNTIME_WORKSPACE, (cudaStream_t)stream);
+    if (plan && refuses(status))
+        plan->refused = true;
     return code_of(status);
 }

@@ -15,8 +15,10 @@ typedef struct LvLt LvLt;
 LlavaovStatus lv_lt_open(void *workspace, LvLt **lt, LlavaovError *error);
 void lv_lt_close(LvLt *lt); /* NULL is allowed */
 
-/* As lv_runtime_matmul. cuBLAS errors are numbered from LV_LT_ERRORS on. */
+/* As lv_runtime_matmul. cuBLAS errors are numbered from LV_LT_ERRORS on; LV_LT_REFUSED: it has no
+ * algorithm for this product, and nothing was enqueued. */
 #define LV_LT_ERRORS 100000
+#define LV_LT_REFUSED (LV_LT_ERRORS + 15) /* CUBLAS_STATUS_NOT_SUPPORTED */
 int lv_lt_matmul(LvLt *lt, LvCudaStream stream, const LvMatmul *matmul);
 const char *lv_lt_error(int code);
 

@@ -94,15 +94,17 @@ static int linear_few(LvCuda *cuda, const Linear *l)
     return lv_cuda_launched(cuda, lv_cuda_linear_few(lv_runtime_stream(cuda->runtime), &args));
 }
 
-/* Bias, GELU in its tanh form and the addition of a tensor that lies as the result does are part of
- * the product; every other function is a pass of its own over the result. */
+/* Bias, GELU in its tanh form (for bf16: runtime.h) and the addition of a tensor that lies as the
+ * result does are part of the product; every other function is a pass of its own over the result.
+ */
 static int linear_many(LvCuda *cuda, const Linear *l)
 {
     const LvTensor out = l->out, *residual = l->residual;
     LvMatmul matmul = product(cuda, out, l->in, l->weight);
     const LvCudaFunction function = function_of(l->activation);
     const bool fused_add = residual && function == LV_CUDA_NONE && residual->stride == out.stride;
-    const bool fused_gelu = function == LV_CUDA_GELU_TANH && !residual;
+    const bool fused_gelu =
+        function == LV_CUDA_GELU_TANH && !residual && cuda->type == LV_CUDA_BF16;
     matmul.bias = l->bias ? l->bias->bias : NULL;
     matmul.addend = fused_add ? residual->data : NULL;
     matmul.tail = fused_gelu ? LV_TAIL_GELU_TANH : LV_TAIL_NONE;

@@ -95,6 +95,7 @@ int lv_runtime_graph_launch(LvRuntime *runtime, LvGraph *graph);
 void lv_runtime_graph_close(LvRuntime *runtime, LvGraph *graph);
 
 /* ---- products ---- */
+/* GELU may be a few 2^-11 off: of use where the result is rounded to bf16. */
 typedef enum LvMatmulTail { LV_TAIL_NONE, LV_TAIL_GELU_TANH } LvMatmulTail;
 
 /* out [rows, cols] = tail(in [rows, inner] . weight [cols, inner]^T + bias) + addend. Sums are in

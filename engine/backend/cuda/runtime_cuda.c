@@ -344,7 +344,25 @@ void lv_runtime_graph_close(LvRuntime *runtime, LvGraph *graph)
     lv_free(graph);
 }
 
-int lv_runtime_matmul(LvRuntime *runtime, const LvMatmul *matmul)
+/* What cuBLASLt does not take is slow, but comes. */
+int lv_runtime_matmul(LvRuntime *runtime, const LvMatmul *m)
 {
-    return lv_lt_matmul(runtime->lt, runtime->stream, matmul);
+    int code = lv_lt_matmul(runtime->lt, runtime->stream, m);
+    if (code != LV_LT_REFUSED)
+        return code;
+    return lv_cuda_product(runtime->stream,
+        &(LvCudaProduct){.out = m->out,
+            .in = m->in,
+            .weight = m->weight,
+            .bias = m->bias,
+            .addend = m->addend,
+            .rows = m->rows,
+            .cols = m->cols,
+            .inner = m->inner,
+            .out_stride = m->out_stride,
+            .in_stride = m->in_stride,
+            .weight_stride = m->weight_stride,
+            .type = m->type,
+            .out_type = m->out_type,
+            .function = m->tail == LV_TAIL_NONE ? LV_CUDA_NONE : LV_CUDA_GELU_TANH});
 }
