@@ -28,6 +28,13 @@ static uint64_t decoder_bytes(
            sequences * t->vocab_size * (size + sizeof(float) + 1);
 }
 
+/* What operations take for themselves has its own place in every layer of a graph: gate and up, and
+ * a normed row. */
+static uint64_t graph_bytes(const LvTextConfig *t, uint64_t size, uint64_t sequences)
+{
+    return t->n_layers * sequences * (2 * (uint64_t)t->intermediate_size + t->hidden_size) * size;
+}
+
 LvCudaNeed lv_cuda_need(const LvConfig *config, uint64_t weight_elements, LvCudaType type,
     uint32_t tiles, uint32_t rows, uint32_t sequences)
 {
@@ -41,7 +48,8 @@ LvCudaNeed lv_cuda_need(const LvConfig *config, uint64_t weight_elements, LvCuda
         .cache =
             lv_cuda_kv_elements(t->n_layers, t->n_kv_heads, t->head_dim, t->context_length) * size,
         .workspace = encoder > decoder ? encoder : decoder};
-    need.workspace += decoder_bytes(config, size, sequences, sequences); /* step.c's own */
+    need.workspace += decoder_bytes(config, size, sequences, sequences) +
+                      graph_bytes(t, size, sequences); /* step.c's own */
     /* Blocks are rounded up (memory.h), and the staging memory, pictures and the rotary table stand
      * beside. */
     need.workspace += need.workspace / 8 + 2 * LV_STAGING_HALF + LV_RUNTIME_WORKSPACE +

@@ -161,6 +161,7 @@ static LlavaovStatus check_budget(
     for (;; sizes->tiles /= 2) {
         need = lv_cuda_need(options->config, options->weight_elements, cuda->type, sizes->tiles,
             sizes->rows, PREFERRED_SEQUENCES);
+        need.workspace += cuda->facts.reserved_bytes;
         sum = need.weights + need.cache + need.workspace;
         if (sum <= free_bytes || sizes->tiles == 1)
             break;

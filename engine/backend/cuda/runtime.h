@@ -28,6 +28,7 @@ typedef struct LvDeviceFacts {
     uint32_t n_processors;
     uint32_t driver; /* 1000 * major + 10 * minor of the CUDA version it supports */
     uint64_t memory_bytes;
+    uint64_t reserved_bytes; /* that the runtime and its libraries may still take for themselves */
 } LvDeviceFacts;
 
 /* The device with this number. LLAVAOV_ERROR_DEVICE: no driver, no device or not this number;

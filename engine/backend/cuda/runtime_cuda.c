@@ -3,15 +3,22 @@
  * device has been found. */
 #include <cuda_runtime_api.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "backend/cuda/cublaslt.h"
 #include "backend/cuda/runtime.h"
 #include "base/alloc.h"
 #include "base/status.h"
 
+#define EVENT_FLAGS (cudaEventDisableTiming | cudaEventBlockingSync)
+#define LOOKING_NS 200000u
+/* Kernels are loaded when they are first used, and each graph takes some memory too. */
+#define RESERVED ((uint64_t)256 << 20)
+
 struct LvRuntime {
     int device;
     cudaStream_t stream, copies;
+    cudaEvent_t done; /* of the stream, for lv_runtime_synchronize */
     void *workspace;
     LvLt *lt;
 };
@@ -50,30 +57,21 @@ static LlavaovStatus count_devices(uint32_t wanted, LlavaovError *error)
     return LLAVAOV_OK;
 }
 
-/* Only attributes: the whole property structure takes the driver tens of milliseconds. */
 static cudaError_t read_facts(int device, LvDeviceFacts *facts)
 {
-    int major = 0, minor = 0, processors = 0, driver = 0;
-    size_t free_bytes, total = 0;
+    int driver = 0;
     struct cudaDeviceProp properties;
-    cudaError_t code = cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device);
-    if (code == cudaSuccess)
-        code = cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device);
-    if (code == cudaSuccess)
-        code = cudaDeviceGetAttribute(&processors, cudaDevAttrMultiProcessorCount, device);
+    cudaError_t code = cudaGetDeviceProperties(&properties, device);
     if (code == cudaSuccess)
         code = cudaDriverGetVersion(&driver);
-    if (code == cudaSuccess)
-        code = cudaMemGetInfo(&free_bytes, &total);
-    if (code == cudaSuccess)
-        code = cudaGetDeviceProperties(&properties, device);
     if (code != cudaSuccess)
         return code;
-    *facts = (LvDeviceFacts){.major = (uint32_t)major,
-        .minor = (uint32_t)minor,
-        .n_processors = (uint32_t)processors,
+    *facts = (LvDeviceFacts){.major = (uint32_t)properties.major,
+        .minor = (uint32_t)properties.minor,
+        .n_processors = (uint32_t)properties.multiProcessorCount,
         .driver = (uint32_t)driver,
-        .memory_bytes = total};
+        .memory_bytes = properties.totalGlobalMem,
+        .reserved_bytes = RESERVED};
     snprintf(facts->name, sizeof facts->name, "%.127s", properties.name);
     return cudaSuccess;
 }
@@ -109,13 +107,15 @@ LlavaovStatus lv_runtime_open(
     if (code == cudaSuccess)
         code = cudaStreamCreateWithFlags(&runtime->copies, cudaStreamNonBlocking);
     if (code == cudaSuccess)
+        code = cudaEventCreateWithFlags(&runtime->done, EVENT_FLAGS);
+    if (code == cudaSuccess)
         code = cudaMalloc(&runtime->workspace, LV_RUNTIME_WORKSPACE);
     if (code == cudaSuccess) {
         what = "running a first kernel";
         code = (cudaError_t)try_kernel(runtime);
     }
     if (code == cudaErrorNoKernelImageForDevice || code == cudaErrorUnsupportedPtxVersion ||
-        code == cudaErrorInvalidKernelImage)
+        code == cudaErrorInvalidKernelImage || code == cudaErrorInvalidDeviceFunction)
         status = lv_fail(error, LLAVAOV_ERROR_UNSUPPORTED, "device",
             "this build has no code for %s, compute capability %u.%u", facts->name, facts->major,
             facts->minor);
@@ -144,6 +144,8 @@ void lv_runtime_close(LvRuntime *runtime)
         cudaStreamSynchronize(runtime->stream);
     lv_lt_close(runtime->lt);
     cudaFree(runtime->workspace);
+    if (runtime->done)
+        cudaEventDestroy(runtime->done);
     if (runtime->copies)
         cudaStreamDestroy(runtime->copies);
     if (runtime->stream)
@@ -222,6 +224,9 @@ int lv_runtime_copy_rows(LvRuntime *runtime, void *to, size_t to_pitch, const vo
 {
     if (rows == 0 || row_bytes == 0)
         return 0;
+    if (rows == 1 || (to_pitch == row_bytes && from_pitch == row_bytes))
+        return (int)cudaMemcpyAsync(
+            to, from, row_bytes * rows, cudaMemcpyDeviceToDevice, runtime->stream);
     return (int)cudaMemcpy2DAsync(
         to, to_pitch, from, from_pitch, row_bytes, rows, cudaMemcpyDeviceToDevice, runtime->stream);
 }
@@ -236,9 +241,30 @@ int lv_runtime_launched(LvRuntime *runtime, int code)
     return code;
 }
 
+static uint64_t nanoseconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* Looks for a while, then sleeps: being woken takes tens of microseconds, which short waits would
+ * notice; looking all the time would take a core for as long as the device is busy. */
+static cudaError_t wait_for(cudaEvent_t event)
+{
+    const uint64_t start = nanoseconds();
+    cudaError_t code;
+    do
+        code = cudaEventQuery(event);
+    while (code == cudaErrorNotReady && nanoseconds() - start < LOOKING_NS);
+    cudaGetLastError(); /* "not ready" is remembered as one */
+    return code == cudaErrorNotReady ? cudaEventSynchronize(event) : code;
+}
+
 int lv_runtime_synchronize(LvRuntime *runtime)
 {
-    return (int)cudaStreamSynchronize(runtime->stream);
+    cudaError_t code = cudaEventRecord(runtime->done, runtime->stream);
+    return (int)(code == cudaSuccess ? wait_for(runtime->done) : code);
 }
 
 int lv_runtime_event_open(LvRuntime *runtime, LvEvent **event_out)
@@ -248,7 +274,7 @@ int lv_runtime_event_open(LvRuntime *runtime, LvEvent **event_out)
         return LV_RUNTIME_OUT_OF_MEMORY;
     cudaError_t code = cudaSetDevice(runtime->device);
     if (code == cudaSuccess)
-        code = cudaEventCreateWithFlags(&event->event, cudaEventDisableTiming);
+        code = cudaEventCreateWithFlags(&event->event, EVENT_FLAGS);
     if (code != cudaSuccess) {
         lv_free(event);
         return (int)code;
@@ -272,7 +298,7 @@ int lv_runtime_event_record(LvRuntime *runtime, LvEvent *event)
 int lv_runtime_event_wait(LvRuntime *runtime, LvEvent *event)
 {
     cudaError_t code = cudaSetDevice(runtime->device);
-    return (int)(code == cudaSuccess ? cudaEventSynchronize(event->event) : code);
+    return (int)(code == cudaSuccess ? wait_for(event->event) : code);
 }
 
 int lv_runtime_send(LvRuntime *runtime, void *to, const void *from, size_t bytes, LvEvent *sent)
