@@ -3,13 +3,20 @@
  * the other way round after device_wait. */
 #include "memory.h"
 
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
 #include <cuda_runtime_api.h>
 
 void *device_alloc(size_t bytes)
 {
-    void *data;
-    return cudaMallocManaged(&data, bytes ? bytes : 1, cudaMemAttachGlobal) == cudaSuccess ? data
-                                                                                           : NULL;
+    void *data = NULL;
+    cudaError_t status = cudaMallocManaged(&data, bytes ? bytes : 1, cudaMemAttachGlobal);
+    if (status != cudaSuccess)
+        fail_msg("%zu bytes of managed memory: %s", bytes, cudaGetErrorString(status));
+    return data;
 }
 
 void device_free(void *data)

@@ -29,6 +29,7 @@ import machine
 ROOT = machine.ROOT
 BUILD = ROOT / "build-gpu"
 RESULTS = BUILD / "gpu-check.json"
+LOG = BUILD / "gpu-check.log"
 MODULE = BUILD / "engine/backend/cuda/llavaov-cuda.so"
 STAGES = ("build", "kernels", "parity", "sanitize", "bench", "streams")
 STAGE_SECONDS = 8 * 60
@@ -56,7 +57,8 @@ class Stage:
         return seconds
 
     def run(self, *line, env=None, quiet=False):
-        """(exit code, output) of a command that may last as long as the stage."""
+        """(exit code, output) of a command that may last as long as the stage. All of it goes to LOG; the end is shown
+        when it fails, unless it is quiet."""
         seconds = self.left()
         try:
             process = subprocess.Popen([str(x) for x in line], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -74,8 +76,10 @@ class Stage:
             raise
         if process.returncode < 0:
             output += f"\nended by {signal.Signals(-process.returncode).name}"
+        with LOG.open("a") if BUILD.is_dir() else open(os.devnull, "w") as log:
+            log.write(f"==== {self.name}: {' '.join(str(x) for x in line)}\n{output}\n==== exit code {process.returncode}\n")
         if process.returncode and not quiet:
-            print(output[-3000:], flush=True)
+            print("\n".join(f"      {text}" for text in the_end_of(output)), flush=True)
         return process.returncode, output
 
     def row(self, name, function):
@@ -117,8 +121,14 @@ def today():
     return datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d")
 
 
-def last_line(text):
-    return text.strip().splitlines()[-1] if text.strip() else "it said nothing"
+def the_end_of(output, n=12):
+    """Its last lines; of a Python program that broke, what it says last."""
+    lines = output.strip().splitlines() or ["it said nothing"]
+    return lines[-1:] if any(text.startswith("Traceback ") for text in lines) else lines[-n:]
+
+
+def last_line(output):
+    return the_end_of(output)[-1]
 
 
 def earlier(device):
@@ -165,14 +175,29 @@ def build(stage, gpu):
     return stage.row("configure", configure) and stage.row("compile", compile_all)
 
 
+def complaint(output):
+    """What the first cmocka test that failed said; versions of cmocka mark it differently."""
+    marked = plain = None
+    for text in output.splitlines():
+        said = text.removeprefix("[  ERROR   ] --- ")
+        if text.startswith("[ RUN "):
+            marked = plain = None
+        elif text.startswith("[  FAILED  ]") and (marked or plain):
+            return marked or plain
+        elif said.strip() and not said.startswith("["):
+            marked, plain = (marked or said, plain) if said != text else (marked, plain or said)
+    return last_line(output)
+
+
 def cmocka_row(stage, *line):
     def run():
-        code, out = stage.run(*line, env=machine.environment())
+        code, out = stage.run(*line, env=machine.environment(), quiet=True)
         passed = [text.split()[3] for text in out.splitlines() if text.startswith("[  PASSED  ]")]
         facts = {"tests": int(passed[-1]) if passed else 0}
         if code:
-            failed = [text[12:].strip() for text in out.splitlines() if text.startswith("[  FAILED  ]")]
-            facts["message"] = " ".join(failed[:8]) or last_line(out)
+            failed = [text[12:].strip() for text in out.splitlines() if text.startswith("[  FAILED  ]") and ":" not in text]
+            facts["message"] = complaint(out)
+            facts["failed"] = sorted(set(failed))
         return code == 0 and bool(passed), facts
 
     return run
@@ -185,9 +210,12 @@ def kernels(stage, gpu):
 
 def hf(stage, *arguments):
     def run():
+        lacking = machine.lacking("numpy", *(["torch", "transformers"] if arguments[0] == "parity" else []))
+        if lacking:
+            return False, {"message": f"{sys.executable} has no {', '.join(lacking)}"}
         code, out = stage.run(sys.executable, "tests/gpu/hf.py", BUILD, *arguments, env=machine.environment())
         lines = [line for line in out.splitlines() if line.startswith("{")]
-        facts = json.loads(lines[-1]) if lines else {"message": out.strip()[-400:]}
+        facts = json.loads(lines[-1]) if lines else {"message": " ".join(the_end_of(out))[-400:]}
         return code == 0 and bool(lines), facts
 
     return run
@@ -226,13 +254,13 @@ def sanitize(stage, gpu):
 def bench(stage, gpu):
     def ceilings():
         code, out = stage.run(BUILD / "tests/gpu/gpu-ceilings", env=machine.environment())
-        return code == 0, json.loads(out) if code == 0 else {"message": out.strip()[-400:]}
+        return code == 0, json.loads(out) if code == 0 else {"message": " ".join(the_end_of(out))[-400:]}
 
     def program(name):
         def run():
             code, out = stage.run(BUILD / "tests/gpu" / name, env=machine.environment())
             lines = [line for line in out.splitlines() if line.startswith("{")]
-            return code == 0, json.loads(lines[-1]) if lines else {"message": out.strip()[-400:]}
+            return code == 0, json.loads(lines[-1]) if lines else {"message": " ".join(the_end_of(out))[-400:]}
 
         return run
 
@@ -250,10 +278,10 @@ def streams(stage, gpu):
                 folder.mkdir(exist_ok=True)
                 code, out = stage.run(BUILD / "tests/support/make-checkpoint", "-p", "0.5b", "-d", "bf16", "-t", "bytes", folder)
                 if code:
-                    return False, {"message": out.strip()[-400:]}
+                    return False, {"message": " ".join(the_end_of(out))[-400:]}
             code, out = stage.run(BUILD / "tests/gpu/gpu-streams", folder, "cuda", n, 60, env=machine.environment(), quiet=True)
             lines = [line for line in out.splitlines() if line.startswith("{")]
-            facts = json.loads(lines[-1]) if lines else {"message": out.strip()[-400:]}
+            facts = json.loads(lines[-1]) if lines else {"message": " ".join(the_end_of(out))[-400:]}
             return code == 0 and bool(lines) and facts["p99_s"] <= 1, facts
 
         return run
@@ -292,7 +320,7 @@ def main():
             failed.append(name)
         if not good and name == "build" and not MODULE.exists():
             break
-    print(f"{len(wanted) - len(failed)} passed, {len(failed)} failed{': ' + ', '.join(failed) if failed else ''}; {RESULTS}")
+    print(f"{len(wanted) - len(failed)} passed, {len(failed)} failed{': ' + ', '.join(failed) if failed else ''}; {RESULTS}, {LOG}")
     return 1 if failed else 0
 
 

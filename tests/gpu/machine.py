@@ -3,6 +3,7 @@
 import ctypes
 import functools
 import hashlib
+import importlib.util
 import os
 import pathlib
 import shutil
@@ -75,6 +76,11 @@ def sanitizer():
     roots.append(pathlib.Path("/usr/local/cuda"))
     places = [root / part / "compute-sanitizer" for root in roots for part in ("bin", "compute-sanitizer")]
     return shutil.which("compute-sanitizer") or next((str(path) for path in places if path.is_file()), None)
+
+
+def lacking(*packages):
+    """Those that this interpreter does not have."""
+    return [name for name in packages if importlib.util.find_spec(name) is None]
 
 
 def sources():

@@ -29,7 +29,7 @@ class Rows(unittest.TestCase):
         scratch = tempfile.TemporaryDirectory()
         self.addCleanup(scratch.cleanup)
         self.folder = pathlib.Path(scratch.name)
-        check.BUILD, check.RESULTS = self.folder, self.folder / "gpu-check.json"
+        check.BUILD, check.RESULTS, check.LOG = (self.folder / name for name in ("", "gpu-check.json", "gpu-check.log"))
         self.results = {"device": "GPU", "sources": "1", "rows": {}}
         self.said = io.StringIO()
         stack = contextlib.ExitStack()
@@ -86,6 +86,10 @@ class Rows(unittest.TestCase):
         code, said = self.stage().run("sh", "-c", "kill -SEGV $$")
         self.assertNotEqual(code, 0)
         self.assertIn("SIGSEGV", said)
+        code, said = self.stage().run(sys.executable, "-c", "import json; json.loads('')")
+        self.assertIn("JSONDecodeError", check.last_line(said))
+        self.assertNotIn("Traceback", self.said.getvalue())
+        self.assertIn("Traceback", check.LOG.read_text())
 
     def test_results_of_another_device_or_a_torn_file_are_not_taken(self):
         self.stage().row("one", lambda: (True, {}))
@@ -97,11 +101,20 @@ class Rows(unittest.TestCase):
 
     def test_a_failing_program_is_named_by_its_tests(self):
         program = self.folder / "program"
-        program.write_text("#!/bin/sh\necho '[  PASSED  ] 2 test(s).'\necho '[  FAILED  ] edges'\nexit 1\n")
+        program.write_text("#!/bin/sh\necho '[  PASSED  ] 2 test(s).'\necho '[  ERROR   ] --- 3 is not 4'\n"
+                           "echo '[  FAILED  ] tests: 1 test(s), listed below:'\necho '[  FAILED  ] edges'\nexit 1\n")
         program.chmod(0o755)
         good, facts = check.cmocka_row(self.stage(), program)()
         self.assertFalse(good)
-        self.assertEqual((facts["tests"], facts["message"]), (2, "edges"))
+        self.assertEqual(facts, {"tests": 2, "message": "3 is not 4", "failed": ["edges"]})
+
+
+    def test_what_a_test_said_is_found_in_either_style(self):
+        new = "[ RUN      ] a\nseed 3\n[       OK ] a\n[ RUN      ] b\n[  ERROR   ] --- bad\n[   LINE   ] --- c:1\n[  FAILED  ] b"
+        old = "[ RUN      ] b\nERROR: bad\n[  ERROR   ] --- [   LINE   ] --- c:1: error: Failure!\n[  FAILED  ] b\n"
+        self.assertEqual(check.complaint(new), "bad")
+        self.assertEqual(check.complaint(old), "ERROR: bad")
+        self.assertEqual(check.complaint("starts\nended by SIGSEGV"), "ended by SIGSEGV")
 
 
 class Machine(unittest.TestCase):
