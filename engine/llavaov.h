@@ -171,6 +171,9 @@ const LlavaovEngineInfo *llavaov_engine_info(const LlavaovEngine *engine);
 typedef struct LlavaovEngineStats {
     uint64_t encoder_calls, encoder_tiles;
     uint64_t decoder_steps, decoder_rows;
+    /* One clause: what the device has come to do without, and is slower for it; NULL: nothing. It
+     * lives as long as the engine. */
+    const char *notice;
 } LlavaovEngineStats;
 void llavaov_engine_stats(LlavaovEngine *engine, LlavaovEngineStats *stats);
 

@@ -244,6 +244,11 @@ typedef struct LvBackendOps {
      * changed but cache rows that the step's repetition writes again. Waits. */
     LlavaovStatus (*next_tokens)(
         LvBackend *backend, const LvRun *run, const LvNextTokens *next, int32_t *tokens);
+
+    /* Optional: one clause about what the device has come to do without since it was opened, which
+     * costs time and no answer; NULL where there is none. It lives as long as the backend. Any
+     * thread. */
+    const char *(*notice)(LvBackend *backend);
 } LvBackendOps;
 
 /* Every backend's state begins with this. */

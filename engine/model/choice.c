@@ -98,18 +98,26 @@ done:
     return status;
 }
 
+/* The rows of a step: one token each. */
+static LlavaovStatus embed(const LvModel *model, const LvRun *run, const int32_t *ids,
+    const LvBatch *batch, LvScratch *scratch, LvTensor *hidden)
+{
+    LvBackend *b = model->backend;
+    *hidden = lv_scratch_tensor(scratch, batch->n_sequences, model->config->text.hidden_size);
+    return scratch->status == LLAVAOV_OK
+               ? b->ops->embed_tokens(b, run, *hidden, ids, model->decoder.embed)
+               : scratch->status;
+}
+
 /* LvNextTokens.compute. */
 static LlavaovStatus compute(const void *data, const LvRun *run, const int32_t *ids,
     const LvBatch *batch, LvTensor scores, int32_t *tokens)
 {
     const LvModel *model = data;
-    LvBackend *b = model->backend;
-    LvScratch scratch = lv_scratch(b, run->error);
-    LvTensor hidden =
-        lv_scratch_tensor(&scratch, batch->n_sequences, model->config->text.hidden_size);
+    LvScratch scratch = lv_scratch(model->backend, run->error);
+    LvTensor hidden;
     LlavaovStatus status;
-    LV_TRY(scratch.status);
-    LV_TRY(b->ops->embed_tokens(b, run, hidden, ids, model->decoder.embed));
+    LV_TRY(embed(model, run, ids, batch, &scratch, &hidden));
     if (tokens)
         LV_TRY(lv_decoder_greedy(model, run, hidden, batch, tokens));
     else
@@ -145,11 +153,9 @@ LlavaovStatus lv_decoder_step(const LvModel *model, const LvRun *run, const int3
     if (b->ops->next_tokens && batch->n_sequences <= b->info.preferred_sequences)
         return step_on_device(model, run, ids, batch, ahead, choices);
     LvScratch scratch = lv_scratch(b, run->error);
-    LvTensor hidden =
-        lv_scratch_tensor(&scratch, batch->n_sequences, model->config->text.hidden_size);
+    LvTensor hidden;
     LlavaovStatus status;
-    LV_TRY(scratch.status);
-    LV_TRY(b->ops->embed_tokens(b, run, hidden, ids, model->decoder.embed));
+    LV_TRY(embed(model, run, ids, batch, &scratch, &hidden));
     LV_TRY(lv_decoder_next(model, run, hidden, batch, choices, row));
 done:
     lv_scratch_free(&scratch);

@@ -233,6 +233,8 @@ void llavaov_engine_stats(LlavaovEngine *engine, LlavaovEngineStats *stats)
     pthread_mutex_lock(&engine->lock);
     *stats = engine->stats;
     pthread_mutex_unlock(&engine->lock);
+    if (engine->backend->ops->notice)
+        stats->notice = engine->backend->ops->notice(engine->backend);
 }
 
 LlavaovStatus llavaov_engine_prompt_tokens(LlavaovEngine *engine, LlavaovLayout layout,

@@ -170,12 +170,13 @@ static void report(Run *run, LlavaovEngine *engine, int length, double cpu, long
            "\"seconds\": %d, \"windows\": %zu, \"answers\": %zu, \"dropped\": %zu, \"failures\": "
            "%zu, \"p50_s\": %.3f, \"p99_s\": %.3f, \"cpu_per_stream\": %.4f, \"resident_kib\": "
            "[%ld, %ld], \"tiles_per_encoder_call\": %.2f, \"requests_per_decoding_step\": "
-           "%.2f%s%s%s}\n",
+           "%.2f%s%s%s%s%s%s}\n",
         llavaov_engine_info(engine)->device_detail, run->n_streams, length, run->windows, n,
         run->dropped, run->failures, n ? run->latencies[n / 2] : 0.0,
         n ? run->latencies[(n * 99) / 100] : 0.0, cpu / length / (double)run->n_streams, before,
         after, ratio(stats.encoder_tiles, stats.encoder_calls),
-        ratio(stats.decoder_rows, stats.decoder_steps),
+        ratio(stats.decoder_rows, stats.decoder_steps), stats.notice ? ", \"notice\": \"" : "",
+        stats.notice ? stats.notice : "", stats.notice ? "\"" : "",
         run->first_error[0] ? ", \"first_error\": \"" : "", run->first_error,
         run->first_error[0] ? "\"" : "");
 }

@@ -383,6 +383,43 @@ static void the_device_works_ahead(void **state)
     close_model();
 }
 
+/* Drawn tokens, beside greedy ones: how often a random stream was drawn from is known before. */
+static void drawn_steps_are_computed_ahead_too(void **state)
+{
+    static const LlavaovGeneration ways[] = {{12, 1, 0, 1, 1, 3}, {12, 0, 0, 1, 1, 0},
+        {12, 1.5, 30, 0.8, 1, 5}, {12, 0.7, 0, 1, 1.2, 6}};
+    static const size_t who[] = {0, 1, 2}, other[] = {2, 0, 1}, penalised[] = {0, 1, 3};
+    enum { STEPS = 14 };
+    int32_t tokens[2][STEPS][3];
+    for (int ahead = 0; ahead < 2; ahead++) {
+        open_model(LLAVAOV_PRECISION_F32, "on", "");
+        t.ahead = ahead;
+        for (size_t i = 0; i < 4; i++)
+            open_member(i, 20 + (uint32_t)i, &ways[i]);
+        for (int s = 0; s < STEPS; s++) {
+            const size_t *w = s == 8 ? other : s > 10 ? penalised : who;
+            const uint64_t replayed = count().replayed;
+            if (s == 5) /* not what was drawn ahead */
+                t.members[2].sampler.generation.top_k = 20;
+            if (s == 6)
+                t.members[0].sampler.draws += 3;
+            must_step(w, 3, NULL);
+            for (int i = 0; i < 3; i++)
+                tokens[ahead][s][i] = t.members[w[i]].token;
+            /* Direct; recorded, and one ahead; one ahead each time, unless what was computed ahead
+             * is another step; in another order it is there, but none goes ahead of it. */
+            static const unsigned more[STEPS] = {0, 2, 1, 1, 1, 2, 2, 1, 0, 2, 1, 1, 1, 1};
+            assert_int_equal(count().replayed - replayed, ahead ? more[s] : s > 0);
+        }
+        close_model();
+    }
+    assert_memory_equal(tokens[0], tokens[1], sizeof tokens[0]);
+    int differ = 0; /* they do draw */
+    for (int s = 1; s < STEPS; s++)
+        differ += tokens[0][s][2] != tokens[0][s - 1][2];
+    assert_true(differ > STEPS / 2);
+}
+
 /* A cache that is closed and opened again, perhaps in the same place, is another one. */
 static void what_was_computed_ahead_dies_with_its_cache(void **state)
 {
@@ -441,6 +478,7 @@ static void without_graphs_the_answers_are_the_same(void **state)
     open_model(LLAVAOV_PRECISION_F32, "on", "");
     few_steps(wanted);
     assert_int_equal(t.computed, 2);
+    assert_null(t.real->notice(t.b));
     close_model();
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         open_model(LLAVAOV_PRECISION_F32, "on", cases[i].wishes);
@@ -449,6 +487,10 @@ static void without_graphs_the_answers_are_the_same(void **state)
         t.mischief = cases[i].mischief;
         few_steps(tokens);
         assert_memory_equal(tokens, wanted, sizeof wanted);
+        const char *notice = t.real->notice(t.b);
+        assert_non_null(notice);
+        assert_non_null(strstr(notice, "decoding steps without graphs: "));
+        assert_int_equal(strstr(notice, "recording a step: ") != NULL, !cases[i].told);
         assert_int_equal(t.computed, cases[i].told ? 6 : 7);
         assert_int_equal(count().replayed, replayed);
         assert_int_equal(count().graphs, 0);
@@ -697,6 +739,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(contexts_grow),
         cmocka_unit_test(steady_steps_allocate_nothing),
         cmocka_unit_test(the_device_works_ahead),
+        cmocka_unit_test(drawn_steps_are_computed_ahead_too),
         cmocka_unit_test(what_was_computed_ahead_dies_with_its_cache),
         cmocka_unit_test(without_graphs_the_answers_are_the_same),
         cmocka_unit_test(a_cancelled_step_has_changed_nothing),

@@ -93,6 +93,9 @@ typedef struct LvFlight {
     uint64_t serials[LV_STEP_MOST]; /* of their caches */
     uint32_t positions[LV_STEP_MOST];
     int32_t ids[LV_STEP_MOST];
+    bool greedy; /* all of it; otherwise how tokens were drawn: */
+    LlavaovGeneration generation[LV_STEP_MOST];
+    uint64_t indices[LV_STEP_MOST];
     unsigned slot; /* of LvSteps.fetched; also without a flight: used last */
 } LvFlight;
 
@@ -102,9 +105,10 @@ typedef struct LvSteps {
     bool recording;    /* what it enqueues is recorded */
     bool unrecordable; /* something in it could not be */
     bool graphs;       /* steps are recorded and replayed; otherwise every one is enqueued anew */
-    char why[160];     /* without graphs: one clause */
-    size_t rows;       /* of the step under way, padding included */
-    uint32_t n_splits; /* of its attention */
+    char why[192];     /* without graphs: one clause */
+    _Atomic(const char *) notice; /* it, where they were given up; written before */
+    size_t rows;                  /* of the step under way, padding included */
+    uint32_t n_splits;            /* of its attention */
     int32_t ids[LV_STEP_MOST];
     LvSequence sequences[LV_STEP_MOST];
 
@@ -274,6 +278,8 @@ LlavaovStatus lv_cuda_op_attention_causal(LvBackend *backend, const LvRun *run, 
     LvTensor qkv, const LvBatch *batch, uint32_t layer, const LvTextConfig *text);
 
 /* ---- sample.c ---- */
+/* Under the lock: enqueues the operation `sample`; tokens [rows] on the device. */
+int lv_cuda_enqueue_sample(LvCuda *cuda, int32_t *tokens, LvTensor logits, const LvDraw *draws);
 LlavaovStatus lv_cuda_op_sample(
     LvBackend *backend, const LvRun *run, int32_t *tokens, LvTensor logits, const LvDraw *draws);
 
@@ -282,6 +288,7 @@ LlavaovStatus lv_cuda_op_next_tokens(
     LvBackend *backend, const LvRun *run, const LvNextTokens *next, int32_t *tokens);
 
 /* ---- graph.c ---- */
+const char *lv_cuda_op_notice(LvBackend *backend);
 int lv_steps_open(LvCuda *cuda);
 void lv_steps_close(LvCuda *cuda);
 /* Under the lock: what graphs read is about to change or to go; or the model itself. */

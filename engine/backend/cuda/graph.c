@@ -23,8 +23,9 @@ static void without_graphs(LvCuda *cuda, const char *what, int code)
 {
     LvSteps *steps = &cuda->steps;
     steps->graphs = false;
-    snprintf(
-        steps->why, sizeof steps->why, "%s: %s (error %d)", what, lv_runtime_error(code), code);
+    snprintf(steps->why, sizeof steps->why, "decoding steps without graphs: %s: %s (error %d)",
+        what, lv_runtime_error(code), code);
+    atomic_store(&steps->notice, steps->why);
     lv_steps_forget(cuda);
 }
 
@@ -72,7 +73,8 @@ int lv_steps_open(LvCuda *cuda)
     if (steps->graphs)
         try_graph(cuda);
     else
-        snprintf(steps->why, sizeof steps->why, "LLAVAOV_CUDA_GRAPHS is \"off\"");
+        snprintf(steps->why, sizeof steps->why,
+            "decoding steps without graphs: LLAVAOV_CUDA_GRAPHS is \"off\"");
     return 0;
 }
 
@@ -98,6 +100,11 @@ void lv_steps_forget_model(LvCuda *cuda)
     cuda->steps.maker.compute = NULL;
 }
 
+const char *lv_cuda_op_notice(LvBackend *backend)
+{
+    return atomic_load(&lv_cuda(backend)->steps.notice);
+}
+
 void lv_steps_close(LvCuda *cuda)
 {
     LvSteps *steps = &cuda->steps;
@@ -110,28 +117,6 @@ void lv_steps_close(LvCuda *cuda)
     lv_memory_give(cuda->memory, steps->tokens);
     lv_memory_give(cuda->memory, steps->block);
     memset(steps, 0, sizeof *steps);
-}
-
-/* ---- whose graphs they are ---- */
-
-bool lv_step_same_shape(const LvKvCache *a, const LvKvCache *b)
-{
-    return a->n_layers == b->n_layers && a->n_kv_heads == b->n_kv_heads &&
-           a->head_dim == b->head_dim;
-}
-
-/* Graphs of another model are of no use. */
-void lv_step_made_by(LvCuda *cuda, const LvNextTokens *next)
-{
-    LvSteps *steps = &cuda->steps;
-    const LvKvCache *cache = next->batch->sequences[0].cache;
-    if (steps->maker.compute == next->compute && steps->maker.model == next->model &&
-        steps->maker.n_vocab == next->n_vocab && lv_step_same_shape(&steps->shape, cache))
-        return;
-    lv_steps_forget(cuda);
-    memset(steps->kinds, 0, sizeof steps->kinds);
-    steps->maker = *next;
-    steps->shape = *cache;
 }
 
 /* ---- one step, three ways ---- */

@@ -124,6 +124,7 @@ static const LvBackendOps operations = {
     .norm_linear_gated = lv_cuda_op_norm_linear_gated,
     .norm_linear_greedy = lv_cuda_op_norm_linear_greedy,
     .next_tokens = lv_cuda_op_next_tokens,
+    .notice = lv_cuda_op_notice,
 };
 
 static LlavaovStatus choose_type(LvCuda *cuda, LlavaovPrecision precision, LlavaovError *error)
@@ -273,8 +274,8 @@ static LlavaovStatus cuda_open(
         "%s: %s, compute capability %u.%u, %.1f GiB; weights and activations in %s%s%s",
         cuda->device, cuda->facts.name, cuda->facts.major, cuda->facts.minor,
         (double)cuda->facts.memory_bytes / (1 << 30),
-        cuda->type == LV_CUDA_F32 ? "float32" : "bf16",
-        cuda->steps.graphs ? "" : "; decoding steps without graphs: ", cuda->steps.why);
+        cuda->type == LV_CUDA_F32 ? "float32" : "bf16", cuda->steps.graphs ? "" : "; ",
+        cuda->steps.why);
     cuda->base.ops = &operations;
     cuda->base.info = (LvBackendInfo){.device = cuda->device,
         .detail = cuda->detail,

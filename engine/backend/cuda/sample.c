@@ -68,10 +68,8 @@ static int argmax(LvCuda *cuda, const Call *call, LvTensor logits)
     return lv_cuda_launched(cuda, lv_cuda_argmax(lv_runtime_stream(cuda->runtime), &args));
 }
 
-LlavaovStatus lv_cuda_op_sample(
-    LvBackend *backend, const LvRun *run, int32_t *tokens, LvTensor logits, const LvDraw *draws)
+int lv_cuda_enqueue_sample(LvCuda *cuda, int32_t *tokens, LvTensor logits, const LvDraw *draws)
 {
-    LvCuda *cuda = lv_cuda(backend);
     const size_t n = logits.rows, n_vocab = logits.cols;
     size_t n_penalised = 0;
     bool greedy = true; /* all of them, without a penalty */
@@ -79,23 +77,35 @@ LlavaovStatus lv_cuda_op_sample(
         n_penalised += has_penalty(&draws[i]);
         greedy = greedy && !has_penalty(&draws[i]) && !(draws[i].generation->temperature > 0);
     }
-    if (n * sizeof(LvCudaDraw) > LV_STAGING_HALF || n_vocab > LV_STAGING_HALF)
-        return lv_cuda_shape_error(run, "sample");
-    LlavaovStatus status = n ? lv_cuda_begin(cuda, run) : LLAVAOV_OK;
-    if (status != LLAVAOV_OK || n == 0)
-        return status;
-    Call call = {0};
-    int code = lv_cuda_scratch(cuda, n * sizeof *call.tokens, (void **)&call.tokens);
-    if (code == 0 && !greedy && cuda->type != LV_CUDA_F32)
+    Call call = {.tokens = tokens};
+    int code = 0;
+    if (!greedy && cuda->type != LV_CUDA_F32)
         code = lv_cuda_scratch(cuda, n * n_vocab * sizeof *call.scores, (void **)&call.scores);
     if (code == 0 && n_penalised)
         code = lv_cuda_scratch(cuda, n_penalised * n_vocab, (void **)&call.seen);
     if (code == 0)
         code = greedy ? argmax(cuda, &call, logits) : draw(cuda, &call, logits, draws);
-    if (code == 0)
-        code = lv_cuda_fetch(cuda, tokens, call.tokens, n * sizeof *tokens);
-    lv_cuda_scratch_free(cuda, call.tokens);
     lv_cuda_scratch_free(cuda, call.scores);
     lv_cuda_scratch_free(cuda, call.seen);
+    return code;
+}
+
+LlavaovStatus lv_cuda_op_sample(
+    LvBackend *backend, const LvRun *run, int32_t *tokens, LvTensor logits, const LvDraw *draws)
+{
+    LvCuda *cuda = lv_cuda(backend);
+    const size_t n = logits.rows;
+    if (n * sizeof(LvCudaDraw) > LV_STAGING_HALF || logits.cols > LV_STAGING_HALF)
+        return lv_cuda_shape_error(run, "sample");
+    LlavaovStatus status = n ? lv_cuda_begin(cuda, run) : LLAVAOV_OK;
+    if (status != LLAVAOV_OK || n == 0)
+        return status;
+    void *drawn = NULL;
+    int code = lv_cuda_scratch(cuda, n * sizeof *tokens, &drawn);
+    if (code == 0)
+        code = lv_cuda_enqueue_sample(cuda, drawn, logits, draws);
+    if (code == 0)
+        code = lv_cuda_fetch(cuda, tokens, drawn, n * sizeof *tokens);
+    lv_cuda_scratch_free(cuda, drawn);
     return lv_cuda_end(cuda, run, "sample", code);
 }

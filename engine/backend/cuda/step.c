@@ -7,12 +7,36 @@
  *
  * Where the caller expects to go on with the same sequences, the step after this one is enqueued
  * behind it, with the tokens that are still on the device, before the host waits for these: the
- * device need not wait for the host in turn. When the next call asks for what was computed ahead it
- * is there; sequences that have ended, or tokens that the host did not like, make it a step in
- * vain, whose cache rows are written again or lie behind the end. */
+ * device need not wait for the host in turn. Which number of its random stream each draw takes is
+ * known before the draw; a repetition penalty is not, since it depends on the token, so steps with
+ * one are not computed ahead. When the next call asks for what was computed ahead it is there;
+ * sequences that have ended, or tokens that the host did not like, make it a step in vain, whose
+ * cache rows are written again or lie behind the end. */
 #include "backend/cuda/step.h"
 
 #include <string.h>
+
+/* ---- whose graphs they are ---- */
+
+static bool same_shape(const LvKvCache *a, const LvKvCache *b)
+{
+    return a->n_layers == b->n_layers && a->n_kv_heads == b->n_kv_heads &&
+           a->head_dim == b->head_dim;
+}
+
+/* Graphs, and what was computed ahead, of another model are forgotten. */
+static void made_by(LvCuda *cuda, const LvNextTokens *next)
+{
+    LvSteps *steps = &cuda->steps;
+    const LvKvCache *cache = next->batch->sequences[0].cache;
+    if (steps->maker.compute == next->compute && steps->maker.model == next->model &&
+        steps->maker.n_vocab == next->n_vocab && same_shape(&steps->shape, cache))
+        return;
+    lv_steps_forget(cuda);
+    memset(steps->kinds, 0, sizeof steps->kinds);
+    steps->maker = *next;
+    steps->shape = *cache;
+}
 
 /* ---- what differs from step to step ---- */
 
@@ -25,7 +49,7 @@ static bool takes(const LvNextTokens *next)
     for (size_t i = 0; i < next->batch->n_sequences; i++) {
         const LvSequence *s = &sequences[i];
         if (s->n_rows != 1 || s->first_row != i || s->position >= s->cache->capacity ||
-            !lv_step_same_shape(s->cache, sequences[0].cache) || next->ids[i] < 0 ||
+            !same_shape(s->cache, sequences[0].cache) || next->ids[i] < 0 ||
             (size_t)next->ids[i] >= next->n_vocab)
             return false;
     }
@@ -40,6 +64,14 @@ static bool all_greedy(const LvNextTokens *next)
             return false;
     }
     return true;
+}
+
+static bool has_penalty(const LvNextTokens *next)
+{
+    for (size_t i = 0; i < next->batch->n_sequences; i++)
+        if (next->draws[i].generation->repetition_penalty != 1)
+            return true;
+    return false;
 }
 
 /* Fills the step up to its size and sends what it reads; `ahead`: of the step after it, but for its
@@ -87,22 +119,51 @@ static int32_t *fetched(const LvSteps *steps, unsigned slot)
     return steps->fetched + slot * LV_STEP_MOST;
 }
 
-/* Behind the step under way. */
-static int send_tokens(LvCuda *cuda, unsigned slot)
+/* Behind the step under way: draws its tokens unless they are a part of it, and sends them.
+ * `ahead`: of the step after the one that was asked for. */
+static LlavaovStatus send_tokens(LvCudaStep *step, bool ahead, unsigned slot)
 {
+    LvCuda *cuda = step->cuda;
     LvSteps *steps = &cuda->steps;
-    int code = lv_runtime_to_host(
-        cuda->runtime, fetched(steps, slot), steps->tokens, steps->rows * sizeof *steps->tokens);
-    return code == 0 ? lv_runtime_event_record(cuda->runtime, steps->arrived[slot]) : code;
+    const size_t n = step->next->batch->n_sequences;
+    LvDraw draws[LV_STEP_MOST];
+    LlavaovStatus status = lv_cuda_begin(cuda, step->run);
+    if (status != LLAVAOV_OK)
+        return status;
+    int code = 0;
+    for (size_t i = 0; i < n; i++) {
+        draws[i] = step->next->draws[i];
+        draws[i].index += ahead && draws[i].generation->temperature > 0;
+    }
+    if (!step->greedy)
+        code =
+            lv_cuda_enqueue_sample(cuda, steps->tokens, lv_tensor_rows(step->scores, 0, n), draws);
+    if (code == 0)
+        code = lv_runtime_to_host(
+            cuda->runtime, fetched(steps, slot), steps->tokens, n * sizeof *steps->tokens);
+    if (code == 0)
+        code = lv_runtime_event_record(cuda->runtime, steps->arrived[slot]);
+    return lv_cuda_end(cuda, step->run, "sample", code);
 }
 
 /* ---- the step ahead ---- */
 
+/* The flight's row was drawn as this draw wants it. */
+static bool same_draw(const LvFlight *flight, size_t row, const LvDraw *draw)
+{
+    const LlavaovGeneration *a = &flight->generation[row], *b = draw->generation;
+    if (b->repetition_penalty != 1 || a->temperature != b->temperature)
+        return false;
+    return !(b->temperature > 0) || (a->top_k == b->top_k && a->top_p == b->top_p &&
+                                        a->seed == b->seed && flight->indices[row] == draw->index);
+}
+
 /* The call's sequences, and no others, were computed ahead, sequence i as row rows[i]. A step of
  * more of them would have another shape, which rounds differently. */
-static bool in_flight(const LvFlight *flight, const LvNextTokens *next, size_t *rows)
+static bool in_flight(const LvFlight *flight, const LvCudaStep *step, size_t *rows)
 {
-    if (flight->n != next->batch->n_sequences)
+    const LvNextTokens *next = step->next;
+    if (flight->n != next->batch->n_sequences || flight->greedy != step->greedy)
         return false;
     for (size_t i = 0; i < next->batch->n_sequences; i++) {
         const LvSequence *s = &next->batch->sequences[i];
@@ -110,7 +171,8 @@ static bool in_flight(const LvFlight *flight, const LvNextTokens *next, size_t *
         while (row < flight->n && flight->serials[row] != s->cache->serial)
             row++;
         if (row == flight->n || flight->positions[row] != s->position ||
-            flight->ids[row] != next->ids[i])
+            flight->ids[row] != next->ids[i] ||
+            (!flight->greedy && !same_draw(flight, row, &next->draws[i])))
             return false;
         rows[i] = row;
     }
@@ -132,7 +194,8 @@ static LlavaovStatus work_ahead(LvCudaStep *step, const LvStepKind *kind, unsign
             return LLAVAOV_OK;
         end = s->position + 2 > end ? s->position + 2 : end;
     }
-    if (!steps->graphs || !kind->graph || cuda->rope_positions < end)
+    if (!steps->graphs || !kind->graph || cuda->rope_positions < end ||
+        (!step->greedy && has_penalty(step->next)))
         return LLAVAOV_OK;
     LlavaovStatus status = lv_cuda_begin(cuda, step->run);
     if (status != LLAVAOV_OK)
@@ -145,14 +208,16 @@ static LlavaovStatus work_ahead(LvCudaStep *step, const LvStepKind *kind, unsign
     if (status == LLAVAOV_OK)
         status = lv_step_replay(step, kind);
     if (status == LLAVAOV_OK)
-        status = lv_cuda_begin(cuda, step->run);
-    if (status == LLAVAOV_OK)
-        status = lv_cuda_end(cuda, step->run, "sample", send_tokens(cuda, slot));
+        status = send_tokens(step, true, slot);
     if (status != LLAVAOV_OK)
         return status;
     steps->flight.n = n;
+    steps->flight.greedy = step->greedy;
     steps->flight.slot = slot;
     for (size_t i = 0; i < n; i++) {
+        const LvDraw *draw = &step->next->draws[i];
+        steps->flight.generation[i] = *draw->generation;
+        steps->flight.indices[i] = draw->index + (draw->generation->temperature > 0);
         steps->flight.serials[i] = batch->sequences[i].cache->serial;
         steps->flight.positions[i] = batch->sequences[i].position + 1;
     }
@@ -161,13 +226,7 @@ static LlavaovStatus work_ahead(LvCudaStep *step, const LvStepKind *kind, unsign
 
 /* ---- the operation ---- */
 
-static LlavaovStatus draw(LvCudaStep *step, int32_t *tokens)
-{
-    return lv_cuda_op_sample(&step->cuda->base, step->run, tokens,
-        lv_tensor_rows(step->scores, 0, step->next->batch->n_sequences), step->next->draws);
-}
-
-/* Of a step all of whose rows are greedy, and which is on its way: tokens[i] is row rows[i]. */
+/* Of a step that is on its way: tokens[i] is row rows[i]. */
 static LlavaovStatus collect(
     LvCudaStep *step, const LvStepKind *kind, unsigned slot, const size_t *rows, int32_t *tokens)
 {
@@ -180,6 +239,10 @@ static LlavaovStatus collect(
         in_place = in_place && rows[i] == i;
     if (in_place)
         status = work_ahead(step, kind, slot ^ 1);
+    if (status == LLAVAOV_ERROR_MEMORY) { /* nobody has asked for that one */
+        lv_error_clear(step->run->error);
+        status = LLAVAOV_OK;
+    }
     if (status == LLAVAOV_OK)
         status = lv_cuda_begin(cuda, step->run);
     if (status == LLAVAOV_OK)
@@ -195,7 +258,7 @@ static LlavaovStatus collect(
     return LLAVAOV_OK;
 }
 
-static LlavaovStatus begin_step(LvCudaStep *step, LvStepKind *kind, unsigned slot)
+static LlavaovStatus begin_step(LvCudaStep *step, LvStepKind *kind)
 {
     LvCuda *cuda = step->cuda;
     LlavaovStatus status = lv_cuda_begin(cuda, step->run);
@@ -206,12 +269,6 @@ static LlavaovStatus begin_step(LvCudaStep *step, LvStepKind *kind, unsigned slo
     cuda->steps.active = true;
     status = lv_step_enqueue(step, kind);
     cuda->steps.active = false;
-    if (status != LLAVAOV_OK || !step->greedy)
-        return status;
-    const LvRun uncancelled = {.error = step->run->error};
-    status = lv_cuda_begin(cuda, &uncancelled);
-    if (status == LLAVAOV_OK)
-        status = lv_cuda_end(cuda, &uncancelled, "sample", send_tokens(cuda, slot));
     return status;
 }
 
@@ -223,7 +280,7 @@ static LlavaovStatus take_step(LvCudaStep *step, int32_t *tokens)
     while ((size_t)1 << size < n)
         size++;
     LvStepKind *kind = &steps->kinds[size][step->greedy];
-    const bool waited_for = step->greedy && in_flight(&steps->flight, step->next, rows);
+    const bool waited_for = in_flight(&steps->flight, step, rows);
     const unsigned slot = waited_for ? steps->flight.slot : steps->flight.slot ^ 1;
     LlavaovStatus status = LLAVAOV_OK;
     steps->rows = (size_t)1 << size;
@@ -232,15 +289,17 @@ static LlavaovStatus take_step(LvCudaStep *step, int32_t *tokens)
     if (!waited_for) {
         for (size_t i = 0; i < n; i++)
             rows[i] = i;
-        status = begin_step(step, kind, slot);
+        status = begin_step(step, kind);
     }
     /* From here on the step is on its way and is not given up. */
     const LvTensor scores = step->scores;
     const bool owned = !waited_for && !step->replayed;
     const LvRun uncancelled = {.stream = step->run->stream, .error = step->run->error};
     step->run = &uncancelled;
+    if (status == LLAVAOV_OK && !waited_for)
+        status = send_tokens(step, false, slot);
     if (status == LLAVAOV_OK)
-        status = step->greedy ? collect(step, kind, slot, rows, tokens) : draw(step, tokens);
+        status = collect(step, kind, slot, rows, tokens);
     if (owned)
         lv_cuda_tensor_free(&step->cuda->base, &(LvTensor){.data = scores.data});
     return status;
@@ -256,7 +315,7 @@ LlavaovStatus lv_cuda_op_next_tokens(
     if (status != LLAVAOV_OK || next->batch->n_sequences == 0)
         return status;
     LvCudaStep step = {.cuda = cuda, .run = run, .next = next, .greedy = all_greedy(next)};
-    lv_step_made_by(cuda, next);
+    made_by(cuda, next);
     status = take_step(&step, tokens);
     pthread_mutex_unlock(&cuda->lock);
     return status;

@@ -18,9 +18,6 @@ typedef struct LvCudaStep {
     LvTensor scores; /* not greedy: of all rows, padding included; to be freed unless replayed */
 } LvCudaStep;
 
-bool lv_step_same_shape(const LvKvCache *a, const LvKvCache *b);
-/* Graphs, and what was computed ahead, of another model are forgotten. */
-void lv_step_made_by(LvCuda *cuda, const LvNextTokens *next);
 /* Enqueues a step whose LvStepBlock has been sent: records its kind first where that is possible
  * and has not happened, and replays it, or goes launch by launch. */
 LlavaovStatus lv_step_enqueue(LvCudaStep *step, LvStepKind *kind);
