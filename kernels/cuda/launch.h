@@ -383,7 +383,7 @@ typedef struct LvCudaAxis {
     uint32_t stride;        /* weights held for an output */
     const uint32_t *begin;  /* [out] first input of the window */
     const uint32_t *end;    /* [out] one past the last; end - begin <= stride */
-    const int32_t *weights; /* [out][stride]: weight k belongs to input begin + k */
+    const int32_t *weights; /* [stride][out]: weight k belongs to input begin + k */
 } LvCudaAxis;
 
 typedef enum LvCudaPixels { /* as LlavaovPixelFormat */

@@ -57,27 +57,47 @@ LV_INLINE Pixel field_pixel(const Job &job, uint32_t x, uint32_t y)
     return p;
 }
 
-/* One output of a pass: `pixels` are those of the input line, `step` bytes apart. */
-LV_INLINE Pixel filtered(const LvCudaAxis &axis, uint32_t at, const uint8_t *pixels, size_t step)
+/* Pixels of a line: in shared memory, a word each, so that neighbours that each read every few
+ * words meet no bank twice; or `step` bytes apart in device memory. */
+struct Words {
+    const uint32_t *at;
+};
+
+struct Bytes {
+    const uint8_t *at;
+    size_t step;
+};
+
+LV_INLINE Pixel pixel_of(const Words &line, uint32_t i)
 {
-    uint32_t begin = axis.in == axis.out ? at : axis.begin[at];
-    const uint8_t *from = pixels + begin * step;
-    Pixel p;
-    if (axis.in == axis.out) {
-        LV_UNROLL
-        for (int c = 0; c < 3; c++)
-            p.at[c] = from[c];
-        return p;
-    }
-    uint32_t taps = axis.end[at] - begin;
-    const int32_t *weights = axis.weights + (size_t)at * axis.stride;
+    uint32_t word = line.at[i];
+    Pixel p = {{(uint8_t)word, (uint8_t)(word >> 8), (uint8_t)(word >> 16)}};
+    return p;
+}
+
+LV_INLINE Pixel pixel_of(const Bytes &line, uint32_t i)
+{
+    const uint8_t *at = line.at + i * line.step;
+    Pixel p = {{at[0], at[1], at[2]}};
+    return p;
+}
+
+/* Output `at` of a pass over a line. */
+template <typename L> LV_INLINE Pixel filtered(const LvCudaAxis &axis, uint32_t at, const L &line)
+{
+    if (axis.in == axis.out)
+        return pixel_of(line, at);
+    uint32_t begin = axis.begin[at], taps = axis.end[at] - begin;
+    const int32_t *weights = axis.weights + at;
     int32_t sums[3] = {0, 0, 0};
-    for (uint32_t k = 0; k < taps; k++, from += step) {
-        int32_t weight = weights[k];
+    for (uint32_t k = 0; k < taps; k++) {
+        Pixel p = pixel_of(line, begin + k);
+        int32_t weight = weights[(size_t)k * axis.out];
         LV_UNROLL
         for (int c = 0; c < 3; c++)
-            sums[c] += weight * from[c];
+            sums[c] += weight * p.at[c];
     }
+    Pixel p;
     LV_UNROLL
     for (int c = 0; c < 3; c++)
         p.at[c] = to_byte((sums[c] + (1 << (axis.precision - 1))) >> axis.precision);
@@ -89,17 +109,15 @@ LV_INLINE Pixel filtered(const LvCudaAxis &axis, uint32_t at, const uint8_t *pix
 __global__ void first_across(const Job job)
 {
     const LvCudaPicture &a = job.a;
-    uint8_t *line = (uint8_t *)lv_shared();
-    uint32_t y = blockIdx.x;
+    uint32_t *words = (uint32_t *)lv_shared(), y = blockIdx.x;
     for (uint32_t x = threadIdx.x; x < a.across.in; x += THREADS) {
         Pixel p = field_pixel(job, x, y);
-        LV_UNROLL
-        for (int c = 0; c < 3; c++)
-            line[3 * x + c] = p.at[c];
+        words[x] = p.at[0] | (uint32_t)p.at[1] << 8 | (uint32_t)p.at[2] << 16;
     }
     __syncthreads();
+    const Words line = {words};
     for (uint32_t x = threadIdx.x; x < a.across.out; x += THREADS) {
-        Pixel p = filtered(a.across, x, line, 3);
+        Pixel p = filtered(a.across, x, line);
         uint8_t *out = a.between + ((size_t)y * a.across.out + x) * 3;
         LV_UNROLL
         for (int c = 0; c < 3; c++)
@@ -116,13 +134,13 @@ __global__ void first_down(const Job job)
     if (x >= a.across.in)
         return;
     uint32_t begin = a.down.begin[y], taps = a.down.end[y] - begin;
-    const int32_t *weights = a.down.weights + (size_t)y * a.down.stride;
+    const int32_t *weights = a.down.weights + y;
     int32_t sums[3] = {0, 0, 0};
     for (uint32_t k = 0; k < taps; k++) {
         Pixel p = field_pixel(job, x, begin + k);
         LV_UNROLL
         for (int c = 0; c < 3; c++)
-            sums[c] += weights[k] * p.at[c];
+            sums[c] += weights[(size_t)k * a.down.out] * p.at[c];
     }
     uint8_t *out = a.between + ((size_t)y * a.across.in + x) * 3;
     LV_UNROLL
@@ -165,8 +183,9 @@ template <typename T> __global__ void second_pass(const Job job)
     Pixel p = {{0, 0, 0}};
     if (inner_x < a.across.out && inner_y < a.down.out) {
         size_t width = (size_t)(a.down_first ? a.across.in : a.across.out) * 3;
-        p = a.down_first ? filtered(a.across, inner_x, a.between + inner_y * width, 3)
-                         : filtered(a.down, inner_y, a.between + (size_t)inner_x * 3, width);
+        const Bytes row = {a.between + inner_y * width, 3};
+        const Bytes column = {a.between + (size_t)inner_x * 3, width};
+        p = a.down_first ? filtered(a.across, inner_x, row) : filtered(a.down, inner_y, column);
     }
     size_t tile = (size_t)(y / a.tile_size) * a.tile_cols + x / a.tile_size;
     x %= a.tile_size;
@@ -197,7 +216,7 @@ int lv_cuda_picture(LvCudaStream stream, const LvCudaPicture *args)
         {{76309, 117489, -13975, -34925, 138438}, {65536, 103206, -12276, -30679, 121609}},
     };
     const LvCudaPicture &a = *args;
-    const uint32_t most = 16384; /* a row of three times as many bytes is all of shared memory */
+    const uint32_t most = 16384; /* a row of four times as many bytes is shared memory */
     bool resized_down = a.down.in != a.down.out;
     if (a.across.in > most || a.across.out > most || a.down.in > most || a.down.out > most ||
         (uint64_t)a.side_left + a.width > a.across.in ||
@@ -214,8 +233,8 @@ int lv_cuda_picture(LvCudaStream stream, const LvCudaPicture *args)
         result = lv_launch(first_down, (a.across.in + THREADS - 1) / THREADS, a.down.out, 1,
             THREADS, 0, stream, job);
     else
-        result =
-            lv_launch(first_across, a.down.in, 1, 1, THREADS, (size_t)a.across.in * 3, stream, job);
+        result = lv_launch(first_across, a.down.in, 1, 1, THREADS,
+            (size_t)a.across.in * sizeof(uint32_t), stream, job);
     if (result)
         return result;
     uint64_t width = (uint64_t)a.tile_cols * a.tile_size;

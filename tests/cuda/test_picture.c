@@ -29,7 +29,7 @@ static LvCudaAxis axis_new(LlavaovResize variant, uint32_t in, uint32_t out)
         end[i] = axis.end[i];
         size_t from = (size_t)i * axis.stride + axis.begin[i] - axis.first[i];
         for (uint32_t k = 0; k < end[i] - begin[i]; k++)
-            weights[(size_t)i * taps + k] =
+            weights[(size_t)k * out + i] =
                 axis.low[from + k] + (axis.high ? axis.high[from + k] * (1 << LV_WEIGHT_SPLIT) : 0);
     }
     LvCudaAxis result = {in, out, axis.precision, taps, begin, end, weights};

@@ -21,12 +21,12 @@ static LlavaovStatus fill(LvAxisTable *table, LlavaovError *error)
     table->bytes = out * (2 + taps) * sizeof *table->data;
     table->data = lv_calloc(out, (2 + taps) * sizeof *table->data);
     for (size_t i = 0; i < out && table->data; i++) {
-        int32_t *weights = table->data + 2 * out + i * taps;
+        int32_t *weights = table->data + 2 * out + i;
         const size_t from = i * axis.stride + axis.begin[i] - axis.first[i];
         table->data[i] = (int32_t)axis.begin[i];
         table->data[out + i] = (int32_t)axis.end[i];
         for (size_t k = 0; k < axis.end[i] - axis.begin[i]; k++)
-            weights[k] =
+            weights[k * out] =
                 axis.low[from + k] + (axis.high ? axis.high[from + k] * (1 << LV_WEIGHT_SPLIT) : 0);
     }
     lv_resize_axis_free(&axis);

@@ -11,7 +11,7 @@
 typedef struct LvAxisTable {
     LlavaovResize variant;
     uint32_t in, out, precision, stride;
-    int32_t *data; /* begin [out], end [out], weights [out][stride]; NULL where in == out */
+    int32_t *data; /* begin [out], end [out], weights [stride][out]; NULL where in == out */
     size_t bytes;
 } LvAxisTable;
 
