@@ -39,7 +39,7 @@ LV_INLINE float normalised(float x, const Moments &m, float scale, float bias)
 }
 
 /* CHUNKS loads a thread hold the whole row: cols is a multiple of WIDTH and at most CHUNKS *
- * THREADS * WIDTH. */
+ * THREADS * WIDTH; scale and bias are aligned as the rows are. */
 template <typename T, int CHUNKS, bool CENTRED> __global__ void norm_row(const LvCudaNorm a)
 {
     float *scratch = (float *)lv_shared();
@@ -77,10 +77,13 @@ template <typename T, int CHUNKS, bool CENTRED> __global__ void norm_row(const L
     for (int c = 0; c < CHUNKS; c++) {
         size_t at = ((size_t)c * THREADS + threadIdx.x) * WIDTH;
         if (at < a.cols) {
+            float scale[WIDTH], bias[WIDTH] = {};
+            lv_load<WIDTH>(scale, a.scale + at);
+            if (CENTRED && a.bias)
+                lv_load<WIDTH>(bias, a.bias + at);
             LV_UNROLL
             for (int i = 0; i < WIDTH; i++)
-                x[c][i] = normalised(
-                    x[c][i], m, a.scale[at + i], CENTRED && a.bias ? a.bias[at + i] : 0.0f);
+                x[c][i] = normalised(x[c][i], m, scale[i], bias[i]);
             lv_store<WIDTH>(out + at, x[c]);
         }
     }
@@ -114,7 +117,9 @@ template <typename T, bool CENTRED> static int launch_norm(LvCudaStream stream, 
     static const size_t shared = 3 * 32 * sizeof(float);
     void (*kernel)(const LvCudaNorm) = norm_any<T, CENTRED>;
     if (a.cols % WIDTH == 0 && lv_rows_aligned(a.in, a.in_stride, sizeof(T), WIDTH) &&
-        lv_rows_aligned(a.out, a.out_stride, sizeof(T), WIDTH)) {
+        lv_rows_aligned(a.out, a.out_stride, sizeof(T), WIDTH) &&
+        lv_rows_aligned(a.scale, 0, sizeof(float), WIDTH) &&
+        (!CENTRED || lv_rows_aligned(a.bias, 0, sizeof(float), WIDTH))) {
         size_t chunks = (a.cols + THREADS * WIDTH - 1) / (THREADS * WIDTH);
         if (chunks <= 1)
             kernel = norm_row<T, 1, CENTRED>;

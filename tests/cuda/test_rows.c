@@ -49,8 +49,9 @@ static void wanted_norm(const Matrix *in, const Matrix *scale, const Matrix *bia
 static void norm_case(const struct Shape *s, LvCudaType type, Kind kind, bool centred)
 {
     int number = next_case();
-    Matrix in = of_shape(s, type, kind), scale = vector_new(s->cols, KIND_NOISE);
-    Matrix bias = vector_new(s->cols, KIND_NOISE);
+    Matrix in = of_shape(s, type, kind);
+    Matrix scale = matrix_new(LV_CUDA_F32, 1, s->cols, s->cols, number % 4 == 1, KIND_NOISE);
+    Matrix bias = matrix_new(LV_CUDA_F32, 1, s->cols, s->cols, number % 8 == 2, KIND_NOISE);
     bool in_place = number % 3 == 0, biased = number % 5 != 0;
     double *wanted = calloc(s->rows * s->cols + 1, sizeof *wanted);
     float eps = 1e-6f;
