@@ -6,12 +6,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* AddressSanitizer follows ucontext's switches, not our own. */
-#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__)
+#if defined(__x86_64__)
 #define OWN_SWITCH 1
 #else
 #define OWN_SWITCH 0
 #include <ucontext.h>
+#endif
+
+/* AddressSanitizer marks the frames on a stack, also those that are never left. */
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_UNPOISON_MEMORY_REGION(address, bytes) ((void)0)
 #endif
 
 #define STACK_BYTES (64u << 10)
@@ -162,6 +168,7 @@ static void fiber_main(void)
 
 static void prepare(Fiber *fiber)
 {
+    ASAN_UNPOISON_MEMORY_REGION(fiber->stack, STACK_BYTES);
 #if OWN_SWITCH
     /* As lv_shim_switch leaves a stack: six registers, then where to return to; on entry a
      * function's stack pointer is 8 off a multiple of 16. */
