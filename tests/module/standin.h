@@ -6,10 +6,11 @@
 #include <stdint.h>
 
 typedef struct LvStandinCounts {
-    uint64_t allocations;        /* of device memory and pinned memory that succeeded */
-    uint64_t live;               /* of them not given back */
-    uint64_t launches;           /* and products and graphs, of the device that was opened last */
-    uint64_t graphs;             /* not given back */
+    uint64_t allocations; /* of device memory and pinned memory that succeeded */
+    uint64_t live;        /* of them not given back */
+    uint64_t asked;       /* allocations of device memory, of the device that was opened last */
+    uint64_t launches;    /* and products and graphs, of the device that was opened last */
+    uint64_t graphs;      /* not given back */
     uint64_t recorded, replayed; /* graphs, of the device that was opened last */
 } LvStandinCounts;
 

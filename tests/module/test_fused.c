@@ -11,15 +11,13 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "asking.h"
 #include "base/status.h"
-#include "reply.h"
-#include "serve/engine.h"
+#include "standin_test.h"
 
 #define MOST_ROWS 20
 #define MOST 80 /* of inner and of outputs */
 #define EPS 1e-6
-
-static const char *model;
 
 /* A number that bf16 holds exactly. */
 static float noise(void)
@@ -243,63 +241,25 @@ static LlavaovStatus no_sampling(
     return lv_fail(run->error, LLAVAOV_ERROR_INTERNAL, NULL, "logits were written");
 }
 
-#define N_SESSIONS 3
-
-/* Greedy answers of sessions that are decoded together. */
-static void ask_all(const char *device, Reply *replies)
+static void forbid(LvBackendOps *ops)
 {
-    const LlavaovEngineOptions options = {
-        .model_path = model, .device = device, .precision = LLAVAOV_PRECISION_F32, .threads = 1};
-    LlavaovEngine *engine;
-    LlavaovError error;
-    LlavaovSession *sessions[N_SESSIONS];
-    if (llavaov_engine_open(&options, &engine, &error) != LLAVAOV_OK)
-        fail_msg("%s", error.message);
-    const LvBackendOps *real = engine->backend->ops;
-    LvBackendOps watched = *real;
-    if (real->norm_linear_greedy) {
-        watched.rms_norm = no_norm;
-        watched.sample = no_sampling;
-    }
-    engine->backend->ops = &watched;
-    for (size_t i = 0; i < N_SESSIONS; i++) {
-        reply_init(&replies[i]);
-        replies[i].generation.temperature = 0;
-        replies[i].generation.repetition_penalty = 1;
-        assert_int_equal(llavaov_session_open(engine, NULL, &sessions[i], NULL), LLAVAOV_OK);
-        llavaov_ticket_unref(ask(sessions[i], &replies[i], NULL, 0, LLAVAOV_LAYOUT_VIDEO,
-            i % 2 ? "What is shown?" : "Hello", 12));
-    }
-    for (size_t i = 0; i < N_SESSIONS; i++) {
-        reply_wait(&replies[i]);
-        if (replies[i].status != LLAVAOV_OK)
-            fail_msg("%s: %s", device, replies[i].error.message);
-        llavaov_session_close(sessions[i]);
-    }
-    engine->backend->ops = real;
-    llavaov_engine_unref(engine);
+    assert_non_null(ops->norm_linear_greedy);
+    ops->rms_norm = no_norm;
+    ops->sample = no_sampling;
 }
 
 static void greedy_answers_write_no_logits(void **state)
 {
-    static Reply cpu[N_SESSIONS], cuda[N_SESSIONS];
-    ask_all("cpu", cpu);
-    ask_all("cuda", cuda);
-    for (size_t i = 0; i < N_SESSIONS; i++) {
-        assert_true(cpu[i].new_tokens > 0);
-        assert_int_equal(cuda[i].new_tokens, cpu[i].new_tokens);
-        assert_memory_equal(
-            cuda[i].tokens, cpu[i].tokens, cpu[i].new_tokens * sizeof cpu[i].tokens[0]);
-    }
+    const LlavaovGeneration greedy = {12, 0, 0, 1, 1, 0};
+    const Question questions[] = {{"Hello", greedy, NULL, 0}, {"What is shown?", greedy, NULL, 0},
+        {"Hello", greedy, NULL, 0}};
+    answers_are_the_cpus(demo_model, questions, sizeof questions / sizeof *questions, forbid);
 }
 
 int main(int argc, char **argv)
 {
-    if (argc != 3)
+    if (!take_standin(argc, argv))
         return 2;
-    setenv("LLAVAOV_CUDA_MODULE", argv[1], 1);
-    setenv("LLAVAOV_STANDIN", "", 1);
-    model = argv[2];
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(several_in_one_are_the_single_ones),
         cmocka_unit_test(operands_that_do_not_fit_are_refused),

@@ -11,12 +11,10 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "asking.h"
 #include "base/status.h"
 #include "model/sampler.h"
-#include "reply.h"
-#include "serve/engine.h"
-
-static const char *model;
+#include "standin_test.h"
 
 /* temperature, top-k, top-p, penalty, seed behind the number of tokens */
 static const LlavaovGeneration settings[] = {
@@ -119,57 +117,25 @@ static LlavaovStatus no_download(LvBackend *b, const LvRun *run, float *dst, LvT
     return lv_fail(run->error, LLAVAOV_ERROR_INTERNAL, NULL, "logits went to the host");
 }
 
-/* Every setting is asked by a session of its own, all at once. */
-static void ask_all(const char *device, Reply *replies)
+static void forbid(LvBackendOps *ops)
 {
-    const LlavaovEngineOptions options = {
-        .model_path = model, .device = device, .precision = LLAVAOV_PRECISION_F32, .threads = 1};
-    LlavaovEngine *engine;
-    LlavaovError error;
-    LlavaovSession *sessions[N_SETTINGS];
-    if (llavaov_engine_open(&options, &engine, &error) != LLAVAOV_OK)
-        fail_msg("%s", error.message);
-    const LvBackendOps *real = engine->backend->ops;
-    LvBackendOps watched = *real;
-    if (real->sample)
-        watched.download = no_download;
-    engine->backend->ops = &watched;
-    for (size_t i = 0; i < N_SETTINGS; i++) {
-        reply_init(&replies[i]);
-        replies[i].generation = settings[i];
-        assert_int_equal(llavaov_session_open(engine, NULL, &sessions[i], NULL), LLAVAOV_OK);
-        llavaov_ticket_unref(ask(sessions[i], &replies[i], NULL, 0, LLAVAOV_LAYOUT_VIDEO,
-            i % 2 ? "What is shown?" : "Hello", settings[i].max_new_tokens));
-    }
-    for (size_t i = 0; i < N_SETTINGS; i++) {
-        reply_wait(&replies[i]);
-        if (replies[i].status != LLAVAOV_OK)
-            fail_msg("%s: %s", device, replies[i].error.message);
-        llavaov_session_close(sessions[i]);
-    }
-    engine->backend->ops = real;
-    llavaov_engine_unref(engine);
+    assert_non_null(ops->sample);
+    ops->download = no_download;
 }
 
+/* Every setting is asked by a session of its own, all at once. */
 static void answers_are_the_cpus_and_logits_stay(void **state)
 {
-    static Reply cpu[N_SETTINGS], cuda[N_SETTINGS];
-    ask_all("cpu", cpu);
-    ask_all("cuda", cuda);
-    for (size_t i = 0; i < N_SETTINGS; i++) {
-        assert_int_equal(cuda[i].new_tokens, cpu[i].new_tokens);
-        assert_memory_equal(
-            cuda[i].tokens, cpu[i].tokens, cpu[i].new_tokens * sizeof cpu[i].tokens[0]);
-    }
+    Question questions[N_SETTINGS];
+    for (size_t i = 0; i < N_SETTINGS; i++)
+        questions[i] = (Question){i % 2 ? "What is shown?" : "Hello", settings[i], NULL, 0};
+    answers_are_the_cpus(demo_model, questions, N_SETTINGS, forbid);
 }
 
 int main(int argc, char **argv)
 {
-    if (argc != 3)
+    if (!take_standin(argc, argv))
         return 2;
-    setenv("LLAVAOV_CUDA_MODULE", argv[1], 1);
-    setenv("LLAVAOV_STANDIN", "", 1);
-    model = argv[2];
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_are_sampled_as_on_the_host),
         cmocka_unit_test(no_rows_give_no_tokens),

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The stand-in's graphs. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "shim/shim.h"
+#include "standin_device.h"
+
+/* One thing that was enqueued, with a copy of its arguments. */
+typedef struct Node {
+    struct Node *next;
+    int (*run)(const void *args);
+    max_align_t args[];
+} Node;
+
+struct LvGraph {
+    Node *first, **end;
+    bool spoilt;
+};
+
+/* What this thread records, for lack of a stream that could hold it. */
+static _Thread_local LvGraph *recording;
+
+int standin_refused(void)
+{
+    if (!recording)
+        return 0;
+    recording->spoilt = true;
+    return CAPTURE_REFUSED;
+}
+
+static int append(int (*run)(const void *args), const void *args, size_t bytes)
+{
+    Node *node = malloc(sizeof *node + bytes);
+    if (!node) {
+        recording->spoilt = true;
+        return LV_RUNTIME_OUT_OF_MEMORY;
+    }
+    node->next = NULL;
+    node->run = run;
+    memcpy(node->args, args, bytes);
+    *recording->end = node;
+    recording->end = &node->next;
+    return 0;
+}
+
+int standin_enqueue(int (*run)(const void *args), const void *args, size_t bytes)
+{
+    return recording ? append(run, args, bytes) : run(args);
+}
+
+static int run_kernel(const void *args)
+{
+    LvShimLaunch launch = *(const LvShimLaunch *)args;
+    launch.args =
+        (const max_align_t *)args + (sizeof launch + sizeof(max_align_t) - 1) / sizeof(max_align_t);
+    return lv_shim_launch(
+        launch.entry, launch.args, launch.grid, launch.block, launch.shared_bytes);
+}
+
+/* The launch, and from the next aligned place on its arguments. */
+static int record_kernel(void *data, const LvShimLaunch *launch)
+{
+    const size_t at =
+        (sizeof *launch + sizeof(max_align_t) - 1) / sizeof(max_align_t) * sizeof(max_align_t);
+    char *both = malloc(at + launch->args_bytes);
+    if (!both)
+        return LV_RUNTIME_OUT_OF_MEMORY;
+    memcpy(both, launch, sizeof *launch);
+    memcpy(both + at, launch->args, launch->args_bytes);
+    int code = append(run_kernel, both, at + launch->args_bytes);
+    free(both);
+    return code;
+}
+
+static void free_graph(LvGraph *graph)
+{
+    while (graph->first) {
+        Node *node = graph->first;
+        graph->first = node->next;
+        free(node);
+    }
+    free(graph);
+}
+
+int lv_runtime_capture_begin(LvRuntime *runtime)
+{
+    if (standin_wish("no-graphs", NULL))
+        return NOT_SUPPORTED;
+    if (recording)
+        return standin_refused();
+    recording = calloc(1, sizeof *recording);
+    if (!recording)
+        return LV_RUNTIME_OUT_OF_MEMORY;
+    recording->end = &recording->first;
+    lv_shim_record(record_kernel, NULL);
+    return 0;
+}
+
+int lv_runtime_capture_end(LvRuntime *runtime, LvGraph **graph)
+{
+    LvGraph *recorded = recording;
+    recording = NULL;
+    lv_shim_record(NULL, NULL);
+    if (graph)
+        *graph = NULL;
+    int code = ++runtime->captures == runtime->fail_graph ? LV_RUNTIME_OUT_OF_MEMORY
+               : recorded->spoilt                         ? CAPTURE_INVALIDATED
+                                                          : 0;
+    if (code == 0 && graph) {
+        *graph = recorded;
+        standin_totals.graphs++;
+        standin_totals.recorded++;
+    } else {
+        free_graph(recorded);
+    }
+    return code;
+}
+
+bool lv_runtime_not_recordable(int code)
+{
+    return code == NOT_SUPPORTED || code == CAPTURE_REFUSED || code == CAPTURE_INVALIDATED;
+}
+
+int lv_runtime_graph_launch(LvRuntime *runtime, LvGraph *graph)
+{
+    int code = standin_refused();
+    for (const Node *node = graph->first; node && code == 0; node = node->next)
+        code = node->run(node->args);
+    standin_totals.replayed++;
+    return lv_runtime_launched(runtime, code);
+}
+
+void lv_runtime_graph_close(LvRuntime *runtime, LvGraph *graph)
+{
+    if (!graph)
+        return;
+    standin_totals.graphs--;
+    free_graph(graph);
+}
