@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The few calls of a GPU's runtime that the CUDA backend makes, without a type of that runtime in
- * sight. Two implementations: runtime_cuda.c with cublaslt.c on a GPU, and tests/module/standin.c on
- * the CPU, which lets the whole backend run where there is none.
+ * sight. Two implementations: runtime_cuda.c with cublaslt.c on a GPU, and tests/module/standin.c
+ * on the CPU, which lets the whole backend run where there is none.
  *
  * One LvRuntime is one device with one stream of work in order and one of copies. Functions that
  * return an int give 0 or an error number of the implementation, which lv_runtime_error turns into
