@@ -22,6 +22,7 @@
  *                   first copy to the host or wait tells
  *   no-graphs       nothing can be recorded
  *   graph=N         the N-th recording fails when it ends
+ *   own-products    products go through lv_cuda_product, as what a GPU's library refuses does
  *
  * What is recorded for a graph does not run; it runs, with the arguments as they were then, each
  * time the graph is launched. Whatever a stream under capture refuses is refused here too, and
@@ -89,6 +90,7 @@ LlavaovStatus lv_runtime_open(
     standin_wish("lost", &r->lose_at);
     standin_wish("send", &r->fail_send);
     r->no_await = standin_wish("no-await", NULL);
+    r->own_products = standin_wish("own-products", NULL);
     pthread_mutex_init(&r->lock, NULL);
     r->end = &r->first;
     standin_wish("graph", &r->fail_graph);

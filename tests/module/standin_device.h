@@ -32,6 +32,7 @@ struct LvRuntime {
     StandinCopy *first, **end;
     uint64_t sent, fail_send; /* copies so far */
     bool no_await;
+    bool own_products;
 };
 
 /* LvStandinCounts, of all devices. */

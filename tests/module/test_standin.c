@@ -91,6 +91,23 @@ static void a_window_gives_the_cpus_tokens(void **state)
     llavaov_engine_unref(cpu);
 }
 
+/* What the GPU's own library has no algorithm for. */
+static void refused_products_still_come(void **state)
+{
+    static const char question[] = "What colour is the ball?";
+    LlavaovEngine *cpu = must_open("cpu", LLAVAOV_PRECISION_AUTO, "");
+    LlavaovEngine *cuda = must_open("cuda", LLAVAOV_PRECISION_AUTO, "own-products");
+    const Reply wanted = ask_window(cpu, question), got = ask_window(cuda, question);
+    if (got.status != LLAVAOV_OK)
+        fail_msg("%s", got.error.message);
+    same_answer(&got, &wanted);
+    LlavaovEngineStats stats;
+    llavaov_engine_stats(cuda, &stats);
+    assert_string_equal(stats.notice, "slow products");
+    llavaov_engine_unref(cuda);
+    llavaov_engine_unref(cpu);
+}
+
 /* ---- opening ---- */
 
 static void refused(const char *device, const char *wishes, LlavaovStatus status, const char *text)
@@ -271,6 +288,7 @@ int main(int argc, char **argv)
         return 2;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_window_gives_the_cpus_tokens),
+        cmocka_unit_test(refused_products_still_come),
         cmocka_unit_test(a_device_that_cannot_serve_is_refused),
         cmocka_unit_test(half_precision_is_refused),
         cmocka_unit_test(the_environment_sets_the_length_of_slices),

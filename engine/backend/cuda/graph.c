@@ -102,7 +102,9 @@ void lv_steps_forget_model(LvCuda *cuda)
 
 const char *lv_cuda_op_notice(LvBackend *backend)
 {
-    return atomic_load(&lv_cuda(backend)->steps.notice);
+    LvCuda *cuda = lv_cuda(backend);
+    const char *notice = atomic_load(&cuda->steps.notice);
+    return notice ? notice : lv_runtime_notice(cuda->runtime);
 }
 
 void lv_steps_close(LvCuda *cuda)

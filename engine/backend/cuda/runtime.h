@@ -115,5 +115,7 @@ typedef struct LvMatmul {
 /* Device memory that products may use, part of what a backend needs. */
 #define LV_RUNTIME_WORKSPACE ((uint64_t)32 << 20)
 int lv_runtime_matmul(LvRuntime *runtime, const LvMatmul *matmul);
+/* What made products slow, in one clause, or NULL. Any thread; the text stays until close. */
+const char *lv_runtime_notice(LvRuntime *runtime);
 
 #endif

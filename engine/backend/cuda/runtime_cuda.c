@@ -21,6 +21,8 @@ struct LvRuntime {
     cudaEvent_t done; /* of the stream, for lv_runtime_synchronize */
     void *workspace;
     LvLt *lt;
+    char refused[128]; /* the first product that cuBLASLt did not take */
+    _Atomic(const char *) notice;
 };
 
 struct LvEvent {
@@ -376,6 +378,12 @@ int lv_runtime_matmul(LvRuntime *runtime, const LvMatmul *m)
     int code = lv_lt_matmul(runtime->lt, runtime->stream, m);
     if (code != LV_LT_REFUSED)
         return code;
+    if (!runtime->notice) {
+        snprintf(runtime->refused, sizeof runtime->refused,
+            "slow products: cuBLASLt does not take [%zu, %zu] by [%zu, %zu]", m->rows, m->inner,
+            m->cols, m->inner);
+        runtime->notice = runtime->refused;
+    }
     return lv_cuda_product(runtime->stream,
         &(LvCudaProduct){.out = m->out,
             .in = m->in,
@@ -391,4 +399,9 @@ int lv_runtime_matmul(LvRuntime *runtime, const LvMatmul *m)
             .type = m->type,
             .out_type = m->out_type,
             .function = m->tail == LV_TAIL_NONE ? LV_CUDA_NONE : LV_CUDA_GELU_TANH});
+}
+
+const char *lv_runtime_notice(LvRuntime *runtime)
+{
+    return runtime->notice;
 }
