@@ -11,7 +11,7 @@
 
 Without names: all, in this order. Every stage ends within 8 minutes; what was not reached is reported, and the same line
 goes on there: rows that passed are in build-gpu/gpu-check.json, which is written after each, and hold until the engine or
-the kernels change. --again forgets them.
+the kernels change. --again does the stages named from their first row on.
 Exit code: 0 all good, 1 something failed or could not run, 3 there is no GPU.
 """
 import argparse
@@ -298,6 +298,7 @@ def main():
     unknown = [name for name in wanted if name not in STAGES]
     if unknown:
         parser.error(f"unknown stage: {unknown[0]}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("gpu-check: told to end"))  # with what it started
     # Tools of the environment that this interpreter belongs to come first.
     if sys.prefix != sys.base_prefix:
         os.environ["PATH"] = f"{pathlib.Path(sys.executable).parent}:{os.environ.get('PATH', os.defpath)}"
@@ -305,7 +306,9 @@ def main():
     if not gpu:
         print("gpu-check: there is no NVIDIA GPU on this machine (neither nvidia-smi nor the driver finds one); nothing was checked")
         return NO_GPU
-    results = {"rows": {}} if arguments.again else earlier(gpu[0])
+    results = earlier(gpu[0])
+    if arguments.again:
+        results["rows"] = {key: row for key, row in results["rows"].items() if key.split("/")[0] not in wanted}
     results.update(device=gpu[0], compute_capability=gpu[1], date=today(), **machine.facts())
     print(f"== {gpu[0]}, compute capability {gpu[1]}, driver {results['driver']}, nvcc {results['nvcc']}")
     failed = []
