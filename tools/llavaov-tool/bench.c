@@ -3,7 +3,9 @@
  * line, encode TILES | frames N WIDTH HEIGHT | prefill TOKENS | decode CONTEXT TOKENS | batch
  * CONTEXT TOKENS SEQUENCES | peak and answers each with one line of JSON, so that a driver can
  * alternate with another engine on the same machine. frames: pictures in NV12 that the backend has
- * taken are sent, resized and encoded. */
+ * taken are resized and encoded, "ns" when they lie on the device, "with_copy_ns" from the caller's
+ * memory. prefill ends with a token, each step of decode and batch goes on from the token before.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +33,7 @@ typedef struct Bench {
     uint32_t capacity, cached;
     float *logits;
     LvSampler greedy;
+    uint32_t noise; /* state of the bytes of pictures: no two are the same */
     LlavaovError *error;
 } Bench;
 
@@ -60,11 +63,10 @@ static int32_t token_at(const LvTextConfig *text, size_t i)
     return (int32_t)((i * 2654435761u >> 7) % text->vocab_size);
 }
 
-static void fill(uint8_t *bytes, size_t n)
+static void fill(Bench *bench, uint8_t *bytes, size_t n)
 {
-    uint32_t state = 1;
     for (size_t i = 0; i < n; i++)
-        bytes[i] = (uint8_t)((state = state * 1664525u + 1013904223u) >> 24);
+        bytes[i] = (uint8_t)((bench->noise = bench->noise * 1664525u + 1013904223u) >> 24);
 }
 
 static LlavaovStatus embed(Bench *bench, const LvTile *tiles, uint32_t n, Spent *spent)
@@ -87,24 +89,31 @@ done:
     return status;
 }
 
-static LlavaovStatus frames(Bench *bench, uint32_t n, uint32_t width, uint32_t height, Spent *spent)
+/* with_copy: from taking the pictures on; spent: of encoding them again, when they lie on the
+ * device. */
+static LlavaovStatus frames(
+    Bench *bench, uint32_t n, uint32_t width, uint32_t height, Spent *with_copy, Spent *spent)
 {
+    enum { APART = 61 }; /* the pictures begin so many bytes apart, in the same noise */
     LvBackend *b = bench->m.backend;
-    const size_t luma = (size_t)width * height;
+    const size_t luma = (size_t)width * height, bytes = luma * 3 + (size_t)n * APART;
     LvTile tiles[MOST_TILES] = {0};
-    uint8_t *pixels = lv_alloc(luma * 3, 1);
+    uint8_t *pixels = lv_alloc(bytes, 1);
     LlavaovStatus status = LLAVAOV_OK;
     if (!pixels)
         LV_TRY(lv_fail(bench->error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a picture"));
-    fill(pixels, luma * 3);
-    const LlavaovImage image = {.format = LLAVAOV_PIXEL_NV12,
+    fill(bench, pixels, bytes);
+    LlavaovImage image = {.format = LLAVAOV_PIXEL_NV12,
         .width = width,
         .height = height,
         .plane = {pixels, pixels + luma},
         .stride = {width, width + width % 2},
         .matrix = LLAVAOV_MATRIX_BT709};
     LV_TRY(lv_image_check(&image, bench->error));
+    const Spent start = now();
     for (uint32_t i = 0; i < n; i++) {
+        image.plane[0] = pixels + i * APART;
+        image.plane[1] = image.plane[0] + luma;
         if (b->ops->picture_take)
             LV_TRY(b->ops->picture_take(b, &image, LLAVAOV_LAYOUT_VIDEO, LLAVAOV_RESIZE_TORCHVISION,
                 &bench->m.model->config->vision, &tiles[i].picture, bench->error));
@@ -112,6 +121,8 @@ static LlavaovStatus frames(Bench *bench, uint32_t n, uint32_t width, uint32_t h
             LV_TRY(lv_fail(bench->error, LLAVAOV_ERROR_UNSUPPORTED, "frames",
                 "%s does not take %u frames of %ux%u", b->info.device, n, width, height));
     }
+    LV_TRY(embed(bench, tiles, n, spent));
+    *with_copy = since(start);
     LV_TRY(embed(bench, tiles, n, spent));
 done:
     for (uint32_t i = 0; i < n && tiles[i].picture; i++)
@@ -127,7 +138,7 @@ static LlavaovStatus encode(Bench *bench, uint32_t n, Spent *spent)
     uint8_t *rgb = lv_alloc(n, bytes);
     if (!rgb)
         return lv_fail(bench->error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for tiles");
-    fill(rgb, n * bytes);
+    fill(bench, rgb, n * bytes);
     for (uint32_t i = 0; i < n; i++)
         tiles[i] = (LvTile){.rgb = rgb + i * bytes};
     LlavaovStatus status = embed(bench, tiles, n, spent);
@@ -154,14 +165,15 @@ static LlavaovStatus room(Bench *bench, uint32_t tokens)
         b, text->n_layers, text->n_kv_heads, text->head_dim, tokens, &bench->cache, bench->error);
 }
 
-/* n tokens at the given position; the last one's logits. */
-static LlavaovStatus forward(Bench *bench, uint32_t position, uint32_t n, bool last)
+/* n tokens at the given position; `last`: of the prompt, and *token is the one that follows. */
+static LlavaovStatus forward(Bench *bench, uint32_t position, uint32_t n, bool last, int32_t *token)
 {
     LvBackend *b = bench->m.backend;
     const LvTextConfig *text = &bench->m.model->config->text;
     const LvRun run = {.error = bench->error};
     const LvSequence sequence = {bench->cache, 0, n, position};
     const LvBatch batch = {&sequence, 1};
+    LvChoice choice = {&bench->greedy, bench->error, LLAVAOV_OK, 0};
     int32_t *ids = lv_alloc(n, sizeof *ids);
     LvScratch scratch = lv_scratch(b, bench->error);
     LvTensor hidden = lv_scratch_tensor(&scratch, n, text->hidden_size);
@@ -173,29 +185,37 @@ static LlavaovStatus forward(Bench *bench, uint32_t position, uint32_t n, bool l
         ids[i] = token_at(text, position + i);
     const LvPrompt prompt = {.ids = ids, .n = n, .visual_token = -1};
     LV_TRY(lv_decoder_embed(bench->m.model, &run, hidden, &prompt, 0));
-    LV_TRY(lv_decoder_run(bench->m.model, &run, hidden, &batch,
-        last ? LV_LOGITS_LAST : LV_LOGITS_NONE, bench->logits));
+    if (last) {
+        LV_TRY(lv_decoder_next(bench->m.model, &run, hidden, &batch, &choice, bench->logits));
+        LV_TRY(choice.status);
+        *token = choice.token;
+    } else {
+        LV_TRY(lv_decoder_run(bench->m.model, &run, hidden, &batch, LV_LOGITS_NONE, NULL));
+    }
 done:
     lv_scratch_free(&scratch);
     lv_free(ids);
     return status;
 }
 
-/* One step of greedy decoding, as an answer takes it, where the backend makes steps of its own. */
-static LlavaovStatus step(Bench *bench, const LvBatch *batch, const int32_t *ids)
+/* One step of greedy decoding, as an answer takes it; ids become the tokens that follow. more:
+ * another step comes, so that the device may go on while the host takes in these. */
+static LlavaovStatus step(Bench *bench, const LvBatch *batch, int32_t *ids, bool more)
 {
     const LvRun run = {.error = bench->error};
     LvChoice choices[MOST_SEQUENCES];
     for (size_t i = 0; i < batch->n_sequences; i++)
         choices[i] = (LvChoice){&bench->greedy, bench->error, LLAVAOV_OK, 0};
     LlavaovStatus status =
-        lv_decoder_step(bench->m.model, &run, ids, batch, true, choices, bench->logits);
-    for (size_t i = 0; i < batch->n_sequences && status == LLAVAOV_OK; i++)
+        lv_decoder_step(bench->m.model, &run, ids, batch, more, choices, bench->logits);
+    for (size_t i = 0; i < batch->n_sequences && status == LLAVAOV_OK; i++) {
         status = choices[i].status;
+        ids[i] = choices[i].token;
+    }
     return status;
 }
 
-static LlavaovStatus prefill(Bench *bench, uint32_t n, Spent *spent)
+static LlavaovStatus prefill(Bench *bench, uint32_t n, int32_t *token, Spent *spent)
 {
     const uint32_t chunk =
         bench->m.backend->info.preferred_rows ? bench->m.backend->info.preferred_rows : 256;
@@ -203,7 +223,7 @@ static LlavaovStatus prefill(Bench *bench, uint32_t n, Spent *spent)
     const Spent start = now();
     for (uint32_t at = 0; at < n && status == LLAVAOV_OK;) {
         const uint32_t rows = n - at < chunk ? n - at : chunk;
-        status = forward(bench, at, rows, at + rows == n);
+        status = forward(bench, at, rows, at + rows == n, token);
         at += rows;
     }
     *spent = since(start);
@@ -211,64 +231,54 @@ static LlavaovStatus prefill(Bench *bench, uint32_t n, Spent *spent)
     return status;
 }
 
-static LlavaovStatus decode(Bench *bench, uint32_t context, uint32_t n, Spent *spent)
+/* n decoding steps of these sequences, each of which has a context of its own. */
+static LlavaovStatus steps(Bench *bench, LvSequence *sequences, int32_t *ids, uint32_t n_sequences,
+    uint32_t n, Spent *spent)
 {
-    LlavaovStatus status = room(bench, context + n);
-    if (status == LLAVAOV_OK && bench->cached < context)
-        status = prefill(bench, context, spent);
-    if (status == LLAVAOV_OK)
-        status = room(bench, context + n);
+    const LvBatch all = {sequences, n_sequences};
+    LlavaovStatus status = LLAVAOV_OK;
     const Spent start = now();
     for (uint32_t i = 0; i < n && status == LLAVAOV_OK; i++) {
-        const int32_t id = token_at(&bench->m.model->config->text, context + i);
-        const LvSequence sequence = {bench->cache, 0, 1, context + i};
-        status = bench->m.backend->ops->next_tokens ? step(bench, &(LvBatch){&sequence, 1}, &id)
-                                                    : forward(bench, context + i, 1, true);
+        status = step(bench, &all, ids, i + 1 < n);
+        for (uint32_t s = 0; s < n_sequences; s++)
+            sequences[s].position++;
     }
     *spent = since(start);
     return status;
 }
 
-/* n decoding steps of several sequences together, each with a context of its own. What the contexts
- * hold does not matter to time, but it must be numbers: one is prefilled into each. */
+static LlavaovStatus decode(Bench *bench, uint32_t context, uint32_t n, Spent *spent)
+{
+    int32_t id = token_at(&bench->m.model->config->text, context);
+    LlavaovStatus status = room(bench, context + n);
+    if (status == LLAVAOV_OK && bench->cached < context)
+        status = prefill(bench, context, &id, spent);
+    if (status == LLAVAOV_OK)
+        status = room(bench, context + n);
+    LvSequence sequence = {bench->cache, 0, 1, context};
+    return status == LLAVAOV_OK ? steps(bench, &sequence, &id, 1, n, spent) : status;
+}
+
+/* The same with several sequences together. What their contexts hold does not matter to time, but
+ * it must be numbers: one is prefilled into each. */
 static LlavaovStatus batch(
     Bench *bench, uint32_t context, uint32_t n, uint32_t n_sequences, Spent *spent)
 {
     LvBackend *b = bench->m.backend;
-    const LvTextConfig *text = &bench->m.model->config->text;
-    const LvRun run = {.error = bench->error};
     LvSequence sequences[MOST_SEQUENCES] = {0};
     int32_t ids[MOST_SEQUENCES];
-    const LvBatch all = {sequences, n_sequences};
     LvKvCache *own = bench->cache;
     const uint32_t own_capacity = bench->capacity, own_cached = bench->cached;
-    float *logits = lv_alloc((size_t)n_sequences * text->vocab_size, sizeof *logits);
-    LvScratch scratch = lv_scratch(b, bench->error);
-    LvTensor hidden = lv_scratch_tensor(&scratch, n_sequences, text->hidden_size);
-    LlavaovStatus status;
-    LV_TRY(scratch.status);
-    if (!logits)
-        LV_TRY(lv_fail(bench->error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for logits"));
+    LlavaovStatus status = LLAVAOV_OK;
     for (uint32_t i = 0; i < n_sequences; i++) {
         bench->cache = NULL;
         bench->capacity = 0;
-        status = prefill(bench, context, spent); /* with room for 256 tokens more */
+        status = prefill(bench, context, &ids[i], spent); /* with room for 256 tokens more */
         sequences[i] = (LvSequence){bench->cache, i, 1, context};
-        ids[i] = token_at(text, i);
         LV_TRY(status);
+        ids[i] = token_at(&bench->m.model->config->text, i); /* or all would be the same */
     }
-    const Spent start = now();
-    for (uint32_t i = 0; i < n; i++) {
-        if (b->ops->next_tokens) {
-            LV_TRY(step(bench, &all, ids));
-        } else {
-            LV_TRY(b->ops->embed_tokens(b, &run, hidden, ids, bench->m.model->decoder.embed));
-            LV_TRY(lv_decoder_run(bench->m.model, &run, hidden, &all, LV_LOGITS_LAST, logits));
-        }
-        for (uint32_t s = 0; s < n_sequences; s++)
-            sequences[s].position++;
-    }
-    *spent = since(start);
+    LV_TRY(steps(bench, sequences, ids, n_sequences, n, spent));
 done:
     for (uint32_t i = 0; i < n_sequences; i++)
         if (sequences[i].cache)
@@ -276,8 +286,6 @@ done:
     bench->cache = own;
     bench->capacity = own_capacity;
     bench->cached = own_cached;
-    lv_scratch_free(&scratch);
-    lv_free(logits);
     return status;
 }
 
@@ -300,7 +308,8 @@ static void print_peak(const Bench *bench)
 static LlavaovStatus obey(Bench *bench, const char *line)
 {
     unsigned a = 0, b = 0, c = 0;
-    Spent spent = {0};
+    int32_t token;
+    Spent spent = {0}, with_copy = {0};
     LlavaovStatus status;
     const uint32_t most = bench->m.model->config->text.context_length;
     if (sscanf(line, "encode %u", &a) == 1 && a >= 1 && a <= MOST_TILES) {
@@ -309,11 +318,16 @@ static LlavaovStatus obey(Bench *bench, const char *line)
             print("encode", a, 0, spent);
     } else if (sscanf(line, "frames %u %u %u", &a, &b, &c) == 3 && a >= 1 && a <= MOST_TILES &&
                b >= 1 && b <= LV_MAX_PICTURE_EDGE && c >= 1 && c <= LV_MAX_PICTURE_EDGE) {
-        status = frames(bench, a, b, c, &spent);
-        if (status == LLAVAOV_OK)
-            print("frames", a, 0, spent);
+        status = frames(bench, a, b, c, &with_copy, &spent);
+        if (status == LLAVAOV_OK) {
+            printf("{\"what\": \"frames\", \"a\": %u, \"ns\": %llu, \"cpu_ns\": %llu, "
+                   "\"with_copy_ns\": %llu}\n",
+                a, (unsigned long long)spent.ns, (unsigned long long)spent.cpu_ns,
+                (unsigned long long)with_copy.ns);
+            fflush(stdout);
+        }
     } else if (sscanf(line, "prefill %u", &a) == 1 && a >= 1 && a <= most) {
-        status = prefill(bench, a, &spent);
+        status = prefill(bench, a, &token, &spent);
         if (status == LLAVAOV_OK)
             print("prefill", a, 0, spent);
     } else if (sscanf(line, "decode %u %u", &a, &b) == 2 && a >= 1 && b >= 1 && a <= most &&
@@ -357,7 +371,7 @@ static LlavaovStatus standard_runs(const ToolOptions *o, Bench *bench)
 
 LlavaovStatus tool_bench(const ToolOptions *o, LlavaovError *error)
 {
-    Bench bench = {.error = error};
+    Bench bench = {.noise = 1, .error = error};
     LlavaovStatus status = tool_open_model(o, &bench.m, error);
     if (status != LLAVAOV_OK)
         return status;
