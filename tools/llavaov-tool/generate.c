@@ -53,34 +53,21 @@ static void on_done(void *data, const LlavaovAnswer *a)
     pthread_mutex_unlock(&w->lock);
 }
 
-LlavaovStatus tool_generate(const ToolOptions *o, LlavaovError *error)
+/* One answer about n pictures, printed. */
+static LlavaovStatus answer(const ToolOptions *o, LlavaovSession *session,
+    const LlavaovImage *images, size_t n, LlavaovError *error)
 {
-    const LlavaovEngineOptions options = {.model_path = o->model,
-        .device = o->device,
-        .precision = o->precision,
-        .resize = o->resize,
-        .threads = o->threads,
-        .cpu_mask = o->cpu_mask};
     Waiting w = {.options = o,
         .lock = PTHREAD_MUTEX_INITIALIZER,
         .changed = PTHREAD_COND_INITIALIZER,
         .error = error};
-    ToolPictures pictures = {0};
-    LlavaovEngine *engine = NULL;
-    LlavaovSession *session = NULL;
-    LlavaovFrame **frames = NULL;
+    LlavaovStatus status = LLAVAOV_OK;
     size_t n_frames = 0;
-    LlavaovStatus status;
-    if (!o->prompt)
-        LV_TRY(lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "prompt", "--prompt is wanted"));
-    LV_TRY(tool_read_pictures(o, &pictures, error));
-    LV_TRY(llavaov_engine_open(&options, &engine, error));
-    LV_TRY(llavaov_session_open(engine, NULL, &session, error));
-    frames = lv_calloc(pictures.n, sizeof *frames);
+    LlavaovFrame **frames = lv_calloc(n, sizeof *frames);
     if (!frames)
         LV_TRY(lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for frames"));
-    for (; n_frames < pictures.n; n_frames++) {
-        const LlavaovFrameSource source = {.map = map_picture, .data = &pictures.images[n_frames]};
+    for (; n_frames < n; n_frames++) {
+        const LlavaovFrameSource source = {.map = map_picture, .data = (void *)&images[n_frames]};
         LV_TRY(llavaov_session_push_frame(
             session, &source, o->layout, LLAVAOV_ENCODE_ON_DEMAND, NULL, &frames[n_frames], error));
     }
@@ -109,6 +96,39 @@ done:
     for (size_t i = 0; i < n_frames; i++)
         llavaov_frame_unref(frames[i]);
     lv_free(frames);
+    return status;
+}
+
+LlavaovStatus tool_generate(const ToolOptions *o, LlavaovError *error)
+{
+    const LlavaovEngineOptions options = {.model_path = o->model,
+        .device = o->device,
+        .precision = o->precision,
+        .resize = o->resize,
+        .threads = o->threads,
+        .cpu_mask = o->cpu_mask};
+    ToolPictures pictures = {0};
+    LlavaovEngine *engine = NULL;
+    LlavaovSession *session = NULL;
+    LlavaovStatus status;
+    if (!o->prompt)
+        LV_TRY(lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "prompt", "--prompt is wanted"));
+    LV_TRY(tool_read_pictures(o, &pictures, error));
+    if (o->every && (pictures.n == 0 || pictures.n % o->every != 0))
+        LV_TRY(lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "every",
+            "%zu pictures cannot be divided into windows of %u", pictures.n, o->every));
+    if (o->every && o->out)
+        LV_TRY(lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "every",
+            "the answers about several windows go to standard output"));
+    LV_TRY(llavaov_engine_open(&options, &engine, error));
+    LV_TRY(llavaov_session_open(engine, NULL, &session, error));
+    const size_t each = o->every ? o->every : pictures.n;
+    size_t at = 0;
+    do { /* also about no picture at all */
+        LV_TRY(answer(o, session, pictures.images + at, each, error));
+        at += each;
+    } while (at < pictures.n);
+done:
     llavaov_session_close(session);
     llavaov_engine_unref(engine);
     tool_free_pictures(&pictures);

@@ -31,6 +31,8 @@ enum {
     OPTION_SYSTEM,
     OPTION_IDS,
     OPTION_LAST,
+    OPTION_FEATURES,
+    OPTION_EVERY,
     OPTION_SPECIAL,
     OPTION_CHAT,
     OPTION_STREAM,
@@ -66,6 +68,9 @@ static const struct argp_option options[] = {
         "tokenize: the whole prompt with the template and --frames placeholders", 3},
     {"ids", OPTION_IDS, "FILE", 0, "logits: token ids from an .npy file instead of a prompt", 3},
     {"last", OPTION_LAST, "N", 0, "logits: of the last N positions; 0 = all", 3},
+    {"features", OPTION_FEATURES, "FILE", 0, "logits: the vectors of `features` too, as .npy", 3},
+    {"every", OPTION_EVERY, "N", 0,
+        "generate: an answer about the first N pictures, the next N, ...", 4},
     {"max-new-tokens", 'N', "N", 0, "longest answer (default 64)", 4},
     {"temperature", OPTION_TEMPERATURE, "X", 0, "0 = greedy (default)", 4},
     {"top-k", OPTION_TOP_K, "N", 0, "0 = off (default)", 4},
@@ -176,6 +181,12 @@ static error_t parse(int key, char *text, struct argp_state *state)
         break;
     case OPTION_IDS:
         o->ids_file = text;
+        break;
+    case OPTION_FEATURES:
+        o->features_file = text;
+        break;
+    case OPTION_EVERY:
+        o->every = (uint32_t)parse_number(state, text, 1024);
         break;
     case OPTION_LAST:
         o->last = (uint32_t)parse_number(state, text, UINT32_MAX);

@@ -10,6 +10,25 @@
 #include "text/chat.h"
 #include "tool.h"
 
+static LlavaovStatus write_rows(ToolModel *m, LvTensor rows, const char *path, LlavaovError *error)
+{
+    const LvRun run = {.error = error};
+    LlavaovStatus status;
+    float *values = lv_alloc(rows.rows, rows.cols * sizeof *values);
+    if (!values)
+        LV_TRY(lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for features"));
+    LV_TRY(m->backend->ops->download(m->backend, &run, values, rows));
+    const LvNpy out = {.type = LV_NPY_F32,
+        .n_dims = 2,
+        .shape = {rows.rows, rows.cols},
+        .count = (uint64_t)rows.rows * rows.cols,
+        .data = values};
+    LV_TRY(lv_npy_write(path, &out, error));
+done:
+    lv_free(values);
+    return status;
+}
+
 LlavaovStatus tool_features(const ToolOptions *o, LlavaovError *error)
 {
     ToolModel m = {0};
@@ -17,26 +36,14 @@ LlavaovStatus tool_features(const ToolOptions *o, LlavaovError *error)
     LvTensor rows = {0};
     uint32_t *each = NULL;
     size_t n_visuals;
-    float *values = NULL;
     LlavaovStatus status;
     if (o->n_arguments == 0)
         LV_TRY(lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "files", "a picture is wanted"));
     LV_TRY(tool_read_pictures(o, &pictures, error));
     LV_TRY(tool_open_model(o, &m, error));
     LV_TRY(tool_visual_rows(o, &m, &pictures, &rows, &each, &n_visuals, error));
-    values = lv_alloc(rows.rows, rows.cols * sizeof *values);
-    if (!values)
-        LV_TRY(lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for features"));
-    const LvRun run = {.error = error};
-    LV_TRY(m.backend->ops->download(m.backend, &run, values, rows));
-    const LvNpy out = {.type = LV_NPY_F32,
-        .n_dims = 2,
-        .shape = {rows.rows, rows.cols},
-        .count = (uint64_t)rows.rows * rows.cols,
-        .data = values};
-    LV_TRY(lv_npy_write(o->out, &out, error));
+    LV_TRY(write_rows(&m, rows, o->out, error));
 done:
-    lv_free(values);
     lv_free(each);
     if (rows.data)
         m.backend->ops->tensor_free(m.backend, &rows);
@@ -139,6 +146,8 @@ LlavaovStatus tool_logits(const ToolOptions *o, LlavaovError *error)
     const LvConfig *config = m.model->config;
     if (pictures.n > 0)
         LV_TRY(tool_visual_rows(o, &m, &pictures, &rows, &each, &n_visuals, error));
+    if (n_visuals > 0 && o->features_file)
+        LV_TRY(write_rows(&m, rows, o->features_file, error));
     LV_TRY(prompt_ids(o, config, each, n_visuals, &ids, error));
     if (ids.n == 0 || ids.n > config->text.context_length)
         LV_TRY(lv_fail(error, LLAVAOV_ERROR_CONTEXT_FULL, "ids",

@@ -68,6 +68,29 @@ static uint32_t rows_of(const ToolOptions *o, const LvConfig *config, const LvTi
                                                : lv_multi_image_tokens(&config->vision);
 }
 
+/* A video's frames, in calls of as many as the backend likes. */
+static LlavaovStatus encode_video(const ToolOptions *o, ToolModel *m, const LvTiles *frames,
+    size_t n, LvTensor out, LlavaovError *error)
+{
+    enum { MOST = 64 };
+    const LvRun run = {.error = error};
+    const uint32_t preferred = m->backend->info.preferred_tiles;
+    const size_t most = preferred == 0 ? 1 : preferred < MOST ? preferred : MOST;
+    const uint32_t edge = lv_pooled_grid(&m->model->config->vision);
+    const size_t each = (size_t)edge * edge;
+    LlavaovStatus status = LLAVAOV_OK;
+    for (size_t at = 0; at < n && status == LLAVAOV_OK;) {
+        LvTile tiles[MOST];
+        const size_t count = n - at < most ? n - at : most;
+        for (size_t i = 0; i < count; i++)
+            tiles[i] = (LvTile){.rgb = frames[at + i].rgb};
+        status = lv_visual_video(
+            m->model, &run, lv_tensor_rows(out, at * each, count * each), tiles, count, o->pool);
+        at += count;
+    }
+    return status;
+}
+
 static LlavaovStatus encode_one(
     const ToolOptions *o, ToolModel *m, const LvTiles *tiles, LvTensor out, LlavaovError *error)
 {
@@ -78,10 +101,6 @@ static LlavaovStatus encode_one(
     const size_t bytes = (size_t)tiles->image_size * tiles->image_size * 3;
     LvTensor features = {0};
     LlavaovStatus status;
-    if (o->layout == LLAVAOV_LAYOUT_VIDEO) {
-        const LvTile tile = {.rgb = tiles->rgb};
-        return lv_visual_video(m->model, &run, out, &tile, 1, o->pool);
-    }
     LV_TRY(b->ops->tensor_alloc(b, tiles->n * each, out.cols, &features, error));
     for (uint32_t i = 0; i < tiles->n; i++) {
         const LvTile tile = {.rgb = tiles->rgb + i * bytes};
@@ -120,7 +139,11 @@ LlavaovStatus tool_visual_rows(const ToolOptions *o, ToolModel *m, const ToolPic
     }
     LV_TRY(b->ops->tensor_alloc(b, total, config->text.hidden_size, rows, error));
     size_t done_rows = 0;
-    for (size_t i = 0; i < pictures->n; done_rows += each[i++])
+    if (video) {
+        done_rows = total - 1;
+        LV_TRY(encode_video(o, m, tiles, pictures->n, lv_tensor_rows(*rows, 0, done_rows), error));
+    }
+    for (size_t i = 0; i < pictures->n && !video; done_rows += each[i++])
         LV_TRY(encode_one(o, m, &tiles[i], lv_tensor_rows(*rows, done_rows, each[i]), error));
     *n_visuals = pictures->n;
     if (video) {

@@ -22,7 +22,8 @@ typedef struct ToolOptions {
     uint32_t width, height;       /* --size */
     uint32_t to_width, to_height; /* --to */
     uint32_t n_frames;            /* --frames */
-    const char *prompt, *system, *ids_file;
+    uint32_t every;               /* --every: pictures of an answer; 0: all */
+    const char *prompt, *system, *ids_file, *features_file;
     uint32_t last; /* --last: rows */
     bool special, chat, json, stream, serve;
     LvPoolOrder pool;
