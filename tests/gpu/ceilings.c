@@ -9,81 +9,77 @@
 
 #define EDGE ((size_t)8192)
 #define COPY_BYTES ((size_t)2 << 30)
-#define STAGING ((size_t)64 << 20)
 #define WARM 5
 #define RUNS 20
-#define BETWEEN 8 /* products or copies from wait to wait, which takes its time too */
+#define EACH 8 /* one after the other in a run: what a launch costs is not the device's */
 
-/* Random bf16 in (-1, 1): exponents that occur, all bits of the fraction. */
-static void *random_matrix(LvRuntime *runtime, uint32_t seed)
+typedef struct Work {
+    LvRuntime *runtime;
+    LvMatmul matmul;
+    void *from, *to;
+} Work;
+
+static void multiply(void *data)
 {
-    void *device, *host;
-    const size_t bytes = EDGE * EDGE * 2;
-    must(lv_runtime_alloc(runtime, bytes, &device), "memory");
-    must(lv_runtime_alloc_pinned(runtime, STAGING, &host), "pinned memory");
-    for (size_t at = 0; at < bytes; at += STAGING) {
-        uint16_t *values = host;
-        for (size_t i = 0; i < STAGING / 2; i++) {
-            seed = seed * 1664525u + 1013904223u;
-            values[i] = (uint16_t)((seed >> 16 & 0x807F) | (0x3D80 + (seed >> 24 & 3) * 0x80));
-        }
-        must(lv_runtime_to_device(runtime, (char *)device + at, host, STAGING), "copy");
-        must(lv_runtime_synchronize(runtime), "copy");
+    const Work *work = data;
+    for (int i = 0; i < EACH; i++)
+        must(lv_runtime_matmul(work->runtime, &work->matmul), "product");
+}
+
+/* Rows of a gibibyte: a device takes no longer ones. */
+static void copy(void *data)
+{
+    const Work *work = data;
+    const size_t row = (size_t)1 << 30;
+    for (int i = 0; i < EACH; i++)
+        must(lv_runtime_copy_rows(
+                 work->runtime, work->to, row, work->from, row, row, COPY_BYTES / row),
+            "copy");
+}
+
+static double time_of(void (*run)(void *data), Work *work)
+{
+    double times[RUNS];
+    for (int i = -WARM; i < RUNS; i++) {
+        const double taken = device_seconds(work->runtime, run, work) / EACH;
+        if (i >= 0)
+            times[i] = taken;
     }
-    lv_runtime_free_pinned(runtime, host);
-    return device;
+    return median(times, RUNS);
 }
 
 static double time_product(LvRuntime *runtime)
 {
-    void *a = random_matrix(runtime, 1), *b = random_matrix(runtime, 2), *out;
-    double times[RUNS];
+    void *a = random_memory(runtime, EDGE * EDGE * 2, 1),
+         *b = random_memory(runtime, EDGE * EDGE * 2, 2), *out;
     must(lv_runtime_alloc(runtime, EDGE * EDGE * 2, &out), "memory");
-    const LvMatmul matmul = {.out = out,
-        .in = a,
-        .weight = b,
-        .rows = EDGE,
-        .cols = EDGE,
-        .inner = EDGE,
-        .out_stride = EDGE,
-        .in_stride = EDGE,
-        .weight_stride = EDGE,
-        .type = LV_CUDA_BF16,
-        .out_type = LV_CUDA_BF16};
-    for (int i = -WARM; i < RUNS; i++) {
-        const double start = seconds();
-        for (int k = 0; k < BETWEEN; k++)
-            must(lv_runtime_matmul(runtime, &matmul), "product");
-        must(lv_runtime_synchronize(runtime), "product");
-        if (i >= 0)
-            times[i] = (seconds() - start) / BETWEEN;
-    }
+    Work work = {.runtime = runtime,
+        .matmul = {.out = out,
+            .in = a,
+            .weight = b,
+            .rows = EDGE,
+            .cols = EDGE,
+            .inner = EDGE,
+            .out_stride = EDGE,
+            .in_stride = EDGE,
+            .weight_stride = EDGE,
+            .type = LV_CUDA_BF16,
+            .out_type = LV_CUDA_BF16}};
+    const double taken = time_of(multiply, &work);
     lv_runtime_free(runtime, a);
     lv_runtime_free(runtime, b);
     lv_runtime_free(runtime, out);
-    return median(times, RUNS);
+    return taken;
 }
 
 static double time_copy(LvRuntime *runtime)
 {
-    void *from, *to;
-    double times[RUNS];
-    must(lv_runtime_alloc(runtime, COPY_BYTES, &from), "memory");
-    must(lv_runtime_alloc(runtime, COPY_BYTES, &to), "memory");
-    must(lv_runtime_zero(runtime, from, COPY_BYTES), "zeroing");
-    for (int i = -WARM; i < RUNS; i++) {
-        const double start = seconds();
-        for (int k = 0; k < BETWEEN; k++)
-            must(lv_runtime_copy_rows(
-                     runtime, to, 1 << 20, from, 1 << 20, 1 << 20, COPY_BYTES >> 20),
-                "copy");
-        must(lv_runtime_synchronize(runtime), "copy");
-        if (i >= 0)
-            times[i] = (seconds() - start) / BETWEEN;
-    }
-    lv_runtime_free(runtime, from);
-    lv_runtime_free(runtime, to);
-    return median(times, RUNS);
+    Work work = {.runtime = runtime, .from = random_memory(runtime, COPY_BYTES, 3)};
+    must(lv_runtime_alloc(runtime, COPY_BYTES, &work.to), "memory");
+    const double taken = time_of(copy, &work);
+    lv_runtime_free(runtime, work.from);
+    lv_runtime_free(runtime, work.to);
+    return taken;
 }
 
 int main(void)

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The checks that need an NVIDIA GPU: `./dev gpu-check [STAGE...] [--again]`.
+"""The checks that need an NVIDIA GPU: `./dev gpu-check [STAGE...] [--again]`, or `--table` for what has been measured.
 
     build      configures and compiles build-gpu for this GPU
     kernels    every kernel against float64 on the GPU
@@ -11,7 +11,8 @@
 
 Without names: all, in this order. Every stage ends within 8 minutes; what was not reached is reported, and the same line
 goes on there: rows that passed are in build-gpu/gpu-check.json, which is written after each, and hold until the engine or
-the kernels change. --again does the stages named from their first row on.
+the kernels change. --again does the stages named from their first row on. What a row's figures must be is in acceptance.py;
+a table of all closes every run.
 Exit code: 0 all good, 1 something failed or could not run, 3 there is no GPU.
 """
 import argparse
@@ -24,6 +25,7 @@ import subprocess
 import sys
 import time
 
+import acceptance
 import machine
 
 ROOT = machine.ROOT
@@ -98,6 +100,9 @@ class Stage:
             raise
         except Exception as error:  # a row that breaks is a row that fails
             good, facts = False, {"message": f"{type(error).__name__}: {error}"}
+        met, figures = acceptance.judge(key, facts)
+        good = good and met
+        facts = {**facts, **({"figures": figures} if figures else {})}
         rows[key] = {"good": good, "seconds": round(time.monotonic() - start, 1), "date": today(), "sources": sources, **facts}
         save(self.results)
         print(f"   {'pass' if good else 'FAIL'}  {key}  {json.dumps(facts)}", flush=True)
@@ -129,6 +134,15 @@ def the_end_of(output, n=12):
 
 def last_line(output):
     return the_end_of(output)[-1]
+
+
+def json_of(text):
+    """The last line that is an object; where there is none, the end of the text as its message."""
+    lines = [line for line in text.splitlines() if line.startswith("{")]
+    try:
+        return json.loads(lines[-1])
+    except (IndexError, ValueError):
+        return {"message": " ".join(the_end_of(text))[-400:]}
 
 
 def earlier(device):
@@ -214,9 +228,8 @@ def hf(stage, *arguments):
         if lacking:
             return False, {"message": f"{sys.executable} has no {', '.join(lacking)}"}
         code, out = stage.run(sys.executable, "tests/gpu/hf.py", BUILD, *arguments, env=machine.environment())
-        lines = [line for line in out.splitlines() if line.startswith("{")]
-        facts = json.loads(lines[-1]) if lines else {"message": " ".join(the_end_of(out))[-400:]}
-        return code == 0 and bool(lines), facts
+        facts = json_of(out)
+        return code == 0 and facts.keys() != {"message"}, facts
 
     return run
 
@@ -227,10 +240,24 @@ def parity(stage, gpu):
     good.append(stage.row("golden-f32", cmocka_row(stage, BUILD / "tests/model/test-golden", "tests/golden", "cuda")))
     good.append(stage.row("pictures", cmocka_row(stage, BUILD / "tests/module/test-pictures")))
     good.append(stage.row("demo", hf(stage, "demo")))
-    for frames in (1, 8, 32):
-        for seed in range(1, 6):
-            good.append(stage.row(f"0.5b-{frames}-frames-seed-{seed}", hf(stage, "parity", frames, seed)))
+    seeds = range(1, acceptance.SEEDS + 1)
+    for seed in seeds:
+        good.append(stage.row(f"0.5b-seed-{seed}", hf(stage, "parity", seed)))
+    for frames in acceptance.FRAMES:
+        good.append(stage.row(f"pooled-{frames}-frames", pooled(stage, [f"parity/0.5b-seed-{seed}" for seed in seeds], frames)))
     return all(good)
+
+
+def pooled(stage, keys, frames):
+    """Of the rows of all seeds, which are measured before."""
+
+    def run():
+        seeds = [stage.results["rows"].get(key, {}).get(str(frames)) for key in keys]
+        if not all(seeds):
+            return False, {"message": f"{sum(map(bool, seeds))} of {len(seeds)} seeds have been measured"}
+        return True, acceptance.pooled(seeds)
+
+    return run
 
 
 def sanitize(stage, gpu):
@@ -247,53 +274,68 @@ def sanitize(stage, gpu):
 
         return run
 
-    pairs = [(check, name) for check in ("memcheck", "racecheck") for name in ("rows", "attention", "picture", "sample")]
-    return all([stage.row(f"{check}-{name}", under(check, name)) for check, name in pairs])
+    checks, names = ("memcheck", "synccheck", "racecheck"), ("rows", "attention", "picture", "sample")
+    return all([stage.row(f"{check}-{name}", under(check, name)) for check in checks for name in names])
 
 
 def bench(stage, gpu):
-    def ceilings():
-        code, out = stage.run(BUILD / "tests/gpu/gpu-ceilings", env=machine.environment())
-        return code == 0, json.loads(out) if code == 0 else {"message": " ".join(the_end_of(out))[-400:]}
-
-    def program(name):
+    def program(name, *arguments):
         def run():
-            code, out = stage.run(BUILD / "tests/gpu" / name, env=machine.environment())
-            lines = [line for line in out.splitlines() if line.startswith("{")]
-            return code == 0, json.loads(lines[-1]) if lines else {"message": " ".join(the_end_of(out))[-400:]}
+            code, out = stage.run(BUILD / "tests/gpu" / name, *arguments, env=machine.environment())
+            facts = json_of(out)
+            return code == 0 and "message" not in facts, facts
 
         return run
 
-    good = [stage.row("ceilings", ceilings), stage.row("patches", program("gpu-patches")), stage.row("few", program("gpu-few"))]
-    for part in ("frame", "encode", "prefill", "decode", "batch", "graphs", "7b"):
+    def arrival():
+        return program("gpu-arrival", random_checkpoint(stage), "cuda")()
+
+    good = [stage.row("ceilings", program("gpu-ceilings")), stage.row("patches", program("gpu-patches")),
+            stage.row("few", program("gpu-few"))]  # fmt: skip
+    # What stands alone comes first: HF's compilers take most of the time.
+    for part in ("frame", "batch"):
+        good.append(stage.row(part, hf(stage, "bench", part)))
+    good.append(stage.row("arrival", arrival))
+    for part in ("graphs", "encode", "prefill", "decode", "7b"):
         good.append(stage.row(part, hf(stage, "bench", part)))
     return all(good)
+
+
+def random_checkpoint(stage):
+    """The folder of random weights that hf.py's rows use too."""
+    folder = BUILD / "random-0.5b-1"
+    if not folder.exists():
+        scratch = folder.with_suffix(".new")
+        code, out = stage.run(BUILD / "tests/support/make-checkpoint", "-p", "0.5b", "-d", "bf16", "-t", "bytes", scratch)
+        if code:
+            raise RuntimeError(last_line(out))
+        scratch.rename(folder)
+    return folder
 
 
 def streams(stage, gpu):
     def cameras(n):
         def run():
-            folder = BUILD / "random-0.5b"
-            if not (folder / "model.safetensors").exists():
-                folder.mkdir(exist_ok=True)
-                code, out = stage.run(BUILD / "tests/support/make-checkpoint", "-p", "0.5b", "-d", "bf16", "-t", "bytes", folder)
-                if code:
-                    return False, {"message": " ".join(the_end_of(out))[-400:]}
-            code, out = stage.run(BUILD / "tests/gpu/gpu-streams", folder, "cuda", n, 60, env=machine.environment(), quiet=True)
-            lines = [line for line in out.splitlines() if line.startswith("{")]
-            facts = json.loads(lines[-1]) if lines else {"message": " ".join(the_end_of(out))[-400:]}
-            return code == 0 and bool(lines) and facts["p99_s"] <= 1, facts
+            code, out = stage.run(BUILD / "tests/gpu/gpu-streams", random_checkpoint(stage), "cuda", n, 60,
+                                  env=machine.environment(), quiet=True)  # fmt: skip
+            facts = json_of(out)
+            # More streams than must be served are an aim: such a row tells, and does not fail.
+            return f"streams/{n}" in acceptance.AIMS_ALONE or (code == 0 and "message" not in facts), facts
 
         return run
 
-    return stage.row("100", cameras(100)) and all([stage.row(str(n), cameras(n)) for n in (200, 450)])
+    return all([stage.row(str(n), cameras(n)) for n in (100, 200, 450)])
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("stages", nargs="*", metavar="STAGE", help=", ".join(STAGES))
     parser.add_argument("--again", action="store_true", help="rows that are done are run again")
+    parser.add_argument("--table", action="store_true", help="prints what has been measured, and measures nothing")
     arguments = parser.parse_args()
+    if arguments.table:
+        print("\n".join(acceptance.table(json.loads(RESULTS.read_text()))) if RESULTS.exists() else "gpu-check: nothing measured yet")
+        return 0
     wanted = arguments.stages or list(STAGES)
     unknown = [name for name in wanted if name not in STAGES]
     if unknown:
@@ -323,6 +365,7 @@ def main():
             failed.append(name)
         if not good and name == "build" and not MODULE.exists():
             break
+    print("\n".join(["", *acceptance.table(results), ""]))
     print(f"{len(wanted) - len(failed)} passed, {len(failed)} failed{': ' + ', '.join(failed) if failed else ''}; {RESULTS}, {LOG}")
     return 1 if failed else 0
 

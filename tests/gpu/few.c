@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The products of a decoding step on the device, in the shapes of the 0.5B model, bf16, as the
  * backend fuses them: microseconds and bytes of weights a second for 1 to LV_CUDA_FEW_ROWS rows.
- * Each runs over the weights of all layers in turn, so that no cache holds them. The bound is what
- * the memory gives: copy_read_and_write_tbytes of gpu-ceilings. One line of JSON. */
+ * Each runs over as many weights in turn as the largest of them take, so that no cache holds them.
+ * The bound is what the memory gives: copy_read_and_write_tbytes of gpu-ceilings. One line of JSON.
+ */
 #include <stdio.h>
 
 #include "backend/cuda/runtime.h"
@@ -13,29 +14,7 @@
 #define INNER ((size_t)4864)
 #define VOCAB ((size_t)151936)
 #define LAYERS 24
-#define STAGING ((size_t)64 << 20)
 #define RUNS 21
-
-/* Random values in (-1, 1). A float32 of two random bf16 is one as well. */
-static void *random_values(LvRuntime *runtime, size_t bytes)
-{
-    void *device, *host;
-    uint32_t seed = 1;
-    must(lv_runtime_alloc(runtime, bytes, &device), "memory");
-    must(lv_runtime_alloc_pinned(runtime, STAGING, &host), "pinned memory");
-    uint16_t *values = host;
-    for (size_t i = 0; i < STAGING / 2; i++) {
-        seed = seed * 1664525u + 1013904223u;
-        values[i] = (uint16_t)((seed >> 16 & 0x807F) | (0x3D80 + (seed >> 24 & 3) * 0x80));
-    }
-    for (size_t at = 0; at < bytes; at += STAGING) {
-        const size_t n = bytes - at < STAGING ? bytes - at : STAGING;
-        must(lv_runtime_to_device(runtime, (char *)device + at, host, n), "copy");
-    }
-    must(lv_runtime_synchronize(runtime), "copy");
-    lv_runtime_free_pinned(runtime, host);
-    return device;
-}
 
 static void *memory(LvRuntime *runtime, size_t bytes)
 {
@@ -62,6 +41,7 @@ static const Product products[] = {
 
 typedef struct Buffers {
     char *weights;
+    size_t weights_bytes;
     void *in, *out;
     float *scale, *bias;
     LvCudaBest *best;
@@ -73,12 +53,25 @@ static size_t weight_bytes(const Product *p)
     return (p->gated ? 2 : 1) * p->cols * p->inner * 2;
 }
 
-/* Enqueues the product of every layer; the number of launches. */
-static int enqueue(LvRuntime *runtime, const Buffers *b, const Product *p, size_t rows)
+typedef struct Run {
+    LvRuntime *runtime;
+    const Buffers *b;
+    const Product *p;
+    size_t rows, next; /* next: of the weights */
+    int launches;
+} Run;
+
+/* Enqueues the product of every layer. */
+static void enqueue(void *data)
 {
-    LvCudaStream stream = lv_runtime_stream(runtime);
+    Run *run = data;
+    const Buffers *b = run->b;
+    const Product *p = run->p;
+    const size_t rows = run->rows, n_weights = b->weights_bytes / weight_bytes(p);
+    LvCudaStream stream = lv_runtime_stream(run->runtime);
+    run->launches = p->layers * (p->greedy ? 2 : 1);
     for (int layer = 0; layer < p->layers; layer++) {
-        const char *weight = b->weights + (size_t)layer * weight_bytes(p);
+        const char *weight = b->weights + run->next++ % n_weights * weight_bytes(p);
         const LvCudaFew args = {.out = b->out,
             .out_stride = p->cols,
             .out_type = LV_CUDA_BF16,
@@ -106,7 +99,6 @@ static int enqueue(LvRuntime *runtime, const Buffers *b, const Product *p, size_
         const LvCudaBestOf all = {b->tokens, b->best, rows, lv_cuda_best_parts(p->cols)};
         must(lv_cuda_best_of(stream, &all), "launch");
     }
-    return p->layers * (p->greedy ? 2 : 1);
 }
 
 int main(void)
@@ -118,11 +110,12 @@ int main(void)
         const size_t bytes = (size_t)products[i].layers * weight_bytes(&products[i]);
         most = bytes > most ? bytes : most;
     }
-    const Buffers b = {.weights = random_values(runtime, most),
-        .in = random_values(runtime, LV_CUDA_FEW_ROWS * INNER * 2),
+    const Buffers b = {.weights = random_memory(runtime, most, 1),
+        .weights_bytes = most,
+        .in = random_memory(runtime, LV_CUDA_FEW_ROWS * INNER * 2, 2),
         .out = memory(runtime, LV_CUDA_FEW_ROWS * VOCAB * 2),
-        .scale = random_values(runtime, INNER * sizeof(float)),
-        .bias = random_values(runtime, QKV * sizeof(float)),
+        .scale = random_memory(runtime, INNER * sizeof(float), 3),
+        .bias = random_memory(runtime, QKV * sizeof(float), 4),
         .best = memory(runtime, LV_CUDA_FEW_ROWS * lv_cuda_best_parts(VOCAB) * sizeof(LvCudaBest)),
         .tokens = memory(runtime, LV_CUDA_FEW_ROWS * sizeof(int32_t))};
     printf("{\"device\": \"%s\"", facts.name);
@@ -132,17 +125,16 @@ int main(void)
         for (size_t i = 0; i < N_PRODUCTS; i++) {
             const Product *p = &products[i];
             double times[RUNS];
+            Run work = {.runtime = runtime, .b = &b, .p = p, .rows = rows};
             for (int run = -1; run < RUNS; run++) {
                 /* Residuals are added to what lies there: never from one run to the next. */
                 must(lv_runtime_zero(runtime, b.out, rows * p->cols * 2), "zeros");
                 must(lv_runtime_synchronize(runtime), "kernels");
-                const double start = seconds();
-                const int n = enqueue(runtime, &b, p, rows);
-                must(lv_runtime_synchronize(runtime), "kernels");
+                const double taken = device_seconds(runtime, enqueue, &work);
                 if (run >= 0)
-                    times[run] = seconds() - start;
-                launches += run < 0 ? n : 0;
+                    times[run] = taken;
             }
+            launches += work.launches;
             const double all = median(times, RUNS), one = all / p->layers;
             step += all;
             printf(", \"%s_%zu\": {\"us\": %.2f, \"gbs\": %.0f}", p->name, rows, one * 1e6,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A frame of 1920x1080 in NV12 on the device, to the patches of one tile of 384 pixels in bf16:
- * microseconds a frame, of frames one after the other. One line of JSON. */
+ * microseconds a frame on the device, of frames one after the other, each of them another picture
+ * (more than a cache holds). One line of JSON. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,8 +17,14 @@
 #define PATCH 14u
 #define PATCH_COLS 592u /* 3 * PATCH^2, rounded up to 16 bytes as a weight's rows are */
 #define RUNS 21
-#define FRAMES 100
-#define MUST_US 60.0
+#define FRAMES 96
+#define PICTURES 48 /* 149 MB of planes */
+#define PICTURE_BYTES ((size_t)WIDTH * HEIGHT * 3 / 2)
+
+typedef struct Work {
+    LvRuntime *runtime;
+    LvCudaPicture args[PICTURES];
+} Work;
 
 static void *on_device(LvRuntime *runtime, const void *from, size_t bytes)
 {
@@ -35,23 +42,16 @@ static void *on_device(LvRuntime *runtime, const void *from, size_t bytes)
 
 static LvCudaPicture prepare(LvRuntime *runtime)
 {
-    static uint8_t planes[WIDTH * HEIGHT * 3 / 2];
     const uint32_t sizes[2] = {WIDTH, HEIGHT};
     LvAxisTables tables = {0};
     const LvAxisTable *axes[2];
     LlavaovError error;
-    uint32_t state = 1;
-    for (size_t i = 0; i < sizeof planes; i++)
-        planes[i] = (uint8_t)((state = state * 1664525u + 1013904223u) >> 24);
     if (lv_axis_tables_get(&tables, LLAVAOV_RESIZE_TORCHVISION, sizes, TILE, axes, &error) !=
         LLAVAOV_OK) {
         fprintf(stderr, "%s\n", error.message);
         exit(1);
     }
-    const uint8_t *picture = on_device(runtime, planes, sizeof planes);
-    const size_t grid = TILE / PATCH;
-    const LvCudaPicture args = {.plane = {picture, picture + WIDTH * HEIGHT},
-        .row_bytes = {WIDTH, WIDTH},
+    const LvCudaPicture args = {.row_bytes = {WIDTH, WIDTH},
         .pixels = LV_CUDA_NV12,
         .bt709 = 1,
         .width = WIDTH,
@@ -63,7 +63,6 @@ static LvCudaPicture prepare(LvRuntime *runtime)
         .tile_rows = 1,
         .tile_cols = 1,
         .tile_size = TILE,
-        .patches = on_device(runtime, NULL, grid * grid * PATCH_COLS * 2),
         .patch_stride = PATCH_COLS,
         .patch = PATCH,
         .patch_cols = PATCH_COLS,
@@ -72,22 +71,39 @@ static LvCudaPicture prepare(LvRuntime *runtime)
     return args;
 }
 
+static void enqueue(void *data)
+{
+    const Work *work = data;
+    for (int i = 0; i < FRAMES; i++)
+        must(
+            lv_cuda_picture(lv_runtime_stream(work->runtime), &work->args[i % PICTURES]), "launch");
+}
+
 int main(void)
 {
     LvDeviceFacts facts;
     LvRuntime *runtime = open_device(&facts);
+    static Work work;
     const LvCudaPicture args = prepare(runtime);
+    /* Noise; which pixels it makes does not matter to time. */
+    const uint8_t *planes = random_memory(runtime, PICTURES * PICTURE_BYTES, 1);
+    const size_t patches = (size_t)(TILE / PATCH) * (TILE / PATCH) * PATCH_COLS * 2;
+    char *out = on_device(runtime, NULL, PICTURES * patches);
     double times[RUNS];
-    for (int run = -1; run < RUNS; run++) {
-        const double start = seconds();
-        for (int i = 0; i < FRAMES; i++)
-            must(lv_cuda_picture(lv_runtime_stream(runtime), &args), "launch");
-        must(lv_runtime_synchronize(runtime), "kernels");
-        if (run >= 0)
-            times[run] = (seconds() - start) / FRAMES * 1e6;
+    work.runtime = runtime;
+    for (size_t i = 0; i < PICTURES; i++) {
+        work.args[i] = args;
+        work.args[i].plane[0] = planes + i * PICTURE_BYTES;
+        work.args[i].plane[1] = work.args[i].plane[0] + WIDTH * HEIGHT;
+        work.args[i].patches = out + i * patches;
     }
-    const double us = median(times, RUNS);
-    printf("{\"device\": \"%s\", \"us\": %.2f, \"must_us\": %.0f}\n", facts.name, us, MUST_US);
+    for (int run = -2; run < RUNS; run++) {
+        const double taken = device_seconds(runtime, enqueue, &work) / FRAMES * 1e6;
+        if (run >= 0)
+            times[run] = taken;
+    }
+    printf("{\"device\": \"%s\", \"us\": %.2f, \"slowest_us\": %.2f}\n", facts.name,
+        median(times, RUNS), times[RUNS - 1]);
     lv_runtime_close(runtime); /* what is left on the device goes with the process */
-    return us <= MUST_US ? 0 : 1;
+    return 0;
 }

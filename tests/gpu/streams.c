@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Many cameras on one engine, without GStreamer: sessions that push made-up 1920 x 1080 NV12
  * pictures once a second, evenly staggered, and ask after every eighth for 32 tokens. A window is
- * dropped when the session's earlier answer has not come by then. One line of JSON.
+ * dropped when the session's earlier answer has not come by then. Every answer has all its tokens:
+ * the stop tokens are taken out of the engine. Memory is looked at when every session has had two
+ * windows, and at the end. One line of JSON; the judging is check.py's.
  *
  *     gpu-streams MODEL DEVICE STREAMS SECONDS */
+#include <dlfcn.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +15,7 @@
 #include <time.h>
 
 #include "llavaov.h"
+#include "serve/engine.h"
 
 #define WIDTH 1920
 #define HEIGHT 1080
@@ -37,6 +41,7 @@ struct Run {
     uint8_t *pictures; /* PICTURES pictures */
     double *latencies;
     size_t windows, answers, failures, dropped, capacity;
+    uint64_t tokens; /* of all answers */
     char first_error[256];
 };
 
@@ -73,6 +78,39 @@ static long resident_kib(void)
     return resident * 4;
 }
 
+/* What all programs together use of the first device, as its driver's library says; -1 where it
+ * does not. */
+static double device_mib(void)
+{
+    static struct {
+        bool tried;
+        void *device;
+        int (*memory)(void *device, uint64_t memory[3]); /* total, free, used */
+    } nvml;
+    if (!nvml.tried) {
+        nvml.tried = true;
+        void *library = dlopen("libnvidia-ml.so.1", RTLD_NOW);
+        int (*init)(void) = library ? (int (*)(void))dlsym(library, "nvmlInit_v2") : NULL;
+        int (*handle)(unsigned, void **) =
+            library ? (int (*)(unsigned, void **))dlsym(library, "nvmlDeviceGetHandleByIndex_v2")
+                    : NULL;
+        if (init && handle && init() == 0 && handle(0, &nvml.device) == 0)
+            nvml.memory = (int (*)(void *, uint64_t *))dlsym(library, "nvmlDeviceGetMemoryInfo");
+    }
+    uint64_t memory[3];
+    return nvml.memory && nvml.memory(nvml.device, memory) == 0 ? (double)memory[2] / (1 << 20)
+                                                                : -1;
+}
+
+typedef struct Memory {
+    double resident_mib, device_mib;
+} Memory;
+
+static Memory memory_now(void)
+{
+    return (Memory){(double)resident_kib() / 1024, device_mib()};
+}
+
 static LlavaovStatus map_picture(void *data, LlavaovImage *image, LlavaovError *error)
 {
     const uint8_t *luma = data;
@@ -93,6 +131,7 @@ static void on_done(void *data, const LlavaovAnswer *answer)
     stream->waiting = false;
     if (answer->status == LLAVAOV_OK && run->answers < run->capacity) {
         run->latencies[run->answers++] = seconds() - stream->asked;
+        run->tokens += answer->new_tokens;
     } else if (answer->status != LLAVAOV_OK && run->failures++ == 0) {
         snprintf(run->first_error, sizeof run->first_error, "%.255s", answer->error.message);
     }
@@ -160,44 +199,56 @@ static double ratio(uint64_t a, uint64_t b)
     return b ? (double)a / (double)b : 0;
 }
 
-static void report(Run *run, LlavaovEngine *engine, int length, double cpu, long before, long after)
+static void report(
+    Run *run, LlavaovEngine *engine, int length, double cpu, Memory before, Memory after)
 {
     qsort(run->latencies, run->answers, sizeof *run->latencies, by_value);
-    const size_t n = run->answers;
+    const size_t n = run->answers, lost = run->windows - n - run->failures;
     LlavaovEngineStats stats;
     llavaov_engine_stats(engine, &stats);
     printf("{\"driver\": \"engine, no GStreamer\", \"device\": \"%s\", \"streams\": %zu, "
-           "\"seconds\": %d, \"windows\": %zu, \"answers\": %zu, \"dropped\": %zu, \"failures\": "
-           "%zu, \"p50_s\": %.3f, \"p99_s\": %.3f, \"cpu_per_stream\": %.4f, \"resident_kib\": "
-           "[%ld, %ld], \"tiles_per_encoder_call\": %.2f, \"requests_per_decoding_step\": "
-           "%.2f%s%s%s%s%s%s}\n",
-        llavaov_engine_info(engine)->device_detail, run->n_streams, length, run->windows, n,
-        run->dropped, run->failures, n ? run->latencies[n / 2] : 0.0,
-        n ? run->latencies[(n * 99) / 100] : 0.0, cpu / length / (double)run->n_streams, before,
-        after, ratio(stats.encoder_tiles, stats.encoder_calls),
-        ratio(stats.decoder_rows, stats.decoder_steps), stats.notice ? ", \"notice\": \"" : "",
-        stats.notice ? stats.notice : "", stats.notice ? "\"" : "",
-        run->first_error[0] ? ", \"first_error\": \"" : "", run->first_error,
-        run->first_error[0] ? "\"" : "");
+           "\"seconds\": %d, \"windows\": %zu, \"answers\": %zu, \"dropped\": %zu, "
+           "\"failures\": %zu, \"tokens_per_answer\": %.2f, \"p50_s\": %.4f, \"cpu_per_stream\": "
+           "%.4f, \"resident_mib\": %.1f, \"resident_grows_mib\": %.2f, "
+           "\"tiles_per_encoder_call\": %.2f, \"requests_per_decoding_step\": %.2f",
+        llavaov_engine_info(engine)->device_detail, run->n_streams, length, run->windows, n, lost,
+        run->failures, ratio(run->tokens, n), n ? run->latencies[n / 2] : 0.0,
+        cpu / length / (double)run->n_streams, after.resident_mib,
+        after.resident_mib - before.resident_mib, ratio(stats.encoder_tiles, stats.encoder_calls),
+        ratio(stats.decoder_rows, stats.decoder_steps));
+    if (n)
+        printf(", \"p99_s\": %.4f, \"longest_s\": %.4f", run->latencies[(n * 99) / 100],
+            run->latencies[n - 1]);
+    if (after.device_mib >= 0)
+        printf(", \"device_mib\": %.0f, \"device_grows_mib\": %.0f", after.device_mib,
+            after.device_mib - before.device_mib);
+    if (stats.notice)
+        printf(", \"notice\": \"%s\"", stats.notice);
+    for (char *at = run->first_error; *at; at++)
+        *at = *at == '"' || *at == '\\' ? '\'' : *at;
+    if (run->first_error[0])
+        printf(", \"first_error\": \"%s\"", run->first_error);
+    printf("}\n");
 }
 
 static int stream_for(LlavaovEngine *engine, Run *run, int length)
 {
     const double start = seconds() + 0.5, cpu = cpu_seconds();
     const size_t ticks = (size_t)length * run->n_streams;
-    long before = 0;
+    const size_t settled = length > 3 * WINDOW ? 2 * WINDOW : WINDOW; /* rounds */
+    Memory before = memory_now();
     for (size_t tick = 0; tick < ticks; tick++) {
         wait_until(start + (double)tick / (double)run->n_streams);
         const size_t stream = tick % run->n_streams, round = tick / run->n_streams;
-        if (stream == 0 && round == WINDOW)
-            before = resident_kib(); /* every session has had its first window */
+        if (stream == 0 && round == settled)
+            before = memory_now();
         push(&run->streams[stream], round + stream);
     }
-    const long after = resident_kib();
-    wait_until(seconds() + 2);
+    const Memory after = memory_now();
+    wait_until(seconds() + 2); /* for the last answers */
     pthread_mutex_lock(&run->lock);
     report(run, engine, length, cpu_seconds() - cpu, before, after);
-    const bool good = run->dropped == 0 && run->failures == 0 && run->answers > 0;
+    const bool good = run->windows == run->answers && run->answers > 0;
     pthread_mutex_unlock(&run->lock);
     return good ? 0 : 1;
 }
@@ -217,6 +268,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "%s\n", error.message);
         return 1;
     }
+    engine->n_stop_tokens = 0; /* nothing has been asked for: no thread looks at these yet */
     run.capacity = run.n_streams * (size_t)length;
     run.streams = calloc(run.n_streams, sizeof *run.streams);
     run.latencies = calloc(run.capacity, sizeof *run.latencies);
