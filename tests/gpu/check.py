@@ -3,7 +3,7 @@
 """The checks that need an NVIDIA GPU: `./dev gpu-check [STAGE...] [--again]`, or `--table` for what has been measured.
 
     build      configures and compiles build-gpu for this GPU
-    kernels    every kernel against float64 on the GPU
+    kernels    every kernel against float64 on the GPU; failures of the device
     parity     goldens, the demo model against the CPU, random 0.5B weights against HF (needs torch and transformers)
     sanitize   the kernels under compute-sanitizer
     bench      ceilings first; then the stages, alternating with HF's variants where torch is there
@@ -219,7 +219,10 @@ def cmocka_row(stage, *line):
 
 def kernels(stage, gpu):
     names = ("rows", "attention", "picture", "sample")
-    return all([stage.row(name, cmocka_row(stage, BUILD / "tests/gpu" / f"gpu-{name}")) for name in names])
+    good = [stage.row(name, cmocka_row(stage, BUILD / "tests/gpu" / f"gpu-{name}")) for name in names]
+    good.append(stage.row("faults", cmocka_row(stage, BUILD / "tests/gpu/gpu-faults", BUILD / "tests/gpu/llavaov-cuda-faults.so",
+                                               ROOT / "models/camera-check")))  # fmt: skip
+    return all(good)
 
 
 def hf(stage, *arguments):

@@ -89,14 +89,15 @@ class Table(unittest.TestCase):
 
     def test_goals_stand_in_order_with_must_and_aim(self):
         rows = {"bench/patches": {"us": 30.0, "good": True, "date": "2026-11-22"}, "kernels/rows": {"good": True},
-                "kernels/sample": {"good": False}, "bench/batch": {"batch_8_ms": 1.2, "batch_64_ms": 2.4, "date": "2026-11-23"},
+                "kernels/sample": {"good": False}, "kernels/faults": {"good": True}, "bench/batch": {"batch_8_ms": 1.2, "batch_64_ms": 2.4, "date": "2026-11-23"},
                 "bench/ceilings": {"bf16_product_tflops": 700.5, "copy_read_and_write_tbytes": 2.9}}  # fmt: skip
         lines = acceptance.table({"device": "H100", "compute_capability": "9.0", "rows": rows})
         self.assertIn("H100", lines[0])
         self.assertEqual(self.row(lines, "1080p NV12 to patches"), ["4", "preprocessing: 1080p NV12 to patches", "30 us", "60 us", "20 us", "must met"])
         self.assertEqual(self.row(lines, "batch 8, per step")[-1], "MISSED")
         self.assertEqual(self.row(lines, "batch 64, per step")[-1], "aim met")
-        self.assertEqual(self.row(lines, ": kernels")[2:], ["1 of 2 rows passed: failed sample", "all", "", "MISSED"])
+        self.assertEqual(self.row(lines, ": kernels |")[2:], ["1 of 2 rows passed: failed sample", "all", "", "MISSED"])
+        self.assertEqual(self.row(lines, "faults: kernels/faults")[2:], ["1 of 1 rows passed", "all", "", "met"])
         self.assertEqual(self.row(lines, "batch 1, per token")[-1], "not measured")
         goals = [int(line.split("|")[1]) for line in lines if line.startswith("|") and line.split("|")[1].strip().isdigit()]
         self.assertEqual(goals, sorted(goals))
