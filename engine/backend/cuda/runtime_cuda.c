@@ -4,6 +4,7 @@
 #include <cuda_runtime_api.h>
 #include <stdio.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "backend/cuda/cublaslt.h"
 #include "backend/cuda/runtime.h"
@@ -11,14 +12,19 @@
 #include "base/status.h"
 
 #define EVENT_FLAGS (cudaEventDisableTiming | cudaEventBlockingSync)
-#define LOOKING_NS 200000u
+/* How long a wait looks before it sleeps, with cores to spare and without: steps and slices of two
+ * milliseconds follow each other under load, and each would begin later by the waking. */
+#define LOOKING_NS 2500000u
+#define LOOKING_SHORT_NS 200000u
+#define MANY_CORES 8
 /* Kernels are loaded when they are first used, and each graph takes some memory too. */
 #define RESERVED ((uint64_t)256 << 20)
 
 struct LvRuntime {
     int device;
     cudaStream_t stream, copies;
-    cudaEvent_t done; /* of the stream, for lv_runtime_synchronize */
+    cudaEvent_t done;    /* of the stream, for lv_runtime_synchronize */
+    uint64_t looking_ns; /* of a wait */
     void *workspace;
     LvLt *lt;
     char refused[128]; /* the first product that cuBLASLt did not take */
@@ -100,6 +106,8 @@ LlavaovStatus lv_runtime_open(
     if (!runtime)
         return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a device");
     runtime->device = (int)device;
+    runtime->looking_ns =
+        sysconf(_SC_NPROCESSORS_ONLN) < MANY_CORES ? LOOKING_SHORT_NS : LOOKING_NS;
     const char *what = "opening the GPU";
     cudaError_t code = cudaSetDevice(runtime->device);
     if (code == cudaSuccess)
@@ -252,13 +260,13 @@ static uint64_t nanoseconds(void)
 
 /* Looks for a while, then sleeps: being woken takes tens of microseconds, which short waits would
  * notice; looking all the time would take a core for as long as the device is busy. */
-static cudaError_t wait_for(cudaEvent_t event)
+static cudaError_t wait_for(const LvRuntime *runtime, cudaEvent_t event)
 {
     const uint64_t start = nanoseconds();
     cudaError_t code;
     do
         code = cudaEventQuery(event);
-    while (code == cudaErrorNotReady && nanoseconds() - start < LOOKING_NS);
+    while (code == cudaErrorNotReady && nanoseconds() - start < runtime->looking_ns);
     cudaGetLastError(); /* "not ready" is remembered as one */
     return code == cudaErrorNotReady ? cudaEventSynchronize(event) : code;
 }
@@ -266,7 +274,7 @@ static cudaError_t wait_for(cudaEvent_t event)
 int lv_runtime_synchronize(LvRuntime *runtime)
 {
     cudaError_t code = cudaEventRecord(runtime->done, runtime->stream);
-    return (int)(code == cudaSuccess ? wait_for(runtime->done) : code);
+    return (int)(code == cudaSuccess ? wait_for(runtime, runtime->done) : code);
 }
 
 int lv_runtime_event_open(LvRuntime *runtime, LvEvent **event_out)
@@ -300,7 +308,7 @@ int lv_runtime_event_record(LvRuntime *runtime, LvEvent *event)
 int lv_runtime_event_wait(LvRuntime *runtime, LvEvent *event)
 {
     cudaError_t code = cudaSetDevice(runtime->device);
-    return (int)(code == cudaSuccess ? wait_for(event->event) : code);
+    return (int)(code == cudaSuccess ? wait_for(runtime, event->event) : code);
 }
 
 int lv_runtime_send(LvRuntime *runtime, void *to, const void *from, size_t bytes, LvEvent *sent)
