@@ -69,13 +69,14 @@ LV_INLINE void find_cache(
     s->key_stride = b.head_dim;
 }
 
-/* Blocks: tiles of queries, last first since they have the most keys; heads; sequences. */
+/* Blocks: heads, whose groups share keys; tiles of queries, last first since they have the most
+ * keys; sequences. */
 template <typename T>
 LV_INLINE bool find_span(const LvCudaPrefill &a, uint32_t tile_rows, Span<T> *s)
 {
     const LvCudaBatch &b = a.batch;
     LvCudaSequence sequence = b.sequences[blockIdx.z];
-    uint32_t first = (gridDim.x - 1 - blockIdx.x) * tile_rows, head = blockIdx.y;
+    uint32_t first = (gridDim.y - 1 - blockIdx.y) * tile_rows, head = blockIdx.x;
     if (first >= sequence.n_rows)
         return false;
     uint32_t left = sequence.n_rows - first;
@@ -131,26 +132,39 @@ LV_INLINE bool find_span(const LvCudaDecode &a, uint32_t tile_rows, Span<T> *s)
 
 /* ---- how many blocks ---- */
 
+static inline uint64_t count_tiles(uint64_t rows, uint32_t tile_rows)
+{
+    return (rows + tile_rows - 1) / tile_rows;
+}
+
+static inline uint64_t count_spans(const LvCudaAttentionFull &a, uint32_t tile_rows)
+{
+    return count_tiles(a.n_tokens, tile_rows) * a.n_heads * a.n_items;
+}
+
+static inline uint64_t count_spans(const LvCudaPrefill &a, uint32_t tile_rows)
+{
+    return count_tiles(a.max_rows, tile_rows) * a.batch.n_heads * a.batch.n_sequences;
+}
+
 static inline int launch_spans(void (*kernel)(const LvCudaAttentionFull), uint32_t tile_rows,
     unsigned threads, size_t shared, LvCudaStream stream, const LvCudaAttentionFull &a)
 {
-    uint64_t tiles = (a.n_tokens + tile_rows - 1) / tile_rows;
-    return lv_launch(kernel, tiles * a.n_heads * a.n_items, 1, 1, threads, shared, stream, a);
+    return lv_launch(kernel, count_spans(a, tile_rows), 1, 1, threads, shared, stream, a);
 }
 
 static inline int launch_spans(void (*kernel)(const LvCudaPrefill), uint32_t tile_rows,
     unsigned threads, size_t shared, LvCudaStream stream, const LvCudaPrefill &a)
 {
-    uint64_t tiles = ((uint64_t)a.max_rows + tile_rows - 1) / tile_rows;
-    return lv_launch(
-        kernel, tiles, a.batch.n_heads, a.batch.n_sequences, threads, shared, stream, a);
+    return lv_launch(kernel, a.batch.n_heads, count_tiles(a.max_rows, tile_rows),
+        a.batch.n_sequences, threads, shared, stream, a);
 }
 
 static inline int launch_spans(void (*kernel)(const LvCudaDecode), uint32_t tile_rows,
     unsigned threads, size_t shared, LvCudaStream stream, const LvCudaDecode &a)
 {
     uint64_t group = a.batch.n_heads / a.batch.n_kv_heads;
-    uint64_t tiles = (group + tile_rows - 1) / tile_rows * a.batch.n_kv_heads;
+    uint64_t tiles = count_tiles(group, tile_rows) * a.batch.n_kv_heads;
     return lv_launch(kernel, a.n_splits, tiles, a.batch.n_sequences, threads, shared, stream, a);
 }
 

@@ -1,190 +1,152 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Attention of bf16 on tensor cores, after FlashAttention-2 (Dao, arXiv:2307.08691): scores never
- * leave registers, keys and values come in tiles of 64 while the tile before is worked on.
+ * Attention of bf16 on tensor cores (attention_tile.h has the arithmetic): tiles of 64 keys are
+ * copied while the tile before is worked on.
  *
- * A warp works on 16 queries. With many queries the warps of a block take different queries and
- * the same keys; with few (decoding: the heads of a group) they take the same queries and a share
- * of every tile's keys, and join their results at the end. Head size 72 is worked on as 80 for
- * scores (k in steps of 16; the columns between are zeros) and as 72 for results. */
-#include "attention.h"
-#include "fragment.h"
+ * With many queries the warps of a block take different queries and the same keys; with few
+ * (decoding: the heads of a group) they take the same queries and a share of every tile's keys, and
+ * join their results at the end. */
+#include "attention_tile.h"
 
-#define WARPS 4
-#define THREADS (WARPS * 32u)
-#define TILE_KEYS 64
+/* What shared memory begins with. In registers, of which scores and results leave none, it would be
+ * held by every thread. */
+struct Block {
+    Span<LvBf16> span;
+    uint32_t whole[WARPS], end[WARPS]; /* a warp sees whole the keys before, and none from .. on */
+};
+#define BLOCK_BYTES 144
+static_assert(sizeof(Block) <= BLOCK_BYTES, "fragments begin at multiples of 16 bytes");
 
-template <int D, bool SHARE_KEYS> struct Shape {
-    static const int depth = (D + 15) / 16 * 16; /* of the scores' products */
-    static const int stride = depth + 8;         /* of a row in shared memory: an odd number of
-                                                    16 bytes, so that 8 rows meet no bank twice */
-    static const int queries = SHARE_KEYS ? WARPS * 16 : 16;
-    static const int keys = SHARE_KEYS ? TILE_KEYS : TILE_KEYS / WARPS; /* of a warp in a tile */
-    static const int tile = TILE_KEYS * stride;
-    static const size_t shared = ((size_t)queries * stride + 4 * tile) * sizeof(LvBf16);
+LV_INLINE LvBf16 *behind_block()
+{
+    return (LvBf16 *)lv_shared() + BLOCK_BYTES / sizeof(LvBf16);
+}
+
+/* The place of the tile from key `first` on: every other tile has the same. */
+template <int D> LV_INLINE LvBf16 *tile_at(LvBf16 *tiles, uint32_t first)
+{
+    return tiles + first / TILE_KEYS % 2 * Row<D>::tile;
+}
+
+/* ---- different queries a warp ---- */
+
+/* M times 16 queries a warp: of the two, 32 read every key from shared memory half as often, and 16
+ * make twice as many blocks. */
+template <int D, int M> struct Many {
+    static const int queries = WARPS * 16 * M;
+    static const size_t shared =
+        BLOCK_BYTES + ((size_t)queries * Row<D>::stride + 2 * Row<D>::tile) * sizeof(LvBf16) +
+        Parked<D, M>::bytes;
 };
 
-/* Rows [first, end) of D elements, zeros up to ROWS. */
-template <int D, int ROWS, int STRIDE>
-LV_INLINE void copy_rows(
-    LvBf16 *to, const LvBf16 *from, size_t stride, uint32_t first, uint32_t end)
+/* A warp's results: through shared memory, its own rows of the queries, to whole rows. */
+template <int D, int M>
+LV_INLINE void write_rows(const Span<LvBf16> &s, const State<D, M> &state, LvBf16 *queries)
 {
+    const unsigned lane = lv_lane();
+    const uint32_t first = threadIdx.x / 32 * 16 * M;
+    LvBf16 *rows = queries + first * Row<D>::stride;
+    lv_sync_warp();
+    LV_UNROLL
+    for (int m = 0; m < M; m++) {
+        LV_UNROLL
+        for (int r = 0; r < 2; r++) {
+            float scale = lv_reciprocal(row_sum(state, m, r));
+            LvBf16 *to = rows + (m * 16 + 8 * r + lane / 4) * Row<D>::stride + lane % 4 * 2;
+            LV_UNROLL
+            for (int n = 0; n < D / 8; n++)
+                *(uint32_t *)(to + n * 8) = lv_pack_bf16(
+                    state.acc[m][n][2 * r] * scale, state.acc[m][n][2 * r + 1] * scale);
+        }
+    }
+    lv_sync_warp();
     const uint32_t pieces = D / 8;
-    for (uint32_t i = threadIdx.x; i < ROWS * pieces; i += THREADS) {
+    for (uint32_t i = lane; i < 16 * M * pieces; i += 32) {
         uint32_t row = i / pieces, col = i % pieces * 8;
-        bool inside = first + row < end;
-        lv_copy_async(to + row * STRIDE + col,
-            from + (inside ? (size_t)(first + row) * stride + col : 0), inside);
+        if (first + row < s.n_queries)
+            *(LvVector<LvBf16, 8> *)(s.out + (first + row) * s.out_stride + col) =
+                *(const LvVector<LvBf16, 8> *)(rows + row * Row<D>::stride + col);
     }
 }
 
-/* The columns that scores read and no copy fills. */
-template <int D, int ROWS, int STRIDE> LV_INLINE void clear_columns(LvBf16 *to)
+/* The keys that a warp's queries, from `row` on, see whole and in part. */
+template <int M> LV_INLINE void find_ends(Block *block, uint32_t row)
 {
-    const int columns = (D + 15) / 16 * 16 - D, width = columns ? columns : 1;
-    for (int i = (int)threadIdx.x; i < ROWS * columns; i += (int)THREADS)
-        to[i / width * STRIDE + D + i % width].bits = 0;
+    const Span<LvBf16> &s = block->span;
+    const unsigned warp = threadIdx.x / 32;
+    const bool idle = row >= s.n_queries;
+    const uint32_t last = row + 16 * M < s.n_queries ? row + 16 * M : s.n_queries;
+    if (lv_lane() == 0) {
+        block->whole[warp] = idle ? 0 : visible_end(s, row);
+        block->end[warp] = idle ? 0 : visible_end(s, last - 1);
+    }
 }
 
-/* A query's lanes are four; lane t has columns 2t and 2t + 1 of every 8. */
-LV_INLINE float greatest_of_row(float x)
+template <int D, int M> LV_INLINE void attend_many(Block *block, size_t stride, float factor)
 {
-    x = fmaxf(x, lv_shuffle_xor(x, 1));
-    return fmaxf(x, lv_shuffle_xor(x, 2));
+    LvBf16 *queries = behind_block(), *tiles = queries + Many<D, M>::queries * Row<D>::stride;
+    const Span<LvBf16> &s = block->span;
+    const unsigned warp = threadIdx.x / 32;
+    const uint32_t row = warp * 16 * M;
+
+    copy_queries<D, Many<D, M>::queries>(queries, s);
+    lv_copy_commit();
+    copy_tile<D>(tile_at<D>(tiles, s.first_key), s, stride, s.first_key);
+    lv_copy_commit();
+    find_ends<M>(block, row);
+    lv_copy_wait<1>();
+    __syncthreads();
+    Queries<D, M> query = load_queries<D, M>(queries + row * Row<D>::stride);
+    State<D, M> state;
+    clear(state);
+    float *place = (float *)(tiles + 2 * Row<D>::tile);
+    if (Parked<D, M>::maxima)
+        park(place, state);
+    for (uint32_t first = s.first_key; first < s.end_key; first += TILE_KEYS) {
+        const LvBf16 *keys = tile_at<D>(tiles, first), *values = keys + Row<D>::tile / 2;
+        lv_copy_wait<0>();
+        __syncthreads();
+        if (first + TILE_KEYS < s.end_key)
+            copy_tile<D>(tile_at<D>(tiles, first + TILE_KEYS), s, stride, first + TILE_KEYS);
+        lv_copy_commit();
+        if (lv_uniform(first + TILE_KEYS <= block->whole[warp]))
+            attend_tile<D, M, TILE_KEYS, false>(
+                state, query, keys, values, factor, s, row, first, 0, place);
+        else if (lv_uniform(first < block->end[warp]))
+            attend_tile<D, M, TILE_KEYS, true>(state, query, keys, values, factor, s, row, first,
+                (int)((block->end[warp] - first + 15) / 16), place);
+    }
+    write_rows<D, M>(s, state, queries);
 }
 
-LV_INLINE float sum_of_row(float x)
-{
-    x += lv_shuffle_xor(x, 1);
-    return x + lv_shuffle_xor(x, 2);
-}
+/* ---- the same queries in every warp ---- */
 
-/* What a warp knows of its 16 queries so far: rows g and g + 8 of each lane. */
-template <int D> struct State {
-    float acc[D / 8][4];
-    float best[2], sum[2]; /* the greatest score, not yet scaled */
+template <int D> struct Few {
+    static const int keys = TILE_KEYS / WARPS; /* of a warp in a tile */
+    static const size_t join = (size_t)WARPS * 16 * (D + 2) * sizeof(float);
+    static const size_t tiles = (16 * Row<D>::stride + 2 * Row<D>::tile) * sizeof(LvBf16);
+    static const size_t shared = BLOCK_BYTES + (tiles > join ? tiles : join);
 };
 
-/* scores = q . keys^T of KEYS keys. */
-template <int DEPTH, int STRIDE, int KEYS>
-LV_INLINE void multiply_keys(float (*scores)[4], const uint32_t (*query)[4], const LvBf16 *keys)
-{
-    unsigned lane = lv_lane();
-    const LvBf16 *row = keys + (lane / 16 * 8 + lane % 8) * STRIDE + lane / 8 % 2 * 8;
-    LV_UNROLL
-    for (int n = 0; n < KEYS / 16; n++) {
-        LV_UNROLL
-        for (int i = 0; i < 4; i++)
-            scores[2 * n][i] = scores[2 * n + 1][i] = 0;
-        LV_UNROLL
-        for (int k = 0; k < DEPTH / 16; k++) {
-            uint32_t b[4];
-            lv_load_tiles(b, row + n * 16 * STRIDE + k * 16);
-            lv_multiply_add(scores[2 * n], query[k], b);
-            lv_multiply_add(scores[2 * n + 1], query[k], b + 2);
-        }
-    }
-}
-
-/* acc += weights . values of KEYS keys. */
-template <int D, int STRIDE, int KEYS>
-LV_INLINE void multiply_values(State<D> &state, float (*weights)[4], const LvBf16 *values)
-{
-    unsigned lane = lv_lane();
-    const LvBf16 *row = values + lane % 16 * STRIDE + lane / 16 * 8;
-    LV_UNROLL
-    for (int k = 0; k < KEYS / 16; k++) {
-        uint32_t a[4];
-        LV_UNROLL
-        for (int i = 0; i < 4; i++)
-            a[i] = lv_pack_bf16(
-                weights[2 * k + i / 2][i % 2 * 2], weights[2 * k + i / 2][i % 2 * 2 + 1]);
-        LV_UNROLL
-        for (int n = 0; n < D / 8; n += 2) {
-            uint32_t b[4];
-            lv_load_tiles_transposed(b, row + k * 16 * STRIDE + n * 8);
-            lv_multiply_add(state.acc[n], a, b);
-            if (n + 1 < D / 8)
-                lv_multiply_add(state.acc[n + 1], a, b + 2);
-        }
-    }
-}
-
-/* From scores to weights 2^(factor (score - maximum)), with the state rescaled to the new maximum.
- * Query g + 8 r of the warp sees the keys below end[r]; column 0 is key `first`. */
-template <int D, int KEYS>
-LV_INLINE void soften(State<D> &state, float (*scores)[4], float factor, uint32_t first,
-    const uint32_t *end, bool cut)
-{
-    uint32_t column = first + lv_lane() % 4 * 2;
-    LV_UNROLL
-    for (int r = 0; r < 2; r++) {
-        float best = state.best[r];
-        LV_UNROLL
-        for (int n = 0; n < KEYS / 8; n++) {
-            LV_UNROLL
-            for (int i = 2 * r; i < 2 * r + 2; i++) {
-                if (cut && column + (uint32_t)(n * 8 + i % 2) >= end[r])
-                    scores[n][i] = -INFINITY;
-                best = fmaxf(best, scores[n][i]);
-            }
-        }
-        best = greatest_of_row(best);
-        float centre = best == -INFINITY ? 0 : best * factor;
-        float rescale = lv_exp2(fmaf(state.best[r], factor, -centre));
-        state.best[r] = best;
-        state.sum[r] *= rescale;
-        LV_UNROLL
-        for (int n = 0; n < KEYS / 8; n++) {
-            LV_UNROLL
-            for (int i = 2 * r; i < 2 * r + 2; i++) {
-                scores[n][i] = lv_exp2(fmaf(scores[n][i], factor, -centre));
-                state.sum[r] += scores[n][i];
-            }
-        }
-        LV_UNROLL
-        for (int n = 0; n < D / 8; n++) {
-            state.acc[n][2 * r] *= rescale;
-            state.acc[n][2 * r + 1] *= rescale;
-        }
-    }
-}
-
-/* Different queries a warp: results straight from registers. */
-template <int D> LV_INLINE void write_rows(const Span<LvBf16> &s, const State<D> &state)
-{
-    unsigned lane = lv_lane();
-    LV_UNROLL
-    for (int r = 0; r < 2; r++) {
-        uint32_t row = threadIdx.x / 32 * 16 + lane / 4 + 8 * (uint32_t)r;
-        if (row >= s.n_queries)
-            continue;
-        LvBf16 *out = s.out + row * s.out_stride + lane % 4 * 2;
-        LV_UNROLL
-        for (int n = 0; n < D / 8; n++)
-            *(uint32_t *)(out + n * 8) = lv_pack_bf16(
-                state.acc[n][2 * r] / state.sum[r], state.acc[n][2 * r + 1] / state.sum[r]);
-    }
-}
-
-/* The same queries in every warp: joined through shared memory, [WARPS][16][D + 2] floats. */
+/* Joined through shared memory, [WARPS][16][D + 2] floats. */
 template <int D>
-LV_INLINE void join_warps(const Span<LvBf16> &s, const State<D> &state, float factor)
+LV_INLINE void join_warps(const Span<LvBf16> &s, const State<D, 1> &state, float factor)
 {
-    float *all = (float *)lv_shared();
+    float *all = (float *)behind_block();
     unsigned lane = lv_lane();
     __syncthreads();
     LV_UNROLL
     for (int r = 0; r < 2; r++) {
         float *own =
             all + ((threadIdx.x / 32) * 16 + lane / 4 + 8 * (uint32_t)r) * (uint32_t)(D + 2);
+        float sum = row_sum(state, 0, r);
         LV_UNROLL
         for (int n = 0; n < D / 8; n++) {
-            own[n * 8 + lane % 4 * 2] = state.acc[n][2 * r];
-            own[n * 8 + lane % 4 * 2 + 1] = state.acc[n][2 * r + 1];
+            own[n * 8 + lane % 4 * 2] = state.acc[0][n][2 * r];
+            own[n * 8 + lane % 4 * 2 + 1] = state.acc[0][n][2 * r + 1];
         }
         if (lane % 4 == 0) {
-            own[D] = state.best[r] * factor;
-            own[D + 1] = state.sum[r];
+            own[D] = state.best[0][r] * factor;
+            own[D + 1] = sum;
         }
     }
     __syncthreads();
@@ -203,87 +165,104 @@ LV_INLINE void join_warps(const Span<LvBf16> &s, const State<D> &state, float fa
     }
 }
 
-template <int D, bool SHARE_KEYS> LV_INLINE void attend(const Span<LvBf16> &s, float scale)
+/* A warp's share of a tile. */
+template <int D, bool CUT>
+LV_INLINE void attend_share(State<D, 1> &state, Queries<D, 1> &query, const LvBf16 *tile,
+    float factor, const Span<LvBf16> &s, uint32_t first)
 {
-    typedef Shape<D, SHARE_KEYS> Z;
-    LvBf16 *queries = (LvBf16 *)lv_shared(), *tiles = queries + Z::queries * Z::stride;
-    const unsigned lane = lv_lane(), warp = threadIdx.x / 32;
-    const uint32_t own_keys = SHARE_KEYS ? 0 : warp * Z::keys;
-    const uint32_t n_tiles = (s.end_key - s.first_key + TILE_KEYS - 1) / TILE_KEYS;
+    const uint32_t own = threadIdx.x / 32 * Few<D>::keys;
+    attend_tile<D, 1, Few<D>::keys, CUT>(state, query, tile + own * Row<D>::stride,
+        tile + Row<D>::tile / 2 + own * Row<D>::stride, factor, s, 0, first + own, 1, NULL);
+}
 
-    clear_columns<D, Z::queries, Z::stride>(queries);
-    clear_columns<D, 4 * TILE_KEYS, Z::stride>(tiles);
-    copy_rows<D, Z::queries, Z::stride>(queries, s.queries, s.query_stride, 0, s.n_queries);
-    copy_rows<D, TILE_KEYS, Z::stride>(tiles, s.keys, s.key_stride, s.first_key, s.end_key);
-    copy_rows<D, TILE_KEYS, Z::stride>(
-        tiles + Z::tile, s.values, s.key_stride, s.first_key, s.end_key);
+template <int D> LV_INLINE void attend_few(Block *block, size_t stride, float factor)
+{
+    const Span<LvBf16> &s = block->span;
+    LvBf16 *queries = behind_block(), *tiles = queries + 16 * Row<D>::stride;
+    copy_queries<D, 16>(queries, s);
     lv_copy_commit();
-
-    State<D> state;
-    uint32_t query[Z::depth / 16][4], end[2];
-    LV_UNROLL
-    for (int r = 0; r < 2; r++) {
-        uint32_t row = (SHARE_KEYS ? warp * 16 : 0) + lane / 4 + 8 * (uint32_t)r;
-        end[r] = visible_end(s, row < s.n_queries ? row : s.n_queries - 1);
-        state.best[r] = -INFINITY;
-        state.sum[r] = 0;
-        LV_UNROLL
-        for (int n = 0; n < D / 8; n++)
-            state.acc[n][2 * r] = state.acc[n][2 * r + 1] = 0;
-    }
-    const uint32_t all_see = visible_end(s, 0);
-
-    for (uint32_t t = 0; t < n_tiles; t++) {
-        const LvBf16 *keys = tiles + t % 2 * 2 * Z::tile, *values = keys + Z::tile;
-        uint32_t first = s.first_key + t * TILE_KEYS;
-        if (t + 1 < n_tiles) {
-            LvBf16 *next = tiles + (t + 1) % 2 * 2 * Z::tile;
-            copy_rows<D, TILE_KEYS, Z::stride>(
-                next, s.keys, s.key_stride, first + TILE_KEYS, s.end_key);
-            copy_rows<D, TILE_KEYS, Z::stride>(
-                next + Z::tile, s.values, s.key_stride, first + TILE_KEYS, s.end_key);
-        }
+    copy_tile<D>(tile_at<D>(tiles, s.first_key), s, stride, s.first_key);
+    lv_copy_commit();
+    lv_copy_wait<1>();
+    __syncthreads();
+    Queries<D, 1> query = load_queries<D, 1>(queries);
+    State<D, 1> state;
+    clear(state);
+    for (uint32_t first = s.first_key; first < s.end_key; first += TILE_KEYS) {
+        const LvBf16 *tile = tile_at<D>(tiles, first);
+        lv_copy_wait<0>();
+        __syncthreads();
+        if (first + TILE_KEYS < s.end_key)
+            copy_tile<D>(tile_at<D>(tiles, first + TILE_KEYS), s, stride, first + TILE_KEYS);
         lv_copy_commit();
-        lv_copy_wait<1>();
-        __syncthreads();
-        if (t == 0) {
-            const LvBf16 *row =
-                queries + ((SHARE_KEYS ? warp * 16 : 0) + lane % 16) * Z::stride + lane / 16 * 8;
-            LV_UNROLL
-            for (int k = 0; k < Z::depth / 16; k++)
-                lv_load_tiles(query[k], row + k * 16);
-        }
-        float scores[Z::keys / 8][4];
-        multiply_keys<Z::depth, Z::stride, Z::keys>(scores, query, keys + own_keys * Z::stride);
-        soften<D, Z::keys>(
-            state, scores, scale * LOG2_E, first + own_keys, end, first + TILE_KEYS > all_see);
-        multiply_values<D, Z::stride, Z::keys>(state, scores, values + own_keys * Z::stride);
-        __syncthreads();
+        if (first + TILE_KEYS <= s.end_key)
+            attend_share<D, false>(state, query, tile, factor, s, first);
+        else
+            attend_share<D, true>(state, query, tile, factor, s, first);
     }
-
-    LV_UNROLL
-    for (int r = 0; r < 2; r++)
-        state.sum[r] = sum_of_row(state.sum[r]);
-    if (SHARE_KEYS)
-        write_rows<D>(s, state);
-    else
-        join_warps<D>(s, state, scale * LOG2_E);
+    join_warps<D>(s, state, factor);
 }
 
-template <int D, bool SHARE_KEYS, typename A> __global__ void attention_tensor(const A a)
+/* ---- launching ---- */
+
+/* NULL: nothing to do. */
+template <typename A> LV_INLINE Block *share_span(const A &a, uint32_t tile_rows)
 {
-    Span<LvBf16> s;
-    if (find_span(a, Shape<D, SHARE_KEYS>::queries, &s))
-        attend<D, SHARE_KEYS>(s, a.scale);
+    Span<LvBf16> own;
+    Block *block = (Block *)lv_shared();
+    if (!find_span(a, tile_rows, &own))
+        return NULL;
+    if (threadIdx.x == 0)
+        block->span = own;
+    __syncthreads();
+    return block;
 }
 
-template <int D, bool SHARE_KEYS, typename A>
-static int launch_size(LvCudaStream stream, const A &a)
+/* Known to the compiler where it can be: rows of a cache, whose head_dim is D, follow each other.
+ */
+template <int D> LV_INLINE size_t key_stride(const LvCudaAttentionFull &a)
 {
-    typedef Shape<D, SHARE_KEYS> Z;
-    size_t join = SHARE_KEYS ? 0 : (size_t)WARPS * 16 * (D + 2) * sizeof(float);
-    return launch_spans(attention_tensor<D, SHARE_KEYS, A>, Z::queries, THREADS,
-        Z::shared > join ? Z::shared : join, stream, a);
+    return a.qkv_stride;
+}
+
+template <int D> LV_INLINE size_t key_stride(const LvCudaPrefill &)
+{
+    return D;
+}
+
+template <int D, int M, typename A> __global__ void attention_many(const A a)
+{
+    Block *block = share_span(a, Many<D, M>::queries);
+    if (block)
+        attend_many<D, M>(block, key_stride<D>(a), a.scale * LOG2_E);
+}
+
+template <int D> __global__ void attention_few(const LvCudaDecode a)
+{
+    Block *block = share_span(a, 16);
+    if (block)
+        attend_few<D>(block, D, a.scale * LOG2_E);
+}
+
+template <int D, int M, typename A> static int launch_rows(LvCudaStream stream, const A &a)
+{
+    return launch_spans(
+        attention_many<D, M, A>, Many<D, M>::queries, THREADS, Many<D, M>::shared, stream, a);
+}
+
+/* 32 queries a warp where that fills every processor with the two blocks that it has room for. */
+template <int D, typename A> static int launch_many(LvCudaStream stream, const A &a)
+{
+    int processors, shared;
+    int result = lv_device_limits(&processors, &shared);
+    if (result)
+        return result;
+    const bool wanted = a.warp_queries
+                            ? a.warp_queries == 32
+                            : count_spans(a, Many<D, 2>::queries) >= 2 * (uint64_t)processors;
+    if (wanted && Many<D, 2>::shared <= (size_t)shared)
+        return launch_rows<D, 2>(stream, a);
+    return launch_rows<D, 1>(stream, a);
 }
 
 static bool aligned(const void *rows, size_t stride)
@@ -297,30 +276,13 @@ int lv_attention_tensor(LvCudaStream stream, const LvCudaAttentionFull &a)
         return LV_CUDA_BAD_ARGUMENT;
     switch (a.head_dim) {
     case 32:
-        return launch_size<32, true>(stream, a);
+        return launch_rows<32, 1>(stream, a);
     case 64:
-        return launch_size<64, true>(stream, a);
+        return launch_many<64>(stream, a);
     case 72:
-        return launch_size<72, true>(stream, a);
+        return launch_many<72>(stream, a);
     case 128:
-        return launch_size<128, true>(stream, a);
-    default:
-        return LV_CUDA_BAD_ARGUMENT;
-    }
-}
-
-template <bool SHARE_KEYS, typename A> static int launch_batch(LvCudaStream stream, const A &a)
-{
-    if (a.batch.type != LV_CUDA_BF16 || !aligned(a.qkv, a.qkv_stride) ||
-        !aligned(a.out, a.out_stride))
-        return LV_CUDA_BAD_ARGUMENT;
-    switch (a.batch.head_dim) {
-    case 32:
-        return launch_size<32, SHARE_KEYS>(stream, a);
-    case 64:
-        return launch_size<64, SHARE_KEYS>(stream, a);
-    case 128:
-        return launch_size<128, SHARE_KEYS>(stream, a);
+        return launch_rows<128, 1>(stream, a);
     default:
         return LV_CUDA_BAD_ARGUMENT;
     }
@@ -328,10 +290,38 @@ template <bool SHARE_KEYS, typename A> static int launch_batch(LvCudaStream stre
 
 int lv_attention_tensor(LvCudaStream stream, const LvCudaPrefill &a)
 {
-    return launch_batch<true>(stream, a);
+    if (a.batch.type != LV_CUDA_BF16 || !aligned(a.qkv, a.qkv_stride) ||
+        !aligned(a.out, a.out_stride))
+        return LV_CUDA_BAD_ARGUMENT;
+    switch (a.batch.head_dim) {
+    case 32:
+        return launch_rows<32, 1>(stream, a);
+    case 64:
+        return launch_many<64>(stream, a);
+    case 128:
+        return launch_many<128>(stream, a);
+    default:
+        return LV_CUDA_BAD_ARGUMENT;
+    }
+}
+
+template <int D> static int launch_few(LvCudaStream stream, const LvCudaDecode &a)
+{
+    return launch_spans(attention_few<D>, 16, THREADS, Few<D>::shared, stream, a);
 }
 
 int lv_attention_tensor(LvCudaStream stream, const LvCudaDecode &a)
 {
-    return launch_batch<false>(stream, a);
+    if (a.batch.type != LV_CUDA_BF16 || !aligned(a.qkv, a.qkv_stride))
+        return LV_CUDA_BAD_ARGUMENT;
+    switch (a.batch.head_dim) {
+    case 32:
+        return launch_few<32>(stream, a);
+    case 64:
+        return launch_few<64>(stream, a);
+    case 128:
+        return launch_few<128>(stream, a);
+    default:
+        return LV_CUDA_BAD_ARGUMENT;
+    }
 }

@@ -74,6 +74,26 @@ static int lv_launch(void (*kernel)(const A), uint64_t grid_x, uint64_t grid_y, 
 #endif
 }
 
+/* Of the device under way: its multiprocessors, and the most shared memory that a block can have.
+ */
+static inline int lv_device_limits(int *processors, int *shared_bytes)
+{
+#ifdef __CUDACC__
+    int device;
+    cudaError_t error = cudaGetDevice(&device);
+    if (error == cudaSuccess)
+        error = cudaDeviceGetAttribute(processors, cudaDevAttrMultiProcessorCount, device);
+    if (error == cudaSuccess)
+        error =
+            cudaDeviceGetAttribute(shared_bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, device);
+    return (int)error;
+#else
+    *processors = 132;
+    *shared_bytes = 227 << 10;
+    return 0;
+#endif
+}
+
 /* The block's shared memory, 16-byte aligned. */
 LV_INLINE void *lv_shared()
 {
@@ -263,6 +283,18 @@ LV_INLINE float lv_exp2(float x)
 #endif
 }
 
+/* 1/x to 1 ulp. */
+LV_INLINE float lv_reciprocal(float x)
+{
+#ifdef __CUDACC__
+    float y;
+    asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+    return y;
+#else
+    return 1 / x;
+#endif
+}
+
 LV_INLINE float lv_apply(LvCudaFunction function, float x)
 {
     switch (function) {
@@ -315,6 +347,16 @@ LV_INLINE uint32_t lv_shuffle_xor_bits(uint32_t value, unsigned mask)
 LV_INLINE float lv_shuffle_xor(float value, unsigned mask)
 {
     return lv_bits_float(lv_shuffle_xor_bits(lv_float_bits(value), mask));
+}
+
+/* x, which is the same in all lanes, in a way that tells the compiler so. */
+LV_INLINE bool lv_uniform(bool x)
+{
+#ifdef __CUDACC__
+    return __any_sync(0xFFFFFFFFu, x);
+#else
+    return x;
+#endif
 }
 
 LV_INLINE void lv_sync_warp()

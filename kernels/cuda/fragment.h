@@ -130,6 +130,21 @@ LV_INLINE void lv_multiply_add(float *c, const uint32_t *a, const uint32_t *b)
 #endif
 }
 
+/* c += a . b of half the depth: a[2] and b[1] are the parts of columns and rows 0 to 7. */
+LV_INLINE void lv_multiply_add_half(float *c, const uint32_t *a, const uint32_t *b)
+{
+#ifdef __CUDACC__
+    asm volatile("mma.sync.aligned.m16n8k8.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, "
+                 "{%4, %5}, {%6}, {%0, %1, %2, %3};"
+                 : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+                 : "r"(a[0]), "r"(a[1]), "r"(b[0]));
+#else
+    const uint32_t whole_a[4] = {a[0], a[1], 0, 0}, whole_b[2] = {b[0], 0};
+    LvProduct operand = {whole_a, whole_b, c};
+    lv_shim_meet(lv_product_compute, &operand);
+#endif
+}
+
 /* 16 bytes of device memory to shared memory, both 16-byte aligned; zeros where not `inside` (then
  * `from` is not read). They are there after lv_copy_wait and a barrier. */
 LV_INLINE void lv_copy_async(void *to, const void *from, bool inside)

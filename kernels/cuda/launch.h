@@ -240,7 +240,8 @@ typedef struct LvCudaAttentionFull {
     LvCudaType type; /* F32 or BF16 */
     size_t n_items, n_tokens;
     uint32_t n_heads, head_dim;
-    float scale; /* head_dim^-0.5 */
+    float scale;           /* head_dim^-0.5 */
+    uint32_t warp_queries; /* on tensor cores: 16, 32, or 0: what fills the device */
 } LvCudaAttentionFull;
 int lv_cuda_attention_full(LvCudaStream stream, const LvCudaAttentionFull *args);
 
@@ -284,16 +285,18 @@ typedef struct LvCudaRope {
 int lv_cuda_rope_store(LvCudaStream stream, const LvCudaRope *args);
 
 /* Causal attention of every row's queries over its sequence's cache: row i of a sequence sees keys
- * 0 .. position + i. Any number of rows a sequence; grid sized by max_rows. A NaN among a
- * sequence's values may reach its earlier rows too. */
+ * 0 .. position + i. Any number of rows a sequence; grid sized by max_rows. A row's result does not
+ * depend on the rows beside it, except that a NaN among a sequence's values may reach its earlier
+ * rows too. */
 typedef struct LvCudaPrefill {
     LvCudaBatch batch;
     void *out; /* type [rows, n_heads * head_dim] */
     size_t out_stride;
     const void *qkv; /* as LvCudaRope left it; only the queries are read */
     size_t qkv_stride;
-    uint32_t max_rows; /* no sequence has more rows */
-    float scale;       /* head_dim^-0.5 */
+    uint32_t max_rows;     /* no sequence has more rows */
+    float scale;           /* head_dim^-0.5 */
+    uint32_t warp_queries; /* as above */
 } LvCudaPrefill;
 int lv_cuda_attention_prefill(LvCudaStream stream, const LvCudaPrefill *args);
 

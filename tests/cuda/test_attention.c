@@ -63,6 +63,12 @@ static void point_at(Matrix *m, size_t row, size_t col, uint32_t d, size_t key, 
         matrix_set(m, row, col + c, direction(key, c) * length);
 }
 
+/* Both sizes of tiles, and the one that is chosen. */
+static uint32_t warp_queries(int number)
+{
+    return (uint32_t)number % 3 * 16;
+}
+
 /* ---- full ---- */
 
 static void full_case(
@@ -89,8 +95,8 @@ static void full_case(
         for (uint32_t h = 0; h < heads; h++)
             wanted_row(wanted + r * width + h * d, &qkv, r, h * d, &qkv, r / n * n, width + h * d,
                 &qkv, r / n * n, 2 * width + h * d, n, d, (float)scale);
-    LvCudaAttentionFull args = {
-        out.data, out.stride, qkv.data, qkv.stride, type, items, n, heads, d, (float)scale};
+    LvCudaAttentionFull args = {out.data, out.stride, qkv.data, qkv.stride, type, items, n, heads,
+        d, (float)scale, warp_queries(number)};
     assert_int_equal(lv_cuda_attention_full(NULL, &args), 0);
     check_matrix(&out, wanted, "attention_full", number);
     check_guards(&qkv);
@@ -109,14 +115,16 @@ static void full(void **state)
         {1, 7, 1, 72, 8}, {1, 16, 2, 32, 0}, {1, 17, 1, 64, 8}, {2, 33, 1, 72, 0},
         {1, 63, 1, 32, 0}, {1, 64, 1, 72, 0}, {1, 65, 2, 72, 16}, {1, 66, 1, 128, 0},
         {2, 97, 1, 64, 0}, {1, 130, 1, 72, 0}, {1, 37, 1, 80, 0}, {1, 20, 2, 5, 3},
-        {1, 35, 1, 64, 1}, {1, 9, 1, 200, 0}};
+        {1, 35, 1, 64, 1}, {1, 9, 1, 200, 0}, {1, 127, 1, 72, 0}, {1, 128, 1, 64, 0},
+        {1, 193, 1, 72, 8}, {3, 32, 1, 64, 0}, {1, 145, 2, 64, 0}, {2, 1, 1, 72, 0}};
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
         for (size_t t = 0; t < 2; t++)
             for (Look look = 0; look < N_LOOKS; look++)
                 if (look < 2 || i % 2 == 0 || shapes[i].d == 72)
                     full_case(types[t], shapes[i].items, shapes[i].n, shapes[i].heads, shapes[i].d,
                         shapes[i].gap, look);
-    full_case(LV_CUDA_BF16, 1, 729, 1, 72, 0, LOOK_NOISE); /* a frame of the real tower */
+    for (int i = 0; i < 3; i++)
+        full_case(LV_CUDA_BF16, 1, 729, 1, 72, 0, LOOK_NOISE); /* a frame of the real tower */
     check_cases(60);
 }
 
@@ -236,6 +244,10 @@ static const Shape prefill_shapes[] = {
     {2, 1, 96, 0, 1, {{20, 13, 0}}},
     {1, 1, 256, 0, 1, {{3, 2, 1}}},
     {1, 1, 64, 0, 1, {{65, 62, 3}}},
+    {1, 1, 128, 0, 1, {{70, 3, 1}}},
+    {2, 2, 128, 0, 1, {{161, 37, 0}}},
+    {2, 1, 64, 0, 2, {{193, 5, 0}, {2, 190, 4}}},
+    {1, 1, 64, 8, 1, {{129, 128, 0}}},
 };
 
 static void prefill(void **state)
@@ -249,12 +261,51 @@ static void prefill(void **state)
                 for (uint32_t s = 0; s < b.shape->n_sequences; s++)
                     most = b.sequences[s].n_rows > most ? b.sequences[s].n_rows : most;
                 LvCudaPrefill args = {b.args, b.out.data, b.out.stride, b.qkv.data, b.qkv.stride,
-                    most + (uint32_t)number % 2 * 20, (float)pow(b.shape->d, -0.5)};
+                    most + (uint32_t)number % 2 * 20, (float)pow(b.shape->d, -0.5),
+                    warp_queries(number)};
                 assert_int_equal(lv_cuda_attention_prefill(NULL, &args), 0);
                 check_batch(&b, "attention_prefill", number);
                 batch_free(&b);
             }
     check_cases(60);
+}
+
+/* A row's bytes are the same whichever rows are attended together with it, in however large tiles
+ * of queries: an answer does not depend on how its prefill was cut. */
+static void cut(void **state)
+{
+    static const Shape shapes[] = {
+        {2, 1, 64, 0, 1, {{150, 21, 0}}},
+        {4, 2, 128, 0, 1, {{150, 21, 0}}},
+        {2, 2, 32, 0, 1, {{90, 3, 0}}},
+    };
+    static const uint32_t pieces[] = {1, 16, 50, 64, 100};
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        Batch b = batch_new(&shapes[i], LV_CUDA_BF16, true, LOOK_OUTLIERS, next_case());
+        const uint32_t rows = b.sequences->n_rows, position = b.sequences->position;
+        const uint32_t first = b.sequences->first_row;
+        const float scale = (float)pow(shapes[i].d, -0.5);
+        LvCudaPrefill args = {
+            b.args, b.out.data, b.out.stride, b.qkv.data, b.qkv.stride, rows, scale, 32};
+        assert_int_equal(lv_cuda_attention_prefill(NULL, &args), 0);
+        assert_int_equal(device_wait(), 0);
+        Matrix whole = matrix_copy(&b.out);
+        for (size_t p = 0; p < sizeof pieces / sizeof *pieces; p++) {
+            memset(b.out.base, 0xFF, b.out.bytes);
+            for (uint32_t done = 0; done < rows; done += pieces[p]) {
+                args.warp_queries = done % 32 ? 16 : 0;
+                b.sequences->position = position + done;
+                b.sequences->first_row = first + done;
+                b.sequences->n_rows = rows - done < pieces[p] ? rows - done : pieces[p];
+                args.max_rows = b.sequences->n_rows;
+                assert_int_equal(lv_cuda_attention_prefill(NULL, &args), 0);
+                assert_int_equal(device_wait(), 0);
+            }
+            assert_memory_equal(b.out.base, whole.base, whole.bytes);
+        }
+        matrix_free(&whole);
+        batch_free(&b);
+    }
 }
 
 static const Shape decode_shapes[] = {
@@ -414,6 +465,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(full),
         cmocka_unit_test(prefill),
+        cmocka_unit_test(cut),
         cmocka_unit_test(decode),
         cmocka_unit_test(rope),
         cmocka_unit_test(refused),
