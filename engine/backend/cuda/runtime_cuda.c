@@ -2,6 +2,7 @@
  * runtime.h on an NVIDIA GPU. The runtime library is part of the module; cuBLASLt is opened once a
  * device has been found. */
 #include <cuda_runtime_api.h>
+#include <sched.h>
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
@@ -263,10 +264,11 @@ static uint64_t nanoseconds(void)
 static cudaError_t wait_for(const LvRuntime *runtime, cudaEvent_t event)
 {
     const uint64_t start = nanoseconds();
-    cudaError_t code;
-    do
+    cudaError_t code = cudaEventQuery(event);
+    while (code == cudaErrorNotReady && nanoseconds() - start < runtime->looking_ns) {
+        sched_yield(); /* to who wants the core, or the driver's lock */
         code = cudaEventQuery(event);
-    while (code == cudaErrorNotReady && nanoseconds() - start < runtime->looking_ns);
+    }
     cudaGetLastError(); /* "not ready" is remembered as one */
     return code == cudaErrorNotReady ? cudaEventSynchronize(event) : code;
 }
