@@ -28,31 +28,6 @@ static LlavaovFrame *next_frame(LlavaovSession *session, LlavaovTicket *request,
     return NULL;
 }
 
-static uint32_t tiles_left(const LlavaovFrame *frame)
-{
-    return frame->tiles.n - frame->tiles_done;
-}
-
-/* Tiles that a call could take, as far as it matters: up to two full calls' of them. */
-static size_t count_waiting(const LvTurn *turn, uint32_t most)
-{
-    size_t n = turn->more_sessions;
-    for (size_t i = 0; i < turn->n && n < 2 * most; i++) {
-        const LlavaovTicket *request = turn->requests[i];
-        for (size_t k = request ? request->n_encoded : 0; request && k < request->n_frames; k++)
-            if (request->frames[k]->state == LV_FRAME_PREPARED)
-                n += tiles_left(request->frames[k]);
-        if (request)
-            continue;
-        const LlavaovFrame *frame;
-        LV_LIST_EACH(&turn->sessions[i]->to_encode, LlavaovFrame, in_queue, frame)
-        {
-            n += tiles_left(frame);
-        }
-    }
-    return n;
-}
-
 /* As many tiles of the next frame as there is room for; false when there is no frame or no room. */
 static bool take_next(LvSlice *slice, const LvTurn *turn, size_t i, size_t *from, uint32_t most)
 {
@@ -60,7 +35,7 @@ static bool take_next(LvSlice *slice, const LvTurn *turn, size_t i, size_t *from
     LlavaovFrame *frame = room ? next_frame(turn->sessions[i], turn->requests[i], from) : NULL;
     if (!frame)
         return false;
-    const uint32_t left = tiles_left(frame);
+    const uint32_t left = frame->tiles.n - frame->tiles_done;
     LvSlicePart *part = &slice->parts[slice->n_parts++];
     *part = (LvSlicePart){
         .frame = frame, .arrival = !turn->requests[i], .n_tiles = left < room ? left : room};
@@ -75,7 +50,7 @@ static bool take_next(LvSlice *slice, const LvTurn *turn, size_t i, size_t *from
 static void collect(LlavaovEngine *engine, LvSlice *slice, const LvTurn *turn)
 {
     const uint32_t most = lv_slice_tiles(&engine->backend->info, &engine->model->config->vision,
-        count_waiting(turn, lv_encode_most(engine)), turn->bounded);
+        turn->n + turn->more_sessions, turn->bounded);
     size_t from[LV_MAX_SLICE_REQUESTS];
     slice->n_parts = 0;
     slice->n_tiles = 0;

@@ -44,7 +44,8 @@ typedef struct LvSlice {
     /* Raised when nobody wants any of the frames, or when one of the requests of a decoding step is
      * cancelled. */
     LvCancel cancel;
-    bool decoded; /* the slice before was a decoding step (turn.c) */
+    bool decoded;     /* the slice before was a decoding step (turn.c) */
+    unsigned prompts; /* slices of prompts since the encoder call before (turn.c) */
 } LvSlice;
 
 struct LlavaovEngine {

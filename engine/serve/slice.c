@@ -39,13 +39,13 @@ size_t lv_slice_rows(const LvBackendInfo *info, const LvTextConfig *text, uint32
 }
 
 uint32_t lv_slice_tiles(
-    const LvBackendInfo *info, const LvVisionConfig *vision, size_t waiting, bool bounded)
+    const LvBackendInfo *info, const LvVisionConfig *vision, size_t sessions, bool bounded)
 {
     uint32_t most = info->preferred_tiles ? info->preferred_tiles : 1;
     most = most < LV_MAX_SLICE_TILES ? most : LV_MAX_SLICE_TILES;
     if (bounded && info->slice_flops > 0) {
         const double fit = 1.5 * info->slice_flops / tile_flops(vision) + 0.5;
-        const size_t beyond = waiting > most ? waiting - most : 0;
+        const size_t beyond = sessions > most / 4 ? sessions - most / 4 : 0;
         const double tiles = (fit < 1 ? 1 : fit) + (double)beyond;
         most = tiles < (double)most ? (uint32_t)tiles : most;
     }

@@ -21,13 +21,15 @@
 size_t lv_slice_rows(const LvBackendInfo *info, const LvTextConfig *text, uint32_t position,
     size_t left, bool bounded);
 
-/* Tiles of the next encoder call when so many wait; 1 to LV_MAX_SLICE_TILES.
+/* Tiles of the next encoder call when so many sessions have frames to encode; 1 to
+ * LV_MAX_SLICE_TILES.
  *
  * Bounded: 3/2 slice_flops over the operations of a tile, rounded, at least 1: an encoder has no
- * cache to read, and its products are larger. Whatever more than a full call's tiles wait makes the
- * call longer by as many, since short calls use the device less well: with many streams decoding is
- * always under way, and what waits must not grow. */
+ * cache to read, and its products are larger. Each session that waits beyond a quarter of a full
+ * call's tiles makes the call longer by one, since short calls use the device less well: with many
+ * streams decoding is always under way, and what waits must not grow. One session's frames, however
+ * many, do not. */
 uint32_t lv_slice_tiles(
-    const LvBackendInfo *info, const LvVisionConfig *vision, size_t waiting, bool bounded);
+    const LvBackendInfo *info, const LvVisionConfig *vision, size_t sessions, bool bounded);
 
 #endif

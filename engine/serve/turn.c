@@ -11,6 +11,17 @@
  * by each other session once, since what that asks next stands behind it. */
 #define OVERTAKEN_AND_DUE 2
 
+/* Where slices are short an answer under way has a step after each of them, whoever else is served,
+ * and is not put before them: alone with the others that are due it would use the device badly, and
+ * the more so the more streams there are, since all are overtaken then. */
+static bool may_be_due(const LlavaovEngine *engine, bool decoding)
+{
+    return !decoding || !(engine->backend->info.slice_flops > 0);
+}
+
+/* Where an encoder call takes many tiles and few wait, so many slices of prompts go before it. */
+#define PROMPTS_BEFORE_FRAMES 8
+
 /* The request at the head of the line once those whose frames failed are out of it. */
 static LlavaovTicket *head_request(LlavaovSession *session, LvRequestNeed *need)
 {
@@ -46,9 +57,10 @@ static bool find_work(LlavaovSession *session, Work *work)
     work->request = head_request(session, &work->need);
     if (work->request && work->need == LV_REQUEST_FRAMES)
         work->request = NULL;
-    work->due = work->request && work->request->overtaken >= OVERTAKEN_AND_DUE;
     work->decoding =
         work->request && work->need == LV_REQUEST_STEP && lv_request_decoding(work->request);
+    work->due = work->request && work->request->overtaken >= OVERTAKEN_AND_DUE &&
+                may_be_due(session->engine, work->decoding);
     if (!work->request)
         *request = *request > *encode ? *request : *encode;
     if (!work->arrival)
@@ -108,7 +120,7 @@ static void take(LvTurn *turn, LvTurnKind kind, const Work *works, size_t n)
 
 void lv_turn_next(LlavaovEngine *engine, LvTurn *turn)
 {
-    Work best = {0}, decoding[LV_MAX_SLICE_REQUESTS], encoding[LV_MAX_SLICE_TILES];
+    Work best = {0}, prompt = {0}, decoding[LV_MAX_SLICE_REQUESTS], encoding[LV_MAX_SLICE_TILES];
     size_t n_decoding = 0, n_encoding = 0, n_works = 0, all_encoding = 0;
     const size_t most_decoding = lv_decode_most(engine), most_encoding = lv_encode_most(engine);
     LlavaovSession *session;
@@ -124,6 +136,9 @@ void lv_turn_next(LlavaovEngine *engine, LvTurn *turn)
         session->idle = false;
         if (!best.session || goes_before(&work, &best))
             best = work;
+        if (work.request && work.need == LV_REQUEST_STEP && !work.decoding &&
+            (!prompt.session || goes_before(&work, &prompt)))
+            prompt = work;
         n_works += 1 + work.arrival;
         if (work.decoding)
             insert(decoding, &n_decoding, most_decoding, &work);
@@ -140,14 +155,19 @@ void lv_turn_next(LlavaovEngine *engine, LvTurn *turn)
     const bool arrival = arrival_first(&best);
     if (n_decoding > 0 && (!engine->slice.decoded || (best.decoding && !arrival)))
         take(turn, LV_TURN_DECODE, decoding, n_decoding);
-    else if (arrival || best.need == LV_REQUEST_ENCODE)
-        take(turn, LV_TURN_ENCODE, encoding, n_encoding); /* the best stands first */
-    else
+    else if (!arrival && best.need != LV_REQUEST_ENCODE)
         take(turn, LV_TURN_PREFILL, &best, 1);
+    else if (prompt.session && !best.due && all_encoding < most_encoding &&
+             engine->slice.prompts < PROMPTS_BEFORE_FRAMES)
+        take(turn, LV_TURN_PREFILL, &prompt, 1); /* so that more frames come together */
+    else
+        take(turn, LV_TURN_ENCODE, encoding, n_encoding); /* the best stands first */
     turn->alone = n_works == turn->n;
     turn->bounded = n_decoding > 0;
     turn->more_sessions = all_encoding - n_encoding;
     engine->slice.decoded = turn->kind == LV_TURN_DECODE;
+    if (turn->kind != LV_TURN_DECODE)
+        engine->slice.prompts = turn->kind == LV_TURN_PREFILL ? engine->slice.prompts + 1 : 0;
 }
 
 void lv_turn_charge(LlavaovSession *session, bool arrival, uint64_t used_ns)

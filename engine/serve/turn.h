@@ -4,8 +4,11 @@
  * The session that has used the least time goes next, so that a short question need not wait for
  * the end of a long answer; a session that comes back from idling is set to the present share, so
  * it saves nothing up. No request waits while more than as many others are answered as there are
- * sessions: one that has been overtaken twice goes first. Inside a session frames that are encoded
- * on arrival and the request at its head share the time in the same way.
+ * sessions: one that has been overtaken twice goes first. Where slices are bounded (slice.h) that
+ * ends with its prompt: its answer has a step after every short slice, and the others go on. Inside
+ * a session frames that are encoded on arrival and the request at its head share the time in the
+ * same way. Frames for an encoder call that would not be full let a few slices of prompts go
+ * before, so that more come together.
  *
  * When the next one is to decode, all sessions that are to decode go along, and when it is to
  * encode, all that are to encode; who goes first is unchanged by who comes along. A slice of any

@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "harness.h"
-#include "serve/frame.h"
+#include "serve/request.h"
 #include "serve/slice.h"
 
 #define VIDEO LLAVAOV_LAYOUT_VIDEO
@@ -68,19 +68,19 @@ static void rows_follow_the_model_and_the_position(void **state)
     assert_int_equal(lv_slice_rows(&few, &small, 0, 6303, true), 100);
 }
 
-static void tiles_follow_the_model_and_what_waits(void **state)
+static void tiles_follow_the_model_and_who_waits(void **state)
 {
     LvBackendInfo info = {.preferred_tiles = 32, .slice_flops = 132 * 7.5e12 / 3 * 2e-3};
     static const struct {
-        size_t waiting;
+        size_t sessions;
         uint32_t tiles;
-    } cases[] = {{1, 2}, {32, 2}, {33, 3}, {50, 20}, {62, 32}, {1000, 32}};
+    } cases[] = {{1, 2}, {8, 2}, {9, 3}, {26, 20}, {38, 32}, {1000, 32}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        assert_int_equal(lv_slice_tiles(&info, &vision, cases[i].waiting, true), cases[i].tiles);
-        assert_int_equal(lv_slice_tiles(&info, &vision, cases[i].waiting, false), 32);
+        assert_int_equal(lv_slice_tiles(&info, &vision, cases[i].sessions, true), cases[i].tiles);
+        assert_int_equal(lv_slice_tiles(&info, &vision, cases[i].sessions, false), 32);
     }
     info.slice_flops = 1;
-    assert_int_equal(lv_slice_tiles(&info, &vision, 32, true), 1);
+    assert_int_equal(lv_slice_tiles(&info, &vision, 8, true), 1);
     info.slice_flops = 0;
     assert_int_equal(lv_slice_tiles(&info, &vision, 5, true), 32);
     info.preferred_tiles = 200;
@@ -258,10 +258,10 @@ static void check_calls(Harness *h, const Crowd *crowd)
 static void encoder_calls_are_short_while_others_decode(void **state)
 {
     static const Crowd crowds[] = {{1, 5, false, true, {1, 1, 1, 1, 1}}, {1, 5, false, false, {5}},
-        /* what waits beyond a full call comes along */
-        {1, 8, false, true, {4, 1, 1, 1, 1}}, {1, 8, true, true, {4, 1, 1, 1, 1}},
-        {8, 1, false, true, {4, 1, 1, 1, 1}}, {8, 1, false, false, {5, 3}},
-        {4, 2, true, true, {4, 1, 1, 1, 1}}, {4, 2, true, false, {5, 3}}};
+        {1, 5, true, true, {1, 1, 1, 1, 1}},
+        /* longer where many sessions wait */
+        {8, 1, false, true, {5, 3}}, {8, 1, false, false, {5, 3}}, {4, 2, false, true, {4, 3, 1}},
+        {4, 2, true, true, {4, 3, 1}}, {4, 2, true, false, {5, 3}}};
     Harness own, *h = &own;
     harness_open(h, 0);
     bound(h, 1);
@@ -271,13 +271,105 @@ static void encoder_calls_are_short_while_others_decode(void **state)
     harness_close(h);
 }
 
+/* ---- who goes first ---- */
+
+/* An answer that others have overtaken: without bounds it goes before everybody, with them it has
+ * its step after each slice. */
+static void a_due_answer_has_its_steps_between_short_slices(void **state)
+{
+    Harness own, *h = &own;
+    enum { TOKENS = 60 };
+    harness_open(h, 0);
+    harness_prefer(h, &h->engine->backend->info.preferred_rows, 9);
+    for (int bounded = 0; bounded < 2; bounded++) {
+        LlavaovSession *decoding = open_session(h), *arriving = open_session(h);
+        Reply other, prompt;
+        bound(h, bounded ? 1e-9 : 0);
+        begin_decoding(h, decoding, &other, TOKENS);
+        pthread_mutex_lock(&h->engine->lock);
+        LV_LIST_FIRST(&decoding->requests, LlavaovTicket, in_session)->overtaken = 2;
+        pthread_mutex_unlock(&h->engine->lock);
+        reply_init(&prompt);
+        llavaov_ticket_unref(ask(arriving, &prompt, NULL, 0, VIDEO,
+            "A question of many bytes, so that it takes slices.", 1));
+        const int start = h->n_order;
+        harness_release(h);
+        reply_wait(&prompt);
+        reply_wait(&other);
+        int first = start;
+        while (h->order[first] == 'D')
+            first++;
+        if (bounded)
+            assert_in_range(first - start, 1, 2);
+        else
+            assert_true(first - start > TOKENS / 2);
+        check_alternation(h, first, h->n_order);
+        llavaov_session_close(decoding);
+        llavaov_session_close(arriving);
+    }
+    harness_close(h);
+}
+
+/* Frames wait for company while a prompt can go on, but not for long. */
+static void few_frames_wait_for_more(void **state)
+{
+    Harness own, *h = &own;
+    harness_open(h, 0);
+    harness_prefer(h, &h->engine->backend->info.preferred_rows, 9);
+    for (int n = 1; n <= FULL; n += FULL - 1) {
+        harness_prefer(h, &h->engine->backend->info.preferred_tiles, FULL);
+        LlavaovSession *holding = open_session(h), *asking = open_session(h), *sessions[FULL];
+        LlavaovFrame *frames[FULL];
+        Reply held, prompt;
+        reply_init(&held);
+        reply_init(&prompt);
+        harness_arm(h, OPERATION_PREFILL, FAULT_HOLD, 0);
+        llavaov_ticket_unref(ask(holding, &held, NULL, 0, VIDEO, "W", 1));
+        harness_wait_reached(h);
+        llavaov_ticket_unref(ask(asking, &prompt, NULL, 0, VIDEO,
+            "A question of many bytes, each of them a token of its own, so that it takes slices: "
+            "more than any frame waits for.",
+            1));
+        pthread_mutex_lock(&h->engine->lock);
+        h->engine->slice.prompts = 0;
+        holding->virtual_time += UINT64_C(1) << 50;
+        asking->virtual_time = h->engine->virtual_time + (UINT64_C(1) << 49);
+        asking->idle = false;
+        pthread_mutex_unlock(&h->engine->lock);
+        for (int i = 0; i < n; i++) {
+            sessions[i] = open_session(h);
+            frames[i] = push_flat(sessions[i], VIDEO, LLAVAOV_ENCODE_ON_ARRIVAL, 0, NULL);
+        }
+        wait_frames(h, frames, (size_t)n, LV_FRAME_PREPARED);
+        const int start = h->n_order;
+        harness_release(h);
+        wait_frames(h, frames, (size_t)n, LV_FRAME_ENCODED);
+        reply_wait(&held);
+        reply_wait(&prompt);
+        int prompts = 0;
+        for (int i = start; h->order[i] != 'E'; i++)
+            prompts += h->order[i] == 'P';
+        assert_int_equal(prompts, n < FULL ? 7 : 0); /* and the start of the request */
+        assert_int_equal(h->order[h->n_order - 1], 'P');
+        for (int i = 0; i < n; i++) {
+            llavaov_frame_unref(frames[i]);
+            llavaov_session_close(sessions[i]);
+        }
+        llavaov_session_close(holding);
+        llavaov_session_close(asking);
+    }
+    harness_close(h);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_follow_the_model_and_the_position),
-        cmocka_unit_test(tiles_follow_the_model_and_what_waits),
+        cmocka_unit_test(tiles_follow_the_model_and_who_waits),
         cmocka_unit_test(a_prompt_comes_in_short_slices_while_others_decode),
         cmocka_unit_test(encoder_calls_are_short_while_others_decode),
+        cmocka_unit_test(a_due_answer_has_its_steps_between_short_slices),
+        cmocka_unit_test(few_frames_wait_for_more),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
