@@ -43,14 +43,14 @@ LV_INLINE void copy_rows(
     LV_UNROLL
     for (unsigned n = 0; n < TILE_KEYS; n += down, key += down * stride, value += down * stride) {
         const bool inside = WHOLE || row + n < left;
-        lv_copy_async(to_key + n * Row<D>::stride, key, inside);
-        lv_copy_async(to_value + n * Row<D>::stride, value, inside);
+        lv_copy_async(to_key + n * Row<D>::stride, inside ? key : keys, inside);
+        lv_copy_async(to_value + n * Row<D>::stride, inside ? value : values, inside);
     }
     if (D / 8 > across) {
         const unsigned own = i % TILE_KEYS;
-        const bool first = i < TILE_KEYS;
+        const bool inside = WHOLE || own < left;
         lv_copy_async(to + i * Row<D>::stride + across * 8,
-            (first ? keys : values) + own * stride + across * 8, WHOLE || own < left);
+            (i < TILE_KEYS ? keys : values) + (inside ? own * stride + across * 8 : 0), inside);
     }
 }
 
