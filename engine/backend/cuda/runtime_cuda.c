@@ -85,14 +85,25 @@ static cudaError_t read_facts(int device, LvDeviceFacts *facts)
     return cudaSuccess;
 }
 
-/* A kernel runs at all: the module may have been built without code for this GPU. */
+/* A kernel runs at all: the module may have been built without code for this GPU. The one of a
+ * product, which must not be missing when there is no memory left to load it. */
 static int try_kernel(LvRuntime *runtime)
 {
-    int code = lv_runtime_zero(runtime, runtime->workspace, 256);
-    if (code == 0)
-        code = lv_cuda_convert(
-            runtime->stream, &(LvCudaConvert){(char *)runtime->workspace + 128, 4, LV_CUDA_BF16,
-                                 runtime->workspace, 4, LV_CUDA_F32, 1, 4});
+    static const LvCudaType types[] = {LV_CUDA_F32, LV_CUDA_BF16};
+    char *in = runtime->workspace;
+    int code = lv_runtime_zero(runtime, in, 256);
+    for (int i = 0; i < 2 && code == 0; i++)
+        code = lv_cuda_product(runtime->stream, &(LvCudaProduct){.out = in + 128,
+                                                    .in = in,
+                                                    .weight = in,
+                                                    .rows = 1,
+                                                    .cols = 1,
+                                                    .inner = 1,
+                                                    .out_stride = 1,
+                                                    .in_stride = 1,
+                                                    .weight_stride = 1,
+                                                    .type = types[i],
+                                                    .out_type = types[i]});
     return code == 0 ? lv_runtime_synchronize(runtime) : code;
 }
 
@@ -382,16 +393,29 @@ void lv_runtime_graph_close(LvRuntime *runtime, LvGraph *graph)
     lv_free(graph);
 }
 
-/* What cuBLASLt does not take is slow, but comes. */
+/* Nothing that was enqueued has failed. While it is recorded nothing runs. */
+static bool is_whole(LvRuntime *runtime)
+{
+    enum cudaStreamCaptureStatus capture;
+    if (cudaStreamIsCapturing(runtime->stream, &capture) != cudaSuccess)
+        return false;
+    if (capture != cudaStreamCaptureStatusNone)
+        return true;
+    const cudaError_t code = cudaStreamQuery(runtime->stream);
+    cudaGetLastError(); /* "not ready" is remembered as one */
+    return code == cudaSuccess || code == cudaErrorNotReady;
+}
+
+/* What cuBLASLt does not take, or cannot load its kernel for, is slow, but comes. */
 int lv_runtime_matmul(LvRuntime *runtime, const LvMatmul *m)
 {
     int code = lv_lt_matmul(runtime->lt, runtime->stream, m);
-    if (code != LV_LT_REFUSED)
+    if (code == 0 || (code != LV_LT_REFUSED && !is_whole(runtime)))
         return code;
     if (!runtime->notice) {
         snprintf(runtime->refused, sizeof runtime->refused,
-            "slow products: cuBLASLt does not take [%zu, %zu] by [%zu, %zu]", m->rows, m->inner,
-            m->cols, m->inner);
+            "slow products: %s: [%zu, %zu] by [%zu, %zu]", lv_runtime_error(code), m->rows,
+            m->inner, m->cols, m->inner);
         runtime->notice = runtime->refused;
     }
     return lv_cuda_product(runtime->stream,
