@@ -7,6 +7,7 @@ whoever times it tells so.
 import contextlib
 import copy
 import itertools
+import math
 import time
 
 import torch
@@ -57,10 +58,12 @@ def to_pixels(tiles, model):
 
 @torch.inference_mode()
 def features(model, tiles):
-    """Pooled features of the frames, [frames * pooled^2, H]. The newline is not among them: the model adds it later."""
+    """Pooled features of the frames, [frames * pooled^2, H]. Some versions of HF put the newline behind them, others later."""
     with exactly(model):
         out = model.model.get_video_features(to_pixels(tiles, model)).pooler_output
-    return out.reshape(-1, out.shape[-1]).cpu().double().numpy()
+    vision = model.config.vision_config
+    pooled = math.ceil(vision.image_size // vision.patch_size / 2)
+    return out.reshape(-1, out.shape[-1])[: len(tiles) * pooled**2].cpu().double().numpy()
 
 
 @torch.inference_mode()

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Live comparison with the pinned reference: `./dev parity [PART...] [--full] [--quick]`.
 
-Parts (default: all but full): checkpoint, tokenizer, picture, sampling, model; --full adds the model at the size of the 0.5B release.
+Parts (default: all but full): checkpoint, tokenizer, picture, sampling, model, cuda (the CUDA backend on its CPU stand-in); --full
+adds the model at the size of the 0.5B release.
 Each prints its own table; the last line counts parts. Exit code 0 when all pass.
 """
 import argparse
@@ -19,6 +20,7 @@ PARTS = {
     "picture": (["picture.py"], ["--pairs", "60", "--sizes", "500", "--pictures", "10"]),
     "sampling": (["sampling.py"], ["--vectors", "200"]),
     "model": (["model.py"], ["--quick"]),
+    "cuda": (["cuda.py"], ["--seeds", "2", "--presets", "mini"]),
     "full": (["full.py"], []),
 }
 
