@@ -161,6 +161,8 @@ LlavaovStatus lv_lt_open(void *workspace, LvLt **lt_out, LlavaovError *error)
     cublasStatus_t status = lt->call.Create(&lt->handle);
     if (status != CUBLAS_STATUS_SUCCESS) {
         lv_free(lt);
+        if (status == CUBLAS_STATUS_ALLOC_FAILED)
+            return lv_fail(error, LLAVAOV_ERROR_MEMORY, "device", "no memory for cuBLASLt");
         return lv_fail(error, LLAVAOV_ERROR_UNSUPPORTED, "device", "%s (error %d)",
             lv_lt_error(LV_LT_ERRORS + (int)status), (int)status);
     }
