@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Many cameras on one engine, without GStreamer: sessions that push made-up 1920 x 1080 NV12
- * pictures once a second, evenly staggered, and ask after every eighth for 32 tokens. A window is
- * dropped when the session's earlier answer has not come by then. Every answer has all its tokens:
- * the stop tokens are taken out of the engine. Memory is looked at when every session has had two
- * windows, and at the end. One line of JSON; the judging is check.py's.
+ * pictures once a second, evenly staggered, and ask after every eighth for 32 tokens. They join
+ * over the first eight seconds, so that windows, too, end evenly over time: cameras know nothing of
+ * each other. A window is dropped when the session's earlier answer has not come by then. Every
+ * answer has all its tokens: the stop tokens are taken out of the engine. Memory is looked at when
+ * every session has had two windows, and at the end. One line of JSON; the judging is check.py's.
  *
  *     gpu-streams MODEL DEVICE STREAMS SECONDS */
 #include <dlfcn.h>
@@ -235,14 +236,15 @@ static int stream_for(LlavaovEngine *engine, Run *run, int length)
 {
     const double start = seconds() + 0.5, cpu = cpu_seconds();
     const size_t ticks = (size_t)length * run->n_streams;
-    const size_t settled = length > 3 * WINDOW ? 2 * WINDOW : WINDOW; /* rounds */
+    const size_t settled = length > 4 * WINDOW ? 3 * WINDOW : WINDOW; /* rounds */
     Memory before = memory_now();
     for (size_t tick = 0; tick < ticks; tick++) {
         wait_until(start + (double)tick / (double)run->n_streams);
         const size_t stream = tick % run->n_streams, round = tick / run->n_streams;
         if (stream == 0 && round == settled)
             before = memory_now();
-        push(&run->streams[stream], round + stream);
+        if (round >= stream % WINDOW) /* it has joined */
+            push(&run->streams[stream], round + stream);
     }
     const Memory after = memory_now();
     wait_until(seconds() + 2); /* for the last answers */
