@@ -79,6 +79,14 @@ class Rows(unittest.TestCase):
         self.assertNotIn("kernels/slow", self.results["rows"])
         self.assertIn("kernels/slow", self.said.getvalue())
 
+    def test_a_row_that_hangs_does_not_keep_the_next_ones(self):
+        stage = self.stage()
+        stage.least = 0
+        self.assertFalse(stage.row("hangs", lambda: (stage.run("sh", "-c", "echo begun; sleep 100")[0] == 0, {}), 0.5))
+        self.assertTrue(stage.row("next", lambda: (stage.run("true")[0] == 0, {})))
+        self.assertEqual(self.written()["kernels/hangs"]["message"], "not done after 0.5 s; it said: begun")
+        self.assertIn("begun", check.LOG.read_text())
+
     def test_a_missing_tool_and_a_crash_are_told(self):
         code, said = self.stage().run("/no/such/tool")
         self.assertEqual(code, 127)

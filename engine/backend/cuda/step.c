@@ -294,12 +294,14 @@ static LlavaovStatus take_step(LvCudaStep *step, int32_t *tokens)
     /* From here on the step is on its way and is not given up. */
     const LvTensor scores = step->scores;
     const bool owned = !waited_for && !step->replayed;
-    const LvRun uncancelled = {.stream = step->run->stream, .error = step->run->error};
+    const LvRun *const run = step->run;
+    const LvRun uncancelled = {.stream = run->stream, .error = run->error};
     step->run = &uncancelled;
     if (status == LLAVAOV_OK && !waited_for)
         status = send_tokens(step, false, slot);
     if (status == LLAVAOV_OK)
         status = collect(step, kind, slot, rows, tokens);
+    step->run = run;
     if (owned)
         lv_cuda_tensor_free(&step->cuda->base, &(LvTensor){.data = scores.data});
     return status;
