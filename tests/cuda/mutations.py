@@ -8,6 +8,7 @@ Each mutation replaces a text that occurs once in a file of KERNELS (kernels/cud
 and links it before the libraries of tests and kernels: the test named with it must fail. Exit 1 where one survives, where
 its text is gone, or where it does not build."""
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -150,7 +151,8 @@ def run(command, **options):
 def verdict(cxx, kernels, folder, libraries, mutation):
     """None where the test noticed; otherwise what went wrong."""
     _, kernel, file, old, new, program, test = mutation
-    os.makedirs(folder, exist_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)  # an earlier list's headers would be included
+    os.makedirs(folder)
     for name in {kernel, file}:
         with open(os.path.join(kernels, name), encoding="utf-8") as source:
             text = source.read()
