@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What cublaslt.c asks of cuBLASLt, answered by a mock of it on the host. Argument: the mock. */
+#include <dlfcn.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "backend/cuda/cublaslt.h"
+#include "cublaslt_mock.h"
+
+#define MOST 4096
+
+static LvLt *lt;
+static LvLtMockCount count;
+static _Alignas(256) float in[MOST], weight[MOST], out[MOST], bias[MOST], addend[MOST];
+static char workspace[256];
+
+static int open_lt(void **state)
+{
+    LlavaovError error = {0};
+    for (size_t i = 0; i < MOST; i++) {
+        in[i] = (float)(i * 7 % 13) - 6;
+        weight[i] = (float)(i * 5 % 11) / 8 - 0.5f;
+        bias[i] = (float)(i % 5);
+    }
+    return lv_lt_open(workspace, &lt, &error) == LLAVAOV_OK ? 0 : -1;
+}
+
+static int close_lt(void **state)
+{
+    lv_lt_close(lt);
+    return count().live == 0 ? 0 : -1;
+}
+
+static LvMatmul product(size_t rows, size_t inner, size_t cols)
+{
+    return (LvMatmul){.out = out,
+        .in = in,
+        .weight = weight,
+        .rows = rows,
+        .cols = cols,
+        .inner = inner,
+        .out_stride = cols + 3,
+        .in_stride = inner + 1,
+        .weight_stride = inner + 2,
+        .type = LV_CUDA_F32,
+        .out_type = LV_CUDA_F32};
+}
+
+static void check(const LvMatmul *m, const float *added)
+{
+    for (size_t r = 0; r < m->rows; r++)
+        for (size_t c = 0; c < m->cols; c++) {
+            double sum = m->bias ? bias[c] : 0;
+            for (size_t k = 0; k < m->inner; k++)
+                sum += (double)in[r * m->in_stride + k] * weight[c * m->weight_stride + k];
+            if (m->tail == LV_TAIL_GELU_TANH)
+                sum = 0.5 * sum * (1 + tanh(0.7978845608028654 * (sum + 0.044715 * pow(sum, 3))));
+            sum += added ? added[r * m->out_stride + c] : 0;
+            assert_float_equal(out[r * m->out_stride + c], sum, 1e-3);
+        }
+}
+
+static void products_are_described_as_they_are(void **state)
+{
+    static const size_t sizes[][3] = {{5, 16, 7}, {1, 1, 1}, {20, 9, 33}};
+    for (size_t i = 0; i < 3; i++)
+        for (unsigned with = 0; with < 6; with++) {
+            LvMatmul m = product(sizes[i][0], sizes[i][1], sizes[i][2]);
+            m.bias = with % 2 ? bias : NULL;
+            m.tail = with / 2 == 1 ? LV_TAIL_GELU_TANH : LV_TAIL_NONE;
+            for (size_t at = 0; at < MOST; at++)
+                addend[at] = out[at] = with / 2 == 2 ? (float)(at % 17) : NAN;
+            m.addend = with == 4 ? out : with == 5 ? addend : NULL;
+            assert_int_equal(lv_lt_matmul(lt, NULL, &m), 0);
+            check(&m, with / 2 == 2 ? addend : NULL);
+        }
+}
+
+/* Another bias of the same product needs no new choice, another alignment does. */
+static void a_choice_is_remembered(void **state)
+{
+    LvMatmul m = product(6, 8, 10);
+    m.bias = bias;
+    const unsigned before = count().choices;
+    float sums[3];
+    for (int i = 0; i < 3; i++) {
+        m.bias = i % 2 ? bias : bias + 64;
+        memset(out, 0xFF, sizeof out);
+        assert_int_equal(lv_lt_matmul(lt, NULL, &m), 0);
+        sums[i] = out[1];
+    }
+    assert_int_equal(count().choices - before, 1);
+    assert_true(sums[0] == sums[2] && sums[0] - sums[1] == bias[65] - bias[1]);
+    m.in = in + 1;
+    assert_int_equal(lv_lt_matmul(lt, NULL, &m), 0);
+    m.in = in + 3;
+    assert_int_equal(lv_lt_matmul(lt, NULL, &m), 0);
+    assert_int_equal(count().choices - before, 2);
+}
+
+static void what_is_refused_is_told_apart(void **state)
+{
+    const LvMatmul none = product(4, 13, 4), empty = product(4, 0, 4), fails = product(4, 17, 4);
+    const unsigned before = count().choices, products = count().products;
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(lv_lt_matmul(lt, NULL, &none), LV_LT_REFUSED);
+    assert_int_equal(count().choices - before, 1);
+    assert_int_equal(lv_lt_matmul(lt, NULL, &empty), LV_LT_REFUSED);
+    const int code = lv_lt_matmul(lt, NULL, &fails);
+    assert_true(code > LV_LT_ERRORS && code != LV_LT_REFUSED);
+    assert_int_equal(count().products, products);
+    LvMatmul nothing = product(0, 8, 4);
+    assert_int_equal(lv_lt_matmul(lt, NULL, &nothing), 0);
+}
+
+/* More shapes than are remembered, and the first ones again. */
+static void shapes_come_and_go(void **state)
+{
+    for (size_t i = 0; i < 600; i++) {
+        LvMatmul m = product(1 + i % 300, 2, 1);
+        m.bias = bias;
+        assert_int_equal(lv_lt_matmul(lt, NULL, &m), 0);
+        check(&m, NULL);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    void *mock = argc > 1 ? dlopen(argv[1], RTLD_NOW | RTLD_LOCAL) : NULL;
+    count = mock ? (LvLtMockCount)dlsym(mock, "lv_lt_mock_counts") : NULL;
+    if (!count || setenv("LLAVAOV_CUBLASLT", argv[1], 1) != 0)
+        return 2;
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(products_are_described_as_they_are),
+        cmocka_unit_test(a_choice_is_remembered),
+        cmocka_unit_test(what_is_refused_is_told_apart),
+        cmocka_unit_test(shapes_come_and_go),
+    };
+    return cmocka_run_group_tests(tests, open_lt, close_lt);
+}
