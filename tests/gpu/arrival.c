@@ -5,7 +5,10 @@
  * and go first); then as many frames for the encoder. Through the engine,
  * with its own scheduler.
  *
- *     gpu-arrival MODEL DEVICE [FRAMES [ARRIVALS]]     default: 32 frames a prompt, 12 arrivals
+ *     gpu-arrival MODEL DEVICE [FRAMES [ARRIVALS [STEPS]]]
+ *
+ * By default 32 frames a prompt (0: of text alone, and no frames arrive), 12 arrivals, 40 steps
+ * before each of them.
  *
  * A step is over when the backend hands its tokens to the engine: its operation for decoding steps
  * is wrapped here and looks at the clock. The delay of an arrival is the longest time from one step
@@ -28,7 +31,7 @@
 #define MOST_FRAMES 32
 #define MOST_ARRIVALS 64
 #define MOST_STEPS 65536
-#define QUIET_STEPS 40 /* before every arrival */
+#define MOST_QUIET 1000
 #define WIDTH 640u
 #define HEIGHT 360u
 #define PATIENCE 120.0 /* seconds: nothing here takes so long */
@@ -63,6 +66,7 @@ typedef struct Arrival {
 
 static uint8_t noise[WIDTH * HEIGHT * 2];
 static size_t n_frames;        /* of every prompt */
+static size_t n_quiet;         /* steps before every arrival */
 static uint32_t answer_tokens; /* of the eight: more than any of them comes to */
 
 static double seconds(void)
@@ -274,9 +278,9 @@ static void stop_decoding(Stream *decoding)
 static Arrival arrive(Stream *decoding, Stream *stream, Serve *serve)
 {
     Arrival arrival;
-    double gaps[QUIET_STEPS - 1];
+    double gaps[MOST_QUIET];
     start_decoding(decoding);
-    const size_t quiet = atomic_load(&watch.n_steps), before = wait_steps(QUIET_STEPS);
+    const size_t quiet = atomic_load(&watch.n_steps), before = wait_steps(n_quiet);
     const double start = seconds();
     serve(stream);
     const double end = stream->done_at;
@@ -286,10 +290,10 @@ static Arrival arrive(Stream *decoding, Stream *stream, Serve *serve)
         first++;
     for (last = first; last + 1 < after && watch.steps[last].at < end;)
         last++;
-    for (size_t i = 0; i < QUIET_STEPS - 1; i++)
+    for (size_t i = 0; i < n_quiet - 1; i++)
         gaps[i] = watch.steps[quiet + i + 1].at - watch.steps[quiet + i].at;
-    arrival.quiet_longest_ms = 1e3 * longest_gap(quiet + 1, quiet + QUIET_STEPS - 1);
-    arrival.quiet_ms = 1e3 * median(gaps, QUIET_STEPS - 1);
+    arrival.quiet_longest_ms = 1e3 * longest_gap(quiet + 1, quiet + n_quiet - 1);
+    arrival.quiet_ms = 1e3 * median(gaps, n_quiet - 1);
     arrival.delay_ms = 1e3 * longest_gap(first, last) - arrival.quiet_ms;
     arrival.took_ms = 1e3 * (end - start);
     stop_decoding(decoding);
@@ -344,11 +348,14 @@ static void make_noise(void)
 int main(int argc, char **argv)
 {
     const int frames = argc > 3 ? atoi(argv[3]) : MOST_FRAMES, n = argc > 4 ? atoi(argv[4]) : 12;
-    if (argc < 3 || frames < 1 || frames > MOST_FRAMES || n < 1 || n > MOST_ARRIVALS) {
-        fprintf(stderr, "usage: gpu-arrival MODEL DEVICE [FRAMES [ARRIVALS]]\n");
+    const int quiet = argc > 5 ? atoi(argv[5]) : 40;
+    if (argc < 3 || frames < 0 || frames > MOST_FRAMES || n < 1 || n > MOST_ARRIVALS || quiet < 2 ||
+        quiet > MOST_QUIET) {
+        fprintf(stderr, "usage: gpu-arrival MODEL DEVICE [FRAMES [ARRIVALS [STEPS]]]\n");
         return 2;
     }
     n_frames = (size_t)frames;
+    n_quiet = (size_t)quiet;
     make_noise();
     LlavaovEngine *engine = open_engine(argv[1], argv[2]);
     static Stream streams[SESSIONS + 2 * (MOST_ARRIVALS + 1)];
@@ -368,7 +375,8 @@ int main(int argc, char **argv)
     printf("{\"device\": \"%s\", \"sessions\": %d, \"context\": %u, \"arrivals\": %d",
         llavaov_engine_info(engine)->device_detail, SESSIONS, prompt, n);
     arrivals(streams, prompts, serve_prompt, "prompt", n);
-    arrivals(streams, pictures, serve_frames, "frames", n);
+    if (n_frames > 0)
+        arrivals(streams, pictures, serve_frames, "frames", n);
     printf(", \"steps\": %zu}\n", atomic_load(&watch.n_steps));
     for (Stream *stream = streams; stream < end; stream++) {
         while (stream->n_frames > 0)

@@ -42,7 +42,8 @@ def checkpoint(arguments, preset, seed):
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir(parents=True)
         maker = pathlib.Path(arguments.build) / "tests/support/make-checkpoint"
-        subprocess.run([maker, "-p", preset, "-d", "bf16", "-s", str(seed), "-t", "bytes", scratch], check=True)
+        shards = ["-n", "8"] if preset == "7b" else []  # each is written by a thread of its own
+        subprocess.run([maker, "-p", preset, "-d", "bf16", "-s", str(seed), "-t", "bytes", *shards, scratch], check=True)
         scratch.rename(folder)
     return folder
 

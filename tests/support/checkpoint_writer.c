@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -123,6 +124,43 @@ static bool index_file(const char *folder, const LvWriterSpec *spec, const LvWri
     return fclose(file) == 0 && good;
 }
 
+/* One shard, in a thread of its own where there are several. */
+typedef struct ShardJob {
+    pthread_t thread;
+    const char *folder;
+    const LvWriterSpec *spec;
+    uint32_t index;
+    const LvWriterTensor *tensors;
+    size_t n;
+    const float *normals;
+    bool started, good;
+} ShardJob;
+
+static void *write_shard(void *data)
+{
+    ShardJob *job = data;
+    void *scratch = malloc(LV_WRITER_SCRATCH);
+    job->good = scratch && shard(job->folder, job->spec, job->index, job->tensors, job->n,
+                               job->normals, scratch);
+    free(scratch);
+    return NULL;
+}
+
+static bool write_shards(ShardJob *jobs, uint32_t n)
+{
+    bool good = true;
+    for (uint32_t s = 0; s + 1 < n; s++)
+        jobs[s].started = pthread_create(&jobs[s].thread, NULL, write_shard, &jobs[s]) == 0;
+    for (uint32_t s = 0; s < n; s++) {
+        if (jobs[s].started)
+            pthread_join(jobs[s].thread, NULL);
+        else
+            write_shard(&jobs[s]);
+        good = good && jobs[s].good;
+    }
+    return good;
+}
+
 static bool weights(const char *folder, const LvWriterSpec *spec)
 {
     size_t n;
@@ -130,19 +168,24 @@ static bool weights(const char *folder, const LvWriterSpec *spec)
     uint32_t shards = spec->shards ? spec->shards : 1;
     size_t *first = calloc(shards + 1u, sizeof *first);
     float *normals = malloc(65536 * sizeof *normals);
-    void *scratch = malloc(LV_WRITER_SCRATCH);
-    bool good = tensors && first && normals && scratch && shards <= n;
+    ShardJob *jobs = calloc(shards, sizeof *jobs);
+    bool good = tensors && first && normals && jobs && shards <= n;
     if (good) {
         uint64_t total;
         lv_writer_normals(normals);
         divide(tensors, n, shards, first, &total);
-        for (uint32_t s = 0; s < shards && good; s++)
-            good = shard(
-                folder, spec, s, tensors + first[s], first[s + 1] - first[s], normals, scratch);
+        for (uint32_t s = 0; s < shards; s++)
+            jobs[s] = (ShardJob){.folder = folder,
+                .spec = spec,
+                .index = s,
+                .tensors = tensors + first[s],
+                .n = first[s + 1] - first[s],
+                .normals = normals};
+        good = write_shards(jobs, shards);
         if (good && shards > 1)
             good = index_file(folder, spec, tensors, first, total);
     }
-    free(scratch);
+    free(jobs);
     free(normals);
     free(first);
     free(tensors);
