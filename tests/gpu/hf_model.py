@@ -92,6 +92,16 @@ def logits(model, tiles, ids, n):
 # ---- timing ----
 
 
+def without_inference_mode(run):
+    """generate() computes without gradients, but not in inference mode: what is compiled or captured is run as there."""
+
+    def inner():
+        with torch.inference_mode(False), torch.no_grad():
+            return run()
+
+    return inner
+
+
 class Timed:
     """HF in bf16 on one device. A variant is (name, run); timed(run) gives milliseconds."""
 
@@ -146,9 +156,9 @@ class Timed:
         parts = (self.model.model.vision_tower, self.model.model.multi_modal_projector)
         for name, options in (("compile", {}), ("compile max-autotune", {"mode": "max-autotune-no-cudagraphs"})):
             with self.compiled(*parts, **options):
-                yield name, run
+                yield name, without_inference_mode(run)
                 if not options:
-                    yield f"{name} CUDNN_ATTENTION", lambda: run(SDPBackend.CUDNN_ATTENTION)
+                    yield f"{name} CUDNN_ATTENTION", without_inference_mode(lambda: run(SDPBackend.CUDNN_ATTENTION))
 
     def prefill_variants(self, n):
         """A prompt of n tokens into a cache, logits of the last row."""
@@ -162,14 +172,14 @@ class Timed:
         for backend in (SDPBackend.CUDNN_ATTENTION, SDPBackend.FLASH_ATTENTION):
             yield f"eager {backend.name}", lambda backend=backend: run(backend)
         with self.compiled(self.model.model.language_model):
-            yield "compile", run
+            yield "compile", without_inference_mode(run)
 
     def decode_variants(self, context, tokens):
         """`tokens` greedy tokens after a context that is prefilled once, and not timed."""
         model, ids = self.model, self.ids(context)
 
-        def prefilled(cache):
-            with torch.inference_mode():
+        def prefilled(cache, mode):
+            with mode():
                 model(input_ids=ids, past_key_values=cache, use_cache=True, logits_to_keep=1)
             return cache
 
@@ -182,7 +192,7 @@ class Timed:
                 token = out.logits[:, -1].argmax(-1, keepdim=True)
             return token
 
-        cache = prefilled(DynamicCache(config=model.config.text_config))
+        cache = prefilled(DynamicCache(config=model.config.text_config), torch.inference_mode)
 
         def eager():
             cache.crop(-(cache.get_seq_length() - context) or 0)
@@ -190,7 +200,7 @@ class Timed:
 
         yield "eager", eager
 
-        static = prefilled(StaticCache(config=model.config.text_config, max_cache_len=context + tokens))
+        static = prefilled(StaticCache(config=model.config.text_config, max_cache_len=context + tokens), torch.no_grad)
 
         def rewind():
             for layer in static.layers:
@@ -200,13 +210,13 @@ class Timed:
             rewind()
             return loop(forward, static)
 
-        if self.cuda:
-            yield "static cache, CUDA graph of the eager step", self.graphed(static, rewind, ids[:, :1], tokens)
         torch.compiler.reset()
-        # As generate() compiles it: mode reduce-overhead.
+        # As generate() compiles it.
         compiled = torch.compile(model.__call__, mode="reduce-overhead")
-        yield "static cache, compile", lambda: static_run(compiled)
+        yield "static cache, compile", without_inference_mode(lambda: static_run(compiled))
         torch.compiler.reset()
+        if self.cuda:
+            yield "static cache, CUDA graph of the eager step", without_inference_mode(self.graphed(static, rewind, ids[:, :1], tokens))
 
     def graphed(self, cache, rewind, first, tokens):
         """A run that replays one captured step; captured at its first call."""
