@@ -19,9 +19,15 @@ import machine  # noqa: E402
 
 
 def alive(number):
-    with contextlib.suppress(OSError):
-        return pathlib.Path(f"/proc/{number}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    return False
+    """Whether the process, which may be on its way out, lives on."""
+    for _ in range(100):
+        try:
+            if pathlib.Path(f"/proc/{number}/stat").read_text().rsplit(")", 1)[1].split()[0] in "ZX":
+                return False
+        except OSError:
+            return False
+        time.sleep(0.1)
+    return True
 
 
 class Rows(unittest.TestCase):
