@@ -292,6 +292,7 @@ def bench_encode(arguments, ours, hf):
     n = arguments.encode_batch
     line = f"frames {n} {hf.size} {hf.size}" if arguments.device != "cpu" else f"encode {n}"
     facts = compare(lambda: ours.ms(line, n), hf, hf.encode_variants(n), arguments.patience, n)
+    facts["from"] = f"ours: NV12 of {hf.size} x {hf.size} on the device; HF: normalised pixels on the device; both to pooled features"
     facts["ours_from_host_tiles_ms"] = median_of(lambda: ours.ms(f"encode {n}", n), 10)
     return facts | times(facts)
 
@@ -378,7 +379,7 @@ def main():
     parser.add_argument("--context", type=int, default=6303)
     parser.add_argument("--tokens", type=int, default=32)
     parser.add_argument("--batches", type=int, nargs="+", default=[8, 64])
-    parser.add_argument("--patience", type=int, default=150, help="seconds for the first call of a variant of HF's")
+    parser.add_argument("--patience", type=int, default=120, help="seconds for the first call of a variant of HF's")
     arguments = parser.parse_args()
     good, facts = globals()[arguments.what](arguments)
     print(json.dumps(facts))
