@@ -69,14 +69,14 @@ LV_INLINE void find_cache(
     s->key_stride = b.head_dim;
 }
 
-/* Blocks: heads, whose groups share keys; tiles of queries, last first since they have the most
- * keys; sequences. */
+/* The rows from `first` on, tile_rows at most. Blocks: heads, whose groups share keys; tiles of
+ * queries; sequences. */
 template <typename T>
-LV_INLINE bool find_span(const LvCudaPrefill &a, uint32_t tile_rows, Span<T> *s)
+LV_INLINE bool find_rows(const LvCudaPrefill &a, uint32_t first, uint32_t tile_rows, Span<T> *s)
 {
     const LvCudaBatch &b = a.batch;
     LvCudaSequence sequence = b.sequences[blockIdx.z];
-    uint32_t first = (gridDim.y - 1 - blockIdx.y) * tile_rows, head = blockIdx.x;
+    uint32_t head = blockIdx.x;
     if (first >= sequence.n_rows)
         return false;
     uint32_t left = sequence.n_rows - first;
@@ -94,6 +94,13 @@ LV_INLINE bool find_span(const LvCudaPrefill &a, uint32_t tile_rows, Span<T> *s)
     s->partial = NULL;
     s->partial_stride = 0;
     return true;
+}
+
+/* The last tiles first, since they have the most keys. */
+template <typename T>
+LV_INLINE bool find_span(const LvCudaPrefill &a, uint32_t tile_rows, Span<T> *s)
+{
+    return find_rows(a, (gridDim.y - 1 - blockIdx.y) * tile_rows, tile_rows, s);
 }
 
 LV_INLINE uint32_t split_keys(const LvCudaDecode &a)

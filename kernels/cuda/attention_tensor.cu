@@ -205,13 +205,9 @@ template <int D> LV_INLINE void attend_few(Block *block, size_t stride, float fa
 
 /* ---- launching ---- */
 
-/* NULL: nothing to do. */
-template <typename A> LV_INLINE Block *share_span(const A &a, uint32_t tile_rows)
+LV_INLINE Block *share_span(const Span<LvBf16> &own)
 {
-    Span<LvBf16> own;
     Block *block = (Block *)lv_shared();
-    if (!find_span(a, tile_rows, &own))
-        return NULL;
     if (threadIdx.x == 0)
         block->span = own;
     __syncthreads();
@@ -232,16 +228,35 @@ template <int D> LV_INLINE size_t key_stride(const LvCudaPrefill &)
 
 template <int D, int M, typename A> __global__ void attention_many(const A a)
 {
-    Block *block = share_span(a, Many<D, M>::queries);
-    if (block)
-        attend_many<D, M>(block, key_stride<D>(a), a.scale * LOG2_E);
+    Span<LvBf16> own;
+    if (find_span(a, Many<D, M>::queries, &own))
+        attend_many<D, M>(share_span(own), key_stride<D>(a), a.scale * LOG2_E);
+}
+
+/* A prefill in tiles of 128 rows, of which the third with the fewest keys, that comes last, is in
+ * halves: the device waits for the last block alone, and this one is short. */
+template <int D> __global__ void attention_mixed(const LvCudaPrefill a)
+{
+    const uint32_t rows = Many<D, 2>::queries,
+                   halves = 2 * (gridDim.y - (a.max_rows - 1) / rows - 1);
+    const uint32_t i = gridDim.y - 1 - blockIdx.y;
+    const bool half = i < halves;
+    Span<LvBf16> own;
+    if (!find_rows(
+            a, half ? i * (rows / 2) : (i - halves / 2) * rows, half ? rows / 2 : rows, &own))
+        return;
+    Block *block = share_span(own);
+    if (half)
+        attend_many<D, 1>(block, D, a.scale * LOG2_E);
+    else
+        attend_many<D, 2>(block, D, a.scale * LOG2_E);
 }
 
 template <int D> __global__ void attention_few(const LvCudaDecode a)
 {
-    Block *block = share_span(a, 16);
-    if (block)
-        attend_few<D>(block, D, a.scale * LOG2_E);
+    Span<LvBf16> own;
+    if (find_span(a, 16, &own))
+        attend_few<D>(share_span(own), D, a.scale * LOG2_E);
 }
 
 template <int D, int M, typename A> static int launch_rows(LvCudaStream stream, const A &a)
@@ -250,7 +265,20 @@ template <int D, int M, typename A> static int launch_rows(LvCudaStream stream, 
         attention_many<D, M, A>, Many<D, M>::queries, THREADS, Many<D, M>::shared, stream, a);
 }
 
-/* 32 queries a warp where that fills every processor with the two blocks that it has room for. */
+template <int D> static int launch_wide(LvCudaStream stream, const LvCudaAttentionFull &a)
+{
+    return launch_rows<D, 2>(stream, a);
+}
+
+template <int D> static int launch_wide(LvCudaStream stream, const LvCudaPrefill &a)
+{
+    const uint64_t tiles = count_tiles(a.max_rows, Many<D, 2>::queries);
+    return lv_launch(attention_mixed<D>, a.batch.n_heads, tiles + tiles / 3, a.batch.n_sequences,
+        THREADS, Many<D, 2>::shared, stream, a);
+}
+
+/* 32 queries a warp where blocks of them come in more than one round: a processor has room for two
+ * at a time. */
 template <int D, typename A> static int launch_many(LvCudaStream stream, const A &a)
 {
     int processors, shared;
@@ -259,9 +287,9 @@ template <int D, typename A> static int launch_many(LvCudaStream stream, const A
         return result;
     const bool wanted = a.warp_queries
                             ? a.warp_queries == 32
-                            : count_spans(a, Many<D, 2>::queries) >= 2 * (uint64_t)processors;
+                            : count_spans(a, Many<D, 2>::queries) >= 3 * (uint64_t)processors;
     if (wanted && Many<D, 2>::shared <= (size_t)shared)
-        return launch_rows<D, 2>(stream, a);
+        return launch_wide<D>(stream, a);
     return launch_rows<D, 1>(stream, a);
 }
 
