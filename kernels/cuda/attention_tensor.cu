@@ -95,12 +95,12 @@ template <int D, int M> LV_INLINE void attend_many(Block *block, size_t stride, 
     find_ends<M>(block, row);
     lv_copy_wait<1>();
     __syncthreads();
-    Queries<D, M> query = load_queries<D, M>(queries + row * Row<D>::stride);
+    Queries<D, M> query = load_queries<D, M, false>(queries);
     State<D, M> state;
     clear(state);
     float *place = (float *)(tiles + 2 * Row<D>::tile);
     if (Parked<D, M>::maxima)
-        park(place, state);
+        park(place, threadIdx.x, state);
     for (uint32_t first = s.first_key; first < s.end_key; first += TILE_KEYS) {
         const LvBf16 *keys = tile_at<D>(tiles, first), *values = keys + Row<D>::tile / 2;
         lv_copy_wait<0>();
@@ -185,7 +185,7 @@ template <int D> LV_INLINE void attend_few(Block *block, size_t stride, float fa
     lv_copy_commit();
     lv_copy_wait<1>();
     __syncthreads();
-    Queries<D, 1> query = load_queries<D, 1>(queries);
+    Queries<D, 1> query = load_queries<D, 1, true>(queries);
     State<D, 1> state;
     clear(state);
     for (uint32_t first = s.first_key; first < s.end_key; first += TILE_KEYS) {
@@ -272,9 +272,11 @@ template <int D> static int launch_wide(LvCudaStream stream, const LvCudaAttenti
 
 template <int D> static int launch_wide(LvCudaStream stream, const LvCudaPrefill &a)
 {
-    const uint64_t tiles = count_tiles(a.max_rows, Many<D, 2>::queries);
-    return lv_launch(attention_mixed<D>, a.batch.n_heads, tiles + tiles / 3, a.batch.n_sequences,
-        THREADS, Many<D, 2>::shared, stream, a);
+    if (D > 64) /* no registers are left for it, and such models have more heads */
+        return launch_rows<D, 2>(stream, a);
+    const uint64_t tiles = count_tiles(a.max_rows, Many<64, 2>::queries);
+    return lv_launch(attention_mixed<64>, a.batch.n_heads, tiles + tiles / 3, a.batch.n_sequences,
+        THREADS, Many<64, 2>::shared, stream, a);
 }
 
 /* 32 queries a warp where blocks of them come in more than one round: a processor has room for two

@@ -132,8 +132,20 @@ template <int D, int M> struct Queries {
     static const bool kept = D * M <= 160;
     uint32_t at[kept ? Row<D>::steps : 1][M][4];
     uint32_t half[4];   /* the step of 8 of both */
-    const LvBf16 *from; /* the lane's row of the first fragment */
+    const LvBf16 *rows; /* of the block */
 };
+
+/* Where queries are not kept there is no register for what follows from it either. */
+template <int D, int M> LV_INLINE unsigned thread_of(const Queries<D, M> &q)
+{
+    return q.kept ? threadIdx.x : lv_thread_again();
+}
+
+/* The lane's row of the first fragment of the warp's queries. */
+template <int D, int M> LV_INLINE const LvBf16 *fragment_row(const LvBf16 *rows, unsigned thread)
+{
+    return rows + (thread / 32 * 16 * M + thread % 16) * Row<D>::stride + thread % 32 / 16 * 8;
+}
 
 template <int D, int M> LV_INLINE void load_step(uint32_t (*to)[4], const LvBf16 *from, int k)
 {
@@ -142,19 +154,22 @@ template <int D, int M> LV_INLINE void load_step(uint32_t (*to)[4], const LvBf16
         lv_load_tiles(to[m], from + m * 16 * Row<D>::stride + k * 16);
 }
 
-template <int D, int M> LV_INLINE Queries<D, M> load_queries(const LvBf16 *rows)
+/* rows: of the block; each warp has its own or, with SHARED, all have the same. */
+template <int D, int M, bool SHARED> LV_INLINE Queries<D, M> load_queries(const LvBf16 *rows)
 {
     static_assert(M <= 2 && !(Row<D>::half && D * M > 160), "half a step is kept, of two at most");
-    unsigned lane = lv_lane();
+    static_assert(!SHARED || Queries<D, M>::kept, "rows read again are a warp's own");
+    const unsigned thread = SHARED ? lv_lane() : threadIdx.x;
     Queries<D, M> q;
-    q.from = rows + lane % 16 * Row<D>::stride + lane / 16 * 8;
+    q.rows = rows;
     if (q.kept) {
         LV_UNROLL
         for (int k = 0; k < Row<D>::steps; k++)
-            load_step<D, M>(q.at[q.kept ? k : 0], q.from, k);
+            load_step<D, M>(q.at[q.kept ? k : 0], fragment_row<D, M>(rows, thread), k);
     }
     if (Row<D>::half)
-        lv_load_tiles(q.half, rows + lane % (16 * M) * Row<D>::stride + Row<D>::steps * 16);
+        lv_load_tiles(q.half, rows + (thread / 32 * 16 * M + thread % (16 * M)) * Row<D>::stride +
+                                  Row<D>::steps * 16);
     return q;
 }
 
@@ -164,7 +179,7 @@ LV_INLINE void multiply_keys(
     float (*scores)[KEYS / 8][4], Queries<D, M> &q, const LvBf16 *keys, int steps)
 {
     static_assert(!Row<D>::half || KEYS % 32 == 0, "half a step is read of 32 keys at once");
-    unsigned lane = lv_lane();
+    const unsigned thread = thread_of(q), lane = thread % 32;
     const LvBf16 *row = keys + (lane / 16 * 8 + lane % 8) * Row<D>::stride + lane / 8 % 2 * 8;
     LV_UNROLL
     for (int m = 0; m < M; m++) {
@@ -178,7 +193,7 @@ LV_INLINE void multiply_keys(
     LV_UNROLL
     for (int k = 0; k < Row<D>::steps; k++) {
         if (!q.kept)
-            load_step<D, M>(q.at[0], q.from, k);
+            load_step<D, M>(q.at[0], fragment_row<D, M>(q.rows, thread), k);
         LV_UNROLL
         for (int n = 0; n < KEYS / 16; n++) {
             if (CUT && n >= steps)
@@ -257,10 +272,9 @@ LV_INLINE void raise_maxima(State<D, M> &state, float (*centre)[2], float (*scor
  * weights are 2^(factor score - centre), made 16 keys at a time so that few of them are alive. */
 template <int D, int M, int KEYS, bool CUT>
 LV_INLINE void multiply_values(State<D, M> &state, float (*scores)[KEYS / 8][4], float factor,
-    const float (*centre)[2], const LvBf16 *values, int steps)
+    const float (*centre)[2], const LvBf16 *values, unsigned lane, int steps)
 {
     static_assert(D % 16 == 0 || KEYS % 32 == 0, "the last 8 columns are read of 32 keys at once");
-    const unsigned lane = lv_lane();
     const LvBf16 *row = values + lane % 16 * Row<D>::stride + lane / 16 * 8;
     const LvBf16 *last = values + lane * Row<D>::stride + D - 8;
     uint32_t odd[4];
@@ -312,18 +326,19 @@ template <int D, int M> struct Parked {
     static const size_t bytes = maxima ? THREADS * 4 * sizeof(float) : 0;
 };
 
-template <int D, int M> LV_INLINE void park(float *place, const State<D, M> &state)
+template <int D, int M> LV_INLINE void park(float *place, unsigned thread, const State<D, M> &state)
 {
     LvVector<float, 4> own;
     LV_UNROLL
     for (int i = 0; i < 4; i++)
         own.at[i] = i / 2 < M ? state.best[i / 2 < M ? i / 2 : 0][i % 2] : 0;
-    *(LvVector<float, 4> *)(place + threadIdx.x * 4) = own;
+    *(LvVector<float, 4> *)(place + thread * 4) = own;
 }
 
-template <int D, int M> LV_INLINE void fetch(const float *place, State<D, M> &state)
+template <int D, int M>
+LV_INLINE void fetch(const float *place, unsigned thread, State<D, M> &state)
 {
-    const LvVector<float, 4> own = *(const LvVector<float, 4> *)(place + threadIdx.x * 4);
+    const LvVector<float, 4> own = *(const LvVector<float, 4> *)(place + thread * 4);
     LV_UNROLL
     for (int i = 0; i < 2 * M; i++)
         state.best[i / 2][i % 2] = own.at[i];
@@ -338,11 +353,12 @@ LV_INLINE void attend_tile(State<D, M> &state, Queries<D, M> &query, const LvBf1
     float scores[M][KEYS / 8][4], centre[M][2];
     multiply_keys<D, M, KEYS, CUT>(scores, query, keys, steps);
     if (Parked<D, M>::maxima)
-        fetch(place, state);
+        fetch(place, thread_of(query), state);
     raise_maxima<D, M, KEYS, CUT>(state, centre, scores, factor, s, row, first);
     if (Parked<D, M>::maxima)
-        park(place, state);
-    multiply_values<D, M, KEYS, CUT>(state, scores, factor, centre, values, steps);
+        park(place, thread_of(query), state);
+    multiply_values<D, M, KEYS, CUT>(
+        state, scores, factor, centre, values, thread_of(query) % 32, steps);
 }
 
 #endif

@@ -110,6 +110,18 @@ LV_INLINE unsigned lv_lane()
     return threadIdx.x % LV_WARP;
 }
 
+/* threadIdx.x, read anew, so that nothing that follows from it is kept in registers from before. */
+LV_INLINE unsigned lv_thread_again()
+{
+#ifdef __CUDACC__
+    unsigned x;
+    asm volatile("mov.u32 %0, %%tid.x;" : "=r"(x));
+    return x;
+#else
+    return threadIdx.x;
+#endif
+}
+
 /* ---- element types ---- */
 
 struct LvHalf {
