@@ -1,15 +1,22 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """The judging of gpu-check, without a GPU: what meets a must, what is pooled over seeds, and the table."""
+import contextlib
+import io
+import json
 import math
 import pathlib
 import sys
+import tempfile
 import unittest
+from unittest import mock
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 import acceptance  # noqa: E402
+import check  # noqa: E402
+import machine  # noqa: E402
 
 
 def seed(bf16, hf, power=100.0, of_allowed=0.5, differ=0):
@@ -112,6 +119,81 @@ class Table(unittest.TestCase):
         lines = acceptance.table({"rows": {}})
         for figure in acceptance.FIGURES:
             self.row(lines, f"{acceptance.GOALS[figure.goal]}: {figure.what} |")
+
+
+# What the programs of each row print last, on a GPU that does everything well.
+STREAMS = {"windows": 700, "answers": 700, "dropped": 0, "p99_s": 0.2, "resident_grows_mib": 0.1, "device_grows_mib": 0,
+           "cpu_per_stream": 0.01}  # fmt: skip
+SAID = {
+    "gpu-ceilings": {"bf16_product_tflops": 700.0, "copy_read_and_write_tbytes": 3.0},
+    "gpu-patches": {"us": 19.0},
+    "gpu-few": {"step_1": {"us": 400.0}},
+    "gpu-arrival": {"prompt": {"delay_ms": 1.9, "took_ms": 30.0}, "frames": {"delay_ms": 3.0}},
+    "gpu-streams": STREAMS,
+    "demo": {"clips": 400, "f32_differ": 0, "bf16_differ": 1, "bf16_same": 0.9975},
+    "parity": {str(frames): seed(0.01, 0.01) for frames in acceptance.FRAMES},
+    "frame": {"frame_ms": 1.5, "with_copy_ms": 1.7},
+    "batch": {"batch_8_ms": 0.7, "batch_64_ms": 2.4},
+    "graphs": {"batch_1_graph_ms": 0.4},
+    "encode": {"ours_ms": 1.0, "times_best": 1.4},
+    "prefill": {"ours_ms": 11.0, "times_best": 2.0},
+    "decode": {"ours_ms": 0.4, "times_eager": 60.0, "times_static": 4.0},
+    "7b": {"prefill_ms": 120.0, "decode_ms": 5.0},
+}
+
+
+def said(stage, *line, env=None, quiet=False):
+    words = [str(word) for word in line]
+    for name in words[::-1]:
+        name = pathlib.Path(name).name
+        if name in SAID:
+            return 0, "a line before\n" + json.dumps(SAID[name]) + "\n"
+    return 0, "[  PASSED  ] 3 test(s).\n"
+
+
+class Stages(unittest.TestCase):
+    def run_all(self, run):
+        results = {"device": "H100", "compute_capability": "9.0", "sources": "1", "rows": {}}
+        with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
+            build = pathlib.Path(folder)
+            (build / "random-0.5b-1").mkdir()
+            for patch in (mock.patch.object(check, "BUILD", build), mock.patch.object(check, "RESULTS", build / "results.json"),
+                          mock.patch.object(check.Stage, "run", run), mock.patch.object(machine, "environment", lambda: {}),
+                          mock.patch.object(machine, "lacking", lambda *names: []), mock.patch.object(machine, "sanitizer", lambda: "sanitizer"),
+                          contextlib.redirect_stdout(io.StringIO())):  # fmt: skip
+                stack.enter_context(patch)
+            good = {name: getattr(check, name)(check.Stage(name, results), ("H100", "9.0")) for name in check.STAGES if name != "build"}
+        return good, results
+
+    def test_every_goal_is_measured_by_some_row(self):
+        good, results = self.run_all(said)
+        self.assertEqual(good, dict.fromkeys(good, True))
+        lines = acceptance.table(results)
+        self.assertFalse([line for line in lines if "not measured" in line or "MISSED" in line])
+        for figure in acceptance.FIGURES:
+            self.assertIsNotNone(acceptance.value_of(results["rows"][figure.row], figure.field), figure)
+
+    def test_aims_alone_fail_no_stage_and_musts_do(self):
+        def slower(stage, *line, **_):
+            few = "gpu-streams" in str(line[0]) and line[3] != 100
+            return (1, json.dumps({**STREAMS, "dropped": 9})) if few else said(stage, *line)
+
+        good, results = self.run_all(slower)
+        self.assertTrue(good["streams"])
+        self.assertTrue(any("aim missed" in line for line in acceptance.table(results)))
+
+        def late(stage, *line, **_):
+            return (0, json.dumps({**STREAMS, "p99_s": 1.1})) if "gpu-streams" in str(line[0]) else said(stage, *line)
+
+        self.assertFalse(self.run_all(late)[0]["streams"])
+
+    def test_a_seed_that_is_missing_leaves_nothing_pooled(self):
+        def broken(stage, *line, **_):
+            return (1, "no memory") if line[-2:] == ("parity", 3) else said(stage, *line)
+
+        good, results = self.run_all(broken)
+        self.assertFalse(good["parity"])
+        self.assertIn("4 of 5 seeds", results["rows"]["parity/pooled-8-frames"]["message"])
 
 
 if __name__ == "__main__":
