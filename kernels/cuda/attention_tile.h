@@ -251,8 +251,9 @@ LV_INLINE void raise_maxima(State<D, M> &state, float (*centre)[2], float (*scor
                 }
             }
             best = greatest_of_row(best);
-            centre[m][r] = best == -INFINITY ? 0 : best * factor;
-            float rescale = lv_exp2(fmaf(state.best[m][r], factor, -centre[m][r]));
+            /* Rounded alike, so that an unchanged maximum rescales by 1 exactly. */
+            centre[m][r] = best == -INFINITY ? 0 : lv_mul(best, factor);
+            float rescale = lv_exp2(lv_add(lv_mul(state.best[m][r], factor), -centre[m][r]));
             state.best[m][r] = best;
             LV_UNROLL
             for (int i = 0; i < (state.ones ? 2 : 1); i++) {
