@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 
-FLAGS = ["-x", "c++", "-std=gnu++17", "-O1", "-fPIC", "-ffp-contract=off", "-fno-math-errno", "-fno-exceptions", "-fno-rtti",
+FLAGS = ["-x", "c++", "-std=gnu++17", "-O0", "-fPIC", "-ffp-contract=off", "-fno-math-errno", "-fno-exceptions", "-fno-rtti",
          "-fno-threadsafe-statics", "-w"]
 TIMEOUT = 60
 
