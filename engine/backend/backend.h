@@ -92,7 +92,7 @@ typedef struct LvNextTokens {
     /* The model: scores [rows, n_vocab] of the rows with these ids, or where tokens is not NULL
      * (all draws are greedy and without a penalty) the tokens of norm_linear_greedy; by operations
      * of the backend that depend on nothing but their arguments. ids, batch and tokens are handed
-     * on to embed_tokens, rope_store, attention_causal and norm_linear_greedy as they are. The
+     * on to embed_tokens, rope_attention and norm_linear_greedy as they are. The
      * batch may end in rows of padding: sequences with n_rows 0. */
     LlavaovStatus (*compute)(const void *model, const LvRun *run, const int32_t *ids,
         const LvBatch *batch, LvTensor scores, int32_t *tokens);
@@ -230,6 +230,9 @@ typedef struct LvBackendOps {
     /* out = linear_gated(rms_norm(in), gate_up, activation) */
     LlavaovStatus (*norm_linear_gated)(LvBackend *backend, const LvRun *run, LvTensor out,
         LvTensor in, LvRmsNorm norm, const LvWeight *gate_up, LvActivation activation);
+    /* rope_store, then attention_causal. qkv is undefined afterwards. */
+    LlavaovStatus (*rope_attention)(LvBackend *backend, const LvRun *run, LvTensor out,
+        LvTensor qkv, const LvBatch *batch, uint32_t layer, const LvTextConfig *text);
     /* tokens[i] (host) = what `sample` gives for row i of norm_linear(in, norm, weight, NULL) when
      * it is greedy and has no repetition penalty: the first maximum of the same logits, which need
      * not be written; -1 where one of them is not finite. Waits. */

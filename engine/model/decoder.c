@@ -81,18 +81,6 @@ LlavaovStatus lv_decoder_embed(
     return status;
 }
 
-static LlavaovStatus attend(const LvModel *model, const LvRun *run, const LvDecoderLayer *layer,
-    uint32_t index, LvTensor hidden, LvTensor qkv, LvTensor mixed, const LvBatch *batch)
-{
-    LvBackend *b = model->backend;
-    const LvTextConfig *t = &model->config->text;
-    LlavaovStatus status;
-    LV_TRY(b->ops->attention_causal(b, run, mixed, qkv, batch, index, t));
-    LV_TRY(b->ops->linear(b, run, hidden, mixed, layer->out, NULL, LV_ACTIVATION_NONE, &hidden));
-done:
-    return status;
-}
-
 static LlavaovStatus feed_forward(const LvModel *model, const LvRun *run,
     const LvDecoderLayer *layer, LvTensor hidden, LvTensor normed, LvTensor gated)
 {
@@ -180,19 +168,23 @@ static LlavaovStatus run_layers(const LvModel *model, const LvRun *run, LvTensor
         const LvDecoderLayer *layer = &decoder->layers[i];
         LV_TRY(lv_norm_linear(b, run, qkv, hidden, (LvRmsNorm){layer->input_norm, t->rms_norm_eps},
             layer->qkv.weight, layer->qkv.bias, normed));
-        LV_TRY(op->rope_store(b, run, qkv, batch, i, t));
         const bool last_layer = i + 1 == decoder->n_layers;
-        if (last_layer && want == LV_LOGITS_NONE)
-            goto done;
-        if (last_layer && want == LV_LOGITS_LAST && !one_row_each(batch, hidden.rows)) {
+        if (!last_layer || want == LV_LOGITS_ALL ||
+            (want == LV_LOGITS_LAST && one_row_each(batch, hidden.rows))) {
+            LV_TRY(lv_rope_attention(b, run, mixed, qkv, batch, i, t));
+        } else {
+            LV_TRY(op->rope_store(b, run, qkv, batch, i, t));
+            if (want == LV_LOGITS_NONE)
+                goto done;
             LV_TRY(keep_last_rows(model, run, &scratch, hidden, qkv, batch, &last));
             hidden = last.hidden;
             qkv = last.qkv;
             batch = &last.batch;
             mixed = lv_tensor_rows(mixed, 0, hidden.rows);
             gated = lv_tensor_rows(gated, 0, hidden.rows);
+            LV_TRY(op->attention_causal(b, run, mixed, qkv, batch, i, t));
         }
-        LV_TRY(attend(model, run, layer, i, hidden, qkv, mixed, batch));
+        LV_TRY(op->linear(b, run, hidden, mixed, layer->out, NULL, LV_ACTIVATION_NONE, &hidden));
         LV_TRY(feed_forward(model, run, layer, hidden, normed, gated));
     }
 

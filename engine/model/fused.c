@@ -35,3 +35,13 @@ LlavaovStatus lv_norm_linear_gated(LvBackend *b, const LvRun *run, LvTensor out,
     return status == LLAVAOV_OK ? b->ops->linear_gated(b, run, out, normed, gate_up, activation)
                                 : status;
 }
+
+LlavaovStatus lv_rope_attention(LvBackend *b, const LvRun *run, LvTensor out, LvTensor qkv,
+    const LvBatch *batch, uint32_t layer, const LvTextConfig *text)
+{
+    if (b->ops->rope_attention)
+        return b->ops->rope_attention(b, run, out, qkv, batch, layer, text);
+    LlavaovStatus status = b->ops->rope_store(b, run, qkv, batch, layer, text);
+    return status == LLAVAOV_OK ? b->ops->attention_causal(b, run, out, qkv, batch, layer, text)
+                                : status;
+}

@@ -19,4 +19,9 @@ LlavaovStatus lv_norm_linear(LvBackend *backend, const LvRun *run, LvTensor out,
 LlavaovStatus lv_norm_linear_gated(LvBackend *backend, const LvRun *run, LvTensor out, LvTensor in,
     LvRmsNorm norm, const LvWeight *gate_up, LvActivation activation, LvTensor normed);
 
+/* Rotates qkv and stores keys and values, then out = the causal attention of its rows. qkv is
+ * undefined afterwards. */
+LlavaovStatus lv_rope_attention(LvBackend *backend, const LvRun *run, LvTensor out, LvTensor qkv,
+    const LvBatch *batch, uint32_t layer, const LvTextConfig *text);
+
 #endif

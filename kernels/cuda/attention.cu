@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Rotary embedding with the store into the cache, the choice of the attention kernel, and the join
- * of a decoding step's splits. */
+ * Rotary embedding with the store into the cache, and the choice of the attention kernel; decoding
+ * steps have theirs in attention_decode.cu. */
 #include "attention.h"
 
 #define THREADS 128u
@@ -84,64 +84,4 @@ int lv_cuda_attention_full(LvCudaStream stream, const LvCudaAttentionFull *args)
 int lv_cuda_attention_prefill(LvCudaStream stream, const LvCudaPrefill *args)
 {
     return batch_runs(args->batch) ? attend(stream, *args) : LV_CUDA_BAD_ARGUMENT;
-}
-
-/* A block a head of a sequence, a thread a column or several. Splits behind the sequence's end
- * were not written and are not read. */
-template <typename T> __global__ void join_splits(const LvCudaDecode a)
-{
-    const LvCudaBatch &b = a.batch;
-    LvCudaSequence sequence = b.sequences[blockIdx.y];
-    if (sequence.n_rows == 0)
-        return;
-    uint32_t n = sequence.position / split_keys(a) + 1, width = b.head_dim + 2;
-    const float *parts =
-        a.workspace + ((size_t)blockIdx.y * b.n_heads + blockIdx.x) * a.n_splits * width;
-    float best = -INFINITY, sum = 0;
-    for (uint32_t i = 0; i < n; i++)
-        best = fmaxf(best, parts[(size_t)i * width + b.head_dim]);
-    for (uint32_t i = 0; i < n; i++)
-        sum += parts[(size_t)i * width + b.head_dim + 1] *
-               lv_exp2(parts[(size_t)i * width + b.head_dim] - best);
-    T *out = (T *)a.out + sequence.first_row * a.out_stride + (size_t)blockIdx.x * b.head_dim;
-    for (uint32_t c = threadIdx.x; c < b.head_dim; c += THREADS) {
-        float total = 0;
-        for (uint32_t i = 0; i < n; i++)
-            total += parts[(size_t)i * width + c] *
-                     lv_exp2(parts[(size_t)i * width + b.head_dim] - best);
-        out[c] = lv_narrow<T>(total / sum);
-    }
-}
-
-int lv_cuda_attention_decode(LvCudaStream stream, const LvCudaDecode *args)
-{
-    const LvCudaBatch &b = args->batch;
-    if (!batch_runs(b) ||
-        (!args->keys_at && (args->keys_per_split == 0 || args->keys_per_split % 64)))
-        return LV_CUDA_BAD_ARGUMENT;
-    int result = attend(stream, *args);
-    if (result)
-        return result;
-    uint64_t heads = args->n_splits ? b.n_heads : 0;
-    if (b.type == LV_CUDA_F32)
-        return lv_launch(join_splits<float>, heads, b.n_sequences, 1, THREADS, 0, stream, *args);
-    return lv_launch(join_splits<LvBf16>, heads, b.n_sequences, 1, THREADS, 0, stream, *args);
-}
-
-uint32_t lv_cuda_splits(uint32_t n_sequences, uint32_t n_kv_heads, uint32_t n_processors)
-{
-    /* Two blocks a processor hide each other's waits. */
-    uint64_t blocks = (uint64_t)n_sequences * n_kv_heads, wanted = 2 * (uint64_t)n_processors;
-    uint64_t splits = blocks ? (wanted + blocks - 1) / blocks : 1;
-    return splits ? (uint32_t)splits : 1;
-}
-
-uint32_t lv_cuda_keys_per_split(
-    uint32_t n_sequences, uint32_t n_kv_heads, uint32_t max_keys, uint32_t n_processors)
-{
-    /* Below 128 keys a block's start-up costs more than it saves. */
-    uint64_t splits = lv_cuda_splits(n_sequences, n_kv_heads, n_processors);
-    uint64_t keys = (max_keys + splits - 1) / splits;
-    keys = (keys + 63) / 64 * 64;
-    return (uint32_t)(keys < 128 ? 128 : keys);
 }

@@ -105,7 +105,7 @@ LV_INLINE bool find_span(const LvCudaPrefill &a, uint32_t tile_rows, Span<T> *s)
 
 LV_INLINE uint32_t split_keys(const LvCudaDecode &a)
 {
-    return a.keys_at ? *a.keys_at : a.keys_per_split;
+    return a.keys_at ? lv_load_fresh(a.keys_at) : a.keys_per_split;
 }
 
 /* Blocks: splits; tiles of a kv head's queries; sequences. The queries of a kv head are the heads
@@ -179,7 +179,6 @@ static inline int launch_spans(void (*kernel)(const LvCudaDecode), uint32_t tile
 
 int lv_attention_tensor(LvCudaStream stream, const LvCudaAttentionFull &args);
 int lv_attention_tensor(LvCudaStream stream, const LvCudaPrefill &args);
-int lv_attention_tensor(LvCudaStream stream, const LvCudaDecode &args);
 int lv_attention_plain(LvCudaStream stream, const LvCudaAttentionFull &args);
 int lv_attention_plain(LvCudaStream stream, const LvCudaPrefill &args);
 int lv_attention_plain(LvCudaStream stream, const LvCudaDecode &args);

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Attention of bf16 on tensor cores (attention_tile.h has the arithmetic): tiles of 64 keys are
- * copied while the tile before is worked on.
- *
- * With many queries the warps of a block take different queries and the same keys; with few
- * (decoding: the heads of a group) they take the same queries and a share of every tile's keys, and
- * join their results at the end. */
+ * copied while the tile before is worked on. The warps of a block take
+ * different queries and the same keys; decoding has kernels of its own (attention_decode.cu). */
 #include "attention_tile.h"
 
 /* What shared memory begins with. In registers, of which scores and results leave none, it would be
@@ -118,91 +115,6 @@ template <int D, int M> LV_INLINE void attend_many(Block *block, size_t stride, 
     write_rows<D, M>(s, state, queries);
 }
 
-/* ---- the same queries in every warp ---- */
-
-template <int D> struct Few {
-    static const int keys = TILE_KEYS / WARPS; /* of a warp in a tile */
-    static const size_t join = (size_t)WARPS * 16 * (D + 2) * sizeof(float);
-    static const size_t tiles = (16 * Row<D>::stride + 2 * Row<D>::tile) * sizeof(LvBf16);
-    static const size_t shared = BLOCK_BYTES + (tiles > join ? tiles : join);
-};
-
-/* Joined through shared memory, [WARPS][16][D + 2] floats. */
-template <int D>
-LV_INLINE void join_warps(const Span<LvBf16> &s, const State<D, 1> &state, float factor)
-{
-    float *all = (float *)behind_block();
-    unsigned lane = lv_lane();
-    __syncthreads();
-    LV_UNROLL
-    for (int r = 0; r < 2; r++) {
-        float *own =
-            all + ((threadIdx.x / 32) * 16 + lane / 4 + 8 * (uint32_t)r) * (uint32_t)(D + 2);
-        float sum = row_sum(state, 0, r);
-        LV_UNROLL
-        for (int n = 0; n < D / 8; n++) {
-            own[n * 8 + lane % 4 * 2] = state.acc[0][n][2 * r];
-            own[n * 8 + lane % 4 * 2 + 1] = state.acc[0][n][2 * r + 1];
-        }
-        if (lane % 4 == 0) {
-            own[D] = state.best[0][r] * factor;
-            own[D + 1] = sum;
-        }
-    }
-    __syncthreads();
-    for (uint32_t i = threadIdx.x; i < s.n_queries * (uint32_t)(D + 2); i += THREADS) {
-        uint32_t row = i / (D + 2), col = i % (D + 2);
-        float best = -INFINITY, total = 0;
-        LV_UNROLL
-        for (uint32_t w = 0; w < WARPS; w++)
-            best = fmaxf(best, all[(w * 16 + row) * (D + 2) + D]);
-        LV_UNROLL
-        for (uint32_t w = 0; w < WARPS; w++) {
-            const float *from = all + (w * 16 + row) * (D + 2);
-            total += from[col] * lv_exp2(from[D] - best);
-        }
-        s.partial[row * s.partial_stride + col] = col == D ? best : total;
-    }
-}
-
-/* A warp's share of a tile. */
-template <int D, bool CUT>
-LV_INLINE void attend_share(State<D, 1> &state, Queries<D, 1> &query, const LvBf16 *tile,
-    float factor, const Span<LvBf16> &s, uint32_t first)
-{
-    const uint32_t own = threadIdx.x / 32 * Few<D>::keys;
-    attend_tile<D, 1, Few<D>::keys, CUT>(state, query, tile + own * Row<D>::stride,
-        tile + Row<D>::tile / 2 + own * Row<D>::stride, factor, s, 0, first + own, 1, NULL);
-}
-
-template <int D> LV_INLINE void attend_few(Block *block, size_t stride, float factor)
-{
-    const Span<LvBf16> &s = block->span;
-    LvBf16 *queries = behind_block(), *tiles = queries + 16 * Row<D>::stride;
-    copy_queries<D, 16>(queries, s);
-    lv_copy_commit();
-    copy_tile<D>(tile_at<D>(tiles, s.first_key), s, stride, s.first_key);
-    lv_copy_commit();
-    lv_copy_wait<1>();
-    __syncthreads();
-    Queries<D, 1> query = load_queries<D, 1, true>(queries);
-    State<D, 1> state;
-    clear(state);
-    for (uint32_t first = s.first_key; first < s.end_key; first += TILE_KEYS) {
-        const LvBf16 *tile = tile_at<D>(tiles, first);
-        lv_copy_wait<0>();
-        __syncthreads();
-        if (first + TILE_KEYS < s.end_key)
-            copy_tile<D>(tile_at<D>(tiles, first + TILE_KEYS), s, stride, first + TILE_KEYS);
-        lv_copy_commit();
-        if (first + TILE_KEYS <= s.end_key)
-            attend_share<D, false>(state, query, tile, factor, s, first);
-        else
-            attend_share<D, true>(state, query, tile, factor, s, first);
-    }
-    join_warps<D>(s, state, factor);
-}
-
 /* ---- launching ---- */
 
 LV_INLINE Block *share_span(const Span<LvBf16> &own)
@@ -250,13 +162,6 @@ template <int D> __global__ void attention_mixed(const LvCudaPrefill a)
         attend_many<D, 1>(block, D, a.scale * LOG2_E);
     else
         attend_many<D, 2>(block, D, a.scale * LOG2_E);
-}
-
-template <int D> __global__ void attention_few(const LvCudaDecode a)
-{
-    Span<LvBf16> own;
-    if (find_span(a, 16, &own))
-        attend_few<D>(share_span(own), D, a.scale * LOG2_E);
 }
 
 template <int D, int M, typename A> static int launch_rows(LvCudaStream stream, const A &a)
@@ -330,27 +235,6 @@ int lv_attention_tensor(LvCudaStream stream, const LvCudaPrefill &a)
         return launch_many<64>(stream, a);
     case 128:
         return launch_many<128>(stream, a);
-    default:
-        return LV_CUDA_BAD_ARGUMENT;
-    }
-}
-
-template <int D> static int launch_few(LvCudaStream stream, const LvCudaDecode &a)
-{
-    return launch_spans(attention_few<D>, 16, THREADS, Few<D>::shared, stream, a);
-}
-
-int lv_attention_tensor(LvCudaStream stream, const LvCudaDecode &a)
-{
-    if (a.batch.type != LV_CUDA_BF16 || !aligned(a.qkv, a.qkv_stride))
-        return LV_CUDA_BAD_ARGUMENT;
-    switch (a.batch.head_dim) {
-    case 32:
-        return launch_few<32>(stream, a);
-    case 64:
-        return launch_few<64>(stream, a);
-    case 128:
-        return launch_few<128>(stream, a);
     default:
         return LV_CUDA_BAD_ARGUMENT;
     }

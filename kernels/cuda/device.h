@@ -18,6 +18,7 @@
 #define LV_INLINE static __device__ __forceinline__
 #define LV_SPECIAL __device__ __forceinline__ /* specialisations take no storage class */
 #define LV_UNROLL _Pragma("unroll")
+#define LV_UNROLL_4 _Pragma("unroll 4") /* a loop of unknown length */
 #else
 #include <string.h>
 #include "shim/shim.h"
@@ -25,6 +26,7 @@
 #define LV_INLINE static inline
 #define LV_SPECIAL inline
 #define LV_UNROLL
+#define LV_UNROLL_4
 #define threadIdx (lv_shim_self()->thread)
 #define blockIdx (lv_shim_self()->block)
 #define blockDim (lv_shim_self()->block_size)
@@ -37,8 +39,8 @@
 /* ---- launching ---- */
 
 template <typename A>
-static int lv_launch(void (*kernel)(const A), uint64_t grid_x, uint64_t grid_y, uint64_t grid_z,
-    unsigned threads, size_t shared_bytes, LvCudaStream stream, const A &args)
+static int lv_launch_as(bool overlapped, void (*kernel)(const A), uint64_t grid_x, uint64_t grid_y,
+    uint64_t grid_z, unsigned threads, size_t shared_bytes, LvCudaStream stream, const A &args)
 {
     if (grid_x == 0 || grid_y == 0 || grid_z == 0)
         return 0;
@@ -53,9 +55,17 @@ static int lv_launch(void (*kernel)(const A), uint64_t grid_x, uint64_t grid_y, 
     }
     A copy = args;
     void *arguments[] = {&copy};
-    return (int)cudaLaunchKernel((const void *)kernel,
-        dim3((unsigned)grid_x, (unsigned)grid_y, (unsigned)grid_z), dim3(threads), arguments,
-        shared_bytes, (cudaStream_t)stream);
+    cudaLaunchAttribute overlap;
+    overlap.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+    overlap.val.programmaticStreamSerializationAllowed = 1;
+    cudaLaunchConfig_t config = {};
+    config.gridDim = dim3((unsigned)grid_x, (unsigned)grid_y, (unsigned)grid_z);
+    config.blockDim = dim3(threads);
+    config.dynamicSmemBytes = shared_bytes;
+    config.stream = (cudaStream_t)stream;
+    config.attrs = &overlap;
+    config.numAttrs = overlapped ? 1 : 0;
+    return (int)cudaLaunchKernelExC(&config, (const void *)kernel, arguments);
 #else
     (void)stream;
     struct Call {
@@ -69,7 +79,7 @@ static int lv_launch(void (*kernel)(const A), uint64_t grid_x, uint64_t grid_y, 
     } call = {kernel, args};
     LvShimIndex grid = {(unsigned)grid_x, (unsigned)grid_y, (unsigned)grid_z};
     LvShimIndex block = {threads, 1, 1};
-    LvShimLaunch launch = {Call::run, &call, sizeof call, grid, block, shared_bytes};
+    LvShimLaunch launch = {Call::run, &call, sizeof call, grid, block, shared_bytes, overlapped};
     return lv_shim_submit(&launch);
 #endif
 }
@@ -91,6 +101,56 @@ static inline int lv_device_limits(int *processors, int *shared_bytes)
     *processors = 132;
     *shared_bytes = 227 << 10;
     return 0;
+#endif
+}
+
+template <typename A>
+static int lv_launch(void (*kernel)(const A), uint64_t grid_x, uint64_t grid_y, uint64_t grid_z,
+    unsigned threads, size_t shared_bytes, LvCudaStream stream, const A &args)
+{
+    return lv_launch_as(false, kernel, grid_x, grid_y, grid_z, threads, shared_bytes, stream, args);
+}
+
+/* The kernel may begin before the one ahead of it in the stream is done (launch.h), if args.overlap
+ * asks for that. Every thread of such a kernel calls lv_wait_previous, and before that it neither
+ * reads what another kernel writes nor writes anything: only what was there before the stream's
+ * last launch without overlap, and stays, may be read (weights, norm scales, biases, tables). Since
+ * every kernel waits for the one ahead of it, all that come before that one are done as well. */
+template <typename A>
+static int lv_launch_overlapped(void (*kernel)(const A), uint64_t grid_x, uint64_t grid_y,
+    uint64_t grid_z, unsigned threads, size_t shared_bytes, LvCudaStream stream, const A &args)
+{
+    return lv_launch_as(
+        args.overlap != 0, kernel, grid_x, grid_y, grid_z, threads, shared_bytes, stream, args);
+}
+
+/* The next kernel in the stream may take up what room there is. Says nothing about what this one
+ * has written: the next one waits for its end all the same. */
+LV_INLINE void lv_let_next_start()
+{
+#if defined(__CUDACC__) && __CUDA_ARCH__ >= 900
+    asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
+#endif
+}
+
+/* Until the kernel ahead is done and all that it wrote can be read. */
+LV_INLINE void lv_wait_previous()
+{
+#if !defined(__CUDACC__)
+    lv_shim_wait_previous();
+#elif __CUDA_ARCH__ >= 900
+    asm volatile("griddepcontrol.wait;" ::: "memory");
+#endif
+}
+
+/* Whether lv_wait_previous does wait: code for older devices, which newer ones can run too, does
+ * not. */
+LV_INLINE bool lv_waits()
+{
+#if defined(__CUDACC__) && (!defined(__CUDA_ARCH__) || __CUDA_ARCH__ < 900)
+    return false;
+#else
+    return true;
 #endif
 }
 
@@ -256,6 +316,78 @@ template <int N, typename T> LV_INLINE void lv_store(T *to, const float *values)
     *(LvVector<T, N> *)to = v;
 }
 
+/* 16 bytes as they lie in memory. */
+struct alignas(16) LvPiece {
+    uint32_t word[4];
+};
+
+/* A 16-byte aligned piece of what no kernel writes and nobody reads again soon (weights); asked for
+ * where this stands, before lv_wait_previous too. */
+LV_INLINE LvPiece lv_load_constant(const void *from)
+{
+    LvPiece piece;
+#ifdef __CUDACC__
+    asm volatile(
+        "ld.global.L1::no_allocate.L2::128B.v4.u32 {%0, %1, %2, %3}, [%4];"
+        : "=r"(piece.word[0]), "=r"(piece.word[1]), "=r"(piece.word[2]), "=r"(piece.word[3])
+        : "l"(from)
+        : "memory");
+#else
+    memcpy(&piece, from, sizeof piece);
+#endif
+    return piece;
+}
+
+/* What is no kernel's work and has stood since before the stream's last launch without overlap, a
+ * step's positions say: read past the first cache, so that it can be read before lv_wait_previous.
+ * sizeof(T): 4, or a multiple of 8 bytes that are aligned. */
+template <typename T> LV_INLINE T lv_load_fresh(const T *from)
+{
+    T value;
+#ifdef __CUDACC__
+    if (sizeof(T) == 4) {
+        asm volatile("ld.global.cg.u32 %0, [%1];"
+                     : "=r"(*(uint32_t *)&value)
+                     : "l"(from)
+                     : "memory");
+    } else {
+        LV_UNROLL
+        for (int i = 0; i < (int)(sizeof(T) / 8); i++)
+            asm volatile("ld.global.cg.u64 %0, [%1];"
+                         : "=l"(((unsigned long long *)&value)[i])
+                         : "l"((const unsigned long long *)from + i)
+                         : "memory");
+    }
+#else
+    memcpy(&value, from, sizeof value);
+#endif
+    return value;
+}
+
+/* Brings the line of an address near, to be read later. */
+LV_INLINE void lv_prefetch(const void *from)
+{
+#ifdef __CUDACC__
+    asm volatile("prefetch.global.L2 [%0];" ::"l"(from));
+#else
+    (void)from;
+#endif
+}
+
+/* Element i of a piece; i is known when compiling. */
+template <typename T> LV_INLINE float lv_piece_at(const LvPiece &piece, int i);
+
+template <> LV_SPECIAL float lv_piece_at<float>(const LvPiece &piece, int i)
+{
+    return lv_bits_float(piece.word[i]);
+}
+
+template <> LV_SPECIAL float lv_piece_at<LvBf16>(const LvPiece &piece, int i)
+{
+    const uint32_t pair = piece.word[i / 2];
+    return lv_bits_float(i % 2 ? pair & 0xFFFF0000u : pair << 16);
+}
+
 /* Rows of a matrix can be read N elements at a time. */
 static inline bool lv_rows_aligned(const void *data, size_t stride, size_t element_bytes, int n)
 {
@@ -386,6 +518,28 @@ LV_INLINE float lv_warp_sum(float x)
     for (unsigned mask = LV_WARP / 2; mask; mask /= 2)
         x += lv_shuffle_xor(x, mask);
     return x;
+}
+
+/* N sums over a warp, N a power of two and at most 32, for little more than the price of one: each
+ * step hands half of the values to the lane that keeps them. Lane l gets that of value
+ * l / (32 / N). */
+template <int N> LV_INLINE float lv_warp_sums(float *values)
+{
+    unsigned mask = LV_WARP / 2;
+    LV_UNROLL
+    for (int n = N; n > 1; n /= 2, mask /= 2) {
+        const bool upper = lv_lane() & mask;
+        LV_UNROLL
+        for (int i = 0; i < n / 2; i++) {
+            const float given = upper ? values[i] : values[i + n / 2];
+            const float kept = upper ? values[i + n / 2] : values[i];
+            values[i] = kept + lv_shuffle_xor(given, mask);
+        }
+    }
+    float sum = values[0];
+    for (; mask; mask /= 2)
+        sum += lv_shuffle_xor(sum, mask);
+    return sum;
 }
 
 /* Adds to a counter in shared memory; whole numbers, so that no order shows. */

@@ -1,173 +1,298 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Products of few rows, bound by reading the weights: the choice of the kernel, and the one without
- * tensor cores, for float32 and for the fewest rows. A warp works on OUTPUTS rows of the weight,
- * and as many of its partner for a gate, for all rows of the input, 16 bytes a lane at a time, and
- * adds up across its lanes at the end. The squares that a norm of the input needs are added up
- * beside: the norm reads its scale, and nothing of the input a second time. */
+ * tensor cores, for float32 and for the fewest rows.
+ *
+ * A block works on a few rows of the weight, and as many of its partner for a gate, for all rows
+ * of the input. Its warps take steps of 32 pieces of 16 bytes along these rows in turn, a lane a
+ * piece, and join their sums in order. What counts is that enough is on its way from memory all the
+ * time: a thread asks for the pieces of all outputs and of DEPTH steps at once, the first of them
+ * before the kernel ahead has written the input.
+ *
+ * The squares that a norm of the input needs are added up beside: the norm reads its scale, and
+ * nothing of the input a second time. */
 #include "few.h"
 
-#define THREADS 128u
-#define WARPS (THREADS / LV_WARP)
-#define OUTPUTS 2
-
-/* Sums of one warp: of the weight's outputs, then of its partner's, by row; and of squares, or what
- * becomes of them. */
-template <int ROWS, bool GATED> struct Sums {
-    static const int outputs = GATED ? 2 * OUTPUTS : OUTPUTS;
-    float products[outputs][ROWS];
-    float factors[ROWS];
+template <typename T, int ROWS_, bool GATED_, int WARPS_, int DEPTH_> struct Shape {
+    typedef T Type;
+    static const int rows = ROWS_, warps = WARPS_, depth = DEPTH_;
+    static const bool gated = GATED_;
+    static const int outputs_of_block = ROWS_ > 4 ? 2 : 4;
+    static const int outputs = GATED_ ? 2 * outputs_of_block : outputs_of_block;
+    static const int width = 16 / (int)sizeof(T);        /* elements of a piece */
+    static const int step = (int)LV_WARP * width;        /* columns of a step */
+    static const int values = outputs * ROWS_;           /* sums of a warp */
+    static const int results = outputs_of_block * ROWS_; /* of a block; one a thread */
+    static const int part = values + ROWS_; /* what a warp leaves: sums, then squares */
+    static const unsigned threads = WARPS_ * LV_WARP;
+    static_assert(results <= 32, "a lane a result");
 };
 
-/* Outputs behind the last are read as the last. */
-template <typename T, int N>
-LV_INLINE void load_weights(float (*w)[16 / sizeof(T)], const LvCudaFew &a, size_t first, size_t k)
+/* The weights of DEPTH steps. */
+template <typename S> struct Weights {
+    LvPiece at[S::depth][S::outputs];
+};
+
+/* The thread's first column of step d of those that begin at `start`. */
+template <typename S> LV_INLINE size_t column_of(size_t start, int d)
 {
+    return start + (size_t)d * S::warps * S::step + (size_t)lv_lane() * S::width;
+}
+
+/* Outputs behind the last are read as the last; columns behind the last are not read. */
+template <typename S>
+LV_INLINE void request(Weights<S> &w, const LvCudaFew &a, size_t first, size_t start)
+{
+    typedef typename S::Type T;
+    const size_t begin = first * a.weight_stride + start + (size_t)lv_lane() * S::width;
+    const T *row = (const T *)a.weight + begin;
     LV_UNROLL
-    for (int o = 0; o < N; o++) {
-        size_t output = first + o % OUTPUTS;
-        const T *rows = (const T *)(o < OUTPUTS ? a.weight : a.up);
-        output = output < a.cols ? output : a.cols - 1;
-        lv_load<16 / (int)sizeof(T)>(w[o], rows + output * a.weight_stride + k);
+    for (int o = 0; o < S::outputs; o++) {
+        if (o == S::outputs_of_block)
+            row = (const T *)a.up + begin;
+        LV_UNROLL
+        for (int d = 0; d < S::depth; d++)
+            if (column_of<S>(start, d) < a.inner)
+                w.at[d][o] = lv_load_constant(row + d * S::warps * S::step);
+        row += first + o % S::outputs_of_block + 1 < a.cols ? a.weight_stride : 0;
     }
 }
 
-/* The norm's scale goes to the weights, of which there are fewer. */
-template <int N, int WIDTH>
-LV_INLINE void scale_weights(float (*w)[WIDTH], const LvCudaFew &a, size_t k)
+/* What the input holds in the columns of `depth` steps, and the norm's scales of these. */
+template <typename S> struct Input {
+    LvPiece at[S::depth][S::rows], scale[S::depth][S::width / 4];
+};
+
+template <typename S> LV_INLINE void load_input(Input<S> &x, const LvCudaFew &a, size_t start)
 {
+    typedef typename S::Type T;
     LV_UNROLL
-    for (int i = 0; i < WIDTH; i += 4) {
-        float scale[4];
-        lv_load<4>(scale, a.norm_scale + k + i);
+    for (int d = 0; d < S::depth; d++) {
+        const size_t k = column_of<S>(start, d);
+        if (k >= a.inner)
+            continue;
         LV_UNROLL
-        for (int j = 0; j < 4; j++) {
+        for (int r = 0; r < S::rows; r++)
+            if ((size_t)r < a.rows)
+                x.at[d][r] = *(const LvPiece *)((const T *)a.in + r * a.in_stride + k);
+        LV_UNROLL
+        for (int i = 0; i < S::width / 4; i++)
+            if (a.norm_scale)
+                x.scale[d][i] = *(const LvPiece *)(a.norm_scale + k + 4 * i);
+    }
+}
+
+/* Adds the products of step d: sums of outputs by row. */
+template <typename S>
+LV_INLINE void add_step(
+    float *sums, float *squares, const Weights<S> &w, const Input<S> &in, const LvCudaFew &a, int d)
+{
+    typedef typename S::Type T;
+    float x[S::rows][S::width];
+    LV_UNROLL
+    for (int r = 0; r < S::rows; r++) {
+        LV_UNROLL
+        for (int i = 0; i < S::width; i++)
+            x[r][i] = (size_t)r < a.rows ? lv_piece_at<T>(in.at[d][r], i) : 0.0f;
+        if (a.norm_scale) {
             LV_UNROLL
-            for (int o = 0; o < N; o++)
-                w[o][i + j] *= scale[j];
+            for (int i = 0; i < S::width; i++) {
+                squares[r] += x[r][i] * x[r][i];
+                x[r][i] *= lv_piece_at<float>(in.scale[d][i / 4], i % 4);
+            }
+        }
+    }
+    LV_UNROLL
+    for (int o = 0; o < S::outputs; o++) {
+        LV_UNROLL
+        for (int i = 0; i < S::width; i++) {
+            const float weight = lv_piece_at<T>(w.at[d][o], i);
+            LV_UNROLL
+            for (int r = 0; r < S::rows; r++)
+                sums[o * S::rows + r] += x[r][i] * weight;
         }
     }
 }
 
-/* Outputs [first, first + OUTPUTS) for all rows; factors become 1 / sqrt(mean(x^2) + eps), or 1
- * without a norm. */
-template <typename T, int ROWS, bool GATED>
-LV_INLINE void multiply(const LvCudaFew &a, size_t first, Sums<ROWS, GATED> &sums)
+/* The warp's share of all columns; w holds its first weights. */
+template <typename S>
+LV_INLINE void multiply(
+    float *sums, float *squares, Weights<S> &w, const LvCudaFew &a, size_t first)
 {
-    const int width = 16 / (int)sizeof(T), n = Sums<ROWS, GATED>::outputs;
     LV_UNROLL
-    for (int r = 0; r < ROWS; r++) {
-        sums.factors[r] = 0;
-        LV_UNROLL
-        for (int o = 0; o < n; o++)
-            sums.products[o][r] = 0;
-    }
-    for (size_t k = (size_t)lv_lane() * width; k < a.inner; k += LV_WARP * width) {
-        float w[n][width], x[width];
-        load_weights<T, n>(w, a, first, k);
-        if (a.norm_scale)
-            scale_weights<n, width>(w, a, k);
-        LV_UNROLL
-        for (int r = 0; r < ROWS; r++) {
-            if ((size_t)r >= a.rows)
-                continue;
-            lv_load<width>(x, (const T *)a.in + r * a.in_stride + k);
-            LV_UNROLL
-            for (int o = 0; o < n; o++) {
-                LV_UNROLL
-                for (int i = 0; i < width; i++)
-                    sums.products[o][r] += x[i] * w[o][i];
-            }
-            if (a.norm_scale) {
-                LV_UNROLL
-                for (int i = 0; i < width; i++)
-                    sums.factors[r] += x[i] * x[i];
-            }
-        }
-    }
+    for (int i = 0; i < S::values; i++)
+        sums[i] = 0;
     LV_UNROLL
-    for (int r = 0; r < ROWS; r++) {
+    for (int r = 0; r < S::rows; r++)
+        squares[r] = 0;
+    size_t start = (size_t)(threadIdx.x / LV_WARP) * S::step;
+    while (start < a.inner) {
+        Input<S> x;
+        load_input<S>(x, a, start);
         LV_UNROLL
-        for (int o = 0; o < n; o++)
-            sums.products[o][r] = lv_warp_sum(sums.products[o][r]);
-        sums.factors[r] = lv_few_factor(a, a.norm_scale ? lv_warp_sum(sums.factors[r]) : 0.0f);
+        for (int d = 0; d < S::depth; d++)
+            if (column_of<S>(start, d) < a.inner)
+                add_step<S>(sums, squares, w, x, a, d);
+        start += (size_t)S::depth * S::warps * S::step;
+        if (start < a.inner)
+            request<S>(w, a, first, start);
     }
 }
 
-LV_INLINE size_t first_output()
+/* From the lanes' sums to what the warp leaves in shared memory. */
+template <typename S> LV_INLINE void leave(float *part, float *sums, float *squares, bool normed)
 {
-    return ((size_t)blockIdx.x * WARPS + threadIdx.x / LV_WARP) * OUTPUTS;
+    const int at_once = S::values < 32 ? S::values : 32, lanes = 32 / at_once;
+    LV_UNROLL
+    for (int v = 0; v < S::values; v += at_once) {
+        const float sum = lv_warp_sums<at_once>(sums + v);
+        if (lv_lane() % lanes == 0)
+            part[v + lv_lane() / lanes] = sum;
+    }
+    if (normed) {
+        const float sum = lv_warp_sums<S::rows>(squares);
+        if (lv_lane() % (32 / S::rows) == 0)
+            part[S::values + lv_lane() / (32 / S::rows)] = sum;
+    }
 }
 
-/* Every lane has all sums; lane o * ROWS + r goes on with those of output o of row r. */
-template <int ROWS, bool GATED>
-LV_INLINE void choose(const Sums<ROWS, GATED> &sums, float *own, float *partner)
+/* This thread's result and its partner, of output threadIdx.x / rows. */
+template <typename S>
+LV_INLINE void join(const float *parts, const LvCudaFew &a, float *own, float *partner)
 {
+    const unsigned row = threadIdx.x % S::rows;
+    float squares = 0;
     *own = *partner = 0;
     LV_UNROLL
-    for (int o = 0; o < OUTPUTS; o++) {
-        LV_UNROLL
-        for (int r = 0; r < ROWS; r++)
-            if (lv_lane() == (unsigned)(o * ROWS + r)) {
-                *own = sums.products[o][r] * sums.factors[r];
-                if (GATED)
-                    *partner = sums.products[o + sums.outputs - OUTPUTS][r] * sums.factors[r];
-            }
+    for (int w = 0; w < S::warps; w++) {
+        const float *part = parts + w * S::part;
+        *own += part[threadIdx.x];
+        if (S::gated)
+            *partner += part[S::values - S::results + threadIdx.x];
+        if (a.norm_scale)
+            squares += part[S::values + row];
     }
+    const float factor = lv_few_factor(a, squares);
+    *own *= factor;
+    *partner *= factor;
 }
 
-template <typename T, typename TO, int ROWS, bool GATED>
-__global__ void linear_few(const LvCudaFew a)
+/* The scales of the thread's first columns, which are the last of the constants to be read. */
+template <typename S> LV_INLINE void prefetch_scale(const LvCudaFew &a)
 {
-    size_t first = first_output(), row = lv_lane() % ROWS, col = first + lv_lane() / ROWS;
-    if (first >= a.cols)
-        return;
-    Sums<ROWS, GATED> sums;
-    float own, partner;
-    multiply<T, ROWS, GATED>(a, first, sums);
-    choose<ROWS, GATED>(sums, &own, &partner);
-    if (lv_lane() < OUTPUTS * ROWS && row < a.rows && col < a.cols)
-        lv_few_write<T, TO, GATED>(a, row, col, own, partner);
-}
-
-/* Nothing but the best of each block's outputs is written. */
-template <typename T, int ROWS> __global__ void best_few(const LvCudaFew a)
-{
-    LvCudaBest own = lv_no_best(), *scratch = (LvCudaBest *)lv_shared();
-    const size_t step = (size_t)gridDim.x * WARPS * OUTPUTS;
-    for (size_t first = first_output(); first < a.cols; first += step) {
-        size_t col = first + lv_lane() / ROWS;
-        Sums<ROWS, false> sums;
-        float score, none;
-        multiply<T, ROWS, false>(a, first, sums);
-        choose<ROWS, false>(sums, &score, &none);
-        if (lv_lane() < OUTPUTS * ROWS && col < a.cols)
-            own = lv_better(own, lv_few_score<T>(score, col));
-    }
     LV_UNROLL
-    for (unsigned mask = ROWS; mask < OUTPUTS * ROWS; mask *= 2)
-        own = lv_better_of_lanes(own, mask);
-    if (lv_lane() < ROWS)
-        scratch[threadIdx.x / LV_WARP * ROWS + lv_lane()] = own;
+    for (int d = 0; d < S::depth; d++) {
+        const size_t k = column_of<S>((size_t)(threadIdx.x / LV_WARP) * S::step, d);
+        if (a.norm_scale && k < a.inner)
+            lv_prefetch(a.norm_scale + k);
+    }
+}
+
+template <typename S, typename TO> __global__ void linear_few(const LvCudaFew a)
+{
+    typedef typename S::Type T;
+    const size_t first = (size_t)blockIdx.x * S::outputs_of_block;
+    const size_t row = threadIdx.x % S::rows, col = first + threadIdx.x / S::rows;
+    const bool writes = threadIdx.x < S::results && row < a.rows && col < a.cols;
+    float sums[S::values], squares[S::rows], *parts = (float *)lv_shared();
+    LvFewAddends addends = {0, 0};
+    Weights<S> w;
+    lv_let_next_start();
+    request<S>(w, a, first, (size_t)(threadIdx.x / LV_WARP) * S::step);
+    prefetch_scale<S>(a);
+    if (writes && !S::gated)
+        addends.bias = lv_few_bias(a, col);
+    lv_wait_previous();
+    if (writes && !S::gated)
+        addends.residual = lv_few_residual<T>(a, row, col);
+    multiply<S>(sums, squares, w, a, first);
+    leave<S>(parts + threadIdx.x / LV_WARP * S::part, sums, squares, a.norm_scale);
     __syncthreads();
-    if (threadIdx.x >= a.rows)
+    if (!writes)
         return;
-    for (unsigned w = 1; w < WARPS; w++)
-        own = lv_better(own, scratch[w * ROWS + threadIdx.x]);
-    a.best[(size_t)threadIdx.x * gridDim.x + blockIdx.x] = own;
+    float own, partner;
+    join<S>(parts, a, &own, &partner);
+    lv_few_write<TO, S::gated>(a, row, col, own, partner, addends);
+}
+
+/* Nothing but the best of each block's outputs is written. The parts of one round are read while
+ * those of the next are written, so that one barrier a round is enough. */
+template <typename S> __global__ void best_few(const LvCudaFew a)
+{
+    const size_t step = (size_t)gridDim.x * S::outputs_of_block;
+    LvCudaBest own = lv_no_best();
+    float *parts = (float *)lv_shared();
+    Weights<S> w;
+    size_t first = (size_t)blockIdx.x * S::outputs_of_block;
+    unsigned round = 0;
+    lv_let_next_start();
+    request<S>(w, a, first, (size_t)(threadIdx.x / LV_WARP) * S::step);
+    prefetch_scale<S>(a);
+    lv_wait_previous();
+    while (first < a.cols) {
+        float sums[S::values], squares[S::rows], score, none;
+        float *now = parts + round++ % 2 * (S::warps * S::part);
+        const size_t col = first + threadIdx.x / S::rows;
+        multiply<S>(sums, squares, w, a, first);
+        first += step;
+        if (first < a.cols)
+            request<S>(w, a, first, (size_t)(threadIdx.x / LV_WARP) * S::step);
+        leave<S>(now + threadIdx.x / LV_WARP * S::part, sums, squares, a.norm_scale);
+        __syncthreads();
+        if (threadIdx.x < S::results && col < a.cols) {
+            join<S>(now, a, &score, &none);
+            own = lv_better(own, lv_few_score<typename S::Type>(score, col));
+        }
+    }
+    /* Results are no more than a warp's lanes. */
+    if (threadIdx.x >= LV_WARP)
+        return;
+    LV_UNROLL
+    for (unsigned mask = S::rows; mask < S::results; mask *= 2)
+        own = lv_better_of_lanes(own, mask);
+    if (threadIdx.x < S::rows && threadIdx.x < a.rows)
+        a.best[(size_t)threadIdx.x * gridDim.x + blockIdx.x] = own;
+}
+
+template <typename S, typename TO> static int launch_few(LvCudaStream stream, const LvCudaFew &a)
+{
+    const uint64_t of_block = S::outputs_of_block;
+    const uint64_t blocks = ((uint64_t)a.cols + of_block - 1) / of_block;
+    return lv_launch_overlapped(linear_few<S, TO>, a.rows ? blocks : 0, 1, 1, S::threads,
+        S::warps * S::part * sizeof(float), stream, a);
+}
+
+template <typename S> static int launch_best(LvCudaStream stream, const LvCudaFew &a)
+{
+    return lv_launch_overlapped(best_few<S>, a.rows ? lv_cuda_best_parts(a.cols) : 0, 1, 1,
+        S::threads, 2 * S::warps * S::part * sizeof(float), stream, a);
+}
+
+/* Short rows are one step for each of four warps; long ones keep eight busy. */
+template <typename T> static bool is_short(const LvCudaFew &a)
+{
+    return a.inner <= 4 * (size_t)Shape<T, 1, false, 4, 1>::step;
+}
+
+static constexpr int depth_of(int rows)
+{
+    return rows == 1 ? 3 : rows == 2 ? 2 : 1;
 }
 
 template <typename T, typename TO, int ROWS>
-static int launch_few(LvCudaStream stream, const LvCudaFew &a)
+static int few_of_rows(LvCudaStream stream, const LvCudaFew &a)
 {
-    uint64_t of_block = WARPS * OUTPUTS, blocks = (a.cols + of_block - 1) / of_block;
-    return lv_launch(a.up ? linear_few<T, TO, ROWS, true> : linear_few<T, TO, ROWS, false>,
-        a.rows ? blocks : 0, 1, 1, THREADS, 0, stream, a);
+    if (a.up)
+        return is_short<T>(a) ? launch_few<Shape<T, ROWS, true, 4, 1>, TO>(stream, a)
+                              : launch_few<Shape<T, ROWS, true, 8, 1>, TO>(stream, a);
+    return is_short<T>(a) ? launch_few<Shape<T, ROWS, false, 4, 1>, TO>(stream, a)
+                          : launch_few<Shape<T, ROWS, false, 8, depth_of(ROWS)>, TO>(stream, a);
 }
 
-template <typename T, int ROWS> static int launch_best(LvCudaStream stream, const LvCudaFew &a)
+/* The order of the sums is that of the product which is written. */
+template <typename T, int ROWS> static int best_of_rows(LvCudaStream stream, const LvCudaFew &a)
 {
-    return lv_launch(best_few<T, ROWS>, a.rows ? lv_cuda_best_parts(a.cols) : 0, 1, 1, THREADS,
-        WARPS * ROWS * sizeof(LvCudaBest), stream, a);
+    return is_short<T>(a) ? launch_best<Shape<T, ROWS, false, 4, 1>>(stream, a)
+                          : launch_best<Shape<T, ROWS, false, 8, depth_of(ROWS)>>(stream, a);
 }
 
 template <typename T> static bool aligned(const LvCudaFew &a)
@@ -184,13 +309,11 @@ template <typename T, typename TO> static int few_of_types(LvCudaStream stream, 
     if (a.rows > lv_cuda_few_rows(a.type) || !aligned<T>(a) || (a.up && (a.bias || a.residual)))
         return LV_CUDA_BAD_ARGUMENT;
     if (a.rows <= 1)
-        return launch_few<T, TO, 1>(stream, a);
+        return few_of_rows<T, TO, 1>(stream, a);
     if (a.rows <= 2)
-        return launch_few<T, TO, 2>(stream, a);
-    if (a.rows <= 4)
-        return launch_few<T, TO, 4>(stream, a);
+        return few_of_rows<T, TO, 2>(stream, a);
     if constexpr (sizeof(T) == 4)
-        return launch_few<T, TO, 8>(stream, a);
+        return a.rows <= 4 ? few_of_rows<T, TO, 4>(stream, a) : few_of_rows<T, TO, 8>(stream, a);
     else
         return lv_few_tensor(stream, a);
 }
@@ -213,13 +336,11 @@ template <typename T> static int best_of_type(LvCudaStream stream, const LvCudaF
         a.bias || a.residual || a.function != LV_CUDA_NONE)
         return LV_CUDA_BAD_ARGUMENT;
     if (a.rows <= 1)
-        return launch_best<T, 1>(stream, a);
+        return best_of_rows<T, 1>(stream, a);
     if (a.rows <= 2)
-        return launch_best<T, 2>(stream, a);
-    if (a.rows <= 4)
-        return launch_best<T, 4>(stream, a);
+        return best_of_rows<T, 2>(stream, a);
     if constexpr (sizeof(T) == 4)
-        return launch_best<T, 8>(stream, a);
+        return a.rows <= 4 ? best_of_rows<T, 4>(stream, a) : best_of_rows<T, 8>(stream, a);
     else
         return lv_few_tensor_best(stream, a);
 }

@@ -6,17 +6,31 @@
 
 #include "best.h"
 
-/* From a row's product with output `col`, and with its partner of a gate, to the result. */
-template <typename T, typename TO, bool GATED>
-LV_INLINE void lv_few_write(const LvCudaFew &a, size_t row, size_t col, float x, float up)
+/* What is added to one result. */
+struct LvFewAddends {
+    float bias, residual;
+};
+
+/* Constant, may be asked for before lv_wait_previous. */
+LV_INLINE float lv_few_bias(const LvCudaFew &a, size_t col)
 {
-    if (GATED) {
+    return a.bias ? a.bias[col] : 0.0f;
+}
+
+template <typename T> LV_INLINE float lv_few_residual(const LvCudaFew &a, size_t row, size_t col)
+{
+    return a.residual ? lv_widen(((const T *)a.residual)[row * a.residual_stride + col]) : 0.0f;
+}
+
+/* From a row's product with output `col`, and with its partner of a gate, to the result. */
+template <typename TO, bool GATED>
+LV_INLINE void lv_few_write(
+    const LvCudaFew &a, size_t row, size_t col, float x, float up, const LvFewAddends &addends)
+{
+    if (GATED)
         x = lv_apply(a.function, x) * up;
-    } else {
-        x = lv_apply(a.function, a.bias ? x + a.bias[col] : x);
-        if (a.residual)
-            x += lv_widen(((const T *)a.residual)[row * a.residual_stride + col]);
-    }
+    else
+        x = lv_apply(a.function, x + addends.bias) + addends.residual;
     ((TO *)a.out)[row * a.out_stride + col] = lv_narrow<TO>(x);
 }
 

@@ -4,15 +4,14 @@
  * operands come straight from memory, 16 bytes a lane: lane (g, t) has columns 8t .. 8t + 7 of a
  * step, of rows g and g + 8 of the input and of output g. The fragments want columns 2t and 2t + 8
  * there, but a sum does not mind which of its terms is called which, as long as both operands
- * agree.
+ * agree. The weights of the first steps are asked for before the kernel ahead has written the
+ * input.
  *
- * A norm's scale goes to the input, rounded to bf16 as the norm by itself rounds its result; its
- * factor goes to the sums. */
+ * A norm's scale goes to the input, and what that has more digits than bf16 holds is multiplied as
+ * a second bf16: together they keep 16 of its digits. The norm's factor goes to the sums. */
 #include "few.h"
 #include "fragment.h"
 
-#define WARPS 8
-#define THREADS (WARPS * 32u)
 #define ROWS 16
 #define OUTPUTS 8
 #define STEP 32
@@ -24,128 +23,234 @@ template <int WEIGHTS> struct Part {
     float squares[ROWS];
 };
 
-/* Columns k .. k + 7 of rows g and g + 8, scaled; their squares are added up as they were. */
-LV_INLINE void scale_input(uint32_t (*x)[4], float *squares, const float *norm_scale)
+template <int WEIGHTS_, int WARPS_> struct Shape {
+    static const int weights = WEIGHTS_, warps = WARPS_;
+    static const int depth = 4 / WEIGHTS_; /* steps whose weights are asked for at once */
+    static const unsigned threads = WARPS_ * LV_WARP;
+    static const size_t shared = WARPS_ * sizeof(Part<WEIGHTS_>);
+};
+
+/* The weights of `depth` steps: columns 8t .. 8t + 7 of output g of each. */
+template <typename S> struct Weights {
+    LvPiece at[S::depth][S::weights];
+};
+
+template <typename S> LV_INLINE size_t first_step()
 {
-    float scale[8];
-    lv_load<4>(scale, norm_scale);
-    lv_load<4>(scale + 4, norm_scale + 4);
+    return (size_t)(threadIdx.x / LV_WARP) * STEP;
+}
+
+template <typename S> LV_INLINE size_t column_of(size_t start, int d)
+{
+    return start + (size_t)d * S::warps * STEP + lv_lane() % 4 * 8;
+}
+
+/* Outputs [first, first + OUTPUTS), those behind the last read as the last; columns behind the last
+ * are zeros. */
+template <typename S>
+LV_INLINE void request(Weights<S> &w, const LvCudaFew &a, size_t first, size_t start)
+{
+    const size_t g = lv_lane() / 4;
+    const size_t output = (first + g < a.cols ? first + g : a.cols - 1) * a.weight_stride;
     LV_UNROLL
-    for (int half = 0; half < 2; half++) {
+    for (int d = 0; d < S::depth; d++) {
+        const size_t k = column_of<S>(start, d);
         LV_UNROLL
-        for (int i = 0; i < 4; i++) {
-            float low = lv_bits_float(x[half][i] << 16);
-            float high = lv_bits_float(x[half][i] & 0xFFFF0000u);
-            squares[half] += low * low;
-            squares[half] += high * high;
-            x[half][i] = lv_pack_bf16(low * scale[2 * i], high * scale[2 * i + 1]);
+        for (int n = 0; n < S::weights; n++) {
+            const LvBf16 *from = (const LvBf16 *)(n ? a.up : a.weight) + output + k;
+            w.at[d][n] = k < a.inner ? lv_load_constant(from) : LvPiece{};
         }
     }
 }
 
-/* Outputs [first, first + OUTPUTS), those behind the last read as the last. */
-template <int WEIGHTS>
-LV_INLINE void multiply(const LvCudaFew &a, size_t first, Part<WEIGHTS> *parts)
+/* Eight columns of a row, scaled: their first digits take their place, the next ones go to `rest`.
+ * The squares are of what was there. */
+LV_INLINE void scale_row(uint32_t *x, uint32_t *rest, float *squares, const float *scale)
 {
-    const int depth = 4 / WEIGHTS; /* steps whose weights are asked for at once */
-    unsigned warp = threadIdx.x / LV_WARP, g = lv_lane() / 4, t = lv_lane() % 4;
-    float sums[WEIGHTS][4] = {}, squares[2] = {};
-    const size_t output = (first + g < a.cols ? first + g : a.cols - 1) * a.weight_stride;
-    const LvBf16 *in = (const LvBf16 *)a.in + g * a.in_stride;
-    for (size_t start = (size_t)warp * STEP; start < a.inner; start += WARPS * STEP * depth) {
-        uint32_t w[depth][WEIGHTS][4];
+    LV_UNROLL
+    for (int i = 0; i < 4; i++) {
+        const float low = lv_bits_float(x[i] << 16);
+        const float high = lv_bits_float(x[i] & 0xFFFF0000u);
+        *squares += low * low;
+        *squares += high * high;
+        const float first = low * scale[2 * i], second = high * scale[2 * i + 1];
+        x[i] = lv_pack_bf16(first, second);
+        rest[i] = lv_pack_bf16(
+            first - lv_bits_float(x[i] << 16), second - lv_bits_float(x[i] & 0xFFFF0000u));
+    }
+}
+
+/* sums += x . weights of one step; x[1], rows g + 8, is zeros where there are none. */
+template <typename S>
+LV_INLINE void multiply_step(float (*sums)[4], const uint32_t (*x)[4], const LvPiece *w)
+{
+    LV_UNROLL
+    for (int i = 0; i < 4; i += 2) {
+        const uint32_t rows[4] = {x[0][i], x[1][i], x[0][i + 1], x[1][i + 1]};
         LV_UNROLL
-        for (int d = 0; d < depth; d++) {
-            size_t k = start + d * WARPS * STEP + t * 8;
+        for (int n = 0; n < S::weights; n++)
+            lv_multiply_add(sums[n], rows, w[n].word + i);
+    }
+}
+
+/* What the input holds in the columns of `depth` steps, rows g and g + 8, and the norm's scales of
+ * these; zeros behind the last row and column. */
+template <typename S> struct Input {
+    uint32_t at[S::depth][2][4];
+    float scale[S::depth][8];
+};
+
+template <typename S> LV_INLINE void load_input(Input<S> &x, const LvCudaFew &a, size_t start)
+{
+    const unsigned g = lv_lane() / 4;
+    LV_UNROLL
+    for (int d = 0; d < S::depth; d++) {
+        const size_t k = column_of<S>(start, d);
+        const LvBf16 *in = (const LvBf16 *)a.in + g * a.in_stride + k;
+        const bool inside = k < a.inner;
+        lv_load_pairs(x.at[d][0], in, inside && g < a.rows);
+        lv_load_pairs(x.at[d][1], in + 8 * a.in_stride, inside && g + 8 < a.rows);
+        if (a.norm_scale && inside) {
+            lv_load<4>(x.scale[d], a.norm_scale + k);
+            lv_load<4>(x.scale[d] + 4, a.norm_scale + k + 4);
+        } else {
             LV_UNROLL
-            for (int n = 0; n < WEIGHTS; n++)
-                lv_load_pairs(
-                    w[d][n], (const LvBf16 *)(n ? a.up : a.weight) + output + k, k < a.inner);
+            for (int i = 0; i < 8; i++)
+                x.scale[d][i] = 0;
         }
+    }
+}
+
+template <typename S>
+LV_INLINE void add_step(
+    float (*sums)[4], float *squares, const Weights<S> &w, Input<S> &x, const LvCudaFew &a, int d)
+{
+    if (a.norm_scale) {
+        uint32_t rest[2][4] = {};
+        scale_row(x.at[d][0], rest[0], &squares[0], x.scale[d]);
+        if (a.rows > 8)
+            scale_row(x.at[d][1], rest[1], &squares[1], x.scale[d]);
+        multiply_step<S>(sums, rest, w.at[d]);
+    }
+    multiply_step<S>(sums, x.at[d], w.at[d]);
+}
+
+/* The warp's share of all columns; w holds its first weights. */
+template <typename S>
+LV_INLINE void multiply(Part<S::weights> *parts, Weights<S> &w, const LvCudaFew &a, size_t first)
+{
+    const unsigned g = lv_lane() / 4, t = lv_lane() % 4;
+    Part<S::weights> &part = parts[threadIdx.x / LV_WARP];
+    float sums[S::weights][4] = {}, squares[2] = {};
+    size_t start = first_step<S>();
+    while (start < a.inner) {
+        Input<S> x;
+        load_input<S>(x, a, start);
         LV_UNROLL
-        for (int d = 0; d < depth; d++) {
-            if (start + d * WARPS * STEP >= a.inner)
-                break;
-            size_t k = start + d * WARPS * STEP + t * 8;
-            uint32_t x[2][4];
-            lv_load_pairs(x[0], in + k, k < a.inner && g < a.rows);
-            lv_load_pairs(x[1], in + 8 * a.in_stride + k, k < a.inner && g + 8 < a.rows);
-            if (a.norm_scale && k < a.inner)
-                scale_input(x, squares, a.norm_scale + k);
-            LV_UNROLL
-            for (int i = 0; i < 4; i += 2) {
-                uint32_t rows[4] = {x[0][i], x[1][i], x[0][i + 1], x[1][i + 1]};
-                LV_UNROLL
-                for (int n = 0; n < WEIGHTS; n++)
-                    lv_multiply_add(sums[n], rows, w[d][n] + i);
-            }
-        }
+        for (int d = 0; d < S::depth; d++)
+            add_step<S>(sums, squares, w, x, a, d);
+        start += (size_t)S::depth * S::warps * STEP;
+        if (start < a.inner)
+            request<S>(w, a, first, start);
     }
     LV_UNROLL
     for (int half = 0; half < 2; half++) {
-        unsigned row = g + 8 * half;
+        const unsigned row = g + 8 * half;
         LV_UNROLL
-        for (int n = 0; n < WEIGHTS; n++) {
-            parts[warp].products[n][row * OUTPUTS + 2 * t] = sums[n][2 * half];
-            parts[warp].products[n][row * OUTPUTS + 2 * t + 1] = sums[n][2 * half + 1];
+        for (int n = 0; n < S::weights; n++) {
+            part.products[n][row * OUTPUTS + 2 * t] = sums[n][2 * half];
+            part.products[n][row * OUTPUTS + 2 * t + 1] = sums[n][2 * half + 1];
         }
         squares[half] += lv_shuffle_xor(squares[half], 1);
         squares[half] += lv_shuffle_xor(squares[half], 2);
         if (t == 0)
-            parts[warp].squares[row] = squares[half];
+            part.squares[row] = squares[half];
     }
 }
 
 /* This thread's result, of row threadIdx.x / OUTPUTS. */
-template <int WEIGHTS>
-LV_INLINE void join(const LvCudaFew &a, const Part<WEIGHTS> *parts, float *sums)
+template <typename S>
+LV_INLINE void join(const LvCudaFew &a, const Part<S::weights> *parts, float *sums)
 {
     float squares = 0;
     LV_UNROLL
-    for (int n = 0; n < WEIGHTS; n++)
+    for (int n = 0; n < S::weights; n++)
         sums[n] = 0;
-    for (int w = 0; w < WARPS; w++) {
+    LV_UNROLL
+    for (int w = 0; w < S::warps; w++) {
         LV_UNROLL
-        for (int n = 0; n < WEIGHTS; n++)
+        for (int n = 0; n < S::weights; n++)
             sums[n] += parts[w].products[n][threadIdx.x];
         squares += parts[w].squares[threadIdx.x / OUTPUTS];
     }
     float factor = lv_few_factor(a, squares);
     LV_UNROLL
-    for (int n = 0; n < WEIGHTS; n++)
+    for (int n = 0; n < S::weights; n++)
         sums[n] *= factor;
 }
 
-template <typename TO, int WEIGHTS> __global__ void linear_few_tensor(const LvCudaFew a)
+/* The scales of the thread's first columns. */
+template <typename S> LV_INLINE void prefetch_scale(const LvCudaFew &a)
 {
-    Part<WEIGHTS> *parts = (Part<WEIGHTS> *)lv_shared();
-    size_t first = (size_t)blockIdx.x * OUTPUTS, col = first + threadIdx.x % OUTPUTS;
-    multiply<WEIGHTS>(a, first, parts);
-    __syncthreads();
-    if (threadIdx.x / OUTPUTS >= a.rows || col >= a.cols)
-        return;
-    float sums[WEIGHTS];
-    join<WEIGHTS>(a, parts, sums);
-    lv_few_write<LvBf16, TO, WEIGHTS == 2>(
-        a, threadIdx.x / OUTPUTS, col, sums[0], sums[WEIGHTS - 1]);
+    LV_UNROLL
+    for (int d = 0; d < S::depth; d++) {
+        const size_t k = column_of<S>(first_step<S>(), d);
+        if (a.norm_scale && k < a.inner)
+            lv_prefetch(a.norm_scale + k);
+    }
 }
 
-__global__ void best_few_tensor(const LvCudaFew a)
+template <typename S, typename TO> __global__ void linear_few_tensor(const LvCudaFew a)
+{
+    Part<S::weights> *parts = (Part<S::weights> *)lv_shared();
+    const size_t first = (size_t)blockIdx.x * OUTPUTS, col = first + threadIdx.x % OUTPUTS;
+    const size_t row = threadIdx.x / OUTPUTS;
+    const bool writes = row < a.rows && col < a.cols, gated = S::weights == 2;
+    LvFewAddends addends = {0, 0};
+    Weights<S> w;
+    lv_let_next_start();
+    request<S>(w, a, first, first_step<S>());
+    prefetch_scale<S>(a);
+    if (writes && !gated)
+        addends.bias = lv_few_bias(a, col);
+    lv_wait_previous();
+    if (writes && !gated)
+        addends.residual = lv_few_residual<LvBf16>(a, row, col);
+    multiply<S>(parts, w, a, first);
+    __syncthreads();
+    if (!writes)
+        return;
+    float sums[S::weights];
+    join<S>(a, parts, sums);
+    lv_few_write<TO, gated>(a, row, col, sums[0], sums[S::weights - 1], addends);
+}
+
+/* The parts of one round are read while those of the next are written. */
+template <typename S> __global__ void best_few_tensor(const LvCudaFew a)
 {
     Part<1> *parts = (Part<1> *)lv_shared();
+    unsigned round = 0;
     LvCudaBest own = lv_no_best();
     const unsigned row = threadIdx.x / OUTPUTS;
-    for (size_t first = (size_t)blockIdx.x * OUTPUTS; first < a.cols;
-         first += (size_t)gridDim.x * OUTPUTS) {
-        size_t col = first + threadIdx.x % OUTPUTS;
-        multiply<1>(a, first, parts);
+    size_t first = (size_t)blockIdx.x * OUTPUTS;
+    Weights<S> w;
+    lv_let_next_start();
+    request<S>(w, a, first, first_step<S>());
+    prefetch_scale<S>(a);
+    lv_wait_previous();
+    while (first < a.cols) {
+        const size_t col = first + threadIdx.x % OUTPUTS;
+        Part<1> *now = parts + round++ % 2 * S::warps;
+        multiply<S>(now, w, a, first);
+        first += (size_t)gridDim.x * OUTPUTS;
+        if (first < a.cols)
+            request<S>(w, a, first, first_step<S>());
         __syncthreads();
         if (row < a.rows && col < a.cols) {
             float score;
-            join<1>(a, parts, &score);
+            join<S>(a, now, &score);
             own = lv_better(own, lv_few_score<LvBf16>(score, col));
         }
-        __syncthreads();
     }
     LV_UNROLL
     for (unsigned mask = 1; mask < OUTPUTS; mask *= 2)
@@ -154,25 +259,41 @@ __global__ void best_few_tensor(const LvCudaFew a)
         a.best[(size_t)row * gridDim.x + blockIdx.x] = own;
 }
 
-template <int WEIGHTS>
-static int launch(LvCudaStream stream, const LvCudaFew &a, void (*kernel)(const LvCudaFew))
+template <typename S, typename TO> static int launch(LvCudaStream stream, const LvCudaFew &a)
 {
-    const size_t shared = WARPS * sizeof(Part<WEIGHTS>);
-    return lv_launch(
-        kernel, ((uint64_t)a.cols + OUTPUTS - 1) / OUTPUTS, 1, 1, THREADS, shared, stream, a);
+    return lv_launch_overlapped(linear_few_tensor<S, TO>,
+        ((uint64_t)a.cols + OUTPUTS - 1) / OUTPUTS, 1, 1, S::threads, S::shared, stream, a);
+}
+
+/* Long rows are cut among more warps: there are fewer blocks than would fill the device. */
+static bool is_short(const LvCudaFew &a)
+{
+    return a.inner <= 2048;
+}
+
+template <int WEIGHTS, typename TO> static int launch_of(LvCudaStream stream, const LvCudaFew &a)
+{
+    return is_short(a) ? launch<Shape<WEIGHTS, 8>, TO>(stream, a)
+                       : launch<Shape<WEIGHTS, 16>, TO>(stream, a);
 }
 
 int lv_few_tensor(LvCudaStream stream, const LvCudaFew &a)
 {
     if (a.up)
-        return launch<2>(stream, a,
-            a.out_type == LV_CUDA_F32 ? linear_few_tensor<float, 2> : linear_few_tensor<LvBf16, 2>);
-    return launch<1>(stream, a,
-        a.out_type == LV_CUDA_F32 ? linear_few_tensor<float, 1> : linear_few_tensor<LvBf16, 1>);
+        return a.out_type == LV_CUDA_F32 ? launch_of<2, float>(stream, a)
+                                         : launch_of<2, LvBf16>(stream, a);
+    return a.out_type == LV_CUDA_F32 ? launch_of<1, float>(stream, a)
+                                     : launch_of<1, LvBf16>(stream, a);
 }
 
+template <typename S> static int launch_best(LvCudaStream stream, const LvCudaFew &a)
+{
+    return lv_launch_overlapped(
+        best_few_tensor<S>, lv_cuda_best_parts(a.cols), 1, 1, S::threads, 2 * S::shared, stream, a);
+}
+
+/* The order of the sums is that of the product which is written. */
 int lv_few_tensor_best(LvCudaStream stream, const LvCudaFew &a)
 {
-    return lv_launch(best_few_tensor, lv_cuda_best_parts(a.cols), 1, 1, THREADS,
-        WARPS * sizeof(Part<1>), stream, a);
+    return is_short(a) ? launch_best<Shape<1, 8>>(stream, a) : launch_best<Shape<1, 16>>(stream, a);
 }

@@ -51,6 +51,15 @@ typedef enum LvCudaFunction {
 
 enum { LV_CUDA_BAD_ARGUMENT = -1 };
 
+/* Some arguments have a member `overlap`. Not 0: the kernel may begin before the one ahead of it in
+ * the stream is done; it asks for what never changes (weights, scales, biases, tables), and waits
+ * for that one before it touches anything else. The result is the same. Only for devices and code
+ * of which lv_cuda_waits says so; never for what follows something other than a kernel. */
+
+/* *waits = 1 if this module's kernels, as the device runs them, wait as `overlap` asks; otherwise
+ * 0. Two kernels, the second of which overlaps the first. */
+int lv_cuda_waits(LvCudaStream stream, int32_t *waits);
+
 /* ---- moving rows (move.cu) ---- */
 
 /* out[r][c] = in[r][c] between any two of the three types; same type: an exact copy. May be in
@@ -90,7 +99,7 @@ typedef struct LvCudaFinite {
 } LvCudaFinite;
 int lv_cuda_find_not_finite(LvCudaStream stream, const LvCudaFinite *args);
 
-/* ---- rows (norm.cu, pointwise.cu, product.cu, few.cu, pool.cu) ---- */
+/* ---- rows (norm.cu, pointwise.cu, product.cu, few*.cu, pool.cu) ---- */
 
 /* LayerNorm: (in - mean) / sqrt(biased variance + eps) * scale + bias; bias may be NULL.
  * RMSNorm: in / sqrt(mean(in^2) + eps) * scale; bias is not read. out may be in. */
@@ -168,11 +177,11 @@ typedef struct LvCudaBest {
  * or, with `up` (same shape as weight; neither bias nor residual then),
  *     out[r][n] = function(x[r] . weight[n]) * (x[r] . up[n])
  * where x is in, or with norm_scale RMSNorm(in). Gate and up are not rounded before they are
- * multiplied. The norm stays float32 for up to 4 rows of bf16; for more, which go through tensor
- * cores, in * norm_scale is rounded to bf16 once (as a norm by itself rounds its result) and the
- * rest of the norm is applied to the sums. out may be the residual where type and stride agree,
- * never in. Rows of in and of the weights are 16-byte aligned (pointer and stride), and so is
- * norm_scale; inner is a multiple of 16 bytes' worth of elements. */
+ * multiplied. The norm stays float32 for up to 2 rows of bf16; for more, which go through tensor
+ * cores, in * norm_scale keeps 16 binary digits and the rest of the norm is applied to the sums.
+ * out may be the residual where type and stride agree, never in. Rows of in and of the weights are
+ * 16-byte aligned (pointer and stride), and so is norm_scale; inner is a multiple of 16 bytes'
+ * worth of elements. */
 #define LV_CUDA_FEW_ROWS 16u
 static inline size_t lv_cuda_few_rows(LvCudaType type)
 {
@@ -198,6 +207,7 @@ typedef struct LvCudaFew {
     float norm_eps;
     LvCudaFunction function;
     LvCudaBest *best; /* [rows][lv_cuda_best_parts(cols)]; of lv_cuda_linear_few_best alone */
+    int32_t overlap;
 } LvCudaFew;
 int lv_cuda_linear_few(LvCudaStream stream, const LvCudaFew *args);
 
@@ -301,12 +311,16 @@ typedef struct LvCudaPrefill {
 int lv_cuda_attention_prefill(LvCudaStream stream, const LvCudaPrefill *args);
 
 /* The same for sequences of one row each (n_rows 0 or 1), with each cache cut into n_splits spans
- * of keys_per_split keys that are joined in order. Two kernels. */
+ * of keys_per_split keys that are joined in order. Two kernels. With rope, all that
+ * lv_cuda_rope_store does is done as well, and overlap holds: everything in the caches before these
+ * rows must have been there before the stream's last launch without overlap. */
 typedef struct LvCudaDecode {
     LvCudaBatch batch;
     void *out; /* type [rows, n_heads * head_dim] */
     size_t out_stride;
-    const void *qkv; /* as LvCudaRope left it; only the queries are read */
+    void
+        *qkv; /* with rope [rows, (n_heads + 2 n_kv_heads) * head_dim] as in LvCudaRope, and
+                 undefined afterwards; otherwise as LvCudaRope left it: only the queries are read */
     size_t qkv_stride;
     uint32_t n_splits;       /* n_splits * keys_per_split >= every position + 1 */
     uint32_t keys_per_split; /* a multiple of 64 */
@@ -314,6 +328,9 @@ typedef struct LvCudaDecode {
     float scale;             /* head_dim^-0.5 */
     const uint32_t *keys_at; /* keys_per_split in device memory, so that it can change between
                                 replays of a graph; NULL: the one above */
+    const float *rope;       /* LvCudaRope.table or NULL */
+    size_t rows;             /* of qkv and out; read with rope alone */
+    int32_t overlap;
 } LvCudaDecode;
 int lv_cuda_attention_decode(LvCudaStream stream, const LvCudaDecode *args);
 
@@ -350,6 +367,7 @@ typedef struct LvCudaBestOf {
     const LvCudaBest *best; /* [rows][n_parts] */
     size_t rows;
     uint32_t n_parts;
+    int32_t overlap;
 } LvCudaBestOf;
 int lv_cuda_best_of(LvCudaStream stream, const LvCudaBestOf *args);
 

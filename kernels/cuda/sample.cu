@@ -76,6 +76,9 @@ __global__ void best_of(const LvCudaBestOf a)
 {
     const LvCudaBest *parts = a.best + (size_t)blockIdx.x * a.n_parts;
     LvCudaBest own = lv_no_best();
+    lv_let_next_start();
+    lv_wait_previous();
+    LV_UNROLL_4
     for (uint32_t i = threadIdx.x; i < a.n_parts; i += THREADS)
         own = lv_better(own, parts[i]);
     own = block_best(own, (LvCudaBest *)lv_shared());
@@ -85,7 +88,8 @@ __global__ void best_of(const LvCudaBestOf a)
 
 int lv_cuda_best_of(LvCudaStream stream, const LvCudaBestOf *args)
 {
-    return lv_launch(best_of, args->rows, 1, 1, THREADS, 32 * sizeof(LvCudaBest), stream, *args);
+    return lv_launch_overlapped(
+        best_of, args->rows, 1, 1, THREADS, 32 * sizeof(LvCudaBest), stream, *args);
 }
 
 /* ---- sampling ---- */

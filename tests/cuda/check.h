@@ -38,6 +38,9 @@ void matrix_free(Matrix *m);
 double matrix_at(const Matrix *m, size_t row, size_t col);
 void matrix_set(Matrix *m, size_t row, size_t col, double value);
 Matrix matrix_copy(const Matrix *m);
+/* A copy that a kernel makes: it is there for the kernels behind it in the stream, and no sooner.
+ * For those that overlap it. */
+Matrix matrix_sent(const Matrix *m);
 
 /* Vectors of float32, guarded in the same way. */
 Matrix vector_new(size_t n, Kind kind);
@@ -46,9 +49,12 @@ Matrix vector_new(size_t n, Kind kind);
 void check_guards(const Matrix *m);
 
 /* Compares with wanted [rows * cols]: normalised mean square error within the type's bound (1e-11
- * or 1e-5), NaN and Inf where NaN and Inf are wanted; then check_guards. `what` and the numbers of
- * the case name it in a failure. */
+ * or 1e-5; where one value is most of the power, rounding the wanted ones to bf16 may cost more:
+ * that much is allowed), NaN and Inf where NaN and Inf are wanted; then check_guards. `what` and
+ * the numbers of the case name it in a failure. */
 void check_matrix(const Matrix *m, const double *wanted, const char *what, int number);
+void check_matrix_within(
+    const Matrix *m, const double *wanted, double bound, const char *what, int number);
 
 /* Noise in [-1, 1), the same in every run. */
 double noise(void);

@@ -120,12 +120,93 @@ static void faults(void **state)
         lv_shim_launch(go_wrong, &job, one, block, 228u << 10), LV_SHIM_BAD_CONFIGURATION);
 }
 
+/* Adds what lies at `from` to what lies at `to`; `part` says when it waits: 0 first, 1 between, 2
+ * last, 3 in half of its threads. */
+typedef struct Add {
+    uint32_t *to;
+    const uint32_t *from;
+    int part;
+} Add;
+
+static void add(const void *data)
+{
+    const Add *a = data;
+    const unsigned i = lv_shim_self()->block.x * 32 + lv_shim_self()->thread.x;
+    if (a->part == 0 || (a->part == 3 && i % 2))
+        lv_shim_wait_previous();
+    uint32_t sum = a->to[i] + a->from[i];
+    if (a->part == 1)
+        lv_shim_wait_previous();
+    a->to[i] = sum;
+    if (a->part == 2)
+        lv_shim_wait_previous();
+}
+
+static int submit(uint32_t *to, const uint32_t *from, int part, int overlapped)
+{
+    const Add args = {to, from, part};
+    const LvShimLaunch launch = {.entry = add,
+        .args = &args,
+        .args_bytes = sizeof args,
+        .grid = {2, 1, 1},
+        .block = {32, 1, 1},
+        .overlapped = overlapped};
+    return lv_shim_submit(&launch);
+}
+
+/* One kernel's result is the next one's operand: y = x + 1, z = y + y. */
+static int run_chain(uint32_t *values, int part, int overlapped)
+{
+    uint32_t *one = values, *x = values + 64, *y = values + 128, *z = values + 192;
+    for (unsigned i = 0; i < 64; i++) {
+        one[i] = 1;
+        x[i] = i;
+        y[i] = z[i] = 0;
+    }
+    int result = submit(y, x, 0, 0);
+    result = result ? result : submit(y, one, 0, overlapped);
+    result = result ? result : submit(z, y, part, overlapped);
+    return result ? result : submit(z, y, part, overlapped);
+}
+
+/* A kernel that waits finds all that was ahead of it, however long it is held; one that waits too
+ * late finds what was there before, and threads that do not wait are told of. */
+static void overlaps(void **state)
+{
+    uint32_t values[256], *z = values + 192;
+    for (uint32_t seed = 0; seed < 4; seed++) {
+        lv_shim_seed(seed);
+        for (int hold = 0; hold < 2; hold++) {
+            lv_shim_hold(hold);
+            for (int overlapped = 0; overlapped < 2; overlapped++) {
+                assert_int_equal(run_chain(values, 0, overlapped), 0);
+                assert_int_equal(lv_shim_drain(), 0);
+                for (unsigned i = 0; i < 64; i++)
+                    assert_int_equal(z[i], 2 * (i + 1));
+            }
+            for (int part = 1; part < 3; part++) {
+                assert_int_equal(run_chain(values, part, 1), 0);
+                assert_int_equal(lv_shim_drain(), 0);
+                if (hold)
+                    assert_int_not_equal(z[5], 12);
+                else
+                    assert_int_equal(z[5], 12);
+            }
+            int result = run_chain(values, 3, 1);
+            int drained = lv_shim_drain();
+            assert_int_equal(hold ? drained : result, LV_SHIM_NOT_WAITED);
+        }
+    }
+    lv_shim_hold(0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_thread),
         cmocka_unit_test(barriers),
         cmocka_unit_test(faults),
+        cmocka_unit_test(overlaps),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

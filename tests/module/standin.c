@@ -22,6 +22,8 @@
  *                   first copy to the host or wait tells
  *   no-graphs       nothing can be recorded
  *   graph=N         the N-th recording fails when it ends
+ *   no-overlap      a GPU of compute capability 8.0, whose kernels do not overlap
+ *   no-overlap-in-graphs  a recording of kernels that do fails when it ends
  *   own-products    products go through lv_cuda_product, as what a GPU's library refuses does
  *
  * What is recorded for a graph does not run; it runs, with the arguments as they were then, each
@@ -40,7 +42,7 @@ __attribute__((visibility("default"))) LvStandinCounts lv_standin_counts(void)
 {
     return (LvStandinCounts){standin_totals.allocations, standin_totals.live, standin_totals.asked,
         standin_totals.launches, standin_totals.graphs, standin_totals.recorded,
-        standin_totals.replayed};
+        standin_totals.replayed, standin_totals.overlapped};
 }
 
 __attribute__((visibility("default"))) void lv_standin_fail_alloc(int64_t n)
@@ -85,7 +87,7 @@ LlavaovStatus lv_runtime_open(
     standin_wish("allocs", &r->fail_allocs);
     standin_wish("pinned", &r->fail_pinned);
     standin_totals.asked = standin_totals.launches = standin_totals.recorded =
-        standin_totals.replayed = 0;
+        standin_totals.replayed = standin_totals.overlapped = 0;
     standin_wish("launch", &r->fail_launch);
     standin_wish("lost", &r->lose_at);
     standin_wish("send", &r->fail_send);
@@ -97,7 +99,9 @@ LlavaovStatus lv_runtime_open(
     pthread_mutex_init(&r->pinned_lock, NULL);
     r->memory_bytes = mib << 20;
     *facts = (LvDeviceFacts){.name = "CPU stand-in",
-        .major = standin_wish("old", NULL) ? 7 : 8,
+        .major = standin_wish("old", NULL)          ? 7
+                 : standin_wish("no-overlap", NULL) ? 8
+                                                    : 9,
         .minor = standin_wish("old", NULL) ? 5 : 0,
         .n_processors = 4,
         .memory_bytes = r->memory_bytes};

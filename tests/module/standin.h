@@ -12,6 +12,7 @@ typedef struct LvStandinCounts {
     uint64_t launches;    /* and products and graphs, of the device that was opened last */
     uint64_t graphs;      /* not given back */
     uint64_t recorded, replayed; /* graphs, of the device that was opened last */
+    uint64_t overlapped;         /* kernels of these graphs that began before the one ahead */
 } LvStandinCounts;
 
 typedef LvStandinCounts (*LvStandinCount)(void);

@@ -37,7 +37,7 @@ struct LvRuntime {
 
 /* LvStandinCounts, of all devices. */
 typedef struct StandinTotals {
-    atomic_ulong allocations, live, asked, launches, graphs, recorded, replayed;
+    atomic_ulong allocations, live, asked, launches, graphs, recorded, replayed, overlapped;
 } StandinTotals;
 extern StandinTotals standin_totals;
 

@@ -52,10 +52,10 @@ int standin_enqueue(int (*run)(const void *args), const void *args, size_t bytes
 static int run_kernel(const void *args)
 {
     LvShimLaunch launch = *(const LvShimLaunch *)args;
+    standin_totals.overlapped += launch.overlapped != 0;
     launch.args =
         (const max_align_t *)args + (sizeof launch + sizeof(max_align_t) - 1) / sizeof(max_align_t);
-    return lv_shim_launch(
-        launch.entry, launch.args, launch.grid, launch.block, launch.shared_bytes);
+    return lv_shim_run(&launch);
 }
 
 /* The launch, and from the next aligned place on its arguments. */
@@ -69,6 +69,8 @@ static int record_kernel(void *data, const LvShimLaunch *launch)
     memcpy(both, launch, sizeof *launch);
     memcpy(both + at, launch->args, launch->args_bytes);
     int code = append(run_kernel, both, at + launch->args_bytes);
+    if (launch->overlapped && standin_wish("no-overlap-in-graphs", NULL))
+        recording->spoilt = true;
     free(both);
     return code;
 }
@@ -122,11 +124,19 @@ bool lv_runtime_not_recordable(int code)
     return code == NOT_SUPPORTED || code == CAPTURE_REFUSED || code == CAPTURE_INVALIDATED;
 }
 
+/* Kernels that overlap run as late as they may (shim.h). */
 int lv_runtime_graph_launch(LvRuntime *runtime, LvGraph *graph)
 {
     int code = standin_refused();
-    for (const Node *node = graph->first; node && code == 0; node = node->next)
-        code = node->run(node->args);
+    lv_shim_hold(1);
+    for (const Node *node = graph->first; node && code == 0; node = node->next) {
+        if (node->run != run_kernel)
+            code = lv_shim_drain();
+        code = code == 0 ? node->run(node->args) : code;
+    }
+    lv_shim_hold(0);
+    const int drained = lv_shim_drain();
+    code = code == 0 ? drained : code;
     standin_totals.replayed++;
     return lv_runtime_launched(runtime, code);
 }

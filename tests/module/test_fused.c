@@ -13,6 +13,7 @@
 
 #include "asking.h"
 #include "base/status.h"
+#include "cuda/launch.h"
 #include "standin_test.h"
 
 #define MOST_ROWS 20
@@ -118,8 +119,10 @@ static void check(Case *c, LvTensor out)
         error += pow(c->got[i] - c->wanted[i], 2);
         power += pow(c->wanted[i], 2);
     }
-    /* Composed, bf16 rounds four times on the way of a gate. */
-    const double bound = c->b->info.activation_dtype == LV_F32 ? 1e-11 : 1e-4;
+    /* Composed (more rows than the kernels of few take, or rows that are not aligned), bf16 rounds
+     * four times on the way of a gate. */
+    const bool composed = c->rows > LV_CUDA_FEW_ROWS || c->inner % 8;
+    const double bound = c->b->info.activation_dtype == LV_F32 ? 1e-11 : composed ? 1e-4 : 1e-5;
     if (!(error <= bound * power))
         fail_msg("[%zu, %zu] by %zu is off by %g of its power", c->rows, c->cols, c->inner,
             error / power);

@@ -171,8 +171,8 @@ static void the_environment_sets_the_length_of_slices(void **state)
         const char *rows, *us;
         uint32_t preferred_rows;
         double flops;
-    } good[] = {{NULL, NULL, 2176, 4 * 2.9e12 / 3 * 2e-3}, {"", "", 2176, 4 * 2.9e12 / 3 * 2e-3},
-        {"640", "500", 640, 4 * 2.9e12 / 3 * 500e-6}, {"4096", "0", 4096, 0}};
+    } good[] = {{NULL, NULL, 2176, 4 * 7.5e12 / 3 * 2e-3}, {"", "", 2176, 4 * 7.5e12 / 3 * 2e-3},
+        {"640", "500", 640, 4 * 7.5e12 / 3 * 500e-6}, {"4096", "0", 4096, 0}};
     static const char *const bad[] = {"-1", "0", "12x", "x", " 5", "65537", "99999999999999999999"};
     LlavaovError error = {0};
     LlavaovEngine *engine;

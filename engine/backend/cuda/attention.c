@@ -202,6 +202,37 @@ static LvCudaBatch batch_of(LvCuda *cuda, const LvCudaSequence *sequences, const
         .type = cuda->type};
 }
 
+/* One past the last position of a batch, and the most rows of a sequence. */
+static uint32_t end_of(const LvBatch *batch, uint32_t *max_rows)
+{
+    uint32_t end = 1;
+    *max_rows = 0;
+    for (size_t i = 0; i < batch->n_sequences; i++) {
+        const LvSequence *s = &batch->sequences[i];
+        *max_rows = s->n_rows > *max_rows ? s->n_rows : *max_rows;
+        end = s->position + s->n_rows > end ? s->position + s->n_rows : end;
+    }
+    return end;
+}
+
+static int rope_store(
+    LvCuda *cuda, LvTensor qkv, const LvBatch *batch, uint32_t layer, const LvTextConfig *text)
+{
+    uint32_t max_rows;
+    const LvCudaSequence *sequences = NULL;
+    int code = lv_cuda_reserve_rope(cuda, end_of(batch, &max_rows), text);
+    if (code == 0)
+        code = send_batch(cuda, batch, &sequences);
+    if (code != 0)
+        return code;
+    const LvCudaRope args = {.batch = batch_of(cuda, sequences, batch, layer, text),
+        .qkv = qkv.data,
+        .qkv_stride = qkv.stride,
+        .rows = qkv.rows,
+        .table = cuda->rope};
+    return lv_cuda_launched(cuda, lv_cuda_rope_store(lv_runtime_stream(cuda->runtime), &args));
+}
+
 LlavaovStatus lv_cuda_op_rope_store(LvBackend *backend, const LvRun *run, LvTensor qkv,
     const LvBatch *batch, uint32_t layer, const LvTextConfig *text)
 {
@@ -211,31 +242,15 @@ LlavaovStatus lv_cuda_op_rope_store(LvBackend *backend, const LvRun *run, LvTens
     LlavaovStatus status = lv_cuda_begin(cuda, run);
     if (status != LLAVAOV_OK)
         return status;
-    uint32_t positions = 1;
-    for (size_t i = 0; i < batch->n_sequences; i++) {
-        const uint32_t end = batch->sequences[i].position + batch->sequences[i].n_rows;
-        positions = end > positions ? end : positions;
-    }
-    const LvCudaSequence *sequences = NULL;
-    int code = lv_cuda_reserve_rope(cuda, positions, text);
-    if (code == 0)
-        code = send_batch(cuda, batch, &sequences);
-    if (code == 0) {
-        const LvCudaRope args = {.batch = batch_of(cuda, sequences, batch, layer, text),
-            .qkv = qkv.data,
-            .qkv_stride = qkv.stride,
-            .rows = qkv.rows,
-            .table = cuda->rope};
-        code = lv_cuda_launched(cuda, lv_cuda_rope_store(lv_runtime_stream(cuda->runtime), &args));
-    }
-    return lv_cuda_end(cuda, run, "rope_store", code);
+    return lv_cuda_end(cuda, run, "rope_store", rope_store(cuda, qkv, batch, layer, text));
 }
 
 /* ---- causal attention ---- */
 
-/* One row a sequence: the keys are cut so that the whole device has work. */
+/* One row a sequence: the keys are cut so that the whole device has work. rope: NULL where qkv is
+ * rotated and its keys and values are stored. */
 static int decode(LvCuda *cuda, LvTensor out, LvTensor qkv, const LvCudaBatch *batch,
-    uint32_t max_keys, float scale)
+    uint32_t max_keys, float scale, const float *rope)
 {
     const bool step = cuda->steps.active && batch->sequences == cuda->steps.block->sequences;
     const uint32_t keys = lv_cuda_keys_per_split(
@@ -258,44 +273,66 @@ static int decode(LvCuda *cuda, LvTensor out, LvTensor qkv, const LvCudaBatch *b
                           .keys_per_split = keys,
                           .workspace = workspace,
                           .scale = scale,
-                          .keys_at = step ? &cuda->steps.block->keys_per_split : NULL}));
+                          .keys_at = step ? &cuda->steps.block->keys_per_split : NULL,
+                          .rope = rope,
+                          .rows = qkv.rows,
+                          .overlap = lv_cuda_overlap(cuda)}));
     lv_cuda_scratch_free(cuda, workspace);
     return code;
+}
+
+/* rotated: rope_store was there before. */
+static int attend(LvCuda *cuda, LvTensor out, LvTensor qkv, const LvBatch *batch, uint32_t layer,
+    const LvTextConfig *text, bool rotated)
+{
+    uint32_t max_rows;
+    const uint32_t max_keys = end_of(batch, &max_rows);
+    const float scale = (float)(1.0 / sqrt((double)text->head_dim));
+    const LvCudaSequence *sequences = NULL;
+    if (max_rows == 0)
+        return 0;
+    int code = 0;
+    if (!rotated)
+        code = max_rows == 1 ? lv_cuda_reserve_rope(cuda, max_keys, text)
+                             : rope_store(cuda, qkv, batch, layer, text);
+    if (code == 0)
+        code = send_batch(cuda, batch, &sequences);
+    if (code != 0)
+        return code;
+    const LvCudaBatch args = batch_of(cuda, sequences, batch, layer, text);
+    if (max_rows == 1)
+        return decode(cuda, out, qkv, &args, max_keys, scale, rotated ? NULL : cuda->rope);
+    return lv_cuda_launched(cuda,
+        lv_cuda_attention_prefill(lv_runtime_stream(cuda->runtime), &(LvCudaPrefill){.batch = args,
+                                                                        .out = out.data,
+                                                                        .out_stride = out.stride,
+                                                                        .qkv = qkv.data,
+                                                                        .qkv_stride = qkv.stride,
+                                                                        .max_rows = max_rows,
+                                                                        .scale = scale}));
+}
+
+static LlavaovStatus attention(LvBackend *backend, const LvRun *run, const char *name, LvTensor out,
+    LvTensor qkv, const LvBatch *batch, uint32_t layer, const LvTextConfig *text, bool rotated)
+{
+    LvCuda *cuda = lv_cuda(backend);
+    if (!batch_fits(qkv, batch, layer, text) || out.rows != qkv.rows ||
+        out.cols != (size_t)text->n_heads * text->head_dim)
+        return lv_cuda_shape_error(run, name);
+    LlavaovStatus status = lv_cuda_begin(cuda, run);
+    if (status != LLAVAOV_OK)
+        return status;
+    return lv_cuda_end(cuda, run, name, attend(cuda, out, qkv, batch, layer, text, rotated));
 }
 
 LlavaovStatus lv_cuda_op_attention_causal(LvBackend *backend, const LvRun *run, LvTensor out,
     LvTensor qkv, const LvBatch *batch, uint32_t layer, const LvTextConfig *text)
 {
-    LvCuda *cuda = lv_cuda(backend);
-    if (!batch_fits(qkv, batch, layer, text) || out.rows != qkv.rows ||
-        out.cols != (size_t)text->n_heads * text->head_dim)
-        return lv_cuda_shape_error(run, "attention_causal");
-    uint32_t max_rows = 0, max_keys = 1;
-    for (size_t i = 0; i < batch->n_sequences; i++) {
-        const LvSequence *s = &batch->sequences[i];
-        max_rows = s->n_rows > max_rows ? s->n_rows : max_rows;
-        max_keys = s->position + s->n_rows > max_keys ? s->position + s->n_rows : max_keys;
-    }
-    LlavaovStatus status = lv_cuda_begin(cuda, run);
-    if (status != LLAVAOV_OK || max_rows == 0)
-        return status == LLAVAOV_OK ? lv_cuda_end(cuda, run, "attention_causal", 0) : status;
-    const LvCudaSequence *sequences = NULL;
-    const float scale = (float)(1.0 / sqrt((double)text->head_dim));
-    int code = send_batch(cuda, batch, &sequences);
-    if (code == 0) {
-        const LvCudaBatch args = batch_of(cuda, sequences, batch, layer, text);
-        if (max_rows == 1)
-            code = decode(cuda, out, qkv, &args, max_keys, scale);
-        else
-            code =
-                lv_cuda_launched(cuda, lv_cuda_attention_prefill(lv_runtime_stream(cuda->runtime),
-                                           &(LvCudaPrefill){.batch = args,
-                                               .out = out.data,
-                                               .out_stride = out.stride,
-                                               .qkv = qkv.data,
-                                               .qkv_stride = qkv.stride,
-                                               .max_rows = max_rows,
-                                               .scale = scale}));
-    }
-    return lv_cuda_end(cuda, run, "attention_causal", code);
+    return attention(backend, run, "attention_causal", out, qkv, batch, layer, text, true);
+}
+
+LlavaovStatus lv_cuda_op_rope_attention(LvBackend *backend, const LvRun *run, LvTensor out,
+    LvTensor qkv, const LvBatch *batch, uint32_t layer, const LvTextConfig *text)
+{
+    return attention(backend, run, "rope_attention", out, qkv, batch, layer, text, false);
 }

@@ -137,6 +137,7 @@ int lv_staging_take(LvCuda *cuda, size_t bytes, void **host, void **device)
         return LV_CUDA_BAD_ARGUMENT;
     if (cuda->steps.recording) /* the next replay would find something else there */
         return LV_CUDA_NOT_RECORDABLE;
+    lv_cuda_not_kernel(cuda); /* a copy follows */
     if (bytes > LV_STAGING_HALF - staging->at) {
         int code = lv_runtime_event_record(cuda->runtime, staging->used[staging->half]);
         if (code != 0)

@@ -101,11 +101,13 @@ typedef struct LvFlight {
 
 /* Decoding steps (step.c, graph.c). */
 typedef struct LvSteps {
-    bool active;       /* a step is under way, on the thread that holds LvCuda's lock */
-    bool recording;    /* what it enqueues is recorded */
-    bool unrecordable; /* something in it could not be */
-    bool graphs;       /* steps are recorded and replayed; otherwise every one is enqueued anew */
-    char why[192];     /* without graphs: one clause */
+    bool active;        /* a step is under way, on the thread that holds LvCuda's lock */
+    bool recording;     /* what it enqueues is recorded */
+    bool unrecordable;  /* something in it could not be */
+    bool overlap;       /* its kernels may begin before the one ahead is done (launch.h) */
+    bool behind_kernel; /* what was enqueued last in the step is a kernel of our own */
+    bool graphs;        /* steps are recorded and replayed; otherwise every one is enqueued anew */
+    char why[192];      /* without graphs: one clause */
     _Atomic(const char *) notice; /* it, where they were given up; written before */
     size_t rows;                  /* of the step under way, padding included */
     uint32_t n_splits;            /* of its attention */
@@ -174,9 +176,24 @@ static inline size_t lv_round_up(size_t n, size_t multiple)
     return (n + multiple - 1) / multiple * multiple;
 }
 
+/* The next kernel may begin before the one ahead of it is done. Inside a step alone: its first
+ * kernel begins when everything before the step is done, so that what the caches hold of earlier
+ * steps can be read by all that follow, however early. */
+static inline int32_t lv_cuda_overlap(const LvCuda *cuda)
+{
+    return cuda->steps.overlap && cuda->steps.active && cuda->steps.behind_kernel;
+}
+
+/* Something other than a kernel of ours is enqueued. */
+static inline void lv_cuda_not_kernel(LvCuda *cuda)
+{
+    cuda->steps.behind_kernel = false;
+}
+
 /* What a launcher of launch.h returned becomes the error number of the work that it enqueued. */
 static inline int lv_cuda_launched(LvCuda *cuda, int code)
 {
+    cuda->steps.behind_kernel = true;
     return lv_runtime_launched(cuda->runtime, code);
 }
 
@@ -275,6 +292,8 @@ int lv_cuda_reserve_rope(LvCuda *cuda, uint32_t positions, const LvTextConfig *t
 LlavaovStatus lv_cuda_op_rope_store(LvBackend *backend, const LvRun *run, LvTensor qkv,
     const LvBatch *batch, uint32_t layer, const LvTextConfig *text);
 LlavaovStatus lv_cuda_op_attention_causal(LvBackend *backend, const LvRun *run, LvTensor out,
+    LvTensor qkv, const LvBatch *batch, uint32_t layer, const LvTextConfig *text);
+LlavaovStatus lv_cuda_op_rope_attention(LvBackend *backend, const LvRun *run, LvTensor out,
     LvTensor qkv, const LvBatch *batch, uint32_t layer, const LvTextConfig *text);
 
 /* ---- sample.c ---- */

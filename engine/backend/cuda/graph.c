@@ -17,6 +17,9 @@
 #include "backend/cuda/cuda.h"
 #include "backend/cuda/step.h"
 
+/* Compute capability from which on kernels can overlap. */
+#define OVERLAP_MAJOR 9u
+
 /* ---- opening ---- */
 
 static void without_graphs(LvCuda *cuda, const char *what, int code)
@@ -29,24 +32,64 @@ static void without_graphs(LvCuda *cuda, const char *what, int code)
     lv_steps_forget(cuda);
 }
 
-/* One copy, recorded and replayed: whether graphs can be had at all. */
-static void try_graph(LvCuda *cuda)
+/* Whether kernels can overlap on this device, in this build. */
+static int ask_kernels(LvCuda *cuda)
+{
+    return lv_cuda_waits(lv_runtime_stream(cuda->runtime), cuda->steps.tokens);
+}
+
+/* What ask_kernels found out. */
+static bool kernels_wait(LvCuda *cuda)
+{
+    LvSteps *steps = &cuda->steps;
+    steps->fetched[0] = 0;
+    return lv_runtime_to_host(cuda->runtime, steps->fetched, steps->tokens, sizeof(int32_t)) == 0 &&
+           lv_runtime_synchronize(cuda->runtime) == 0 && steps->fetched[0] == 1;
+}
+
+/* Kernels that overlap are tried once; where they are refused none is asked to. */
+static void try_overlap(LvCuda *cuda)
+{
+    const char *wish = secure_getenv("LLAVAOV_CUDA_OVERLAP");
+    cuda->steps.overlap = cuda->facts.major >= OVERLAP_MAJOR &&
+                          (!wish || strcmp(wish, "off") != 0) && ask_kernels(cuda) == 0 &&
+                          kernels_wait(cuda);
+}
+
+/* One copy, and two kernels that overlap where a step's may, recorded and replayed: whether graphs
+ * can be had at all. */
+static int try_recording(LvCuda *cuda, const char **what)
 {
     LvGraph *graph = NULL;
-    const char *what = "recording";
+    *what = "recording";
     int code = lv_runtime_capture_begin(cuda->runtime);
     if (code == 0) {
         code = lv_runtime_zero(cuda->runtime, cuda->steps.tokens, sizeof *cuda->steps.tokens);
+        if (code == 0 && cuda->steps.overlap)
+            code = ask_kernels(cuda);
         const int end = lv_runtime_capture_end(cuda->runtime, code == 0 ? &graph : NULL);
         code = code == 0 ? end : code;
     }
     if (code == 0) {
-        what = "launching a graph";
+        *what = "launching a graph";
         code = lv_runtime_graph_launch(cuda->runtime, graph);
     }
     if (code == 0)
         code = lv_runtime_synchronize(cuda->runtime);
+    if (code == 0 && cuda->steps.overlap && !kernels_wait(cuda))
+        cuda->steps.overlap = false;
     lv_runtime_graph_close(cuda->runtime, graph);
+    return code;
+}
+
+static void try_graph(LvCuda *cuda)
+{
+    const char *what;
+    int code = try_recording(cuda, &what);
+    if (code != 0 && cuda->steps.overlap) { /* perhaps without */
+        cuda->steps.overlap = false;
+        code = try_recording(cuda, &what);
+    }
     if (code != 0)
         without_graphs(cuda, what, code);
 }
@@ -68,6 +111,7 @@ int lv_steps_open(LvCuda *cuda)
         code = lv_runtime_event_open(cuda->runtime, &steps->arrived[i]);
     if (code != 0)
         return code;
+    try_overlap(cuda);
     const char *wish = secure_getenv("LLAVAOV_CUDA_GRAPHS");
     steps->graphs = !wish || strcmp(wish, "off") != 0;
     if (steps->graphs)

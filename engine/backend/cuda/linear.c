@@ -38,6 +38,12 @@ static LvMatmul product(LvCuda *cuda, LvTensor out, LvTensor in, const LvWeight 
         .out_type = cuda->type};
 }
 
+static int multiply(LvCuda *cuda, const LvMatmul *matmul)
+{
+    lv_cuda_not_kernel(cuda);
+    return lv_runtime_matmul(cuda->runtime, matmul);
+}
+
 static bool is_bias(const LvWeight *bias, size_t n)
 {
     return !bias || (bias->bias && bias->rows * bias->cols == n);
@@ -77,7 +83,8 @@ static LvCudaFew few(const LvCuda *cuda, const Linear *l)
         .inner = l->in.cols,
         .weight = l->weight->matrix,
         .weight_stride = l->weight->stride,
-        .function = function_of(l->activation)};
+        .function = function_of(l->activation),
+        .overlap = lv_cuda_overlap(cuda)};
     if (l->norm) {
         args.norm_scale = l->norm->scale->vector;
         args.norm_eps = (float)l->norm->eps;
@@ -118,7 +125,7 @@ static int linear_many(LvCuda *cuda, const Linear *l)
         matmul.out = scratch;
     }
     if (code == 0)
-        code = lv_runtime_matmul(cuda->runtime, &matmul);
+        code = multiply(cuda, &matmul);
     if (code == 0 && second) {
         const LvCudaEpilogue args = {.out = out.data,
             .out_stride = out.stride,
@@ -156,7 +163,7 @@ static int gated_many(LvCuda *cuda, const Linear *l)
     if (code == 0) {
         const LvTensor both = {scratch, l->out.dtype, rows, l->weight->rows, stride};
         const LvMatmul matmul = product(cuda, both, l->in, l->weight);
-        code = lv_runtime_matmul(cuda->runtime, &matmul);
+        code = multiply(cuda, &matmul);
     }
     if (code == 0)
         code = lv_cuda_launched(
@@ -258,7 +265,8 @@ static int best_few(LvCuda *cuda, const Linear *l, int32_t *tokens)
     code = lv_cuda_launched(cuda, lv_cuda_linear_few_best(stream, &args));
     if (code == 0)
         code = lv_cuda_launched(
-            cuda, lv_cuda_best_of(stream, &(LvCudaBestOf){tokens, best, l->in.rows, n_parts}));
+            cuda, lv_cuda_best_of(stream,
+                      &(LvCudaBestOf){tokens, best, l->in.rows, n_parts, lv_cuda_overlap(cuda)}));
     lv_cuda_scratch_free(cuda, best);
     return code;
 }

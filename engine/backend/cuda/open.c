@@ -122,6 +122,7 @@ static const LvBackendOps operations = {
     .sample = lv_cuda_op_sample,
     .norm_linear = lv_cuda_op_norm_linear,
     .norm_linear_gated = lv_cuda_op_norm_linear_gated,
+    .rope_attention = lv_cuda_op_rope_attention,
     .norm_linear_greedy = lv_cuda_op_norm_linear_greedy,
     .next_tokens = lv_cuda_op_next_tokens,
     .notice = lv_cuda_op_notice,

@@ -216,6 +216,7 @@ LlavaovStatus lv_cuda_op_copy(LvBackend *backend, const LvRun *run, LvTensor out
     if (status != LLAVAOV_OK)
         return status;
     const size_t size = element_bytes(in);
+    lv_cuda_not_kernel(cuda);
     int code = lv_runtime_copy_rows(cuda->runtime, out.data, out.stride * size, in.data,
         in.stride * size, in.cols * size, in.rows);
     return lv_cuda_end(cuda, run, "copy", code);

@@ -267,6 +267,7 @@ static LlavaovStatus begin_step(LvCudaStep *step, LvStepKind *kind)
     if (status != LLAVAOV_OK)
         return status;
     cuda->steps.active = true;
+    lv_cuda_not_kernel(cuda);
     status = lv_step_enqueue(step, kind);
     cuda->steps.active = false;
     return status;

@@ -28,7 +28,7 @@
 
 typedef struct Copy {
     void *to;
-    const void *from;
+    unsigned char from[16]; /* as it was when it was asked for: a device may read no later */
     unsigned n, valid, group;
 } Copy;
 
@@ -36,7 +36,7 @@ typedef struct Fiber {
     LvShimThread self;
     struct Fiber *next, *previous; /* of those that still run, in a ring */
     unsigned warp;
-    bool running;
+    bool running, waited;
     Copy *copies; /* [MAX_COPIES] not yet waited for, oldest first */
     unsigned n_copies, group;
     char *stack;
@@ -53,7 +53,8 @@ typedef struct Warp {
     void *operands[LV_SHIM_WARP];
 } Warp;
 
-/* One thread's machine; fibers and stacks are kept from launch to launch. */
+/* One thread's machine, or its machine for a kernel that another one waits for; fibers and stacks
+ * are kept from launch to launch. */
 typedef struct Machine {
     Fiber fibers[LV_SHIM_MAX_THREADS];
     Warp warps[LV_SHIM_MAX_THREADS / LV_SHIM_WARP];
@@ -64,7 +65,9 @@ typedef struct Machine {
     uint64_t round;      /* of the block's barrier */
     unsigned idle_turns; /* since a fiber last got on */
     bool warp_first;     /* a warp that meets runs on before the others: it gets far ahead */
+    bool overlapped;     /* every thread must have waited when it ends */
     int result;
+    struct Machine *outer; /* whose kernel waits for this one's */
 #if OWN_SWITCH
     void *sp;
 #else
@@ -72,7 +75,19 @@ typedef struct Machine {
 #endif
 } Machine;
 
-static _Thread_local Machine *machine;
+#define MAX_HELD 4u
+
+typedef struct Held {
+    LvShimLaunch launch;
+    max_align_t args[64];
+} Held;
+
+static _Thread_local Machine *machine; /* the one under way, or the first */
+static _Thread_local Machine *machines[MAX_HELD];
+static _Thread_local Held held[MAX_HELD]; /* oldest first */
+static _Thread_local unsigned n_held, depth;
+static _Thread_local bool holding;
+static _Thread_local int held_result;
 static _Thread_local uint32_t order_seed;
 static _Thread_local uint64_t launches;
 static _Thread_local LvShimRecord recorder;
@@ -154,6 +169,10 @@ static void fiber_main(void)
     m->entry(m->args);
     m = machine;
     Fiber *self = m->current;
+    if (m->overlapped && !self->waited) {
+        m->result = LV_SHIM_NOT_WAITED;
+        leave(m);
+    }
     m->warps[self->warp].running--;
     self->running = false;
     m->running--;
@@ -202,29 +221,35 @@ static void enter(Machine *m, Fiber *first)
 static pthread_key_t machine_key; /* frees a thread's machine when it ends */
 static pthread_once_t machine_once = PTHREAD_ONCE_INIT;
 
-static void free_machine(void *data)
+static void free_machines(void *data)
 {
-    Machine *m = data;
-    for (unsigned i = 0; i < LV_SHIM_MAX_THREADS; i++) {
-        free(m->fibers[i].stack);
-        free(m->fibers[i].copies);
+    for (Machine *m = data, *outer; m; m = outer) {
+        outer = m->outer;
+        for (unsigned i = 0; i < LV_SHIM_MAX_THREADS; i++) {
+            free(m->fibers[i].stack);
+            free(m->fibers[i].copies);
+        }
+        free(m);
     }
-    free(m);
 }
 
 static void make_key(void)
 {
-    pthread_key_create(&machine_key, free_machine);
+    pthread_key_create(&machine_key, free_machines);
 }
 
 static int reserve(unsigned threads)
 {
-    if (!machine) {
+    if (!machines[depth]) {
         pthread_once(&machine_once, make_key);
-        if (!(machine = calloc(1, sizeof *machine)))
+        Machine *m = calloc(1, sizeof *m);
+        if (!m)
             return LV_SHIM_OUT_OF_MEMORY;
-        pthread_setspecific(machine_key, machine);
+        m->outer = depth ? machines[depth - 1] : NULL;
+        machines[depth] = m;
+        pthread_setspecific(machine_key, m);
     }
+    machine = machines[depth];
     for (unsigned i = 0; i < threads; i++) {
         Fiber *fiber = &machine->fibers[i];
         if (!fiber->stack && !(fiber->stack = malloc(STACK_BYTES)))
@@ -262,6 +287,7 @@ static void run_block(Machine *m, LvShimIndex grid, LvShimIndex block, LvShimInd
         };
         fiber->warp = i / LV_SHIM_WARP;
         fiber->running = true;
+        fiber->waited = false;
         fiber->n_copies = fiber->group = 0;
         m->warps[fiber->warp].running++;
         prepare(fiber);
@@ -281,9 +307,11 @@ static void run_block(Machine *m, LvShimIndex grid, LvShimIndex block, LvShimInd
     enter(m, &m->fibers[order[0]]);
 }
 
-int lv_shim_launch(void (*entry)(const void *args), const void *args, LvShimIndex grid,
-    LvShimIndex block, size_t shared_bytes)
+/* On the machine at `depth`. */
+static int launch_here(const LvShimLaunch *launch)
 {
+    const LvShimIndex grid = launch->grid, block = launch->block;
+    const size_t shared_bytes = launch->shared_bytes;
     size_t threads = (size_t)block.x * block.y * block.z;
     if (threads == 0 || threads > LV_SHIM_MAX_THREADS || threads % LV_SHIM_WARP ||
         grid.x > INT32_MAX || grid.y > 65535 || grid.z > 65535 || grid.x == 0 || grid.y == 0 ||
@@ -297,10 +325,11 @@ int lv_shim_launch(void (*entry)(const void *args), const void *args, LvShimInde
     if (!shared)
         return LV_SHIM_OUT_OF_MEMORY;
     Machine *m = machine;
-    m->entry = entry;
-    m->args = args;
+    m->entry = launch->entry;
+    m->args = launch->args;
     m->result = 0;
     m->warp_first = order_seed & 1;
+    m->overlapped = launch->overlapped != 0;
     launches++;
     uint32_t random = order_seed;
     for (unsigned z = 0; z < grid.z; z++)
@@ -316,12 +345,52 @@ int lv_shim_launch(void (*entry)(const void *args), const void *args, LvShimInde
     return m->result;
 }
 
+/* The launch that was held last; those before it run when it waits for them. */
+static void run_last(void)
+{
+    const Held last = held[--n_held];
+    LvShimLaunch launch = last.launch;
+    launch.args = last.args;
+    int result = launch_here(&launch);
+    held_result = held_result ? held_result : result;
+}
+
+int lv_shim_drain(void)
+{
+    while (n_held)
+        run_last();
+    int result = held_result;
+    held_result = 0;
+    return result;
+}
+
+void lv_shim_hold(int hold)
+{
+    holding = hold;
+}
+
+int lv_shim_run(const LvShimLaunch *launch)
+{
+    int result = 0;
+    if (n_held && (!launch->overlapped || !holding || n_held == MAX_HELD))
+        result = lv_shim_drain();
+    if (result || !holding || launch->args_bytes > sizeof held[0].args)
+        return result ? result : launch_here(launch);
+    held[n_held].launch = *launch;
+    memcpy(held[n_held++].args, launch->args, launch->args_bytes);
+    return 0;
+}
+
+int lv_shim_launch(void (*entry)(const void *args), const void *args, LvShimIndex grid,
+    LvShimIndex block, size_t shared_bytes)
+{
+    const LvShimLaunch launch = {entry, args, 0, grid, block, shared_bytes, 0};
+    return launch_here(&launch);
+}
+
 int lv_shim_submit(const LvShimLaunch *launch)
 {
-    if (recorder)
-        return recorder(recorder_data, launch);
-    return lv_shim_launch(
-        launch->entry, launch->args, launch->grid, launch->block, launch->shared_bytes);
+    return recorder ? recorder(recorder_data, launch) : lv_shim_run(launch);
 }
 
 void lv_shim_record(LvShimRecord record, void *data)
@@ -358,6 +427,23 @@ void lv_shim_barrier(void)
         wait_a_turn(m, false);
 }
 
+/* Once all of the first block have come as far as they can, what is ahead runs, on another machine,
+ * while this fiber stands still. */
+void lv_shim_wait_previous(void)
+{
+    Machine *m = machine;
+    m->current->waited = true;
+    if (!m->overlapped || !n_held)
+        return;
+    lv_shim_barrier();
+    if (!n_held)
+        return;
+    depth++;
+    run_last();
+    depth--;
+    machine = m;
+}
+
 void lv_shim_meet(void (*compute)(void *const *lanes), void *operand)
 {
     Machine *m = machine;
@@ -390,7 +476,10 @@ void lv_shim_copy(void *to, const void *from, unsigned n, unsigned valid)
         leave(m);
     }
     memset(to, POISON, n);
-    self->copies[self->n_copies++] = (Copy){to, from, n, valid, self->group};
+    Copy *copy = &self->copies[self->n_copies++];
+    *copy = (Copy){.to = to, .n = n, .valid = valid, .group = self->group};
+    if (valid)
+        memcpy(copy->from, from, valid);
 }
 
 void lv_shim_copy_commit(void)

@@ -4,8 +4,9 @@
  *
  * A fiber runs until it waits; which fiber runs next is fixed by a seed, so that other seeds show
  * what a missing barrier breaks. Shared memory is filled with NaN before every block and guarded
- * behind its end; asynchronous copies land only when they are waited for. Not modelled: races
- * between two waits, memory order, divergence inside a warp, the limits of a real device's
+ * behind its end; asynchronous copies land only when they are waited for; a kernel that overlaps
+ * the one ahead of it can be made to begin before that has run at all (lv_shim_hold). Not modelled:
+ * races between two waits, memory order, divergence inside a warp, the limits of a real device's
  * registers.
  *
  * Several threads may launch at a time; each has its own fibers. */
@@ -38,10 +39,12 @@ const LvShimThread *lv_shim_self(void);
 
 /* Runs entry(args) once a thread of the grid. block.x * y * z is a multiple of 32, at most 1024.
  * Results, after the runtime's names: 0; 2 out of memory; 9 a configuration that a device refuses;
- * 700 shared memory was written behind its end; 719 threads wait for each other for ever. */
+ * 700 shared memory was written behind its end; 719 threads wait for each other for ever; 717 a
+ * thread of a launch that overlaps the one ahead ended without having waited for that one. */
 enum {
     LV_SHIM_OUT_OF_MEMORY = 2,
     LV_SHIM_BAD_CONFIGURATION = 9,
+    LV_SHIM_NOT_WAITED = 717,
     LV_SHIM_BAD_ADDRESS = 700,
     LV_SHIM_STUCK = 719
 };
@@ -55,12 +58,25 @@ typedef struct LvShimLaunch {
     size_t args_bytes;
     LvShimIndex grid, block;
     size_t shared_bytes;
+    int overlapped; /* may begin before the launch ahead of it is done, and must wait for that */
 } LvShimLaunch;
 
-/* What a kernel's launch comes to: lv_shim_launch, or while this thread records, record(data,
- * launch), whose result is given. The arguments are the caller's and must be copied. */
+/* Runs a launch, or while this thread holds launches, puts it off; its arguments are copied. */
+int lv_shim_run(const LvShimLaunch *launch);
+
+/* What a kernel's launch comes to: lv_shim_run, or while this thread records, record(data, launch),
+ * whose result is given. The arguments are the caller's and must be copied. */
 typedef int (*LvShimRecord)(void *data, const LvShimLaunch *launch);
 int lv_shim_submit(const LvShimLaunch *launch);
+
+/* With hold, this thread's launches run as late as they may: one that overlaps the launch ahead of
+ * it begins first, and the one ahead runs when the first thread waits for it; others run when the
+ * next launch comes that does not overlap them, or with lv_shim_drain. So whoever reads too early
+ * finds what was there before, and whoever writes too early is written over. Operands must stay
+ * until lv_shim_drain, which gives the first result that was not 0. */
+void lv_shim_hold(int hold);
+int lv_shim_drain(void);
+
 void lv_shim_record(LvShimRecord record, void *data); /* NULL: no longer */
 
 /* The order in which this thread's later launches run their fibers: 0 (at first) by index in turn;
@@ -73,6 +89,7 @@ uint64_t lv_shim_launches(void);
 /* ---- inside a kernel ---- */
 
 void lv_shim_barrier(void); /* __syncthreads */
+void lv_shim_wait_previous(void);
 
 /* All lanes of a warp that still run meet; the last to arrive calls compute once with every lane's
  * operand (NULL for lanes that have returned), then all go on. */
