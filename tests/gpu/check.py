@@ -329,17 +329,18 @@ def random_checkpoint(stage):
 
 
 def streams(stage, gpu):
-    def cameras(n):
+    def cameras(name, n, join):
         def run():
-            code, out = stage.run(BUILD / "tests/gpu/gpu-streams", random_checkpoint(stage), "cuda", n, 60,
+            code, out = stage.run(BUILD / "tests/gpu/gpu-streams", random_checkpoint(stage), "cuda", n, 60, join,
                                   env=machine.environment(), quiet=True)  # fmt: skip
             facts = json_of(out)
             # More streams than must be served are an aim: such a row tells, and does not fail.
-            return "message" not in facts and (code == 0 or f"streams/{n}" in acceptance.AIMS_ALONE), facts
+            return "message" not in facts and (code == 0 or f"streams/{name}" in acceptance.AIMS_ALONE), facts
 
         return run
 
-    return all([stage.row(str(n), cameras(n)) for n in (100, 200, 450)])
+    rows = (("100", 100, 8), ("100-together", 100, 1), ("200", 200, 8), ("450", 450, 8))
+    return all([stage.row(name, cameras(name, n, join)) for name, n, join in rows])
 
 
 def main():

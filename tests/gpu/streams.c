@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Many cameras on one engine, without GStreamer: sessions that push made-up 1920 x 1080 NV12
  * pictures once a second, evenly staggered, and ask after every eighth for 32 tokens. They join
- * over the first eight seconds, so that windows, too, end evenly over time: cameras know nothing of
- * each other. A window is dropped when the session's earlier answer has not come by then. Every
- * answer has all its tokens: the stop tokens are taken out of the engine. Memory is looked at when
- * every session has had two windows, and at the end. One line of JSON; the judging is check.py's.
+ * over the first JOIN seconds, of 8: with 8 windows end evenly over time, as of cameras that know
+ * nothing of each other; with 1 all of them end within the same second. A window is dropped when
+ * the session's earlier answer has not come by then. Every answer has all its tokens: the stop
+ * tokens are taken out of the engine. Memory is looked at when every session has had two windows,
+ * and at the end. One line of JSON; the judging is check.py's.
  *
- *     gpu-streams MODEL DEVICE STREAMS SECONDS */
+ *     gpu-streams MODEL DEVICE STREAMS SECONDS JOIN */
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -232,7 +233,7 @@ static void report(
     printf("}\n");
 }
 
-static int stream_for(LlavaovEngine *engine, Run *run, int length)
+static int stream_for(LlavaovEngine *engine, Run *run, int length, size_t join)
 {
     const double start = seconds() + 0.5, cpu = cpu_seconds();
     const size_t ticks = (size_t)length * run->n_streams;
@@ -243,7 +244,7 @@ static int stream_for(LlavaovEngine *engine, Run *run, int length)
         const size_t stream = tick % run->n_streams, round = tick / run->n_streams;
         if (stream == 0 && round == settled)
             before = memory_now();
-        if (round >= stream % WINDOW) /* it has joined */
+        if (round >= stream % join) /* it has joined */
             push(&run->streams[stream], round + stream);
     }
     const Memory after = memory_now();
@@ -257,8 +258,9 @@ static int stream_for(LlavaovEngine *engine, Run *run, int length)
 
 int main(int argc, char **argv)
 {
-    if (argc != 5 || atoi(argv[3]) < 1 || atoi(argv[4]) <= WINDOW) {
-        fprintf(stderr, "usage: gpu-streams MODEL DEVICE STREAMS SECONDS\n");
+    if (argc != 6 || atoi(argv[3]) < 1 || atoi(argv[4]) <= WINDOW || atoi(argv[5]) < 1 ||
+        atoi(argv[5]) > WINDOW) {
+        fprintf(stderr, "usage: gpu-streams MODEL DEVICE STREAMS SECONDS JOIN\n");
         return 2;
     }
     const LlavaovEngineOptions options = {.model_path = argv[1], .device = argv[2]};
@@ -286,7 +288,7 @@ int main(int argc, char **argv)
             return 1;
         }
     }
-    const int status = stream_for(engine, &run, length);
+    const int status = stream_for(engine, &run, length, (size_t)atoi(argv[5]));
     for (size_t i = 0; i < run.n_streams; i++) {
         while (run.streams[i].n_frames > 0)
             llavaov_frame_unref(run.streams[i].frames[--run.streams[i].n_frames]);
