@@ -136,11 +136,7 @@ MUTATIONS = (
      "squares += parts[w].squares", "squares = parts[0].squares", "rows", "few"),
     ("the sums of the first round are joined again",
      "few_tensor.cu", "few_tensor.cu",
-<<<<<<< HEAD
-     "        __syncthreads();\n    }\n", "    }\n", "sample", "best_of_many"),
-=======
-     "join<S>(a, now, &score)", "join<S>(a, parts, &score)", "sample", "best"),
->>>>>>> fca1aa8 (cuda: a decoding step's kernels overlap, ask for all their bytes at once, and are fewer)
+     "join<S>(a, now, &score)", "join<S>(a, parts, &score)", "sample", "best_of_many"),
     ("the last step of columns is taken whole",
      "few_tensor.cu", "few_tensor.cu",
      "k < a.inner ? lv_load_constant(from)", "true ? lv_load_constant(from)", "rows", "few"),
