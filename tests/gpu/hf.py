@@ -316,14 +316,15 @@ def bench_batch(arguments, ours):
             for size in arguments.batches}  # fmt: skip
 
 
-def bench_graphs(arguments, ours, direct):
-    """Decoding steps replayed as graphs and launch by launch (what a driver without graphs would leave)."""
+def bench_graphs(arguments, engines):
+    """Decoding steps replayed as graphs, the same with kernels that begin when the one ahead is done, and launch by launch
+    (what a driver without graphs would leave)."""
     facts = {}
     for size in (1, *arguments.batches):
         line = f"{'decode' if size == 1 else 'batch'} {arguments.context} {arguments.tokens}" + (f" {size}" if size > 1 else "")
-        taken = {"graph": [], "direct": []}
+        taken = {name: [] for name in engines}
         for repeat in range(2 + 5):
-            for name, engine in (("graph", ours), ("direct", direct)):
+            for name, engine in engines.items():
                 ms = engine.ms(line, arguments.tokens)
                 if repeat >= 2:
                     taken[name].append(ms)
@@ -350,7 +351,8 @@ def bench(arguments):
     folder = checkpoint(arguments, arguments.preset, 1)
     ours = Ours(arguments, folder)
     if part == "graphs":
-        return True, bench_graphs(arguments, ours, Ours(arguments, folder, LLAVAOV_CUDA_GRAPHS="off"))
+        off = {"no_overlap": {"LLAVAOV_CUDA_OVERLAP": "off"}, "direct": {"LLAVAOV_CUDA_GRAPHS": "off"}}
+        return True, bench_graphs(arguments, {"graph": ours} | {name: Ours(arguments, folder, **off[name]) for name in off})
     if part in ("frame", "batch"):
         return True, {"frame": bench_frame, "batch": bench_batch}[part](arguments, ours)
     try:
