@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Attention of bf16 on tensor cores (attention_tile.h has the arithmetic): tiles of 64 keys are
- * copied while the tile before is worked on. The warps of a block take
- * different queries and the same keys; decoding has kernels of its own (attention_decode.cu). */
+ * copied while the tile before is worked on. The warps of a block take different queries and the
+ * same keys; decoding has kernels of its own (attention_decode.cu). */
 #include "attention_tile.h"
 
 /* What shared memory begins with. In registers, of which scores and results leave none, it would be
@@ -92,7 +92,7 @@ template <int D, int M> LV_INLINE void attend_many(Block *block, size_t stride, 
     find_ends<M>(block, row);
     lv_copy_wait<1>();
     __syncthreads();
-    Queries<D, M> query = load_queries<D, M, false>(queries);
+    Queries<D, M> query = load_queries<D, M>(queries);
     State<D, M> state;
     clear(state);
     float *place = (float *)(tiles + 2 * Row<D>::tile);

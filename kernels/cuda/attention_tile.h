@@ -154,12 +154,11 @@ template <int D, int M> LV_INLINE void load_step(uint32_t (*to)[4], const LvBf16
         lv_load_tiles(to[m], from + m * 16 * Row<D>::stride + k * 16);
 }
 
-/* rows: of the block; each warp has its own or, with SHARED, all have the same. */
-template <int D, int M, bool SHARED> LV_INLINE Queries<D, M> load_queries(const LvBf16 *rows)
+/* rows: of the block. */
+template <int D, int M> LV_INLINE Queries<D, M> load_queries(const LvBf16 *rows)
 {
     static_assert(M <= 2 && !(Row<D>::half && D * M > 160), "half a step is kept, of two at most");
-    static_assert(!SHARED || Queries<D, M>::kept, "rows read again are a warp's own");
-    const unsigned thread = SHARED ? lv_lane() : threadIdx.x;
+    const unsigned thread = threadIdx.x;
     Queries<D, M> q;
     q.rows = rows;
     if (q.kept) {
