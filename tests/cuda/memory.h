@@ -12,6 +12,8 @@ void *device_alloc(size_t bytes);
 void device_free(void *data);
 /* Waits for everything launched so far; 0 or the runtime's error. */
 int device_wait(void);
+/* Whether kernels may overlap (launch.h). */
+int32_t device_overlaps(void);
 /* The order of the shim's fibers; nothing on a GPU. */
 void device_seed(uint32_t seed);
 

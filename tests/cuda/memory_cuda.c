@@ -10,6 +10,8 @@
 #include <cmocka.h>
 #include <cuda_runtime_api.h>
 
+#include "launch.h"
+
 void *device_alloc(size_t bytes)
 {
     void *data = NULL;
@@ -32,4 +34,23 @@ int device_wait(void)
 
 void device_seed(uint32_t seed)
 {
+}
+
+int32_t device_overlaps(void)
+{
+    static int32_t known = -1;
+    if (known >= 0)
+        return known;
+    int device = 0, major = 0;
+    int32_t *waits = device_alloc(sizeof *waits);
+    *waits = 0;
+    if (cudaGetDevice(&device) == cudaSuccess &&
+        cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device) == cudaSuccess &&
+        major >= 9 && lv_cuda_waits(NULL, waits) == 0 && device_wait() == 0)
+        known = *waits;
+    else
+        known = 0;
+    cudaGetLastError(); /* what refused it */
+    device_free(waits);
+    return known;
 }

@@ -33,3 +33,8 @@ void device_seed(uint32_t seed)
     lv_shim_hold(1);
     lv_shim_seed(seed);
 }
+
+int32_t device_overlaps(void)
+{
+    return 1;
+}

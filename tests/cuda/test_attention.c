@@ -406,7 +406,7 @@ static void decode_case(const Shape *shape, LvCudaType type, Look look, bool rot
         .scale = (float)pow(shape->d, -0.5),
         .rope = rotates ? table.data : NULL,
         .rows = b.rows,
-        .overlap = number % 4 != 0};
+        .overlap = number % 4 && device_overlaps()};
     if (number % 3 == 2) { /* as a graph has it: what was recorded is out of date */
         args.keys_at = keys_at;
         args.keys_per_split = keys == 64 ? 192 : 64;

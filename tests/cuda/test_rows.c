@@ -256,7 +256,7 @@ static void few_case(size_t rows, size_t inner, size_t cols, unsigned variant)
     args.residual = !with_residual ? NULL : out_type == type ? out.data : residual.data;
     args.residual_stride = residual.stride;
     args.function = f;
-    args.overlap = number % 4 != 0;
+    args.overlap = number % 4 && device_overlaps();
     assert_int_equal(lv_cuda_linear_few(NULL, &args), 0);
     /* Tensor cores see 16 binary digits of a normed input. */
     if (type == LV_CUDA_BF16 && out_type == LV_CUDA_F32 && normed && rows > 2)
