@@ -4,8 +4,8 @@
  * joined by a second kernel.
  *
  * For bf16 the heads of a group, which share every key and value, are the rows of one tensor-core
- * fragment. Every warp works on 16 keys of each 64 for itself and has STAGES such tiles on their
- * way. Where the kernel rotates (LvCudaDecode.rope), all but the newest key were in the cache
+ * fragment. Every warp works on 16 keys of each 64 for itself and has two or three such tiles on
+ * their way. Where the kernel rotates (LvCudaDecode.rope), all but the newest key were in the cache
  * before the step began: they are asked for before the product that makes queries, key and value is
  * done. */
 #include "attention.h"
@@ -16,18 +16,19 @@
 #define KEYS 16 /* of a warp in a tile */
 #define TILE_KEYS (WARPS * KEYS)
 #define ROWS 16 /* queries of a block */
-#define STAGES 3
 
 template <int D> struct Size {
+    static const int stages = D < 128 ? 3 : 2; /* of a warp's tiles: as many bytes either way */
     static const int stride = D + 8; /* of a row in shared memory: an odd number of 16 bytes, so
                                         that 8 rows meet no bank twice */
     static const int tile = 2 * KEYS * stride; /* a warp's keys, then values */
     static const int pieces = D / 8;           /* of 16 bytes in a row */
     static const int halves = D / 16;          /* of 16 bytes in half a row */
     static const int result = D + 2;           /* sums, greatest score (times log2 e), weight */
-    static const size_t copies = ((size_t)ROWS * stride + WARPS * STAGES * tile) * sizeof(LvBf16);
+    static const size_t copies = ((size_t)ROWS * stride + WARPS * stages * tile) * sizeof(LvBf16);
     static const size_t results = (size_t)WARPS * ROWS * result * sizeof(float);
     static const size_t shared = copies > results ? copies : results;
+    static_assert(shared <= LV_SHARED_OF_ALL, "on any GPU");
 };
 
 /* ---- what a block works on ---- */
@@ -78,7 +79,7 @@ template <int D> LV_INLINE void copy_tile(LvBf16 *tiles, const Work &w, uint32_t
     const uint32_t pieces = Size<D>::pieces, rows = LV_WARP / pieces;
     const uint32_t row = lv_lane() / pieces, col = lv_lane() % pieces * 8;
     const uint32_t first = w.first_key + t * TILE_KEYS + threadIdx.x / LV_WARP * KEYS;
-    LvBf16 *to = tiles + t % STAGES * Size<D>::tile + row * Size<D>::stride + col;
+    LvBf16 *to = tiles + t % Size<D>::stages * Size<D>::tile + row * Size<D>::stride + col;
     LV_UNROLL
     for (uint32_t i = 0; i < KEYS; i += rows) {
         const uint32_t key = first + row + i;
@@ -310,7 +311,7 @@ template <int D> __global__ void attention_decode(const LvCudaDecode a)
 {
     LvBf16 *queries = (LvBf16 *)lv_shared();
     const uint32_t warp = threadIdx.x / LV_WARP, lane = lv_lane();
-    LvBf16 *tiles = queries + ROWS * Size<D>::stride + warp * STAGES * Size<D>::tile;
+    LvBf16 *tiles = queries + ROWS * Size<D>::stride + warp * Size<D>::stages * Size<D>::tile;
     const float factor = a.scale * LOG2_E;
     Work w;
     Angles angles = {};
@@ -320,7 +321,7 @@ template <int D> __global__ void attention_decode(const LvCudaDecode a)
     const bool here = find_work<D>(a, &w);
     const uint32_t n_tiles = here ? (w.end_key - w.first_key + TILE_KEYS - 1) / TILE_KEYS : 0;
     LV_UNROLL
-    for (uint32_t t = 0; t < STAGES; t++) {
+    for (uint32_t t = 0; t < Size<D>::stages; t++) {
         if (t < n_tiles)
             copy_tile<D>(tiles, w, t);
         lv_copy_commit();
@@ -353,9 +354,9 @@ template <int D> __global__ void attention_decode(const LvCudaDecode a)
     for (int k = 0; k < D / 16; k++)
         lv_load_tiles(query[k], queries + lane % 16 * Size<D>::stride + lane / 16 * 8 + k * 16);
     for (uint32_t t = 0; t < n_tiles; t++) {
-        LvBf16 *tile = tiles + t % STAGES * Size<D>::tile;
+        LvBf16 *tile = tiles + t % Size<D>::stages * Size<D>::tile;
         const uint32_t first = w.first_key + t * TILE_KEYS + warp * KEYS;
-        lv_copy_wait<STAGES - 1>();
+        lv_copy_wait<Size<D>::stages - 1>();
         lv_sync_warp();
         if (has_newest && t == newest_at / TILE_KEYS) {
             LvBf16 *row = tile + newest_at % KEYS * Size<D>::stride;
@@ -365,8 +366,8 @@ template <int D> __global__ void attention_decode(const LvCudaDecode a)
         if (first < w.end_key)
             attend<D>(state, query, tile, factor, first, w.end_key, w.n_queries > 8);
         lv_sync_warp();
-        if (t + STAGES < n_tiles)
-            copy_tile<D>(tiles, w, t + STAGES);
+        if (t + Size<D>::stages < n_tiles)
+            copy_tile<D>(tiles, w, t + Size<D>::stages);
         lv_copy_commit();
     }
     join_warps<D>(w, state, factor);

@@ -36,6 +36,10 @@
 
 #define LV_WARP 32u
 
+/* Shared memory that a block can have on every GPU from compute capability 8.0 on; where a kernel
+ * asks for more than the GPU has, its launch is a bad argument. */
+#define LV_SHARED_OF_ALL (99u << 10)
+
 /* ---- launching ---- */
 
 template <typename A>
@@ -50,6 +54,10 @@ static int lv_launch_as(bool overlapped, void (*kernel)(const A), uint64_t grid_
     if (shared_bytes > 48u << 10) {
         cudaError_t error = cudaFuncSetAttribute(
             (const void *)kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)shared_bytes);
+        if (error == cudaErrorInvalidValue) { /* more than this GPU has */
+            cudaGetLastError();
+            return LV_CUDA_BAD_ARGUMENT;
+        }
         if (error != cudaSuccess)
             return (int)error;
     }

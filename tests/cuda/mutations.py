@@ -37,7 +37,7 @@ MUTATIONS = (
      "            copy_tile<D>(tile_at<D>(tiles, first), s, stride, first + 2 * TILE_KEYS);", "attention", "full"),
     ("a copy of a cache is not waited for",
      "attention_decode.cu", "attention_decode.cu",
-     "lv_copy_wait<STAGES - 1>()", "lv_copy_wait<STAGES>()", "attention", "decode"),
+     "lv_copy_wait<Size<D>::stages - 1>()", "lv_copy_wait<Size<D>::stages>()", "attention", "decode"),
     ("a row behind the last key is taken along",
      "attention_tensor.cu", "attention_tile.h",
      "row + n < left;", "row + n <= left;", "attention", "full"),
