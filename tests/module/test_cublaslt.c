@@ -13,7 +13,7 @@
 #include "backend/cuda/cublaslt.h"
 #include "cublaslt_mock.h"
 
-#define MOST 4096
+#define MOST 8192
 
 static LvLt *lt;
 static LvLtMockCount count;
@@ -122,8 +122,8 @@ static void what_is_refused_is_told_apart(void **state)
 /* More shapes than are remembered, and the first ones again. */
 static void shapes_come_and_go(void **state)
 {
-    for (size_t i = 0; i < 600; i++) {
-        LvMatmul m = product(1 + i % 300, 2, 1);
+    for (size_t i = 0; i < 2400; i++) {
+        LvMatmul m = product(1 + i % 1200, 2, 1);
         m.bias = bias;
         assert_int_equal(lv_lt_matmul(lt, NULL, &m), 0);
         check(&m, NULL);

@@ -18,7 +18,9 @@
 #define TEXT_OF(x) #x
 #define TEXT(x) TEXT_OF(x)
 #define LIBRARY "libcublasLt.so." TEXT(CUBLAS_VER_MAJOR)
-#define N_PLANS 256u /* shapes whose algorithm is remembered */
+/* Shapes whose algorithm is remembered: 7 of a model for each number of tiles and each bucket of
+ * decoding rows, 4 for each length of a prompt's chunk. */
+#define N_PLANS 1024u
 
 /* What is called, by its own name without the prefix. */
 #define FUNCTIONS(X)                                                                               \
@@ -62,7 +64,7 @@ struct LvLt {
     cublasLtHandle_t handle;
     void *workspace;
     Plan plans[N_PLANS];
-    size_t n_plans, oldest;
+    size_t n_plans, oldest, recent;
 };
 
 _Static_assert(LV_LT_REFUSED == LV_LT_ERRORS + CUBLAS_STATUS_NOT_SUPPORTED, "the same number");
@@ -317,11 +319,15 @@ static cublasStatus_t choose(LvLt *lt, Plan *plan)
 static cublasStatus_t plan_for(LvLt *lt, const LvMatmul *matmul, Plan **found)
 {
     const Key key = key_of(matmul);
-    for (size_t i = 0; i < lt->n_plans; i++)
-        if (memcmp(&lt->plans[i].key, &key, sizeof key) == 0) {
-            *found = &lt->plans[i];
+    /* The products of a layer follow each other, and so do their plans. */
+    for (size_t i = 0; i < lt->n_plans; i++) {
+        const size_t at = (lt->recent + i) % lt->n_plans;
+        if (memcmp(&lt->plans[at].key, &key, sizeof key) == 0) {
+            lt->recent = at;
+            *found = &lt->plans[at];
             return CUBLAS_STATUS_SUCCESS;
         }
+    }
     Plan *plan = &lt->plans[lt->n_plans < N_PLANS ? lt->n_plans : lt->oldest++ % N_PLANS];
     forget(lt, plan);
     plan->key = key;
@@ -333,8 +339,8 @@ static cublasStatus_t plan_for(LvLt *lt, const LvMatmul *matmul, Plan **found)
         forget(lt, plan);
         return status;
     }
-    if (plan == &lt->plans[lt->n_plans])
-        lt->n_plans++;
+    lt->recent = (size_t)(plan - lt->plans);
+    lt->n_plans += lt->recent == lt->n_plans;
     *found = plan;
     return CUBLAS_STATUS_SUCCESS;
 }
