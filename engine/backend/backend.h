@@ -92,8 +92,8 @@ typedef struct LvNextTokens {
     /* The model: scores [rows, n_vocab] of the rows with these ids, or where tokens is not NULL
      * (all draws are greedy and without a penalty) the tokens of norm_linear_greedy; by operations
      * of the backend that depend on nothing but their arguments. ids, batch and tokens are handed
-     * on to embed_tokens, rope_attention and norm_linear_greedy as they are. The
-     * batch may end in rows of padding: sequences with n_rows 0. */
+     * on to embed_tokens, rope_attention and norm_linear_greedy as they are. The batch may end in
+     * rows of padding: sequences with n_rows 0. */
     LlavaovStatus (*compute)(const void *model, const LvRun *run, const int32_t *ids,
         const LvBatch *batch, LvTensor scores, int32_t *tokens);
     const void *model;
@@ -240,11 +240,11 @@ typedef struct LvBackendOps {
         LvTensor in, LvRmsNorm norm, const LvWeight *weight);
 
     /* Optional, with those above; where it is NULL the model calls its operations and samples
-     itself. The same for a whole
-     * step of at most preferred_sequences sequences: tokens [sequences] (host) as `sample` gives
-     * them. The backend may keep what `compute` made it do and repeat it with other ids, positions
-     * and caches without calling it again, as long as no weight is freed. CANCELLED: nothing has
-     * changed but cache rows that the step's repetition writes again. Waits. */
+     * itself. The same for a whole step of at most preferred_sequences sequences: tokens
+     * [sequences] (host) as `sample` gives them. The backend may keep what `compute` made it do and
+     * repeat it with other ids, positions and caches without calling it again, as long as no weight
+     * is freed. CANCELLED: nothing has changed but cache rows that the step's repetition writes
+     * again. Waits. */
     LlavaovStatus (*next_tokens)(
         LvBackend *backend, const LvRun *run, const LvNextTokens *next, int32_t *tokens);
 

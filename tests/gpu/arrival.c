@@ -26,6 +26,7 @@
 #include "backend/backend.h"
 #include "llavaov.h"
 #include "serve/engine.h"
+#include "serve/thread.h"
 
 #define SESSIONS 8
 #define MOST_FRAMES 32
@@ -71,9 +72,7 @@ static uint32_t answer_tokens; /* of the eight: more than any of them comes to *
 
 static double seconds(void)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+    return 1e-9 * (double)lv_now_ns();
 }
 
 static void die(const char *what, const char *why)

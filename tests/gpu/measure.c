@@ -4,15 +4,14 @@
 #include <cuda_runtime_api.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
+
+#include "serve/thread.h"
 
 #define STAGING ((size_t)64 << 20)
 
 double seconds(void)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+    return 1e-9 * (double)lv_now_ns();
 }
 
 void must(int code, const char *what)

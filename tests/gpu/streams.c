@@ -18,6 +18,7 @@
 
 #include "llavaov.h"
 #include "serve/engine.h"
+#include "serve/thread.h"
 
 #define WIDTH 1920
 #define HEIGHT 1080
@@ -49,9 +50,7 @@ struct Run {
 
 static double seconds(void)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+    return 1e-9 * (double)lv_now_ns();
 }
 
 static void wait_until(double when)
