@@ -297,6 +297,10 @@ LlavaovStatus lv_cuda_op_rope_attention(LvBackend *backend, const LvRun *run, Lv
     LvTensor qkv, const LvBatch *batch, uint32_t layer, const LvTextConfig *text);
 
 /* ---- sample.c ---- */
+/* The draw looks at the tokens before. */
+bool lv_cuda_has_penalty(const LvDraw *draw);
+/* All n take the first maximum of the logits as they are. */
+bool lv_cuda_all_greedy(const LvDraw *draws, size_t n);
 /* Under the lock: enqueues the operation `sample`; tokens [rows] on the device. */
 int lv_cuda_enqueue_sample(LvCuda *cuda, int32_t *tokens, LvTensor logits, const LvDraw *draws);
 LlavaovStatus lv_cuda_op_sample(

@@ -9,9 +9,17 @@ typedef struct Call {
     uint8_t *seen; /* [penalised rows, vocab]; NULL: no row has a penalty */
 } Call;
 
-static bool has_penalty(const LvDraw *draw)
+bool lv_cuda_has_penalty(const LvDraw *draw)
 {
     return draw->generation->repetition_penalty != 1;
+}
+
+bool lv_cuda_all_greedy(const LvDraw *draws, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (lv_cuda_has_penalty(&draws[i]) || draws[i].generation->temperature > 0)
+            return false;
+    return true;
 }
 
 /* Flags of the rows with a penalty, packed. */
@@ -19,7 +27,7 @@ static int send_seen(LvCuda *cuda, const LvDraw *draws, size_t n, size_t n_vocab
 {
     int code = 0;
     for (size_t i = 0; i < n && code == 0; i++) {
-        if (!has_penalty(&draws[i]))
+        if (!lv_cuda_has_penalty(&draws[i]))
             continue;
         void *device;
         code = lv_staging_send(cuda, draws[i].seen, n_vocab, &device);
@@ -51,8 +59,8 @@ static int draw(LvCuda *cuda, const Call *call, LvTensor logits, const LvDraw *d
     for (size_t i = 0; i < n; i++) {
         const LlavaovGeneration *g = draws[i].generation;
         rows[i] = (LvCudaDraw){(float)g->temperature, (float)g->repetition_penalty, g->top_p,
-            g->top_k, g->seed, draws[i].index, has_penalty(&draws[i]) ? seen : NULL};
-        seen += has_penalty(&draws[i]) ? n_vocab : 0;
+            g->top_k, g->seed, draws[i].index, lv_cuda_has_penalty(&draws[i]) ? seen : NULL};
+        seen += lv_cuda_has_penalty(&draws[i]) ? n_vocab : 0;
     }
     code = lv_runtime_to_device(cuda->runtime, device, host, n * sizeof *rows);
     if (code == 0)
@@ -71,12 +79,10 @@ static int argmax(LvCuda *cuda, const Call *call, LvTensor logits)
 int lv_cuda_enqueue_sample(LvCuda *cuda, int32_t *tokens, LvTensor logits, const LvDraw *draws)
 {
     const size_t n = logits.rows, n_vocab = logits.cols;
+    const bool greedy = lv_cuda_all_greedy(draws, n);
     size_t n_penalised = 0;
-    bool greedy = true; /* all of them, without a penalty */
-    for (size_t i = 0; i < n; i++) {
-        n_penalised += has_penalty(&draws[i]);
-        greedy = greedy && !has_penalty(&draws[i]) && !(draws[i].generation->temperature > 0);
-    }
+    for (size_t i = 0; i < n; i++)
+        n_penalised += lv_cuda_has_penalty(&draws[i]);
     Call call = {.tokens = tokens};
     int code = 0;
     if (!greedy && cuda->type != LV_CUDA_F32)

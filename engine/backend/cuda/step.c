@@ -56,20 +56,10 @@ static bool takes(const LvNextTokens *next)
     return true;
 }
 
-static bool all_greedy(const LvNextTokens *next)
-{
-    for (size_t i = 0; i < next->batch->n_sequences; i++) {
-        const LlavaovGeneration *g = next->draws[i].generation;
-        if (g->repetition_penalty != 1 || g->temperature > 0)
-            return false;
-    }
-    return true;
-}
-
-static bool has_penalty(const LvNextTokens *next)
+static bool any_penalty(const LvNextTokens *next)
 {
     for (size_t i = 0; i < next->batch->n_sequences; i++)
-        if (next->draws[i].generation->repetition_penalty != 1)
+        if (lv_cuda_has_penalty(&next->draws[i]))
             return true;
     return false;
 }
@@ -152,7 +142,7 @@ static LlavaovStatus send_tokens(LvCudaStep *step, bool ahead, unsigned slot)
 static bool same_draw(const LvFlight *flight, size_t row, const LvDraw *draw)
 {
     const LlavaovGeneration *a = &flight->generation[row], *b = draw->generation;
-    if (b->repetition_penalty != 1 || a->temperature != b->temperature)
+    if (lv_cuda_has_penalty(draw) || a->temperature != b->temperature)
         return false;
     return !(b->temperature > 0) || (a->top_k == b->top_k && a->top_p == b->top_p &&
                                         a->seed == b->seed && flight->indices[row] == draw->index);
@@ -194,8 +184,7 @@ static LlavaovStatus work_ahead(LvCudaStep *step, const LvStepKind *kind, unsign
             return LLAVAOV_OK;
         end = s->position + 2 > end ? s->position + 2 : end;
     }
-    if (!steps->graphs || !kind->graph || cuda->rope_positions < end ||
-        (!step->greedy && has_penalty(step->next)))
+    if (!steps->graphs || !kind->graph || cuda->rope_positions < end || any_penalty(step->next))
         return LLAVAOV_OK;
     LlavaovStatus status = lv_cuda_begin(cuda, step->run);
     if (status != LLAVAOV_OK)
@@ -317,7 +306,10 @@ LlavaovStatus lv_cuda_op_next_tokens(
     LlavaovStatus status = next->batch->n_sequences ? lv_cuda_begin(cuda, run) : LLAVAOV_OK;
     if (status != LLAVAOV_OK || next->batch->n_sequences == 0)
         return status;
-    LvCudaStep step = {.cuda = cuda, .run = run, .next = next, .greedy = all_greedy(next)};
+    LvCudaStep step = {.cuda = cuda,
+        .run = run,
+        .next = next,
+        .greedy = lv_cuda_all_greedy(next->draws, next->batch->n_sequences)};
     made_by(cuda, next);
     status = take_step(&step, tokens);
     pthread_mutex_unlock(&cuda->lock);
