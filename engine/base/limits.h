@@ -22,6 +22,8 @@
 #define LV_MAX_CONTEXT (1u << 20)
 #define LV_MAX_PICTURE_EDGE 16384u     /* edge of a caller's picture */
 #define LV_MAX_PROMPT_BYTES (1u << 20) /* a user's or system prompt */
+/* A rendered prompt, or any text that becomes tokens. */
+#define LV_MAX_TEXT_BYTES (4 * LV_MAX_PROMPT_BYTES)
 #define LV_MAX_FRAMES_PER_REQUEST 1024u
 #define LV_MAX_NEW_TOKENS 32768u
 #define LV_MAX_THREADS 256u

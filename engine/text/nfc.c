@@ -246,6 +246,11 @@ static bool append_run(Output *output, const Run *run)
     return true;
 }
 
+bool lv_nfc_cuts(const unsigned char *text)
+{
+    return (*text & 0xC0) != 0x80 && inert(lv_utf8_next(&text));
+}
+
 LlavaovStatus lv_nfc(
     const char *text, size_t bytes, char **out, size_t *out_bytes, LlavaovError *error)
 {

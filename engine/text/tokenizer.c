@@ -7,13 +7,8 @@
 #include "base/limits.h"
 #include "base/status.h"
 #include "checkpoint/json.h"
-#include "text/pretokenize.h"
 #include "text/tokenizer_private.h"
-#include "text/unicode.h"
 #include "text/utf8.h"
-
-/* A template around a prompt of full length is still short of this. */
-#define MAX_TEXT_BYTES (4 * LV_MAX_PROMPT_BYTES)
 
 uint32_t lv_byte_character(unsigned char byte)
 {
@@ -105,127 +100,25 @@ int32_t lv_tokenizer_added_token(const LvTokenizer *tokenizer, const char *conte
     return token ? token->id : -1;
 }
 
-/* ---- lists of ids ---- */
-
-static LlavaovStatus tokens_reserve(LvTokens *tokens, size_t more, LlavaovError *error)
+LlavaovStatus lv_tokenizer_add_placeholder(
+    LvTokenizer *tokenizer, const char *content, int32_t id, LlavaovError *error)
 {
-    if (tokens->capacity - tokens->n >= more)
+    LvAddedTokens *raw = &tokenizer->raw;
+    if (lv_tokenizer_added_token(tokenizer, content) >= 0)
         return LLAVAOV_OK;
-    size_t capacity = tokens->n + more + tokens->n / 2 + 16;
-    int32_t *ids = lv_realloc(tokens->ids, capacity, sizeof *ids);
-    if (!ids)
-        return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "out of memory for %zu tokens", capacity);
-    tokens->ids = ids;
-    tokens->capacity = capacity;
+    LvAddedToken *grown = lv_realloc(raw->tokens, raw->n + 1, sizeof *grown);
+    if (grown)
+        raw->tokens = grown;
+    char *copy = lv_strdup(content);
+    if (!grown || !copy) {
+        lv_free(copy);
+        return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a placeholder");
+    }
+    raw->tokens[raw->n++] =
+        (LvAddedToken){.content = copy, .bytes = strlen(content), .id = id, .special = true};
+    const LvAddedToken *twin;
+    lv_added_tokens_index(raw, &twin);
     return LLAVAOV_OK;
-}
-
-LlavaovStatus lv_tokens_append(LvTokens *tokens, int32_t id, LlavaovError *error)
-{
-    LlavaovStatus status = tokens_reserve(tokens, 1, error);
-    if (status == LLAVAOV_OK)
-        tokens->ids[tokens->n++] = id;
-    return status;
-}
-
-void lv_tokens_free(LvTokens *tokens)
-{
-    lv_free(tokens->ids);
-    *tokens = (LvTokens){0};
-}
-
-/* ---- encode ---- */
-
-typedef struct Encoder {
-    const LvTokenizer *tokenizer;
-    LvSpecialText special;
-    LvTokens *tokens;
-    LvBpeScratch scratch;
-    LlavaovError *error;
-} Encoder;
-
-typedef LlavaovStatus (*EncodeText)(Encoder *e, const unsigned char *text, size_t bytes);
-
-/* Normalised text without added tokens. */
-static LlavaovStatus encode_pieces(Encoder *e, const unsigned char *text, size_t bytes)
-{
-    const unsigned char *end = text + bytes;
-    while (text < end) {
-        size_t n = lv_piece_length(text, end), n_ids;
-        LlavaovStatus status = tokens_reserve(e->tokens, n, e->error);
-        if (status == LLAVAOV_OK)
-            status = lv_bpe_encode(&e->tokenizer->merges, text, n, &e->scratch,
-                e->tokens->ids + e->tokens->n, &n_ids, e->error);
-        if (status != LLAVAOV_OK)
-            return status;
-        e->tokens->n += n_ids;
-        text += n;
-    }
-    return LLAVAOV_OK;
-}
-
-/* Splits text at the added tokens of one list; what lies between goes to `between`. A special token
- * that is to stay text still hides others that begin inside it, as in the reference. */
-static LlavaovStatus encode_around(Encoder *e, const LvAddedTokens *added,
-    const unsigned char *text, size_t bytes, EncodeText between)
-{
-    const unsigned char *end = text + bytes, *p = text;
-    LlavaovStatus status = LLAVAOV_OK;
-    while (p < end && added->n) {
-        const LvAddedToken *token = lv_added_tokens_match(added, p, end);
-        if (!token) {
-            p++;
-            continue;
-        }
-        if (!token->special || e->special == LV_SPECIAL_AS_TOKENS) {
-            if (p > text)
-                status = between(e, text, (size_t)(p - text));
-            if (status == LLAVAOV_OK)
-                status = lv_tokens_append(e->tokens, token->id, e->error);
-            if (status != LLAVAOV_OK)
-                return status;
-            text = p + token->bytes;
-        }
-        p += token->bytes;
-    }
-    return text < end ? between(e, text, (size_t)(end - text)) : LLAVAOV_OK;
-}
-
-/* Raw text without the added tokens that are found in raw text. */
-static LlavaovStatus encode_raw(Encoder *e, const unsigned char *text, size_t bytes)
-{
-    char *normal = NULL;
-    if (e->tokenizer->nfc) {
-        LlavaovStatus status = lv_nfc((const char *)text, bytes, &normal, &bytes, e->error);
-        if (status != LLAVAOV_OK)
-            return status;
-    }
-    LlavaovStatus status = encode_around(e, &e->tokenizer->normalized,
-        normal ? (const unsigned char *)normal : text, bytes, encode_pieces);
-    lv_free(normal);
-    return status;
-}
-
-LlavaovStatus lv_tokenizer_encode(const LvTokenizer *tokenizer, const char *text, size_t bytes,
-    LvSpecialText special, LvTokens *tokens, LlavaovError *error)
-{
-    if (!bytes)
-        return LLAVAOV_OK;
-    if (bytes > MAX_TEXT_BYTES)
-        return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, NULL, "a text of %zu bytes is longer than %u",
-            bytes, MAX_TEXT_BYTES);
-    size_t valid = lv_utf8_valid_prefix(text, bytes);
-    if (valid < bytes)
-        return lv_fail(
-            error, LLAVAOV_ERROR_ARGUMENT, NULL, "the text is not UTF-8 at byte %zu", valid);
-    Encoder e = {.tokenizer = tokenizer, .special = special, .tokens = tokens, .error = error};
-    size_t n_before = tokens->n;
-    LlavaovStatus status =
-        encode_around(&e, &tokenizer->raw, (const unsigned char *)text, bytes, encode_raw);
-    lv_bpe_scratch_free(&e.scratch);
-    if (status != LLAVAOV_OK)
-        tokens->n = n_before;
-    return status;
 }
 
 /* ---- decode ---- */

@@ -41,6 +41,24 @@ void lv_tokens_free(LvTokens *tokens);
 LlavaovStatus lv_tokenizer_encode(const LvTokenizer *tokenizer, const char *text, size_t bytes,
     LvSpecialText special, LvTokens *tokens, LlavaovError *error);
 
+/* A part of a text: what a template says, where added tokens are looked for, or what a user says,
+ * where special ones stay text. Runs follow one another and cover the text. */
+typedef struct LvTextRun {
+    size_t bytes;
+    bool user;
+} LvTextRun;
+
+/* Appends the ids of a text of several runs. An added token is recognised where it lies within
+ * neighbouring runs of one kind; for everything else the seams do not exist: characters compose,
+ * pieces are cut and merges happen across them, as in one text. */
+LlavaovStatus lv_tokenizer_encode_runs(const LvTokenizer *tokenizer, const char *text,
+    const LvTextRun *runs, size_t n_runs, LvTokens *tokens, LlavaovError *error);
+
+/* Before first use: makes content, if it is no added token yet, one with that id, for templates
+ * alone. The tokenizer's size stays. */
+LlavaovStatus lv_tokenizer_add_placeholder(
+    LvTokenizer *tokenizer, const char *content, int32_t id, LlavaovError *error);
+
 /* Decodes ids into a new NUL-terminated string (lv_free); invalid bytes become U+FFFD as in the
  * reference. */
 LlavaovStatus lv_tokenizer_decode(const LvTokenizer *tokenizer, const int32_t *ids, size_t n,

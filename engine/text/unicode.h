@@ -4,6 +4,7 @@
 #ifndef LV_UNICODE_H
 #define LV_UNICODE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,5 +24,10 @@ LvUnicodeClass lv_unicode_class(uint32_t code);
  * linearly with the text, also for one long run of combining marks. */
 LlavaovStatus lv_nfc(
     const char *text, size_t bytes, char **out, size_t *out_bytes, LlavaovError *error);
+
+/* Whether text, which is UTF-8 and not at its end, may be cut before this byte: whatever stands
+ * before it, the two parts are normalised as they would be together. False where that is not known
+ * at a glance. */
+bool lv_nfc_cuts(const unsigned char *text);
 
 #endif
