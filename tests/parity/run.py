@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Live comparison with the pinned reference: `./dev parity [PART...] [--full] [--quick]`.
+"""Live comparison with the pinned references: `./dev parity [PART...] [--full] [--quick] [--reference NAME]`.
 
-Parts (default: all but full): checkpoint, tokenizer, picture, sampling, model, cuda (the CUDA backend on its CPU stand-in); --full
-adds the model at the size of the 0.5B release.
+Parts (default: all but full): checkpoint, tokenizer, picture, sampling, model, cards (the model cards' snippets in a folder of
+the released files), cuda (the CUDA backend on its CPU stand-in); --full adds the model at the size of the 0.5B release.
+The references are the newest transformers and 4.57; parts that say something about both run under each.
 Each prints its own table; the last line counts parts. Exit code 0 when all pass.
 """
 import argparse
@@ -14,12 +15,17 @@ import sys
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
+CACHE = HERE.parent.parent / ".cache"
+# Interpreters that scripts/parity-env makes.
+REFERENCES = {"newest": CACHE / "parity" / "bin" / "python", "4.57": CACHE / "parity-4.57" / "bin" / "python"}
+BOTH = {"cards"}
 PARTS = {
     "checkpoint": (["checkpoint_files.py"], ["--configs", "300", "--files", "1000"]),
     "tokenizer": (["tokenizer.py"], ["--strings", "5000"]),
     "picture": (["picture.py"], ["--pairs", "60", "--sizes", "500", "--pictures", "10"]),
     "sampling": (["sampling.py"], ["--vectors", "200"]),
     "model": (["model.py"], ["--quick"]),
+    "cards": (["cards.py"], []),
     "cuda": (["cuda.py"], ["--seeds", "2", "--presets", "mini"]),
     "full": (["full.py"], []),
 }
@@ -31,6 +37,7 @@ def main():
     parser.add_argument("--build", default=str(HERE.parent.parent / "build"))
     parser.add_argument("--full", action="store_true")
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--reference", choices=REFERENCES, help="default: the newest, and 4.57 for " + ", ".join(sorted(BOTH)))
     arguments = parser.parse_args()
     parts = arguments.parts or ([] if arguments.full else [p for p in PARTS if p != "full"])
     if arguments.full and "full" not in parts:
@@ -42,14 +49,16 @@ def main():
     results = []
     for part in parts:
         script, quick = PARTS[part]
-        line = [sys.executable, str(HERE / script[0]), arguments.build, *(quick if arguments.quick else [])]
-        print(f"== {part}", flush=True)
-        start = time.time()
-        code = subprocess.run(line, env=environment).returncode
-        results.append((part, code, time.time() - start))
+        wanted = [arguments.reference] if arguments.reference else ["newest", "4.57"] if part in BOTH else ["newest"]
+        for reference in wanted:
+            line = [REFERENCES[reference], HERE / script[0], arguments.build, *(quick if arguments.quick else [])]
+            print(f"== {part} ({reference})", flush=True)
+            start = time.time()
+            code = subprocess.run(list(map(str, line)), env=environment).returncode
+            results.append((f"{part} ({reference})", code, time.time() - start))
     print("== parity")
     for part, code, seconds in results:
-        print(f"{'pass' if code == 0 else 'FAIL'}  {part:10} {seconds:7.1f} s")
+        print(f"{'pass' if code == 0 else 'FAIL'}  {part:20} {seconds:7.1f} s")
     failed = sum(code != 0 for _, code, _ in results)
     print(f"{len(results) - failed} passed, {failed} failed")
     return 1 if failed else 0
