@@ -79,28 +79,35 @@ typedef struct LvLinear {
 #define LV_FEW_ROWS 32u    /* most rows of one linear_few call */
 #define LV_MAX_LANES 64u   /* no set has more lanes */
 #define LV_MAX_KERNEL_HEAD_DIM 512u
-#define LV_KEY_BLOCK                                                                               \
-    768u /* keys whose scores attention_tile holds at a time; a multiple of every set's tile_rows  \
-          */
+/* Most keys of one attention_tile; a multiple of every set's tile_rows. */
+#define LV_KEY_BLOCK 768u
+
+/* What some keys make of the queries of a tile. No keys: max = -FLT_MAX, sum = 0, acc = 0, and
+ * joining that with another state gives the other's bits. Lanes that
+ * are not in use hold anything. */
+typedef struct LvAttentionState {
+    float *max, *sum; /* [lanes], 64-byte aligned: the greatest score, sum of exp(score - max) */
+    float *acc;       /* [head_dim][lanes], 64-byte aligned: sum of exp(score - max) * value */
+} LvAttentionState;
 
 /* One tile of attention: up to `lanes` queries of equal head against keys [first_key, first_key +
- * n_keys). Keys and values lie in the set's own panels (store_keys, store_values). The running
- * state (max, sum, acc) lets a tile be continued over further keys: before the first call max =
- * -FLT_MAX, sum = 0, acc = 0 (attention_begin). */
+ * n_keys), at most one block. Keys and values lie in the set's own panels (store_keys,
+ * store_values). */
 typedef struct LvAttentionTile {
     const float *queries; /* pack_queries' [head_dim][lanes] */
     const float *keys;    /* panels, from key 0 on */
     const float *values;  /* panels, from key 0 on */
     size_t capacity;      /* keys that the panels have room for; a multiple of tile_rows */
     size_t first_key;     /* a multiple of LV_KEY_BLOCK */
-    size_t n_keys;
-    uint32_t head_dim;       /* at most LV_MAX_KERNEL_HEAD_DIM */
-    uint32_t n_lanes;        /* lanes in use; the others are computed and ignored */
-    const uint32_t *visible; /* [lanes]: lane l sees keys 0 .. visible[l] - 1; NULL = all. Not
-                                decreasing in l */
-    float *scores;           /* scratch: LV_KEY_BLOCK * lanes floats, 64-byte aligned */
-    float *max, *sum;        /* [lanes], 64-byte aligned */
-    float *acc; /* [head_dim][lanes], 64-byte aligned: sum of exp(score - max) * value */
+    size_t n_keys;        /* at most LV_KEY_BLOCK */
+    uint32_t head_dim;    /* at most LV_MAX_KERNEL_HEAD_DIM */
+    uint32_t n_lanes;     /* lanes in use; the others are computed and ignored */
+    /* [lanes]: lane l sees keys 0 .. visible[l] - 1, and with a window only the last `window` of
+     * those; NULL = all keys. Not decreasing in l. */
+    const uint32_t *visible;
+    uint32_t window;        /* 0: none; not read where visible is NULL */
+    float *scores;          /* scratch: LV_KEY_BLOCK * lanes floats, 64-byte aligned */
+    LvAttentionState state; /* written */
 } LvAttentionTile;
 
 typedef struct LvKernels {
@@ -142,7 +149,13 @@ typedef struct LvKernels {
         size_t stride, size_t n, uint32_t head_dim);
     void (*store_values)(float *panels, size_t capacity, size_t first_key, const float *src,
         size_t stride, size_t n, uint32_t head_dim);
+    /* The state of the tile's keys alone. Sums begin at zero and are made of short ones: their
+     * error does not grow with what a sequence holds before these keys. */
     void (*attention_tile)(const LvAttentionTile *tile);
+    /* state <- what the keys of both make of the same queries. Each join rounds once: many states
+     * are joined in pairs, and pairs of those. */
+    void (*attention_join)(const LvAttentionState *state, const LvAttentionState *other,
+        uint32_t n_lanes, uint32_t head_dim);
     /* destinations[l][i] = acc[i][l] / sum[l] for l < n_lanes. */
     void (*attention_store)(float *const *destinations, const float *acc, const float *sum,
         uint32_t n_lanes, uint32_t head_dim);
@@ -165,12 +178,6 @@ typedef struct LvKernels {
     void (*blend)(float *out, const float *a, const float *b, const float *c, const float *d,
         const float w[4], size_t n);
 } LvKernels;
-
-/* out = 0, sum = 0, max = -FLT_MAX for every lane: the state before a tile's first keys. */
-void lv_attention_begin(float *max, float *sum, float *acc, uint32_t lanes, uint32_t head_dim);
-/* Joins the state of other keys of the same queries into (max, sum, acc). */
-void lv_attention_merge(float *max, float *sum, float *acc, const float *other_max,
-    const float *other_sum, const float *other_acc, uint32_t lanes, uint32_t head_dim);
 
 /* Instruction sets, as bits. */
 enum { LV_CPU_AVX2 = 1, LV_CPU_AVX512 = 2 };

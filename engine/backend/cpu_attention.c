@@ -3,9 +3,11 @@
  *
  * A tile of attention is one register width of queries ("lanes") against blocks of keys. Lanes of
  * grouped-query attention are (row, head of the group) pairs in that order, so that one pass over a
- * head's keys serves its whole group. When a sequence brings only few queries (decoding), its keys
- * are cut into blocks for the threads and the partial results are joined in order: the outcome
- * depends on lengths alone, never on the number of threads. */
+ * head's keys serves its whole group. Keys come in blocks, each of which gives a state of its own;
+ * states are joined in pairs, pairs in fours and so on, as a tree over the numbers of the blocks.
+ * So a sum of any length has a few joins behind it (11 for a million keys) and not one long chain,
+ * and it has the same bits whether one thread goes through the blocks or, where a sequence brings
+ * only few queries (decoding), many do, and whichever rows lie in a tile beside it. */
 #include "backend/cpu.h"
 
 #include <math.h>
@@ -16,46 +18,104 @@
 /* Sequences with at most so many tiles of queries a head have their keys split. */
 #define SPLIT_TILES 2u
 
-/* ---- scratch of one worker ---- */
+/* ---- states ---- */
 
-typedef struct TileScratch {
-    float *queries, *scores, *max, *sum, *acc, *rest;
-} TileScratch;
+/* States of a tile that wait for their pairs: of 2^20 keys at most so many. */
+#define MAX_WAITING 12u
+_Static_assert(LV_MAX_CONTEXT <= (1u << (MAX_WAITING - 1)) * LV_KEY_BLOCK, "MAX_WAITING");
 
 static size_t state_size(const LvKernels *kernels, uint32_t head_dim)
 {
     return (size_t)kernels->lanes * (head_dim + 2);
 }
 
-static size_t tile_scratch_size(const LvKernels *kernels, uint32_t head_dim)
+static LvAttentionState state_at(const LvKernels *kernels, float *data)
+{
+    return (LvAttentionState){data, data + kernels->lanes, data + 2 * (size_t)kernels->lanes};
+}
+
+/* The states of blocks first .. block, joined as far as they are pairs: waiting[0 .. n - 1] become
+ * waiting[0 .. result - 1]. The last is the block's own; where a pair's left half lies before the
+ * first block, the right half stands for both. */
+static size_t join_pairs(const LvKernels *kernels, const LvAttentionState *waiting, size_t n,
+    size_t first, size_t block, uint32_t lanes, uint32_t head_dim)
+{
+    for (size_t level = 0; block >> level & 1 && block >> level << level > first; level++, n--)
+        kernels->attention_join(&waiting[n - 2], &waiting[n - 1], lanes, head_dim);
+    return n;
+}
+
+/* After the last block: all into waiting[0], as if the blocks up to the next power of two had no
+ * keys. */
+static void join_rest(const LvKernels *kernels, const LvAttentionState *waiting, size_t n,
+    uint32_t lanes, uint32_t head_dim)
+{
+    for (; n > 1; n--)
+        kernels->attention_join(&waiting[n - 2], &waiting[n - 1], lanes, head_dim);
+}
+
+/* ---- scratch of one worker ---- */
+
+typedef struct TileScratch {
+    float *queries, *scores;
+    LvAttentionState states[MAX_WAITING];
+    float *rest;
+} TileScratch;
+
+/* States that may wait at once when so many keys are gone through. */
+static size_t most_waiting(size_t keys)
+{
+    size_t n = 1;
+    for (size_t blocks = lv_ceil_div(keys, LV_KEY_BLOCK); blocks > 1; blocks = (blocks + 1) / 2)
+        n++;
+    return n;
+}
+
+static size_t tile_scratch_size(const LvKernels *kernels, uint32_t head_dim, size_t keys)
 {
     return (size_t)kernels->lanes * (head_dim + LV_KEY_BLOCK) +
-           (state_size(kernels, head_dim) + 15) / 16 * 16;
+           (most_waiting(keys) * state_size(kernels, head_dim) + 15) / 16 * 16;
 }
 
 /* lanes is a multiple of 16 or the block is only used by sets that ask for less alignment */
-static TileScratch tile_scratch(const LvKernels *kernels, float *data, uint32_t head_dim)
+static TileScratch tile_scratch(
+    const LvKernels *kernels, float *data, uint32_t head_dim, size_t keys)
 {
-    TileScratch s;
+    TileScratch s = {0};
     size_t lanes = kernels->lanes;
     s.queries = data;
     s.scores = s.queries + lanes * head_dim;
-    s.max = s.scores + lanes * LV_KEY_BLOCK;
-    s.sum = s.max + lanes;
-    s.acc = s.sum + lanes;
-    s.rest = data + tile_scratch_size(kernels, head_dim);
+    float *states = s.scores + lanes * LV_KEY_BLOCK;
+    for (size_t i = 0; i < most_waiting(keys); i++)
+        s.states[i] = state_at(kernels, states + i * state_size(kernels, head_dim));
+    s.rest = data + tile_scratch_size(kernels, head_dim, keys);
     return s;
 }
 
-static void run_tile(const LvKernels *kernels, LvAttentionTile *tile, const TileScratch *s)
+/* Keys [block * LV_KEY_BLOCK, end) of the tile, as far as the block goes. */
+static void run_block(const LvKernels *kernels, LvAttentionTile *tile, const TileScratch *s,
+    size_t block, size_t end, LvAttentionState state)
 {
     tile->queries = s->queries;
     tile->scores = s->scores;
-    tile->max = s->max;
-    tile->sum = s->sum;
-    tile->acc = s->acc;
-    lv_attention_begin(s->max, s->sum, s->acc, kernels->lanes, tile->head_dim);
+    tile->state = state;
+    tile->first_key = block * LV_KEY_BLOCK;
+    tile->n_keys = end > tile->first_key ? end - tile->first_key : 0;
+    if (tile->n_keys > LV_KEY_BLOCK)
+        tile->n_keys = LV_KEY_BLOCK;
     kernels->attention_tile(tile);
+}
+
+/* All keys before `end` from the block `first` on; the result is states[0]. */
+static void run_tile(
+    const LvKernels *kernels, LvAttentionTile *tile, const TileScratch *s, size_t first, size_t end)
+{
+    size_t n = 0;
+    for (size_t block = first; block == first || block * LV_KEY_BLOCK < end; block++) {
+        run_block(kernels, tile, s, block, end, s->states[n]);
+        n = join_pairs(kernels, s->states, n + 1, first, block, tile->n_lanes, tile->head_dim);
+    }
+    join_rest(kernels, s->states, n, tile->n_lanes, tile->head_dim);
 }
 
 /* ---- full attention ---- */
@@ -74,7 +134,7 @@ static void full_units(void *data, size_t first, size_t n, unsigned worker)
 {
     const Full *f = data;
     const LvKernels *kernels = f->cpu->kernels;
-    TileScratch s = tile_scratch(kernels, f->cpu->workers[worker].data, f->head_dim);
+    TileScratch s = tile_scratch(kernels, f->cpu->workers[worker].data, f->head_dim, f->n_tokens);
     float *keys = s.rest, *values = keys + kernels->key_panel_size(f->capacity, f->head_dim);
     for (size_t unit = first; unit < first + n; unit++) {
         size_t split = unit % f->splits, head = unit / f->splits % f->n_heads,
@@ -100,11 +160,11 @@ static void full_units(void *data, size_t first, size_t n, unsigned worker)
             LvAttentionTile tile = {.keys = keys,
                 .values = values,
                 .capacity = f->capacity,
-                .n_keys = f->n_tokens,
                 .head_dim = f->head_dim,
                 .n_lanes = (uint32_t)lanes};
-            run_tile(kernels, &tile, &s);
-            kernels->attention_store(destinations, s.acc, s.sum, (uint32_t)lanes, f->head_dim);
+            run_tile(kernels, &tile, &s, 0, f->n_tokens);
+            kernels->attention_store(
+                destinations, s.states[0].acc, s.states[0].sum, (uint32_t)lanes, f->head_dim);
         }
     }
 }
@@ -128,7 +188,8 @@ LlavaovStatus lv_cpu_attention_full(LvBackend *backend, const LvRun *run, LvTens
     if (lv_pool_threads(cpu->pool) > 1 && heads < wanted)
         full.splits = lv_ceil_div(wanted, heads) < tiles ? lv_ceil_div(wanted, heads) : tiles;
     LlavaovStatus status = lv_workers_reserve(cpu,
-        tile_scratch_size(kernels, head_dim) + kernels->key_panel_size(full.capacity, head_dim) +
+        tile_scratch_size(kernels, head_dim, n_tokens) +
+            kernels->key_panel_size(full.capacity, head_dim) +
             kernels->value_panel_size(full.capacity, head_dim),
         run->error);
     return status == LLAVAOV_OK ? lv_cpu_run(cpu, run, heads * full.splits, 1, full_units, &full)
@@ -209,6 +270,12 @@ typedef struct Rows {
     size_t pairs, tiles,
         blocks; /* query-head pairs of a kv head, tiles of them, key blocks of a split sequence */
 } Rows;
+
+/* After this batch's rows. */
+static size_t sequence_keys(const Rows *r)
+{
+    return (size_t)r->sequence->position + r->sequence->n_rows;
+}
 
 static void rope_rows(void *data, size_t first, size_t n, unsigned worker)
 {
@@ -308,7 +375,8 @@ static void causal_units(void *data, size_t first, size_t n, unsigned worker)
 {
     const Rows *r = data;
     const LvKernels *kernels = r->cpu->kernels;
-    TileScratch s = tile_scratch(kernels, r->cpu->workers[worker].data, r->head_dim);
+    TileScratch s =
+        tile_scratch(kernels, r->cpu->workers[worker].data, r->head_dim, sequence_keys(r));
     for (size_t unit = first; unit < first + n; unit++) {
         size_t index = r->tiles * r->n_kv_heads - 1 - unit;
         uint32_t kv_head = (uint32_t)(index % r->n_kv_heads);
@@ -319,9 +387,9 @@ static void causal_units(void *data, size_t first, size_t n, unsigned worker)
         tile.n_lanes =
             tile_lanes(r, kv_head, index / r->n_kv_heads, sources, destinations, visible);
         load_tile(r, &tile, kv_head, sources, s.queries);
-        tile.n_keys = visible[tile.n_lanes - 1];
-        run_tile(kernels, &tile, &s);
-        kernels->attention_store(destinations, s.acc, s.sum, tile.n_lanes, r->head_dim);
+        run_tile(kernels, &tile, &s, 0, visible[tile.n_lanes - 1]);
+        kernels->attention_store(
+            destinations, s.states[0].acc, s.states[0].sum, tile.n_lanes, r->head_dim);
     }
 }
 
@@ -330,25 +398,19 @@ static void block_units(void *data, size_t first, size_t n, unsigned worker)
 {
     const Rows *r = data;
     const LvKernels *kernels = r->cpu->kernels;
-    TileScratch s = tile_scratch(kernels, r->cpu->workers[worker].data, r->head_dim);
+    TileScratch s = tile_scratch(kernels, r->cpu->workers[worker].data, r->head_dim, 0);
     for (size_t unit = first; unit < first + n; unit++) {
         size_t block = unit % r->blocks, index = unit / r->blocks;
         uint32_t kv_head = (uint32_t)(index % r->n_kv_heads);
         const float *sources[LV_MAX_LANES];
         float *destinations[LV_MAX_LANES];
         uint32_t visible[LV_MAX_LANES];
-        LvAttentionTile tile = {.visible = visible, .first_key = block * LV_KEY_BLOCK};
+        LvAttentionTile tile = {.visible = visible};
         tile.n_lanes =
             tile_lanes(r, kv_head, index / r->n_kv_heads, sources, destinations, visible);
         load_tile(r, &tile, kv_head, sources, s.queries);
-        size_t end = visible[tile.n_lanes - 1];
-        end = end < tile.first_key + LV_KEY_BLOCK ? end : tile.first_key + LV_KEY_BLOCK;
-        tile.n_keys = end > tile.first_key ? end - tile.first_key : 0;
-        TileScratch state = s;
-        state.max = r->cpu->packed.data + unit * state_size(kernels, r->head_dim);
-        state.sum = state.max + kernels->lanes;
-        state.acc = state.sum + kernels->lanes;
-        run_tile(kernels, &tile, &state);
+        run_block(kernels, &tile, &s, block, visible[tile.n_lanes - 1],
+            state_at(kernels, r->cpu->packed.data + unit * state_size(kernels, r->head_dim)));
     }
 }
 
@@ -356,7 +418,7 @@ static void join_units(void *data, size_t first, size_t n, unsigned worker)
 {
     const Rows *r = data;
     const LvKernels *kernels = r->cpu->kernels;
-    size_t lanes = kernels->lanes, size = state_size(kernels, r->head_dim);
+    size_t size = state_size(kernels, r->head_dim);
     for (size_t index = first; index < first + n; index++) {
         const float *sources[LV_MAX_LANES];
         float *destinations[LV_MAX_LANES];
@@ -364,32 +426,39 @@ static void join_units(void *data, size_t first, size_t n, unsigned worker)
         uint32_t n_lanes = tile_lanes(r, (uint32_t)(index % r->n_kv_heads), index / r->n_kv_heads,
             sources, destinations, visible);
         float *state = r->cpu->packed.data + index * r->blocks * size;
-        for (size_t block = 1; block < r->blocks; block++) {
-            const float *other = state + block * size;
-            lv_attention_merge(state, state + lanes, state + 2 * lanes, other, other + lanes,
-                other + 2 * lanes, (uint32_t)lanes, r->head_dim);
+        LvAttentionState waiting[MAX_WAITING];
+        size_t n_waiting = 0;
+        for (size_t block = 0; block < r->blocks; block++) {
+            waiting[n_waiting] = state_at(kernels, state + block * size);
+            n_waiting = join_pairs(kernels, waiting, n_waiting + 1, 0, block, n_lanes, r->head_dim);
         }
+        join_rest(kernels, waiting, n_waiting, n_lanes, r->head_dim);
         kernels->attention_store(
-            destinations, state + 2 * lanes, state + lanes, n_lanes, r->head_dim);
+            destinations, waiting[0].acc, waiting[0].sum, n_lanes, r->head_dim);
     }
 }
 
 static LlavaovStatus attend(Rows *r, const LvRun *run)
 {
-    const LvKernels *kernels = r->cpu->kernels;
-    size_t keys = (size_t)r->sequence->position + r->sequence->n_rows;
+    LvCpu *cpu = r->cpu;
+    const LvKernels *kernels = cpu->kernels;
+    size_t keys = sequence_keys(r);
     r->pairs = (size_t)r->sequence->n_rows * (r->n_heads / r->n_kv_heads);
     r->tiles = lv_ceil_div(r->pairs, kernels->lanes);
+    LlavaovStatus status =
+        lv_workers_reserve(cpu, tile_scratch_size(kernels, r->head_dim, keys), run->error);
+    if (status != LLAVAOV_OK)
+        return status;
     if (r->tiles > SPLIT_TILES || keys <= LV_KEY_BLOCK)
-        return lv_cpu_run(r->cpu, run, r->tiles * r->n_kv_heads, 4, causal_units, r);
+        return lv_cpu_run(cpu, run, r->tiles * r->n_kv_heads, 4, causal_units, r);
     r->blocks = lv_ceil_div(keys, LV_KEY_BLOCK);
     size_t heads = r->tiles * r->n_kv_heads;
-    LlavaovStatus status = lv_scratch_reserve(
-        &r->cpu->packed, heads * r->blocks * state_size(kernels, r->head_dim), run->error);
+    status = lv_scratch_reserve(
+        &cpu->packed, heads * r->blocks * state_size(kernels, r->head_dim), run->error);
     if (status == LLAVAOV_OK)
-        status = lv_cpu_run(r->cpu, run, heads * r->blocks, 1, block_units, r);
+        status = lv_cpu_run(cpu, run, heads * r->blocks, 1, block_units, r);
     if (status == LLAVAOV_OK)
-        status = lv_cpu_run(r->cpu, run, heads, 1, join_units, r);
+        status = lv_cpu_run(cpu, run, heads, 1, join_units, r);
     return status;
 }
 
@@ -409,8 +478,7 @@ LlavaovStatus lv_cpu_attention_causal(LvBackend *backend, const LvRun *run, LvTe
     if (!batch_fits(&rows, batch, 1) || out.rows != qkv.rows ||
         out.cols != (size_t)text->n_heads * text->head_dim)
         return lv_shape_error(run, "attention_causal");
-    LlavaovStatus status =
-        lv_workers_reserve(cpu, tile_scratch_size(cpu->kernels, text->head_dim), run->error);
+    LlavaovStatus status = LLAVAOV_OK;
     for (size_t i = 0; i < batch->n_sequences && status == LLAVAOV_OK; i++) {
         rows.sequence = &batch->sequences[i];
         if (rows.sequence->n_rows)

@@ -7,6 +7,8 @@
 #ifndef LV_ATTENTION_H
 #define LV_ATTENTION_H
 
+#include <float.h>
+
 #include "cpu/functions.h"
 #include "cpu/tile.h"
 
@@ -69,74 +71,105 @@ static void store_values(float *panels, size_t capacity, size_t first_key, const
         }
 }
 
-/* Keys at or beyond what a lane sees get -Inf. Only rows from the first lane's limit on can be
- * affected. */
-static void mask_scores(const LvAttentionTile *t, size_t first, size_t n)
+/* Keys that a lane does not see get -Inf. Only rows from the first lane's limit on, and with a
+ * window those below the last lane's first key, can be affected. */
+static void mask_scores(const LvAttentionTile *t, size_t n)
 {
-    for (size_t key = t->visible[0] > first ? t->visible[0] : first; key < first + n; key++)
+    size_t first = t->first_key, end = first + n;
+    for (size_t key = t->visible[0] > first ? t->visible[0] : first; key < end; key++)
         for (uint32_t lane = 0; lane < t->n_lanes && t->visible[lane] <= key; lane++)
+            t->scores[(key - first) * LANES + lane] = -INFINITY;
+    if (!t->window)
+        return;
+    uint32_t last = t->visible[t->n_lanes - 1];
+    for (size_t key = first; key < end && key + t->window < last; key++)
+        for (uint32_t lane = t->n_lanes; lane-- && key + t->window < t->visible[lane];)
             t->scores[(key - first) * LANES + lane] = -INFINITY;
 }
 
-/* scores <- e^(scores - max); max, sum and acc move on to the new maximum. */
-static inline __attribute__((always_inline)) void soften(
+/* The maximum of each lane's scores. */
+static inline __attribute__((always_inline)) void find_max(
     const int WIDTH, const LvAttentionTile *t, size_t n)
 {
-    float *scores = t->scores;
-    vf old0 = vf_load(t->max), old1 = WIDTH > 1 ? vf_load(t->max + VEC) : old0, max0 = old0,
-       max1 = old1;
-    for (size_t k = 0; k < n; k++) {
-        max0 = vf_max(vf_load(scores + k * LANES), max0);
+    const float *scores = t->scores;
+    vf max0 = vf_set1(-FLT_MAX), max1 = max0;
+    for (size_t k = 0; k < n; k++, scores += LANES) {
+        max0 = vf_max(vf_load(scores), max0);
         if (WIDTH > 1)
-            max1 = vf_max(vf_load(scores + k * LANES + VEC), max1);
+            max1 = vf_max(vf_load(scores + VEC), max1);
     }
-    vf down0 = vf_exp(vf_sub(old0, max0)), down1 = vf_exp(vf_sub(old1, max1));
-    vf sum0 = vf_mul(vf_load(t->sum), down0), sum1 = sum0;
-    if (WIDTH > 1)
-        sum1 = vf_mul(vf_load(t->sum + VEC), down1);
-    for (size_t k = 0; k < n; k++) {
-        vf p0 = vf_exp(vf_sub(vf_load(scores + k * LANES), max0));
-        vf_store(scores + k * LANES, p0);
+    vf_store(t->state.max, max0);
+    vf_store(t->state.max + VEC, max1);
+}
+
+/* scores <- e^(scores - max) of n keys, whose sum, from zero, is added to the state's. */
+static inline __attribute__((always_inline)) void soften(
+    const int WIDTH, const LvAttentionTile *t, float *scores, size_t n)
+{
+    vf max0 = vf_load(t->state.max), max1 = vf_load(t->state.max + VEC), sum0 = vf_set1(0),
+       sum1 = sum0;
+    for (size_t k = 0; k < n; k++, scores += LANES) {
+        vf p0 = vf_exp(vf_sub(vf_load(scores), max0));
+        vf_store(scores, p0);
         sum0 = vf_add(sum0, p0);
         if (WIDTH > 1) {
-            vf p1 = vf_exp(vf_sub(vf_load(scores + k * LANES + VEC), max1));
-            vf_store(scores + k * LANES + VEC, p1);
+            vf p1 = vf_exp(vf_sub(vf_load(scores + VEC), max1));
+            vf_store(scores + VEC, p1);
             sum1 = vf_add(sum1, p1);
         }
     }
-    vf_store(t->max, max0);
-    vf_store(t->sum, sum0);
-    if (WIDTH > 1) {
-        vf_store(t->max + VEC, max1);
-        vf_store(t->sum + VEC, sum1);
-    }
-    for (uint32_t i = 0; i < t->head_dim; i++) {
-        float *acc = t->acc + (size_t)i * LANES;
-        vf_store(acc, vf_mul(vf_load(acc), down0));
-        if (WIDTH > 1)
-            vf_store(acc + VEC, vf_mul(vf_load(acc + VEC), down1));
-    }
+    vf_store(t->state.sum, vf_add(vf_load(t->state.sum), sum0));
+    vf_store(t->state.sum + VEC, vf_add(vf_load(t->state.sum + VEC), sum1));
 }
+
+/* Chains of additions: no longer than PART_KEYS, then one link a part of the block. */
+#define PART_KEYS 128
 
 static void attention_tile(const LvAttentionTile *t)
 {
     int width = t->n_lanes > VEC ? 2 : 1;
     const TileFunction *tile_of = tiles[width - 1];
-    for (size_t done = 0; done < t->n_keys; done += LV_KEY_BLOCK) {
-        size_t first = t->first_key + done, n = at_most(t->n_keys - done, LV_KEY_BLOCK);
-        for (size_t k = 0; k < n; k += TILE_R)
-            tile_of[at_most(n - k, TILE_R) - 1](t->head_dim, t->keys + (first + k) * t->head_dim,
-                t->queries, t->scores + k * LANES, LANES, false);
-        if (t->visible && t->n_lanes && t->visible[0] < first + n)
-            mask_scores(t, first, n);
+    size_t n = t->n_keys;
+    for (size_t k = 0; k < n; k += TILE_R)
+        tile_of[at_most(n - k, TILE_R) - 1](t->head_dim, t->keys + (t->first_key + k) * t->head_dim,
+            t->queries, t->scores + k * LANES, LANES, false);
+    if (t->visible && t->n_lanes)
+        mask_scores(t, n);
+    if (width == 1)
+        find_max(1, t, n);
+    else
+        find_max(2, t, n);
+    memset(t->state.sum, 0, LANES * sizeof *t->state.sum);
+    if (!n)
+        memset(t->state.acc, 0, (size_t)LANES * t->head_dim * sizeof *t->state.acc);
+    for (size_t k = 0; k < n; k += PART_KEYS) {
+        size_t part = at_most(n - k, PART_KEYS);
+        float *scores = t->scores + k * LANES;
         if (width == 1)
-            soften(1, t, n);
+            soften(1, t, scores, part);
         else
-            soften(2, t, n);
+            soften(2, t, scores, part);
         for (uint32_t i = 0; i < t->head_dim; i += TILE_R)
-            tile_of[at_most(t->head_dim - i, TILE_R) - 1](n,
-                t->values + i * t->capacity + first * TILE_R, t->scores, t->acc + (size_t)i * LANES,
-                LANES, true);
+            tile_of[at_most(t->head_dim - i, TILE_R) - 1](part,
+                t->values + i * t->capacity + (t->first_key + k) * TILE_R, scores,
+                t->state.acc + (size_t)i * LANES, LANES, k > 0);
+    }
+}
+
+static void attention_join(const LvAttentionState *state, const LvAttentionState *other,
+    uint32_t n_lanes, uint32_t head_dim)
+{
+    for (uint32_t l = 0; l < n_lanes; l += VEC) {
+        vf a = vf_load(state->max + l), b = vf_load(other->max + l), best = vf_max(a, b);
+        vf mine = vf_exp(vf_sub(a, best)), theirs = vf_exp(vf_sub(b, best));
+        vf sum = vf_mul(vf_load(state->sum + l), mine);
+        vf_store(state->max + l, best);
+        vf_store(state->sum + l, vf_fma(vf_load(other->sum + l), theirs, sum));
+        for (size_t i = 0; i < head_dim; i++) {
+            vf acc = vf_mul(vf_load(state->acc + i * LANES + l), mine);
+            acc = vf_fma(vf_load(other->acc + i * LANES + l), theirs, acc);
+            vf_store(state->acc + i * LANES + l, acc);
+        }
     }
 }
 

@@ -160,27 +160,40 @@ static double score_of(const LvAttentionTile *t, size_t key, uint32_t lane)
 static void attention_tile(const LvAttentionTile *t)
 {
     for (uint32_t lane = 0; lane < t->n_lanes; lane++) {
-        size_t end = t->first_key + t->n_keys;
+        size_t begin = t->first_key, end = begin + t->n_keys;
         if (t->visible && t->visible[lane] < end)
             end = t->visible[lane];
-        double best = t->max[lane];
-        for (size_t key = t->first_key; key < end; key++)
+        if (t->visible && t->window && t->visible[lane] > begin + t->window)
+            begin = t->visible[lane] - t->window;
+        double best = -FLT_MAX, sum = 0, acc[LV_MAX_KERNEL_HEAD_DIM] = {0};
+        for (size_t key = begin; key < end; key++)
             best = fmax(best, score_of(t, key, lane));
-        double rescale = exp(t->max[lane] - best), sum = t->sum[lane] * rescale,
-               acc[LV_MAX_KERNEL_HEAD_DIM];
-        for (uint32_t i = 0; i < t->head_dim; i++)
-            acc[i] = t->acc[i * LANES + lane] * rescale;
-        for (size_t key = t->first_key; key < end; key++) {
+        best = (float)best; /* the state belongs to the rounded maximum */
+        for (size_t key = begin; key < end; key++) {
             double p = exp(score_of(t, key, lane) - best);
             sum += p;
             for (uint32_t i = 0; i < t->head_dim; i++)
                 acc[i] += p * t->values[key * t->head_dim + i];
         }
-        t->max[lane] = (float)best;
-        double round_off = exp(best - t->max[lane]); /* the state belongs to the rounded maximum */
-        t->sum[lane] = (float)(sum * round_off);
+        t->state.max[lane] = (float)best;
+        t->state.sum[lane] = (float)sum;
         for (uint32_t i = 0; i < t->head_dim; i++)
-            t->acc[i * LANES + lane] = (float)(acc[i] * round_off);
+            t->state.acc[i * LANES + lane] = (float)acc[i];
+    }
+}
+
+static void attention_join(const LvAttentionState *state, const LvAttentionState *other,
+    uint32_t n_lanes, uint32_t head_dim)
+{
+    for (uint32_t lane = 0; lane < n_lanes; lane++) {
+        double a = state->max[lane], b = other->max[lane], best = fmax(a, b);
+        double mine = exp(a - best), theirs = exp(b - best);
+        state->max[lane] = (float)best;
+        state->sum[lane] = (float)(state->sum[lane] * mine + other->sum[lane] * theirs);
+        for (uint32_t i = 0; i < head_dim; i++) {
+            float *acc = state->acc + i * LANES + lane;
+            *acc = (float)(*acc * mine + other->acc[i * LANES + lane] * theirs);
+        }
     }
 }
 
@@ -263,6 +276,7 @@ const LvKernels *lv_kernels_reference(void)
         .store_keys = store_rows,
         .store_values = store_rows,
         .attention_tile = attention_tile,
+        .attention_join = attention_join,
         .attention_store = attention_store,
         .layer_norm = layer_norm,
         .rms_norm = rms_norm,

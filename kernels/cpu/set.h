@@ -31,6 +31,7 @@ const LvKernels *SET_FUNCTION(void)
         .store_keys = store_keys,
         .store_values = store_values,
         .attention_tile = attention_tile,
+        .attention_join = attention_join,
         .attention_store = attention_store,
         .layer_norm = layer_norm,
         .rms_norm = rms_norm,

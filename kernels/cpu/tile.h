@@ -4,9 +4,10 @@
  *
  *     c[r][j] (+)= sum over k of a[k * TILE_R + r] * b[k * 2 VEC + j]
  *
- * Each c is one chain of multiply-adds in order of k, whatever the tile's size: how rows are
- * grouped changes no result. Accumulators have names of their own because the compiler keeps an
- * array of them in memory. */
+ * Each sum is one chain of multiply-adds in order of k, from zero, whatever the tile's size: how
+ * rows are grouped changes no result. It is added to c as a whole: the errors of a call grow with
+ * its n terms, not with all that c has gathered before. Accumulators have names of their own
+ * because the compiler keeps an array of them in memory. */
 #ifndef LV_TILE_H
 #define LV_TILE_H
 
@@ -18,19 +19,19 @@ typedef void (*TileFunction)(
     size_t n, const float *a, const float *b, float *c, size_t c_stride, bool add);
 
 /* Rows at or above ROWS, and the second register when WIDTH is 1, vanish at compile time. */
-#define TILE_DECLARE(r)                                                                            \
-    vf c##r##0 = vf_set1(0), c##r##1 = vf_set1(0);                                                 \
-    if (add && r < ROWS) {                                                                         \
-        c##r##0 = vf_load(c + r * c_stride);                                                       \
-        if (WIDTH > 1)                                                                             \
-            c##r##1 = vf_load(c + r * c_stride + VEC);                                             \
-    }
+#define TILE_DECLARE(r) vf c##r##0 = vf_set1(0), c##r##1 = vf_set1(0);
 #define TILE_STEP(r)                                                                               \
     if (r < ROWS) {                                                                                \
         vf x = vf_set1(a[r]);                                                                      \
         c##r##0 = vf_fma(x, b0, c##r##0);                                                          \
         if (WIDTH > 1)                                                                             \
             c##r##1 = vf_fma(x, b1, c##r##1);                                                      \
+    }
+#define TILE_ADD(r)                                                                                \
+    if (r < ROWS) {                                                                                \
+        c##r##0 = vf_add(c##r##0, vf_load(c + r * c_stride));                                      \
+        if (WIDTH > 1)                                                                             \
+            c##r##1 = vf_add(c##r##1, vf_load(c + r * c_stride + VEC));                            \
     }
 #define TILE_STORE(r)                                                                              \
     if (r < ROWS) {                                                                                \
@@ -49,6 +50,9 @@ static inline __attribute__((always_inline)) void tile(const int ROWS, const int
         TILE_ROWS_LIST(TILE_STEP)
         a += TILE_R;
         b += LANES;
+    }
+    if (add) {
+        TILE_ROWS_LIST(TILE_ADD)
     }
     TILE_ROWS_LIST(TILE_STORE)
 }

@@ -318,9 +318,10 @@ static void functions_are_accurate(void **state)
 
 /* ---- attention ---- */
 
-/* out[lane][dim] of one tile, keys stored in two uneven pieces. */
+/* out[lane][dim] of one tile, keys stored in two uneven pieces, blocks joined one after the other.
+ */
 static void attend(const LvKernels *k, uint32_t dim, size_t n_keys, uint32_t lanes, const float *q,
-    const float *keys, const float *values, const uint32_t *visible, bool split, float *out)
+    const float *keys, const float *values, const uint32_t *visible, uint32_t window, float *out)
 {
     size_t capacity = (n_keys + k->tile_rows - 1) / k->tile_rows * k->tile_rows, half = n_keys / 3;
     float *kp = malloc((k->key_panel_size(capacity, dim) + 1) * 4),
@@ -345,22 +346,32 @@ static void attend(const LvKernels *k, uint32_t dim, size_t n_keys, uint32_t lan
         destinations[l] = out + l * (dim + 2);
     }
     k->pack_queries(queries, sources, lanes, dim, (float)(1 / sqrt(dim)));
-    lv_attention_begin(max, sum, acc, k->lanes, dim);
-    LvAttentionTile t = {
-        queries, kp, vp, capacity, 0, n_keys, dim, lanes, visible, scores, max, sum, acc};
-    if (split && n_keys > LV_KEY_BLOCK) {
-        t.n_keys = LV_KEY_BLOCK;
+    LvAttentionState state = {max, sum, acc}, other = {max2, sum2, acc2};
+    LvAttentionTile t = {.queries = queries,
+        .keys = kp,
+        .values = vp,
+        .capacity = capacity,
+        .head_dim = dim,
+        .n_lanes = lanes,
+        .visible = visible,
+        .window = window,
+        .scores = scores};
+    for (; t.first_key < n_keys; t.first_key += LV_KEY_BLOCK) {
+        size_t left = n_keys - t.first_key;
+        t.n_keys = left < LV_KEY_BLOCK ? left : LV_KEY_BLOCK;
+        t.state = t.first_key ? other : state;
         k->attention_tile(&t);
-        lv_attention_begin(max2, sum2, acc2, k->lanes, dim);
-        t.first_key = LV_KEY_BLOCK;
-        t.n_keys = n_keys - LV_KEY_BLOCK;
-        t.max = max2;
-        t.sum = sum2;
-        t.acc = acc2;
-        k->attention_tile(&t);
-        lv_attention_merge(max, sum, acc, max2, sum2, acc2, k->lanes, dim);
-    } else
-        k->attention_tile(&t);
+        if (t.first_key)
+            k->attention_join(&state, &other, lanes, dim);
+    }
+    t.state = other;
+    t.first_key = t.n_keys = 0;
+    k->attention_tile(&t); /* no keys change nothing, on either side */
+    float before = acc[0];
+    k->attention_join(&state, &other, lanes, dim);
+    assert_true(acc[0] == before);
+    k->attention_join(&other, &state, lanes, dim);
+    assert_true(acc2[0] == before);
     k->attention_store(destinations, acc, sum, lanes, dim);
     free(kp), free(vp), free(scratch);
 }
@@ -372,7 +383,7 @@ static void attention_matches(void **state)
     for (size_t s = 0; s < n_sets; s++)
         for (size_t d = 0; d < 5; d++)
             for (size_t c = 0; c < 5; c++)
-                for (int kind = 0; kind < 3; kind++) { /* gentle, one-hot, masked */
+                for (int kind = 0; kind < 4; kind++) { /* gentle, one-hot, masked, windowed */
                     const LvKernels *k = sets[s];
                     uint32_t dim = dims[d],
                              lanes = (d + c) % 2 ? k->lanes : 1 + (uint32_t)(d * 5 + c) % k->lanes;
@@ -381,7 +392,7 @@ static void attention_matches(void **state)
                           *values = fill(n * (dim + 1), 0);
                     for (size_t i = 0; i < (size_t)lanes * dim; i++)
                         q[i] *= kind == 1 ? 400 : 4;
-                    uint32_t visible[LV_MAX_LANES];
+                    uint32_t visible[LV_MAX_LANES], window = kind == 3 ? 1 + (uint32_t)n / 2 : 0;
                     for (uint32_t l = 0; l < lanes; l++) {
                         size_t back = (lanes - 1 - l) / 3;
                         visible[l] = (uint32_t)(n > back ? n - back : 1);
@@ -389,22 +400,23 @@ static void attention_matches(void **state)
                     float *got = guarded(lanes * (dim + 2));
                     double *want = calloc((size_t)lanes * dim, sizeof *want);
                     attend(
-                        k, dim, n, lanes, q, keys, values, kind == 2 ? visible : NULL, c % 2, got);
+                        k, dim, n, lanes, q, keys, values, kind >= 2 ? visible : NULL, window, got);
                     check_guards(got, lanes * (dim + 2), lanes, dim, dim + 2);
                     double *p = malloc(n * sizeof *p);
                     for (uint32_t l = 0; l < lanes; l++) {
                         double best = -1e300, sum = 0;
-                        size_t end = kind == 2 ? visible[l] : n;
-                        for (size_t key = 0; key < end; key++) {
+                        size_t end = kind >= 2 ? visible[l] : n;
+                        size_t begin = window && end > window ? end - window : 0;
+                        for (size_t key = begin; key < end; key++) {
                             p[key] = 0;
                             for (uint32_t i = 0; i < dim; i++)
                                 p[key] += (double)(q[l * dim + i] * (float)(1 / sqrt(dim))) *
                                           keys[key * (dim + 1) + i];
                             best = fmax(best, p[key]);
                         }
-                        for (size_t key = 0; key < end; key++)
+                        for (size_t key = begin; key < end; key++)
                             sum += p[key] = exp(p[key] - best);
-                        for (size_t key = 0; key < end; key++)
+                        for (size_t key = begin; key < end; key++)
                             for (uint32_t i = 0; i < dim; i++)
                                 want[l * dim + i] += p[key] / sum * values[key * (dim + 1) + i];
                         for (uint32_t i = 0; i < dim; i++) {

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Live comparison with the pinned references: `./dev parity [PART...] [--full] [--quick] [--reference NAME]`.
 
-Parts (default: all but full): checkpoint, tokenizer, picture, sampling, model, cards (the model cards' snippets in a folder of
-the released files), cuda (the CUDA backend on its CPU stand-in); --full adds the model at the size of the 0.5B release.
+Parts (default: all but full and longcontext): checkpoint, tokenizer, picture, sampling, model, cards (the model cards' snippets in
+a folder of the released files), cuda (the CUDA backend on its CPU stand-in); --full adds the model at the size of the 0.5B release;
+longcontext (20 minutes, with --quick one) compares the distance from float64 at up to 32,760 tokens with HF's own.
 The references are the newest transformers and 4.57; parts that say something about both run under each.
 Each prints its own table; the last line counts parts. Exit code 0 when all pass.
 """
@@ -27,8 +28,11 @@ PARTS = {
     "model": (["model.py"], ["--quick"]),
     "cards": (["cards.py"], []),
     "cuda": (["cuda.py"], ["--seeds", "2", "--presets", "mini"]),
+    "longcontext": (["longcontext.py"], ["--quick"]),
     "full": (["full.py"], []),
 }
+
+LONG = ("longcontext", "full")
 
 
 def main():
@@ -39,7 +43,7 @@ def main():
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--reference", choices=REFERENCES, help="default: the newest, and 4.57 for " + ", ".join(sorted(BOTH)))
     arguments = parser.parse_args()
-    parts = arguments.parts or ([] if arguments.full else [p for p in PARTS if p != "full"])
+    parts = arguments.parts or ([] if arguments.full else [p for p in PARTS if p not in LONG])
     if arguments.full and "full" not in parts:
         parts.append("full")
     unknown = [p for p in parts if p not in PARTS]
@@ -58,7 +62,10 @@ def main():
             results.append((f"{part} ({reference})", code, time.time() - start))
     print("== parity")
     for part, code, seconds in results:
-        print(f"{'pass' if code == 0 else 'FAIL'}  {part:20} {seconds:7.1f} s")
+Parts (default: all but full and longcontext): checkpoint, tokenizer, picture, sampling, model, cards (the model cards' snippets in
+a folder of the released files), cuda (the CUDA backend on its CPU stand-in); --full adds the model at the size of the 0.5B release;
+longcontext (20 minutes, with --quick one) compares the distance from float64 at up to 32,760 tokens with HF's own.
+The references are the newest transformers and 4.57; parts that say something about both run under each.
     failed = sum(code != 0 for _, code, _ in results)
     print(f"{len(results) - failed} passed, {failed} failed")
     return 1 if failed else 0
