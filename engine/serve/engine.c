@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "serve/engine.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -47,18 +46,6 @@ static LlavaovStatus open_backend(
     pthread_join(thread, NULL);
     engine->backend = opening.backend;
     return opening.status;
-}
-
-static LlavaovStatus open_tokenizer(LlavaovEngine *engine, const char *folder, LlavaovError *error)
-{
-    size_t n = strlen(folder) + sizeof "/tokenizer.json";
-    char *path = lv_alloc(n, 1);
-    if (!path)
-        return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a path");
-    snprintf(path, n, "%s/tokenizer.json", folder);
-    LlavaovStatus status = lv_tokenizer_open(path, &engine->tokenizer, error);
-    lv_free(path);
-    return status;
 }
 
 /* The configuration's end tokens and the template's own turn end. */
@@ -192,7 +179,7 @@ LlavaovStatus llavaov_engine_open(
     LlavaovStatus status;
     LV_TRY(name_model(engine, options->model_path, error));
     LV_TRY(lv_checkpoint_open(options->model_path, &engine->checkpoint, error));
-    LV_TRY(open_tokenizer(engine, options->model_path, error));
+    LV_TRY(lv_tokenizer_open_folder(options->model_path, &engine->tokenizer, error));
     LV_TRY(open_backend(engine, options, error));
     LV_TRY(lv_model_open(engine->checkpoint, engine->backend, options->progress,
         options->progress_data, &engine->model, error));

@@ -15,7 +15,9 @@ typedef struct LvAddedToken {
     size_t bytes;
     int32_t id;
     bool special;
-    bool normalized; /* searched for in the normalised text, not in the raw one */
+    bool normalized;                  /* searched for in the normalised text, not in the raw one */
+    bool lstrip, rstrip, single_word; /* of a slow tokenizer's: takes white space beside it, or is
+                                         none beside other text */
 } LvAddedToken;
 
 /* Sorted by content. */

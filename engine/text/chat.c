@@ -93,12 +93,16 @@ LlavaovStatus lv_chat_encode(
     LlavaovStatus status = template_token(tokenizer, "<|im_start|>", &turn.start, error);
     if (status == LLAVAOV_OK)
         status = template_token(tokenizer, "<|im_end|>", &turn.end, error);
+    if (status == LLAVAOV_OK)
+        status = lv_tokenizer_begin(tokenizer, tokens, error);
     if (status == LLAVAOV_OK && chat->system_prompt)
         status = put_system(&turn, chat->system_prompt);
     if (status == LLAVAOV_OK)
         status = put_user(&turn, chat);
     if (status == LLAVAOV_OK)
         status = begin(&turn, "assistant\n");
+    if (status == LLAVAOV_OK)
+        status = lv_tokenizer_end(tokenizer, tokens, error);
     if (status != LLAVAOV_OK)
         tokens->n = n_before;
     return status;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Qwen2's byte-level BPE from tokenizer.json: NFC, the pre-tokenizer pattern, added tokens, merges
+ * Qwen2's byte-level BPE: NFC, the pre-tokenizer pattern, added tokens, merges
  * (model.md 7). Immutable once open; every function is thread-safe. */
 #ifndef LV_TOKENIZER_H
 #define LV_TOKENIZER_H
@@ -16,6 +16,25 @@ LlavaovStatus lv_tokenizer_open(const char *file, LvTokenizer **tokenizer, Llava
 /* The same from memory; name stands for the file in errors. */
 LlavaovStatus lv_tokenizer_parse(
     const char *json, size_t bytes, const char *name, LvTokenizer **tokenizer, LlavaovError *error);
+
+/* A checkpoint folder's: its tokenizer.json, or without one its vocab.json and merges.txt, with
+ * added_tokens.json, special_tokens_map.json and tokenizer_config.json, as transformers' slow
+ * Qwen2Tokenizer takes them. */
+LlavaovStatus lv_tokenizer_open_folder(
+    const char *folder, LvTokenizer **tokenizer, LlavaovError *error);
+
+/* The files of a folder without tokenizer.json, by their places here: only the first two must be
+ * there. The text of an absent file is NULL. */
+enum { LV_VOCAB_JSON, LV_MERGES_TXT, LV_TOKENIZER_CONFIG, LV_ADDED_TOKENS, LV_SPECIAL_TOKENS_MAP };
+typedef struct LvTokenizerFiles {
+    struct {
+        const char *text;
+        size_t bytes;
+    } file[LV_SPECIAL_TOKENS_MAP + 1];
+} LvTokenizerFiles;
+/* The same from memory; errors name folder and file. */
+LlavaovStatus lv_tokenizer_parse_files(const LvTokenizerFiles *files, const char *folder,
+    LvTokenizer **tokenizer, LlavaovError *error);
 void lv_tokenizer_close(LvTokenizer *tokenizer);
 
 /* 1 + the largest id that the tokenizer can produce. */
@@ -58,6 +77,12 @@ LlavaovStatus lv_tokenizer_encode_runs(const LvTokenizer *tokenizer, const char 
  * alone. The tokenizer's size stays. */
 LlavaovStatus lv_tokenizer_add_placeholder(
     LvTokenizer *tokenizer, const char *content, int32_t id, LlavaovError *error);
+
+/* Append what the tokenizer puts before and behind a whole text (add_special_tokens in
+ * transformers); nothing with the released files. */
+LlavaovStatus lv_tokenizer_begin(
+    const LvTokenizer *tokenizer, LvTokens *tokens, LlavaovError *error);
+LlavaovStatus lv_tokenizer_end(const LvTokenizer *tokenizer, LvTokens *tokens, LlavaovError *error);
 
 /* Decodes ids into a new NUL-terminated string (lv_free); invalid bytes become U+FFFD as in the
  * reference. */

@@ -4,7 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/limits.h"
-#include "text/tokenizer_json.h"
+#include "text/tokenizer_reader.h"
 #include "text/unicode.h"
 
 #define MAX_ADDED_TOKENS 65536u
@@ -59,7 +59,7 @@ static LlavaovStatus put_added(LvTokenizerReader *r, const json_t *value, const 
 {
     LvAddedToken *token = &list->tokens[list->n];
     token->id = (int32_t)id;
-    token->special = lv_reader_true(value, "special");
+    token->special = lv_reader_true(value, "special") || lv_reader_placeholder(content);
     token->normalized = lv_reader_true(value, "normalized");
     if (token->normalized && r->tokenizer->nfc) {
         LlavaovStatus status = check_normal(r, content);
@@ -98,7 +98,7 @@ LlavaovStatus lv_reader_take_added(LvTokenizerReader *r)
             r, value, content, id, lv_reader_true(value, "normalized") ? &t->normalized : &t->raw);
         if (status != LLAVAOV_OK)
             return status;
-        LvSpelling spelling = {content, (uint32_t)strlen(content)};
+        LvSpelling spelling = {content, (uint32_t)strlen(content), false};
         status = lv_vocabulary_put(&r->vocabulary, id, spelling, r->name, r->error);
         if (status != LLAVAOV_OK)
             return status;

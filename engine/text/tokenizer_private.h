@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What the reader of tokenizer.json fills and the tokenizer uses. */
+ * What the readers of a tokenizer fill and the tokenizer uses. */
 #ifndef LV_TOKENIZER_PRIVATE_H
 #define LV_TOKENIZER_PRIVATE_H
 
@@ -21,12 +21,19 @@ struct LvTokenizer {
     LvMergeTable merges;
     LvAddedTokens raw;        /* added tokens searched for in raw text */
     LvAddedTokens normalized; /* and in normalised text */
+    LvTokens before, after;   /* what is put around a whole text */
     bool nfc;                 /* whether text is normalised */
+    bool slow; /* the rules are those of transformers' slow tokenizer, not of `tokenizers` */
 };
 
 /* Reads the JSON text, which is changed on the way and no longer needed afterwards, into a zeroed
  * tokenizer; the caller closes it, also after a failure. */
 LlavaovStatus lv_tokenizer_read(
     LvTokenizer *tokenizer, char *json, size_t bytes, const char *name, LlavaovError *error);
+
+/* The same from the texts of vocab.json and its companions, which are not changed; vocab, a copy of
+ * the first of them, is. folder stands before the files' names in errors. */
+LlavaovStatus lv_tokenizer_read_slow(LvTokenizer *tokenizer, char *vocab,
+    const LvTokenizerFiles *files, const char *folder, LlavaovError *error);
 
 #endif

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "text/pretokenize.h"
-#include "text/tokenizer_json.h"
+#include "text/tokenizer_reader.h"
 
 static const char *type_of(const json_t *object)
 {
@@ -49,16 +49,12 @@ static LlavaovStatus read_pre_tokenizer(LvTokenizerReader *r)
     return LLAVAOV_OK;
 }
 
-static LlavaovStatus read_ends(LvTokenizerReader *r)
+static LlavaovStatus read_decoder(LvTokenizerReader *r)
 {
     const json_t *decoder = json_object_get(r->root, "decoder");
     if (lv_reader_absent(decoder) || !has_type(decoder, "ByteLevel"))
         return UNSUPPORTED(r, "decoder", "is %s; only ByteLevel is known",
             lv_reader_absent(decoder) ? "null" : type_of(decoder));
-    const json_t *post = json_object_get(r->root, "post_processor");
-    if (!lv_reader_absent(post) && !has_type(post, "ByteLevel"))
-        return UNSUPPORTED(
-            r, "post_processor", "is %s; only ByteLevel and null are known", type_of(post));
     return LLAVAOV_OK;
 }
 
@@ -93,5 +89,5 @@ LlavaovStatus lv_reader_take_steps(LvTokenizerReader *r)
         status = read_normalizer(r);
     if (status == LLAVAOV_OK)
         status = read_pre_tokenizer(r);
-    return status == LLAVAOV_OK ? read_ends(r) : status;
+    return status == LLAVAOV_OK ? read_decoder(r) : status;
 }

@@ -36,3 +36,8 @@ LvUnicodeClass lv_unicode_class(uint32_t code)
         return LV_CLASS_LETTER;
     return (LvUnicodeClass)lv_class_range_value(lv_class_ranges, LV_N_CLASS_RANGES, code);
 }
+
+bool lv_python_space(uint32_t code)
+{
+    return (code >= 0x1C && code <= 0x1F) || lv_unicode_class(code) == LV_CLASS_SPACE;
+}

@@ -19,6 +19,9 @@ typedef enum LvUnicodeClass {
 
 LvUnicodeClass lv_unicode_class(uint32_t code);
 
+/* What Python's str.strip() and str.split() take for white space: \\s and U+001C to U+001F. */
+bool lv_python_space(uint32_t code);
+
 /* Normalises text, which must be UTF-8, to NFC. *out is a new block (lv_free) of *out_bytes, or
  * NULL when text holds no character that could change: it is normal as it stands. Time grows
  * linearly with the text, also for one long run of combining marks. */

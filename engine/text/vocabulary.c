@@ -7,15 +7,12 @@
 #include "base/limits.h"
 #include "base/status.h"
 
-#define MAX_MERGES (4 * LV_MAX_VOCAB)
-
 static LlavaovStatus no_memory(const char *name, LlavaovError *error)
 {
     return lv_fail(error, LLAVAOV_ERROR_MEMORY, name, "%s: out of memory for the vocabulary", name);
 }
 
-/* How much of a spelling to show in a message: whole characters, at most 64 bytes. */
-static int shown(const char *text, size_t bytes)
+int lv_shown_bytes(const char *text, size_t bytes)
 {
     if (bytes <= 64)
         return (int)bytes;
@@ -91,8 +88,8 @@ LlavaovStatus lv_vocabulary_put(LvVocabulary *vocabulary, uint32_t id, LvSpellin
     if (!reserve(vocabulary, id))
         return no_memory(name, error);
     vocabulary->tokens[id] = spelling;
-    if (id == vocabulary->n)
-        vocabulary->n++;
+    if (id >= vocabulary->n)
+        vocabulary->n = id + 1;
     return LLAVAOV_OK;
 }
 
@@ -109,8 +106,8 @@ static LlavaovStatus build_slots(LvVocabulary *v, const char *name, LlavaovError
         LvSpelling token = v->tokens[id];
         uint32_t *slot = find_slot(v, token.text, token.bytes);
         if (*slot)
-            return lv_fail(error, LLAVAOV_ERROR_FORMAT, name, "%s: model.vocab has \"%.*s\" twice",
-                name, shown(token.text, token.bytes), token.text);
+            return lv_fail(error, LLAVAOV_ERROR_FORMAT, name, "%s: %s has \"%.*s\" twice", name,
+                v->field, lv_shown_bytes(token.text, token.bytes), token.text);
         *slot = id + 1;
     }
     return LLAVAOV_OK;
@@ -132,133 +129,25 @@ LlavaovStatus lv_vocabulary_read(
         key.bytes = (uint32_t)bytes;
         if (id >= LV_MAX_VOCAB)
             return lv_fail(error, LLAVAOV_ERROR_FORMAT, name,
-                "%s: model.vocab gives \"%.*s\" id %u, more than %u", name, shown(key.text, bytes),
-                key.text, id, LV_MAX_VOCAB - 1);
+                "%s: %s gives \"%.*s\" id %u, more than %u", name, v->field,
+                lv_shown_bytes(key.text, bytes), key.text, id, LV_MAX_VOCAB - 1);
         if (!reserve(v, id))
             return no_memory(name, error);
         if (v->tokens[id].text)
             return lv_fail(error, LLAVAOV_ERROR_FORMAT, name,
-                "%s: model.vocab gives id %u to \"%.*s\" and \"%.*s\"", name, id,
-                shown(v->tokens[id].text, v->tokens[id].bytes), v->tokens[id].text,
-                shown(key.text, bytes), key.text);
+                "%s: %s gives id %u to \"%.*s\" and \"%.*s\"", name, v->field, id,
+                lv_shown_bytes(v->tokens[id].text, v->tokens[id].bytes), v->tokens[id].text,
+                lv_shown_bytes(key.text, bytes), key.text);
         v->tokens[id] = key;
         largest = id > largest ? id : largest;
         n++;
     }
     if (scan->problem)
-        return lv_fail(error, LLAVAOV_ERROR_FORMAT, name, "%s: model.vocab %s (behind \"%.*s\")",
-            name, scan->problem, shown(key.text, key.bytes), key.text ? key.text : "");
+        return lv_fail(error, LLAVAOV_ERROR_FORMAT, name, "%s: %s %s (behind \"%.*s\")", name,
+            v->field, scan->problem, lv_shown_bytes(key.text, key.bytes), key.text ? key.text : "");
     if (n && largest != n - 1)
-        return lv_fail(error, LLAVAOV_ERROR_FORMAT, name,
-            "%s: model.vocab has id %u, but only %u tokens", name, largest, n);
+        return lv_fail(error, LLAVAOV_ERROR_FORMAT, name, "%s: %s has id %u, but only %u tokens",
+            name, v->field, largest, n);
     v->n = n;
     return build_slots(v, name, error);
-}
-
-/* One merge's two halves, as spelled. */
-static bool read_pair(LvScan *scan, LvSpelling pair[2])
-{
-    size_t bytes[2] = {0, 0};
-    if (lv_scan_peek(scan) == '"') {
-        if (!lv_scan_string(scan, &pair[0].text, &bytes[0]))
-            return false;
-        const char *space = memchr(pair[0].text, ' ', bytes[0]);
-        if (!space)
-            return lv_scan_fail(scan, "has a merge without a space");
-        pair[1].text = space + 1;
-        bytes[1] = bytes[0] - (size_t)(space + 1 - pair[0].text);
-        bytes[0] = (size_t)(space - pair[0].text);
-        if (memchr(pair[1].text, ' ', bytes[1]))
-            return lv_scan_fail(scan, "has a merge with two spaces");
-    } else if (!lv_scan_take(scan, '[') || !lv_scan_string(scan, &pair[0].text, &bytes[0]) ||
-               !lv_scan_take(scan, ',') || !lv_scan_string(scan, &pair[1].text, &bytes[1]) ||
-               !lv_scan_take(scan, ']')) {
-        return false;
-    }
-    pair[0].bytes = (uint32_t)bytes[0];
-    pair[1].bytes = (uint32_t)bytes[1];
-    return true;
-}
-
-/* Finds the three tokens of a merge; room holds as many bytes as the longest token has. */
-static bool resolve(
-    const LvVocabulary *v, const LvSpelling pair[2], char *room, size_t longest, LvMerge *merge)
-{
-    size_t bytes = (size_t)pair[0].bytes + pair[1].bytes;
-    if (!pair[0].bytes || !pair[1].bytes || bytes > longest ||
-        !lv_vocabulary_find(v, pair[0].text, pair[0].bytes, &merge->left) ||
-        !lv_vocabulary_find(v, pair[1].text, pair[1].bytes, &merge->right))
-        return false;
-    memcpy(room, pair[0].text, pair[0].bytes);
-    memcpy(room + pair[0].bytes, pair[1].text, pair[1].bytes);
-    return lv_vocabulary_find(v, room, bytes, &merge->id);
-}
-
-typedef struct MergeList {
-    LvMerge *merges;
-    size_t n, capacity;
-} MergeList;
-
-static LlavaovStatus push_merge(
-    MergeList *list, LvMerge merge, const char *name, LlavaovError *error)
-{
-    if (list->n == MAX_MERGES)
-        return lv_fail(error, LLAVAOV_ERROR_FORMAT, name,
-            "%s: model.merges has more than %u merges", name, MAX_MERGES);
-    if (list->n == list->capacity) {
-        size_t capacity = list->capacity * 2 + 1024;
-        LvMerge *merges = lv_realloc(list->merges, capacity, sizeof *merges);
-        if (!merges)
-            return no_memory(name, error);
-        list->merges = merges;
-        list->capacity = capacity;
-    }
-    list->merges[list->n++] = merge;
-    return LLAVAOV_OK;
-}
-
-static LlavaovStatus read_list(const LvVocabulary *v, LvScan *scan, const char *name,
-    MergeList *list, char *room, size_t longest, LlavaovError *error)
-{
-    bool first = true;
-    lv_scan_take(scan, '[');
-    while (!scan->problem && lv_scan_more(scan, ']', &first)) {
-        LvSpelling pair[2];
-        LvMerge merge = {.rank = (uint32_t)list->n};
-        if (!read_pair(scan, pair))
-            break;
-        if (!resolve(v, pair, room, longest, &merge))
-            return lv_fail(error, LLAVAOV_ERROR_FORMAT, name,
-                "%s: model.merges number %zu, \"%.*s\" and \"%.*s\": one of them or both together "
-                "are not in model.vocab",
-                name, list->n, shown(pair[0].text, pair[0].bytes), pair[0].text,
-                shown(pair[1].text, pair[1].bytes), pair[1].text);
-        LlavaovStatus status = push_merge(list, merge, name, error);
-        if (status != LLAVAOV_OK)
-            return status;
-    }
-    if (scan->problem)
-        return lv_fail(error, LLAVAOV_ERROR_FORMAT, name, "%s: model.merges %s (number %zu)", name,
-            scan->problem, list->n);
-    return LLAVAOV_OK;
-}
-
-LlavaovStatus lv_merges_read(const LvVocabulary *vocabulary, LvScan *scan, const char *name,
-    LvMerge **merges, size_t *n_merges, LlavaovError *error)
-{
-    size_t longest = 0;
-    for (uint32_t id = 0; id < vocabulary->n; id++)
-        longest = vocabulary->tokens[id].bytes > longest ? vocabulary->tokens[id].bytes : longest;
-    MergeList list = {0};
-    char *room = lv_alloc(longest + 1, 1);
-    LlavaovStatus status = room ? read_list(vocabulary, scan, name, &list, room, longest, error)
-                                : no_memory(name, error);
-    lv_free(room);
-    if (status != LLAVAOV_OK) {
-        lv_free(list.merges);
-        return status;
-    }
-    *merges = list.merges;
-    *n_merges = list.n;
-    return LLAVAOV_OK;
 }

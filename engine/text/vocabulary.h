@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The two large values of tokenizer.json, read without building a tree: model.vocab and
- * model.merges. Used while a tokenizer opens; not thread-safe. */
+ * A vocabulary, text -> id, read without building a tree: tokenizer.json's model.vocab, or
+ * vocab.json. Used while a tokenizer opens; not thread-safe. */
 #ifndef LV_VOCABULARY_H
 #define LV_VOCABULARY_H
 
@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "text/bpe.h"
+#include "llavaov.h"
 #include "text/json_scan.h"
 
 /* A token as the file spells it; text lies in the JSON text (or an added token) and is not
@@ -16,6 +16,7 @@
 typedef struct LvSpelling {
     const char *text;
     uint32_t bytes;
+    bool plain; /* stands for itself, not for bytes as GPT-2's table spells them */
 } LvSpelling;
 
 typedef struct LvVocabulary {
@@ -23,12 +24,14 @@ typedef struct LvVocabulary {
     uint32_t n, capacity;
     uint32_t *slots; /* a hash table of id + 1, n_slots a power of two */
     uint32_t n_slots;
-    uint64_t seed; /* so that no file can be made to collide */
+    uint64_t seed;     /* so that no file can be made to collide */
+    const char *field; /* what it is called in errors, e.g. "model.vocab" */
 } LvVocabulary;
 
 void lv_vocabulary_free(LvVocabulary *vocabulary);
 
-/* Reads the object at scan: ids must be exactly 0..n-1. name stands for the file in errors. */
+/* Reads the object at scan into a vocabulary of which only field is set: ids must be exactly
+ * 0..n-1. name stands for the file in errors. */
 LlavaovStatus lv_vocabulary_read(
     LvVocabulary *vocabulary, LvScan *scan, const char *name, LlavaovError *error);
 
@@ -36,13 +39,12 @@ LlavaovStatus lv_vocabulary_read(
 bool lv_vocabulary_find(
     const LvVocabulary *vocabulary, const char *text, size_t bytes, uint32_t *id);
 
-/* Sets the spelling of an id, at most n, where n grows the vocabulary by one; the hash table is
- * left alone. */
+/* Sets the spelling of an id, which may lie behind n: n grows then, and the ids between have no
+ * spelling. The hash table is left alone. */
 LlavaovStatus lv_vocabulary_put(LvVocabulary *vocabulary, uint32_t id, LvSpelling spelling,
     const char *name, LlavaovError *error);
 
-/* Reads the array of "a b" or ["a", "b"] at scan into *merges (lv_free), ranks 0, 1, ... */
-LlavaovStatus lv_merges_read(const LvVocabulary *vocabulary, LvScan *scan, const char *name,
-    LvMerge **merges, size_t *n_merges, LlavaovError *error);
+/* How much of a spelling to show in a message: whole characters, at most 64 bytes. */
+int lv_shown_bytes(const char *text, size_t bytes);
 
 #endif

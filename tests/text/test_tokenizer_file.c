@@ -25,6 +25,11 @@ typedef struct Change {
 #define FORMAT LLAVAOV_ERROR_FORMAT
 #define UNSUPPORTED LLAVAOV_ERROR_UNSUPPORTED
 
+#define TEMPLATE(single, special)                                                                  \
+    "{\"type\":\"TemplateProcessing\",\"single\":" single ",\"special_tokens\":" special "}"
+#define A "{\"Sequence\":{\"id\":\"A\",\"type_id\":0}}"
+#define SPECIAL "{\"SpecialToken\":{\"id\":\"<x>\",\"type_id\":0}}"
+
 static const Change changes[] = {
     {"model", NULL, FORMAT, "model is absent"},
     {"model", "[]", FORMAT, "model is not an object"},
@@ -71,8 +76,16 @@ static const Change changes[] = {
     {"pre_tokenizer/pretokenizers/1", NULL, UNSUPPORTED, "pre_tokenizer"},
     {"decoder", "null", UNSUPPORTED, "decoder is null"},
     {"decoder/type", "\"WordPiece\"", UNSUPPORTED, "decoder is WordPiece"},
-    {"post_processor/type", "\"TemplateProcessing\"", UNSUPPORTED,
-        "post_processor is TemplateProcessing"},
+    {"post_processor/type", "\"BertProcessing\"", UNSUPPORTED, "post_processor is BertProcessing"},
+    {"post_processor", "{\"type\":\"Sequence\",\"processors\":[7]}", UNSUPPORTED,
+        "post_processor is without a type"},
+    {"post_processor", TEMPLATE("[]", "{}"), UNSUPPORTED, "whose single is not one A"},
+    {"post_processor", TEMPLATE("[" A "," A "]", "{}"), UNSUPPORTED, "whose single is not one A"},
+    {"post_processor", TEMPLATE("[" SPECIAL "," A "]", "{}"), FORMAT, "has no ids for \"<x>\""},
+    {"post_processor", TEMPLATE("[" SPECIAL "," A "]", "{\"<x>\":{\"ids\":[1508]}}"), FORMAT,
+        "has an id for \"<x>\" that is no token's"},
+    {"post_processor", TEMPLATE("[" SPECIAL "," A "]", "{\"<x>\":{\"ids\":[-1]}}"), FORMAT,
+        "has an id for \"<x>\" that is no token's"},
     {"added_tokens", "{}", FORMAT, "added_tokens is not an array"},
     {"added_tokens/1/content", "\"\"", FORMAT, "added_tokens number 1 has no content"},
     {"added_tokens/1/content", "7", FORMAT, "added_tokens number 1 has no content"},
@@ -145,6 +158,8 @@ static void what_writers_leave_out_is_allowed(void **state)
 {
     static const Change allowed[] = {{"normalizer", "null", 0, ""},
         {"post_processor", "null", 0, ""}, {"post_processor", NULL, 0, ""},
+        {"post_processor", TEMPLATE("[" A "]", "{}"), 0, ""},
+        {"post_processor", "{\"type\":\"Sequence\",\"processors\":[]}", 0, ""},
         {"added_tokens", "[]", 0, ""}, {"added_tokens", NULL, 0, ""},
         {"model/continuing_subword_prefix", "\"\"", 0, ""}, {"model/dropout", NULL, 0, ""},
         {"version", "{\"any\":[1,-2.5e3,true,null,\"\\u00e9\\n\"]}", 0, ""}};

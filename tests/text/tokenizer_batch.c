@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Serves a tokenizer over stdin and stdout, for comparing it with the reference in bulk.
  *
- *     tokenizer_batch tokenizer.json
+ *     tokenizer_batch FILE-OR-FOLDER     tokenizer.json, or the folder that holds a tokenizer
  *
  * A request is one byte of operation, a little-endian u32 of payload bytes, and the payload; an
  * answer is a u32 of bytes (0xFFFFFFFF: refused, nothing follows) and as many bytes. Ids are
@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/alloc.h"
 #include "text/chat.h"
@@ -153,9 +154,12 @@ int main(int argc, char **argv)
 {
     LvTokenizer *tokenizer = NULL;
     LlavaovError error = {0};
-    if (argc != 2 || lv_tokenizer_open(argv[1], &tokenizer, &error) != LLAVAOV_OK) {
-        fprintf(
-            stderr, "tokenizer_batch: %s\n", argc == 2 ? error.message : "give one tokenizer.json");
+    struct stat info;
+    bool folder = argc == 2 && !stat(argv[1], &info) && S_ISDIR(info.st_mode);
+    if (argc != 2 || (folder ? lv_tokenizer_open_folder(argv[1], &tokenizer, &error)
+                             : lv_tokenizer_open(argv[1], &tokenizer, &error))) {
+        fprintf(stderr, "tokenizer_batch: %s\n",
+            argc == 2 ? error.message : "give one tokenizer.json or folder");
         return 1;
     }
     char operation;

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -20,12 +19,7 @@ LlavaovStatus tool_open_tokenizer(
     const ToolOptions *o, LvTokenizer **tokenizer, LlavaovError *error)
 {
     LlavaovStatus status = need_model(o, error);
-    if (status != LLAVAOV_OK)
-        return status;
-    char path[4096];
-    if (snprintf(path, sizeof path, "%s/tokenizer.json", o->model) >= (int)sizeof path)
-        return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "model", "the folder's name is too long");
-    return lv_tokenizer_open(path, tokenizer, error);
+    return status == LLAVAOV_OK ? lv_tokenizer_open_folder(o->model, tokenizer, error) : status;
 }
 
 LlavaovStatus tool_open_model(const ToolOptions *o, ToolModel *m, LlavaovError *error)

@@ -45,6 +45,17 @@ done:
     return status;
 }
 
+/* With what the tokenizer puts around every text. */
+static LlavaovStatus encode_text(const ToolOptions *o, const LvTokenizer *tokenizer,
+    const char *text, LvTokens *ids, LlavaovError *error)
+{
+    LlavaovStatus status = lv_tokenizer_begin(tokenizer, ids, error);
+    if (status == LLAVAOV_OK)
+        status = lv_tokenizer_encode(tokenizer, text, strlen(text),
+            o->special ? LV_SPECIAL_AS_TOKENS : LV_SPECIAL_AS_TEXT, ids, error);
+    return status == LLAVAOV_OK ? lv_tokenizer_end(tokenizer, ids, error) : status;
+}
+
 LlavaovStatus tool_tokenize(const ToolOptions *o, LlavaovError *error)
 {
     LvTokenizer *tokenizer = NULL;
@@ -56,8 +67,7 @@ LlavaovStatus tool_tokenize(const ToolOptions *o, LlavaovError *error)
         const char *text = o->arguments[i];
         ids.n = 0;
         status = o->chat ? encode_chat(o, tokenizer, text, &ids, error)
-                         : lv_tokenizer_encode(tokenizer, text, strlen(text),
-                               o->special ? LV_SPECIAL_AS_TOKENS : LV_SPECIAL_AS_TEXT, &ids, error);
+                         : encode_text(o, tokenizer, text, &ids, error);
         if (status == LLAVAOV_OK)
             if (json_array_append_new(list, tool_json_ids(ids.ids, ids.n)) != 0)
                 status = lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for the result");

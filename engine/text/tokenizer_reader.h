@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The reader of tokenizer.json, whose work three files share: tokenizer_json.c finds the values and
- * puts the tokenizer together, tokenizer_steps.c judges the steps around the model,
- * tokenizer_added.c takes the added tokens. */
-#ifndef LV_TOKENIZER_JSON_H
-#define LV_TOKENIZER_JSON_H
+ * What the readers of tokenizers share. Of tokenizer.json: tokenizer_json.c finds the values,
+ * tokenizer_steps.c judges the steps around the model, tokenizer_added.c takes the added tokens,
+ * tokenizer_template.c what is put around a text. Of a folder without it: tokenizer_slow.c.
+ * tokenizer_reader.c puts the tokenizer together. */
+#ifndef LV_TOKENIZER_READER_H
+#define LV_TOKENIZER_READER_H
 
 #include <jansson.h>
+#include <string.h>
 
 #include "text/tokenizer_private.h"
 #include "text/vocabulary.h"
@@ -37,12 +39,31 @@ static inline bool lv_reader_absent(const json_t *value)
     return !value || json_is_null(value);
 }
 
-/* Normaliser, pre-tokenizer, decoder, post-processor and the model's options: sets tokenizer->nfc,
+/* Reads the vocabulary at r->vocab_text, and the tokens of the 256 bytes. */
+LlavaovStatus lv_reader_take_vocab(LvTokenizerReader *r);
+
+/* Last: what every token decodes to, and which are special. */
+LlavaovStatus lv_reader_finish(LvTokenizerReader *r);
+
+/* ---- tokenizer.json ---- */
+
+/* Normaliser, pre-tokenizer, decoder and the model's options: sets tokenizer->nfc,
  * or refuses by name what is not Qwen2's. */
 LlavaovStatus lv_reader_take_steps(LvTokenizerReader *r);
 
 /* Reads added_tokens into tokenizer->raw and ->normalized, and into the vocabulary, which must have
  * been read. */
 LlavaovStatus lv_reader_take_added(LvTokenizerReader *r);
+
+/* Reads post_processor into tokenizer->before and ->after, once all tokens are known. */
+LlavaovStatus lv_reader_take_post_processor(LvTokenizerReader *r);
+
+/* Whether it stands for a picture or a video. A user's words must not become one, whether the files
+ * say that it is special (the released ones do) or not (those that transformers made of
+ * added_tokens.json). */
+static inline bool lv_reader_placeholder(const char *content)
+{
+    return !strcmp(content, "<image>") || !strcmp(content, "<video>");
+}
 
 #endif
