@@ -108,7 +108,8 @@ gst_llavaov_no_frames_to_structure (const GstLlavaovWindow * window,
 
   set_times (structure, window);
   gst_structure_set (structure,
-      "utc-start", G_TYPE_UINT64, (guint64) window->utc_start, NULL);
+      "utc-start", G_TYPE_UINT64, (guint64) window->utc_start,
+      "reason", G_TYPE_STRING, window->reason, NULL);
   return structure;
 }
 

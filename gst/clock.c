@@ -5,20 +5,42 @@
 
 /* Frames of a live window may come this much later than upstream's latency promises before the clock closes it. */
 #define CLOCK_SLACK (200 * GST_MSECOND)
+/* Wall clock and pipeline clock are read one after the other: less than this is no news. */
+#define CLOCKS_DIFFER (5 * GST_MSECOND)
 
 GstClockTime
 gst_llavaov_clock_now (GstLlavaovElement * self)
 {
-  GstClock *clock = gst_element_get_clock (GST_ELEMENT (self));
-  GstClockTime base = gst_element_get_base_time (GST_ELEMENT (self)), now;
+  GstClock *clock;
+  GstClockTime base, now;
+  gboolean playing;
 
-  if (clock == NULL)
+  g_mutex_lock (&self->lock);
+  playing = self->playing;
+  g_mutex_unlock (&self->lock);
+  /* The base time is that of the last time in PLAYING, or none yet. */
+  if (!playing || !(clock = gst_element_get_clock (GST_ELEMENT (self))))
     return GST_CLOCK_TIME_NONE;
+  base = gst_element_get_base_time (GST_ELEMENT (self));
   now = gst_clock_get_time (clock);
   gst_object_unref (clock);
   if (!GST_CLOCK_TIME_IS_VALID (now))
     return GST_CLOCK_TIME_NONE;
   return now > base ? now - base : 0;
+}
+
+void
+gst_llavaov_clock_compare (GstLlavaovElement * self, GstClockTime now)
+{
+  gint64 *offset = &self->sampler.utc_offset, found;
+
+  if (!self->live || !GST_CLOCK_TIME_IS_VALID (now)) {
+    *offset = G_MININT64;
+    return;
+  }
+  found = g_get_real_time () * 1000 - (gint64) now;
+  if (*offset == G_MININT64 || ABS (found - *offset) > CLOCKS_DIFFER)
+    *offset = found;
 }
 
 static gboolean
@@ -93,6 +115,7 @@ gst_llavaov_clock_close_windows (GstLlavaovElement * self)
   GQueue closed = G_QUEUE_INIT;
 
   g_mutex_lock (&self->lock);
+  gst_llavaov_clock_compare (self, now);
   if (GST_CLOCK_TIME_IS_VALID (now) && self->running && !self->flushing &&
       now >= self->upstream_latency + CLOCK_SLACK) {
     gst_llavaov_sampler_advance (&self->sampler,

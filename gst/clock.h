@@ -10,8 +10,12 @@
 
 G_BEGIN_DECLS
 
-/* Running time by the clock, or NONE without one. Without the lock. */
+/* Running time by the clock, or NONE without one or out of PLAYING. Without the lock. */
 GstClockTime gst_llavaov_clock_now (GstLlavaovElement * self);
+
+/* What the wall clock shows at running time 0, for windows that open from here on. Compared again and again, since the
+ * base time comes with PLAYING only, and either clock may be set. With the lock. */
+void gst_llavaov_clock_compare (GstLlavaovElement * self, GstClockTime now);
 
 /* Asks the clock to wake the worker when the next live window ends, or no more when none will. With the lock held; lets
  * go of it meanwhile. */

@@ -2,6 +2,7 @@
 #include "frames.h"
 
 #include "clock.h"
+#include "ending.h"
 #include "handover.h"
 
 #define GST_CAT_DEFAULT gst_llavaov_debug
@@ -9,6 +10,10 @@
 /* A DISCONT whose times run on (a lost packet, a leaky queue) leaves the window alone; a jump further than this does
  * not. */
 #define DISCONT_JUMP GST_SECOND
+/* Frames that a decoder puts out of order are this late at most, and this many before the next in order; anything else
+ * is a jump back. */
+#define REORDER_TIME (250 * GST_MSECOND)
+#define REORDER_FRAMES 16
 /* What a frame lasts when neither buffer nor caps say so. */
 #define UNKNOWN_DURATION (40 * GST_MSECOND)
 /* clip: pictures that may wait to be resized before a file is held up, or a live frame is passed over. */
@@ -47,6 +52,8 @@ gst_llavaov_frames_reset (GstLlavaovElement * self)
   self->have_time = FALSE;
   self->eos = FALSE;
   self->n_frames = 0;
+  self->n_late = 0;
+  self->silence = 0;
   self->text_end = 0;
   self->layout_known = self->run.layout != GST_LLAVAOV_LAYOUT_AUTO;
   switch (self->run.layout) {
@@ -85,18 +92,21 @@ refresh_settings (GstLlavaovElement * self)
   GST_OBJECT_UNLOCK (self);
 }
 
-void
+gboolean
 gst_llavaov_frames_find_live (GstLlavaovElement * self)
 {
   GstQuery *query;
-  gboolean live = FALSE, known;
+  gboolean live, known;
   GstClockTime minimum = 0, now;
 
   g_mutex_lock (&self->lock);
   known = self->live_known;
+  live = self->live;
   g_mutex_unlock (&self->lock);
   if (known)
-    return;
+    return live;
+
+  live = FALSE;
 
   query = gst_query_new_latency ();
   if (gst_pad_peer_query (self->sinkpad, query))
@@ -110,49 +120,65 @@ gst_llavaov_frames_find_live (GstLlavaovElement * self)
   self->upstream_latency = GST_CLOCK_TIME_IS_VALID (minimum) ? minimum : 0;
   self->sampler.live = live;
   self->sampler.early = live && !gst_llavaov_handover_blocks (self);
-  self->sampler.utc_offset = G_MININT64;
-  if (live && GST_CLOCK_TIME_IS_VALID (now)) {
-    self->sampler.utc_offset = g_get_real_time () * 1000 - (gint64) now;
-    if (self->run.sampling == GST_LLAVAOV_SAMPLING_WINDOW)
-      gst_llavaov_sampler_start (&self->sampler, now);
-  }
+  gst_llavaov_clock_compare (self, now);
+  if (live && GST_CLOCK_TIME_IS_VALID (now) &&
+      self->run.sampling == GST_LLAVAOV_SAMPLING_WINDOW)
+    gst_llavaov_sampler_start (&self->sampler, now);
   if (live)
     gst_llavaov_handover_layout (self, LLAVAOV_LAYOUT_VIDEO);   /* nothing live is a still picture */
   self->clock_stale = TRUE;
   g_cond_broadcast (&self->cond);
   g_mutex_unlock (&self->lock);
+  return live;
 }
 
-static void
-restart_windows (GstLlavaovElement * self)
-{
-  gst_llavaov_sampler_reset (&self->sampler);
-  gst_llavaov_clip_reset (&self->clip);
-  self->have_time = FALSE;
-  self->clock_stale = TRUE;
-  g_cond_broadcast (&self->cond);
-}
-
+/* Whether both give any timestamp the same running time and the same stream time: then what comes next goes on. */
 static gboolean
-same_segment (const GstSegment * a, const GstSegment * b)
+same_times (const GstSegment * a, const GstSegment * b)
 {
-  GstSegment copy = *b;
+  guint64 at = b->rate > 0 ? b->start : b->stop, running_a, running_b;
+  guint64 stream_a, stream_b;
 
-  copy.position = a->position;
-  copy.duration = a->duration;
-  return gst_segment_is_equal (a, &copy);
+  if (a->format != b->format)
+    return FALSE;
+  if (a->format != GST_FORMAT_TIME)
+    return TRUE;
+  if (a->rate != b->rate || a->applied_rate != b->applied_rate ||
+      !GST_CLOCK_TIME_IS_VALID (at))
+    return gst_segment_is_equal (a, b);
+  return gst_segment_to_running_time_full (a, a->format, at, &running_a) ==
+      gst_segment_to_running_time_full (b, b->format, at, &running_b) &&
+      running_a == running_b &&
+      gst_segment_to_stream_time_full (a, a->format, at, &stream_a) ==
+      gst_segment_to_stream_time_full (b, b->format, at, &stream_b) &&
+      stream_a == stream_b;
 }
 
 void
 gst_llavaov_frames_segment (GstLlavaovElement * self,
-    const GstSegment * segment)
+    const GstSegment * segment, GstClockTime now)
 {
-  if (!same_segment (&self->segment, segment)) {
-    restart_windows (self);
+  if (!same_times (&self->segment, segment)) {
+    gst_llavaov_ending_cut (self, "segment", now);
     self->live_known = FALSE;
   }
   self->segment = *segment;
   self->sampler.segment = *segment;
+}
+
+void
+gst_llavaov_frames_stream (GstLlavaovElement * self, GstClockTime now)
+{
+  gboolean live = self->live, live_known = self->live_known;
+
+  gst_llavaov_ending_finish (self, "stream-start", now);
+  gst_llavaov_frames_reset (self);
+  if (!live_known || !live)
+    return;
+  /* Until the segment says more, a camera that is silent from here on is told about. */
+  self->live_known = TRUE;
+  if (GST_CLOCK_TIME_IS_VALID (now))
+    gst_llavaov_sampler_start (&self->sampler, now);
 }
 
 static GstClockTime
@@ -206,7 +232,9 @@ clip_frame (GstLlavaovElement * self, GstLlavaovSample * sample)
         g_get_real_time () * 1000 :
         self->sampler.utc_offset + (gint64) sample->running;
     self->clip_segment = self->segment;
+    self->clip_end = 0;
   }
+  self->clip_end = MAX (self->clip_end, self->last_end);
   if (gst_llavaov_clip_frame (&self->clip, sample)) {
     self->stats.frames_sampled++;
     gst_llavaov_handover_sample (self, sample);
@@ -215,25 +243,39 @@ clip_frame (GstLlavaovElement * self, GstLlavaovSample * sample)
 }
 
 static GstFlowReturn
-window_frame (GstLlavaovElement * self, GstLlavaovSample * sample)
+window_frame (GstLlavaovElement * self, GstLlavaovSample * sample,
+    GstClockTime now)
 {
   GQueue closed = G_QUEUE_INIT;
   GstFlowReturn flow;
 
-  gst_llavaov_sampler_advance (&self->sampler, sample->running, &closed);
+  /* The first frame begins the windows. What has passed in silence before is for the clock to say: it may be of any time. */
+  if (self->have_time)
+    gst_llavaov_sampler_advance (&self->sampler, sample->running, &closed);
+  else if (GST_CLOCK_TIME_IS_VALID (now))
+    gst_llavaov_sampler_advance (&self->sampler, MIN (now, sample->running),
+        &closed);
   gst_llavaov_handover_windows (self, &closed);
-  if (gst_llavaov_handover_blocks (self)) {
-    guint generation = self->generation;
-
-    flow = gst_llavaov_handover_wait (self);
-    if (flow != GST_FLOW_OK)
-      return flow;
-    if (generation != self->generation)
-      return GST_FLOW_FLUSHING;
-  }
+  flow = gst_llavaov_handover_let_answer (self);
+  if (flow != GST_FLOW_OK)
+    return flow;
   gst_llavaov_sampler_frame (&self->sampler, sample, &closed);
   gst_llavaov_handover_windows (self, &closed);
   return GST_FLOW_OK;
+}
+
+/* Why the windows end in front of a frame at this time, or NULL. */
+static const gchar *
+interruption (GstLlavaovElement * self, GstClockTime running, gboolean discont)
+{
+  if (!self->have_time)
+    return NULL;
+  if (running >= self->last_running)
+    return discont && running > self->last_end + DISCONT_JUMP ? "hole" : NULL;
+  if (discont || self->last_running - running > REORDER_TIME ||
+      self->n_late >= REORDER_FRAMES)
+    return "jump-back";
+  return NULL;
 }
 
 GstFlowReturn
@@ -243,26 +285,33 @@ gst_llavaov_frames_take (GstLlavaovElement * self, GstBuffer * buffer,
   GstClockTime running = frame_time (self, buffer, now);
   GstClockTime duration = frame_duration (self, buffer);
   gboolean known = GST_CLOCK_TIME_IS_VALID (duration);
+  GstClockTime counted = known ? duration : UNKNOWN_DURATION;
+  const gchar *interrupted;
   GstLlavaovSample *sample;
   GstFlowReturn flow;
 
   self->stats.frames_seen++;
-  if (!GST_CLOCK_TIME_IS_VALID (running))
-    return GST_FLOW_OK;
-  if (self->have_time && GST_BUFFER_IS_DISCONT (buffer) &&
-      (running < self->last_running ||
-          running > self->last_end + DISCONT_JUMP)) {
-    GST_DEBUG_OBJECT (self, "discontinuity: the window starts again");
-    restart_windows (self);
+  gst_llavaov_clock_compare (self, now);
+  if (!GST_CLOCK_TIME_IS_VALID (running)) {
+    gst_llavaov_ending_watch (self, GST_CLOCK_TIME_NONE, counted);
+    return gst_llavaov_handover_let_answer (self);
   }
+  interrupted = interruption (self, running, GST_BUFFER_IS_DISCONT (buffer));
+  if (interrupted) {
+    gst_llavaov_ending_cut (self, interrupted, self->live ? now : running);
+    flow = gst_llavaov_handover_let_answer (self);
+    if (flow != GST_FLOW_OK)
+      return flow;
+  }
+  gst_llavaov_ending_watch (self, self->have_time &&
+      running > self->last_running ? running - self->last_running : 0, counted);
   if (self->have_time && running < self->last_running) {
-    if (self->last_running - running < self->run.window) {
-      GST_DEBUG_OBJECT (self, "frame out of order: not sampled");
-      return GST_FLOW_OK;
-    }
-    restart_windows (self);
+    GST_DEBUG_OBJECT (self, "frame out of order: not sampled");
+    self->n_late++;
+    return gst_llavaov_handover_let_answer (self);
   }
-  self->have_time = TRUE;
+  if (!self->have_time || running > self->last_running)
+    self->n_late = 0;
   self->last_running = running;
   self->last_end = running + (known ? duration : GST_BUFFER_PTS_IS_VALID
       (buffer) ? 0 : UNKNOWN_DURATION);
@@ -274,7 +323,8 @@ gst_llavaov_frames_take (GstLlavaovElement * self, GstBuffer * buffer,
   if (self->run.sampling == GST_LLAVAOV_SAMPLING_CLIP)
     flow = clip_frame (self, sample);
   else
-    flow = window_frame (self, sample);
+    flow = window_frame (self, sample, now);
+  self->have_time = flow == GST_FLOW_OK;
   gst_llavaov_sample_unref (sample);
   return flow;
 }
@@ -295,33 +345,5 @@ gst_llavaov_frames_gap (GstLlavaovElement * self, GstClockTime until)
     return;
   gst_llavaov_sampler_advance (&self->sampler, running, &closed);
   gst_llavaov_handover_windows (self, &closed);
-  if (gst_llavaov_handover_blocks (self))
-    gst_llavaov_handover_wait (self);
-}
-
-void
-gst_llavaov_frames_finish (GstLlavaovElement * self)
-{
-  GQueue closed = G_QUEUE_INIT;
-
-  if (self->n_frames == 1)
-    gst_llavaov_handover_layout (self, LLAVAOV_LAYOUT_IMAGE);
-  if (self->run.sampling == GST_LLAVAOV_SAMPLING_CLIP) {
-    if (self->clip.total) {
-      GstLlavaovWindow *window = gst_llavaov_window_new (self->clip_start,
-          self->last_end - self->clip_start, &self->run, &self->clip_segment,
-          self->run.frames);
-
-      refresh_settings (self);
-      window->state = GST_LLAVAOV_WINDOW_WAITING;
-      window->utc_start = self->clip_utc;
-      window->n_seen = self->clip.total;
-      gst_llavaov_clip_finish (&self->clip, window,
-          self->layout == LLAVAOV_LAYOUT_IMAGE ? 1 : self->run.frames);
-      g_queue_push_tail (&closed, window);
-    }
-  } else if (self->have_time) {
-    gst_llavaov_sampler_finish (&self->sampler, self->last_end, &closed);
-  }
-  gst_llavaov_handover_windows (self, &closed);
+  gst_llavaov_handover_let_answer (self);
 }

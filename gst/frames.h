@@ -18,23 +18,25 @@ void gst_llavaov_frames_setup (GstLlavaovElement * self);
 /* Back to where no stream has begun. */
 void gst_llavaov_frames_reset (GstLlavaovElement * self);
 
-/* Asks upstream, once a segment, whether it is live. Without the lock: the query walks upstream. */
-void gst_llavaov_frames_find_live (GstLlavaovElement * self);
+/* Asks upstream, once a segment, whether it is live; returns that. Without the lock: the query walks upstream. */
+gboolean gst_llavaov_frames_find_live (GstLlavaovElement * self);
 
-/* The segment of the frames that follow; another one than before starts the windows again. */
+/* `now` below is the clock's running time, or NONE. */
+
+/* Another stream begins: what was open of the one before is over. */
+void gst_llavaov_frames_stream (GstLlavaovElement * self, GstClockTime now);
+
+/* The segment of the frames that follow; one with other times than before ends the windows. */
 void gst_llavaov_frames_segment (GstLlavaovElement * self,
-    const GstSegment * segment);
+    const GstSegment * segment, GstClockTime now);
 
-/* The next frame; `now` is the clock's running time for frames without a timestamp, or NONE. Takes a reference when a
- * window may want it. Where the stream blocks it waits, without the lock, until the windows that end here are answered. */
+/* The next frame. Takes a reference when a window may want it. Where the stream blocks it waits, without the lock, until
+ * the windows that end here are answered. */
 GstFlowReturn gst_llavaov_frames_take (GstLlavaovElement * self,
     GstBuffer * buffer, GstClockTime now);
 
 /* No frame comes before the timestamp `until`. May wait, as above. */
 void gst_llavaov_frames_gap (GstLlavaovElement * self, GstClockTime until);
-
-/* The stream has ended: the window or clip that is open closes. */
-void gst_llavaov_frames_finish (GstLlavaovElement * self);
 
 G_END_DECLS
 

@@ -274,7 +274,7 @@ gst_llavaov_element_init (GstLlavaovElement * self)
   gst_llavaov_settings_init (&self->settings);
   gst_llavaov_settings_init (&self->run);
   self->backlog = g_atomic_rc_box_new0 (gint);
-  self->seek_seqnum = GST_SEQNUM_INVALID;
+  self->seek_seqnum = self->stream_seqnum = GST_SEQNUM_INVALID;
   g_queue_init (&self->waiting);
   g_queue_init (&self->outbox);
   g_queue_init (&self->metas);

@@ -4,6 +4,7 @@
  *
  *   streaming thread   stream.c      the video's pads: buffers, events, queries
  *                      frames.c      what they mean for windows (window.c) and clips (clip.c); takes references only
+ *                      ending.c      the ends of windows that are not their clock's
  *                      textflow.c    how the text stream follows
  *                      handover.c    closed windows to the worker; who waits for whom
  *   worker thread      worker.c      everything slow or public, in turn:
@@ -76,12 +77,14 @@ struct _GstLlavaovElement
   GstClockTime upstream_latency;
   gboolean have_time;           /* a frame has been seen in this segment */
   GstClockTime last_running, last_end;
+  guint n_late;                 /* frames out of order since the last in order */
+  GstClockTime silence;         /* video since a window was last handed over */
   gboolean text_meets;          /* both streams go into one consumer, side by side */
   GstClockTime text_end;        /* video timestamp that the text pad may follow to */
 
   GstLlavaovSampler sampler;
   GstLlavaovClip clip;
-  GstClockTime clip_start;
+  GstClockTime clip_start, clip_end;
   gint64 clip_utc;
   GstSegment clip_segment;
   gint *backlog;                /* clip frames the engine has not resized yet; atomic, g_atomic_rc_box */
@@ -114,7 +117,7 @@ struct _GstLlavaovElement
   gboolean stop;
   gboolean clock_fired, clock_stale, playing;
   GstClockID clock_id;
-  guint32 seek_seqnum;
+  guint32 seek_seqnum, stream_seqnum;
 };
 
 GST_ELEMENT_REGISTER_DECLARE (llavaovelement);

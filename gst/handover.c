@@ -39,41 +39,69 @@ gst_llavaov_handover_wait (GstLlavaovElement * self)
   return gst_llavaov_handover_standing (self);
 }
 
-void
-gst_llavaov_handover_sample (GstLlavaovElement * self,
-    GstLlavaovSample * sample)
+GstFlowReturn
+gst_llavaov_handover_let_answer (GstLlavaovElement * self)
 {
-  if (self->session == NULL || !self->layout_known)
+  guint generation = self->generation;
+  GstFlowReturn flow = GST_FLOW_OK;
+
+  if (gst_llavaov_handover_blocks (self))
+    flow = gst_llavaov_handover_wait (self);
+  if (flow == GST_FLOW_OK && generation != self->generation)
+    return GST_FLOW_FLUSHING;
+  return flow;
+}
+
+static void
+give_sample (GstLlavaovElement * self, GstLlavaovSample * sample,
+    LlavaovLayout layout)
+{
+  if (self->session == NULL)
     return;
   if (self->run.sampling == GST_LLAVAOV_SAMPLING_CLIP)
-    gst_llavaov_sample_push (sample, self->session, self->layout,
+    gst_llavaov_sample_push (sample, self->session, layout,
         LLAVAOV_ENCODE_ON_DEMAND, self->backlog);
   else
-    gst_llavaov_sample_push (sample, self->session, self->layout,
+    gst_llavaov_sample_push (sample, self->session, layout,
         LLAVAOV_ENCODE_ON_ARRIVAL, NULL);
 }
 
 static void
-give_samples (GstLlavaovElement * self, GPtrArray * samples)
+give_samples (GstLlavaovElement * self, GPtrArray * samples,
+    LlavaovLayout layout)
 {
   guint i;
 
   for (i = 0; i < samples->len; i++)
-    gst_llavaov_handover_sample (self, g_ptr_array_index (samples, i));
+    give_sample (self, g_ptr_array_index (samples, i), layout);
+}
+
+void
+gst_llavaov_handover_sample (GstLlavaovElement * self,
+    GstLlavaovSample * sample)
+{
+  if (self->layout_known)
+    give_sample (self, sample, self->layout);
 }
 
 void
 gst_llavaov_handover_held (GstLlavaovElement * self)
 {
+  GstLlavaovWindow *window;
   GList *walk;
 
-  if (self->session == NULL || !self->layout_known)
+  /* What waits has its layout, maybe that of the stream before. */
+  for (walk = self->waiting.head; walk; walk = walk->next) {
+    window = walk->data;
+    give_samples (self, window->samples, window->layout);
+  }
+  if (!self->layout_known)
     return;
-  for (walk = self->waiting.head; walk; walk = walk->next)
-    give_samples (self, ((GstLlavaovWindow *) walk->data)->samples);
-  for (walk = self->sampler.open.head; walk; walk = walk->next)
-    give_samples (self, ((GstLlavaovWindow *) walk->data)->samples);
-  give_samples (self, self->clip.kept);
+  for (walk = self->sampler.open.head; walk; walk = walk->next) {
+    window = walk->data;
+    give_samples (self, window->samples, self->layout);
+  }
+  give_samples (self, self->clip.kept, self->layout);
 }
 
 void
@@ -95,10 +123,12 @@ gst_llavaov_handover_windows (GstLlavaovElement * self, GQueue * closed)
 
   if (g_queue_is_empty (closed))
     return;
+  self->silence = 0;
   while ((window = g_queue_pop_head (closed))) {
     window->generation = self->generation;
     self->undelivered++;
     if (window->state == GST_LLAVAOV_WINDOW_EMPTY) {
+      self->stats.empty_windows++;
       g_queue_push_tail (&self->outbox, window);
       continue;
     }
@@ -108,7 +138,7 @@ gst_llavaov_handover_windows (GstLlavaovElement * self, GQueue * closed)
     window->layout = self->layout;
     window->seq = self->next_seq++;
     self->stats.windows++;
-    give_samples (self, window->samples);
+    give_samples (self, window->samples, window->layout);
     g_queue_push_tail (&self->waiting, window);
   }
   if (!gst_llavaov_handover_blocks (self)) {
@@ -116,6 +146,7 @@ gst_llavaov_handover_windows (GstLlavaovElement * self, GQueue * closed)
     while (self->waiting.length > room) {
       window = g_queue_pop_head (&self->waiting);
       window->state = GST_LLAVAOV_WINDOW_DROPPED;
+      window->reason = "overload";
       self->stats.dropped_windows++;
       g_ptr_array_set_size (window->samples, 0);
       g_queue_push_tail (&self->outbox, window);

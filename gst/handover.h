@@ -24,6 +24,9 @@ GstFlowReturn gst_llavaov_handover_refuse (GstLlavaovElement * self);
 /* Until the worker has told about every window handed over; lets go of the lock meanwhile. Returns the standing. */
 GstFlowReturn gst_llavaov_handover_wait (GstLlavaovElement * self);
 
+/* The same where the stream blocks; FLUSHING too when a flush has come and gone meanwhile. Elsewhere OK, or the standing. */
+GstFlowReturn gst_llavaov_handover_let_answer (GstLlavaovElement * self);
+
 /* Gives a sample to the engine, if that is there and the layout is decided. Never blocks. */
 void gst_llavaov_handover_sample (GstLlavaovElement * self,
     GstLlavaovSample * sample);

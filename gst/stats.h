@@ -15,6 +15,7 @@ typedef struct _GstLlavaovStats
 {
   guint64 windows;              /* that held a frame and were to be answered */
   guint64 answers, dropped_windows, failed_windows;
+  guint64 empty_windows;        /* that held no frame and were told about */
   guint64 frames_seen, frames_sampled;  /* sampled: distinct frames given to the engine */
   guint64 prompt_tokens, new_tokens;
   guint64 load_ns, encode_ns, prefill_ns, decode_ns;

@@ -3,6 +3,7 @@
 
 #include "answers.h"
 #include "clock.h"
+#include "ending.h"
 #include "frames.h"
 #include "handover.h"
 #include "textflow.h"
@@ -39,8 +40,7 @@ sink_chain (GstPad * pad, GstObject * parent, GstBuffer * buffer)
   GstFlowReturn flow;
 
   gst_llavaov_frames_find_live (self);
-  now = GST_BUFFER_PTS_IS_VALID (buffer) ? GST_CLOCK_TIME_NONE :
-      gst_llavaov_clock_now (self);
+  now = gst_llavaov_clock_now (self);
 
   g_mutex_lock (&self->lock);
   flow = gst_llavaov_handover_standing (self);
@@ -90,18 +90,51 @@ sink_caps (GstLlavaovElement * self, GstEvent * event)
   return gst_pad_push_event (self->srcpad, event);
 }
 
+/* Another stream, or the same events once more after the pad was linked again. */
+static void
+sink_stream_start (GstLlavaovElement * self, GstEvent * event)
+{
+  GstClockTime now = gst_llavaov_clock_now (self);
+
+  g_mutex_lock (&self->lock);
+  if (self->eos || self->stream_seqnum != gst_event_get_seqnum (event)) {
+    self->stream_seqnum = gst_event_get_seqnum (event);
+    gst_llavaov_frames_stream (self, now);
+    gst_llavaov_handover_let_answer (self);
+  }
+  g_mutex_unlock (&self->lock);
+}
+
 static gboolean
 sink_segment (GstLlavaovElement * self, GstEvent * event)
 {
+  GstClockTime now = gst_llavaov_clock_now (self);
   GstSegment segment;
 
   gst_event_copy_segment (event, &segment);
   g_mutex_lock (&self->lock);
-  gst_llavaov_frames_segment (self, &segment);
+  gst_llavaov_frames_segment (self, &segment, now);
+  gst_llavaov_handover_let_answer (self);
   g_mutex_unlock (&self->lock);
   gst_llavaov_frames_find_live (self);
 
   gst_llavaov_textflow_segment (self, event);
+  return gst_pad_push_event (self->srcpad, event);
+}
+
+/* A segment seek has been played to its end: another one may follow, or none. */
+static gboolean
+sink_segment_done (GstLlavaovElement * self, GstEvent * event)
+{
+  GstClockTime now = gst_llavaov_clock_now (self);
+
+  g_mutex_lock (&self->lock);
+  if (gst_llavaov_handover_standing (self) == GST_FLOW_OK) {
+    gst_llavaov_ending_finish (self, "segment-done", now);
+    gst_llavaov_handover_wait (self);
+  }
+  g_mutex_unlock (&self->lock);
+  gst_llavaov_textflow_event (self, gst_event_ref (event));
   return gst_pad_push_event (self->srcpad, event);
 }
 
@@ -125,15 +158,17 @@ sink_gap (GstLlavaovElement * self, GstEvent * event)
 static gboolean
 sink_eos (GstLlavaovElement * self, GstEvent * event)
 {
+  GstClockTime now = gst_llavaov_clock_now (self);
+
   g_mutex_lock (&self->lock);
   if (gst_llavaov_handover_standing (self) == GST_FLOW_OK) {
-    gst_llavaov_frames_finish (self);
+    gst_llavaov_ending_finish (self, "eos", now);
     self->eos = TRUE;
     gst_llavaov_handover_wait (self);
   }
   g_mutex_unlock (&self->lock);
 
-  gst_llavaov_textflow_eos (self, gst_event_get_seqnum (event));
+  gst_llavaov_textflow_event (self, gst_event_ref (event));
   return gst_pad_push_event (self->srcpad, event);
 }
 
@@ -183,14 +218,14 @@ sink_event (GstPad * pad, GstObject * parent, GstEvent * event)
 
   switch (GST_EVENT_TYPE (event)) {
     case GST_EVENT_STREAM_START:
-      g_mutex_lock (&self->lock);
-      gst_llavaov_frames_reset (self);
-      g_mutex_unlock (&self->lock);
+      sink_stream_start (self, event);
       return gst_pad_push_event (self->srcpad, event);
     case GST_EVENT_CAPS:
       return sink_caps (self, event);
     case GST_EVENT_SEGMENT:
       return sink_segment (self, event);
+    case GST_EVENT_SEGMENT_DONE:
+      return sink_segment_done (self, event);
     case GST_EVENT_GAP:
       return sink_gap (self, event);
     case GST_EVENT_EOS:
@@ -267,7 +302,7 @@ gst_llavaov_stream_src_event (GstPad * pad, GstObject * parent,
     GstEvent * event)
 {
   GstLlavaovElement *self = GST_LLAVAOV_ELEMENT (parent);
-  gboolean again;
+  gboolean again, ours;
 
   if (pad != self->srcpad && GST_EVENT_TYPE (event) != GST_EVENT_SEEK) {
     /* What the text's consumer says about its lateness or its caps is not about the video. */
@@ -275,6 +310,17 @@ gst_llavaov_stream_src_event (GstPad * pad, GstObject * parent,
     return TRUE;
   }
 
+  if (GST_EVENT_TYPE (event) == GST_EVENT_QOS) {
+    /* Where the stream waits for answers, a sink that is late is late because of that: a decoder that skipped frames for
+     * it would change what is sampled from run to run. */
+    g_mutex_lock (&self->lock);
+    ours = gst_llavaov_handover_blocks (self);
+    g_mutex_unlock (&self->lock);
+    if (ours) {
+      gst_event_unref (event);
+      return TRUE;
+    }
+  }
   if (GST_EVENT_TYPE (event) == GST_EVENT_LATENCY) {
     g_mutex_lock (&self->lock);
     self->live_known = FALSE;

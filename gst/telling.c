@@ -106,6 +106,8 @@ tell_dropped (GstLlavaovElement * self, const GstLlavaovWindow * window)
       stream_time, timestamp, window->length);
   /* Whole windows, not frames: the video itself loses nothing. */
   gst_message_set_qos_stats (message, GST_FORMAT_DEFAULT, answers, dropped);
+  gst_structure_set (gst_message_writable_structure (message), "reason",
+      G_TYPE_STRING, window->reason, NULL);
   gst_element_post_message (GST_ELEMENT (self), message);
 }
 

@@ -117,14 +117,16 @@ gst_llavaov_textflow_advance (GstLlavaovElement * self, GstClockTime until)
 }
 
 void
-gst_llavaov_textflow_eos (GstLlavaovElement * self, guint32 seqnum)
+gst_llavaov_textflow_event (GstLlavaovElement * self, GstEvent * event)
 {
   GstLlavaovTextPad *text = gst_llavaov_textflow_pad (self);
 
-  if (text == NULL)
+  if (text == NULL) {
+    gst_event_unref (event);
     return;
+  }
   if (!gst_llavaov_text_pad_has_begun (text))
     begin_text (self, text);
-  gst_llavaov_text_pad_eos (text, seqnum);
+  gst_llavaov_text_pad_event (text, event);
   gst_object_unref (text);
 }

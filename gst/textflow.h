@@ -34,7 +34,8 @@ void gst_llavaov_textflow_segment (GstLlavaovElement * self,
 /* No text will come before `until`. */
 void gst_llavaov_textflow_advance (GstLlavaovElement * self,
     GstClockTime until);
-void gst_llavaov_textflow_eos (GstLlavaovElement * self, guint32 seqnum);
+/* EOS or SEGMENT_DONE of the video: the text's follows what is queued. Takes the event. */
+void gst_llavaov_textflow_event (GstLlavaovElement * self, GstEvent * event);
 
 G_END_DECLS
 

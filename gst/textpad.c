@@ -373,11 +373,8 @@ gst_llavaov_text_pad_answer (GstLlavaovTextPad * self,
 }
 
 void
-gst_llavaov_text_pad_eos (GstLlavaovTextPad * self, guint32 seqnum)
+gst_llavaov_text_pad_event (GstLlavaovTextPad * self, GstEvent * event)
 {
-  GstEvent *event = gst_event_new_eos ();
-
-  gst_event_set_seqnum (event, seqnum);
   g_mutex_lock (&self->lock);
   if (self->flushing)
     gst_event_unref (event);

@@ -33,7 +33,8 @@ void gst_llavaov_text_pad_answer (GstLlavaovTextPad * pad,
     const GstStructure * answer, GstClockTime timestamp,
     GstClockTime duration);
 
-void gst_llavaov_text_pad_eos (GstLlavaovTextPad * pad, guint32 seqnum);
+/* Queues an event behind what is there; takes it. */
+void gst_llavaov_text_pad_event (GstLlavaovTextPad * pad, GstEvent * event);
 /* Pushes the event through at once. */
 void gst_llavaov_text_pad_flush_start (GstLlavaovTextPad * pad,
     GstEvent * event);

@@ -5,6 +5,10 @@
  * the rare wrong neighbour. */
 #define TRUSTED_DURATION (100 * GST_MSECOND)
 
+/* A live window that is cut short without a frame is told about when it was this long. */
+#define SHORTEST_SILENCE GST_SECOND
+#define TOLD_ONE_BY_ONE 4
+
 GstLlavaovWindow *
 gst_llavaov_window_new (GstClockTime start, GstClockTime length,
     const GstLlavaovSettings * settings, const GstSegment * segment,
@@ -19,6 +23,27 @@ gst_llavaov_window_new (GstClockTime start, GstClockTime length,
   gst_llavaov_settings_copy (settings, &window->settings);
   window->samples = g_ptr_array_new_full (n_points,
       (GDestroyNotify) gst_llavaov_sample_unref);
+  return window;
+}
+
+static gint64
+utc_at (gint64 utc_offset, GstClockTime running)
+{
+  return utc_offset == G_MININT64 ? g_get_real_time () * 1000 :
+      utc_offset + (gint64) running;
+}
+
+GstLlavaovWindow *
+gst_llavaov_window_new_empty (GstClockTime start, GstClockTime length,
+    const GstLlavaovSettings * settings, const GstSegment * segment,
+    gint64 utc_offset, const gchar * reason)
+{
+  GstLlavaovWindow *window =
+      gst_llavaov_window_new (start, length, settings, segment, 0);
+
+  window->state = GST_LLAVAOV_WINDOW_EMPTY;
+  window->utc_start = utc_at (utc_offset, start);
+  window->reason = reason;
   return window;
 }
 
@@ -81,8 +106,7 @@ open_window (GstLlavaovSampler * sampler)
 
   if (settings->layout == GST_LLAVAOV_LAYOUT_IMAGE)
     window->n_points = 1;
-  window->utc_start = sampler->utc_offset == G_MININT64 ?
-      g_get_real_time () * 1000 : sampler->utc_offset + (gint64) window->start;
+  window->utc_start = utc_at (sampler->utc_offset, window->start);
   g_queue_push_tail (&sampler->open, window);
   sampler->next_start += interval_of (settings);
 }
@@ -127,12 +151,34 @@ close_window (GstLlavaovSampler * sampler, GstLlavaovWindow * window,
       return;
     }
     window->state = GST_LLAVAOV_WINDOW_EMPTY;
+    window->reason = "silence";
   } else {
     while (window->next_point < window->n_points)
       take_point (sampler, window, sampler->last);
     window->state = GST_LLAVAOV_WINDOW_WAITING;
   }
   g_queue_push_tail (closed, window);
+}
+
+/* Windows that began and ended unseen, when they are many, are told about as one. */
+static void
+skip_silence (GstLlavaovSampler * sampler, GstClockTime now, GQueue * closed)
+{
+  GstClockTime interval = interval_of (sampler->settings);
+  GstClockTime window = sampler->settings->window;
+  guint64 ended;
+
+  if (now < sampler->next_start + window)
+    return;
+  ended = (now - sampler->next_start - window) / interval + 1;
+  if (ended <= TOLD_ONE_BY_ONE)
+    return;
+  if (sampler->live)
+    g_queue_push_tail (closed, gst_llavaov_window_new_empty
+        (sampler->next_start, (ended - 1) * interval + window,
+            sampler->settings, &sampler->segment, sampler->utc_offset,
+            "silence"));
+  sampler->next_start += ended * interval;
 }
 
 void
@@ -148,14 +194,8 @@ gst_llavaov_sampler_advance (GstLlavaovSampler * sampler, GstClockTime now,
       window_end (window) <= now)
     close_window (sampler, g_queue_pop_head (&sampler->open), closed);
 
-  /* After a long silence only the last few of the empty windows matter. */
-  if (sampler->next_start <= now) {
-    GstClockTime interval = interval_of (sampler->settings);
-    guint64 behind = (now - sampler->next_start) / interval;
-
-    if (behind > GST_LLAVAOV_MAX_OPEN_WINDOWS)
-      sampler->next_start += (behind - GST_LLAVAOV_MAX_OPEN_WINDOWS) * interval;
-  }
+  if (sampler->next_start <= now)
+    skip_silence (sampler, now, closed);
   while (sampler->next_start <= now) {
     open_window (sampler);
     while ((window = g_queue_peek_head (&sampler->open)) &&
@@ -221,27 +261,51 @@ gst_llavaov_sampler_frame (GstLlavaovSampler * sampler,
   sampler->last = gst_llavaov_sample_ref (sample);
 }
 
+static void
+cut_window (GstLlavaovSampler * sampler, GstLlavaovWindow * window,
+    GstClockTime end, GQueue * closed)
+{
+  while (window->next_point < window->n_points &&
+      (window->next_point == 0 ||
+          point_time (window, window->next_point) < end))
+    take_point (sampler, window, sampler->last);
+  window->length = end - MIN (window->start, end);
+  window->state = GST_LLAVAOV_WINDOW_WAITING;
+  g_queue_push_tail (closed, window);
+}
+
 void
 gst_llavaov_sampler_finish (GstLlavaovSampler * sampler, GstClockTime end,
-    GQueue * closed)
+    GstClockTime now, const gchar * reason, GQueue * closed)
 {
   GstLlavaovWindow *window;
 
   gst_llavaov_sampler_advance (sampler, end, closed);
   while ((window = g_queue_pop_head (&sampler->open))) {
-    if (window->n_seen == 0) {
+    if (window->n_seen) {
+      cut_window (sampler, window, end, closed);
+    } else if (sampler->live && GST_CLOCK_TIME_IS_VALID (now) &&
+        now >= window->start + SHORTEST_SILENCE) {
+      window->length = MIN (window->length, now - window->start);
+      window->state = GST_LLAVAOV_WINDOW_EMPTY;
+      window->reason = reason;
+      g_queue_push_tail (closed, window);
+    } else {
       gst_llavaov_window_free (window);
-      continue;
     }
-    while (window->next_point < window->n_points &&
-        (window->next_point == 0 ||
-            point_time (window, window->next_point) < end))
-      take_point (sampler, window, sampler->last);
-    window->length = end - window->start;
-    window->state = GST_LLAVAOV_WINDOW_WAITING;
-    g_queue_push_tail (closed, window);
   }
   gst_llavaov_sampler_reset (sampler);
+}
+
+gboolean
+gst_llavaov_sampler_has_frames (GstLlavaovSampler * sampler)
+{
+  GList *walk;
+
+  for (walk = sampler->open.head; walk; walk = walk->next)
+    if (((GstLlavaovWindow *) walk->data)->n_seen)
+      return TRUE;
+  return FALSE;
 }
 
 GstClockTime

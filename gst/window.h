@@ -49,6 +49,7 @@ typedef struct _GstLlavaovWindow
   GPtrArray *samples;           /* of GstLlavaovSample, a reference for every point */
   guint64 n_seen;               /* frames inside it */
   gint64 last_arrival;          /* of the last frame sampled, monotonic microseconds */
+  const gchar *reason;          /* why there is no answer: a word, static; EMPTY and DROPPED */
 
   /* the question to the engine, and its answer */
   LlavaovLayout layout;
@@ -66,6 +67,10 @@ typedef struct _GstLlavaovWindow
 GstLlavaovWindow *gst_llavaov_window_new (GstClockTime start,
     GstClockTime length, const GstLlavaovSettings * settings,
     const GstSegment * segment, guint n_points);
+/* A stretch of a stream in which no window held a frame, to be told about. utc_offset as in the sampler. */
+GstLlavaovWindow *gst_llavaov_window_new_empty (GstClockTime start,
+    GstClockTime length, const GstLlavaovSettings * settings,
+    const GstSegment * segment, gint64 utc_offset, const gchar * reason);
 void gst_llavaov_window_free (GstLlavaovWindow * window);
 /* Takes a new reference of the sample. */
 void gst_llavaov_window_take (GstLlavaovWindow * window,
@@ -98,7 +103,7 @@ void gst_llavaov_sampler_reset (GstLlavaovSampler * sampler);
 void gst_llavaov_sampler_start (GstLlavaovSampler * sampler, GstClockTime now);
 
 /* Time has come to `now`: windows whose end has passed go to the tail of `closed`. Windows of a live stream that held
- * no frame come in state EMPTY, those of a file are dropped silently. */
+ * no frame come in state EMPTY, many of them as one; those of a file are dropped silently. */
 void gst_llavaov_sampler_advance (GstLlavaovSampler * sampler,
     GstClockTime now, GQueue * closed);
 
@@ -107,9 +112,13 @@ void gst_llavaov_sampler_advance (GstLlavaovSampler * sampler,
 void gst_llavaov_sampler_frame (GstLlavaovSampler * sampler,
     GstLlavaovSample * sample, GQueue * closed);
 
-/* The stream has ended at `end`. */
+/* The stream has ended at `end`, or what follows has nothing to do with it. Windows that held a frame close, cut short
+ * there; those of a live stream that held none for a second come in state EMPTY, cut short at `now` (NONE: not at all). */
 void gst_llavaov_sampler_finish (GstLlavaovSampler * sampler, GstClockTime end,
-    GQueue * closed);
+    GstClockTime now, const gchar * reason, GQueue * closed);
+
+/* Whether a window is open that holds a frame. */
+gboolean gst_llavaov_sampler_has_frames (GstLlavaovSampler * sampler);
 
 /* When a live window closes next by the clock alone; GST_CLOCK_TIME_NONE before the first. */
 GstClockTime gst_llavaov_sampler_deadline (GstLlavaovSampler * sampler);

@@ -99,6 +99,7 @@ gst_llavaov_worker_start (GstLlavaovElement * self)
   self->next_seq = 0;
   memset (&self->stats, 0, sizeof (self->stats));
   gst_llavaov_frames_reset (self);
+  self->stream_seqnum = GST_SEQNUM_INVALID;
   self->running = TRUE;
   g_mutex_unlock (&self->lock);
 

@@ -56,7 +56,8 @@ In a bus watch:
       text = gst_structure_get_string (gst_message_get_structure (message), "text");
 
 Other messages: `llavaov-no-frames` for a live window in which no frame came, PROGRESS while the model loads, QOS for each
-dropped window, WARNING for a window that failed, ERROR for what cannot go on.
+dropped window, WARNING for a window that failed, ERROR for what cannot go on. The first and the dropped windows' say why in
+the field `reason`; [windows.md](windows.md) has what ends a window and what comes of it.
 """
 
 

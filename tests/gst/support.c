@@ -33,14 +33,26 @@ rig_new_null (const gchar * properties, gboolean live)
 }
 
 void
-rig_start (Rig * rig)
+rig_prepare (Rig * rig)
 {
   rig->h = gst_harness_new_with_element (rig->element, "sink", "src");
   harness_query = GST_PAD_QUERYFUNC (rig->h->srcpad);
   if (!rig->live)
     gst_pad_set_query_function (rig->h->srcpad, file_query);
+}
+
+void
+rig_play (Rig * rig)
+{
   gst_harness_set_src_caps_str (rig->h, "video/x-raw, format=GRAY8, "
       "width=16, height=16, framerate=10/1");
+}
+
+void
+rig_start (Rig * rig)
+{
+  rig_prepare (rig);
+  rig_play (rig);
 }
 
 Rig *

@@ -23,6 +23,9 @@ typedef struct
 Rig *rig_new (const gchar * properties, gboolean live);
 /* The same, still in NULL and without caps. */
 Rig *rig_new_null (const gchar * properties, gboolean live);
+/* rig_start in two steps: between them the harness can be given a test clock. */
+void rig_prepare (Rig * rig);
+void rig_play (Rig * rig);
 void rig_start (Rig * rig);
 void rig_free (Rig * rig);
 

@@ -258,17 +258,20 @@ GST_START_TEST (test_partial_window_at_the_end)
   frame (0);
   frame (600 * MS);
   frame (1400 * MS);
-  gst_llavaov_sampler_finish (&sampler, 1700 * MS, &closed);
+  gst_llavaov_sampler_finish (&sampler, 1700 * MS, GST_CLOCK_TIME_NONE, "eos",
+      &closed);
   /* points 500 and 1500 lie before the end */
   expect (0, 1700, "600 1400");
 
   /* at least one */
   frame (0);
-  gst_llavaov_sampler_finish (&sampler, 40 * MS, &closed);
+  gst_llavaov_sampler_finish (&sampler, 40 * MS, GST_CLOCK_TIME_NONE, "eos",
+      &closed);
   expect (0, 40, "0");
 
   /* nothing from nothing */
-  gst_llavaov_sampler_finish (&sampler, 40 * MS, &closed);
+  gst_llavaov_sampler_finish (&sampler, 40 * MS, GST_CLOCK_TIME_NONE, "eos",
+      &closed);
   fail_unless (g_queue_is_empty (&closed));
 }
 

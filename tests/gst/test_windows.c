@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Which frames answer for which stretch of a stream, and what flushes, segments, gaps and the end do to it. */
+ * Which frames answer for which stretch of a stream. What else than the clock ends a window: test_endings.c. */
 #include "support.h"
 
 GST_START_TEST (test_windows_and_partial_at_eos)
@@ -120,64 +120,6 @@ GST_START_TEST (test_flush_unblocks)
   fail_unless_equals_int (push.flow, GST_FLOW_FLUSHING);
   fail_unless (g_get_monotonic_time () - begin < 5 * G_TIME_SPAN_SECOND);
   rig_no_answer (rig, 0);
-  rig_free (rig);
-}
-
-GST_END_TEST;
-
-GST_START_TEST (test_segment_restarts_the_window)
-{
-  Rig *rig = rig_new ("device=fake: prompt=q frames=2 window=1000000000",
-      FALSE);
-  GstSegment segment;
-
-  rig_push_many (rig, 0, 8, 0, 100 * MS);
-  gst_segment_init (&segment, GST_FORMAT_TIME);
-  segment.base = 800 * MS;
-  fail_unless (gst_harness_push_event (rig->h,
-          gst_event_new_segment (&segment)));
-  rig_push_many (rig, 50, 11, 0, 100 * MS);
-  rig_expect (rig, "q|52 57");
-  rig_free (rig);
-
-  /* The same segment again changes nothing. */
-  rig = rig_new ("device=fake: prompt=q frames=2 window=1000000000", FALSE);
-  rig_push_many (rig, 0, 5, 0, 100 * MS);
-  gst_segment_init (&segment, GST_FORMAT_TIME);
-  fail_unless (gst_harness_push_event (rig->h,
-          gst_event_new_segment (&segment)));
-  rig_push_many (rig, 5, 6, 500 * MS, 100 * MS);
-  rig_expect (rig, "q|2 7");
-  rig_free (rig);
-}
-
-GST_END_TEST;
-
-GST_START_TEST (test_discont_restarts_the_window)
-{
-  Rig *rig = rig_new ("device=fake: prompt=q frames=2 window=1000000000",
-      FALSE);
-  GstBuffer *buffer;
-
-  rig_push_many (rig, 0, 5, 0, 100 * MS);
-  /* times run on: a lost packet, say */
-  buffer = rig_buffer (5, 500 * MS, 100 * MS);
-  GST_BUFFER_FLAG_SET (buffer, GST_BUFFER_FLAG_DISCONT);
-  gst_harness_push (rig->h, buffer);
-  rig_push_many (rig, 6, 6, 600 * MS, 100 * MS);
-  rig_expect (rig, "q|2 7");
-  /* a jump */
-  buffer = rig_buffer (50, 20 * GST_SECOND, 100 * MS);
-  GST_BUFFER_FLAG_SET (buffer, GST_BUFFER_FLAG_DISCONT);
-  gst_harness_push (rig->h, buffer);
-  rig_push_many (rig, 51, 10, 20100 * MS, 100 * MS);
-  rig_expect (rig, "q|52 57");
-  /* back in time */
-  buffer = rig_buffer (80, 10 * GST_SECOND, 100 * MS);
-  GST_BUFFER_FLAG_SET (buffer, GST_BUFFER_FLAG_DISCONT);
-  gst_harness_push (rig->h, buffer);
-  rig_push_many (rig, 81, 10, 10100 * MS, 100 * MS);
-  rig_expect (rig, "q|82 87");
   rig_free (rig);
 }
 
@@ -329,8 +271,6 @@ windows_suite (void)
   tcase_add_test (tc, test_prompt_takes_effect_with_next_window);
   tcase_add_test (tc, test_flush_cancels);
   tcase_add_test (tc, test_flush_unblocks);
-  tcase_add_test (tc, test_segment_restarts_the_window);
-  tcase_add_test (tc, test_discont_restarts_the_window);
   tcase_add_test (tc, test_renegotiation_inside_a_window);
   tcase_add_test (tc, test_missing_timestamps);
   tcase_add_test (tc, test_gap_closes_a_window);
