@@ -150,6 +150,9 @@ typedef struct LlavaovEngineInfo {
     uint32_t context_length;   /* tokens: prompt and answer together */
     uint64_t weight_bytes;
     uint64_t load_ns;
+    /* One line: the fields of generation_config.json that have no effect here though generate()
+     * obeys them, or that nobody knows. NULL: none. */
+    const char *generation_notice;
 } LlavaovEngineInfo;
 
 /* Validates the whole checkpoint, then loads it. Blocks (seconds for large models); on error
@@ -249,8 +252,61 @@ void llavaov_session_stats(LlavaovSession *session, LlavaovSessionStats *stats);
  * --------------------------------------------------------------------------------------------------
  */
 
+/* Token ids, and sequences of them, in the memory of whoever made the struct. */
+typedef struct LlavaovIds {
+    const int32_t *ids;
+    size_t n;
+} LlavaovIds;
+
+/* `bias` is added to the score of the last id wherever the others stand right before it. */
+typedef struct LlavaovPhrase {
+    LlavaovIds ids;
+    float bias;
+} LlavaovPhrase;
+
+typedef struct LlavaovPhrases {
+    const LlavaovPhrase *phrases;
+    size_t n;
+} LlavaovPhrases;
+
+/* Settings of HF transformers' generate() under its names, beyond those of LlavaovGeneration, with
+ * its meaning and order. All zero: none. Ids outside the vocabulary match nothing. */
+typedef struct LlavaovRules {
+    /* eos_token_id: what ends an answer; n 0: the checkpoint's ids and the end of the template's
+     * turn. */
+    LlavaovIds stop_tokens;
+    uint32_t max_length;     /* prompt and answer together; counts where max_new_tokens is 0 */
+    uint32_t min_length;     /* no stop token before prompt and answer are so long */
+    uint32_t min_new_tokens; /* the same for the answer alone */
+    LlavaovPhrases sequence_bias;
+    LlavaovPhrases bad_words;          /* bias: -INFINITY */
+    double encoder_repetition_penalty; /* of ids that are not in the prompt; 0 or 1: off */
+    uint32_t no_repeat_ngram_size, encoder_no_repeat_ngram_size;
+    LlavaovIds forced_bos, forced_eos; /* the first id of a prompt of one; the last of an answer */
+    bool exponential_decay;
+    int64_t decay_start; /* new tokens */
+    double decay_factor;
+    LlavaovIds suppress_tokens, begin_suppress_tokens;
+    /* These act where tokens are drawn (temperature > 0). */
+    double top_h, min_p, typical_p, epsilon_cutoff, eta_cutoff; /* 0: off */
+    bool renormalize_logits;
+} LlavaovRules;
+
+/* Members of LlavaovGeneration whose value is the checkpoint's: what generate() would take from its
+ * generation_config.json or, where it has none, from config.json. */
+typedef enum LlavaovSetting {
+    LLAVAOV_SETTING_MAX_NEW_TOKENS = 1 << 0, /* 256 where the checkpoint names no length */
+    LLAVAOV_SETTING_TEMPERATURE = 1 << 1,    /* 0 unless it says do_sample */
+    LLAVAOV_SETTING_TOP_K = 1 << 2,          /* 50 where it names none, as the library */
+    LLAVAOV_SETTING_TOP_P = 1 << 3,
+    LLAVAOV_SETTING_REPETITION_PENALTY = 1 << 4,
+    LLAVAOV_SETTING_RULES = 1 << 5,
+    LLAVAOV_SETTING_ALL = (1 << 6) - 1
+} LlavaovSetting;
+
 /* Decoding. temperature 0 is greedy; top_k 0, top_p 1 and repetition_penalty 1 are off. Order and
- * meaning are those of HF transformers' generate(): penalty, temperature, top-k, top-p, draw. */
+ * meaning are those of HF transformers' generate(): penalty, rules, temperature, top-k, top-p,
+ * draw. */
 typedef struct LlavaovGeneration {
     uint32_t max_new_tokens;
     double temperature;
@@ -258,10 +314,23 @@ typedef struct LlavaovGeneration {
     double top_p;
     double repetition_penalty;
     uint64_t seed;
+    uint32_t as_checkpoint; /* a set of LlavaovSetting: these members are not read */
+    /* NULL: none. llavaov_session_ask copies it with all its arrays, which together hold at most
+     * 262,144 ids. */
+    const LlavaovRules *rules;
 } LlavaovGeneration;
 
-/* Greedy, 64 new tokens. */
+/* Greedy, 64 new tokens, nothing of the checkpoint's but the ids that end an answer. */
 LlavaovGeneration llavaov_generation_default(void);
+/* Everything as the checkpoint says; seed 0. */
+LlavaovGeneration llavaov_generation_checkpoint(void);
+
+/* What `asked` comes to on this checkpoint: *settled has no as_checkpoint left; its rules are
+ * asked's or live as long as the engine, and a max_new_tokens of 0 leaves the length to their
+ * max_length. Errors: ARGUMENT (a value of the caller's), FORMAT (one of the checkpoint's, named by
+ * file and field, with which generate() fails too). */
+LlavaovStatus llavaov_engine_generation(const LlavaovEngine *engine, const LlavaovGeneration *asked,
+    LlavaovGeneration *settled, LlavaovError *error);
 
 typedef enum LlavaovFinishReason {
     LLAVAOV_FINISH_STOP,     /* the model ended its answer */

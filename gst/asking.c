@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "asking.h"
 
+#include "loading.h"
+
 static void
 keep_answer (GstLlavaovWindow * window, const LlavaovAnswer * answer)
 {
@@ -75,6 +77,7 @@ gst_llavaov_ask (GstLlavaovElement * self, GstLlavaovWindow * window)
     request.system_prompt = window->settings.system_prompt;
     request.prompt = window->settings.prompt;
     request.generation = window->settings.generation;
+    gst_llavaov_loading_tell_generation (self, &request.generation);
     request.on_done = on_done;
     request.data = window;
     /* From here on the window belongs to on_done. */

@@ -104,6 +104,7 @@ struct _GstLlavaovElement
   LlavaovEngine *engine;        /* once loaded; the user's */
   LlavaovSession *session;
   gboolean engine_changed;
+  gboolean generation_told;     /* what of the checkpoint's generation settings has no effect */
   gboolean frames_checked;      /* that the question fits with all its frames */
 
   GstLlavaovStats stats;

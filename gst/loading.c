@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "loading.h"
 
+#include "errors.h"
 #include "handover.h"
 
 #define GST_CAT_DEFAULT gst_llavaov_debug
@@ -50,6 +51,48 @@ check_prompt (GstLlavaovElement * self, LlavaovLayout layout, guint n_frames,
   return status == LLAVAOV_OK;
 }
 
+/* Whether the checkpoint can do what it is asked for; FALSE: an ERROR has been posted. */
+static gboolean
+check_generation (GstLlavaovElement * self)
+{
+  LlavaovGeneration asked, settled;
+  LlavaovError error = { 0, };
+  LlavaovStatus status;
+
+  g_mutex_lock (&self->lock);
+  asked = self->run.generation;
+  g_mutex_unlock (&self->lock);
+  status = llavaov_engine_generation (self->engine, &asked, &settled, &error);
+  if (status != LLAVAOV_OK) {
+    error.status = status;
+    gst_llavaov_element_fail (self, &error);
+  } else {
+    gst_llavaov_loading_tell_generation (self, &asked);
+  }
+  return status == LLAVAOV_OK;
+}
+
+void
+gst_llavaov_loading_tell_generation (GstLlavaovElement * self,
+    const LlavaovGeneration * asked)
+{
+  const gchar *notice = llavaov_engine_info (self->engine)->generation_notice;
+  LlavaovError error = { LLAVAOV_ERROR_UNSUPPORTED, "generation", "" };
+  gboolean tell;
+
+  if (notice == NULL || !(asked->as_checkpoint & LLAVAOV_SETTING_RULES))
+    return;
+  g_mutex_lock (&self->lock);
+  tell = !self->generation_told;
+  self->generation_told = TRUE;
+  g_mutex_unlock (&self->lock);
+  if (!tell)
+    return;
+  g_strlcpy (error.message, notice, sizeof (error.message));
+  gst_llavaov_post_warning (GST_ELEMENT (self), &error,
+      "generation=checkpoint");
+}
+
 static void
 engine_ready (GstLlavaovElement * self, LlavaovEngine * engine)
 {
@@ -68,7 +111,8 @@ engine_ready (GstLlavaovElement * self, LlavaovEngine * engine)
       sizeof (self->stats.precision));
   g_mutex_unlock (&self->lock);
 
-  if (!check_prompt (self, LLAVAOV_LAYOUT_VIDEO, 1, 0, 0))
+  if (!check_generation (self)
+      || !check_prompt (self, LLAVAOV_LAYOUT_VIDEO, 1, 0, 0))
     return;
   name = gst_llavaov_element_stream_name (self);
   options.name = name;

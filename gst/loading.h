@@ -25,6 +25,10 @@ gboolean gst_llavaov_loading_can_check_frames (GstLlavaovElement * self);
 /* Checks it: an ERROR when it does not fit. */
 void gst_llavaov_loading_check_frames (GstLlavaovElement * self);
 
+/* Posts one WARNING in a run: what of the checkpoint's generation settings has no effect here, where they were asked for. */
+void gst_llavaov_loading_tell_generation (GstLlavaovElement * self,
+    const LlavaovGeneration * asked);
+
 G_END_DECLS
 
 #endif

@@ -95,3 +95,24 @@ gst_llavaov_text_timing_get_type (void)
         g_enum_register_static ("GstLlavaovTextTiming", values));
   return type;
 }
+
+GType
+gst_llavaov_generation_mode_get_type (void)
+{
+  static gsize type = 0;
+  static const GEnumValue values[] = {
+    {GST_LLAVAOV_GENERATION_GREEDY,
+          "The likeliest token each time, and nothing of the checkpoint's but the ids that end an answer; "
+          "properties of their own change that",
+        "greedy"},
+    {GST_LLAVAOV_GENERATION_CHECKPOINT,
+          "As transformers' generate() takes it from the checkpoint's generation_config.json, but for what has a property that was set",
+        "checkpoint"},
+    {0, NULL, NULL}
+  };
+
+  if (g_once_init_enter (&type))
+    g_once_init_leave (&type,
+        g_enum_register_static ("GstLlavaovGenerationMode", values));
+  return type;
+}

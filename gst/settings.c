@@ -61,24 +61,34 @@ gst_llavaov_settings_install (GObjectClass * klass)
   g_object_class_install_property (klass, GST_LLAVAOV_PROP_LAYOUT,
       g_param_spec_enum ("layout", "Layout", "How frames become tokens",
           gst_llavaov_layout_get_type (), GST_LLAVAOV_LAYOUT_AUTO, ready));
+  g_object_class_install_property (klass, GST_LLAVAOV_PROP_GENERATION,
+      g_param_spec_enum ("generation", "Generation",
+          "Whose generation settings count where no property of their own was "
+          "set", gst_llavaov_generation_mode_get_type (),
+          GST_LLAVAOV_GENERATION_GREEDY, playing));
   g_object_class_install_property (klass, GST_LLAVAOV_PROP_MAX_NEW_TOKENS,
       g_param_spec_uint ("max-new-tokens", "Maximum new tokens",
-          "Longest answer in tokens", 1, 32768, DEFAULT_MAX_NEW_TOKENS,
+          "Longest answer in tokens (not set, and generation=checkpoint: the "
+          "checkpoint's, else 256)", 1, 32768, DEFAULT_MAX_NEW_TOKENS,
           playing));
   g_object_class_install_property (klass, GST_LLAVAOV_PROP_TEMPERATURE,
       g_param_spec_double ("temperature", "Temperature",
-          "0 = greedy decoding", 0.0, 100.0, 0.0, playing));
+          "0 = greedy decoding (not set, and generation=checkpoint: the "
+          "checkpoint's)", 0.0, 100.0, 0.0, playing));
   g_object_class_install_property (klass, GST_LLAVAOV_PROP_TOP_K,
       g_param_spec_uint ("top-k", "Top k",
-          "Draw from the k likeliest tokens (0 = all)", 0, G_MAXINT, 0,
+          "Draw from the k likeliest tokens, 0 = all (not set, and "
+          "generation=checkpoint: the checkpoint's, else 50)", 0, G_MAXINT, 0,
           playing));
   g_object_class_install_property (klass, GST_LLAVAOV_PROP_TOP_P,
       g_param_spec_double ("top-p", "Top p",
-          "Draw from the likeliest tokens that make up this probability",
+          "Draw from the likeliest tokens that make up this probability (not "
+          "set, and generation=checkpoint: the checkpoint's)",
           0.0, 1.0, 1.0, playing));
   g_object_class_install_property (klass, GST_LLAVAOV_PROP_REPETITION_PENALTY,
       g_param_spec_double ("repetition-penalty", "Repetition penalty",
-          "Divides the scores of tokens that have occurred (1 = off)", 0.01,
+          "Divides the scores of tokens that have occurred, 1 = off (not set, "
+          "and generation=checkpoint: the checkpoint's)", 0.01,
           100.0, 1.0, playing));
   g_object_class_install_property (klass, GST_LLAVAOV_PROP_SEED,
       g_param_spec_uint64 ("seed", "Seed",
@@ -124,6 +134,7 @@ gst_llavaov_settings_install (GObjectClass * klass)
   gst_type_mark_as_plugin_api (gst_llavaov_overload_get_type (), 0);
   gst_type_mark_as_plugin_api (gst_llavaov_meta_mode_get_type (), 0);
   gst_type_mark_as_plugin_api (gst_llavaov_text_timing_get_type (), 0);
+  gst_type_mark_as_plugin_api (gst_llavaov_generation_mode_get_type (), 0);
 }
 
 void
@@ -181,6 +192,16 @@ replace_string (gchar ** where, const GValue * value, const gchar * fallback)
     *where = g_strdup (fallback);
 }
 
+/* The user has set these. */
+static void
+own (GstLlavaovSettings * s, guint settings)
+{
+  s->own |= settings;
+  s->generation.as_checkpoint =
+      s->generation_mode == GST_LLAVAOV_GENERATION_CHECKPOINT ?
+      LLAVAOV_SETTING_ALL & ~s->own : 0;
+}
+
 gboolean
 gst_llavaov_settings_set (GstLlavaovSettings * s, guint id, const GValue * v)
 {
@@ -221,20 +242,29 @@ gst_llavaov_settings_set (GstLlavaovSettings * s, guint id, const GValue * v)
     case GST_LLAVAOV_PROP_LAYOUT:
       s->layout = g_value_get_enum (v);
       break;
+    case GST_LLAVAOV_PROP_GENERATION:
+      s->generation_mode = g_value_get_enum (v);
+      own (s, 0);
+      break;
     case GST_LLAVAOV_PROP_MAX_NEW_TOKENS:
       s->generation.max_new_tokens = g_value_get_uint (v);
+      own (s, LLAVAOV_SETTING_MAX_NEW_TOKENS);
       break;
     case GST_LLAVAOV_PROP_TEMPERATURE:
       s->generation.temperature = g_value_get_double (v);
+      own (s, LLAVAOV_SETTING_TEMPERATURE);
       break;
     case GST_LLAVAOV_PROP_TOP_K:
       s->generation.top_k = g_value_get_uint (v);
+      own (s, LLAVAOV_SETTING_TOP_K);
       break;
     case GST_LLAVAOV_PROP_TOP_P:
       s->generation.top_p = g_value_get_double (v);
+      own (s, LLAVAOV_SETTING_TOP_P);
       break;
     case GST_LLAVAOV_PROP_REPETITION_PENALTY:
       s->generation.repetition_penalty = g_value_get_double (v);
+      own (s, LLAVAOV_SETTING_REPETITION_PENALTY);
       break;
     case GST_LLAVAOV_PROP_SEED:
       s->generation.seed = g_value_get_uint64 (v);
@@ -302,6 +332,9 @@ gst_llavaov_settings_get (const GstLlavaovSettings * s, guint id, GValue * v)
       break;
     case GST_LLAVAOV_PROP_LAYOUT:
       g_value_set_enum (v, s->layout);
+      break;
+    case GST_LLAVAOV_PROP_GENERATION:
+      g_value_set_enum (v, s->generation_mode);
       break;
     case GST_LLAVAOV_PROP_MAX_NEW_TOKENS:
       g_value_set_uint (v, s->generation.max_new_tokens);

@@ -51,6 +51,12 @@ typedef enum
   GST_LLAVAOV_TEXT_WINDOW
 } GstLlavaovTextTiming;
 
+typedef enum
+{
+  GST_LLAVAOV_GENERATION_GREEDY,
+  GST_LLAVAOV_GENERATION_CHECKPOINT
+} GstLlavaovGenerationMode;
+
 /* Ids of all properties; the read-only ones are answered by the element. */
 typedef enum
 {
@@ -66,6 +72,7 @@ typedef enum
   GST_LLAVAOV_PROP_FRAMES,
   GST_LLAVAOV_PROP_SAMPLING,
   GST_LLAVAOV_PROP_LAYOUT,
+  GST_LLAVAOV_PROP_GENERATION,
   GST_LLAVAOV_PROP_MAX_NEW_TOKENS,
   GST_LLAVAOV_PROP_TEMPERATURE,
   GST_LLAVAOV_PROP_TOP_K,
@@ -92,7 +99,9 @@ typedef struct _GstLlavaovSettings
   guint frames;
   GstLlavaovSampling sampling;
   GstLlavaovLayout layout;
-  LlavaovGeneration generation;
+  GstLlavaovGenerationMode generation_mode;
+  guint own;                    /* the LlavaovSetting that the user has set, to any value */
+  LlavaovGeneration generation; /* what mode and properties come to */
   GstLlavaovOverload overload;
   guint max_pending;
   gboolean post_messages;
@@ -106,6 +115,7 @@ GType gst_llavaov_layout_get_type (void);
 GType gst_llavaov_overload_get_type (void);
 GType gst_llavaov_meta_mode_get_type (void);
 GType gst_llavaov_text_timing_get_type (void);
+GType gst_llavaov_generation_mode_get_type (void);
 
 /* Installs every property of the table on a class. */
 void gst_llavaov_settings_install (GObjectClass * klass);

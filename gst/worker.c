@@ -95,6 +95,7 @@ gst_llavaov_worker_start (GstLlavaovElement * self)
   self->stop = self->failed = self->flushing = FALSE;
   self->engine_changed = TRUE;
   self->frames_checked = FALSE;
+  self->generation_told = FALSE;
   self->have_info = FALSE;
   self->next_seq = 0;
   memset (&self->stats, 0, sizeof (self->stats));

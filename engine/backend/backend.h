@@ -213,7 +213,9 @@ typedef struct LvBackendOps {
      */
     LlavaovStatus (*linear_gated)(LvBackend *backend, const LvRun *run, LvTensor out, LvTensor in,
         const LvWeight *gate_up, LvActivation activation);
-    /* Optional; where it is NULL the model downloads the logits and samples on the host. tokens[i]
+    /* Optional; where it is NULL, and for draws that are not lv_generation_simple (model/rules.h),
+     * which come neither here nor to norm_linear_greedy and next_tokens, the model downloads the
+     * logits and samples on the host. tokens[i]
      * (host) = the token drawn by draws[i] from row i of logits [n, vocab_size] with the rules and
      * the random stream of model/sampler.h, or -1 where a row or what its temperature makes of it
      * is not finite. Of scores that are equal at the border of top-p the first ids are dropped

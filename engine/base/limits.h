@@ -26,6 +26,7 @@
 #define LV_MAX_TEXT_BYTES (4 * LV_MAX_PROMPT_BYTES)
 #define LV_MAX_FRAMES_PER_REQUEST 1024u
 #define LV_MAX_NEW_TOKENS 32768u
+#define LV_MAX_GENERATION_IDS (1u << 18) /* in all lists of one request's or file's settings */
 #define LV_MAX_THREADS 256u
 #define LV_MAX_FRAMES_PER_SESSION 4096u  /* living ones */
 #define LV_MAX_REQUESTS_PER_SESSION 256u /* waiting or under way */

@@ -18,6 +18,7 @@
 struct LvCheckpoint {
     char *folder;
     LvConfig config;
+    LvGenerationConfig generation;
     LvShards shards;
     LvSafetensors *files; /* as shards.files */
     LvTensorTable table;
@@ -48,35 +49,47 @@ static LlavaovStatus join(
     return LLAVAOV_OK;
 }
 
-typedef LlavaovStatus (*Parse)(
-    const char *json, size_t bytes, const char *file, LvConfig *config, LlavaovError *error);
+/* *text: lv_free. Errors inside the file name its whole path: several checkpoints may be in use. */
+static LlavaovStatus read_text(const LvCheckpoint *checkpoint, const char *name,
+    char path[PATH_MAX], char **text, size_t *bytes, LlavaovError *error)
+{
+    LlavaovStatus status = join(checkpoint->folder, name, path, error);
+    return status ? status : lv_file_read(path, LV_MAX_CONFIG_BYTES, text, bytes, error);
+}
 
-/* Errors inside the file name its whole path: several checkpoints may be in use. */
-static LlavaovStatus read_config(
-    LvCheckpoint *checkpoint, const char *name, Parse parse, LlavaovError *error)
+static LlavaovStatus read_generation(
+    LvCheckpoint *checkpoint, const char *model, size_t model_bytes, LlavaovError *error)
 {
     char path[PATH_MAX], *text;
     size_t bytes;
-    LlavaovStatus status = join(checkpoint->folder, name, path, error);
-    if (!status)
-        status = lv_file_read(path, LV_MAX_CONFIG_BYTES, &text, &bytes, error);
+    LvGenerationConfig *generation = &checkpoint->generation;
+    LlavaovStatus status =
+        read_text(checkpoint, "generation_config.json", path, &text, &bytes, error);
+    if (status == LLAVAOV_ERROR_NOT_FOUND) {
+        lv_error_clear(error);
+        status = join(checkpoint->folder, "config.json", path, error);
+        return status
+                   ? status
+                   : lv_generation_config_parse_model(model, model_bytes, path, generation, error);
+    }
     if (status)
         return status;
-    status = parse(text, bytes, path, &checkpoint->config, error);
+    status = lv_generation_config_parse(text, bytes, path, generation, error);
     lv_free(text);
     return status;
 }
 
 static LlavaovStatus read_configs(LvCheckpoint *checkpoint, LlavaovError *error)
 {
-    LlavaovStatus status = read_config(checkpoint, "config.json", lv_config_parse, error);
+    char path[PATH_MAX], *text;
+    size_t bytes;
+    LlavaovStatus status = read_text(checkpoint, "config.json", path, &text, &bytes, error);
     if (status)
         return status;
-    status = read_config(checkpoint, "generation_config.json", lv_config_parse_generation, error);
-    if (status == LLAVAOV_ERROR_NOT_FOUND) {
-        lv_error_clear(error);
-        status = LLAVAOV_OK;
-    }
+    status = lv_config_parse(text, bytes, path, &checkpoint->config, error);
+    if (!status)
+        status = read_generation(checkpoint, text, bytes, error);
+    lv_free(text);
     return status;
 }
 
@@ -172,6 +185,7 @@ void lv_checkpoint_close(LvCheckpoint *checkpoint)
     lv_free(checkpoint->files);
     lv_shards_free(&checkpoint->shards);
     lv_config_free(&checkpoint->config);
+    lv_generation_config_free(&checkpoint->generation);
     lv_free(checkpoint->folder);
     lv_free(checkpoint);
 }
@@ -179,6 +193,11 @@ void lv_checkpoint_close(LvCheckpoint *checkpoint)
 const LvConfig *lv_checkpoint_config(const LvCheckpoint *checkpoint)
 {
     return &checkpoint->config;
+}
+
+const LvGenerationConfig *lv_checkpoint_generation(const LvCheckpoint *checkpoint)
+{
+    return &checkpoint->generation;
 }
 
 const char *lv_checkpoint_folder(const LvCheckpoint *checkpoint)

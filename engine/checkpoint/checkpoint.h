@@ -7,6 +7,7 @@
 
 #include "base/tensor.h"
 #include "checkpoint/config.h"
+#include "checkpoint/generation_config.h"
 
 typedef struct LvCheckpoint LvCheckpoint;
 
@@ -28,6 +29,7 @@ LlavaovStatus lv_checkpoint_open(
 void lv_checkpoint_close(LvCheckpoint *checkpoint);
 
 const LvConfig *lv_checkpoint_config(const LvCheckpoint *checkpoint);
+const LvGenerationConfig *lv_checkpoint_generation(const LvCheckpoint *checkpoint);
 const char *lv_checkpoint_folder(const LvCheckpoint *checkpoint);
 
 /* Lookup by canonical name (model.md 2.1), e.g. "V.encoder.layers.0.self_attn.q_proj.weight",

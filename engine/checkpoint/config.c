@@ -50,11 +50,12 @@ void lv_config_eos(LvFields *fields, LvConfig *config)
     const json_t *value = lv_field(fields, "eos_token_id");
     if (fields->status || !value)
         return;
-    const size_t room = sizeof config->eos_tokens / sizeof *config->eos_tokens;
-    size_t n = json_is_array(value) ? json_array_size(value) : 1;
-    if (n > room) {
-        lv_field_fail(fields, LLAVAOV_ERROR_UNSUPPORTED, "eos_token_id",
-            "has %zu ids; at most %zu are supported", n, room);
+    const size_t n = json_is_array(value) ? json_array_size(value) : 1;
+    int32_t *ids = lv_alloc(n, sizeof *ids);
+    if (!ids || n > LV_MAX_GENERATION_IDS) {
+        lv_field_fail(fields, ids ? LLAVAOV_ERROR_FORMAT : LLAVAOV_ERROR_MEMORY, "eos_token_id",
+            "has %zu ids, more than there is room for", n);
+        lv_free(ids);
         return;
     }
     for (size_t i = 0; i < n; i++) {
@@ -63,10 +64,13 @@ void lv_config_eos(LvFields *fields, LvConfig *config)
             json_integer_value(id) > INT32_MAX) {
             lv_field_fail(fields, LLAVAOV_ERROR_FORMAT, "eos_token_id",
                 "must be a token id or a list of them");
+            lv_free(ids);
             return;
         }
-        config->eos_tokens[i] = (int32_t)json_integer_value(id);
+        ids[i] = (int32_t)json_integer_value(id);
     }
+    lv_free(config->eos_tokens);
+    config->eos_tokens = ids;
     config->n_eos_tokens = (uint32_t)n;
 }
 
@@ -213,22 +217,12 @@ LlavaovStatus lv_config_parse(
     return top.status;
 }
 
-LlavaovStatus lv_config_parse_generation(
-    const char *json, size_t bytes, const char *file, LvConfig *config, LlavaovError *error)
-{
-    json_t *root;
-    LlavaovStatus status = lv_json_parse(json, bytes, file, false, &root, error);
-    if (status)
-        return status;
-    LvFields fields = {root, file, "", error, LLAVAOV_OK};
-    lv_config_eos(&fields, config);
-    json_decref(root);
-    return fields.status;
-}
-
 void lv_config_free(LvConfig *config)
 {
     lv_free(config->pinpoints);
+    lv_free(config->eos_tokens);
+    config->eos_tokens = NULL;
+    config->n_eos_tokens = 0;
     config->pinpoints = NULL;
     config->n_pinpoints = 0;
 }

@@ -45,7 +45,7 @@ typedef struct LvConfig {
     LvActivation projector_activation;
     bool projector_bias;
     int32_t image_token, video_token;
-    int32_t eos_tokens[8]; /* from generation_config.json or config.json when present; n may be 0 */
+    int32_t *eos_tokens; /* of config.json; owned; n may be 0 */
     uint32_t n_eos_tokens;
     uint32_t anyres_max; /* N of "anyres_max_N": most grid tiles' worth of tokens (9) */
     uint32_t n_pinpoints;
@@ -55,10 +55,6 @@ typedef struct LvConfig {
 
 /* Parses the text of a config.json; file names it in errors. On failure *config holds nothing. */
 LlavaovStatus lv_config_parse(
-    const char *json, size_t bytes, const char *file, LvConfig *config, LlavaovError *error);
-/* Parses the text of a generation_config.json, whose eos_token_id, when present, replaces config's.
- */
-LlavaovStatus lv_config_parse_generation(
     const char *json, size_t bytes, const char *file, LvConfig *config, LlavaovError *error);
 void lv_config_free(LvConfig *config);
 

@@ -22,6 +22,11 @@ static void take(LvChoice *choices, const int32_t *tokens, size_t n, size_t n_vo
     }
 }
 
+bool lv_chosen_on_host(const LvBackend *backend, const LvSampler *sampler)
+{
+    return !backend->ops->sample || !lv_generation_simple(&sampler->generation);
+}
+
 /* NULL when memory ran out. */
 static LvDraw *open_draws(const LvChoice *choices, size_t n)
 {
@@ -33,34 +38,47 @@ static LvDraw *open_draws(const LvChoice *choices, size_t n)
     return draws;
 }
 
-static LlavaovStatus choose_on_device(
-    LvBackend *b, const LvRun *run, LvTensor scores, const LvChoice *choices, int32_t *tokens)
+/* Rows [first, first + n) of the scores. */
+static LlavaovStatus choose_on_device(LvBackend *b, const LvRun *run, LvTensor scores, size_t first,
+    size_t n, LvChoice *choices, int32_t *tokens)
 {
-    LvDraw *draws = open_draws(choices, scores.rows);
+    LvDraw *draws = open_draws(choices + first, n);
     if (!draws)
         return lv_fail(run->error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a batch");
-    LlavaovStatus status = b->ops->sample(b, run, tokens, scores, draws);
+    LlavaovStatus status = b->ops->sample(b, run, tokens, lv_tensor_rows(scores, first, n), draws);
     lv_free(draws);
+    if (status == LLAVAOV_OK)
+        take(choices + first, tokens, n, scores.cols);
     return status;
 }
 
 static LlavaovStatus choose_here(
-    LvBackend *b, const LvRun *run, LvTensor scores, LvChoice *choices, float *row)
+    LvBackend *b, const LvRun *run, LvTensor scores, size_t i, LvChoice *choice, float *row)
 {
-    LlavaovStatus status = LLAVAOV_OK;
-    for (size_t i = 0; i < scores.rows && status == LLAVAOV_OK; i++) {
-        LvChoice *choice = &choices[i];
-        status = b->ops->download(b, run, row, lv_tensor_rows(scores, i, 1));
-        if (status == LLAVAOV_OK)
-            choice->status = lv_sampler_next(choice->sampler, row, &choice->token, choice->error);
-    }
+    LlavaovStatus status = b->ops->download(b, run, row, lv_tensor_rows(scores, i, 1));
+    if (status == LLAVAOV_OK)
+        choice->status = lv_sampler_next(choice->sampler, row, &choice->token, choice->error);
     return status;
 }
 
-/* The first maximum of the logits as they are. */
-static bool is_greedy(const LvSampler *sampler)
+/* Each row where it can be chosen: neighbours that the device knows in one call. */
+static LlavaovStatus choose(
+    LvBackend *b, const LvRun *run, LvTensor scores, LvChoice *choices, int32_t *tokens, float *row)
 {
-    return !(sampler->generation.temperature > 0) && sampler->generation.repetition_penalty == 1;
+    LlavaovStatus status = LLAVAOV_OK;
+    for (size_t i = 0; i < scores.rows && status == LLAVAOV_OK;) {
+        size_t end = i;
+        while (end < scores.rows && !lv_chosen_on_host(b, choices[end].sampler))
+            end++;
+        if (end > i) {
+            status = choose_on_device(b, run, scores, i, end - i, choices, tokens);
+            i = end;
+        } else {
+            status = choose_here(b, run, scores, i, &choices[i], row);
+            i++;
+        }
+    }
+    return status;
 }
 
 LlavaovStatus lv_decoder_next(const LvModel *model, const LvRun *run, LvTensor hidden,
@@ -73,7 +91,7 @@ LlavaovStatus lv_decoder_next(const LvModel *model, const LvRun *run, LvTensor h
     LvScratch scratch = lv_scratch(b, run->error);
     bool greedy = b->ops->norm_linear_greedy;
     for (size_t i = 0; i < n; i++)
-        greedy = greedy && is_greedy(choices[i].sampler);
+        greedy = greedy && lv_generation_greedy(&choices[i].sampler->generation);
     LlavaovStatus status = LLAVAOV_OK;
     int32_t *tokens = lv_alloc(n, sizeof *tokens);
     if (!tokens)
@@ -85,12 +103,7 @@ LlavaovStatus lv_decoder_next(const LvModel *model, const LvRun *run, LvTensor h
         const LvTensor scores = lv_scratch_tensor(&scratch, n, n_vocab);
         LV_TRY(scratch.status);
         LV_TRY(lv_decoder_logits(model, run, hidden, batch, LV_LOGITS_LAST, scores));
-        if (b->ops->sample) {
-            LV_TRY(choose_on_device(b, &uncancelled, scores, choices, tokens));
-            take(choices, tokens, n, n_vocab);
-        } else {
-            LV_TRY(choose_here(b, &uncancelled, scores, choices, row));
-        }
+        LV_TRY(choose(b, &uncancelled, scores, choices, tokens, row));
     }
 done:
     lv_free(tokens);
@@ -150,7 +163,10 @@ LlavaovStatus lv_decoder_step(const LvModel *model, const LvRun *run, const int3
     const LvBatch *batch, bool ahead, LvChoice *choices, float *row)
 {
     LvBackend *b = model->backend;
-    if (b->ops->next_tokens && batch->n_sequences <= b->info.preferred_sequences)
+    bool on_device = b->ops->next_tokens && batch->n_sequences <= b->info.preferred_sequences;
+    for (size_t i = 0; i < batch->n_sequences; i++)
+        on_device = on_device && !lv_chosen_on_host(b, choices[i].sampler);
+    if (on_device)
         return step_on_device(model, run, ids, batch, ahead, choices);
     LvScratch scratch = lv_scratch(b, run->error);
     LvTensor hidden;

@@ -14,9 +14,12 @@ typedef struct LvChoice {
     int32_t token;
 } LvChoice;
 
+/* The backend does not know how to choose this sampler's token: its logits are downloaded. */
+bool lv_chosen_on_host(const LvBackend *backend, const LvSampler *sampler);
+
 /* Runs all layers as lv_decoder_logits and chooses a token after each sequence's last row, one
- * choice for each sequence. `row`: vocab_size floats of scratch; not used, and may be NULL, where
- * the backend samples.
+ * choice for each sequence. `row`: vocab_size floats of scratch; may be NULL where
+ * lv_chosen_on_host is false of every sampler.
  *
  * A choice's status is its own: NUMERIC when its logits are not finite. The result is what befell
  * all of them. When it is CANCELLED no sampler has moved on and the call may be repeated. */

@@ -5,26 +5,9 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/limits.h"
 #include "base/status.h"
-#include "model/order.h"
-
-LlavaovStatus lv_generation_check(const LlavaovGeneration *g, LlavaovError *error)
-{
-    if (g->max_new_tokens == 0 || g->max_new_tokens > LV_MAX_NEW_TOKENS)
-        return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "max-new-tokens",
-            "max-new-tokens is %u, must be 1 to %u", g->max_new_tokens, LV_MAX_NEW_TOKENS);
-    if (!(g->temperature >= 0 && g->temperature <= 1e6))
-        return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "temperature",
-            "temperature is %g, must be 0 (greedy) or positive", g->temperature);
-    if (!(g->top_p >= 0 && g->top_p <= 1))
-        return lv_fail(
-            error, LLAVAOV_ERROR_ARGUMENT, "top-p", "top-p is %g, must be 0 to 1", g->top_p);
-    if (!(g->repetition_penalty > 0 && g->repetition_penalty <= 1e6))
-        return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "repetition-penalty",
-            "repetition-penalty is %g, must be positive", g->repetition_penalty);
-    return LLAVAOV_OK;
-}
+#include "model/processors.h"
+#include "model/warpers.h"
 
 LlavaovStatus lv_sampler_open(
     LvSampler *sampler, const LlavaovGeneration *generation, uint32_t n_vocab, LlavaovError *error)
@@ -35,9 +18,13 @@ LlavaovStatus lv_sampler_open(
         return status;
     sampler->generation = *generation;
     sampler->n_vocab = n_vocab;
+    if (generation->rules)
+        sampler->stop = generation->rules->stop_tokens;
     sampler->seen = lv_calloc(n_vocab, sizeof *sampler->seen);
     sampler->order = lv_alloc(n_vocab, sizeof *sampler->order);
-    if (!sampler->seen || !sampler->order) {
+    const bool scratch = lv_needs_scratch(generation->rules);
+    sampler->scratch = scratch ? lv_alloc(n_vocab, sizeof *sampler->scratch) : NULL;
+    if (!sampler->seen || !sampler->order || (scratch && !sampler->scratch)) {
         lv_sampler_close(sampler);
         return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for the sampler");
     }
@@ -48,14 +35,42 @@ void lv_sampler_close(LvSampler *sampler)
 {
     lv_free(sampler->seen);
     lv_free(sampler->order);
+    lv_free(sampler->scratch);
+    lv_free(sampler->ids);
     memset(sampler, 0, sizeof *sampler);
+}
+
+/* Appends to the ids, where anybody looks at them. */
+static void keep_ids(LvSampler *sampler, const int32_t *ids, size_t n)
+{
+    if (!lv_needs_ids(sampler->generation.rules) || sampler->forgot)
+        return;
+    if (sampler->n_ids + n > sampler->ids_capacity) {
+        const size_t wanted = sampler->n_ids + n + sampler->ids_capacity / 2 + 64;
+        int32_t *grown = lv_realloc(sampler->ids, wanted, sizeof *grown);
+        sampler->forgot = !grown;
+        if (!grown)
+            return;
+        sampler->ids = grown;
+        sampler->ids_capacity = wanted;
+    }
+    if (n)
+        memcpy(sampler->ids + sampler->n_ids, ids, n * sizeof *ids);
+}
+
+static void note(LvSampler *sampler, const int32_t *ids, size_t n, uint8_t flags)
+{
+    keep_ids(sampler, ids, n);
+    sampler->n_ids += n;
+    for (size_t i = 0; i < n; i++)
+        if (ids[i] >= 0 && (uint32_t)ids[i] < sampler->n_vocab)
+            sampler->seen[ids[i]] |= flags;
 }
 
 void lv_sampler_see(LvSampler *sampler, const int32_t *ids, size_t n)
 {
-    for (size_t i = 0; i < n; i++)
-        if (ids[i] >= 0 && (uint32_t)ids[i] < sampler->n_vocab)
-            sampler->seen[ids[i]] = 1;
+    note(sampler, ids, n, LV_SEEN | LV_SEEN_IN_PROMPT);
+    sampler->n_prompt += n;
 }
 
 static LlavaovStatus check_finite(const float *logits, uint32_t n, LlavaovError *error)
@@ -67,85 +82,62 @@ static LlavaovStatus check_finite(const float *logits, uint32_t n, LlavaovError 
     return LLAVAOV_OK;
 }
 
-static void penalise(const LvSampler *sampler, float *logits)
+/* A tiny temperature may carry finite scores to infinity. */
+static LlavaovStatus divide(float *scores, uint32_t n, float temperature, LlavaovError *error)
 {
-    const float penalty = (float)sampler->generation.repetition_penalty;
-    if (penalty == 1)
-        return;
-    for (uint32_t i = 0; i < sampler->n_vocab; i++)
-        if (sampler->seen[i])
-            logits[i] = logits[i] < 0 ? logits[i] * penalty : logits[i] / penalty;
-}
-
-/* Keeps every score not below the k-th largest: ties at the border all stay. */
-static void keep_top_k(LvSampler *sampler, float *scores)
-{
-    const uint32_t k = sampler->generation.top_k;
-    if (k == 0 || k >= sampler->n_vocab)
-        return;
-    const float least = lv_kth_largest(scores, sampler->n_vocab, k);
-    for (uint32_t i = 0; i < sampler->n_vocab; i++)
-        if (scores[i] < least)
-            scores[i] = -INFINITY;
-}
-
-/* Drops the least likely candidates whose probabilities add up to no more than 1 - p; the likeliest
- * one always stays. Among equal scores the reference's order decides, so what top-k excluded is
- * ordered with the rest. */
-static void keep_top_p(LvSampler *sampler, float *scores)
-{
-    if (!(sampler->generation.top_p < 1))
-        return;
-    const uint32_t n = sampler->n_vocab, *order = sampler->order;
-    const float drop = (float)(1 - sampler->generation.top_p);
-    lv_order_ascending(scores, sampler->order, n);
-    const float largest = scores[order[n - 1]];
-    double sum = 0, below = 0;
-    for (uint32_t i = 0; i < n; i++)
-        sum += expf(scores[order[i]] - largest);
-    for (uint32_t i = 0; i + 1 < n; i++) {
-        const uint32_t id = order[i];
-        below += (float)(expf(scores[id] - largest) / sum);
-        if ((float)below > drop)
-            break;
-        scores[id] = -INFINITY;
-    }
-}
-
-static void softmax(float *scores, uint32_t n)
-{
-    float largest = -INFINITY;
-    for (uint32_t i = 0; i < n; i++)
-        if (scores[i] > largest)
-            largest = scores[i];
-    double sum = 0;
     for (uint32_t i = 0; i < n; i++) {
-        scores[i] = scores[i] == -INFINITY ? 0 : expf(scores[i] - largest);
-        sum += scores[i];
+        const bool finite = isfinite(scores[i]);
+        scores[i] /= temperature;
+        if (finite && !isfinite(scores[i]))
+            return lv_fail(error, LLAVAOV_ERROR_NUMERIC, "logits",
+                "the model gave infinity for token %u, divided by the temperature", i);
     }
+    return LLAVAOV_OK;
+}
+
+static bool any_left(const float *scores, uint32_t n)
+{
     for (uint32_t i = 0; i < n; i++)
-        scores[i] = (float)(scores[i] / sum);
+        if (scores[i] > -INFINITY)
+            return true;
+    return false;
 }
 
 LlavaovStatus lv_sampler_process(LvSampler *sampler, float *logits, LlavaovError *error)
 {
-    LlavaovStatus status = check_finite(logits, sampler->n_vocab, error);
+    const LlavaovGeneration *g = &sampler->generation;
+    const uint32_t n = sampler->n_vocab;
+    LlavaovStatus status = check_finite(logits, n, error);
     if (status != LLAVAOV_OK)
         return status;
-    penalise(sampler, logits);
-    const float temperature = (float)sampler->generation.temperature;
-    if (temperature <= 0)
-        return LLAVAOV_OK;
-    if (temperature != 1)
-        for (uint32_t i = 0; i < sampler->n_vocab; i++)
-            logits[i] /= temperature;
-    /* A tiny temperature may carry finite logits to infinity. */
-    status = check_finite(logits, sampler->n_vocab, error);
-    if (status != LLAVAOV_OK)
-        return status;
-    keep_top_k(sampler, logits);
-    keep_top_p(sampler, logits);
-    softmax(logits, sampler->n_vocab);
+    if (sampler->forgot)
+        return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for the ids of an answer");
+    const LvScoring scoring = {.rules = g->rules,
+        .repetition_penalty = g->repetition_penalty,
+        .n_vocab = n,
+        .seen = sampler->seen,
+        .ids = sampler->ids,
+        .n = sampler->n_ids,
+        .n_prompt = sampler->n_prompt,
+        .max_length =
+            sampler->max_length ? sampler->max_length : sampler->n_prompt + g->max_new_tokens,
+        .stop = sampler->stop};
+    lv_process_scores(&scoring, logits);
+    if (g->temperature > 0) {
+        if (!any_left(logits, n))
+            return lv_fail(error, LLAVAOV_ERROR_NUMERIC, "logits",
+                "the generation settings exclude every token");
+        status = (float)g->temperature != 1 ? divide(logits, n, (float)g->temperature, error)
+                                            : LLAVAOV_OK;
+        if (status != LLAVAOV_OK)
+            return status;
+        const LvWarping warping = {n, sampler->order, sampler->scratch};
+        lv_warp_scores(&warping, g, logits);
+    }
+    if (g->rules && g->rules->renormalize_logits)
+        lv_normalise_scores(logits, n);
+    if (g->temperature > 0)
+        lv_softmax(logits, n);
     return LLAVAOV_OK;
 }
 
@@ -185,14 +177,14 @@ LlavaovStatus lv_sampler_next(
         return status;
     *token = sampler->generation.temperature > 0 ? draw(sampler, logits)
                                                  : first_maximum(logits, sampler->n_vocab);
-    lv_sampler_see(sampler, token, 1);
+    note(sampler, token, 1, LV_SEEN);
     return LLAVAOV_OK;
 }
 
 void lv_sampler_note(LvSampler *sampler, int32_t token)
 {
     sampler->draws += sampler->generation.temperature > 0;
-    lv_sampler_see(sampler, &token, 1);
+    note(sampler, &token, 1, LV_SEEN);
 }
 
 double lv_random(uint64_t seed, uint64_t index)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * From logits to the next token, in the order of HF transformers' generate(): repetition penalty,
- * temperature, top-k, top-p, softmax, draw (model.md 5.7). One sampler belongs to one request; not
+ * From logits to the next token, in the order of HF transformers' generate(): processors.h,
+ * temperature, warpers.h, softmax, draw (model.md 5.7). One sampler belongs to one request; not
  * thread-safe. */
 #ifndef LV_SAMPLER_H
 #define LV_SAMPLER_H
@@ -8,25 +8,31 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "llavaov.h"
+#include "model/rules.h"
 
 typedef struct LvSampler {
     LlavaovGeneration generation;
     uint32_t n_vocab;
     uint8_t *seen;   /* n_vocab flags: ids of the prompt and of the answer so far */
     uint32_t *order; /* n_vocab: scratch of top-p */
+    float *scratch;  /* n_vocab, or NULL */
     uint64_t draws;  /* made so far */
+    int32_t *ids;    /* prompt and answer so far, where the rules look at them */
+    size_t n_ids, ids_capacity, n_prompt;
+    bool forgot; /* there was no memory for ids: the next lv_sampler_process fails */
+    /* Set by whoever opened it, where they are not those of the rules: what ends the answer, and
+     * the length of prompt and answer (0: n_prompt + max_new_tokens). */
+    LlavaovIds stop;
+    size_t max_length;
 } LvSampler;
 
-/* Values out of range are an ARGUMENT error that names the option. */
-LlavaovStatus lv_generation_check(const LlavaovGeneration *generation, LlavaovError *error);
-
+/* The generation has nothing left that is as the checkpoint says; its rules outlive the sampler. */
 LlavaovStatus lv_sampler_open(
     LvSampler *sampler, const LlavaovGeneration *generation, uint32_t n_vocab, LlavaovError *error);
 void lv_sampler_close(LvSampler *sampler);
 
-/* Notes ids for the repetition penalty: the whole prompt, placeholders included, as the reference
- * counts them. Ids outside the vocabulary are passed over. */
+/* Notes the prompt: all of it, placeholders included, as the reference counts them. Ids outside the
+ * vocabulary have no score. */
 void lv_sampler_see(LvSampler *sampler, const int32_t *ids, size_t n);
 
 /* Turns logits [n_vocab] in place into what is drawn from: probabilities (temperature > 0) or

@@ -47,10 +47,10 @@ static LlavaovStatus add_text(
                  : lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for an answer's text");
 }
 
-static bool stops(const LlavaovEngine *engine, int32_t token)
+static bool stops(const LlavaovIds *stop, int32_t token)
 {
-    for (uint32_t i = 0; i < engine->n_stop_tokens; i++)
-        if (engine->stop_tokens[i] == token)
+    for (size_t i = 0; i < stop->n; i++)
+        if (stop->ids[i] == token)
             return true;
     return false;
 }
@@ -70,7 +70,7 @@ static LlavaovStatus extend(LlavaovTicket *r, int32_t token, bool *finished, Lla
         if (status != LLAVAOV_OK)
             return status;
     }
-    if (stops(r->engine, token)) {
+    if (stops(&r->sampler.stop, token)) {
         r->answer.finish_reason = LLAVAOV_FINISH_STOP;
         *finished = true;
     } else if (r->input.n + r->n_tokens == r->capacity) {
@@ -81,9 +81,13 @@ static LlavaovStatus extend(LlavaovTicket *r, int32_t token, bool *finished, Lla
 }
 
 /* Scratch of sampling on the host. */
-static LlavaovStatus reserve_row(LlavaovEngine *engine, LlavaovError *error)
+static LlavaovStatus reserve_row(
+    LlavaovEngine *engine, const LvChoice *choices, size_t n, LlavaovError *error)
 {
-    if (engine->logits || engine->backend->ops->sample)
+    bool wanted = false;
+    for (size_t i = 0; i < n; i++)
+        wanted |= lv_chosen_on_host(engine->backend, choices[i].sampler);
+    if (engine->logits || !wanted)
         return LLAVAOV_OK;
     engine->logits = lv_alloc(engine->model->config->text.vocab_size, sizeof *engine->logits);
     return engine->logits ? LLAVAOV_OK
@@ -114,7 +118,7 @@ LlavaovStatus lv_answers_extend(
 {
     LvChoice choices[LV_MAX_SLICE_REQUESTS];
     open_choices(batch, steps, choices);
-    LlavaovStatus status = reserve_row(engine, run->error);
+    LlavaovStatus status = reserve_row(engine, choices, batch->n_sequences, run->error);
     if (status == LLAVAOV_OK)
         status = lv_decoder_next(engine->model, run, hidden, batch, choices, engine->logits);
     if (status == LLAVAOV_OK)
@@ -127,7 +131,7 @@ LlavaovStatus lv_answers_continue(LlavaovEngine *engine, const LvRun *run, const
 {
     LvChoice choices[LV_MAX_SLICE_REQUESTS];
     open_choices(batch, steps, choices);
-    LlavaovStatus status = reserve_row(engine, run->error);
+    LlavaovStatus status = reserve_row(engine, choices, batch->n_sequences, run->error);
     if (status == LLAVAOV_OK)
         status = lv_decoder_step(engine->model, run, ids, batch, ahead, choices, engine->logits);
     if (status == LLAVAOV_OK)

@@ -48,15 +48,22 @@ static LlavaovStatus open_backend(
     return opening.status;
 }
 
-/* The configuration's end tokens and the template's own turn end. */
-static void collect_stop_tokens(LlavaovEngine *engine)
+/* The checkpoint's end tokens and the template's own turn end. */
+static LlavaovStatus collect_stop_tokens(LlavaovEngine *engine, LlavaovError *error)
 {
     const LvConfig *config = lv_checkpoint_config(engine->checkpoint);
-    for (uint32_t i = 0; i < config->n_eos_tokens; i++)
-        engine->stop_tokens[engine->n_stop_tokens++] = config->eos_tokens[i];
+    LlavaovIds ids = lv_checkpoint_generation(engine->checkpoint)->rules.stop_tokens;
+    if (ids.n == 0)
+        ids = (LlavaovIds){config->eos_tokens, config->n_eos_tokens};
+    engine->stop_tokens = lv_alloc(ids.n + 1, sizeof *engine->stop_tokens);
+    if (!engine->stop_tokens)
+        return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for stop tokens");
+    for (size_t i = 0; i < ids.n; i++)
+        engine->stop_tokens[engine->n_stop_tokens++] = ids.ids[i];
     int32_t turn_end = lv_tokenizer_added_token(engine->tokenizer, "<|im_end|>");
     if (turn_end >= 0)
         engine->stop_tokens[engine->n_stop_tokens++] = turn_end;
+    return LLAVAOV_OK;
 }
 
 static LlavaovStatus name_model(LlavaovEngine *engine, const char *path, LlavaovError *error)
@@ -86,6 +93,7 @@ static void describe(LlavaovEngine *engine, const LlavaovEngineOptions *options,
     LlavaovEngineInfo *info = &engine->info;
     info->model_path = engine->path;
     info->model_name = engine->name;
+    info->generation_notice = lv_checkpoint_generation(engine->checkpoint)->notice;
     info->device = engine->backend->info.device;
     info->device_detail = engine->backend->info.detail;
     info->precision = options->precision == LLAVAOV_PRECISION_F32    ? "f32"
@@ -143,6 +151,7 @@ static void engine_free(LlavaovEngine *engine)
     lv_free(engine->logits);
     lv_free(engine->path);
     lv_free(engine->name);
+    lv_free(engine->stop_tokens);
     lv_free(engine);
 }
 
@@ -183,7 +192,7 @@ LlavaovStatus llavaov_engine_open(
     LV_TRY(open_backend(engine, options, error));
     LV_TRY(lv_model_open(engine->checkpoint, engine->backend, options->progress,
         options->progress_data, &engine->model, error));
-    collect_stop_tokens(engine);
+    LV_TRY(collect_stop_tokens(engine, error));
     describe(engine, options, lv_now_ns() - start);
     LV_TRY(start_threads(engine, error));
     *engine_out = engine;

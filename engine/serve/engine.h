@@ -59,7 +59,7 @@ struct LlavaovEngine {
     LlavaovResize resize;
     LlavaovEngineInfo info;
     char *path, *name;
-    int32_t stop_tokens[10];
+    int32_t *stop_tokens; /* of answers without rules of their own */
     uint32_t n_stop_tokens;
 
     pthread_mutex_t lock;

@@ -5,6 +5,7 @@
 #include "model/scratch.h"
 #include "model/try.h"
 #include "serve/answer.h"
+#include "serve/settings.h"
 #include "serve/slice.h"
 #include "serve/thread.h"
 #include "text/chat.h"
@@ -76,13 +77,16 @@ static LlavaovStatus begin(LlavaovTicket *r, LlavaovError *error)
     LV_TRY(lv_prompt_check(engine->model, &r->input, error));
 
     const uint32_t room = text->context_length - (uint32_t)n;
-    const uint32_t new_tokens =
-        r->generation.max_new_tokens < room ? r->generation.max_new_tokens : room;
+    uint32_t new_tokens;
+    LV_TRY(lv_settings_new_tokens(&r->generation, n, &new_tokens, error));
+    new_tokens = new_tokens < room ? new_tokens : room;
     r->capacity = (uint32_t)n + new_tokens;
     r->tokens = lv_alloc(new_tokens, sizeof *r->tokens);
     if (!r->tokens)
         LV_TRY(lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for an answer"));
     LV_TRY(lv_sampler_open(&r->sampler, &r->generation, text->vocab_size, error));
+    r->sampler.stop = r->stop;
+    r->sampler.max_length = r->capacity;
     lv_sampler_see(&r->sampler, r->prompt_ids.ids, n);
     LV_TRY(engine->backend->ops->kv_open(engine->backend, text->n_layers, text->n_kv_heads,
         text->head_dim, r->capacity, &r->cache, error));

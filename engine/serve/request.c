@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "base/status.h"
 #include "serve/scheduler.h"
+#include "serve/settings.h"
 #include "serve/thread.h"
 
 static bool check_text(
@@ -21,9 +22,7 @@ static bool check_text(
 static LlavaovStatus check(
     LlavaovSession *session, const LlavaovRequest *request, LlavaovError *error)
 {
-    LlavaovStatus status = lv_generation_check(&request->generation, error);
-    if (status != LLAVAOV_OK)
-        return status;
+    LlavaovStatus status = LLAVAOV_OK;
     if (!request->prompt)
         return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "prompt", "there is no prompt");
     if (!request->on_done)
@@ -62,9 +61,26 @@ static void free_request(LlavaovTicket *r)
     lv_free(r->frames);
     lv_free(r->system_prompt);
     lv_free(r->prompt);
+    lv_free(r->rules);
     if (r->engine)
         llavaov_engine_unref(r->engine);
     lv_free(r);
+}
+
+static LlavaovStatus settle(LlavaovTicket *r, const LlavaovEngine *engine,
+    const LlavaovGeneration *asked, LlavaovError *error)
+{
+    LlavaovStatus status = llavaov_engine_generation(engine, asked, &r->generation, error);
+    if (status != LLAVAOV_OK)
+        return status;
+    if (r->generation.rules && r->generation.rules == asked->rules) {
+        r->rules = lv_rules_copy(asked->rules);
+        if (!r->rules)
+            return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a request");
+        r->generation.rules = r->rules;
+    }
+    r->stop = lv_settings_stop(engine, asked, &r->generation);
+    return LLAVAOV_OK;
 }
 
 LlavaovStatus llavaov_session_ask(LlavaovSession *session, const LlavaovRequest *request,
@@ -79,7 +95,6 @@ LlavaovStatus llavaov_session_ask(LlavaovSession *session, const LlavaovRequest 
     r->asked_ns = lv_now_ns();
     r->layout = request->layout;
     r->n_frames = request->n_frames;
-    r->generation = request->generation;
     r->on_text = request->on_text;
     r->on_done = request->on_done;
     r->data = request->data;
@@ -89,6 +104,8 @@ LlavaovStatus llavaov_session_ask(LlavaovSession *session, const LlavaovRequest 
     pthread_mutex_lock(&engine->lock);
     LlavaovStatus status = check(session, request, error);
     pthread_mutex_unlock(&engine->lock);
+    if (status == LLAVAOV_OK)
+        status = settle(r, engine, &request->generation, error);
     if (status == LLAVAOV_OK) {
         r->frames = lv_calloc(r->n_frames, sizeof *r->frames);
         r->prompt = lv_strdup(request->prompt);
@@ -246,9 +263,4 @@ void llavaov_ticket_unref(LlavaovTicket *ticket)
     pthread_mutex_unlock(&engine->lock);
     if (last)
         free_request(ticket);
-}
-
-LlavaovGeneration llavaov_generation_default(void)
-{
-    return (LlavaovGeneration){.max_new_tokens = 64, .top_p = 1, .repetition_penalty = 1};
 }

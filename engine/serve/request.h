@@ -24,7 +24,9 @@ struct LlavaovTicket {
     size_t n_frames;
     size_t n_encoded; /* of the first frames: known to be encoded */
     char *system_prompt, *prompt;
-    LlavaovGeneration generation;
+    LlavaovGeneration generation; /* settled */
+    LlavaovRules *rules;          /* a copy of the caller's; NULL: none, or the checkpoint's */
+    LlavaovIds stop;
     void (*on_text)(void *data, const char *text, size_t bytes);
     void (*on_done)(void *data, const LlavaovAnswer *answer);
     void *data;
@@ -38,7 +40,7 @@ struct LlavaovTicket {
     uint32_t capacity; /* tokens in the cache */
     uint32_t n_cached;
     LvSampler sampler;
-    int32_t *tokens; /* the answer's, generation.max_new_tokens */
+    int32_t *tokens; /* the answer's */
     uint32_t n_tokens;
     LvUtf8Stream utf8;
     char *text; /* the answer's, NUL-terminated once done */

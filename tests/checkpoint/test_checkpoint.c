@@ -38,7 +38,8 @@ static void every_layout_opens_alike(void **state)
         assert_int_equal(config->vision.hidden_size, 32);
         assert_int_equal(config->text.rope_theta, 1000000);
         assert_int_equal(config->image_token, 259);
-        assert_int_equal(config->n_eos_tokens, i == 4 ? 2 : 1);
+        assert_int_equal(config->n_eos_tokens, 1);
+        assert_int_equal(lv_checkpoint_generation(checkpoint)->rules.stop_tokens.n, i == 4 ? 2 : 1);
         assert_int_equal(config->n_pinpoints, 36);
         const LvHostTensor *tensor =
             lv_checkpoint_tensor(checkpoint, "V.encoder.layers.1.self_attn.q_proj.weight");
@@ -221,6 +222,7 @@ static void generation_config_is_optional(void **state)
     LvCheckpoint *checkpoint = open_well(&folder);
     assert_int_equal(lv_checkpoint_config(checkpoint)->n_eos_tokens, 1);
     assert_int_equal(lv_checkpoint_config(checkpoint)->eos_tokens[0], 258);
+    assert_int_equal(lv_checkpoint_generation(checkpoint)->rules.stop_tokens.ids[0], 258);
     lv_checkpoint_close(checkpoint);
     folder_remove(&folder);
 }

@@ -205,14 +205,14 @@ static void sample(void **state)
 {
     static const uint32_t cols[] = {1, 2, 5, 100, 511, 512, 513, 1281, 3000};
     static const LlavaovGeneration settings[] = {
-        {1, 0, 0, 1, 1, 1},
-        {1, 0, 0, 1, 1.3, 2},
-        {1, 1, 0, 1, 1, 3},
-        {1, 0.7, 20, 0.8, 1.05, 4},
-        {1, 1.5, 0, 0.5, 1, 5},
-        {1, 0.3, 1, 1, 1, 6},
-        {1, 2, 40, 1, 1.1, 7},
-        {1, 1, 3, 0, 1, 8},
+        {1, 0, 0, 1, 1, 1, 0, NULL},
+        {1, 0, 0, 1, 1.3, 2, 0, NULL},
+        {1, 1, 0, 1, 1, 3, 0, NULL},
+        {1, 0.7, 20, 0.8, 1.05, 4, 0, NULL},
+        {1, 1.5, 0, 0.5, 1, 5, 0, NULL},
+        {1, 0.3, 1, 1, 1, 6, 0, NULL},
+        {1, 2, 40, 1, 1.1, 7, 0, NULL},
+        {1, 1, 3, 0, 1, 8, 0, NULL},
     };
     for (size_t i = 0; i < sizeof cols / sizeof *cols; i++)
         for (size_t k = 0; k < sizeof settings / sizeof *settings; k++) {

@@ -117,7 +117,17 @@ llavaov_version (void)
 LlavaovGeneration
 llavaov_generation_default (void)
 {
-  LlavaovGeneration generation = { 64, 0, 0, 1, 1, 0 };
+  LlavaovGeneration generation = { 64, 0, 0, 1, 1, 0, 0, NULL };
+
+  return generation;
+}
+
+LlavaovGeneration
+llavaov_generation_checkpoint (void)
+{
+  LlavaovGeneration generation = { 256, 0, 0, 1, 1, 0, LLAVAOV_SETTING_ALL,
+    NULL
+  };
 
   return generation;
 }
@@ -224,6 +234,15 @@ const LlavaovEngineInfo *
 llavaov_engine_info (const LlavaovEngine * engine)
 {
   return &engine->info;
+}
+
+LlavaovStatus
+llavaov_engine_generation (const LlavaovEngine * engine,
+    const LlavaovGeneration * asked, LlavaovGeneration * settled,
+    LlavaovError * error)
+{
+  *settled = *asked;
+  return LLAVAOV_OK;
 }
 
 static guint

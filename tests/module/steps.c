@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 Watch watch;
-const LlavaovGeneration greedy = {12, 0, 0, 1, 1, 0};
+const LlavaovGeneration greedy = {12, 0, 0, 1, 1, 0, 0, NULL};
 
 /* ---- the model ---- */
 

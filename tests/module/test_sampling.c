@@ -18,12 +18,12 @@
 
 /* temperature, top-k, top-p, penalty, seed behind the number of tokens */
 static const LlavaovGeneration settings[] = {
-    {12, 0, 0, 1, 1, 0},
-    {9, 0, 0, 1, 1.2, 0},
-    {12, 1, 0, 1, 1, 3},
-    {10, 0.7, 20, 1, 1.1, 4},
-    {12, 1.5, 0, 0.8, 1, 5},
-    {11, 2, 30, 0.6, 1.3, 6},
+    {12, 0, 0, 1, 1, 0, 0, NULL},
+    {9, 0, 0, 1, 1.2, 0, 0, NULL},
+    {12, 1, 0, 1, 1, 3, 0, NULL},
+    {10, 0.7, 20, 1, 1.1, 4, 0, NULL},
+    {12, 1.5, 0, 0.8, 1, 5, 0, NULL},
+    {11, 2, 30, 0.6, 1.3, 6, 0, NULL},
 };
 #define N_SETTINGS (sizeof settings / sizeof *settings)
 

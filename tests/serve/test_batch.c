@@ -23,13 +23,14 @@ typedef struct Question {
 
 /* tokens, temperature, top-k, top-p, penalty, seed */
 static const Question questions[N] = {
-    {"Hello", 0, {200, 0, 0, 1, 1, 0}},
-    {"Why?", 0, {164, 2, 0, 1, 1, 13}},
-    {"What is to be seen in these pictures, and what will happen next?", 0, {180, 0, 0, 1, 1.3, 0}},
-    {"Count.", 0, {158, 1, 0, 0.7, 1, 14}},
-    {"Which colour?", 1, {155, 0.8, 40, 0.9, 1.1, 12}},
-    {"Is anybody there? Answer in one word.", 2, {150, 0, 0, 1, 1, 0}},
-    {"Hm?", 1, {170, 1.2, 0, 1, 1, 22}},
+    {"Hello", 0, {200, 0, 0, 1, 1, 0, 0, NULL}},
+    {"Why?", 0, {164, 2, 0, 1, 1, 13, 0, NULL}},
+    {"What is to be seen in these pictures, and what will happen next?", 0,
+        {180, 0, 0, 1, 1.3, 0, 0, NULL}},
+    {"Count.", 0, {158, 1, 0, 0.7, 1, 14, 0, NULL}},
+    {"Which colour?", 1, {155, 0.8, 40, 0.9, 1.1, 12, 0, NULL}},
+    {"Is anybody there? Answer in one word.", 2, {150, 0, 0, 1, 1, 0, 0, NULL}},
+    {"Hm?", 1, {170, 1.2, 0, 1, 1, 22, 0, NULL}},
 };
 
 /* The caller drops the ticket. */

@@ -121,6 +121,9 @@ LlavaovStatus tool_generate(const ToolOptions *o, LlavaovError *error)
         LV_TRY(lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "every",
             "the answers about several windows go to standard output"));
     LV_TRY(llavaov_engine_open(&options, &engine, error));
+    const char *notice = llavaov_engine_info(engine)->generation_notice;
+    if (notice && !o->greedy)
+        fprintf(stderr, "llavaov-tool: warning: %s\n", notice);
     LV_TRY(llavaov_session_open(engine, NULL, &session, error));
     const size_t each = o->every ? o->every : pictures.n;
     size_t at = 0;

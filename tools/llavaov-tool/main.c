@@ -43,6 +43,7 @@ enum {
     OPTION_TOP_P,
     OPTION_PENALTY,
     OPTION_SEED,
+    OPTION_GREEDY,
     OPTION_REPEAT,
     OPTION_CONTEXT
 };
@@ -71,11 +72,18 @@ static const struct argp_option options[] = {
     {"features", OPTION_FEATURES, "FILE", 0, "logits: the vectors of `features` too, as .npy", 3},
     {"every", OPTION_EVERY, "N", 0,
         "generate: an answer about the first N pictures, the next N, ...", 4},
-    {"max-new-tokens", 'N', "N", 0, "longest answer (default 64)", 4},
-    {"temperature", OPTION_TEMPERATURE, "X", 0, "0 = greedy (default)", 4},
-    {"top-k", OPTION_TOP_K, "N", 0, "0 = off (default)", 4},
-    {"top-p", OPTION_TOP_P, "X", 0, "1 = off (default)", 4},
-    {"repetition-penalty", OPTION_PENALTY, "X", 0, "1 = off (default)", 4},
+    {"greedy", OPTION_GREEDY, NULL, 0,
+        "nothing from the checkpoint's generation_config.json but the ids that end an answer: the "
+        "likeliest token each time, no penalty, no rules, 256 tokens. Without this, generate takes "
+        "all of the file, as transformers' generate() does",
+        4},
+    {"max-new-tokens", 'N', "N", 0, "longest answer (default: the checkpoint's, else 256)", 4},
+    {"temperature", OPTION_TEMPERATURE, "X", 0,
+        "0 = greedy (default: the checkpoint's where it says do_sample, else 0)", 4},
+    {"top-k", OPTION_TOP_K, "N", 0, "0 = off (default: the checkpoint's, else 50)", 4},
+    {"top-p", OPTION_TOP_P, "X", 0, "1 = off (default: the checkpoint's, else 1)", 4},
+    {"repetition-penalty", OPTION_PENALTY, "X", 0,
+        "1 = off (default: the checkpoint's, else 1); on without sampling too", 4},
     {"seed", OPTION_SEED, "N", 0, "of the draws", 4},
     {"json", 'j', NULL, 0, "generate: one JSON object instead of the text", 4},
     {"stream", OPTION_STREAM, NULL, 0, "generate: print the text as it comes", 4},
@@ -193,18 +201,26 @@ static error_t parse(int key, char *text, struct argp_state *state)
         break;
     case 'N':
         o->generation.max_new_tokens = (uint32_t)parse_number(state, text, UINT32_MAX);
+        o->own |= LLAVAOV_SETTING_MAX_NEW_TOKENS;
         break;
     case OPTION_TEMPERATURE:
         o->generation.temperature = parse_real(state, text);
+        o->own |= LLAVAOV_SETTING_TEMPERATURE;
         break;
     case OPTION_TOP_K:
         o->generation.top_k = (uint32_t)parse_number(state, text, UINT32_MAX);
+        o->own |= LLAVAOV_SETTING_TOP_K;
         break;
     case OPTION_TOP_P:
         o->generation.top_p = parse_real(state, text);
+        o->own |= LLAVAOV_SETTING_TOP_P;
         break;
     case OPTION_PENALTY:
         o->generation.repetition_penalty = parse_real(state, text);
+        o->own |= LLAVAOV_SETTING_REPETITION_PENALTY;
+        break;
+    case OPTION_GREEDY:
+        o->greedy = true;
         break;
     case OPTION_SEED:
         o->generation.seed = parse_number(state, text, UINT64_MAX);
@@ -223,6 +239,12 @@ static error_t parse(int key, char *text, struct argp_state *state)
         break;
     case OPTION_SERVE:
         o->serve = true;
+        break;
+    case ARGP_KEY_END:
+        if (o->greedy && o->generation.temperature > 0)
+            argp_error(state, "--greedy and --temperature %g contradict each other",
+                o->generation.temperature);
+        o->generation.as_checkpoint = o->greedy ? 0 : LLAVAOV_SETTING_ALL & ~o->own;
         break;
     case ARGP_KEY_ARGS:
         o->arguments = state->argv + state->next;
@@ -253,7 +275,7 @@ int main(int argc, char **argv)
 {
     const struct argp argp = {options, parse, "COMMAND [ARGUMENT...]", doc, NULL, NULL, NULL};
     ToolOptions o = {.model = getenv("LLAVAOV_MODEL"),
-        .generation = llavaov_generation_default(),
+        .generation = llavaov_generation_checkpoint(),
         .repeat = 3,
         .context = 1599};
     argp_parse(&argp, argc, argv, 0, NULL, &o);

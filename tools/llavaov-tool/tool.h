@@ -28,6 +28,8 @@ typedef struct ToolOptions {
     bool special, chat, json, stream, serve;
     LvPoolOrder pool;
     LlavaovGeneration generation;
+    uint32_t own; /* the LlavaovSetting that options have set */
+    bool greedy;
     uint32_t repeat, context;
     char **arguments; /* after the options */
     size_t n_arguments;

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Which fields of a generation configuration have no effect here. */
+#ifndef LV_GENERATION_FIELDS_H
+#define LV_GENERATION_FIELDS_H
+
+#include "checkpoint/json.h"
+
+/* *notice: a line that names the fields which would change an answer of generate() and are not
+ * implemented, and with `strangers` those that nobody knows; lv_free; NULL: none. A field counts
+ * where its value is not null and does not switch off what it stands for. Of several objects the
+ * first that names a field counts. `endless`: the line also says that no id ends an answer. False:
+ * no memory. */
+bool lv_generation_notice(
+    const LvFields *objects, size_t n, bool strangers, bool endless, char **notice);
+
+#endif

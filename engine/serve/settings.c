@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "serve/settings.h"
+
+#include "base/status.h"
+#include "model/rules.h"
+
+LlavaovGeneration llavaov_generation_default(void)
+{
+    return (LlavaovGeneration){.max_new_tokens = 64, .top_p = 1, .repetition_penalty = 1};
+}
+
+LlavaovGeneration llavaov_generation_checkpoint(void)
+{
+    LlavaovGeneration generation = llavaov_generation_default();
+    generation.max_new_tokens = LV_NEW_TOKENS;
+    generation.as_checkpoint = LLAVAOV_SETTING_ALL;
+    return generation;
+}
+
+/* Members that are as the checkpoint says take its values. */
+static void take(const LvGenerationConfig *checkpoint, uint32_t set, LlavaovGeneration *g)
+{
+    if (set & LLAVAOV_SETTING_MAX_NEW_TOKENS)
+        g->max_new_tokens = checkpoint->max_new_tokens;
+    if (set & LLAVAOV_SETTING_TEMPERATURE)
+        g->temperature = checkpoint->do_sample ? checkpoint->temperature : 0;
+    if (set & LLAVAOV_SETTING_TOP_K)
+        g->top_k = checkpoint->top_k < 0            ? 0
+                   : checkpoint->top_k > UINT32_MAX ? UINT32_MAX
+                                                    : (uint32_t)checkpoint->top_k;
+    if (set & LLAVAOV_SETTING_TOP_P)
+        g->top_p = checkpoint->top_p < 1 ? checkpoint->top_p : 1;
+    if (set & LLAVAOV_SETTING_REPETITION_PENALTY)
+        g->repetition_penalty = checkpoint->repetition_penalty;
+    if (set & LLAVAOV_SETTING_RULES)
+        g->rules = &checkpoint->rules;
+    if (g->max_new_tokens == 0 && !(g->rules && g->rules->max_length))
+        g->max_new_tokens = LV_NEW_TOKENS;
+}
+
+LlavaovStatus llavaov_engine_generation(const LlavaovEngine *engine, const LlavaovGeneration *asked,
+    LlavaovGeneration *settled, LlavaovError *error)
+{
+    const LvGenerationConfig *checkpoint = lv_checkpoint_generation(engine->checkpoint);
+    const uint32_t set = asked->as_checkpoint & LLAVAOV_SETTING_ALL;
+    *settled = *asked;
+    LlavaovStatus status = lv_generation_check(asked, error);
+    if (status != LLAVAOV_OK || !set)
+        return status;
+    const bool own = !(set & LLAVAOV_SETTING_TEMPERATURE);
+    const bool sampling = own ? asked->temperature > 0 : checkpoint->do_sample;
+    status = lv_generation_config_check(
+        checkpoint, sampling, set, engine->model->config->text.vocab_size, error);
+    if (status != LLAVAOV_OK)
+        return status;
+    settled->as_checkpoint = 0;
+    take(checkpoint, set, settled);
+    return lv_generation_check(settled, error);
+}
+
+LlavaovIds lv_settings_stop(
+    const LlavaovEngine *engine, const LlavaovGeneration *asked, const LlavaovGeneration *settled)
+{
+    const bool as_checkpoint = asked->as_checkpoint & LLAVAOV_SETTING_RULES;
+    return settled->rules && (as_checkpoint || settled->rules->stop_tokens.n)
+               ? settled->rules->stop_tokens
+               : (LlavaovIds){engine->stop_tokens, engine->n_stop_tokens};
+}
+
+LlavaovStatus lv_settings_new_tokens(
+    const LlavaovGeneration *settled, size_t n, uint32_t *new_tokens, LlavaovError *error)
+{
+    *new_tokens = settled->max_new_tokens;
+    if (*new_tokens)
+        return LLAVAOV_OK;
+    const uint32_t length = settled->rules->max_length;
+    if (n >= length)
+        return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "max_length",
+            "the prompt with its frames takes %zu tokens, and max_length leaves %u for prompt and "
+            "answer together: set max-new-tokens",
+            n, length);
+    *new_tokens = (uint32_t)(length - n);
+    return LLAVAOV_OK;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What a request's settings come to on the engine's checkpoint. */
+#ifndef LV_SETTINGS_H
+#define LV_SETTINGS_H
+
+#include "serve/engine.h"
+
+/* New tokens where nobody names a length: what transformers' pipeline takes, for the 20 that its
+ * generate() takes end in the middle of a sentence. */
+#define LV_NEW_TOKENS 256
+
+/* What ends an answer with these settings (which llavaov_engine_generation gave). Lives as long as
+ * engine and rules. */
+LlavaovIds lv_settings_stop(
+    const LlavaovEngine *engine, const LlavaovGeneration *asked, const LlavaovGeneration *settled);
+
+/* Most new tokens after a prompt of n tokens; ARGUMENT where max_length leaves none. */
+LlavaovStatus lv_settings_new_tokens(
+    const LlavaovGeneration *settled, size_t n, uint32_t *new_tokens, LlavaovError *error);
+
+#endif
