@@ -74,6 +74,38 @@ const LvAddedToken *lv_added_tokens_match(
     return longest;
 }
 
+LvAddedNode lv_added_root(const LvAddedTokens *added)
+{
+    return (LvAddedNode){.high = (uint32_t)added->n};
+}
+
+bool lv_added_step(
+    const LvAddedTokens *added, LvAddedNode *node, const unsigned char *text, size_t bytes)
+{
+    uint32_t low = node->low, high = node->high;
+    for (size_t i = 0; i < bytes; i++, node->depth++) {
+        if (node->depth == 0) {
+            low = added->first[text[0]];
+            high = added->first[text[0] + 1];
+        } else {
+            if (low < high && added->tokens[low].bytes == node->depth)
+                low++;
+            low = lower_bound(added, low, high, node->depth, text[i]);
+            high = lower_bound(added, low, high, node->depth, text[i] + 1u);
+        }
+        if (low == high)
+            return false;
+    }
+    node->low = low;
+    node->high = high;
+    return true;
+}
+
+bool lv_added_whole(const LvAddedTokens *added, const LvAddedNode *node)
+{
+    return node->depth && added->tokens[node->low].bytes == node->depth;
+}
+
 const LvAddedToken *lv_added_tokens_find(
     const LvAddedTokens *added, const char *content, size_t bytes)
 {

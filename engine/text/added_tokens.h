@@ -37,6 +37,18 @@ void lv_added_tokens_free(LvAddedTokens *added);
 const LvAddedToken *lv_added_tokens_match(
     const LvAddedTokens *added, const unsigned char *text, const unsigned char *end);
 
+/* The tokens that begin with the bytes stepped over so far. */
+typedef struct LvAddedNode {
+    uint32_t low, high;
+    size_t depth;
+} LvAddedNode;
+LvAddedNode lv_added_root(const LvAddedTokens *added);
+/* Steps over bytes (at least one); false, and *node is lost, when no token goes on like that. */
+bool lv_added_step(
+    const LvAddedTokens *added, LvAddedNode *node, const unsigned char *text, size_t bytes);
+/* Whether what has been stepped over is a token. */
+bool lv_added_whole(const LvAddedTokens *added, const LvAddedNode *node);
+
 /* The token with that content; NULL when there is none. */
 const LvAddedToken *lv_added_tokens_find(
     const LvAddedTokens *added, const char *content, size_t bytes);

@@ -79,6 +79,7 @@ void lv_bpe_scratch_free(LvBpeScratch *scratch)
 {
     lv_free(scratch->symbols);
     lv_free(scratch->heap);
+    lv_free(scratch->later);
     memset(scratch, 0, sizeof *scratch);
 }
 
@@ -144,6 +145,21 @@ static bool heap_push(LvBpeScratch *scratch, size_t *n, uint64_t value)
     return true;
 }
 
+/* Keeps a candidate until the round ends. */
+static bool put_off(LvBpeScratch *scratch, size_t *n, uint64_t value)
+{
+    if (*n == scratch->later_capacity) {
+        size_t capacity = scratch->later_capacity * 2 + 64;
+        uint64_t *later = lv_realloc(scratch->later, capacity, sizeof *later);
+        if (!later)
+            return false;
+        scratch->later = later;
+        scratch->later_capacity = capacity;
+    }
+    scratch->later[(*n)++] = value;
+    return true;
+}
+
 static bool reserve(LvBpeScratch *scratch, size_t n)
 {
     if (n > scratch->symbol_capacity) {
@@ -199,11 +215,22 @@ LlavaovStatus lv_bpe_encode(const LvMergeTable *table, const unsigned char *byte
     for (size_t i = n_heap / 2; i-- > 0;)
         sift_down(scratch->heap, n_heap, i);
 
-    while (n_heap) {
+    /* What a merge brings about is pushed at once, or in rounds when no other of its rank is left.
+     */
+    bool (*keep)(LvBpeScratch *, size_t *, uint64_t) = table->in_rounds ? put_off : heap_push;
+    size_t n_later = 0, *n_kept = table->in_rounds ? &n_later : &n_heap;
+    uint64_t round = NONE;
+    while (n_heap || n_later) {
+        if (n_later && (!n_heap || scratch->heap[0] >> 32 != round)) {
+            while (n_later)
+                if (!heap_push(scratch, &n_heap, scratch->later[--n_later]))
+                    goto no_memory;
+        }
         uint64_t top = heap_pop(scratch->heap, &n_heap);
         uint32_t place = (uint32_t)top;
         LvBpeSymbol *symbol = &symbols[place];
-        if (symbol->pair_rank != top >> 32)
+        round = top >> 32;
+        if (symbol->pair_rank != round)
             continue; /* one of the two has been merged since */
         LvBpeSymbol *gone = &symbols[symbol->next];
         gone->pair_rank = NONE;
@@ -212,11 +239,11 @@ LlavaovStatus lv_bpe_encode(const LvMergeTable *table, const unsigned char *byte
         if (symbol->next != NONE)
             symbols[symbol->next].previous = place;
         if (update_pair(table, symbols, place) &&
-            !heap_push(scratch, &n_heap, candidate(symbol->pair_rank, place)))
+            !keep(scratch, n_kept, candidate(symbol->pair_rank, place)))
             goto no_memory;
         uint32_t left = symbol->previous;
         if (left != NONE && update_pair(table, symbols, left) &&
-            !heap_push(scratch, &n_heap, candidate(symbols[left].pair_rank, left)))
+            !keep(scratch, n_kept, candidate(symbols[left].pair_rank, left)))
             goto no_memory;
     }
     for (uint32_t i = 0; i != NONE; i = symbols[i].next)

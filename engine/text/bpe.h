@@ -3,6 +3,7 @@
 #ifndef LV_BPE_H
 #define LV_BPE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,6 +22,7 @@ typedef struct LvMergeTable {
     size_t n_merges;
     uint32_t n_tokens;
     uint32_t byte_ids[256];
+    bool in_rounds; /* see lv_bpe_encode */
 } LvMergeTable;
 
 /* Takes over merges, an lv_alloc block, whose ids are below n_tokens, also when it fails. Of equal
@@ -37,12 +39,16 @@ typedef struct LvBpeScratch {
     size_t symbol_capacity;
     uint64_t *heap;
     size_t heap_capacity;
+    uint64_t *later;
+    size_t later_capacity;
 } LvBpeScratch;
 void lv_bpe_scratch_free(LvBpeScratch *scratch);
 
 /* Merges bytes 0..n-1 (0 < n < 2^31) and writes the ids to ids (room for n); *n_ids tells how many.
  * Always the merge of the lowest rank, the leftmost of equals, until none is left; n log n steps.
- */
+ * in_rounds: once a merge has the lowest rank, it is done everywhere before another is looked for,
+ * as transformers' slow tokenizers do; that is another order only where a token takes part in a
+ * merge of lower rank than one that makes it. */
 LlavaovStatus lv_bpe_encode(const LvMergeTable *table, const unsigned char *bytes, size_t n,
     LvBpeScratch *scratch, int32_t *ids, size_t *n_ids, LlavaovError *error);
 

@@ -16,6 +16,7 @@ typedef struct Slow {
     json_t *decoder, *encoder; /* id -> token, content -> id */
     json_t *by_content;        /* content -> the token that stands for a special token so named */
     json_t *listed;            /* every special token, in the order in which they are added */
+    size_t additional_at, additional_end; /* where the additional ones stand in it */
     const LvVocabulary *base;
     const char *name;
     LlavaovError *error;
@@ -74,15 +75,19 @@ static json_t *make_token(Slow *slow, const char *content, const json_t *flags, 
     return token;
 }
 
-/* Gives content the id, whatever had it. Takes over token. */
+/* Gives content the id. Takes over token. */
 static void give(Slow *slow, json_int_t id, const char *content, json_t *token)
 {
     char key[32];
     snprintf(key, sizeof key, "%lld", (long long)id);
-    const json_t *known = json_object_get(slow->encoder, content);
+    const json_t *known = json_object_get(slow->encoder, content),
+                 *other = json_object_get(slow->decoder, key);
     if (known && json_integer_value(known) != id)
         broken(slow, "the added token", "\"%.64s\" has two ids, %lld and %lld", content,
             (long long)json_integer_value(known), (long long)id);
+    if (other && strcmp(content_of(other), content))
+        broken(slow, "the added tokens", "\"%.64s\" and \"%.64s\" have the same id, %lld",
+            content_of(other), content, (long long)id);
     set(slow, slow->decoder, key, token);
     set(slow, slow->encoder, content, json_integer(id));
 }
@@ -144,13 +149,8 @@ static const char *read_special(Slow *slow, const json_t *special)
     return last;
 }
 
-static bool is_special(const Slow *slow, const char *content)
+static bool is_additional(const Slow *slow, const char *content)
 {
-    for (size_t i = 0; i < N_NAMES; i++) {
-        const char *named = content_of(json_object_get(slow->config, names[i]));
-        if (named && !strcmp(named, content))
-            return true;
-    }
     size_t i;
     json_t *value;
     json_array_foreach(json_object_get(slow->config, ADDITIONAL), i, value)
@@ -160,6 +160,16 @@ static bool is_special(const Slow *slow, const char *content)
             return true;
     }
     return false;
+}
+
+static bool is_special(const Slow *slow, const char *content)
+{
+    for (size_t i = 0; i < N_NAMES; i++) {
+        const char *named = content_of(json_object_get(slow->config, names[i]));
+        if (named && !strcmp(named, content))
+            return true;
+    }
+    return is_additional(slow, content);
 }
 
 /* The files of transformers before 4.34, and of those who write them by hand. last: the reference
@@ -210,13 +220,14 @@ static void list_all_special(Slow *slow)
         /* The class's own: what the file does not mention; null is a mention. */
         const bool own = !strcmp(names[i], "eos_token") || !strcmp(names[i], "unk_token") ||
                          !strcmp(names[i], "pad_token");
-        if (own && !json_object_get(slow->config, names[i]))
+        const json_t *value = json_object_get(slow->config, names[i]), *found = NULL;
+        if (value && content_of(value))
+            found = json_object_get(slow->by_content, content_of(value));
+        if (own && !value) {
             set(slow, slow->config, names[i], json_string("<|endoftext|>"));
-        const json_t *value = json_object_get(slow->config, names[i]);
-        const char *content = content_of(value);
-        list_special(slow, names[i], value,
-            content ? json_object_get(slow->by_content, content) : NULL,
-            own || !strcmp(names[i], "bos_token"));
+            value = json_object_get(slow->config, names[i]);
+        }
+        list_special(slow, names[i], value, found, own || !strcmp(names[i], "bos_token"));
     }
     const json_t *additional = json_object_get(slow->config, ADDITIONAL);
     const json_t *extra = json_object_get(slow->config, "extra_special_tokens");
@@ -227,7 +238,12 @@ static void list_all_special(Slow *slow)
     size_t n;
     const char *key;
     json_t *value;
-    json_array_foreach(additional, n, value) list_special(slow, ADDITIONAL, value, NULL, false);
+    slow->additional_at = json_array_size(slow->listed);
+    json_array_foreach(additional, n, value)
+    {
+        list_special(slow, ADDITIONAL, value, NULL, false);
+    }
+    slow->additional_end = json_array_size(slow->listed);
     json_object_foreach((json_t *)extra, key, value)
         list_special(slow, "extra_special_tokens", value, NULL, false);
 }
@@ -258,9 +274,12 @@ static void add_special(Slow *slow)
     {
         const char *content = content_of(entry);
         const json_t *known = json_object_get(slow->encoder, content);
-        if (slow->status || json_object_get(seen, content) || !*content)
+        /* The first name that has a token counts; among the additional ones, the last entry. */
+        const json_t *before = json_object_get(seen, content);
+        const bool additional = i >= slow->additional_at && i < slow->additional_end;
+        if (slow->status || !*content || (before && !(additional && json_is_false(before))))
             continue;
-        set(slow, seen, content, json_true());
+        set(slow, seen, content, json_boolean(!additional));
         if (known && json_is_string(entry))
             continue;
         uint32_t id;
@@ -279,9 +298,16 @@ static void add_special(Slow *slow)
         else
             json_decref(token);
     }
-    const char *id;
-    json_object_foreach(slow->decoder, id, entry)
-        set(slow, entry, "skipped", json_boolean(json_object_get(seen, content_of(entry)) != NULL));
+    const char *key;
+    json_object_foreach(slow->decoder, key, entry)
+    {
+        const char *content = content_of(entry);
+        const bool skipped = json_object_get(seen, content) != NULL;
+        set(slow, entry, "skipped", json_boolean(skipped));
+        set(slow, entry, "plain",
+            json_boolean(!skipped || (is_additional(slow, content) &&
+                                         strtoul(key, NULL, 10) >= slow->base->n)));
+    }
     json_decref(seen);
 }
 

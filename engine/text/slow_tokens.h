@@ -18,8 +18,9 @@ typedef struct LvSlowFiles {
 } LvSlowFiles;
 
 /* *tokens is a new object: id in decimal -> {"content": text, "special": bool, "lstrip": bool,
- * "rstrip": bool, "single_word": bool, "skipped": bool}; skipped tokens are those that decoding
- * leaves out. The ids are not negative and the contents differ. base is the vocabulary, content ->
+ * "rstrip": bool, "single_word": bool, "skipped": bool, "plain": bool}; skipped tokens are those
+ * that decoding leaves out, plain ones decode to their content, others to the bytes that it spells.
+ * The ids are not negative and the contents differ. base is the vocabulary, content ->
  * id. name stands for the files in errors. */
 LlavaovStatus lv_slow_tokens(const LvSlowFiles *files, const LvVocabulary *base, const char *name,
     json_t **tokens, LlavaovError *error);

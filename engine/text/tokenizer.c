@@ -83,6 +83,7 @@ void lv_tokenizer_close(LvTokenizer *tokenizer)
     lv_free(tokenizer->offsets);
     lv_free(tokenizer->bytes);
     lv_free(tokenizer->special);
+    lv_free(tokenizer->alias);
     lv_tokens_free(&tokenizer->before);
     lv_tokens_free(&tokenizer->after);
     lv_free(tokenizer);

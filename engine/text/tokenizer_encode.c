@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "base/status.h"
 #include "text/pretokenize.h"
+#include "text/slow_split.h"
 #include "text/tokenizer_private.h"
 #include "text/unicode.h"
 #include "text/utf8.h"
@@ -48,19 +49,19 @@ typedef struct Encoder {
     LlavaovError *error;
 } Encoder;
 
-/* Text as the runs of one kind that it consists of. In normalised text, bytes that come of both
- * sides of a seam belong to neither. */
-typedef struct Stretch {
-    size_t begin, end;
-    bool user;
-} Stretch;
-
+/* Text as the stretches of one kind that it consists of. */
 typedef struct Text {
     const unsigned char *bytes;
     size_t n;
-    const Stretch *stretches;
+    const LvStretch *stretches;
     size_t n_stretches;
 } Text;
+
+static void take_aliases(const LvTokenizer *tokenizer, int32_t *ids, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        ids[i] = tokenizer->alias[ids[i]];
+}
 
 /* Normalised text without added tokens. */
 static LlavaovStatus encode_pieces(Encoder *e, const unsigned char *text, size_t bytes)
@@ -74,6 +75,8 @@ static LlavaovStatus encode_pieces(Encoder *e, const unsigned char *text, size_t
                 e->tokens->ids + e->tokens->n, &n_ids, e->error);
         if (status != LLAVAOV_OK)
             return status;
+        if (e->tokenizer->alias)
+            take_aliases(e->tokenizer, e->tokens->ids + e->tokens->n, n_ids);
         e->tokens->n += n_ids;
         text += n;
     }
@@ -96,7 +99,7 @@ static LlavaovStatus encode_around(
     size_t done = 0;
     LlavaovStatus status = LLAVAOV_OK;
     for (size_t i = 0; added->n && i < text->n_stretches; i++) {
-        const Stretch *stretch = &text->stretches[i];
+        const LvStretch *stretch = &text->stretches[i];
         for (size_t at = stretch->begin; at < stretch->end;) {
             const LvAddedToken *token =
                 lv_added_tokens_match(added, text->bytes + at, text->bytes + stretch->end);
@@ -117,6 +120,23 @@ static LlavaovStatus encode_around(
         }
     }
     return done < text->n ? between(e, text, done, text->n) : LLAVAOV_OK;
+}
+
+/* The same by the rules of the slow tokenizer. */
+static LlavaovStatus encode_slow(Encoder *e, const Text *text)
+{
+    if (e->tokenizer->split_special)
+        return encode_pieces(e, text->bytes, text->n);
+    LvSlowPieces pieces = {0};
+    LlavaovStatus status = lv_slow_split(&e->tokenizer->normalized, text->bytes, text->n,
+        text->stretches, text->n_stretches, &pieces, e->error);
+    for (size_t i = 0; i < pieces.n && status == LLAVAOV_OK; i++) {
+        const LvSlowPiece *piece = &pieces.piece[i];
+        status = piece->token ? lv_tokens_append(e->tokens, piece->token->id, e->error)
+                              : encode_pieces(e, piece->text, piece->bytes);
+    }
+    lv_slow_pieces_free(&pieces);
+    return status;
 }
 
 /* ---- normalising ---- */
@@ -176,11 +196,11 @@ static LlavaovStatus normal_length(Encoder *e, const unsigned char *text, size_t
 }
 
 /* The stretches of a text of n bytes where they lie once it is normalised: out [n_stretches]. */
-static LlavaovStatus map_stretches(Encoder *e, const Text *raw, size_t normal_bytes, Stretch *out)
+static LlavaovStatus map_stretches(Encoder *e, const Text *raw, size_t normal_bytes, LvStretch *out)
 {
     size_t known = 0, known_normal = 0; /* a place that is one in normalised text too */
     for (size_t i = 0; i < raw->n_stretches; i++)
-        out[i] = (Stretch){0, normal_bytes, raw->stretches[i].user};
+        out[i] = (LvStretch){0, normal_bytes, raw->stretches[i].user};
     for (size_t i = 0; i + 1 < raw->n_stretches; i++) {
         const size_t seam = raw->stretches[i].end;
         size_t low = seam, high = seam, grown, end = 0, begin = 0;
@@ -205,14 +225,14 @@ static LlavaovStatus map_stretches(Encoder *e, const Text *raw, size_t normal_by
 }
 
 /* The parts of text's stretches that lie inside begin .. end, counted from begin. */
-static size_t cut_stretches(const Text *text, size_t begin, size_t end, Stretch *out)
+static size_t cut_stretches(const Text *text, size_t begin, size_t end, LvStretch *out)
 {
     size_t n = 0;
     for (size_t i = 0; i < text->n_stretches; i++) {
-        const Stretch *s = &text->stretches[i];
+        const LvStretch *s = &text->stretches[i];
         const size_t from = s->begin > begin ? s->begin : begin, to = s->end < end ? s->end : end;
         if (from < to)
-            out[n++] = (Stretch){from - begin, to - begin, s->user};
+            out[n++] = (LvStretch){from - begin, to - begin, s->user};
     }
     return n;
 }
@@ -230,7 +250,7 @@ static LlavaovStatus between_raw(Encoder *e, const Text *text, size_t begin, siz
         return status;
     Text plain = {
         .bytes = normal ? (const unsigned char *)normal : text->bytes + begin, .n = bytes};
-    Stretch *raw = NULL;
+    LvStretch *raw = NULL;
     if (added->n) {
         raw = lv_alloc(2 * text->n_stretches, sizeof *raw);
         if (!raw)
@@ -245,7 +265,8 @@ static LlavaovStatus between_raw(Encoder *e, const Text *text, size_t begin, siz
         }
     }
     if (status == LLAVAOV_OK)
-        status = encode_around(e, added, &plain, between_normalized);
+        status = e->tokenizer->slow ? encode_slow(e, &plain)
+                                    : encode_around(e, added, &plain, between_normalized);
     lv_free(raw);
     lv_free(normal);
     return status;
@@ -256,7 +277,7 @@ static LlavaovStatus between_raw(Encoder *e, const Text *text, size_t begin, siz
 LlavaovStatus lv_tokenizer_encode_runs(const LvTokenizer *tokenizer, const char *text,
     const LvTextRun *runs, size_t n_runs, LvTokens *tokens, LlavaovError *error)
 {
-    Stretch *stretches = lv_alloc(n_runs, sizeof *stretches);
+    LvStretch *stretches = lv_alloc(n_runs, sizeof *stretches);
     if (!stretches)
         return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a text's runs");
     Text whole = {.bytes = (const unsigned char *)text, .stretches = stretches};
@@ -270,7 +291,7 @@ LlavaovStatus lv_tokenizer_encode_runs(const LvTokenizer *tokenizer, const char 
             stretches[whole.n_stretches - 1].end += runs[i].bytes;
         else if (runs[i].bytes)
             stretches[whole.n_stretches++] =
-                (Stretch){whole.n, whole.n + runs[i].bytes, runs[i].user};
+                (LvStretch){whole.n, whole.n + runs[i].bytes, runs[i].user};
         whole.n += runs[i].bytes;
     }
     if (status == LLAVAOV_OK && whole.n) {

@@ -23,6 +23,9 @@ struct LvTokenizer {
     LvAddedTokens normalized; /* and in normalised text */
     LvTokens before, after;   /* what is put around a whole text */
     bool nfc;                 /* whether text is normalised */
+    int32_t *alias; /* [n_vocab]: the added token that has a vocabulary's content at another id, or
+                       the id itself; NULL: there is none such */
+    bool split_special; /* no added token is found in any text */
     bool slow; /* the rules are those of transformers' slow tokenizer, not of `tokenizers` */
 };
 

@@ -63,6 +63,7 @@ static LlavaovStatus read_merges(SlowReader *s)
         lv_merges_read_text(&s->r.vocabulary, text, bytes, s->r.name, &merges, &n, s->r.error);
     if (status != LLAVAOV_OK)
         return status;
+    s->r.tokenizer->merges.in_rounds = true;
     return lv_merge_table_build(
         &s->r.tokenizer->merges, merges, n, s->r.tokenizer->n_vocab, s->r.error);
 }
@@ -95,6 +96,25 @@ static LlavaovStatus check_config(SlowReader *s, const json_t *config)
     const char *errors = json_string_value(json_object_get(config, "errors"));
     if (errors && strcmp(errors, "replace"))
         return UNSUPPORTED(&s->r, "errors", "is %.64s; only replace is known", errors);
+    s->r.tokenizer->split_special = lv_reader_true(config, "split_special_tokens");
+    return LLAVAOV_OK;
+}
+
+/* Text whose pieces spell an added token's content becomes that token. */
+static LlavaovStatus note_alias(SlowReader *s, const char *content, size_t bytes, uint32_t id)
+{
+    LvTokenizer *t = s->r.tokenizer;
+    uint32_t known;
+    if (!lv_vocabulary_find(&s->r.vocabulary, content, bytes, &known) || known == id)
+        return LLAVAOV_OK;
+    if (!t->alias) {
+        t->alias = lv_alloc(t->n_vocab, sizeof *t->alias);
+        for (uint32_t i = 0; t->alias && i < t->n_vocab; i++)
+            t->alias[i] = (int32_t)i;
+    }
+    if (!t->alias)
+        return lv_reader_no_memory(&s->r);
+    t->alias[known] = (int32_t)id;
     return LLAVAOV_OK;
 }
 
@@ -118,7 +138,10 @@ static LlavaovStatus put_token(SlowReader *s, const json_t *token, uint32_t id)
     if (!added->content)
         return lv_reader_no_memory(&s->r);
     t->normalized.n++;
-    const LvSpelling spelling = {content, (uint32_t)bytes, true};
+    LlavaovStatus status = note_alias(s, content, bytes, id);
+    if (status != LLAVAOV_OK)
+        return status;
+    const LvSpelling spelling = {content, (uint32_t)bytes, lv_reader_true(token, "plain")};
     return lv_vocabulary_put(&s->r.vocabulary, id, spelling, s->r.name, s->r.error);
 }
 
