@@ -221,7 +221,7 @@ void check_cases(int least)
     int n = n_cases - first_case;
     first_case = n_cases;
     random_state = 1; /* a test's values do not depend on the tests before it */
-    assert_in_range(n, least, 1000000);
+    assert_uint_in_range(n, least, 1000000);
 }
 
 LvCudaFew few_of(const Matrix *out, const Matrix *in, const Matrix *weight, const Matrix *scale)

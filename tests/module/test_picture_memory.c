@@ -78,7 +78,7 @@ static void waiting_pictures_are_counted_and_bounded(void **state)
     push_waiting(&shots[0], true);
     push_waiting(&shots[1], true);
     const uint64_t two = waiting() - before;
-    assert_in_range(two, 2 * HALF_BYTES, 2 * HALF_BYTES + HALF_BYTES / 10);
+    assert_uint_in_range(two, 2 * HALF_BYTES, 2 * HALF_BYTES + HALF_BYTES / 10);
     push_waiting(&shots[2], false); /* no room: its tile waits instead */
     assert_int_equal(waiting() - before, two + TILE_BYTES);
     drop(&shots[0]);

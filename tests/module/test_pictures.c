@@ -99,7 +99,7 @@ static void share(LlavaovSession *const *sessions, float **values, size_t *sizes
     drop(&first);
     assert_int_equal(watch.calls - calls, 1);
     assert_int_equal(watch.pictures - pictures, 3);
-    assert_in_range(watch.tiles - tiles, 4, 28);
+    assert_uint_in_range(watch.tiles - tiles, 4, 28);
 }
 
 /* What they give in a call of one session, which has as many rows. */

@@ -141,7 +141,7 @@ static void answers_are_those_of_each_alone(void **state)
         gather(h, &crowd, N, OPERATION_NONE, FAULT_FAIL, 0);
         all_as_alone(h, &crowd);
         if (most[i] > N)
-            assert_in_range(h->together, 4, N);
+            assert_uint_in_range(h->together, 4, N);
         else
             assert_int_equal(h->together, most[i]);
         part(&crowd);
@@ -168,7 +168,7 @@ static void one_leaves_in_the_middle(void **state)
         reply_wait(gone);
         assert_int_equal(gone->n_done, 1);
         assert_int_equal(gone->status, LLAVAOV_ERROR_CANCELLED);
-        assert_in_range(gone->new_tokens, 1, questions[2].generation.max_new_tokens - 1);
+        assert_uint_in_range(gone->new_tokens, 1, questions[2].generation.max_new_tokens - 1);
         assert_memory_equal(
             gone->tokens, alone(h, 2)->tokens, gone->new_tokens * sizeof gone->tokens[0]);
         for (int i = 0; i < 4; i++)

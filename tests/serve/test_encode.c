@@ -394,7 +394,7 @@ static void each_session_pays_for_its_tiles(void **state)
         assert_true(stats[i].encode_ns > 0);
         assert_int_equal(after[i], stats[i].encode_ns);
     }
-    assert_in_range(stats[0].encode_ns, 3 * stats[1].encode_ns, 3 * stats[1].encode_ns + 3);
+    assert_uint_in_range(stats[0].encode_ns, 3 * stats[1].encode_ns, 3 * stats[1].encode_ns + 3);
     drop(shots, 4);
     for (int i = 0; i < 2; i++)
         llavaov_session_close(sessions[i]);
@@ -732,7 +732,7 @@ static void sessions_come_and_go_on_many_threads(void **state)
         if (complaint)
             fail_msg("%s", (const char *)complaint);
     }
-    assert_in_range(h->largest, 2, 6);
+    assert_uint_in_range(h->largest, 2, 6);
 }
 
 int main(void)

@@ -207,8 +207,8 @@ static void no_request_waits_for_more_than_four_others(void **state)
                 most = tickets[s][r]->overtaken > most ? tickets[s][r]->overtaken : most;
                 llavaov_ticket_unref(tickets[s][r]);
             }
-        assert_in_range(most, 1, N);
-        assert_in_range(h->together, k == 2 ? 1 : 2, batches[k]);
+        assert_uint_in_range(most, 1, N);
+        assert_uint_in_range(h->together, k == 2 ? 1 : 2, batches[k]);
         for (int s = 0; s < N; s++)
             llavaov_session_close(sessions[s]);
     }

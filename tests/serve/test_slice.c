@@ -163,7 +163,7 @@ static void a_prompt_comes_in_short_slices_while_others_decode(void **state)
             assert_int_equal(sizes[i], 256);
     }
     assert_int_equal(sum, together.prompt_tokens);
-    assert_in_range(sizes[n - 1], 257, 320); /* the rest goes along */
+    assert_uint_in_range(sizes[n - 1], 257, 320); /* the rest goes along */
     check_alternation(h, start, end);
 
     start = h->n_order;
@@ -300,7 +300,7 @@ static void a_due_answer_has_its_steps_between_short_slices(void **state)
         while (h->order[first] == 'D')
             first++;
         if (bounded)
-            assert_in_range(first - start, 1, 2);
+            assert_uint_in_range(first - start, 1, 2);
         else
             assert_true(first - start > TOKENS / 2);
         check_alternation(h, first, h->n_order);

@@ -24,7 +24,7 @@ typedef struct Asked {
 static void start(LlavaovEngine *engine, const Question *question, Asked *asked, Reply *reply)
 {
     LlavaovError error;
-    assert_in_range(question->n_pictures, 0, MOST_PICTURES);
+    assert_uint_in_range(question->n_pictures, 0, MOST_PICTURES);
     assert_int_equal(llavaov_session_open(engine, NULL, &asked->session, &error), LLAVAOV_OK);
     for (size_t i = 0; i < question->n_pictures; i++) {
         const LlavaovFrameSource source = {
@@ -42,7 +42,7 @@ static void start(LlavaovEngine *engine, const Question *question, Asked *asked,
 void ask_all(LlavaovEngine *engine, const Question *questions, size_t n, Reply *replies)
 {
     Asked asked[MOST_QUESTIONS];
-    assert_in_range(n, 1, MOST_QUESTIONS);
+    assert_uint_in_range(n, 1, MOST_QUESTIONS);
     for (size_t i = 0; i < n; i++)
         start(engine, &questions[i], &asked[i], &replies[i]);
     for (size_t i = 0; i < n; i++) {
