@@ -13,6 +13,7 @@ import sys
 ELEMENTS = ("llavaov", "llavaovelement")
 TYPES = {"unsigned integer": "uint", "unsigned integer64": "uint64", "boxed pointer of type \"gststructure\"": "GstStructure"}
 INHERITED = ("name", "parent", "async-handling", "message-forward")
+TYPE = r"(?: \(\w+\))?"  # of a field's value, which GStreamer 1.28 adds: "windows: 0 (guint64)"
 MUTABLE = (("changeable only in NULL or READY", "READY"), ("changeable in NULL, READY, PAUSED or PLAYING", "PLAYING"),
            ("changeable only in NULL, READY or PAUSED", "PAUSED"))
 
@@ -95,7 +96,7 @@ def pads(text):
         presence = re.search(r"Availability: (.*)", part).group(1).lower()
         caps = []
         for line in part.split("Capabilities:")[1].splitlines():
-            field = re.match(r"^ {8,}\s*(\S+): (.*)$", line)
+            field = re.match(r"^ {8,}\s*(\S+): (.*?)%s$" % TYPE, line)
             if field:
                 caps[-1].append(field.groups())
             elif line.strip():
@@ -123,7 +124,7 @@ def properties(text):
         limits = re.search(r"Range: +(\S+) - +(\S+)", lines[1])
         if limits:
             kind += " %s to %s" % limits.groups() if float(limits.group(2)) < 1e9 else " from %s" % limits.group(1)
-        fields = re.findall(r"^([a-z][a-z-]*): \S*$", "\n".join(lines[2:]), re.M)
+        fields = re.findall(r"^([a-z][a-z-]*): \S*?%s$" % TYPE, "\n".join(lines[2:]), re.M)
         if fields:
             blurb += ": " + ", ".join("`%s`" % field for field in fields)
         if name == "stream-name":

@@ -167,11 +167,11 @@ void matrix_free(Matrix *m)
 
 void check_guards(const Matrix *m)
 {
-    size_t bytes = lv_cuda_type_bytes(m->type), i = 0;
+    size_t bytes = lv_cuda_type_bytes(m->type);
     const unsigned char *next = m->base;
     for (size_t r = 0; r <= m->rows; r++) {
         const unsigned char *end = r < m->rows ? place(m, r, 0) : m->base + m->bytes;
-        for (; next < end; next++, i++)
+        for (; next < end; next++)
             if (*next != 0xFF)
                 fail_msg("byte %td before row %zu of [%zu, %zu] was written", end - next, r,
                     m->rows, m->cols);
