@@ -39,6 +39,7 @@ struct _GstLlavaov
 
   GstElement *inner;            /* llavaovelement, always there */
   GstPad *sinkpad, *srcpad;
+  GstPad *nothing;              /* upstream of inner while nothing else is */
 
   GMutex lock;                  /* around the choice of the inside */
   GstElement *decoder;
@@ -50,6 +51,28 @@ G_DEFINE_TYPE (GstLlavaov, gst_llavaov, GST_TYPE_BIN);
 GST_ELEMENT_REGISTER_DEFINE (llavaov, "llavaov", GST_RANK_NONE,
     GST_TYPE_LLAVAOV);
 
+/* The inner sink pad is never without a peer: it would be taken for the bin's own by whoever looks for a pad to link in a bin
+ * around us (gst_bin_find_unlinked_pad: all pipelines made from descriptions do). */
+static void
+attach_nothing (GstLlavaov * self)
+{
+  GstPad *inner = gst_element_get_static_pad (self->inner, "sink");
+
+  if (!gst_pad_is_linked (inner))
+    gst_pad_link_full (self->nothing, inner, GST_PAD_LINK_CHECK_NOTHING);
+  gst_object_unref (inner);
+}
+
+static void
+detach_nothing (GstLlavaov * self)
+{
+  GstPad *inner = gst_pad_get_peer (self->nothing);
+
+  if (inner)
+    gst_pad_unlink (self->nothing, inner);
+  gst_clear_object (&inner);
+}
+
 static void
 set_target (GstLlavaov * self, GstElement * element)
 {
@@ -57,6 +80,8 @@ set_target (GstLlavaov * self, GstElement * element)
 
   if (element)
     pad = gst_element_get_static_pad (element, "sink");
+  if (element == self->inner)
+    detach_nothing (self);
   gst_ghost_pad_set_target (GST_GHOST_PAD (self->sinkpad), pad);
   gst_clear_object (&pad);
 }
@@ -101,6 +126,7 @@ decoder_pad_added (GstElement * decoder, GstPad * pad, gpointer data)
   if (video) {
     GstPad *target = gst_element_get_static_pad (self->inner, "sink");
 
+    detach_nothing (self);
     video = !gst_pad_is_linked (target) &&
         gst_pad_link (pad, target) == GST_PAD_LINK_OK;
     gst_object_unref (target);
@@ -160,6 +186,7 @@ remove_children (GstLlavaov * self)
     gst_bin_remove (GST_BIN (self), walk->data);
   }
   g_list_free (swallowed);
+  attach_nothing (self);
 }
 
 static void
@@ -202,23 +229,43 @@ choose (GstLlavaov * self, gboolean raw)
     use_decoder (self);
 }
 
-/* Raw only: straight through. No raw at all: decode. Both (cameras offer raw and jpeg): the CAPS event will tell.
- * Deciding while linking matters: a decoder that is put in after activation would find a file source in pull mode already
- * refused to it. */
+static gboolean
+peer_can_pull (GstLlavaov * self)
+{
+  GstQuery *query = gst_query_new_scheduling ();
+  gboolean pull = gst_pad_peer_query (self->sinkpad, query) &&
+      gst_query_has_scheduling_mode_with_flags (query, GST_PAD_MODE_PULL,
+      GST_SCHEDULING_FLAG_SEEKABLE);
+
+  gst_query_unref (query);
+  return pull;
+}
+
+static gboolean
+peer_may_send_anything (GstLlavaov * self)
+{
+  GstCaps *caps = gst_pad_peer_query_caps (self->sinkpad, NULL);
+  gboolean any = gst_caps_is_any (caps);
+
+  gst_caps_unref (caps);
+  return any;
+}
+
+/* Raw only: straight through. No raw at all: decode. Both (cameras offer raw and jpeg) or anything (a queue that is not
+ * linked yet): what arrives will tell, but for a file, which must be decided before the pads are activated: it would find
+ * pull mode already refused to it. */
 static void
 choose_by_peer (GstLlavaov * self)
 {
   GstCaps *caps = gst_pad_peer_query_caps (self->sinkpad, NULL);
   guint i, raw = 0, size = gst_caps_get_size (caps);
 
-  if (!gst_caps_is_any (caps)) {
-    for (i = 0; i < size; i++)
-      raw += gst_structure_has_name (gst_caps_get_structure (caps, i),
-          "video/x-raw");
-  }
-  if (raw == 0)
+  for (i = 0; i < size; i++)
+    raw += gst_structure_has_name (gst_caps_get_structure (caps, i),
+        "video/x-raw");
+  if (gst_caps_is_any (caps) ? peer_can_pull (self) : raw == 0)
     choose (self, FALSE);
-  else if (raw == size)
+  else if (raw && raw == size)
     choose (self, TRUE);
   gst_caps_unref (caps);
 }
@@ -230,22 +277,99 @@ sink_linked (GstPad * pad, GstPad * peer, gpointer data)
 
   if (self->chosen)
     remove_children (self);
-  choose_by_peer (self);
+  /* Before that more may be linked upstream, and a description in which we stand is looked through for pads. */
+  if (GST_STATE (self) > GST_STATE_NULL ||
+      GST_STATE_PENDING (self) > GST_STATE_NULL)
+    choose_by_peer (self);
 }
 
 static GstPadProbeReturn
 sink_probe (GstPad * pad, GstPadProbeInfo * info, gpointer data)
 {
   GstLlavaov *self = data;
-  GstEvent *event = GST_PAD_PROBE_INFO_EVENT (info);
+  GstEvent *event;
   GstCaps *caps;
 
-  if (!self->chosen && GST_EVENT_TYPE (event) == GST_EVENT_CAPS) {
+  if (self->chosen)
+    return GST_PAD_PROBE_OK;
+  if (!(GST_PAD_PROBE_INFO_TYPE (info) & GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM)) {
+    /* Data that nobody described. */
+    choose (self, FALSE);
+    return GST_PAD_PROBE_OK;
+  }
+  event = GST_PAD_PROBE_INFO_EVENT (info);
+  if (GST_EVENT_TYPE (event) == GST_EVENT_CAPS) {
     gst_event_parse_caps (event, &caps);
     choose (self, gst_structure_has_name (gst_caps_get_structure (caps, 0),
             "video/x-raw"));
+  } else if (GST_EVENT_TYPE (event) == GST_EVENT_EOS) {
+    /* Frames that never came are a stream of nothing; an empty file is no video, and the decoder says so. */
+    choose (self, !peer_may_send_anything (self));
   }
   return GST_PAD_PROBE_OK;
+}
+
+/* playbin holds its sink in READY outside of every pipeline while it asks which streams to leave encoded for it. None: with a
+ * whole file, its sound would come to us too. */
+static gboolean
+asked_by_playbin (GstLlavaov * self)
+{
+  GstObject *top = gst_object_ref (self), *parent;
+  gboolean alone;
+
+  while ((parent = gst_object_get_parent (top))) {
+    gst_object_unref (top);
+    top = parent;
+  }
+  alone = GST_STATE (self) == GST_STATE_READY && !GST_IS_PIPELINE (top);
+  gst_object_unref (top);
+  return alone;
+}
+
+/* Until the inside is chosen: raw video as what follows can take it, so that a converter in front of us knows; all else as
+ * the template says. */
+static GstCaps *
+caps_of_either (GstLlavaov * self)
+{
+  GstPad *inner = gst_element_get_static_pad (self->inner, "sink");
+  GstCaps *caps = gst_caps_make_writable (gst_pad_query_caps (inner, NULL));
+  GstCaps *all = gst_pad_get_pad_template_caps (self->sinkpad);
+  guint i;
+
+  for (i = 0; i < gst_caps_get_size (all) && !asked_by_playbin (self); i++) {
+    GstStructure *structure = gst_caps_get_structure (all, i);
+
+    if (!gst_structure_has_name (structure, "video/x-raw"))
+      gst_caps_append_structure (caps, gst_structure_copy (structure));
+  }
+  gst_caps_unref (all);
+  gst_object_unref (inner);
+  return caps;
+}
+
+static gboolean
+sink_query (GstPad * pad, GstObject * parent, GstQuery * query)
+{
+  GstLlavaov *self = GST_LLAVAOV (parent);
+  GstCaps *caps, *asked, *common;
+
+  if (self->chosen || (GST_QUERY_TYPE (query) != GST_QUERY_CAPS &&
+          GST_QUERY_TYPE (query) != GST_QUERY_ACCEPT_CAPS))
+    return gst_pad_query_default (pad, parent, query);
+  caps = caps_of_either (self);
+  if (GST_QUERY_TYPE (query) == GST_QUERY_ACCEPT_CAPS) {
+    gst_query_parse_accept_caps (query, &asked);
+    gst_query_set_accept_caps_result (query, gst_caps_can_intersect (asked,
+            caps));
+  } else {
+    gst_query_parse_caps (query, &asked);
+    common = asked ? gst_caps_intersect_full (asked, caps,
+        GST_CAPS_INTERSECT_FIRST) : gst_caps_ref (caps);
+    gst_query_set_caps_result (query, common);
+    gst_caps_unref (common);
+  }
+  gst_caps_unref (caps);
+  return TRUE;
 }
 
 /* ---- speaking for the inner element ---- */
@@ -297,9 +421,13 @@ request_new_pad (GstElement * element, GstPadTemplate * templ,
     const gchar * name, const GstCaps * caps)
 {
   GstLlavaov *self = GST_LLAVAOV (element);
-  GstPad *inner = gst_element_request_pad_simple (self->inner, "text");
-  GstPad *pad;
+  GstPad *inner = gst_element_get_static_pad (self->inner, "text"), *pad;
 
+  if (inner) {                  /* there is one text pad */
+    gst_object_unref (inner);
+    return NULL;
+  }
+  inner = gst_element_request_pad_simple (self->inner, "text");
   if (inner == NULL)
     return NULL;
   pad = gst_ghost_pad_new_from_template ("text", inner, templ);
@@ -369,6 +497,9 @@ dispose (GObject * object)
 
   if (self->inner)
     gst_llavaov_element_set_host (GST_LLAVAOV_ELEMENT (self->inner), NULL);
+  if (self->nothing)
+    detach_nothing (self);
+  gst_clear_object (&self->nothing);
   gst_clear_object (&self->inner);
   G_OBJECT_CLASS (gst_llavaov_parent_class)->dispose (object);
 }
@@ -416,8 +547,11 @@ gst_llavaov_init (GstLlavaov * self)
   self->sinkpad = gst_ghost_pad_new_no_target_from_template ("sink", templ);
   gst_object_unref (templ);
   g_signal_connect (self->sinkpad, "linked", G_CALLBACK (sink_linked), self);
-  gst_pad_add_probe (self->sinkpad, GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM,
+  gst_pad_set_query_function (self->sinkpad, sink_query);
+  gst_pad_add_probe (self->sinkpad, GST_PAD_PROBE_TYPE_DATA_DOWNSTREAM,
       sink_probe, self, NULL);
+  self->nothing = gst_pad_new ("nothing", GST_PAD_SRC);
+  attach_nothing (self);
   gst_element_add_pad (GST_ELEMENT (self), self->sinkpad);
 
   templ = gst_static_pad_template_get (&src_template);
