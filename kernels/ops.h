@@ -34,17 +34,33 @@ static inline size_t lv_element_bytes(LvElement element)
     return element == LV_ELEMENT_F32 ? 4 : 2;
 }
 
-/* Elementwise functions of a linear operation's epilogue. Absolute error: at most 2 ulp of the
- * larger of |x| and |f(x)|. */
+/* Elementwise functions of a linear operation's epilogue, as transformers' ACT2FN has them.
+ * Absolute error: at most 2 ulp of the larger of |x| and |f(x)|. Those from LEAKY_RELU on are rare:
+ * every set computes them one by one with lv_function_plain. */
 typedef enum LvFunction {
     LV_FUNCTION_NONE,
-    LV_FUNCTION_GELU_TANH, /* x / (1 + exp(-2u)), u = sqrt(2 / pi) (x + 0.044715 x^3): = 0.5 x (1 +
-                              tanh u) */
-    LV_FUNCTION_GELU_ERF,  /* 0.5 x (1 + erf(x / sqrt 2)) */
-    LV_FUNCTION_SILU,      /* x / (1 + exp(-x)) */
-    LV_FUNCTION_RELU,      /* x < 0 ? 0 : x */
-    LV_FUNCTION_QUICK_GELU /* x / (1 + exp(-1.702 x)) */
+    LV_FUNCTION_GELU_TANH,  /* x / (1 + exp(-2u)), u = sqrt(2 / pi) (x + 0.044715 x^3): = 0.5 x (1 +
+                               tanh u) */
+    LV_FUNCTION_GELU_ERF,   /* 0.5 x (1 + erf(x / sqrt 2)) */
+    LV_FUNCTION_SILU,       /* x / (1 + exp(-x)) */
+    LV_FUNCTION_RELU,       /* x < 0 ? 0 : x */
+    LV_FUNCTION_QUICK_GELU, /* x / (1 + exp(-1.702 x)) */
+    LV_FUNCTION_LEAKY_RELU, /* x < 0 ? 0.01 x : x */
+    LV_FUNCTION_RELU2,      /* relu(x)^2 */
+    LV_FUNCTION_RELU6,      /* min(relu(x), 6) */
+    LV_FUNCTION_TANH,
+    LV_FUNCTION_SIGMOID,     /* 1 / (1 + exp(-x)) */
+    LV_FUNCTION_MISH,        /* x tanh(ln(1 + exp(x))) */
+    LV_FUNCTION_HARDSWISH,   /* x relu6(x + 3) / 6 */
+    LV_FUNCTION_GELU_10,     /* GELU_ERF, kept within [-10, 10] */
+    LV_FUNCTION_LAPLACE,     /* 0.5 (1 + erf((x - 0.707107) / (0.282095 sqrt 2))) */
+    LV_FUNCTION_SQRTSOFTPLUS /* sqrt(ln(1 + exp(x))) */
 } LvFunction;
+
+#define LV_LAST_FUNCTION LV_FUNCTION_SQRTSOFTPLUS
+
+/* The function of one number, in float64 inside. */
+float lv_function_plain(LvFunction function, float x);
 
 /* A weight as a file holds it: row n has the `cols` coefficients of output n, rows follow each
  * other without gaps. */

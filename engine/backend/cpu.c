@@ -75,6 +75,26 @@ LvFunction lv_function_of(LvActivation activation)
         return LV_FUNCTION_RELU;
     case LV_ACTIVATION_QUICK_GELU:
         return LV_FUNCTION_QUICK_GELU;
+    case LV_ACTIVATION_LEAKY_RELU:
+        return LV_FUNCTION_LEAKY_RELU;
+    case LV_ACTIVATION_RELU2:
+        return LV_FUNCTION_RELU2;
+    case LV_ACTIVATION_RELU6:
+        return LV_FUNCTION_RELU6;
+    case LV_ACTIVATION_TANH:
+        return LV_FUNCTION_TANH;
+    case LV_ACTIVATION_SIGMOID:
+        return LV_FUNCTION_SIGMOID;
+    case LV_ACTIVATION_MISH:
+        return LV_FUNCTION_MISH;
+    case LV_ACTIVATION_HARDSWISH:
+        return LV_FUNCTION_HARDSWISH;
+    case LV_ACTIVATION_GELU_10:
+        return LV_FUNCTION_GELU_10;
+    case LV_ACTIVATION_LAPLACE:
+        return LV_FUNCTION_LAPLACE;
+    case LV_ACTIVATION_SQRTSOFTPLUS:
+        return LV_FUNCTION_SQRTSOFTPLUS;
     }
     return LV_FUNCTION_NONE;
 }

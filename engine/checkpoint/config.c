@@ -22,6 +22,19 @@ void lv_config_activation(LvFields *fields, const char *name, LvActivation *acti
         {"silu", LV_ACTIVATION_SILU},
         {"swish", LV_ACTIVATION_SILU},
         {"relu", LV_ACTIVATION_RELU},
+        {"gelu_python_tanh", LV_ACTIVATION_GELU_TANH},
+        {"gelu_accurate", LV_ACTIVATION_GELU_TANH},
+        {"linear", LV_ACTIVATION_NONE},
+        {"leaky_relu", LV_ACTIVATION_LEAKY_RELU},
+        {"relu2", LV_ACTIVATION_RELU2},
+        {"relu6", LV_ACTIVATION_RELU6},
+        {"tanh", LV_ACTIVATION_TANH},
+        {"sigmoid", LV_ACTIVATION_SIGMOID},
+        {"mish", LV_ACTIVATION_MISH},
+        {"hardswish", LV_ACTIVATION_HARDSWISH},
+        {"gelu_10", LV_ACTIVATION_GELU_10},
+        {"laplace", LV_ACTIVATION_LAPLACE},
+        {"sqrtsoftplus", LV_ACTIVATION_SQRTSOFTPLUS},
     };
     const char *text = NULL;
     lv_field_text(fields, name, &text);
@@ -32,8 +45,11 @@ void lv_config_activation(LvFields *fields, const char *name, LvActivation *acti
             *activation = known[i].activation;
             return;
         }
+    const bool learned = !strcmp(text, "prelu") || !strcmp(text, "xielu");
     lv_field_fail(fields, LLAVAOV_ERROR_UNSUPPORTED, name,
-        "is \"%.64s\": no such activation is known here", text);
+        learned ? "is \"%.64s\", an activation with weights of its own, which is not supported"
+                : "is \"%.64s\": no such activation is known here",
+        text);
 }
 
 void lv_config_only(LvFields *fields, const char *name, const char *only)
@@ -99,6 +115,16 @@ static LvFields part_of(LvFields *top, const char *name, const char *path)
     return (LvFields){object, top->file, path, top->error, top->status};
 }
 
+static void select_strategy(LvFields *top, LvConfig *config)
+{
+    const char *name = "vision_feature_select_strategy", *strategy = "full";
+    lv_field_text(top, name, &strategy);
+    config->drop_first = !strcmp(strategy, "default");
+    if (!top->status && !config->drop_first && strcmp(strategy, "full"))
+        lv_field_fail(top, LLAVAOV_ERROR_UNSUPPORTED, name,
+            "is \"%.64s\"; it must be \"full\" or \"default\"", strategy);
+}
+
 /* llava-hf (model.md 2.4). */
 static void nested(LvFields *top, LvConfig *config)
 {
@@ -119,7 +145,7 @@ static void nested(LvFields *top, LvConfig *config)
     top->status = vision.status;
 
     lv_config_feature_layer(top, &config->vision);
-    lv_config_only(top, "vision_feature_select_strategy", "full");
+    select_strategy(top, config);
     lv_config_activation(top, "projector_hidden_act", &config->projector_activation);
     lv_field_bool(top, "multimodal_projector_bias", &config->projector_bias);
     placeholder(top, "image_token_index", "image_token_id", true, config, &config->image_token);
@@ -204,6 +230,7 @@ LlavaovStatus lv_config_parse(
     config->image_token = 151646;
     config->video_token = 151647;
     config->anyres_max = 9;
+    strcpy(config->aspect_ratio, "anyres_max_9");
     json_t *root;
     LlavaovStatus status = lv_json_parse(json, bytes, file, false, &root, error);
     if (status)

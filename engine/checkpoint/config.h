@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/limits.h"
 #include "llavaov.h"
 
 typedef enum LvActivation {
@@ -16,19 +17,38 @@ typedef enum LvActivation {
     LV_ACTIVATION_GELU_ERF,  /* gelu */
     LV_ACTIVATION_SILU,
     LV_ACTIVATION_RELU,
-    LV_ACTIVATION_QUICK_GELU /* x * sigmoid(1.702 x) */
+    LV_ACTIVATION_QUICK_GELU, /* x * sigmoid(1.702 x) */
+    LV_ACTIVATION_LEAKY_RELU,
+    LV_ACTIVATION_RELU2,
+    LV_ACTIVATION_RELU6,
+    LV_ACTIVATION_TANH,
+    LV_ACTIVATION_SIGMOID,
+    LV_ACTIVATION_MISH,
+    LV_ACTIVATION_HARDSWISH,
+    LV_ACTIVATION_GELU_10,
+    LV_ACTIVATION_LAPLACE,
+    LV_ACTIVATION_SQRTSOFTPLUS /* as kernels/ops.h writes them */
 } LvActivation;
 
 typedef struct LvVisionConfig {
     uint32_t hidden_size, intermediate_size;
     uint32_t n_layers;     /* stored in the file */
-    uint32_t n_layers_run; /* after vision_feature_layer: L stored, f -> f >= 0 ? f : L + 1 + f */
+    uint32_t n_layers_run; /* up to the last of feature_layers */
+    /* vision_feature_layer: after how many layers each piece of the features is taken (L stored, f
+     * -> f >= 0 ? f : L + 1 + f). The pieces stand side by side in what the projector reads. */
+    uint32_t feature_layers[LV_MAX_FEATURE_LAYERS], n_feature_layers;
     uint32_t n_heads, head_dim;
     uint32_t image_size, patch_size, n_channels;
     uint32_t grid; /* patches along an edge: image_size / patch_size (floor) */
     LvActivation activation;
     double layer_norm_eps;
 } LvVisionConfig;
+
+/* Channels of what the projector reads. */
+static inline uint32_t lv_feature_width(const LvVisionConfig *vision)
+{
+    return vision->n_feature_layers * vision->hidden_size;
+}
 
 typedef struct LvTextConfig {
     uint32_t hidden_size, intermediate_size, n_layers;
@@ -47,7 +67,12 @@ typedef struct LvConfig {
     int32_t image_token, video_token;
     int32_t *eos_tokens; /* of config.json; owned; n may be 0 */
     uint32_t n_eos_tokens;
-    uint32_t anyres_max; /* N of "anyres_max_N": most grid tiles' worth of tokens (9) */
+    /* N of "anyres_max_N": most grid tiles' worth of tokens (9). 0: the text names no N, and a
+     * picture in tiles is refused, as in the reference. */
+    uint32_t anyres_max;
+    char aspect_ratio[32]; /* the text, for that refusal */
+    /* vision_feature_select_strategy "default": the first feature of every tile is dropped. */
+    bool drop_first;
     uint32_t n_pinpoints;
     uint32_t (*pinpoints)[2]; /* height, width; owned */
     bool original_layout;     /* flat lmms-lab configuration */

@@ -19,14 +19,16 @@ void lv_config_text(LvFields *fields, LvTextConfig *text);
 
 /* siglip_vision_model's fields, over the defaults that *vision holds. */
 void lv_config_vision(LvFields *fields, LvVisionConfig *vision);
-/* Sets n_layers_run from a feature layer: an index, or a list of one. */
+/* vision_feature_layer: an index or a list of them, into feature_layers and n_layers_run. */
 void lv_config_feature_layer(LvFields *fields, LvVisionConfig *vision);
 /* The tower that the released checkpoints share (model.md 1.2). */
 LvVisionConfig lv_config_vision_released(void);
 /* What a vision_config that names none of its sizes means to the reference. */
 LvVisionConfig lv_config_vision_siglip(void);
 
-/* "anyres_max_N" into anyres_max. */
+/* The reference's int(text.strip("anyres_max_")); 0 where that is no positive number. */
+uint32_t lv_anyres_of(const char *text);
+/* The same of a field, into anyres_max. */
 void lv_config_anyres(LvFields *fields, const char *name, LvConfig *config);
 /* image_grid_pinpoints: list of pairs, the same as text, or "(1x1),...,(6x6)" in tiles; absent: 6 x
  * 6 tiles of 384. */

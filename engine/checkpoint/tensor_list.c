@@ -74,7 +74,7 @@ static void vision(Visit *visit, const LvVisionConfig *v)
 static void projector(Visit *visit, const LvConfig *config)
 {
     uint64_t hidden = config->text.hidden_size;
-    want(visit, hidden, config->vision.hidden_size, 0, 0, "P.linear_1.weight");
+    want(visit, hidden, lv_feature_width(&config->vision), 0, 0, "P.linear_1.weight");
     want(visit, hidden, hidden, 0, 0, "P.linear_2.weight");
     if (config->projector_bias) {
         want(visit, hidden, 0, 0, 0, "P.linear_1.bias");

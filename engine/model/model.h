@@ -37,7 +37,7 @@ typedef struct LvTower {
 } LvTower;
 
 typedef struct LvProjector {
-    LvLinear linear_1; /* [H, D] */
+    LvLinear linear_1; /* [H, F], F = n_feature_layers * D */
     LvLinear linear_2; /* [H, H] */
 } LvProjector;
 

@@ -6,7 +6,7 @@
 
 #include "model/model.h"
 
-/* out [rows, H] from in [rows, D]. */
+/* out [rows, H] from in [rows, F], F = lv_feature_width(). */
 LlavaovStatus lv_projector_run(const LvModel *model, const LvRun *run, LvTensor out, LvTensor in);
 
 /* Where the pooling of video frames happens. Its four weights sum to one, so it may move before
@@ -16,7 +16,7 @@ typedef enum LvPoolOrder {
     LV_POOL_LITERAL /* linear_1, activation, linear_2, pool: the reference's order */
 } LvPoolOrder;
 
-/* out [n_frames * pooled^2, H] from in [n_frames * grid^2, D], pooled = lv_pooled_grid(). */
+/* out [n_frames * pooled^2, H] from in [n_frames * grid^2, F], pooled = lv_pooled_grid(). */
 LlavaovStatus lv_projector_run_pooled(const LvModel *model, const LvRun *run, LvTensor out,
     LvTensor in, size_t n_frames, LvPoolOrder order);
 

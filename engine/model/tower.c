@@ -4,6 +4,20 @@
 #include "model/scratch.h"
 #include "model/try.h"
 
+/* Copies h into its places in `out`, if the projector reads the residual stream after `layer`
+ * layers. */
+static LlavaovStatus keep_features(
+    const LvModel *model, const LvRun *run, LvTensor out, LvTensor h, uint32_t layer)
+{
+    LvBackend *b = model->backend;
+    const LvVisionConfig *v = &model->config->vision;
+    LlavaovStatus status = LLAVAOV_OK;
+    for (uint32_t i = 0; i < v->n_feature_layers && status == LLAVAOV_OK; i++)
+        if (v->feature_layers[i] == layer)
+            status = b->ops->copy(b, run, lv_tensor_cols(out, i * h.cols, h.cols), h);
+    return status;
+}
+
 LlavaovStatus lv_tower_run(
     const LvModel *model, const LvRun *run, LvTensor out, const LvTile *tiles, size_t n_tiles)
 {
@@ -16,7 +30,8 @@ LlavaovStatus lv_tower_run(
     const size_t width = (size_t)v->n_heads * v->head_dim;
 
     LvScratch scratch = lv_scratch(b, run->error);
-    LvTensor h = out;
+    const bool whole = v->n_feature_layers == 1;
+    LvTensor h = whole ? out : lv_scratch_tensor(&scratch, rows, v->hidden_size);
     LvTensor normed = lv_scratch_tensor(&scratch, rows, v->hidden_size);
     LvTensor qkv = lv_scratch_tensor(&scratch, rows, 3 * width);
     LvTensor mixed = lv_scratch_tensor(&scratch, rows, width);
@@ -26,6 +41,8 @@ LlavaovStatus lv_tower_run(
 
     LV_TRY(op->patch_embedding(
         b, run, h, tiles, n_tiles, v, tower->patch.weight, tower->patch.bias, tower->position));
+    if (!whole)
+        LV_TRY(keep_features(model, run, out, h, 0));
     for (uint32_t i = 0; i < tower->n_layers; i++) {
         const LvTowerLayer *layer = &tower->layers[i];
         LV_TRY(op->layer_norm(
@@ -41,6 +58,8 @@ LlavaovStatus lv_tower_run(
             b, run, wide, normed, layer->fc1.weight, layer->fc1.bias, v->activation, NULL));
         LV_TRY(op->linear(
             b, run, h, wide, layer->fc2.weight, layer->fc2.bias, LV_ACTIVATION_NONE, &h));
+        if (!whole)
+            LV_TRY(keep_features(model, run, out, h, i + 1));
     }
 done:
     lv_scratch_free(&scratch);

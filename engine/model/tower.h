@@ -5,8 +5,8 @@
 
 #include "model/model.h"
 
-/* out [n_tiles * grid^2, D] = the residual stream after the last layer that is run. Polls
- * run->cancel. */
+/* out [n_tiles * grid^2, n_feature_layers * D] = the residual stream after each of the feature
+ * layers. Polls run->cancel. */
 LlavaovStatus lv_tower_run(
     const LvModel *model, const LvRun *run, LvTensor out, const LvTile *tiles, size_t n_tiles);
 

@@ -12,7 +12,8 @@ LlavaovStatus lv_visual_video(const LvModel *model, const LvRun *run, LvTensor o
 {
     const LvVisionConfig *v = &model->config->vision;
     LvScratch scratch = lv_scratch(model->backend, run->error);
-    LvTensor features = lv_scratch_tensor(&scratch, n_tiles * v->grid * v->grid, v->hidden_size);
+    LvTensor features =
+        lv_scratch_tensor(&scratch, n_tiles * v->grid * v->grid, lv_feature_width(v));
     LlavaovStatus status;
     LV_TRY(scratch.status);
     LV_TRY(lv_tower_run(model, run, features, tiles, n_tiles));
@@ -28,7 +29,8 @@ LlavaovStatus lv_visual_batch(const LvModel *model, const LvRun *run, LvTensor p
     const LvVisionConfig *v = &model->config->vision;
     const size_t each = (size_t)v->grid * v->grid;
     LvScratch scratch = lv_scratch(model->backend, run->error);
-    LvTensor features = lv_scratch_tensor(&scratch, (n_video + n_others) * each, v->hidden_size);
+    LvTensor features =
+        lv_scratch_tensor(&scratch, (n_video + n_others) * each, lv_feature_width(v));
     LlavaovStatus status;
     LV_TRY(scratch.status);
     LV_TRY(lv_tower_run(model, run, features, tiles, n_video + n_others));
@@ -54,8 +56,9 @@ LlavaovStatus lv_visual_assemble_one_of_many(
 {
     LvBackend *b = model->backend;
     LlavaovStatus status;
-    LV_TRY(b->ops->copy(b, run, lv_tensor_rows(out, 0, features.rows), features));
-    LV_TRY(b->ops->copy(b, run, lv_tensor_rows(out, features.rows, 1), model->newline));
+    const size_t dropped = model->config->drop_first, n = features.rows - dropped;
+    LV_TRY(b->ops->copy(b, run, lv_tensor_rows(out, 0, n), lv_tensor_rows(features, dropped, n)));
+    LV_TRY(b->ops->copy(b, run, lv_tensor_rows(out, n, 1), model->newline));
 done:
     return status;
 }

@@ -22,7 +22,8 @@ LlavaovStatus lv_visual_tiles(
 LlavaovStatus lv_visual_batch(const LvModel *model, const LvRun *run, LvTensor pooled,
     LvTensor full, const LvTile *tiles, size_t n_video, size_t n_others);
 
-/* One image of several: out [grid^2 + 1, H] = its features [grid^2, H] and a newline. */
+/* One image of several: out [lv_multi_image_tokens(), H] = its features [grid^2, H], perhaps
+ * without the first, and a newline. */
 LlavaovStatus lv_visual_assemble_one_of_many(
     const LvModel *model, const LvRun *run, LvTensor out, LvTensor features);
 

@@ -30,19 +30,40 @@ static LlavaovStatus check_config(const LvConfig *config, LlavaovError *error)
     if (tile == 0 || tile > LV_MAX_IMAGE_SIZE || vision->grid == 0 || vision->grid > tile)
         return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "image_size",
             "image_size %u with a grid of %u patches cannot be laid out", tile, vision->grid);
-    if (config->n_pinpoints == 0 || config->anyres_max == 0)
+    if (config->anyres_max == 0)
+        return lv_fail(error, LLAVAOV_ERROR_UNSUPPORTED, "vision_aspect_ratio",
+            "vision_aspect_ratio is \"%s\": a single picture wants \"anyres_max_N\", of which it "
+            "reads N, as transformers does; videos and several pictures do without it",
+            config->aspect_ratio);
+    if (config->n_pinpoints == 0)
         return lv_fail(error, LLAVAOV_ERROR_UNSUPPORTED, "image_grid_pinpoints",
-            "the model's configuration has no image_grid_pinpoints or no anyres_max");
-    for (uint32_t i = 0; i < config->n_pinpoints; i++) {
-        uint32_t height = config->pinpoints[i][0], width = config->pinpoints[i][1];
-        if (height == 0 || width == 0 || height % tile || width % tile ||
-            height > LV_MAX_PICTURE_EDGE || width > LV_MAX_PICTURE_EDGE)
-            return lv_fail(error, LLAVAOV_ERROR_UNSUPPORTED, "image_grid_pinpoints",
-                "image_grid_pinpoints holds %ux%u, which is not a whole number of %u pixel tiles "
-                "up "
-                "to %u pixels",
-                height, width, tile, LV_MAX_PICTURE_EDGE);
-    }
+            "the model's configuration has no image_grid_pinpoints, which a single picture wants; "
+            "videos and several pictures do without them");
+    return LLAVAOV_OK;
+}
+
+/* The reference fails on the chosen one alone. */
+static LlavaovStatus check_chosen(
+    const LvConfig *config, const LvAnyresPlan *plan, LlavaovError *error)
+{
+    const uint32_t tile = config->vision.image_size;
+    const uint32_t height = plan->best_height, width = plan->best_width;
+    if (height == 0 || width == 0 || height % tile || width % tile ||
+        height > LV_MAX_PICTURE_EDGE || width > LV_MAX_PICTURE_EDGE)
+        return lv_fail(error, LLAVAOV_ERROR_UNSUPPORTED, "image_grid_pinpoints",
+            "this picture takes %ux%u of image_grid_pinpoints, which is not a whole number of %u "
+            "pixel tiles: transformers fails on it, too",
+            height, width, tile);
+    return LLAVAOV_OK;
+}
+
+LlavaovStatus lv_layout_check(const LvConfig *config, LlavaovLayout layout, LlavaovError *error)
+{
+    if (config->drop_first && layout != LLAVAOV_LAYOUT_IMAGES)
+        return lv_fail(error, LLAVAOV_ERROR_UNSUPPORTED, "vision_feature_select_strategy",
+            "vision_feature_select_strategy is \"default\", which drops a feature of every tile: "
+            "the rest fill no square, which %s wants, in transformers, too",
+            layout == LLAVAOV_LAYOUT_VIDEO ? "a video" : "a single picture");
     return LLAVAOV_OK;
 }
 
@@ -119,7 +140,9 @@ static void shrink(uint32_t grid, uint32_t anyres_max, LvAnyresPlan *plan)
 LlavaovStatus lv_anyres_plan(const LvConfig *config, uint32_t width, uint32_t height,
     LvAnyresPlan *plan, LlavaovError *error)
 {
-    LlavaovStatus status = check_config(config, error);
+    LlavaovStatus status = lv_layout_check(config, LLAVAOV_LAYOUT_IMAGE, error);
+    if (!status)
+        status = check_config(config, error);
     if (status)
         return status;
     if (width == 0 || height == 0 || width > LV_MAX_PICTURE_EDGE || height > LV_MAX_PICTURE_EDGE)
@@ -129,6 +152,9 @@ LlavaovStatus lv_anyres_plan(const LvConfig *config, uint32_t width, uint32_t he
     uint32_t grid = config->vision.grid;
     *plan = (LvAnyresPlan){0};
     choose_pinpoint(config, width, height, plan);
+    status = check_chosen(config, plan, error);
+    if (status)
+        return status;
     plan->grid_rows = plan->best_height / config->vision.image_size;
     plan->grid_cols = plan->best_width / config->vision.image_size;
     plan->n_tiles = 1 + plan->grid_rows * plan->grid_cols;
@@ -164,7 +190,7 @@ uint64_t lv_video_tokens(const LvVisionConfig *vision, uint64_t n_frames)
     return pooled * pooled * n_frames + 1;
 }
 
-uint32_t lv_multi_image_tokens(const LvVisionConfig *vision)
+uint32_t lv_multi_image_tokens(const LvConfig *config)
 {
-    return vision->grid * vision->grid + 1;
+    return config->vision.grid * config->vision.grid - config->drop_first + 1;
 }

@@ -22,10 +22,13 @@ typedef struct LvAnyresPlan {
 
 /* The plan for a picture of width x height pixels. Every product is an IEEE double in the
  * reference's order. A very long picture can leave an empty map (crop_height or crop_width 0), as
- * in the reference. Errors: ARGUMENT for a picture outside LV_MAX_PICTURE_EDGE; UNSUPPORTED for
- * pinpoints that are not whole tiles. */
+ * in the reference. Errors: ARGUMENT for a picture outside LV_MAX_PICTURE_EDGE; UNSUPPORTED
+ * where the reference fails: a pinpoint that is not of whole tiles is chosen, anyres_max is 0. */
 LlavaovStatus lv_anyres_plan(const LvConfig *config, uint32_t width, uint32_t height,
     LvAnyresPlan *plan, LlavaovError *error);
+
+/* Whether the configuration lets pictures of this layout be laid out at all. Error: UNSUPPORTED. */
+LlavaovStatus lv_layout_check(const LvConfig *config, LlavaovLayout layout, LlavaovError *error);
 
 /* Where the unpadded feature map comes from: rows receives crop_height * crop_width numbers,
  * row-major, each the row tile * grid^2 + token of the features [n_tiles * grid^2, hidden] (tile 0
@@ -36,7 +39,7 @@ void lv_anyres_rows(const LvVisionConfig *vision, const LvAnyresPlan *plan, uint
 uint32_t lv_pooled_grid(const LvVisionConfig *vision);
 /* Video: pooled^2 * n_frames + 1. */
 uint64_t lv_video_tokens(const LvVisionConfig *vision, uint64_t n_frames);
-/* One image of several: grid^2 + 1. */
-uint32_t lv_multi_image_tokens(const LvVisionConfig *vision);
+/* One image of several: grid^2 + 1, one less where the first feature is dropped. */
+uint32_t lv_multi_image_tokens(const LvConfig *config);
 
 #endif

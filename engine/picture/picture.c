@@ -176,6 +176,8 @@ LlavaovStatus lv_picture_prepare(const LvConfig *config, LlavaovLayout layout, L
         return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, NULL, "layout %d is unknown", (int)layout);
     LlavaovStatus status = check_variant(resize, error);
     if (!status)
+        status = lv_layout_check(config, layout, error);
+    if (!status)
         status = lv_image_check(image, error);
     if (status)
         return status;

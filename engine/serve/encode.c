@@ -151,8 +151,8 @@ static LlavaovStatus finish_part(Call *call, const LvSlicePart *part)
     LlavaovStatus status;
     if (frame->layout == LLAVAOV_LAYOUT_IMAGE)
         return finish_image(call, part, features);
-    LV_TRY(b->ops->tensor_alloc(
-        b, each + !video, features.cols, &frame->embeddings, call->run->error));
+    const size_t rows = video ? each : lv_multi_image_tokens(model->config);
+    LV_TRY(b->ops->tensor_alloc(b, rows, features.cols, &frame->embeddings, call->run->error));
     if (video)
         LV_TRY(b->ops->copy(b, call->run, frame->embeddings, features));
     else

@@ -245,17 +245,20 @@ LlavaovStatus llavaov_engine_prompt_tokens(LlavaovEngine *engine, LlavaovLayout 
         (system_prompt && strlen(system_prompt) > LV_MAX_PROMPT_BYTES))
         return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "prompt",
             "the prompt is missing or longer than %u bytes", LV_MAX_PROMPT_BYTES);
+    LlavaovStatus status = lv_layout_check(config, layout, error);
+    if (status != LLAVAOV_OK && n_frames > 0)
+        return status;
     uint64_t visual = 0;
     if (layout == LLAVAOV_LAYOUT_IMAGE && n_frames > 0) {
         LvAnyresPlan plan;
-        LlavaovStatus status = lv_anyres_plan(config, width, height, &plan, error);
+        status = lv_anyres_plan(config, width, height, &plan, error);
         if (status != LLAVAOV_OK)
             return status;
         visual = plan.n_tokens;
     } else if (layout == LLAVAOV_LAYOUT_VIDEO && n_frames > 0) {
         visual = lv_video_tokens(&config->vision, n_frames);
     } else {
-        visual = lv_multi_image_tokens(&config->vision);
+        visual = lv_multi_image_tokens(config);
     }
     /* The placeholders of one visual are one id repeated, so one of each stands for all. */
     const size_t n_visuals = n_frames == 0 ? 0 : layout == LLAVAOV_LAYOUT_VIDEO ? 1 : n_frames;
@@ -265,7 +268,7 @@ LlavaovStatus llavaov_engine_prompt_tokens(LlavaovEngine *engine, LlavaovLayout 
     for (size_t i = 0; i < n_visuals; i++)
         one_each[i] = 1;
     LvTokens ids = {0};
-    LlavaovStatus status = lv_request_encode_prompt(
+    status = lv_request_encode_prompt(
         engine, layout, one_each, n_visuals, system_prompt, prompt, &ids, error);
     uint64_t total = ids.n + n_visuals * (visual - 1);
     *tokens = total > UINT32_MAX ? UINT32_MAX : (uint32_t)total;

@@ -41,7 +41,9 @@ static LlavaovStatus prepare(
     LlavaovImage image = {0};
     LlavaovStatus status = source->map(source->data, &image, error);
     if (status == LLAVAOV_OK) {
-        status = lv_image_check(&image, error);
+        status = lv_layout_check(engine->model->config, frame->layout, error);
+        if (status == LLAVAOV_OK)
+            status = lv_image_check(&image, error);
         if (status == LLAVAOV_OK)
             status = hand_over(engine, frame, &image, prepared, error);
         if (status == LLAVAOV_OK && !prepared->picture)

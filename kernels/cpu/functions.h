@@ -50,6 +50,15 @@ static inline vf vf_gate(vf x, vf minus_y)
     return vf_div(x, vf_add(vf_set1(1.0f), vf_exp(minus_y)));
 }
 
+static __attribute__((noinline, cold)) vf vf_apply_plain(LvFunction function, vf x)
+{
+    float each[VEC];
+    vf_store(each, x);
+    for (int i = 0; i < VEC; i++)
+        each[i] = lv_function_plain(function, each[i]);
+    return vf_load(each);
+}
+
 static inline vf vf_apply(LvFunction function, vf x)
 {
     switch (function) {
@@ -69,6 +78,8 @@ static inline vf vf_apply(LvFunction function, vf x)
         return vf_select_lt(x, vf_set1(0.0f), vf_set1(0.0f), x);
     case LV_FUNCTION_QUICK_GELU:
         return vf_gate(x, vf_mul(x, vf_set1(-1.702f)));
+    default:
+        return vf_apply_plain(function, x);
     }
     return x;
 }

@@ -58,6 +58,11 @@ static bool all_finite(const void *src, LvElement element, size_t n)
     return true;
 }
 
+static double softplus(double x)
+{
+    return x > 40 ? x : log1p(exp(x));
+}
+
 static double apply(LvFunction function, double x)
 {
     switch (function) {
@@ -73,8 +78,34 @@ static double apply(LvFunction function, double x)
         return x < 0 ? 0 : x;
     case LV_FUNCTION_QUICK_GELU:
         return x / (1.0 + exp(-1.702 * x));
+    case LV_FUNCTION_LEAKY_RELU:
+        return x < 0 ? 0.01 * x : x;
+    case LV_FUNCTION_RELU2:
+        return x < 0 ? 0 : x * x;
+    case LV_FUNCTION_RELU6:
+        return x < 0 ? 0 : x > 6 ? 6 : x;
+    case LV_FUNCTION_TANH:
+        return tanh(x);
+    case LV_FUNCTION_SIGMOID:
+        return 1.0 / (1.0 + exp(-x));
+    case LV_FUNCTION_MISH:
+        return x * tanh(softplus(x));
+    case LV_FUNCTION_HARDSWISH:
+        return x * apply(LV_FUNCTION_RELU6, x + 3.0) / 6.0;
+    case LV_FUNCTION_GELU_10:
+        x = apply(LV_FUNCTION_GELU_ERF, x);
+        return x > 10 ? 10 : x < -10 ? -10 : x;
+    case LV_FUNCTION_LAPLACE:
+        return 0.5 * erfc((0.707107 - x) / (0.282095 * 1.4142135623730950488));
+    case LV_FUNCTION_SQRTSOFTPLUS:
+        return sqrt(softplus(x));
     }
     return x;
+}
+
+float lv_function_plain(LvFunction function, float x)
+{
+    return (float)apply(function, x);
 }
 
 /* ---- linear: packed rows are rows ---- */

@@ -16,6 +16,7 @@
 #ifdef __CUDACC__
 #include <cuda_runtime.h>
 #define LV_INLINE static __device__ __forceinline__
+#define LV_NOINLINE __device__ __noinline__
 #define LV_SPECIAL __device__ __forceinline__ /* specialisations take no storage class */
 #define LV_UNROLL _Pragma("unroll")
 #define LV_UNROLL_4 _Pragma("unroll 4") /* a loop of unknown length */
@@ -24,6 +25,7 @@
 #include "shim/shim.h"
 #define __global__ static
 #define LV_INLINE static inline
+#define LV_NOINLINE __attribute__((noinline, unused))
 #define LV_SPECIAL inline
 #define LV_UNROLL
 #define LV_UNROLL_4
@@ -447,6 +449,37 @@ LV_INLINE float lv_reciprocal(float x)
 #endif
 }
 
+/* A function of its own, so that no kernel holds its registers ready. */
+static LV_NOINLINE float lv_apply_rare(LvCudaFunction function, float x)
+{
+    float soft = x > 20.0f ? x : log1pf(expf(x));
+    switch (function) {
+    case LV_CUDA_LEAKY_RELU:
+        return x < 0 ? 0.01f * x : x;
+    case LV_CUDA_RELU2:
+        return x < 0 ? 0 : x * x;
+    case LV_CUDA_RELU6:
+        return x < 0 ? 0 : x > 6.0f ? 6.0f : x;
+    case LV_CUDA_TANH:
+        return tanhf(x);
+    case LV_CUDA_SIGMOID:
+        return 1.0f / (1.0f + expf(-x));
+    case LV_CUDA_MISH:
+        return x * tanhf(soft);
+    case LV_CUDA_HARDSWISH:
+        return x < -3.0f ? 0 : x > 3.0f ? x : x * (x + 3.0f) / 6.0f;
+    case LV_CUDA_GELU_10:
+        x = 0.5f * x * erfcf(-0.70710678118654752f * x);
+        return x > 10.0f ? 10.0f : x;
+    case LV_CUDA_LAPLACE:
+        return (float)(0.5 * erfc((0.707107 - x) / (0.282095 * 1.41421356237309504880)));
+    case LV_CUDA_SQRTSOFTPLUS:
+        return sqrtf(soft);
+    default:
+        return x;
+    }
+}
+
 LV_INLINE float lv_apply(LvCudaFunction function, float x)
 {
     switch (function) {
@@ -462,6 +495,8 @@ LV_INLINE float lv_apply(LvCudaFunction function, float x)
         return x < 0 ? 0 : x;
     case LV_CUDA_QUICK_GELU:
         return x / (1.0f + expf(-1.702f * x));
+    default:
+        return lv_apply_rare(function, x);
     }
     return x;
 }

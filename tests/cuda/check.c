@@ -256,6 +256,26 @@ double function_of(LvCudaFunction function, double x)
         return x < 0 ? 0 : x;
     case LV_CUDA_QUICK_GELU:
         return x / (1.0 + exp(-1.702 * x));
+    case LV_CUDA_LEAKY_RELU:
+        return fmax(x, 0.01 * x);
+    case LV_CUDA_RELU2:
+        return fmax(x, 0) * fmax(x, 0);
+    case LV_CUDA_RELU6:
+        return fmin(fmax(x, 0), 6);
+    case LV_CUDA_TANH:
+        return tanh(x);
+    case LV_CUDA_SIGMOID:
+        return 0.5 + 0.5 * tanh(0.5 * x);
+    case LV_CUDA_MISH:
+        return x * tanh(fmax(x, 0) + log1p(exp(-fabs(x))));
+    case LV_CUDA_HARDSWISH:
+        return x * fmin(fmax(x + 3, 0), 6) / 6;
+    case LV_CUDA_GELU_10:
+        return fmin(0.5 * x * erfc(-x * 0.70710678118654752440), 10);
+    case LV_CUDA_LAPLACE:
+        return 0.5 * erfc((0.707107 - x) / (0.282095 * 1.41421356237309504880));
+    case LV_CUDA_SQRTSOFTPLUS:
+        return sqrt(fmax(x, 0) + log1p(exp(-fabs(x))));
     }
     return x;
 }

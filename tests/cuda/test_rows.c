@@ -156,7 +156,7 @@ static void epilogue(void **state)
 static void functions(void **state)
 {
     enum { N = 4001 };
-    for (LvCudaFunction f = LV_CUDA_NONE; f <= LV_CUDA_QUICK_GELU; f++) {
+    for (LvCudaFunction f = LV_CUDA_NONE; f <= LV_LAST_CUDA_FUNCTION; f++) {
         Matrix in = matrix_new(LV_CUDA_F32, 1, N, N, 0, KIND_NOISE);
         Matrix out = matrix_new(LV_CUDA_F32, 1, N, N, 0, KIND_EMPTY);
         for (int i = 0; i < N; i++)

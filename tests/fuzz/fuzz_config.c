@@ -24,13 +24,15 @@ static void check(const LvConfig *config)
         t->hidden_size >= 1 && t->hidden_size <= LV_MAX_HIDDEN && t->vocab_size <= LV_MAX_VOCAB);
     FUZZ_CHECK(isfinite(t->rope_theta) && isfinite(t->rms_norm_eps) && isfinite(v->layer_norm_eps));
     FUZZ_CHECK(config->n_eos_tokens <= LV_MAX_GENERATION_IDS);
-    FUZZ_CHECK(config->anyres_max >= 1 && config->n_pinpoints >= 1 &&
-               config->n_pinpoints <= LV_MAX_PINPOINTS);
+    FUZZ_CHECK(config->n_pinpoints <= LV_MAX_PINPOINTS);
+    FUZZ_CHECK(v->n_feature_layers >= 1 && v->n_feature_layers <= LV_MAX_FEATURE_LAYERS &&
+               lv_feature_width(v) <= LV_MAX_HIDDEN);
+    for (uint32_t i = 0; i < v->n_feature_layers; i++)
+        FUZZ_CHECK(v->feature_layers[i] <= v->n_layers_run);
     for (uint32_t i = 0; i < config->n_pinpoints; i++)
         for (int k = 0; k < 2; k++) {
             uint32_t edge = config->pinpoints[i][k];
-            FUZZ_CHECK(
-                edge >= v->image_size && edge <= LV_MAX_PICTURE_EDGE && edge % v->image_size == 0);
+            FUZZ_CHECK(edge >= 1 && edge <= LV_MAX_PICTURE_EDGE);
         }
 }
 

@@ -47,7 +47,10 @@ class Shape:
     v_mlp: int = 64
     v_layers: int = 2
     v_act: str = "gelu_pytorch_tanh"
-    feature_layer: int = -1
+    feature_layer: object = -1
+    strategy: str = "full"
+    projector_act: str = "gelu"
+    projector_bias: bool = True
     # text
     hidden: int = 64
     heads: int = 4
@@ -61,11 +64,17 @@ class Shape:
     context: int = 32768
     extra_vocab: int = 37
     anyres_max: int = 9
+    aspect: str = None  # vision_aspect_ratio; None = anyres_max_N
+    pinpoints: object = None  # None = up to 6 x 6 tiles
     # file
     layout: str = "a"  # a, b1, b2, c
     dtype: str = "f16"  # f32, f16, bf16, mixed
     shards: int = 1
     seed: int = 1
+
+
+def aspect_of(shape):
+    return shape.aspect if shape.aspect is not None else f"anyres_max_{shape.anyres_max}"
 
 
 DTYPES = {"f32": torch.float32, "f16": torch.float16, "bf16": torch.bfloat16}
@@ -126,11 +135,13 @@ def make_config(shape, tokenizer):
         vision_config=vision,
         image_token_id=ids["<image>"],
         video_token_id=ids["<video>"],
-        projector_hidden_act="gelu",
+        projector_hidden_act=shape.projector_act,
+        multimodal_projector_bias=shape.projector_bias,
         vision_feature_layer=shape.feature_layer,
-        vision_feature_select_strategy="full",
-        vision_aspect_ratio=f"anyres_max_{shape.anyres_max}",
-        image_grid_pinpoints=[[h * shape.image, w * shape.image] for h in range(1, 7) for w in range(1, 7)],
+        vision_feature_select_strategy=shape.strategy,
+        vision_aspect_ratio=aspect_of(shape),
+        image_grid_pinpoints=shape.pinpoints
+        or [[h * shape.image, w * shape.image] for h in range(1, 7) for w in range(1, 7)],
         tie_word_embeddings=shape.tied,
     )
 
@@ -207,7 +218,7 @@ def config_json(shape, config):
         "mm_hidden_size": shape.v_hidden,
         "mm_projector_type": "mlp2x_gelu",
         "mm_patch_merge_type": "spatial_unpad",
-        "image_aspect_ratio": f"anyres_max_{shape.anyres_max}",
+        "image_aspect_ratio": aspect_of(shape),
         "image_grid_pinpoints": data["image_grid_pinpoints"],
         "image_token_index": data["image_token_index"],
         "video_token_index": data["video_token_index"],
@@ -259,7 +270,7 @@ def make_processor(shape, config, tokenizer, backend=LlavaOnevisionImageProcesso
         tokenizer=wrapped,
         video_processor=LlavaOnevisionVideoProcessor(**common),
         num_image_tokens=(shape.image // shape.patch) ** 2,
-        vision_feature_select_strategy="full",
-        vision_aspect_ratio=f"anyres_max_{shape.anyres_max}",
+        vision_feature_select_strategy=shape.strategy,
+        vision_aspect_ratio=aspect_of(shape),
         chat_template=TEMPLATE,
     )

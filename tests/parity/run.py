@@ -3,7 +3,8 @@
 """Live comparison with the pinned references: `./dev parity [PART...] [--full] [--quick] [--reference NAME]`.
 
 Parts (default: all but full and longcontext): checkpoint, tokenizer, tokenizer-slow (folders without
-tokenizer.json), picture, sampling, model, cards (the model cards' snippets in a folder of the released files), cuda (the CUDA backend on its CPU stand-in); --full adds the model at the size of the 0.5B release;
+tokenizer.json), picture, sampling, model, configs (of the vision half),
+cards (the model cards' snippets in a folder of the released files), cuda (the CUDA backend on its CPU stand-in); --full adds the model at the size of the 0.5B release;
 longcontext (20 minutes, with --quick one) compares the distance from float64 at up to 32,760 tokens with HF's own.
 The references are the newest transformers and 4.57; parts that say something about both run under each.
 Each prints its own table; the last line counts parts. Exit code 0 when all pass.
@@ -28,6 +29,7 @@ PARTS = {
     "picture": (["picture.py"], ["--pairs", "60", "--sizes", "500", "--pictures", "10"]),
     "sampling": (["sampling.py"], ["--vectors", "200"]),
     "model": (["model.py"], ["--quick"]),
+    "configs": (["configs.py"], ["--quick"]),
     "cards": (["cards.py"], []),
     "cuda": (["cuda.py"], ["--seeds", "2", "--presets", "mini"]),
     "longcontext": (["longcontext.py"], ["--quick"]),

@@ -26,6 +26,13 @@ class Tool:
             raise ToolError(f"{' '.join(line)}: exit {done.returncode}: {done.stderr.decode(errors='replace').strip()}")
         return done.stdout
 
+    def refusal(self, command, *arguments):
+        """The one line that a failing command says; None when it succeeds."""
+        done = subprocess.run([self.path, command, *self.options, *map(str, arguments)], capture_output=True)
+        if done.returncode < 0:
+            raise ToolError(f"{command} ends by signal {-done.returncode}")
+        return done.stderr.decode(errors="replace").strip() or f"exit {done.returncode}" if done.returncode else None
+
     def json(self, command, *arguments):
         return json.loads(self.run(command, *arguments))
 

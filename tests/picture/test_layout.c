@@ -149,7 +149,15 @@ static void counts_of_video_and_of_several_images(void **state)
     assert_int_equal(lv_pooled_grid(&vision), 14);
     assert_int_equal(lv_video_tokens(&vision, 8), 1569);
     assert_int_equal(lv_video_tokens(&vision, 32), 6273);
-    assert_int_equal(lv_multi_image_tokens(&vision), 730);
+    LvConfig config = {.vision = vision};
+    assert_int_equal(lv_multi_image_tokens(&config), 730);
+    config.drop_first = true; /* a feature of every tile */
+    assert_int_equal(lv_multi_image_tokens(&config), 729);
+    assert_int_equal(lv_layout_check(&config, LLAVAOV_LAYOUT_IMAGES, NULL), LLAVAOV_OK);
+    assert_int_equal(
+        lv_layout_check(&config, LLAVAOV_LAYOUT_VIDEO, NULL), LLAVAOV_ERROR_UNSUPPORTED);
+    assert_int_equal(
+        lv_layout_check(&config, LLAVAOV_LAYOUT_IMAGE, NULL), LLAVAOV_ERROR_UNSUPPORTED);
     vision.grid = 12;
     assert_int_equal(lv_pooled_grid(&vision), 6);
     assert_int_equal(lv_video_tokens(&vision, 1), 37);

@@ -59,7 +59,7 @@ static uint32_t rows_of(const ToolOptions *o, const LvConfig *config, const LvTi
     const uint32_t pooled = lv_pooled_grid(&config->vision);
     return o->layout == LLAVAOV_LAYOUT_VIDEO   ? pooled * pooled
            : o->layout == LLAVAOV_LAYOUT_IMAGE ? tiles->plan.n_tokens
-                                               : lv_multi_image_tokens(&config->vision);
+                                               : lv_multi_image_tokens(config);
 }
 
 /* A video's frames, in calls of as many as the backend likes. */

@@ -92,6 +92,7 @@ LlavaovStatus tool_layout(const ToolOptions *o, LlavaovError *error)
         LV_TRY(write_tiles(o, config, &pictures, error));
         goto done;
     }
+    LV_TRY(lv_layout_check(config, o->layout, error));
     const uint32_t n = o->n_frames ? o->n_frames : 1;
     if (o->layout == LLAVAOV_LAYOUT_IMAGE) {
         LvAnyresPlan plan;
@@ -105,7 +106,7 @@ LlavaovStatus tool_layout(const ToolOptions *o, LlavaovError *error)
     } else {
         LV_TRY(tool_print_json(o,
             json_pack("{s:i s:I}", "images", (int)n, "tokens",
-                (json_int_t)n * lv_multi_image_tokens(&config->vision)),
+                (json_int_t)n * lv_multi_image_tokens(config)),
             error));
     }
 done:

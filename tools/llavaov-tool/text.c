@@ -22,13 +22,15 @@ static LlavaovStatus encode_chat(const ToolOptions *o, const LvTokenizer *tokeni
     LV_TRY(lv_checkpoint_open(o->model, &checkpoint, error));
     const LvConfig *config = lv_checkpoint_config(checkpoint);
     const bool video = o->layout == LLAVAOV_LAYOUT_VIDEO;
+    if (o->n_frames)
+        LV_TRY(lv_layout_check(config, o->layout, error));
     for (uint32_t i = 0; i < o->n_frames; i++) {
         LvAnyresPlan plan = {0};
         if (o->layout == LLAVAOV_LAYOUT_IMAGE)
             LV_TRY(lv_anyres_plan(config, o->width, o->height, &plan, error));
         each[i] = video ? (uint32_t)lv_video_tokens(&config->vision, o->n_frames)
                   : o->layout == LLAVAOV_LAYOUT_IMAGE ? plan.n_tokens
-                                                      : lv_multi_image_tokens(&config->vision);
+                                                      : lv_multi_image_tokens(config);
     }
     const LvChat chat = {.system_prompt = o->system,
         .prompt = prompt,

@@ -12,8 +12,10 @@ static uint64_t encoder_bytes(const LvConfig *config, uint64_t size, uint64_t ti
     const uint64_t width = (uint64_t)v->n_heads * v->head_dim;
     const uint64_t patches =
         (uint64_t)3 * v->patch_size * v->patch_size * size + v->hidden_size * sizeof(float);
-    const uint64_t layer = (2 * (uint64_t)v->hidden_size + 4 * width + v->intermediate_size) * size;
-    const uint64_t projector = (v->hidden_size + 3 * (uint64_t)config->text.hidden_size) * size;
+    const uint64_t features = lv_feature_width(v), kept = v->n_feature_layers > 1 ? features : 0;
+    const uint64_t layer =
+        (2 * (uint64_t)v->hidden_size + kept + 4 * width + v->intermediate_size) * size;
+    const uint64_t projector = (features + 3 * (uint64_t)config->text.hidden_size) * size;
     return rows * (layer + patches > projector ? layer + patches : projector);
 }
 

@@ -19,6 +19,26 @@ static LvCudaFunction function_of(LvActivation activation)
         return LV_CUDA_RELU;
     case LV_ACTIVATION_QUICK_GELU:
         return LV_CUDA_QUICK_GELU;
+    case LV_ACTIVATION_LEAKY_RELU:
+        return LV_CUDA_LEAKY_RELU;
+    case LV_ACTIVATION_RELU2:
+        return LV_CUDA_RELU2;
+    case LV_ACTIVATION_RELU6:
+        return LV_CUDA_RELU6;
+    case LV_ACTIVATION_TANH:
+        return LV_CUDA_TANH;
+    case LV_ACTIVATION_SIGMOID:
+        return LV_CUDA_SIGMOID;
+    case LV_ACTIVATION_MISH:
+        return LV_CUDA_MISH;
+    case LV_ACTIVATION_HARDSWISH:
+        return LV_CUDA_HARDSWISH;
+    case LV_ACTIVATION_GELU_10:
+        return LV_CUDA_GELU_10;
+    case LV_ACTIVATION_LAPLACE:
+        return LV_CUDA_LAPLACE;
+    case LV_ACTIVATION_SQRTSOFTPLUS:
+        return LV_CUDA_SQRTSOFTPLUS;
     }
     return LV_CUDA_NONE;
 }
