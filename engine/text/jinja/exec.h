@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Statements. */
+#ifndef LV_JINJA_EXEC_H
+#define LV_JINJA_EXEC_H
+
+#include "text/jinja/eval.h"
+#include "text/jinja/text.h"
+
+/* Runs statements from `first`; what they print goes to the end of output. */
+bool lv_jinja_exec(LvJ *j, LvJScope *scope, const LvJNode *first, LvJBuild *output);
+/* LvJ.run. */
+bool lv_jinja_run(LvJ *j, LvJValue function, const LvJArgs *args, LvJValue *out);
+
+#endif

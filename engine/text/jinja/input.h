@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A caller's JSON as values, marked. */
+#ifndef LV_JINJA_INPUT_H
+#define LV_JINJA_INPUT_H
+
+#include "text/jinja/scope.h"
+
+/* Assigns every member of `variables` in scope. */
+bool lv_jinja_input(
+    LvJ *j, const json_t *variables, const LvJinjaOptions *options, LvJScope *scope);
+
+#endif

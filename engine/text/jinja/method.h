@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Methods of strings, lists, tuples and dictionaries. */
+#ifndef LV_JINJA_METHOD_H
+#define LV_JINJA_METHOD_H
+
+#include "text/jinja/builtin.h"
+
+typedef struct LvJMethodTable {
+    const LvJBuiltin *rows; /* one without a function: Python has it, this interpreter does not */
+    size_t n;
+} LvJMethodTable;
+
+extern const LvJMethodTable lv_jinja_string_methods;
+extern const LvJMethodTable lv_jinja_container_methods; /* of lists, tuples and dictionaries */
+
+/* The attribute `name` that Python's type has: a method bound to self (in *out). *found is false
+ * where the type has none of that name. */
+bool lv_jinja_find_method(
+    LvJ *j, LvJValue self, const LvJString *name, LvJValue *out, bool *found);
+
+#endif
