@@ -59,6 +59,9 @@ typedef struct LvSequence {
     uint32_t n_rows;
     /* Tokens in the cache before these rows = absolute position of the first of them. */
     uint32_t position;
+    /* One past the last position of the forward pass that these rows are a piece of; 0: they are
+     * all of it. Some rotary embeddings depend on it (rope.h). */
+    uint32_t pass_end;
 } LvSequence;
 
 typedef struct LvBatch {
@@ -206,7 +209,8 @@ typedef struct LvBackendOps {
     LlavaovStatus (*rope_store)(LvBackend *backend, const LvRun *run, LvTensor qkv,
         const LvBatch *batch, uint32_t layer, const LvTextConfig *text);
     /* Causal grouped-query attention of every row's queries over its sequence's cache, rows of this
-     * batch included. out [rows, n_heads * head_dim]; scale head_dim^-0.5. */
+     * batch included, in a sliding layer over the last lv_text_window keys of it. out [rows,
+     * n_heads * head_dim]; scale head_dim^-0.5. */
     LlavaovStatus (*attention_causal)(LvBackend *backend, const LvRun *run, LvTensor out,
         LvTensor qkv, const LvBatch *batch, uint32_t layer, const LvTextConfig *text);
     /* out [rows, I] = activation(in . gate^T) * (in . up^T); gate_up holds gate then up, [2 I, K].

@@ -159,7 +159,8 @@ static void cpu_close(LvBackend *backend)
             lv_free(cpu->workers[i].data);
     lv_free(cpu->workers);
     lv_free(cpu->packed.data);
-    lv_free(cpu->rope.data);
+    lv_free(cpu->rope.table.data);
+    lv_free(cpu->rope_pass.table.data);
     lv_pool_close(cpu->pool);
     lv_free(cpu);
 }

@@ -5,6 +5,7 @@
 
 #include "backend/backend.h"
 #include "backend/pool.h"
+#include "backend/rope.h"
 #include "base/alloc.h"
 #include "base/limits.h"
 #include "base/status.h"
@@ -16,16 +17,22 @@ typedef struct LvScratch {
     size_t size;
 } LvScratch;
 
+/* Cosines and sines of positions first .. first + n - 1 (rope.h). */
+typedef struct LvCpuRope {
+    LvScratch table;
+    LvRope made_for;
+    uint32_t head_dim, variant, first, n;
+} LvCpuRope;
+
 typedef struct LvCpu {
     LvBackend base;
     char detail[512];
     const LvKernels *kernels;
     LvPool *pool;
-    LvScratch *workers; /* one a thread */
-    LvScratch packed;   /* packed operands, states of split attention */
-    LvScratch rope;     /* cosines and sines of positions 0 .. n_positions - 1, head_dim / 2 each */
-    uint32_t rope_positions, rope_head_dim;
-    double rope_theta;
+    LvScratch *workers;  /* one a thread */
+    LvScratch packed;    /* packed operands, states of split attention */
+    LvCpuRope rope;      /* of short passes, from position 0 on; grows */
+    LvCpuRope rope_pass; /* of the rows under way, where their pass has frequencies of its own */
     float pixel_value[256];
 } LvCpu;
 

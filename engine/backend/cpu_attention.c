@@ -13,8 +13,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "backend/parts.h"
-
 /* Sequences with at most so many tiles of queries a head have their keys split. */
 #define SPLIT_TILES 2u
 
@@ -240,22 +238,31 @@ void lv_cpu_kv_close(LvBackend *backend, LvKvCache *cache)
 
 /* ---- rotary embedding ---- */
 
-/* Makes the table reach `positions`. */
-static LlavaovStatus reserve_rope(
-    LvCpu *cpu, uint32_t positions, uint32_t head_dim, double theta, LlavaovError *error)
+/* The rows from `position` on, of a table that reaches `n` further; kept for the next layer. */
+static LlavaovStatus rope_table(LvCpu *cpu, const LvTextConfig *text, const LvSequence *sequence,
+    const float **table, LlavaovError *error)
 {
-    if (cpu->rope_positions >= positions && cpu->rope_head_dim == head_dim &&
-        cpu->rope_theta == theta)
-        return LLAVAOV_OK;
-    uint32_t n = (positions + 1023) / 1024 * 1024;
-    cpu->rope_positions = 0;
-    LlavaovStatus status = lv_scratch_reserve(&cpu->rope, (size_t)n * head_dim, error);
-    if (status != LLAVAOV_OK)
-        return status;
-    lv_rope_table(cpu->rope.data, n, head_dim, theta);
-    cpu->rope_positions = n;
-    cpu->rope_head_dim = head_dim;
-    cpu->rope_theta = theta;
+    const uint32_t end = sequence->position + sequence->n_rows;
+    const uint32_t variant =
+        lv_rope_variant(&text->rope, sequence->pass_end ? sequence->pass_end : end);
+    LvCpuRope *rope = variant ? &cpu->rope_pass : &cpu->rope;
+    if (rope->variant != variant || rope->head_dim != text->head_dim ||
+        sequence->position < rope->first || end > rope->first + rope->n ||
+        !lv_rope_equal(&rope->made_for, &text->rope)) {
+        const uint32_t first = variant ? sequence->position : 0,
+                       n = variant ? sequence->n_rows : (end + 1023) / 1024 * 1024;
+        rope->n = 0;
+        LlavaovStatus status = lv_scratch_reserve(&rope->table, (size_t)n * text->head_dim, error);
+        if (status != LLAVAOV_OK)
+            return status;
+        lv_rope_rows(rope->table.data, &text->rope, text->head_dim, variant, first, n);
+        rope->made_for = text->rope;
+        rope->head_dim = text->head_dim;
+        rope->variant = variant;
+        rope->first = first;
+        rope->n = n;
+    }
+    *table = rope->table.data + (size_t)(sequence->position - rope->first) * text->head_dim;
     return LLAVAOV_OK;
 }
 
@@ -264,17 +271,26 @@ typedef struct Rows {
     const LvRun *run;
     LvTensor out, qkv;
     const LvSequence *sequence;
+    const float *rope; /* of the sequence's first row */
+    uint32_t window;   /* keys that a row sees; 0: all before it */
     uint32_t layer, n_heads, n_kv_heads, head_dim;
     float scale;
     /* attention of one sequence */
-    size_t pairs, tiles,
-        blocks; /* query-head pairs of a kv head, tiles of them, key blocks of a split sequence */
+    size_t pairs, tiles;        /* query-head pairs of a kv head, tiles of them */
+    size_t first_block, blocks; /* key blocks of a split sequence */
 } Rows;
 
 /* After this batch's rows. */
 static size_t sequence_keys(const Rows *r)
 {
     return (size_t)r->sequence->position + r->sequence->n_rows;
+}
+
+/* The first block of keys that a row sees which sees so many from key 0 on, or would without a
+ * window. */
+static size_t first_block(const Rows *r, size_t visible)
+{
+    return r->window && visible > r->window ? (visible - r->window) / LV_KEY_BLOCK : 0;
 }
 
 static void rope_rows(void *data, size_t first, size_t n, unsigned worker)
@@ -285,7 +301,7 @@ static void rope_rows(void *data, size_t first, size_t n, unsigned worker)
     size_t stride = r->qkv.stride;
     float *rows = lv_row_out(r->qkv, q->first_row + first);
     for (size_t i = 0; i < n; i++) {
-        const float *table = r->cpu->rope.data + (q->position + first + i) * r->head_dim;
+        const float *table = r->rope + (first + i) * r->head_dim;
         kernels->rope(rows + i * stride, r->n_heads + r->n_kv_heads, r->head_dim, table,
             table + r->head_dim / 2);
     }
@@ -332,8 +348,7 @@ LlavaovStatus lv_cpu_rope_store(LvBackend *backend, const LvRun *run, LvTensor q
     LlavaovStatus status = LLAVAOV_OK;
     for (size_t i = 0; i < batch->n_sequences && status == LLAVAOV_OK; i++) {
         rows.sequence = &batch->sequences[i];
-        status = reserve_rope(cpu, rows.sequence->position + rows.sequence->n_rows, text->head_dim,
-            text->rope_theta, run->error);
+        status = rope_table(cpu, text, rows.sequence, &rows.rope, run->error);
         if (status == LLAVAOV_OK)
             status = lv_cpu_run(cpu, run, rows.sequence->n_rows, 64, rope_rows, &rows);
     }
@@ -383,11 +398,11 @@ static void causal_units(void *data, size_t first, size_t n, unsigned worker)
         const float *sources[LV_MAX_LANES];
         float *destinations[LV_MAX_LANES];
         uint32_t visible[LV_MAX_LANES];
-        LvAttentionTile tile = {.visible = visible};
+        LvAttentionTile tile = {.visible = visible, .window = r->window};
         tile.n_lanes =
             tile_lanes(r, kv_head, index / r->n_kv_heads, sources, destinations, visible);
         load_tile(r, &tile, kv_head, sources, s.queries);
-        run_tile(kernels, &tile, &s, 0, visible[tile.n_lanes - 1]);
+        run_tile(kernels, &tile, &s, first_block(r, visible[0]), visible[tile.n_lanes - 1]);
         kernels->attention_store(
             destinations, s.states[0].acc, s.states[0].sum, tile.n_lanes, r->head_dim);
     }
@@ -405,11 +420,11 @@ static void block_units(void *data, size_t first, size_t n, unsigned worker)
         const float *sources[LV_MAX_LANES];
         float *destinations[LV_MAX_LANES];
         uint32_t visible[LV_MAX_LANES];
-        LvAttentionTile tile = {.visible = visible};
+        LvAttentionTile tile = {.visible = visible, .window = r->window};
         tile.n_lanes =
             tile_lanes(r, kv_head, index / r->n_kv_heads, sources, destinations, visible);
         load_tile(r, &tile, kv_head, sources, s.queries);
-        run_block(kernels, &tile, &s, block, visible[tile.n_lanes - 1],
+        run_block(kernels, &tile, &s, r->first_block + block, visible[tile.n_lanes - 1],
             state_at(kernels, r->cpu->packed.data + unit * state_size(kernels, r->head_dim)));
     }
 }
@@ -449,9 +464,10 @@ static LlavaovStatus attend(Rows *r, const LvRun *run)
         lv_workers_reserve(cpu, tile_scratch_size(kernels, r->head_dim, keys), run->error);
     if (status != LLAVAOV_OK)
         return status;
-    if (r->tiles > SPLIT_TILES || keys <= LV_KEY_BLOCK)
+    r->first_block = first_block(r, (size_t)r->sequence->position + 1);
+    r->blocks = lv_ceil_div(keys, LV_KEY_BLOCK) - r->first_block;
+    if (r->tiles > SPLIT_TILES || r->blocks == 1)
         return lv_cpu_run(cpu, run, r->tiles * r->n_kv_heads, 4, causal_units, r);
-    r->blocks = lv_ceil_div(keys, LV_KEY_BLOCK);
     size_t heads = r->tiles * r->n_kv_heads;
     status = lv_scratch_reserve(
         &cpu->packed, heads * r->blocks * state_size(kernels, r->head_dim), run->error);
@@ -470,6 +486,7 @@ LlavaovStatus lv_cpu_attention_causal(LvBackend *backend, const LvRun *run, LvTe
         .run = run,
         .out = out,
         .qkv = qkv,
+        .window = lv_text_window(text, layer),
         .layer = layer,
         .n_heads = text->n_heads,
         .n_kv_heads = text->n_kv_heads,

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "backend/parts.h"
 
-#include <math.h>
 #include <stdbool.h>
 
 #include "base/status.h"
@@ -40,18 +39,4 @@ LlavaovStatus lv_parts_shape(const LvHostTensor *const *parts, size_t n_parts, s
         *cols = width;
     }
     return LLAVAOV_OK;
-}
-
-void lv_rope_table(float *table, uint32_t n, uint32_t head_dim, double theta)
-{
-    const uint32_t half = head_dim / 2;
-    for (uint32_t m = 0; m < half; m++) {
-        float exponent = (float)(2 * m) / (float)head_dim;
-        float inverse = 1.0f / (float)pow(theta, (double)exponent);
-        for (uint32_t p = 0; p < n; p++) {
-            float angle = (float)p * inverse;
-            table[(size_t)p * head_dim + m] = (float)cos((double)angle);
-            table[(size_t)p * head_dim + half + m] = (float)sin((double)angle);
-        }
-    }
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What every backend needs to know of stored tensors and of positions. Pure functions. */
+ * What every backend needs to know of stored tensors. Pure functions. */
 #ifndef LV_PARTS_H
 #define LV_PARTS_H
 
@@ -14,10 +14,5 @@ LlavaovStatus lv_part_shape(
 /* All parts stacked; LLAVAOV_ERROR_FORMAT names the first one whose width differs. */
 LlavaovStatus lv_parts_shape(const LvHostTensor *const *parts, size_t n_parts, size_t *rows,
     size_t *cols, LlavaovError *error);
-
-/* The rotary embedding's table of positions 0 .. n - 1 (model.md 5.3): row p = head_dim / 2
- * cosines, then as many sines. Frequencies and angles are rounded to float32 where the reference
- * does: inverse[m] = 1 / theta^(2m / head_dim), angle = p * inverse[m]. */
-void lv_rope_table(float *table, uint32_t n, uint32_t head_dim, double theta);
 
 #endif

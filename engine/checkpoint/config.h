@@ -50,14 +50,50 @@ static inline uint32_t lv_feature_width(const LvVisionConfig *vision)
     return vision->n_feature_layers * vision->hidden_size;
 }
 
+/* How the rotary embedding's frequencies are made of theta (transformers' modeling_rope_utils). */
+typedef enum LvRopeType {
+    LV_ROPE_DEFAULT,
+    LV_ROPE_LINEAR,   /* divided by factor */
+    LV_ROPE_DYNAMIC,  /* theta grows with the length of the forward pass beyond `positions` */
+    LV_ROPE_YARN,     /* the low ones divided by factor, a ramp between */
+    LV_ROPE_LONGROPE, /* divided pair by pair; other divisors for passes longer than `original` */
+    LV_ROPE_LLAMA3,   /* the low ones divided by factor, a ramp between in wavelengths */
+    LV_ROPE_PROPORTIONAL /* the first `part` of the pairs rotate, divided by factor */
+} LvRopeType;
+
+typedef struct LvRope {
+    LvRopeType type;
+    double theta;
+    double part;                 /* partial_rotary_factor */
+    uint32_t dim;                /* that exponents are a fraction of: head_dim, or 1 less */
+    double factor;               /* not default; longrope's is in scale */
+    double positions;            /* max_position_embeddings */
+    double original;             /* original_max_position_embeddings: yarn, longrope, llama3 */
+    double scale;                /* of cosine and sine: yarn, longrope */
+    double beta_fast, beta_slow; /* yarn */
+    bool truncate;               /* yarn */
+    double low_frequency, high_frequency;                                      /* llama3 */
+    float short_factor[LV_MAX_HEAD_DIM / 2], long_factor[LV_MAX_HEAD_DIM / 2]; /* longrope */
+} LvRope;
+
 typedef struct LvTextConfig {
     uint32_t hidden_size, intermediate_size, n_layers;
     uint32_t n_heads, n_kv_heads, head_dim;
-    uint32_t vocab_size, context_length;
+    uint32_t vocab_size;
+    uint32_t context_length; /* tokens that the rotary embedding is made for */
     LvActivation activation;
-    double rms_norm_eps, rope_theta;
-    bool tied_head; /* what the configuration says; a stored head wins */
+    double rms_norm_eps;
+    LvRope rope;
+    uint32_t sliding_window; /* keys that a sliding layer sees, the row's own included; 0: none */
+    bool sliding[LV_MAX_LAYERS]; /* by layer */
+    bool tied_head;              /* what the configuration says; a stored head wins */
 } LvTextConfig;
+
+/* Keys that a row of the layer sees, its own included; 0: all up to its own. */
+static inline uint32_t lv_text_window(const LvTextConfig *text, uint32_t layer)
+{
+    return layer < LV_MAX_LAYERS && text->sliding[layer] ? text->sliding_window : 0;
+}
 
 typedef struct LvConfig {
     LvVisionConfig vision;

@@ -16,6 +16,9 @@ void lv_config_eos(LvFields *fields, LvConfig *config);
 /* Qwen2's fields: text_config in the nested layout, the top level in the flat one. Missing fields
  * take Qwen2Config's defaults. */
 void lv_config_text(LvFields *fields, LvTextConfig *text);
+/* Its rotary embedding; text holds head_dim and, as context_length, max_position_embeddings, which
+ * becomes the length that the embedding is made for. */
+void lv_config_rope(LvFields *fields, LvTextConfig *text);
 
 /* siglip_vision_model's fields, over the defaults that *vision holds. */
 void lv_config_vision(LvFields *fields, LvVisionConfig *vision);

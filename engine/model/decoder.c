@@ -126,7 +126,7 @@ static LlavaovStatus keep_last_rows(const LvModel *model, const LvRun *run, LvSc
     for (size_t i = 0; i < n; i++) {
         const LvSequence *s = &batch->sequences[i];
         last->rows[i] = s->first_row + s->n_rows - 1;
-        last->sequences[i] = (LvSequence){s->cache, (uint32_t)i, 1, s->position + s->n_rows - 1};
+        last->sequences[i] = (LvSequence){s->cache, (uint32_t)i, 1, s->position + s->n_rows - 1, 0};
     }
     last->batch = (LvBatch){last->sequences, n};
     last->hidden = lv_scratch_tensor(scratch, n, hidden.cols);

@@ -20,7 +20,7 @@ static LlavaovStatus forward(
     for (size_t i = 0; i < n; i++) {
         const LlavaovTicket *r = steps[i].request;
         ids[i] = r->tokens[r->n_tokens - 1];
-        sequences[i] = (LvSequence){r->cache, (uint32_t)i, 1, r->n_cached};
+        sequences[i] = (LvSequence){r->cache, (uint32_t)i, 1, r->n_cached, 0};
         alone = alone && r->input.n + r->n_tokens + 1 < r->capacity; /* or it ends with this */
     }
     const LvBatch batch = {sequences, n};

@@ -101,7 +101,7 @@ static LlavaovStatus prefill(LvStep *step, size_t count, LlavaovError *error)
     LlavaovTicket *r = step->request;
     const LvModel *model = r->engine->model;
     const LvRun run = {.cancel = &r->cancel, .error = error};
-    const LvSequence sequence = {r->cache, 0, (uint32_t)count, r->n_cached};
+    const LvSequence sequence = {r->cache, 0, (uint32_t)count, r->n_cached, (uint32_t)r->input.n};
     const LvBatch batch = {&sequence, 1};
     LvScratch scratch = lv_scratch(r->engine->backend, error);
     LvTensor hidden = lv_scratch_tensor(&scratch, count, model->config->text.hidden_size);

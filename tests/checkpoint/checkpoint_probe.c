@@ -41,7 +41,7 @@ static json_t *describe_config(const LvConfig *c)
         "num_hidden_layers", t->n_layers, "num_attention_heads", t->n_heads, "num_key_value_heads",
         t->n_kv_heads, "head_dim", t->head_dim, "vocab_size", t->vocab_size,
         "max_position_embeddings", t->context_length, "activation", t->activation, "rms_norm_eps",
-        t->rms_norm_eps, "rope_theta", t->rope_theta, "tied", t->tied_head);
+        t->rms_norm_eps, "rope_theta", t->rope.theta, "tied", t->tied_head);
     return json_pack("{s:o, s:o, s:o, s:o, s:i, s:i, s:i, s:i, s:b}", "vision", vision, "text",
         text, "pinpoints", pinpoints, "eos", eos, "image_token", c->image_token, "video_token",
         c->video_token, "anyres_max", c->anyres_max, "projector_activation",

@@ -36,7 +36,7 @@ static void every_layout_opens_alike(void **state)
         assert_string_equal(lv_checkpoint_folder(checkpoint), folder.path);
         assert_int_equal(config->original_layout, i == 4);
         assert_int_equal(config->vision.hidden_size, 32);
-        assert_int_equal(config->text.rope_theta, 1000000);
+        assert_int_equal(config->text.rope.theta, 1000000);
         assert_int_equal(config->image_token, 259);
         assert_int_equal(config->n_eos_tokens, 1);
         assert_int_equal(lv_checkpoint_generation(checkpoint)->rules.stop_tokens.n, i == 4 ? 2 : 1);

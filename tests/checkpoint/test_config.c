@@ -107,7 +107,7 @@ static void the_released_configuration(void **state)
     assert_int_equal(c.text.context_length, 32768);
     assert_int_equal(c.text.activation, LV_ACTIVATION_SILU);
     assert_true(c.text.rms_norm_eps == 1e-6);
-    assert_true(c.text.rope_theta == 1e6);
+    assert_true(c.text.rope.theta == 1e6);
     assert_true(c.text.tied_head);
     assert_int_equal(c.projector_activation, LV_ACTIVATION_GELU_ERF);
     assert_true(c.projector_bias);
@@ -156,7 +156,7 @@ static void missing_fields_take_the_references_defaults(void **state)
     assert_int_equal(c.text.n_layers, 32);
     assert_int_equal(c.text.n_kv_heads, 32);
     assert_int_equal(c.text.vocab_size, 151936);
-    assert_true(c.text.rope_theta == 10000);
+    assert_true(c.text.rope.theta == 10000);
     assert_false(c.text.tied_head);
     assert_int_equal(c.n_eos_tokens, 0);
     assert_int_equal(c.n_pinpoints, 36);
@@ -181,17 +181,34 @@ static void fields_are_read(void **state)
             fail_msg("%s -> %s: " #expression " is %g", from, to, (double)(expression));           \
         lv_config_free(&c);                                                                        \
     } while (0)
-    READS(hub, "\"rope_theta\": 1000000.0", "\"rope_theta\": 5000", c.text.rope_theta, 5000);
+    READS(hub, "\"rope_theta\": 1000000.0", "\"rope_theta\": 5000", c.text.rope.theta, 5000);
     READS(hub, "\"rope_theta\": 1000000.0",
-        "\"rope_parameters\": {\"rope_theta\": 7e5, \"rope_type\": \"default\"}", c.text.rope_theta,
+        "\"rope_parameters\": {\"rope_theta\": 7e5, \"rope_type\": \"default\"}", c.text.rope.theta,
         7e5);
     READS(hub, "\"rope_theta\": 1000000.0",
-        "\"rope_theta\": 5, \"rope_parameters\": {\"rope_theta\": 7}", c.text.rope_theta, 7);
+        "\"rope_theta\": 5, \"rope_parameters\": {\"rope_theta\": 7}", c.text.rope.theta, 7);
     READS(hub, "\"rope_theta\": 1000000.0", "\"rope_theta\": 5, \"rope_parameters\": {}",
-        c.text.rope_theta, 5);
-    READS(hub, "\"rope_theta\": 1000000.0", "\"rope_scaling\": null", c.text.rope_theta, 10000);
+        c.text.rope.theta, 5);
+    READS(hub, "\"rope_theta\": 1000000.0", "\"rope_scaling\": null", c.text.rope.theta, 10000);
     READS(hub, "\"rope_theta\": 1000000.0", "\"rope_scaling\": {\"type\": \"default\"}",
-        c.text.rope_theta, 10000);
+        c.text.rope.theta, 10000);
+    READS(hub, "\"rope_theta\": 1000000.0",
+        "\"rope_theta\": 5, \"rope_scaling\": {\"type\": \"linear\", \"factor\": 4}, "
+        "\"rope_parameters\": {\"rope_theta\": 7}",
+        c.text.rope.theta, 5); /* rope_parameters is not looked at */
+    READS(hub, "\"rope_theta\": 1000000.0",
+        "\"rope_scaling\": {\"type\": \"yarn\", \"factor\": 4.0, "
+        "\"original_max_position_embeddings\": 32768}",
+        c.text.context_length, 131072u);
+    READS(hub, "\"rope_theta\": 1000000.0",
+        "\"rope_scaling\": {\"type\": \"yarn\", \"factor\": 1, \"attention_factor\": 0.5}",
+        c.text.rope.scale, 0.5);
+    READS(hub, "\"rope_theta\": 1000000.0",
+        "\"rope_parameters\": {\"rope_type\": \"dynamic\", \"factor\": 2}", c.text.rope.positions,
+        32768);
+    READS(hub, "\"rope_theta\": 1000000.0",
+        "\"partial_rotary_factor\": 0.5, \"rope_parameters\": {\"rope_theta\": 7}", c.text.rope.dim,
+        64u); /* nothing is made of it */
     READS(
         hub, "\"num_key_value_heads\": 2", "\"num_key_value_heads\": null", c.text.n_kv_heads, 14u);
     READS(hub, "\"hidden_size\": 896", "\"hidden_size\": 900, \"head_dim\": 48", c.text.head_dim,
@@ -209,6 +226,20 @@ static void fields_are_read(void **state)
     READS(hub, "\"vocab_size\"",
         "\"use_sliding_window\": false, \"sliding_window\": 4096, \"vocab_size\"", c.text.n_layers,
         24u);
+    READS(hub, "\"vocab_size\"",
+        "\"use_sliding_window\": true, \"max_window_layers\": 2, \"vocab_size\"",
+        lv_text_window(&c.text, 2), 4096u);
+    READS(hub, "\"vocab_size\"",
+        "\"use_sliding_window\": true, \"max_window_layers\": 2, \"vocab_size\"",
+        lv_text_window(&c.text, 1), 0u);
+    READS(hub, "\"vocab_size\"",
+        "\"use_sliding_window\": true, \"max_window_layers\": 2, \"sliding_window\": null, "
+        "\"vocab_size\"",
+        lv_text_window(&c.text, 2), 0u);
+    READS(hub, "\"num_hidden_layers\": 24",
+        "\"num_hidden_layers\": 2, \"use_sliding_window\": true, \"sliding_window\": 7, "
+        "\"layer_types\": [\"sliding_attention\", \"full_attention\"]",
+        lv_text_window(&c.text, 0) + 10 * lv_text_window(&c.text, 1), 7u);
     /* The window would begin above the last layer. */
     READS(hub, "\"vocab_size\"",
         "\"use_sliding_window\": true, \"sliding_window\": 4096, \"vocab_size\"", c.text.n_layers,
@@ -321,15 +352,31 @@ static const struct {
     {hub, "\"vocab_size\"", "\"max_position_embeddings\": 2147483648, \"vocab_size\"",
         LLAVAOV_ERROR_FORMAT, "text_config.max_position_embeddings"},
     {hub, "\"vocab_size\"",
-        "\"use_sliding_window\": true, \"max_window_layers\": 2, \"sliding_window\": 64, "
+        "\"use_sliding_window\": true, \"max_window_layers\": 2, \"sliding_window\": 0, "
         "\"vocab_size\"",
-        LLAVAOV_ERROR_UNSUPPORTED, "text_config.use_sliding_window"},
+        LLAVAOV_ERROR_FORMAT, "text_config.sliding_window"},
+    {hub, "\"num_hidden_layers\": 24",
+        "\"num_hidden_layers\": 1, \"layer_types\": [\"sliding_attention\"]", LLAVAOV_ERROR_FORMAT,
+        "text_config.layer_types"},
+    {hub, "\"num_hidden_layers\": 24",
+        "\"num_hidden_layers\": 1, \"layer_types\": [\"chunked_attention\"]",
+        LLAVAOV_ERROR_UNSUPPORTED, "text_config.layer_types"},
     {hub, "\"vocab_size\"", "\"layer_types\": [\"full_attention\"], \"vocab_size\"",
         LLAVAOV_ERROR_FORMAT, "text_config.layer_types"},
-    {hub, "\"vocab_size\"",
-        "\"rope_scaling\": {\"type\": \"yarn\", \"factor\": 4.0}, \"vocab_size\"",
-        LLAVAOV_ERROR_UNSUPPORTED, "text_config.rope_scaling"},
+    {hub, "\"vocab_size\"", "\"rope_scaling\": {\"type\": \"mrope\"}, \"vocab_size\"",
+        LLAVAOV_ERROR_UNSUPPORTED, "text_config.rope_scaling.type"},
     {hub, "\"vocab_size\"", "\"rope_parameters\": {\"rope_type\": \"linear\"}, \"vocab_size\"",
+        LLAVAOV_ERROR_FORMAT, "text_config.rope_parameters.factor"},
+    {hub, "\"vocab_size\"",
+        "\"rope_parameters\": {\"rope_type\": \"longrope\", \"short_factor\": [1, 2], "
+        "\"long_factor\": [1]}, \"vocab_size\"",
+        LLAVAOV_ERROR_FORMAT, "text_config.rope_parameters.short_factor"},
+    {hub, "\"vocab_size\"",
+        "\"rope_scaling\": {\"rope_type\": \"linear\", \"factor\": 2, "
+        "\"partial_rotary_factor\": 0.5}, \"vocab_size\"",
+        LLAVAOV_ERROR_UNSUPPORTED, "text_config.rope_scaling.partial_rotary_factor"},
+    {hub, "\"vocab_size\"",
+        "\"rope_parameters\": {\"full_attention\": {\"rope_type\": \"default\"}}, \"vocab_size\"",
         LLAVAOV_ERROR_UNSUPPORTED, "text_config.rope_parameters"},
     {hub, "\"rope_theta\": 1000000.0", "\"rope_parameters\": {\"rope_theta\": 0}",
         LLAVAOV_ERROR_FORMAT, "text_config.rope_parameters.rope_theta"},

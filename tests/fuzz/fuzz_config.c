@@ -22,7 +22,8 @@ static void check(const LvConfig *config)
     FUZZ_CHECK(t->head_dim >= 2 && t->head_dim % 2 == 0 && t->head_dim <= LV_MAX_HEAD_DIM);
     FUZZ_CHECK(
         t->hidden_size >= 1 && t->hidden_size <= LV_MAX_HIDDEN && t->vocab_size <= LV_MAX_VOCAB);
-    FUZZ_CHECK(isfinite(t->rope_theta) && isfinite(t->rms_norm_eps) && isfinite(v->layer_norm_eps));
+    FUZZ_CHECK(isfinite(t->rope.theta) && isfinite(t->rope.scale) && t->rope.dim <= t->head_dim);
+    FUZZ_CHECK(isfinite(t->rms_norm_eps) && isfinite(v->layer_norm_eps));
     FUZZ_CHECK(config->n_eos_tokens <= LV_MAX_GENERATION_IDS);
     FUZZ_CHECK(config->n_pinpoints <= LV_MAX_PINPOINTS);
     FUZZ_CHECK(v->n_feature_layers >= 1 && v->n_feature_layers <= LV_MAX_FEATURE_LAYERS &&

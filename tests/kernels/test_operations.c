@@ -117,7 +117,7 @@ static void attention_causal_case(Bench *b, uint32_t heads, uint32_t kv_heads, u
     const uint32_t *steps, size_t n_steps)
 {
     LvTextConfig text = {
-        .n_heads = heads, .n_kv_heads = kv_heads, .head_dim = dim, .rope_theta = 10000};
+        .n_heads = heads, .n_kv_heads = kv_heads, .head_dim = dim, .rope = {.theta = 10000}};
     size_t width = (size_t)(heads + 2 * kv_heads) * dim, out_width = (size_t)heads * dim, total = 0;
     for (size_t i = 0; i < n_steps; i++)
         total += steps[i];
@@ -140,7 +140,7 @@ static void attention_causal_case(Bench *b, uint32_t heads, uint32_t kv_heads, u
                  to = bench_tensor(b, 2 * n, out_width, NULL);
         LvSequence sequences[2];
         for (uint32_t s = 0; s < 2; s++) {
-            sequences[s] = (LvSequence){caches[s], s * n, n, (uint32_t)position};
+            sequences[s] = (LvSequence){caches[s], s * n, n, (uint32_t)position, 0};
             for (uint32_t r = 0; r < n; r++) {
                 const float *row = rows + (s * n + r) * width;
                 double *h = history[s] + (position + r) * width;

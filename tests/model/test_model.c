@@ -211,7 +211,7 @@ static float *last_logits(const LvPrompt *prompt, size_t chunk)
     LvKvCache *cache = open_cache((uint32_t)prompt->n);
     for (size_t at = 0; at < prompt->n; at += chunk) {
         const size_t n = prompt->n - at < chunk ? prompt->n - at : chunk;
-        const LvSequence sequence = {cache, 0, (uint32_t)n, (uint32_t)at};
+        const LvSequence sequence = {cache, 0, (uint32_t)n, (uint32_t)at, 0};
         const LvBatch batch = {&sequence, 1};
         LvTensor hidden = tensor(n, model->config->text.hidden_size);
         must(lv_decoder_embed(model, &run, hidden, prompt, at), NULL);
@@ -246,7 +246,7 @@ static void chunks_of_a_prompt_make_no_difference(void **state)
 
     /* All logits at once end with the same. */
     LvKvCache *cache = open_cache(24);
-    const LvSequence sequence = {cache, 0, 24, 0};
+    const LvSequence sequence = {cache, 0, 24, 0, 0};
     const LvBatch batch = {&sequence, 1};
     LvTensor hidden = tensor(24, model->config->text.hidden_size);
     float *all = malloc(24 * vocab * sizeof *all);
@@ -272,7 +272,7 @@ static void sequences_of_a_batch_do_not_see_each_other(void **state)
     const int32_t first[] = {1, 2, 3, 4, 5}, second[] = {9, 8, 7};
     const LvPrompt a = {first, 5, -1, {NULL, 0}}, b = {second, 3, -1, {NULL, 0}};
     float *alone_a = last_logits(&a, 5), *alone_b = last_logits(&b, 3);
-    LvSequence sequences[2] = {{open_cache(5), 0, 5, 0}, {open_cache(3), 5, 3, 0}};
+    LvSequence sequences[2] = {{open_cache(5), 0, 5, 0, 0}, {open_cache(3), 5, 3, 0, 0}};
     const LvBatch batch = {sequences, 2};
     LvTensor hidden = tensor(8, t->hidden_size);
     must(lv_decoder_embed(model, &run, lv_tensor_rows(hidden, 0, 5), &a, 0), NULL);
@@ -306,7 +306,7 @@ static void the_company_in_a_batch_changes_no_bit(void **state)
                 ids[k] = (int32_t)(i * 31 + k * 7) % 256;
             const LvPrompt prompt = {ids, i + 1, -1, {NULL, 0}};
             LvTensor hidden = tensor(i + 1, t->hidden_size);
-            sequences[i] = (LvSequence){open_cache(i + 1 + STEPS), 0, i + 1, 0};
+            sequences[i] = (LvSequence){open_cache(i + 1 + STEPS), 0, i + 1, 0, 0};
             const LvBatch batch = {&sequences[i], 1};
             must(lv_decoder_embed(model, &run, hidden, &prompt, 0), NULL);
             must(lv_decoder_run(model, &run, hidden, &batch, LV_LOGITS_NONE, NULL), NULL);
@@ -320,7 +320,7 @@ static void the_company_in_a_batch_changes_no_bit(void **state)
                 int32_t ids[N];
                 for (uint32_t i = 0; i < count; i++) {
                     LvSequence *s = &sequences[first + i];
-                    *s = (LvSequence){s->cache, i, 1, first + i + 1 + step};
+                    *s = (LvSequence){s->cache, i, 1, first + i + 1 + step, 0};
                     ids[i] = (int32_t)((first + i) * 13 + step * 5) % 256;
                 }
                 LvTensor hidden = tensor(count, t->hidden_size);
@@ -397,7 +397,7 @@ static void every_failed_allocation_is_reported(void **state)
     LvTensor laid_out = tensor(plan.n_tokens, width), hidden = tensor(5, width);
     const int32_t ids[] = {1, 2, 3, 4, 5};
     const LvPrompt prompt = {ids, 5, -1, {NULL, 0}};
-    const LvSequence sequence = {open_cache(5), 0, 5, 0};
+    const LvSequence sequence = {open_cache(5), 0, 5, 0, 0};
     const LvBatch batch = {&sequence, 1};
     float *logits = malloc(model->config->text.vocab_size * sizeof *logits);
     for (int step = 0; step < 5; step++) {

@@ -147,7 +147,7 @@ LlavaovStatus step(const size_t *who, size_t n, float *scores, LlavaovError *err
     LlavaovError errors[MEMBERS] = {0};
     for (size_t i = 0; i < n; i++) {
         Member *m = &watch.members[who[i]];
-        sequences[i] = (LvSequence){m->cache, (uint32_t)i, 1, m->position};
+        sequences[i] = (LvSequence){m->cache, (uint32_t)i, 1, m->position, 0};
         choices[i] = (LvChoice){&m->sampler, &errors[i], LLAVAOV_OK, 0};
         ids[i] = m->token;
     }

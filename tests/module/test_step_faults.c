@@ -170,7 +170,7 @@ static void nan_is_its_rows_own(void **state)
     for (uint32_t s = 0; s < 4; s++) {
         for (uint32_t i = 0; i < 2; i++) {
             sequences[i] =
-                (LvSequence){watch.members[i].cache, i, 1, watch.members[i].position + s};
+                (LvSequence){watch.members[i].cache, i, 1, watch.members[i].position + s, 0};
             choices[i] = (LvChoice){&watch.members[i].sampler, &errors[i], LLAVAOV_OK, 0};
         }
         if (s == 3)

@@ -126,7 +126,7 @@ static void contexts_grow(void **state)
             open_member(0, starts[i], half ? &drawn[0] : &greedy);
             for (int s = 0; s < 9; s++) {
                 const Member m = watch.members[0];
-                const LvSequence sequence = {twin, 0, 1, m.position};
+                const LvSequence sequence = {twin, 0, 1, m.position, 0};
                 const LvBatch batch = {&sequence, 1};
                 must_step(&who, 1, half ? got : NULL);
                 must(watch.real->embed_tokens(

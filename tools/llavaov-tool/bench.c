@@ -171,7 +171,7 @@ static LlavaovStatus forward(Bench *bench, uint32_t position, uint32_t n, bool l
     LvBackend *b = bench->m.backend;
     const LvTextConfig *text = &bench->m.model->config->text;
     const LvRun run = {.error = bench->error};
-    const LvSequence sequence = {bench->cache, 0, n, position};
+    const LvSequence sequence = {bench->cache, 0, n, position, 0};
     const LvBatch batch = {&sequence, 1};
     LvChoice choice = {&bench->greedy, bench->error, LLAVAOV_OK, 0};
     int32_t *ids = lv_alloc(n, sizeof *ids);
@@ -255,7 +255,7 @@ static LlavaovStatus decode(Bench *bench, uint32_t context, uint32_t n, Spent *s
         status = prefill(bench, context, &id, spent);
     if (status == LLAVAOV_OK)
         status = room(bench, context + n);
-    LvSequence sequence = {bench->cache, 0, 1, context};
+    LvSequence sequence = {bench->cache, 0, 1, context, 0};
     return status == LLAVAOV_OK ? steps(bench, &sequence, &id, 1, n, spent) : status;
 }
 
@@ -274,7 +274,7 @@ static LlavaovStatus batch(
         bench->cache = NULL;
         bench->capacity = 0;
         status = prefill(bench, context, &ids[i], spent); /* with room for 256 tokens more */
-        sequences[i] = (LvSequence){bench->cache, i, 1, context};
+        sequences[i] = (LvSequence){bench->cache, i, 1, context, 0};
         LV_TRY(status);
         ids[i] = token_at(&bench->m.model->config->text, i); /* or all would be the same */
     }

@@ -109,7 +109,7 @@ static LlavaovStatus run_prompt(
         /* A chunk is wholly wanted or wholly not. */
         size_t end = at < first_wanted ? first_wanted : prompt->n;
         const size_t n = end - at < chunk ? end - at : chunk;
-        const LvSequence sequence = {cache, 0, (uint32_t)n, (uint32_t)at};
+        const LvSequence sequence = {cache, 0, (uint32_t)n, (uint32_t)at, (uint32_t)prompt->n};
         const LvBatch batch = {&sequence, 1};
         LvScratch scratch = lv_scratch(b, error);
         LvTensor hidden = lv_scratch_tensor(&scratch, n, text->hidden_size);

@@ -5,8 +5,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "backend/parts.h"
-
 LlavaovStatus lv_cuda_op_attention_full(LvBackend *backend, const LvRun *run, LvTensor out,
     LvTensor qkv, size_t n_items, size_t n_tokens, uint32_t n_heads, uint32_t head_dim)
 {
@@ -132,7 +130,7 @@ static int send_batch(LvCuda *cuda, const LvBatch *batch, const LvCudaSequence *
 int lv_cuda_reserve_rope(LvCuda *cuda, uint32_t positions, const LvTextConfig *text)
 {
     if (cuda->rope_positions >= positions && cuda->rope_head_dim == text->head_dim &&
-        cuda->rope_theta == text->rope_theta)
+        lv_rope_equal(&cuda->rope_made_for, &text->rope))
         return 0;
     if (cuda->steps.recording)
         return LV_CUDA_NOT_RECORDABLE;
@@ -144,7 +142,7 @@ int lv_cuda_reserve_rope(LvCuda *cuda, uint32_t positions, const LvTextConfig *t
     float *table = lv_alloc(bytes, 1);
     if (!table)
         return LV_RUNTIME_OUT_OF_MEMORY;
-    lv_rope_table(table, n, text->head_dim, text->rope_theta);
+    lv_rope_rows(table, &text->rope, text->head_dim, 0, 0, n);
     lv_memory_give(cuda->memory, cuda->rope);
     cuda->rope = NULL;
     cuda->rope_positions = 0;
@@ -165,7 +163,7 @@ int lv_cuda_reserve_rope(LvCuda *cuda, uint32_t positions, const LvTextConfig *t
     if (code == 0) {
         cuda->rope_positions = n;
         cuda->rope_head_dim = text->head_dim;
-        cuda->rope_theta = text->rope_theta;
+        cuda->rope_made_for = text->rope;
     }
     return code;
 }
@@ -173,9 +171,9 @@ int lv_cuda_reserve_rope(LvCuda *cuda, uint32_t positions, const LvTextConfig *t
 /* Checks what both operations on a batch promise each other. */
 static bool batch_fits(LvTensor qkv, const LvBatch *batch, uint32_t layer, const LvTextConfig *text)
 {
-    if (!text->n_kv_heads || text->n_heads % text->n_kv_heads || !text->head_dim ||
-        text->head_dim % 2 || text->head_dim > LV_CUDA_MAX_HEAD_DIM ||
-        batch->n_sequences > UINT32_MAX ||
+    if (!lv_rope_is_fixed(&text->rope) || lv_text_window(text, layer) || !text->n_kv_heads ||
+        text->n_heads % text->n_kv_heads || !text->head_dim || text->head_dim % 2 ||
+        text->head_dim > LV_CUDA_MAX_HEAD_DIM || batch->n_sequences > UINT32_MAX ||
         qkv.cols != (size_t)(text->n_heads + 2 * text->n_kv_heads) * text->head_dim)
         return false;
     for (size_t i = 0; i < batch->n_sequences; i++) {

@@ -9,6 +9,7 @@
 #include "backend/cuda/axis.h"
 #include "backend/cuda/memory.h"
 #include "backend/cuda/runtime.h"
+#include "backend/rope.h"
 #include "base/alloc.h"
 #include "base/limits.h"
 #include "base/status.h"
@@ -145,7 +146,7 @@ typedef struct LvCuda {
 
     float *rope; /* [rope_positions][head_dim], device */
     uint32_t rope_positions, rope_head_dim;
-    double rope_theta;
+    LvRope rope_made_for;
     LvCudaSequence *sequences; /* device copy of the batch under way */
     LvCudaSequence *known;     /* what it holds, host */
     size_t n_known, sequences_capacity;

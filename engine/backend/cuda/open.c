@@ -236,6 +236,27 @@ static LlavaovStatus open_rope(LvCuda *cuda, const LvConfig *config, LlavaovErro
     return code == 0 ? LLAVAOV_OK : lv_cuda_no_memory(cuda, error, "the rotary table", code);
 }
 
+/* What the kernels for this device cannot do. */
+static LlavaovStatus check_model(const char *name, const LvConfig *config, LlavaovError *error)
+{
+    if (!config)
+        return LLAVAOV_OK;
+    for (uint32_t i = 0; i < config->text.n_layers; i++)
+        if (lv_text_window(&config->text, i))
+            return lv_fail(error, LLAVAOV_ERROR_UNSUPPORTED, "device",
+                "device \"%s\": the model's layers have sliding windows, which only the CPU "
+                "backend "
+                "computes; use \"cpu\"",
+                name);
+    if (!lv_rope_is_fixed(&config->text.rope))
+        return lv_fail(error, LLAVAOV_ERROR_UNSUPPORTED, "device",
+            "device \"%s\": the model's rotary embedding changes with the length (rope type "
+            "dynamic "
+            "or longrope), which only the CPU backend computes; use \"cpu\"",
+            name);
+    return LLAVAOV_OK;
+}
+
 static LlavaovStatus cuda_open(
     const LvBackendOptions *options, LvBackend **backend, LlavaovError *error)
 {
@@ -256,7 +277,9 @@ static LlavaovStatus cuda_open(
     pthread_mutexattr_destroy(&recursive);
     pthread_mutex_init(&cuda->pictures.lock, NULL);
     snprintf(cuda->device, sizeof cuda->device, "cuda:%u", number);
-    LlavaovStatus status = choose_type(cuda, options->precision, error);
+    LlavaovStatus status = check_model(name, options->config, error);
+    if (status == LLAVAOV_OK)
+        status = choose_type(cuda, options->precision, error);
     if (status == LLAVAOV_OK)
         status = choose_sizes(&sizes, error);
     if (status == LLAVAOV_OK)

@@ -81,7 +81,7 @@ static int prepare(LvCudaStep *step, bool ahead)
     memset(steps->ids, 0, sizeof steps->ids);
     step->end = 1;
     for (size_t i = 0; i < steps->rows; i++) {
-        LvSequence s = {sequences[0].cache, (uint32_t)i, 0, 0};
+        LvSequence s = {sequences[0].cache, (uint32_t)i, 0, 0, 0};
         if (i < n) {
             s = sequences[i];
             s.position += ahead;
