@@ -6,6 +6,7 @@ import json
 import pathlib
 
 import torch
+import transformers
 from safetensors.torch import save_file
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from transformers import (
@@ -15,6 +16,7 @@ from transformers import (
     LlavaOnevisionProcessor,
     LlavaOnevisionVideoProcessor,
     PreTrainedTokenizerFast,
+    Qwen2Config,
 )
 
 ADDED = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<image>", "<video>"]
@@ -62,6 +64,8 @@ class Shape:
     eps: float = 1e-6
     tied: bool = False
     context: int = 32768
+    rope: dict = dataclasses.field(default_factory=dict)  # beside theta; rope_type and what belongs to it
+    text: dict = dataclasses.field(default_factory=dict)  # further fields of text_config
     extra_vocab: int = 37
     anyres_max: int = 9
     aspect: str = None  # vision_aspect_ratio; None = anyres_max_N
@@ -99,8 +103,20 @@ def make_tokenizer():
     return tokenizer
 
 
+# transformers 5 keeps theta and the scaling together as rope_parameters.
+NESTED_ROPE = hasattr(Qwen2Config(), "rope_parameters")
+
+
+def older_rope(rope):
+    """The same fields as configurations held them before transformers 5."""
+    scaling = {k: v for k, v in rope.items() if k != "rope_theta"}
+    older = {"rope_theta": rope["rope_theta"]}
+    return {**older, "rope_scaling": scaling} if scaling.get("rope_type", "default") != "default" else older
+
+
 def make_config(shape, tokenizer):
     ids = {t: tokenizer.token_to_id(t) for t in ADDED}
+    rope = {"rope_theta": shape.theta, "rope_type": "default", **shape.rope}
     text = dict(
         model_type="qwen2",
         hidden_size=shape.hidden,
@@ -111,11 +127,12 @@ def make_config(shape, tokenizer):
         vocab_size=tokenizer.get_vocab_size() + shape.extra_vocab,
         max_position_embeddings=shape.context,
         rms_norm_eps=shape.eps,
-        rope_parameters={"rope_theta": shape.theta, "rope_type": "default"},
+        **(dict(rope_parameters=rope) if NESTED_ROPE else older_rope(rope)),
         tie_word_embeddings=shape.tied,
         bos_token_id=ids["<|endoftext|>"],
         eos_token_id=ids["<|im_end|>"],
         pad_token_id=ids["<|endoftext|>"],
+        **shape.text,
     )
     if shape.head_dim:
         text["head_dim"] = shape.head_dim
@@ -202,10 +219,13 @@ def name_in(layout, name):
 
 def config_json(shape, config):
     data = json.loads(config.to_json_string(use_diff=False))
-    if shape.layout == "b2":
-        return data
     text, vision = data["text_config"], data["vision_config"]
-    text["rope_theta"] = text.pop("rope_parameters")["rope_theta"]
+    if shape.layout == "b2":
+        if not NESTED_ROPE:
+            text["rope_parameters"] = {**(text.pop("rope_scaling") or {}), "rope_theta": text.pop("rope_theta")}
+        return data
+    if NESTED_ROPE:
+        text.update(older_rope(text.pop("rope_parameters")))
     data["image_token_index"] = data.pop("image_token_id", data.get("image_token_index"))
     data["video_token_index"] = data.pop("video_token_id", data.get("video_token_index"))
     if shape.layout != "c":
@@ -258,7 +278,9 @@ def write(shape, folder):
     return model, make_processor(shape, config, tokenizer)
 
 
-def make_processor(shape, config, tokenizer, backend=LlavaOnevisionImageProcessor):
+def make_processor(shape, config, tokenizer, backend=None):
+    if backend is None:  # the one of torchvision, which transformers before 5 call the fast one
+        backend = LlavaOnevisionImageProcessor if NESTED_ROPE else transformers.LlavaOnevisionImageProcessorFast
     wrapped = PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, eos_token="<|im_end|>", pad_token="<|endoftext|>", clean_up_tokenization_spaces=False
     )

@@ -23,6 +23,7 @@ from checkpoints import Shape
 from tool import Tool
 
 NEW_TOKENS = 64
+MODEL_INPUTS = ("pixel_values", "pixel_values_videos", "image_sizes", "batch_num_images")
 
 # The shapes of the table: every layout, dtype, ratio and head width at least once.
 SHAPES = [
@@ -57,6 +58,49 @@ SHAPES = [
     Shape("deep", v_layers=6, layers=8, seed=29),
     Shape("tile-384", image=384, v_hidden=144, v_heads=2, v_mlp=272, hidden=128, heads=2, kv_heads=1, mlp=352, seed=30),
 ]
+
+# What the decoder's configuration may ask for beside its sizes. Lengths are small, so that the prompts lie on both sides
+# of where a rotary embedding changes and beyond where a window ends.
+LLAMA3 = dict(rope_type="llama3", factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=64)
+LONG = dict(rope_type="longrope", short_factor=[1.0 + 0.1 * i for i in range(8)], long_factor=[2.0 + i for i in range(8)])
+YARN = dict(rope_type="yarn", factor=4.0, original_max_position_embeddings=64)
+SHAPES += [
+    Shape("rope-linear", rope=dict(rope_type="linear", factor=4.0), seed=50),
+    Shape("rope-linear-b2", layout="b2", rope=dict(rope_type="linear", factor=3), seed=51),
+    Shape("rope-dynamic", rope=dict(rope_type="dynamic", factor=4.0), context=64, theta=1e4, seed=52),
+    Shape("rope-dynamic-int", layout="b2", rope=dict(rope_type="dynamic", factor=3), context=128, seed=53),
+    Shape("rope-dynamic-short", layout="c", rope=dict(rope_type="dynamic", factor=2.0), context=4096, seed=54),
+    Shape("rope-yarn", rope=YARN, theta=1e4, seed=55),
+    Shape("rope-yarn-b2", layout="b2", rope=YARN, seed=56),
+    Shape("rope-yarn-all", rope=dict(YARN, factor=16.0, beta_fast=16.0, beta_slow=2.0, mscale=0.7, mscale_all_dim=0.3,
+          truncate=False), theta=1e4, seed=57),
+    Shape("rope-yarn-scale", layout="c", rope=dict(YARN, attention_factor=1.4), theta=1e4, seed=58),
+    Shape("rope-yarn-bare", rope=dict(rope_type="yarn", factor=2.0), context=512, theta=1e4, seed=59),
+    Shape("rope-llama3", rope=LLAMA3, theta=1e4, context=4096, seed=60),
+    Shape("rope-longrope", rope=LONG, text=dict(original_max_position_embeddings=64), context=256, theta=1e4, seed=61),
+    Shape("rope-longrope-b2", layout="b2", rope=dict(LONG, attention_factor=0.9), seed=62,
+          text=dict(original_max_position_embeddings=128), context=4096),
+    Shape("window-all", text=dict(use_sliding_window=True, sliding_window=16, max_window_layers=0), layers=3, seed=63),
+    Shape("window-some", text=dict(use_sliding_window=True, sliding_window=40, max_window_layers=2), layers=4, seed=64),
+    # 1 is left out: the library's cache then keeps all keys, and what it generates is not what its forward pass says.
+    Shape("window-two", text=dict(use_sliding_window=True, sliding_window=2, max_window_layers=1), seed=65),
+    Shape("window-types", layout="b2", text=dict(use_sliding_window=True, sliding_window=100,
+          layer_types=["sliding_attention", "full_attention", "sliding_attention"]), layers=3, seed=66),
+    Shape("window-off", layout="c", text=dict(use_sliding_window=False, sliding_window=8, max_window_layers=0), seed=67),
+    Shape("window-yarn", rope=YARN, text=dict(use_sliding_window=True, sliding_window=33, max_window_layers=1), layers=3,
+          heads=2, kv_heads=1, theta=1e4, seed=68),
+    Shape("text-gelu", text=dict(hidden_act="gelu"), seed=69),
+    Shape("text-relu", text=dict(hidden_act="relu"), layout="c", seed=70),
+    Shape("text-gelu-tanh", text=dict(hidden_act="gelu_pytorch_tanh"), layout="b2", seed=71),
+    Shape("text-quick-gelu", text=dict(hidden_act="quick_gelu", attention_bias=False), seed=72),
+]  # fmt: skip
+if checkpoints.NESTED_ROPE:  # transformers 5 alone
+    SHAPES += [
+        Shape("rope-proportional", layout="b2", rope=dict(rope_type="proportional", partial_rotary_factor=0.5, factor=2.0),
+              seed=73),
+        Shape("rope-part-ignored", layout="b2", rope=dict(partial_rotary_factor=0.5), seed=74),
+        Shape("rope-yarn-null", layout="b2", rope=dict(YARN, factor=None), context=256, theta=1e4, seed=75),
+    ]  # fmt: skip
 
 # Height, width: the size table of model.md 3.7.
 SIZES = [
@@ -116,7 +160,7 @@ def hf_inputs(processor, case):
     if visual:
         out = processor(text=[before], return_tensors="pt", do_sample_frames=False, **visual)
         ids = out["input_ids"][0].tolist()
-        extra = {k: v for k, v in out.items() if k not in ("input_ids", "attention_mask")}
+        extra = {k: v for k, v in out.items() if k in MODEL_INPUTS}
     else:
         ids, extra = processor.tokenizer(before)["input_ids"], {}
     backend = processor.tokenizer.backend_tokenizer
@@ -137,14 +181,25 @@ def to_bytes(pixel_values):
 
 def hf_features(model, extra):
     d = next(model.parameters()).dtype
+    base, config = model.model, model.config
+    layers = {k: getattr(config, k) for k in ("vision_feature_layer", "vision_feature_select_strategy")}
     with torch.inference_mode():
         if "pixel_values_videos" in extra:
-            out = model.model.get_video_features(extra["pixel_values_videos"].to(d)).pooler_output
-            return out.reshape(-1, out.shape[-1])
-        out = model.model.get_image_features(
+            out = base.get_video_features(extra["pixel_values_videos"].to(d), **layers)
+            if hasattr(out, "pooler_output"):
+                return out.pooler_output.reshape(-1, out.pooler_output.shape[-1])
+            # transformers before 5: the newline is the forward pass's
+            return torch.cat([out.reshape(-1, out.shape[-1]), base.image_newline[None]])
+        out = base.get_image_features(
             extra["pixel_values"].to(d), extra["image_sizes"], batch_num_images=extra.get("batch_num_images")
-        ).pooler_output
-        return torch.cat(list(out), 0)
+        )
+        return torch.cat(list(getattr(out, "pooler_output", out)), 0)
+
+
+def fresh_rope(model):
+    """A rotary embedding that depends on the length remembers the longest one that it has seen; ours begins anew."""
+    decoder = model.model.language_model
+    decoder.rotary_emb = type(decoder.rotary_emb)(config=decoder.config)
 
 
 def relative(a, b):
@@ -187,6 +242,7 @@ def run_case(tool, folder, shape, model, exact, processor, case):
 
     with torch.inference_mode():
         start = torch.tensor([ids])
+        fresh_rope(model)
         generated = model.generate(
             input_ids=start, attention_mask=torch.ones_like(start), do_sample=False, max_new_tokens=NEW_TOKENS,
             eos_token_id=model.config.text_config.eos_token_id, pad_token_id=0, **extra,
@@ -195,6 +251,7 @@ def run_case(tool, folder, shape, model, exact, processor, case):
         visual_ids = (model.config.image_token_id, model.config.video_token_id)
         generated = generated[: next((i for i, t in enumerate(generated) if t in visual_ids), NEW_TOKENS)]
         whole = torch.tensor([ids + generated])
+        fresh_rope(model)
         logits = model(input_ids=whole, **extra).logits[0, len(ids) - 1 :].float().numpy()
     forced = tool.save("ids.npy", np.array(ids + generated, np.int32))
     mine = tool.array("logits", *options, "--ids", forced, "--last", len(generated) + 1, *files)
