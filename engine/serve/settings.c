@@ -38,10 +38,9 @@ static void take(const LvGenerationConfig *checkpoint, uint32_t set, LlavaovGene
         g->max_new_tokens = LV_NEW_TOKENS;
 }
 
-LlavaovStatus llavaov_engine_generation(const LlavaovEngine *engine, const LlavaovGeneration *asked,
-    LlavaovGeneration *settled, LlavaovError *error)
+LlavaovStatus lv_settings_settle(const LvGenerationConfig *checkpoint, uint32_t n_vocab,
+    const LlavaovGeneration *asked, LlavaovGeneration *settled, LlavaovError *error)
 {
-    const LvGenerationConfig *checkpoint = lv_checkpoint_generation(engine->checkpoint);
     const uint32_t set = asked->as_checkpoint & LLAVAOV_SETTING_ALL;
     *settled = *asked;
     LlavaovStatus status = lv_generation_check(asked, error);
@@ -49,13 +48,19 @@ LlavaovStatus llavaov_engine_generation(const LlavaovEngine *engine, const Llava
         return status;
     const bool own = !(set & LLAVAOV_SETTING_TEMPERATURE);
     const bool sampling = own ? asked->temperature > 0 : checkpoint->do_sample;
-    status = lv_generation_config_check(
-        checkpoint, sampling, set, engine->model->config->text.vocab_size, error);
+    status = lv_generation_config_check(checkpoint, sampling, set, n_vocab, error);
     if (status != LLAVAOV_OK)
         return status;
     settled->as_checkpoint = 0;
     take(checkpoint, set, settled);
     return lv_generation_check(settled, error);
+}
+
+LlavaovStatus llavaov_engine_generation(const LlavaovEngine *engine, const LlavaovGeneration *asked,
+    LlavaovGeneration *settled, LlavaovError *error)
+{
+    return lv_settings_settle(lv_checkpoint_generation(engine->checkpoint),
+        engine->model->config->text.vocab_size, asked, settled, error);
 }
 
 LlavaovIds lv_settings_stop(

@@ -9,6 +9,10 @@
  * generate() takes end in the middle of a sentence. */
 #define LV_NEW_TOKENS 256
 
+/* llavaov_engine_generation for a checkpoint with these settings of its own. */
+LlavaovStatus lv_settings_settle(const LvGenerationConfig *checkpoint, uint32_t n_vocab,
+    const LlavaovGeneration *asked, LlavaovGeneration *settled, LlavaovError *error);
+
 /* What ends an answer with these settings (which llavaov_engine_generation gave). Lives as long as
  * engine and rules. */
 LlavaovIds lv_settings_stop(

@@ -132,6 +132,60 @@ static void answers_are_the_cpus_and_logits_stay(void **state)
     answers_are_the_cpus(demo_model, questions, N_SETTINGS, forbid);
 }
 
+static LlavaovStatus (*device_sample)(
+    LvBackend *b, const LvRun *run, int32_t *tokens, LvTensor logits, const LvDraw *draws);
+static LlavaovStatus (*device_step)(
+    LvBackend *b, const LvRun *run, const LvNextTokens *next, int32_t *tokens);
+static unsigned n_drawn;
+
+static LlavaovStatus simple_sample(
+    LvBackend *b, const LvRun *run, int32_t *tokens, LvTensor logits, const LvDraw *draws)
+{
+    n_drawn += (unsigned)logits.rows;
+    for (size_t i = 0; i < logits.rows; i++)
+        if (!lv_generation_simple(draws[i].generation))
+            return lv_fail(run->error, LLAVAOV_ERROR_INTERNAL, NULL, "a row for the host");
+    return device_sample(b, run, tokens, logits, draws);
+}
+
+static LlavaovStatus simple_step(
+    LvBackend *b, const LvRun *run, const LvNextTokens *next, int32_t *tokens)
+{
+    for (size_t i = 0; i < next->batch->n_sequences; i++)
+        if (!lv_generation_simple(next->draws[i].generation))
+            return lv_fail(run->error, LLAVAOV_ERROR_INTERNAL, NULL, "a step for the host");
+    return device_step(b, run, next, tokens);
+}
+
+static void watch_draws(LvBackendOps *ops)
+{
+    device_sample = ops->sample;
+    device_step = ops->next_tokens;
+    ops->sample = simple_sample;
+    ops->next_tokens = simple_step;
+}
+
+/* Rules that the device does not know, in a batch with rows that it does. */
+static void rules_are_applied_on_the_host(void **state)
+{
+    static const int32_t ids[] = {5, 6, 7, 8};
+    static const LlavaovPhrase words[] = {{{ids, 2}, -INFINITY}, {{ids + 3, 1}, -INFINITY}};
+    static const LlavaovRules rules[] = {{.min_new_tokens = 9}, {.no_repeat_ngram_size = 1},
+        {.encoder_repetition_penalty = 1.5}, {.suppress_tokens = {ids, 4}, .bad_words = {words, 2}},
+        {.min_p = 0.1, .typical_p = 0.9}};
+    enum { N_RULES = sizeof rules / sizeof *rules, ASKED = N_RULES + 3 };
+    Question questions[ASKED];
+    for (size_t i = 0; i < ASKED; i++) {
+        questions[i] =
+            (Question){i % 2 ? "What is shown?" : "Hello", settings[i % N_SETTINGS], NULL, 0};
+        if (i < N_RULES)
+            questions[i].generation.rules = &rules[i];
+    }
+    n_drawn = 0;
+    answers_are_the_cpus(demo_model, questions, ASKED, watch_draws);
+    assert_true(n_drawn > 0);
+}
+
 int main(int argc, char **argv)
 {
     if (!take_standin(argc, argv))
@@ -140,6 +194,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(rows_are_sampled_as_on_the_host),
         cmocka_unit_test(no_rows_give_no_tokens),
         cmocka_unit_test(answers_are_the_cpus_and_logits_stay),
+        cmocka_unit_test(rules_are_applied_on_the_host),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Live comparison with the pinned references: `./dev parity [PART...] [--full] [--quick] [--reference NAME]`.
 
-Parts (default: all but full and longcontext): checkpoint, tokenizer, tokenizer-slow (folders without
-tokenizer.json), picture, sampling, model, configs (of the vision half),
-cards (the model cards' snippets in a folder of the released files), cuda (the CUDA backend on its CPU stand-in); --full adds the model at the size of the 0.5B release;
+Parts (default: all but full and longcontext): checkpoint, tokenizer, tokenizer-slow (folders without tokenizer.json), picture,
+sampling, generation (generation_config.json), model, configs (of the vision half), cards (the model cards' snippets in a folder of
+the released files), cuda (the CUDA backend on its CPU stand-in); --full adds the model at the size of the 0.5B release;
 longcontext (20 minutes, with --quick one) compares the distance from float64 at up to 32,760 tokens with HF's own.
 The references are the newest transformers and 4.57; parts that say something about both run under each.
 Each prints its own table; the last line counts parts. Exit code 0 when all pass.
@@ -20,7 +20,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 CACHE = HERE.parent.parent / ".cache"
 # Interpreters that scripts/parity-env makes.
 REFERENCES = {"newest": CACHE / "parity" / "bin" / "python", "4.57": CACHE / "parity-4.57" / "bin" / "python"}
-BOTH = {"cards"}
+BOTH = {"cards", "generation"}
 OLDER = {"tokenizer-slow"}  # what the newest no longer has
 PARTS = {
     "checkpoint": (["checkpoint_files.py"], ["--configs", "300", "--files", "1000"]),
@@ -28,6 +28,7 @@ PARTS = {
     "tokenizer-slow": (["tokenizer_slow.py"], ["--strings", "2000", "--folders", "20"]),
     "picture": (["picture.py"], ["--pairs", "60", "--sizes", "500", "--pictures", "10"]),
     "sampling": (["sampling.py"], ["--vectors", "200"]),
+    "generation": (["generation.py"], []),
     "model": (["model.py"], ["--quick"]),
     "configs": (["configs.py"], ["--quick"]),
     "cards": (["cards.py"], []),
@@ -67,8 +68,13 @@ def main():
             results.append((f"{part} ({reference})", code, time.time() - start))
     print("== parity")
     for part, code, seconds in results:
+<<<<<<< HEAD
 Parts (default: all but full and longcontext): checkpoint, tokenizer, tokenizer-slow (folders without
 tokenizer.json), picture, sampling, model, cards (the model cards' snippets in a folder of the released files), cuda (the CUDA backend on its CPU stand-in); --full adds the model at the size of the 0.5B release;
+=======
+Parts (default: all but full and longcontext): checkpoint, tokenizer, picture, sampling, generation (generation_config.json), model, cards (the model cards' snippets in
+a folder of the released files), cuda (the CUDA backend on its CPU stand-in); --full adds the model at the size of the 0.5B release;
+>>>>>>> 2f4c3fb (generation: ./dev parity generation, a golden table of generate()'s own scores, a fuzz target; rules on the stand-in)
 longcontext (20 minutes, with --quick one) compares the distance from float64 at up to 32,760 tokens with HF's own.
 The references are the newest transformers and 4.57; parts that say something about both run under each.
     failed = sum(code != 0 for _, code, _ in results)
