@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "checkpoint/checkpoint.h"
 
-#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/alloc.h"
 #include "base/limits.h"
 #include "base/status.h"
 #include "checkpoint/json.h"
+#include "checkpoint/recognise.h"
 #include "checkpoint/shards.h"
 #include "checkpoint/tensor_table.h"
 
@@ -24,21 +23,14 @@ struct LvCheckpoint {
     LvTensorTable table;
 };
 
+/* The first of the reasons why it is no checkpoint folder at all. */
 static LlavaovStatus check_folder(const char *folder, LlavaovError *error)
 {
-    struct stat info;
-    if (!*folder)
-        return lv_fail(error, LLAVAOV_ERROR_NOT_FOUND, "model path",
-            "the path of the checkpoint folder is empty");
-    if (stat(folder, &info))
-        return errno == ENOENT || errno == ENOTDIR
-                   ? lv_fail(error, LLAVAOV_ERROR_NOT_FOUND, folder,
-                         "%s: no such checkpoint folder", folder)
-                   : lv_fail(error, LLAVAOV_ERROR_IO, folder, "checkpoint folder: %s: %s",
-                         strerror(errno), folder);
-    if (!S_ISDIR(info.st_mode))
-        return lv_fail(error, LLAVAOV_ERROR_NOT_FOUND, folder, "%s: not a folder", folder);
-    return LLAVAOV_OK;
+    LvReasons reasons = {0};
+    lv_recognise(folder, &reasons);
+    LlavaovStatus status = lv_reasons_first(&reasons, error);
+    lv_reasons_free(&reasons);
+    return status;
 }
 
 static LlavaovStatus join(
