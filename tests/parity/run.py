@@ -68,15 +68,7 @@ def main():
             results.append((f"{part} ({reference})", code, time.time() - start))
     print("== parity")
     for part, code, seconds in results:
-<<<<<<< HEAD
-Parts (default: all but full and longcontext): checkpoint, tokenizer, tokenizer-slow (folders without
-tokenizer.json), picture, sampling, model, cards (the model cards' snippets in a folder of the released files), cuda (the CUDA backend on its CPU stand-in); --full adds the model at the size of the 0.5B release;
-=======
-Parts (default: all but full and longcontext): checkpoint, tokenizer, picture, sampling, generation (generation_config.json), model, cards (the model cards' snippets in
-a folder of the released files), cuda (the CUDA backend on its CPU stand-in); --full adds the model at the size of the 0.5B release;
->>>>>>> 2f4c3fb (generation: ./dev parity generation, a golden table of generate()'s own scores, a fuzz target; rules on the stand-in)
-longcontext (20 minutes, with --quick one) compares the distance from float64 at up to 32,760 tokens with HF's own.
-The references are the newest transformers and 4.57; parts that say something about both run under each.
+        print(f"{'pass' if code == 0 else 'FAIL'}  {part:24} {seconds:7.1f} s")
     failed = sum(code != 0 for _, code, _ in results)
     print(f"{len(results) - failed} passed, {failed} failed")
     return 1 if failed else 0
