@@ -106,6 +106,34 @@ GST_START_TEST (test_live_without_frames)
 
 GST_END_TEST;
 
+static gboolean
+qos_arrives (const gchar * properties, gboolean live)
+{
+  Rig *rig = rig_new (properties, live);
+  gboolean found = FALSE;
+  GstEvent *event;
+
+  rig_push (rig, 1, 0, 100 * MS);
+  gst_harness_push_upstream_event (rig->h, gst_event_new_qos
+      (GST_QOS_TYPE_UNDERFLOW, 2.0, 300 * MS, 0));
+  while ((event = gst_harness_try_pull_upstream_event (rig->h))) {
+    found |= GST_EVENT_TYPE (event) == GST_EVENT_QOS;
+    gst_event_unref (event);
+  }
+  rig_free (rig);
+  return found;
+}
+
+GST_START_TEST (test_lateness_of_our_own_stays_here)
+{
+  fail_if (qos_arrives ("device=fake:", FALSE));
+  fail_if (qos_arrives ("device=fake: overload=block", TRUE));
+  fail_unless (qos_arrives ("device=fake:", TRUE));
+  fail_unless (qos_arrives ("device=fake: overload=newest", FALSE));
+}
+
+GST_END_TEST;
+
 GST_START_TEST (test_failed_window_is_a_warning)
 {
   Rig *rig = rig_new ("device=fake:ask-error=numeric,every=2 prompt=q "
@@ -221,6 +249,7 @@ element_suite (void)
   tcase_add_test (tc, test_live_newest_drops_whole_windows);
   tcase_add_test (tc, test_live_block_answers_every_window);
   tcase_add_test (tc, test_live_without_frames);
+  tcase_add_test (tc, test_lateness_of_our_own_stays_here);
   tcase_add_test (tc, test_failed_window_is_a_warning);
   tcase_add_test (tc, test_prompt_too_long);
   tcase_add_test (tc, test_queries);
