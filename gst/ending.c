@@ -81,8 +81,7 @@ allowed_silence (const GstLlavaovSettings * run)
 
 /* Nothing that is open holds a frame. */
 static void
-tell_silence (GstLlavaovElement * self, GstClockTime step,
-    const gchar * reason)
+tell_silence (GstLlavaovElement * self, GstClockTime step, const gchar * reason)
 {
   GQueue closed = G_QUEUE_INIT;
   GstClockTime end = self->have_time ? self->last_running + step : 0;

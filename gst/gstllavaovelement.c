@@ -18,6 +18,7 @@
 #include "answers.h"
 #include "clock.h"
 #include "errors.h"
+#include "handover.h"
 #include "stream.h"
 #include "worker.h"
 
@@ -106,10 +107,11 @@ gst_llavaov_element_notify (GstLlavaovElement * self, const gchar * property)
   GstElement *host;
 
   GST_OBJECT_LOCK (self);
-  host = self->host ? self->host : GST_ELEMENT (self);
+  host = gst_object_ref (self->host ? self->host : GST_ELEMENT (self));
   GST_OBJECT_UNLOCK (self);
   /* Inside a bin only the bin notifies: a deep-notify listener must not see every answer twice. */
   g_object_notify (G_OBJECT (host), property);
+  gst_object_unref (host);
 }
 
 gchar *
@@ -226,11 +228,22 @@ change_state (GstElement * element, GstStateChange transition)
   return result;
 }
 
+/* From a callback in the worker: the streaming thread may wait for that callback with the pad's lock held. */
+static gboolean
+send_event (GstElement * element, GstEvent * event)
+{
+  gst_llavaov_handover_let_pass (GST_LLAVAOV_ELEMENT (element));
+  return GST_ELEMENT_CLASS (gst_llavaov_element_parent_class)->send_event
+      (element, event);
+}
+
 static void
 finalize (GObject * object)
 {
   GstLlavaovElement *self = GST_LLAVAOV_ELEMENT (object);
 
+  /* It has ended, or this is its last call. */
+  g_clear_pointer (&self->worker, g_thread_unref);
   gst_llavaov_sampler_reset (&self->sampler);
   gst_llavaov_clip_clear (&self->clip);
   gst_llavaov_settings_clear (&self->settings);
@@ -256,6 +269,7 @@ gst_llavaov_element_class_init (GstLlavaovElementClass * klass)
   element_class->change_state = change_state;
   element_class->request_new_pad = request_new_pad;
   element_class->release_pad = release_pad;
+  element_class->send_event = send_event;
   gst_element_class_add_static_pad_template (element_class, &sink_template);
   gst_element_class_add_static_pad_template (element_class, &src_template);
   gst_element_class_add_static_pad_template (element_class, &text_template);

@@ -98,6 +98,7 @@ struct _GstLlavaovElement
   LlavaovTicket *ticket;
   GQueue outbox;                /* of GstLlavaovWindow, to be told about */
   GstLlavaovWindow *telling;    /* being told about */
+  gint64 telling_since;         /* monotonic microseconds */
   guint undelivered;            /* windows handed over and not yet told about */
 
   GstLlavaovEngineUser *engine_user;
@@ -114,8 +115,11 @@ struct _GstLlavaovElement
   GQueue metas;                 /* of GstStructure: for the next buffer */
   GstStructure *sticky;
 
-  GThread *worker;
+  GThread *worker;              /* only the thread that changes the state sets it */
   gboolean stop;
+  gboolean ended;               /* it has done its last call */
+  gboolean left_alone;          /* nobody waits for its end: it lets go of the engine itself */
+  gboolean let_pass;            /* a callback in it needs the streaming threads */
   gboolean clock_fired, clock_stale, playing;
   GstClockID clock_id;
   guint32 seek_seqnum, stream_seqnum;

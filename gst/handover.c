@@ -1,9 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "handover.h"
 
+#define GST_CAT_DEFAULT gst_llavaov_debug
+
 /* gst-launch-1.0 of GStreamer 1.22 forgets an ERROR that is posted before its main loop runs, and waits for ever. The
  * source's own ERROR, which follows a refused buffer, comes late enough for it. */
 #define REFUSAL_DELAY (200 * G_TIME_SPAN_MILLISECOND)
+
+/* How long a callback of the application may keep the worker before the stream goes on without the answers that wait for
+ * it: one that sends EOS to a source waits for the source's streaming thread. Windows wait meanwhile, so many at most. */
+#define PATIENCE G_TIME_SPAN_SECOND
+#define END_PATIENCE (10 * G_TIME_SPAN_SECOND)
+#define MAX_WAITING 64
 
 gboolean
 gst_llavaov_handover_blocks (GstLlavaovElement * self)
@@ -30,13 +38,60 @@ gst_llavaov_handover_refuse (GstLlavaovElement * self)
   return gst_llavaov_handover_standing (self);
 }
 
+/* One wait while something is undelivered. FALSE: a callback of the application has the worker, and may want what this
+ * thread holds. */
+static gboolean
+wait_once (GstLlavaovElement * self, gint64 patience)
+{
+  if (self->telling == NULL) {
+    g_cond_wait (&self->cond, &self->lock);
+    return TRUE;
+  }
+  if (self->let_pass)
+    return FALSE;
+  if (self->waiting.length >= MAX_WAITING) {
+    g_cond_wait (&self->cond, &self->lock);
+    return TRUE;
+  }
+  if (g_cond_wait_until (&self->cond, &self->lock,
+          self->telling_since + patience))
+    return TRUE;
+  if (self->telling == NULL || self->undelivered == 0)
+    return TRUE;
+  GST_INFO_OBJECT (self, "a callback does not return: not waiting for it");
+  return FALSE;
+}
+
+static GstFlowReturn
+wait_for (GstLlavaovElement * self, gint64 patience)
+{
+  if (g_thread_self () == self->worker && self->undelivered) {
+    g_warning
+        ("Waiting for an answer of %s from a callback in its worker would "
+        "deadlock. Send events to it from another thread.",
+        GST_OBJECT_NAME (self));
+    return gst_llavaov_handover_standing (self);
+  }
+  while (gst_llavaov_handover_standing (self) == GST_FLOW_OK
+      && self->undelivered && wait_once (self, patience));
+  return gst_llavaov_handover_standing (self);
+}
+
 GstFlowReturn
 gst_llavaov_handover_wait (GstLlavaovElement * self)
 {
-  while (gst_llavaov_handover_standing (self) == GST_FLOW_OK
-      && self->undelivered)
-    g_cond_wait (&self->cond, &self->lock);
-  return gst_llavaov_handover_standing (self);
+  return wait_for (self, END_PATIENCE);
+}
+
+void
+gst_llavaov_handover_let_pass (GstLlavaovElement * self)
+{
+  g_mutex_lock (&self->lock);
+  if (g_thread_self () == self->worker && self->telling) {
+    self->let_pass = TRUE;
+    g_cond_broadcast (&self->cond);
+  }
+  g_mutex_unlock (&self->lock);
 }
 
 GstFlowReturn
@@ -46,7 +101,7 @@ gst_llavaov_handover_let_answer (GstLlavaovElement * self)
   GstFlowReturn flow = GST_FLOW_OK;
 
   if (gst_llavaov_handover_blocks (self))
-    flow = gst_llavaov_handover_wait (self);
+    flow = wait_for (self, PATIENCE);
   if (flow == GST_FLOW_OK && generation != self->generation)
     return GST_FLOW_FLUSHING;
   return flow;

@@ -3,7 +3,7 @@
  * Between the streaming threads and the worker: samples on their way to the engine, closed windows on their way into
  * `waiting` (to be asked about) or `outbox` (to be told about), and who waits for whom.
  *
- * The element's lock is held around every call.
+ * The element's lock is held around every call, with the one exception named below.
  */
 #ifndef GST_LLAVAOV_HANDOVER_H
 #define GST_LLAVAOV_HANDOVER_H
@@ -21,11 +21,16 @@ GstFlowReturn gst_llavaov_handover_standing (GstLlavaovElement * self);
 /* What the streaming thread returns for a buffer after an ERROR: waits until a moment after that. Returns the standing. */
 GstFlowReturn gst_llavaov_handover_refuse (GstLlavaovElement * self);
 
-/* Until the worker has told about every window handed over; lets go of the lock meanwhile. Returns the standing. */
+/* Until the worker has told about every window handed over, or a callback in it does not return; lets go of the lock
+ * meanwhile. Returns the standing. */
 GstFlowReturn gst_llavaov_handover_wait (GstLlavaovElement * self);
 
 /* The same where the stream blocks; FLUSHING too when a flush has come and gone meanwhile. Elsewhere OK, or the standing. */
 GstFlowReturn gst_llavaov_handover_let_answer (GstLlavaovElement * self);
+
+/* Called in the worker's own thread, from a callback of the application: nobody waits for what it is telling, so that what
+ * the application does can stop the streaming threads. Elsewhere nothing. Without the lock. */
+void gst_llavaov_handover_let_pass (GstLlavaovElement * self);
 
 /* Gives a sample to the engine, if that is there and the layout is decided. Never blocks. */
 void gst_llavaov_handover_sample (GstLlavaovElement * self,

@@ -131,7 +131,7 @@ engine_ready (GstLlavaovElement * self, LlavaovEngine * engine)
   g_free (text);
   g_mutex_lock (&self->lock);
   self->session = session;
-  self->ready = TRUE;
+  self->ready = !self->stop;    /* a callback may have stopped it */
   gst_llavaov_handover_held (self);
   g_cond_broadcast (&self->cond);
   g_mutex_unlock (&self->lock);

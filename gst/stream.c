@@ -327,6 +327,7 @@ gst_llavaov_stream_src_event (GstPad * pad, GstObject * parent,
     g_mutex_unlock (&self->lock);
   }
   if (GST_EVENT_TYPE (event) == GST_EVENT_SEEK) {
+    gst_llavaov_handover_let_pass (self);
     /* Both source pads bring the same seek. */
     g_mutex_lock (&self->lock);
     again = self->seek_seqnum == gst_event_get_seqnum (event);

@@ -132,26 +132,11 @@ push_answer (GstLlavaovTextPad * self, const Item * item)
   return gst_pad_push (GST_PAD (self), buffer);
 }
 
-static void
-text_loop (gpointer data)
+static GstFlowReturn
+push_item (GstLlavaovTextPad * self, Item * item)
 {
-  GstLlavaovTextPad *self = data;
   GstPad *pad = GST_PAD (self);
   GstFlowReturn flow = GST_FLOW_OK;
-  Item *item;
-
-  g_mutex_lock (&self->lock);
-  while (!self->flushing && g_queue_is_empty (&self->items))
-    g_cond_wait (&self->cond, &self->lock);
-  if (self->flushing) {
-    g_mutex_unlock (&self->lock);
-    gst_pad_pause_task (pad);
-    return;
-  }
-  item = g_queue_pop_head (&self->items);
-  if (item->answer)
-    self->n_answers--;
-  g_mutex_unlock (&self->lock);
 
   if (item->event) {
     GstEventType type = GST_EVENT_TYPE (item->event);
@@ -169,6 +154,31 @@ text_loop (gpointer data)
     gst_pad_push_event (pad, gst_event_new_gap (item->timestamp,
             item->duration));
   }
+  return flow;
+}
+
+static void
+text_loop (gpointer data)
+{
+  GstLlavaovTextPad *self = data;
+  GstPad *pad = GST_PAD (self);
+  GstFlowReturn flow;
+  Item *item;
+
+  g_mutex_lock (&self->lock);
+  while (!self->flushing && g_queue_is_empty (&self->items))
+    g_cond_wait (&self->cond, &self->lock);
+  if (self->flushing) {
+    g_mutex_unlock (&self->lock);
+    gst_pad_pause_task (pad);
+    return;
+  }
+  item = g_queue_pop_head (&self->items);
+  if (item->answer)
+    self->n_answers--;
+  g_mutex_unlock (&self->lock);
+
+  flow = push_item (self, item);
   item_free (item);
 
   if (flow == GST_FLOW_FLUSHING) {
@@ -184,11 +194,20 @@ text_loop (gpointer data)
   }
 }
 
+/* The task keeps the pad until its thread has ended. */
+static gboolean
+start_task (GstLlavaovTextPad * self)
+{
+  return gst_pad_start_task (GST_PAD (self), text_loop, gst_object_ref (self),
+      gst_object_unref);
+}
+
 static gboolean
 text_activate_mode (GstPad * pad, GstObject * parent, GstPadMode mode,
     gboolean active)
 {
   GstLlavaovTextPad *self = GST_LLAVAOV_TEXT_PAD (pad);
+  GstTask *task;
 
   if (mode != GST_PAD_MODE_PUSH)
     return FALSE;
@@ -200,8 +219,16 @@ text_activate_mode (GstPad * pad, GstObject * parent, GstPadMode mode,
   g_cond_signal (&self->cond);
   g_mutex_unlock (&self->lock);
   if (active)
-    return gst_pad_start_task (pad, text_loop, pad, NULL);
-  return gst_pad_stop_task (pad);
+    return start_task (self);
+  /* In the task's own thread, a probe say, GstTask warns and puts it back; the task ends with what it is doing, and then lets
+   * go of the pad. */
+  if (!gst_pad_stop_task (pad)) {
+    GST_OBJECT_LOCK (pad);
+    task = g_steal_pointer (&GST_PAD_TASK (pad));
+    GST_OBJECT_UNLOCK (pad);
+    gst_clear_object (&task);
+  }
+  return TRUE;
 }
 
 /* Only what concerns the text stream is answered here; where the stream stands is upstream's to say. */
@@ -405,5 +432,5 @@ gst_llavaov_text_pad_flush_stop (GstLlavaovTextPad * self, GstEvent * event)
   self->position = 0;
   g_mutex_unlock (&self->lock);
   if (gst_pad_is_active (GST_PAD (self)))
-    gst_pad_start_task (GST_PAD (self), text_loop, self, NULL);
+    start_task (self);
 }

@@ -20,6 +20,52 @@ engine_changed (gpointer data)
   g_mutex_unlock (&self->lock);
 }
 
+/* What a callback from the worker may keep it in before a state change goes on without it. A callback that wants a state
+ * change itself waits for that one, so nobody may wait for it for ever. */
+#define PATIENCE (2 * G_TIME_SPAN_SECOND)
+
+/* After the worker's last call. */
+static void
+let_go (GstLlavaovElement * self)
+{
+  LlavaovSession *session;
+  LlavaovTicket *ticket;
+
+  gst_llavaov_clock_cancel (self);
+
+  g_mutex_lock (&self->lock);
+  session = g_steal_pointer (&self->session);
+  g_mutex_unlock (&self->lock);
+  llavaov_session_close (session);
+
+  g_mutex_lock (&self->lock);
+  ticket = gst_llavaov_handover_discard (self);
+  self->engine = NULL;
+  self->ready = FALSE;
+  if (self->asked)
+    gst_llavaov_window_free (g_steal_pointer (&self->asked));
+  if (self->sticky)
+    gst_structure_free (g_steal_pointer (&self->sticky));
+  g_mutex_unlock (&self->lock);
+  if (ticket)
+    llavaov_ticket_unref (ticket);
+  gst_llavaov_engine_release (g_steal_pointer (&self->engine_user));
+  gst_llavaov_element_notify (self, "ready");
+}
+
+/* Whether the worker that was left alone has ended; waits a little for it. With the lock. */
+static gboolean
+await_end (GstLlavaovElement * self)
+{
+  gint64 until = g_get_monotonic_time () + PATIENCE;
+
+  while (!self->ended)
+    if (g_thread_self () == self->worker ||
+        !g_cond_wait_until (&self->cond, &self->lock, until))
+      return self->ended;
+  return TRUE;
+}
+
 static gpointer
 worker_main (gpointer data)
 {
@@ -42,10 +88,13 @@ worker_main (gpointer data)
       guint generation = window->generation;
 
       self->telling = window;
+      self->telling_since = g_get_monotonic_time ();
+      g_cond_broadcast (&self->cond);
       g_mutex_unlock (&self->lock);
       gst_llavaov_tell (self, window);
       g_mutex_lock (&self->lock);
       self->telling = NULL;
+      self->let_pass = FALSE;
       gst_llavaov_window_free (window);
       if (generation == self->generation)
         self->undelivered--;
@@ -66,6 +115,17 @@ worker_main (gpointer data)
   }
   g_mutex_unlock (&self->lock);
   gst_llavaov_loading_end (self, percent);
+
+  g_mutex_lock (&self->lock);
+  if (self->left_alone) {
+    g_mutex_unlock (&self->lock);
+    let_go (self);
+    g_mutex_lock (&self->lock);
+  }
+  self->ended = TRUE;
+  g_cond_broadcast (&self->cond);
+  g_mutex_unlock (&self->lock);
+  gst_object_unref (self);
   return NULL;
 }
 
@@ -76,6 +136,19 @@ gst_llavaov_worker_start (GstLlavaovElement * self)
   LlavaovError error = { 0, };
   GstLlavaovSettings settings;
   gchar *prompt = NULL;
+  gboolean ended;
+
+  g_mutex_lock (&self->lock);
+  ended = self->worker == NULL || await_end (self);
+  g_mutex_unlock (&self->lock);
+  if (!ended) {
+    g_warning ("%s is still in a callback of an answer before: it cannot start "
+        "again from there, nor wait for its end without a deadlock. Change "
+        "the state from another thread.", GST_OBJECT_NAME (self));
+    return FALSE;
+  }
+  if (self->worker)
+    g_thread_join (g_steal_pointer (&self->worker));
 
   GST_OBJECT_LOCK (self);
   gst_llavaov_settings_copy (&self->settings, &settings);
@@ -113,7 +186,11 @@ gst_llavaov_worker_start (GstLlavaovElement * self)
         self->run.model_path);
     return FALSE;
   }
-  self->worker = g_thread_new ("llavaov", worker_main, self);
+  g_mutex_lock (&self->lock);
+  self->ended = self->left_alone = FALSE;
+  /* A reference of its own: a callback may drop all others. */
+  self->worker = g_thread_new ("llavaov", worker_main, gst_object_ref (self));
+  g_mutex_unlock (&self->lock);
   return TRUE;
 
 failed:
@@ -142,30 +219,32 @@ gst_llavaov_worker_interrupt (GstLlavaovElement * self)
 void
 gst_llavaov_worker_stop (GstLlavaovElement * self)
 {
-  LlavaovSession *session;
-  LlavaovTicket *ticket;
+  gboolean ended;
 
   if (self->worker == NULL)
     return;
+  g_mutex_lock (&self->lock);
+  if (self->left_alone) {
+    g_mutex_unlock (&self->lock);
+    return;
+  }
+  ended = await_end (self);
+  if (!ended) {
+    self->left_alone = TRUE;
+    self->ready = FALSE;
+  }
+  g_mutex_unlock (&self->lock);
+  if (!ended) {
+    /* As a GstTask that is joined from its own thread. */
+    g_warning
+        ("Trying to join the worker of %s from a callback in it, or while "
+        "one does not return, would deadlock. It ends by itself when the "
+        "callback returns. You cannot change the state of an element from a "
+        "callback in its own thread: do it from the main loop.",
+        GST_OBJECT_NAME (self));
+    gst_llavaov_element_notify (self, "ready");
+    return;
+  }
   g_thread_join (g_steal_pointer (&self->worker));
-  gst_llavaov_clock_cancel (self);
-
-  g_mutex_lock (&self->lock);
-  session = g_steal_pointer (&self->session);
-  g_mutex_unlock (&self->lock);
-  llavaov_session_close (session);
-
-  g_mutex_lock (&self->lock);
-  ticket = gst_llavaov_handover_discard (self);
-  self->engine = NULL;
-  self->ready = FALSE;
-  if (self->asked)
-    gst_llavaov_window_free (g_steal_pointer (&self->asked));
-  if (self->sticky)
-    gst_structure_free (g_steal_pointer (&self->sticky));
-  g_mutex_unlock (&self->lock);
-  if (ticket)
-    llavaov_ticket_unref (ticket);
-  gst_llavaov_engine_release (g_steal_pointer (&self->engine_user));
-  gst_llavaov_element_notify (self, "ready");
+  let_go (self);
 }

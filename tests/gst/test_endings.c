@@ -26,7 +26,7 @@ typedef struct
   const gchar *name, *properties, *script, *said;
 } Row;
 
-static GString *said, *told;      /* answers; everything else */
+static GString *said, *told;    /* answers; everything else */
 static guint n_said;
 static GstEvent *stream_event;
 
@@ -222,7 +222,7 @@ static const Row any[] = {
       "2, 55 65, 70"},
   {"segment that goes on", "", "0-4@0 on:500 5-10@500", "2 7, 10"},
   {"segment, many", "",
-      "0-4@0 seg:500 10-14@0 seg:1000 20-24@0 seg:1500 30-34@0",
+        "0-4@0 seg:500 10-14@0 seg:1000 20-24@0 seg:1500 30-34@0",
       "2, 12, 22, 32"},
   {"segment in front of the first frame", "", "seg:500 seg:700 50-60@0",
       "52 57, 60"},
