@@ -21,6 +21,7 @@ static const struct {
     {"generate", tool_generate},
     {"bench", tool_bench},
     {"check-weights", tool_check_weights},
+    {"inspect", tool_inspect},
 };
 
 enum {
@@ -268,7 +269,9 @@ static const char doc[] =
     "  generate -p TEXT FILE...  an answer\n"
     "  bench                     time of encoding, prefill and decoding\n"
     "  check-weights [DIR]       known logits of the released checkpoints, and a summary of the "
-    "weights\n\n"
+    "weights\n"
+    "  inspect [DIR]             what a folder is, what running it takes, and every reason why it "
+    "would not run\n\n"
     "FILE is .npy (uint8, [H, W, 3] or [T, H, W, 3]) or raw RGB of --size.";
 
 int main(int argc, char **argv)
