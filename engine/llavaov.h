@@ -180,11 +180,32 @@ typedef struct LlavaovEngineStats {
 } LlavaovEngineStats;
 void llavaov_engine_stats(LlavaovEngine *engine, LlavaovEngineStats *stats);
 
-/* Number of tokens of a whole prompt (template, frames, question). width and height matter for
- * LAYOUT_IMAGE only. */
-LlavaovStatus llavaov_engine_prompt_tokens(LlavaovEngine *engine, LlavaovLayout layout,
-    size_t n_frames, uint32_t width, uint32_t height, const char *system_prompt, const char *prompt,
-    uint32_t *tokens, LlavaovError *error);
+/* ---- chat templates
+ * --------------------------------------------------------------------------------------------
+ */
+
+/* What makes a prompt of a conversation: a text in Jinja that comes with the checkpoint. Immutable;
+ * sessions of one engine may have different ones. */
+typedef struct LlavaovChatTemplate LlavaovChatTemplate;
+
+/* choice NULL: the one that the checkpoint folder carries, as transformers 5.x finds it (the key
+ * chat_template of processor_config.json, chat_template.json, chat_template.jinja; never the
+ * tokenizer's). A folder in the lmms-lab layout without one gets "qwen_1_5"; any other is refused
+ * (UNSUPPORTED).
+ * Else: "hub" (the form of the released -hf folders), "conversion" (that of transformers'
+ * conversion script), "qwen_1_5" (that of the model's training); the name of one of the folder's
+ * several templates; or a file: Jinja, or JSON with the key chat_template when its name ends in
+ * ".json".
+ *
+ * Reads small files alone. Errors: NOT_FOUND and IO when the folder cannot be read, ARGUMENT about
+ * the choice, FORMAT and UNSUPPORTED about the folder's templates. The caller owns one reference.
+ */
+LlavaovStatus llavaov_chat_template_open(const char *model_path, const char *choice,
+    LlavaovChatTemplate **chat_template, LlavaovError *error);
+LlavaovChatTemplate *llavaov_chat_template_ref(LlavaovChatTemplate *chat_template);
+void llavaov_chat_template_unref(LlavaovChatTemplate *chat_template); /* NULL is allowed */
+/* One clause, as long as the template lives: which one this is, and why. */
+const char *llavaov_chat_template_origin(const LlavaovChatTemplate *chat_template);
 
 /* ---- session and frames
  * ---------------------------------------------------------------------------------------- */
@@ -216,12 +237,15 @@ typedef enum LlavaovFrameStage {
 
 typedef struct LlavaovSessionOptions {
     const char *name; /* for messages; may be NULL */
+    /* NULL = the checkpoint's own, as it was when the engine was opened; a reference is taken */
+    LlavaovChatTemplate *chat_template;
     /* Told of every stage of every frame, with the frame's own `data` of
      * llavaov_session_push_frame; may be NULL. */
     void (*on_frame)(void *data, void *frame_data, LlavaovFrameStage stage);
     void *data;
 } LlavaovSessionOptions;
 
+/* Fails where the chat template does. */
 LlavaovStatus llavaov_session_open(LlavaovEngine *engine, const LlavaovSessionOptions *options,
     LlavaovSession **session, LlavaovError *error);
 /* Cancels every frame and request of the session and returns at once; their callbacks follow. */
@@ -230,6 +254,12 @@ void llavaov_session_cancel(LlavaovSession *session);
  * session's work, nor for a call of the encoder), frees. Frames and tickets that the caller still
  * holds stay valid to unref. NULL is allowed. */
 void llavaov_session_close(LlavaovSession *session);
+
+/* Number of tokens of a whole prompt (template, frames, question). width and height matter for
+ * LAYOUT_IMAGE only. */
+LlavaovStatus llavaov_session_prompt_tokens(LlavaovSession *session, LlavaovLayout layout,
+    size_t n_frames, uint32_t width, uint32_t height, const char *system_prompt, const char *prompt,
+    uint32_t *tokens, LlavaovError *error);
 
 /* Takes one frame. Returns at once; never copies or resizes on the calling thread. On success
  * *frame is a new reference of the caller's. Work on a frame whose last reference goes is dropped.
@@ -357,14 +387,33 @@ typedef struct LlavaovAnswer {
                       share of steps that served several requests */
 } LlavaovAnswer;
 
+/* A picture or a clip of a conversation. */
+typedef struct LlavaovVisual {
+    LlavaovLayout layout; /* of its frames: VIDEO, any number >= 1 in time order; IMAGE (any
+                             resolution) or IMAGES (padded to a square), exactly one */
+    LlavaovFrame *const *frames;
+    size_t n_frames;
+} LlavaovVisual;
+
 typedef struct LlavaovRequest {
     LlavaovLayout
         layout; /* must be what the frames were pushed with; IMAGE takes exactly one frame */
     LlavaovFrame *const *frames; /* in time order; references are taken; may be empty for a question
                                     about text alone */
     size_t n_frames;
-    const char *system_prompt; /* NULL = none, as the reference template */
+    const char *system_prompt; /* NULL = none; what the template makes of that is its own */
     const char *prompt;        /* user text: never becomes a special token */
+    /* Not NULL: a whole conversation instead of the members above, which must be zero. JSON in the
+     * form of OpenAI and transformers:
+     *   [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "..."}]}, ...]
+     * with parts of type text, image (or image_url) and video in any order; content that is a
+     * string counts as one part of text. All of it is the user's: nothing in it becomes a special
+     * token. Where parts say "image" or "url", that is not looked at: */
+    const char *messages;
+    /* one for each part of type image and video, in their order (transformers pads several images
+     * of one conversation, LAYOUT_IMAGES, and tiles a single one, LAYOUT_IMAGE) */
+    const LlavaovVisual *visuals;
+    size_t n_visuals;
     LlavaovGeneration generation;
     void (*on_text)(void *data, const char *text,
         size_t bytes); /* whole characters as they come; may be NULL */

@@ -101,6 +101,7 @@ struct _GstLlavaovElement
   gint64 telling_since;         /* monotonic microseconds */
   guint undelivered;            /* windows handed over and not yet told about */
 
+  LlavaovChatTemplate *chat_template;   /* NULL until it is known; owned */
   GstLlavaovEngineUser *engine_user;
   LlavaovEngine *engine;        /* once loaded; the user's */
   LlavaovSession *session;

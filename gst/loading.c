@@ -20,8 +20,8 @@ post_progress (GstLlavaovElement * self, GstProgressType type, guint percent,
 
 /* Whether the question fits the model at all. FALSE: an ERROR has been posted. */
 static gboolean
-check_prompt (GstLlavaovElement * self, LlavaovLayout layout, guint n_frames,
-    guint width, guint height)
+check_prompt (GstLlavaovElement * self, LlavaovSession * session,
+    LlavaovLayout layout, guint n_frames, guint width, guint height)
 {
   LlavaovError error = { 0, };
   LlavaovStatus status;
@@ -33,7 +33,7 @@ check_prompt (GstLlavaovElement * self, LlavaovLayout layout, guint n_frames,
   prompt = g_strdup (self->run.prompt);
   system_prompt = g_strdup (self->run.system_prompt);
   g_mutex_unlock (&self->lock);
-  status = llavaov_engine_prompt_tokens (self->engine, layout, n_frames, width,
+  status = llavaov_session_prompt_tokens (session, layout, n_frames, width,
       height, system_prompt, prompt, &tokens, &error);
   g_free (prompt);
   g_free (system_prompt);
@@ -93,15 +93,54 @@ gst_llavaov_loading_tell_generation (GstLlavaovElement * self,
       "generation=checkpoint");
 }
 
+/* FALSE: an ERROR has been posted. */
+static gboolean
+open_session (GstLlavaovElement * self, LlavaovEngine * engine,
+    LlavaovSession ** session)
+{
+  LlavaovSessionOptions options = { 0, };
+  LlavaovError error = { 0, };
+  LlavaovStatus status;
+  gchar *name;
+
+  name = gst_llavaov_element_stream_name (self);
+  options.name = name;
+  options.chat_template = self->chat_template;
+  status = llavaov_session_open (engine, &options, session, &error);
+  g_free (name);
+  if (status != LLAVAOV_OK) {
+    error.status = status;
+    gst_llavaov_element_fail (self, &error);
+    return FALSE;
+  }
+  if (check_prompt (self, *session, LLAVAOV_LAYOUT_VIDEO, 1, 0, 0))
+    return TRUE;
+  llavaov_session_close (*session);
+  return FALSE;
+}
+
+/* Which template makes the prompts, on the bus; gst-launch-1.0 prints the debug text. */
+static void
+tell_template (GstLlavaovElement * self)
+{
+  gchar *text;
+
+  if (self->chat_template == NULL)
+    return;
+  text = g_strdup_printf ("Chat template: %s",
+      llavaov_chat_template_origin (self->chat_template));
+  GST_INFO_OBJECT (self, "%s", text);
+  gst_element_message_full (GST_ELEMENT (self), GST_MESSAGE_INFO,
+      GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_SETTINGS, g_strdup (text), text,
+      __FILE__, GST_FUNCTION, __LINE__);
+}
+
 static void
 engine_ready (GstLlavaovElement * self, LlavaovEngine * engine)
 {
   const LlavaovEngineInfo *info = llavaov_engine_info (engine);
-  LlavaovSessionOptions options = { 0, };
   LlavaovSession *session = NULL;
-  LlavaovError error = { 0, };
-  LlavaovStatus status;
-  gchar *text, *name;
+  gchar *text;
 
   g_mutex_lock (&self->lock);
   self->engine = engine;
@@ -111,24 +150,15 @@ engine_ready (GstLlavaovElement * self, LlavaovEngine * engine)
       sizeof (self->stats.precision));
   g_mutex_unlock (&self->lock);
 
-  if (!check_generation (self)
-      || !check_prompt (self, LLAVAOV_LAYOUT_VIDEO, 1, 0, 0))
+  if (!check_generation (self) || !open_session (self, engine, &session))
     return;
-  name = gst_llavaov_element_stream_name (self);
-  options.name = name;
-  status = llavaov_session_open (engine, &options, &session, &error);
-  g_free (name);
-  if (status != LLAVAOV_OK) {
-    error.status = status;
-    gst_llavaov_element_fail (self, &error);
-    return;
-  }
 
   text = g_strdup_printf ("%s is ready: %s, %s (%s)", info->model_name,
       info->device, info->precision, info->device_detail);
   GST_INFO_OBJECT (self, "%s", text);
   post_progress (self, GST_PROGRESS_TYPE_COMPLETE, 100, text);
   g_free (text);
+  tell_template (self);
   g_mutex_lock (&self->lock);
   self->session = session;
   self->ready = !self->stop;    /* a callback may have stopped it */
@@ -203,5 +233,5 @@ gst_llavaov_loading_check_frames (GstLlavaovElement * self)
   width = GST_VIDEO_INFO_WIDTH (&self->info);
   height = GST_VIDEO_INFO_HEIGHT (&self->info);
   g_mutex_unlock (&self->lock);
-  check_prompt (self, layout, n_frames, width, height);
+  check_prompt (self, self->session, layout, n_frames, width, height);
 }

@@ -41,6 +41,11 @@ gst_llavaov_settings_install (GObjectClass * klass)
       g_param_spec_string ("engine-id", "Engine id",
           "Name of the engine to share (NULL = shared by model, device and "
           "precision)", NULL, ready));
+  g_object_class_install_property (klass, GST_LLAVAOV_PROP_CHAT_TEMPLATE,
+      g_param_spec_string ("chat-template", "Chat template",
+          "What makes the prompt: hub, conversion, qwen_1_5, one of the "
+          "checkpoint's by name, or a file (NULL = the checkpoint's own)",
+          NULL, ready));
   g_object_class_install_property (klass, GST_LLAVAOV_PROP_WINDOW,
       g_param_spec_uint64 ("window", "Window",
           "Length of video that one answer covers (ns)", GST_MSECOND,
@@ -164,6 +169,7 @@ gst_llavaov_settings_clear (GstLlavaovSettings * settings)
   g_free (settings->device);
   g_free (settings->precision);
   g_free (settings->engine_id);
+  g_free (settings->chat_template);
   g_free (settings->stream_name);
   memset (settings, 0, sizeof (*settings));
 }
@@ -180,6 +186,7 @@ gst_llavaov_settings_copy (const GstLlavaovSettings * settings,
   copy->device = g_strdup (settings->device);
   copy->precision = g_strdup (settings->precision);
   copy->engine_id = g_strdup (settings->engine_id);
+  copy->chat_template = g_strdup (settings->chat_template);
   copy->stream_name = g_strdup (settings->stream_name);
 }
 
@@ -226,6 +233,9 @@ gst_llavaov_settings_set (GstLlavaovSettings * s, guint id, const GValue * v)
       break;
     case GST_LLAVAOV_PROP_ENGINE_ID:
       replace_string (&s->engine_id, v, NULL);
+      break;
+    case GST_LLAVAOV_PROP_CHAT_TEMPLATE:
+      replace_string (&s->chat_template, v, NULL);
       break;
     case GST_LLAVAOV_PROP_WINDOW:
       s->window = g_value_get_uint64 (v);
@@ -317,6 +327,9 @@ gst_llavaov_settings_get (const GstLlavaovSettings * s, guint id, GValue * v)
       break;
     case GST_LLAVAOV_PROP_ENGINE_ID:
       g_value_set_string (v, s->engine_id);
+      break;
+    case GST_LLAVAOV_PROP_CHAT_TEMPLATE:
+      g_value_set_string (v, s->chat_template);
       break;
     case GST_LLAVAOV_PROP_WINDOW:
       g_value_set_uint64 (v, s->window);

@@ -67,6 +67,7 @@ typedef enum
   GST_LLAVAOV_PROP_DEVICE,
   GST_LLAVAOV_PROP_PRECISION,
   GST_LLAVAOV_PROP_ENGINE_ID,
+  GST_LLAVAOV_PROP_CHAT_TEMPLATE,
   GST_LLAVAOV_PROP_WINDOW,
   GST_LLAVAOV_PROP_INTERVAL,
   GST_LLAVAOV_PROP_FRAMES,
@@ -94,7 +95,7 @@ typedef enum
 typedef struct _GstLlavaovSettings
 {
   gchar *prompt, *prompt_file, *system_prompt;
-  gchar *model_path, *device, *precision, *engine_id;
+  gchar *model_path, *device, *precision, *engine_id, *chat_template;
   guint64 window, interval;
   guint frames;
   GstLlavaovSampling sampling;

@@ -50,6 +50,7 @@ let_go (GstLlavaovElement * self)
   if (ticket)
     llavaov_ticket_unref (ticket);
   gst_llavaov_engine_release (g_steal_pointer (&self->engine_user));
+  g_clear_pointer (&self->chat_template, llavaov_chat_template_unref);
   gst_llavaov_element_notify (self, "ready");
 }
 
@@ -129,12 +130,29 @@ worker_main (gpointer data)
   return NULL;
 }
 
+/* The chat template, before a model is loaded in vain. FALSE: error is filled. What is wrong with the folder as a whole is
+ * for the load to say. */
+static gboolean
+open_template (const GstLlavaovSettings * settings,
+    LlavaovChatTemplate ** chat_template, LlavaovError * error)
+{
+  LlavaovStatus status = llavaov_chat_template_open (settings->model_path,
+      settings->chat_template, chat_template, error);
+
+  if (status == LLAVAOV_OK || (settings->chat_template == NULL &&
+          (status == LLAVAOV_ERROR_NOT_FOUND || status == LLAVAOV_ERROR_IO)))
+    return TRUE;
+  error->status = status;
+  return FALSE;
+}
+
 gboolean
 gst_llavaov_worker_start (GstLlavaovElement * self)
 {
   LlavaovPrecision precision = LLAVAOV_PRECISION_AUTO;
   LlavaovError error = { 0, };
   GstLlavaovSettings settings;
+  LlavaovChatTemplate *chat_template = NULL;
   gchar *prompt = NULL;
   gboolean ended;
 
@@ -157,14 +175,18 @@ gst_llavaov_worker_start (GstLlavaovElement * self)
     settings.model_path = gst_llavaov_engine_default_model ();
 
   if (!gst_llavaov_check_settings (&settings, &precision, &error) ||
-      !(prompt = gst_llavaov_read_prompt (&settings, &error)))
+      !(prompt = gst_llavaov_read_prompt (&settings, &error)) ||
+      !open_template (&settings, &chat_template, &error)) {
+    g_free (prompt);
     goto failed;
+  }
   g_free (settings.prompt);
   settings.prompt = prompt;
 
   g_mutex_lock (&self->lock);
   gst_llavaov_settings_clear (&self->run);
   self->run = settings;
+  self->chat_template = chat_template;
   self->stop = self->failed = self->flushing = FALSE;
   self->engine_changed = TRUE;
   self->frames_checked = FALSE;
@@ -182,6 +204,7 @@ gst_llavaov_worker_start (GstLlavaovElement * self)
       &error);
   if (self->engine_user == NULL) {
     self->running = FALSE;
+    g_clear_pointer (&self->chat_template, llavaov_chat_template_unref);
     gst_llavaov_post_error (GST_ELEMENT (self), &error, &self->run,
         self->run.model_path);
     return FALSE;

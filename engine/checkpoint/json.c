@@ -68,8 +68,8 @@ LlavaovStatus lv_file_read(
     return status;
 }
 
-LlavaovStatus lv_json_parse(const char *text, size_t bytes, const char *file,
-    bool refuse_duplicates, json_t **root, LlavaovError *error)
+static LlavaovStatus parse(const char *text, size_t bytes, const char *file, size_t flags,
+    json_t **root, LlavaovError *error)
 {
     *root = NULL;
     size_t commas = 0;
@@ -79,17 +79,30 @@ LlavaovStatus lv_json_parse(const char *text, size_t bytes, const char *file,
         return lv_fail(error, LLAVAOV_ERROR_FORMAT, file,
             "%s: more than %u JSON values are absurd in such a file", file, LV_MAX_JSON_VALUES);
     json_error_t cause;
-    *root = json_loadb(text, bytes, refuse_duplicates ? JSON_REJECT_DUPLICATES : 0, &cause);
-    if (!*root) {
-        /* Every syntax error has a code; out of memory often has none. */
-        enum json_error_code code = json_error_code(&cause);
-        if (code == json_error_out_of_memory || code == json_error_unknown)
-            return lv_fail(
-                error, LLAVAOV_ERROR_MEMORY, file, "%s: out of memory while parsing", file);
-        return lv_fail(error, LLAVAOV_ERROR_FORMAT, file,
-            "%s: broken JSON at line %d, column %d: %s", file, cause.line, cause.column,
-            cause.text);
-    }
+    *root = json_loadb(text, bytes, flags, &cause);
+    if (*root)
+        return LLAVAOV_OK;
+    /* Every syntax error has a code; out of memory often has none. */
+    enum json_error_code code = json_error_code(&cause);
+    if (code == json_error_out_of_memory || code == json_error_unknown)
+        return lv_fail(error, LLAVAOV_ERROR_MEMORY, file, "%s: out of memory while parsing", file);
+    return lv_fail(error, LLAVAOV_ERROR_FORMAT, file, "%s: broken JSON at line %d, column %d: %s",
+        file, cause.line, cause.column, cause.text);
+}
+
+LlavaovStatus lv_json_parse_any(
+    const char *text, size_t bytes, const char *file, json_t **root, LlavaovError *error)
+{
+    return parse(text, bytes, file, 0, root, error);
+}
+
+LlavaovStatus lv_json_parse(const char *text, size_t bytes, const char *file,
+    bool refuse_duplicates, json_t **root, LlavaovError *error)
+{
+    LlavaovStatus status =
+        parse(text, bytes, file, refuse_duplicates ? JSON_REJECT_DUPLICATES : 0, root, error);
+    if (status)
+        return status;
     if (!json_is_object(*root)) {
         json_decref(*root);
         *root = NULL;

@@ -27,6 +27,9 @@ LlavaovStatus lv_file_read(
  * value counts, as in the reference, unless refuse_duplicates. Free with json_decref. */
 LlavaovStatus lv_json_parse(const char *text, size_t bytes, const char *file,
     bool refuse_duplicates, json_t **root, LlavaovError *error);
+/* The same of an object or a list. */
+LlavaovStatus lv_json_parse_any(
+    const char *text, size_t bytes, const char *file, json_t **root, LlavaovError *error);
 
 /* Reads fields of one object, one after another; the first error stays in `status` and makes the
  * later calls do nothing. Every getter leaves *value alone when the field is absent or null. */

@@ -7,11 +7,16 @@
 #include "model/scratch.h"
 #include "model/try.h"
 
+static bool is_placeholder(const LvPrompt *prompt, int32_t id)
+{
+    return id >= 0 && (id == prompt->image_token || id == prompt->video_token);
+}
+
 LlavaovStatus lv_prompt_check(const LvModel *model, const LvPrompt *prompt, LlavaovError *error)
 {
     size_t placeholders = 0, rows = 0;
     for (size_t i = 0; i < prompt->n; i++) {
-        if (prompt->visual_token >= 0 && prompt->ids[i] == prompt->visual_token)
+        if (is_placeholder(prompt, prompt->ids[i]))
             placeholders++;
         else if (prompt->ids[i] < 0 || (uint32_t)prompt->ids[i] >= model->config->text.vocab_size)
             return lv_fail(error, LLAVAOV_ERROR_FORMAT, "tokenizer.json",
@@ -59,18 +64,18 @@ LlavaovStatus lv_decoder_embed(
         return lv_fail(run->error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a prompt's ids");
     size_t seen = 0; /* placeholders before the row under way */
     for (size_t i = 0; i < first; i++)
-        seen += prompt->ids[i] == prompt->visual_token;
+        seen += is_placeholder(prompt, prompt->ids[i]);
     /* A placeholder's id may lie beyond the table (lmms-lab files), and its row is overwritten
      * anyway. */
     for (size_t i = 0; i < count; i++) {
         int32_t id = prompt->ids[first + i];
-        ids[i] = id == prompt->visual_token ? 0 : id;
+        ids[i] = is_placeholder(prompt, id) ? 0 : id;
     }
     LlavaovStatus status = b->ops->embed_tokens(b, run, hidden, ids, model->decoder.embed);
     lv_free(ids);
     for (size_t i = 0; i < count && status == LLAVAOV_OK;) {
         size_t n = 0;
-        while (i + n < count && prompt->ids[first + i + n] == prompt->visual_token)
+        while (i + n < count && is_placeholder(prompt, prompt->ids[first + i + n]))
             n++;
         if (n > 0)
             status =

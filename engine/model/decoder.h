@@ -12,11 +12,11 @@ typedef struct LvVisualRows {
     size_t n_pieces;
 } LvVisualRows;
 
-/* A prompt: ids with placeholders in place. visual_token < 0: none. */
+/* A prompt: ids with placeholders in place. Without visual vectors both tokens are -1. */
 typedef struct LvPrompt {
     const int32_t *ids;
     size_t n;
-    int32_t visual_token;
+    int32_t image_token, video_token; /* the placeholders' ids; -1: none */
     LvVisualRows visual;
 } LvPrompt;
 

@@ -22,9 +22,9 @@ static LlavaovFrame *next_frame(LlavaovSession *session, LlavaovTicket *request,
 {
     if (!request)
         return LV_LIST_FIRST(&session->to_encode, LlavaovFrame, in_queue);
-    for (; *from < request->n_frames; ++*from)
-        if (request->frames[*from]->state == LV_FRAME_PREPARED)
-            return request->frames[*from];
+    for (; *from < request->question.n_frames; ++*from)
+        if (request->question.frames[*from]->state == LV_FRAME_PREPARED)
+            return request->question.frames[*from];
     return NULL;
 }
 

@@ -12,6 +12,7 @@
 #include "serve/request.h"
 #include "serve/scheduler.h"
 #include "serve/thread.h"
+#include "text/chat.h"
 
 /* The backend is opened on a thread of low priority, because its own threads inherit that. */
 typedef struct BackendOpening {
@@ -142,6 +143,7 @@ static void engine_free(LlavaovEngine *engine)
     if (engine->backend)
         engine->backend->ops->close(engine->backend);
     lv_tokenizer_close(engine->tokenizer);
+    llavaov_chat_template_unref(engine->chat_template);
     lv_checkpoint_close(engine->checkpoint);
     pthread_cond_destroy(&engine->idle);
     pthread_cond_destroy(&engine->events);
@@ -189,6 +191,11 @@ LlavaovStatus llavaov_engine_open(
     LV_TRY(name_model(engine, options->model_path, error));
     LV_TRY(lv_checkpoint_open(options->model_path, &engine->checkpoint, error));
     LV_TRY(lv_tokenizer_open_folder(options->model_path, &engine->tokenizer, error));
+    LV_TRY(lv_chat_prepare(
+        engine->tokenizer, lv_placeholders(lv_checkpoint_config(engine->checkpoint)), error));
+    /* Sessions may have another one, so that none is no reason to fail. */
+    llavaov_chat_template_open(
+        options->model_path, NULL, &engine->chat_template, &engine->template_error);
     LV_TRY(open_backend(engine, options, error));
     LV_TRY(lv_model_open(engine->checkpoint, engine->backend, options->progress,
         options->progress_data, &engine->model, error));
@@ -231,48 +238,4 @@ void llavaov_engine_stats(LlavaovEngine *engine, LlavaovEngineStats *stats)
     pthread_mutex_unlock(&engine->lock);
     if (engine->backend->ops->notice)
         stats->notice = engine->backend->ops->notice(engine->backend);
-}
-
-LlavaovStatus llavaov_engine_prompt_tokens(LlavaovEngine *engine, LlavaovLayout layout,
-    size_t n_frames, uint32_t width, uint32_t height, const char *system_prompt, const char *prompt,
-    uint32_t *tokens, LlavaovError *error)
-{
-    const LvConfig *config = engine->model->config;
-    if (n_frames > LV_MAX_FRAMES_PER_REQUEST)
-        return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "frames",
-            "%zu frames, at most %u in one request", n_frames, LV_MAX_FRAMES_PER_REQUEST);
-    if (!prompt || strlen(prompt) > LV_MAX_PROMPT_BYTES ||
-        (system_prompt && strlen(system_prompt) > LV_MAX_PROMPT_BYTES))
-        return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "prompt",
-            "the prompt is missing or longer than %u bytes", LV_MAX_PROMPT_BYTES);
-    LlavaovStatus status = lv_layout_check(config, layout, error);
-    if (status != LLAVAOV_OK && n_frames > 0)
-        return status;
-    uint64_t visual = 0;
-    if (layout == LLAVAOV_LAYOUT_IMAGE && n_frames > 0) {
-        LvAnyresPlan plan;
-        status = lv_anyres_plan(config, width, height, &plan, error);
-        if (status != LLAVAOV_OK)
-            return status;
-        visual = plan.n_tokens;
-    } else if (layout == LLAVAOV_LAYOUT_VIDEO && n_frames > 0) {
-        visual = lv_video_tokens(&config->vision, n_frames);
-    } else {
-        visual = lv_multi_image_tokens(config);
-    }
-    /* The placeholders of one visual are one id repeated, so one of each stands for all. */
-    const size_t n_visuals = n_frames == 0 ? 0 : layout == LLAVAOV_LAYOUT_VIDEO ? 1 : n_frames;
-    uint32_t *one_each = lv_alloc(n_visuals, sizeof *one_each);
-    if (!one_each)
-        return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a prompt");
-    for (size_t i = 0; i < n_visuals; i++)
-        one_each[i] = 1;
-    LvTokens ids = {0};
-    status = lv_request_encode_prompt(
-        engine, layout, one_each, n_visuals, system_prompt, prompt, &ids, error);
-    uint64_t total = ids.n + n_visuals * (visual - 1);
-    *tokens = total > UINT32_MAX ? UINT32_MAX : (uint32_t)total;
-    lv_tokens_free(&ids);
-    lv_free(one_each);
-    return status;
 }

@@ -54,6 +54,8 @@ struct LlavaovEngine {
     /* Immutable after opening. */
     LvCheckpoint *checkpoint;
     LvTokenizer *tokenizer;
+    LlavaovChatTemplate *chat_template; /* the checkpoint's own; NULL: template_error says why */
+    LlavaovError template_error;
     LvBackend *backend;
     LvModel *model;
     LlavaovResize resize;

@@ -10,41 +10,18 @@
 #include "serve/settings.h"
 #include "serve/thread.h"
 
-static bool check_text(
-    const char *name, const char *text, LlavaovStatus *status, LlavaovError *error)
+static LlavaovStatus check(LlavaovSession *session, const LlavaovRequest *request,
+    LvQuestion *question, LlavaovError *error)
 {
-    if (text && strlen(text) > LV_MAX_PROMPT_BYTES)
-        *status = lv_fail(error, LLAVAOV_ERROR_ARGUMENT, name, "%s is longer than %u bytes", name,
-            LV_MAX_PROMPT_BYTES);
-    return *status == LLAVAOV_OK;
-}
-
-static LlavaovStatus check(
-    LlavaovSession *session, const LlavaovRequest *request, LlavaovError *error)
-{
-    LlavaovStatus status = LLAVAOV_OK;
-    if (!request->prompt)
-        return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "prompt", "there is no prompt");
     if (!request->on_done)
         return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "on_done", "there is no on_done");
-    if (!check_text("prompt", request->prompt, &status, error) ||
-        !check_text("system-prompt", request->system_prompt, &status, error))
+    LlavaovStatus status = lv_question_read(request, question, error);
+    if (status != LLAVAOV_OK)
         return status;
-    if (request->n_frames > LV_MAX_FRAMES_PER_REQUEST)
-        return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "frames",
-            "%zu frames, at most %u in one request", request->n_frames, LV_MAX_FRAMES_PER_REQUEST);
-    if (request->layout == LLAVAOV_LAYOUT_IMAGE && request->n_frames > 1)
-        return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "frames",
-            "the image layout takes one frame, not %zu", request->n_frames);
-    for (size_t i = 0; i < request->n_frames; i++) {
-        if (request->frames[i]->session != session)
-            return lv_fail(
-                error, LLAVAOV_ERROR_ARGUMENT, "frames", "frame %zu belongs to another session", i);
-        if (request->frames[i]->layout != request->layout)
-            return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "layout",
-                "frame %zu was pushed with another layout", i);
-    }
-    return LLAVAOV_OK;
+    pthread_mutex_lock(&session->engine->lock);
+    status = lv_question_check_frames(question, session, error);
+    pthread_mutex_unlock(&session->engine->lock);
+    return status;
 }
 
 /* Frees everything but frames, which need the lock. */
@@ -58,10 +35,9 @@ static void free_request(LlavaovTicket *r)
     lv_free(r->tokens);
     lv_free(r->text);
     lv_free(r->pending);
-    lv_free(r->frames);
-    lv_free(r->system_prompt);
-    lv_free(r->prompt);
     lv_free(r->rules);
+    lv_question_free(&r->question);
+    llavaov_chat_template_unref(r->chat_template);
     if (r->engine)
         llavaov_engine_unref(r->engine);
     lv_free(r);
@@ -93,26 +69,15 @@ LlavaovStatus llavaov_session_ask(LlavaovSession *session, const LlavaovRequest 
     if (!r)
         return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a request");
     r->asked_ns = lv_now_ns();
-    r->layout = request->layout;
-    r->n_frames = request->n_frames;
     r->on_text = request->on_text;
     r->on_done = request->on_done;
     r->data = request->data;
     r->text_event = (LvEvent){.kind = LV_EVENT_TEXT, .owner = r};
     r->done_event = (LvEvent){.kind = LV_EVENT_DONE, .owner = r};
 
-    pthread_mutex_lock(&engine->lock);
-    LlavaovStatus status = check(session, request, error);
-    pthread_mutex_unlock(&engine->lock);
+    LlavaovStatus status = check(session, request, &r->question, error);
     if (status == LLAVAOV_OK)
         status = settle(r, engine, &request->generation, error);
-    if (status == LLAVAOV_OK) {
-        r->frames = lv_calloc(r->n_frames, sizeof *r->frames);
-        r->prompt = lv_strdup(request->prompt);
-        r->system_prompt = request->system_prompt ? lv_strdup(request->system_prompt) : NULL;
-        if (!r->frames || !r->prompt || (request->system_prompt && !r->system_prompt))
-            status = lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a request");
-    }
     if (status != LLAVAOV_OK) {
         free_request(r);
         return status;
@@ -129,8 +94,9 @@ LlavaovStatus llavaov_session_ask(LlavaovSession *session, const LlavaovRequest 
         free_request(r);
         return status;
     }
-    for (size_t i = 0; i < r->n_frames; i++)
-        r->frames[i] = lv_frame_keep(request->frames[i]);
+    for (size_t i = 0; i < r->question.n_frames; i++)
+        lv_frame_keep(r->question.frames[i]);
+    r->chat_template = llavaov_chat_template_ref(session->chat_template);
     r->engine = lv_engine_keep(engine);
     r->session = session;
     r->refs = ticket ? 2 : 1;
@@ -146,8 +112,8 @@ LlavaovStatus llavaov_session_ask(LlavaovSession *session, const LlavaovRequest 
 
 LvRequestNeed lv_request_need(LlavaovTicket *r, const LlavaovError **error)
 {
-    for (; r->n_encoded < r->n_frames; r->n_encoded++) {
-        const LlavaovFrame *frame = r->frames[r->n_encoded];
+    for (; r->n_encoded < r->question.n_frames; r->n_encoded++) {
+        const LlavaovFrame *frame = r->question.frames[r->n_encoded];
         if (frame->state == LV_FRAME_FAILED) {
             *error = &frame->error;
             return LV_REQUEST_FAILED;
@@ -177,8 +143,8 @@ void lv_request_finish(LlavaovTicket *r, LlavaovStatus status, const LlavaovErro
     answer->new_tokens = r->n_tokens;
     answer->tokens = r->tokens;
     answer->encode_ns = 0;
-    for (size_t i = 0; i < r->n_frames; i++)
-        answer->encode_ns += r->frames[i]->encode_ns;
+    for (size_t i = 0; i < r->question.n_frames; i++)
+        answer->encode_ns += r->question.frames[i]->encode_ns;
     lv_list_remove(&r->in_session);
     session->n_requests--;
     if (status == LLAVAOV_OK)
@@ -234,9 +200,9 @@ void lv_request_deliver_done(LlavaovTicket *r)
     pthread_mutex_lock(&engine->lock);
 
     r->session = NULL;
-    for (size_t i = 0; i < r->n_frames; i++)
-        lv_frame_drop(r->frames[i]);
-    r->n_frames = 0;
+    for (size_t i = 0; i < r->question.n_frames; i++)
+        lv_frame_drop(r->question.frames[i]);
+    r->question.n_frames = 0;
     if (--r->refs == 0) {
         pthread_mutex_unlock(&engine->lock);
         free_request(r);

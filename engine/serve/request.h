@@ -7,6 +7,7 @@
 #include "model/decoder.h"
 #include "model/sampler.h"
 #include "serve/frame.h"
+#include "serve/question.h"
 
 struct LlavaovTicket {
     LlavaovEngine *engine;   /* a reference */
@@ -19,11 +20,9 @@ struct LlavaovTicket {
     LvEvent text_event, done_event;
 
     /* Copied from LlavaovRequest. */
-    LlavaovLayout layout;
-    LlavaovFrame **frames; /* references */
-    size_t n_frames;
-    size_t n_encoded; /* of the first frames: known to be encoded */
-    char *system_prompt, *prompt;
+    LlavaovChatTemplate *chat_template; /* a reference */
+    LvQuestion question;                /* with references to its frames */
+    size_t n_encoded;                   /* of the first frames: known to be encoded */
     LlavaovGeneration generation; /* settled */
     LlavaovRules *rules;          /* a copy of the caller's; NULL: none, or the checkpoint's */
     LlavaovIds stop;
@@ -34,7 +33,7 @@ struct LlavaovTicket {
     /* Generation; belongs to the inference thread while running. */
     bool begun;
     LvTokens prompt_ids;
-    LvTensor *pieces; /* the frames' embeddings and a video's newline */
+    LvTensor *pieces; /* the frames' embeddings and each clip's newline */
     LvPrompt input;
     LvKvCache *cache;
     uint32_t capacity; /* tokens in the cache */
@@ -96,10 +95,5 @@ void lv_request_cancel(LlavaovTicket *request);
 /* Run callbacks. Lock held, dropped meanwhile. */
 void lv_request_deliver_text(LlavaovTicket *request);
 void lv_request_deliver_done(LlavaovTicket *request);
-
-/* Ids of a whole prompt; visual_tokens has one count for each visual. Appends to *ids. */
-LlavaovStatus lv_request_encode_prompt(const LlavaovEngine *engine, LlavaovLayout layout,
-    const uint32_t *visual_tokens, size_t n_visuals, const char *system_prompt, const char *prompt,
-    LvTokens *ids, LlavaovError *error);
 
 #endif

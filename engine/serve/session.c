@@ -2,8 +2,12 @@
 #include "serve/session.h"
 
 #include "base/alloc.h"
+#include "base/limits.h"
 #include "base/status.h"
+#include "model/try.h"
+#include "picture/layout.h"
 #include "serve/frame.h"
+#include "serve/question.h"
 #include "serve/request.h"
 
 void lv_session_rest(LlavaovSession *session)
@@ -16,9 +20,17 @@ LlavaovStatus llavaov_session_open(LlavaovEngine *engine, const LlavaovSessionOp
     LlavaovSession **session_out, LlavaovError *error)
 {
     *session_out = NULL;
+    LlavaovChatTemplate *chat_template =
+        options && options->chat_template ? options->chat_template : engine->chat_template;
+    if (!chat_template) {
+        if (error)
+            *error = engine->template_error;
+        return engine->template_error.status;
+    }
     LlavaovSession *session = lv_calloc(1, sizeof *session);
     if (!session)
         return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a session");
+    session->chat_template = llavaov_chat_template_ref(chat_template);
     session->engine = lv_engine_keep(engine);
     if (options) {
         session->on_frame = options->on_frame;
@@ -82,6 +94,7 @@ void llavaov_session_close(LlavaovSession *session)
     }
     lv_list_remove(&session->in_engine);
     pthread_mutex_unlock(&engine->lock);
+    llavaov_chat_template_unref(session->chat_template);
     lv_free(session);
     llavaov_engine_unref(engine);
 }
@@ -91,4 +104,48 @@ void llavaov_session_stats(LlavaovSession *session, LlavaovSessionStats *stats)
     pthread_mutex_lock(&session->engine->lock);
     *stats = session->stats;
     pthread_mutex_unlock(&session->engine->lock);
+}
+
+LlavaovStatus llavaov_session_prompt_tokens(LlavaovSession *session, LlavaovLayout layout,
+    size_t n_frames, uint32_t width, uint32_t height, const char *system_prompt, const char *prompt,
+    uint32_t *tokens, LlavaovError *error)
+{
+    const LlavaovEngine *engine = session->engine;
+    const LvConfig *config = engine->model->config;
+    LvConversation conversation = {0};
+    LvTokens ids = {0};
+    LvChatVisual *visuals = NULL;
+    LlavaovStatus status = LLAVAOV_OK;
+    if (n_frames > LV_MAX_FRAMES_PER_REQUEST)
+        LV_TRY(lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "frames",
+            "%zu frames, at most %u in one request", n_frames, LV_MAX_FRAMES_PER_REQUEST));
+    if (!prompt)
+        LV_TRY(lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "prompt", "there is no prompt"));
+    const bool video = layout == LLAVAOV_LAYOUT_VIDEO;
+    const size_t n_visuals = video ? n_frames > 0 : n_frames;
+    if (n_visuals > 0)
+        LV_TRY(lv_layout_check(config, layout, error));
+    LvAnyresPlan plan = {0};
+    if (layout == LLAVAOV_LAYOUT_IMAGE && n_visuals > 0)
+        LV_TRY(lv_anyres_plan(config, width, height, &plan, error));
+    const uint64_t each = video ? lv_video_tokens(&config->vision, n_frames)
+                          : layout == LLAVAOV_LAYOUT_IMAGE ? plan.n_tokens
+                                                           : lv_multi_image_tokens(config);
+    /* The placeholders of one visual are one id repeated, so one of each stands for all. */
+    visuals = lv_alloc(n_visuals, sizeof *visuals);
+    if (!visuals)
+        LV_TRY(lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a prompt"));
+    for (size_t i = 0; i < n_visuals; i++)
+        visuals[i] = (LvChatVisual){video, 1};
+    LV_TRY(lv_conversation_ask(
+        system_prompt, prompt, video ? 0 : n_visuals, video ? n_visuals : 0, &conversation, error));
+    LV_TRY(lv_question_ids(
+        engine, session->chat_template, &conversation, visuals, n_visuals, &ids, NULL, error));
+    const uint64_t total = ids.n + n_visuals * (each - 1);
+    *tokens = total > UINT32_MAX ? UINT32_MAX : (uint32_t)total;
+done:
+    lv_tokens_free(&ids);
+    lv_conversation_free(&conversation);
+    lv_free(visuals);
+    return status;
 }

@@ -7,7 +7,8 @@
 #include "serve/event.h"
 
 struct LlavaovSession {
-    LlavaovEngine *engine; /* a reference */
+    LlavaovEngine *engine;              /* a reference */
+    LlavaovChatTemplate *chat_template; /* a reference */
     LvLink in_engine;
     void (*on_frame)(void *data, void *frame_data, LlavaovFrameStage stage);
     void *data;

@@ -7,103 +7,100 @@
 #include "base/limits.h"
 #include "base/status.h"
 
-typedef struct Turn {
-    const LvTokenizer *tokenizer;
-    LvTokens *tokens;
-    LlavaovError *error;
-    int32_t start, end; /* <|im_start|>, <|im_end|> */
-} Turn;
-
-/* Template text and the user's text behind it, as one text: pieces, merges and NFC cross the seam
- * as they do when the reference tokenizes the whole prompt. */
-static LlavaovStatus put_text(Turn *turn, const char *before, const char *user, const char *what)
+LlavaovStatus lv_chat_prepare(
+    LvTokenizer *tokenizer, LvPlaceholders placeholders, LlavaovError *error)
 {
-    size_t before_bytes = strlen(before), user_bytes = strlen(user);
-    if (user_bytes > LV_MAX_PROMPT_BYTES)
-        return lv_fail(turn->error, LLAVAOV_ERROR_ARGUMENT, what,
-            "the %s of %zu bytes is longer than %u", what, user_bytes, LV_MAX_PROMPT_BYTES);
-    char *text = lv_alloc(before_bytes + user_bytes + 1, 1);
-    if (!text)
-        return lv_fail(turn->error, LLAVAOV_ERROR_MEMORY, what, "out of memory for the %s", what);
-    memcpy(text, before, before_bytes);
-    memcpy(text + before_bytes, user, user_bytes);
-    LlavaovStatus status = lv_tokenizer_encode(turn->tokenizer, text, before_bytes + user_bytes,
-        LV_SPECIAL_AS_TEXT, turn->tokens, turn->error);
-    lv_free(text);
+    LlavaovStatus status =
+        lv_tokenizer_add_placeholder(tokenizer, "<image>", placeholders.image, error);
+    if (status == LLAVAOV_OK)
+        status = lv_tokenizer_add_placeholder(tokenizer, "<video>", placeholders.video, error);
     return status;
 }
 
-static LlavaovStatus put_token(Turn *turn, int32_t id)
+LlavaovStatus lv_chat_tokenize(const LvTokenizer *tokenizer,
+    const LlavaovChatTemplate *chat_template, const LvJinjaText *text, LvTokens *ids,
+    LlavaovError *error)
 {
-    return lv_tokens_append(turn->tokens, id, turn->error);
-}
-
-static LlavaovStatus begin(Turn *turn, const char *role)
-{
-    LlavaovStatus status = put_token(turn, turn->start);
-    return status == LLAVAOV_OK ? put_text(turn, role, "", "template") : status;
-}
-
-static LlavaovStatus finish(Turn *turn)
-{
-    LlavaovStatus status = put_token(turn, turn->end);
-    return status == LLAVAOV_OK ? put_text(turn, "\n", "", "template") : status;
-}
-
-static LlavaovStatus put_system(Turn *turn, const char *system_prompt)
-{
-    LlavaovStatus status = put_token(turn, turn->start);
+    const bool whole = lv_chat_template_begins(chat_template, text);
+    const size_t n_before = ids->n;
+    LvTextRun *runs = lv_alloc(text->n_spans, sizeof *runs);
+    if (!runs)
+        return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a prompt");
+    for (size_t i = 0; i < text->n_spans; i++)
+        runs[i] = (LvTextRun){text->spans[i].bytes, text->spans[i].user};
+    LlavaovStatus status = whole ? LLAVAOV_OK : lv_tokenizer_begin(tokenizer, ids, error);
     if (status == LLAVAOV_OK)
-        status = put_text(turn, "system\n", system_prompt, "system prompt");
-    return status == LLAVAOV_OK ? finish(turn) : status;
+        status = lv_tokenizer_encode_runs(tokenizer, text->text, runs, text->n_spans, ids, error);
+    if (status == LLAVAOV_OK && !whole)
+        status = lv_tokenizer_end(tokenizer, ids, error);
+    lv_free(runs);
+    if (status != LLAVAOV_OK)
+        ids->n = n_before;
+    return status;
 }
 
-/* "user\n" up to the first placeholder, "\n" between placeholders, and "\n" with the question after
- * the last. */
-static LlavaovStatus put_user(Turn *turn, const LvChat *chat)
+static LlavaovStatus check_counts(const LvTokens *ids, LvPlaceholders placeholders,
+    const LvChatVisual *visuals, size_t n_visuals, uint64_t *total, LlavaovError *error)
 {
-    LlavaovStatus status = put_token(turn, turn->start);
-    const char *before = "user\n";
-    for (size_t i = 0; i < chat->n_visuals && status == LLAVAOV_OK; i++) {
-        status = put_text(turn, before, "", "template");
-        for (uint32_t k = 0; k < chat->visual_tokens_each[i] && status == LLAVAOV_OK; k++)
-            status = put_token(turn, chat->visual_token);
-        before = "\n";
+    static const char *const words[2] = {"<image>", "<video>"};
+    static const char *const things[2] = {"picture", "clip"};
+    size_t wanted[2] = {0}, given[2] = {0};
+    *total = ids->n;
+    for (size_t i = 0; i < ids->n; i++) {
+        wanted[0] += ids->ids[i] == placeholders.image;
+        wanted[1] += ids->ids[i] == placeholders.video;
     }
-    if (status == LLAVAOV_OK)
-        status = put_text(turn, before, chat->prompt, "prompt");
-    return status == LLAVAOV_OK ? finish(turn) : status;
-}
-
-static LlavaovStatus template_token(
-    const LvTokenizer *tokenizer, const char *content, int32_t *id, LlavaovError *error)
-{
-    *id = lv_tokenizer_added_token(tokenizer, content);
-    if (*id < 0)
-        return lv_fail(error, LLAVAOV_ERROR_UNSUPPORTED, content,
-            "the tokenizer has no added token %s", content);
+    for (size_t i = 0; i < n_visuals; i++) {
+        given[visuals[i].video]++;
+        *total += visuals[i].tokens - 1;
+    }
+    for (int kind = 0; kind < 2; kind++)
+        if (wanted[kind] != given[kind])
+            return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "chat-template",
+                "the chat template's prompt holds %zu %s placeholder%s (token id %d) for %zu %s%s",
+                wanted[kind], words[kind], wanted[kind] == 1 ? "" : "s",
+                kind ? placeholders.video : placeholders.image, given[kind], things[kind],
+                given[kind] == 1 ? "" : "s");
     return LLAVAOV_OK;
 }
 
-LlavaovStatus lv_chat_encode(
-    const LvTokenizer *tokenizer, const LvChat *chat, LvTokens *tokens, LlavaovError *error)
+/* The next visual of a kind, from *at on. */
+static size_t next_of_kind(const LvChatVisual *visuals, bool video, size_t *at)
 {
-    Turn turn = {.tokenizer = tokenizer, .tokens = tokens, .error = error};
-    size_t n_before = tokens->n;
-    LlavaovStatus status = template_token(tokenizer, "<|im_start|>", &turn.start, error);
-    if (status == LLAVAOV_OK)
-        status = template_token(tokenizer, "<|im_end|>", &turn.end, error);
-    if (status == LLAVAOV_OK)
-        status = lv_tokenizer_begin(tokenizer, tokens, error);
-    if (status == LLAVAOV_OK && chat->system_prompt)
-        status = put_system(&turn, chat->system_prompt);
-    if (status == LLAVAOV_OK)
-        status = put_user(&turn, chat);
-    if (status == LLAVAOV_OK)
-        status = begin(&turn, "assistant\n");
-    if (status == LLAVAOV_OK)
-        status = lv_tokenizer_end(tokenizer, tokens, error);
-    if (status != LLAVAOV_OK)
-        tokens->n = n_before;
-    return status;
+    while (visuals[*at].video != video)
+        ++*at;
+    return (*at)++;
+}
+
+LlavaovStatus lv_chat_expand(LvTokens *ids, LvPlaceholders placeholders,
+    const LvChatVisual *visuals, size_t n_visuals, size_t *order, LlavaovError *error)
+{
+    uint64_t total;
+    LlavaovStatus status = check_counts(ids, placeholders, visuals, n_visuals, &total, error);
+    if (status != LLAVAOV_OK || n_visuals == 0)
+        return status;
+    if (total > LV_MAX_CONTEXT)
+        return lv_fail(error, LLAVAOV_ERROR_CONTEXT_FULL, "prompt",
+            "the prompt with its pictures takes %llu tokens, more than any context holds",
+            (unsigned long long)total);
+    int32_t *all = lv_alloc(total, sizeof *all);
+    if (!all)
+        return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a prompt");
+    size_t n = 0, n_seen = 0, at[2] = {0};
+    for (size_t i = 0; i < ids->n; i++) {
+        const int32_t id = ids->ids[i];
+        const bool video = id == placeholders.video;
+        size_t times = 1;
+        if (video || id == placeholders.image) {
+            const size_t visual = next_of_kind(visuals, video, &at[video]);
+            if (order)
+                order[n_seen++] = visual;
+            times = visuals[visual].tokens;
+        }
+        while (times-- > 0)
+            all[n++] = id;
+    }
+    lv_free(ids->ids);
+    *ids = (LvTokens){.ids = all, .n = n, .capacity = n};
+    return LLAVAOV_OK;
 }

@@ -1,22 +1,46 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The chat template (model.md 6.1) as token ids. Template text may hold special tokens; user text
- * never becomes one. */
+ * From a conversation to the prompt's ids: rendered by a chat template, tokenized as one text in
+ * which the user's words never become special tokens, and with each placeholder repeated as often
+ * as its picture or clip has vectors. */
 #ifndef LV_CHAT_H
 #define LV_CHAT_H
 
+#include "checkpoint/config.h"
+#include "text/chat_template.h"
 #include "text/tokenizer.h"
 
-typedef struct LvChat {
-    const char *system_prompt; /* NULL = none */
-    const char *prompt;
-    int32_t visual_token;               /* the image or video placeholder id */
-    const uint32_t *visual_tokens_each; /* per visual: number of placeholder ids it expands to */
-    size_t n_visuals;
-} LvChat;
+/* The placeholder ids of a model. */
+typedef struct LvPlaceholders {
+    int32_t image, video;
+} LvPlaceholders;
 
-/* Appends the whole prompt with every placeholder expanded: "<|im_start|>user\n" visuals, each
- * followed by "\n", then the question, "<|im_end|>\n<|im_start|>assistant\n". */
-LlavaovStatus lv_chat_encode(
-    const LvTokenizer *tokenizer, const LvChat *chat, LvTokens *tokens, LlavaovError *error);
+static inline LvPlaceholders lv_placeholders(const LvConfig *config)
+{
+    return (LvPlaceholders){config->image_token, config->video_token};
+}
+
+/* Before first use of a tokenizer: placeholders that it does not know (lmms-lab's) become tokens of
+ * templates. */
+LlavaovStatus lv_chat_prepare(
+    LvTokenizer *tokenizer, LvPlaceholders placeholders, LlavaovError *error);
+
+/* Appends the ids of what chat_template rendered, one for each placeholder, with what the tokenizer
+ * puts around a text, unless that begins with the bos_token already. */
+LlavaovStatus lv_chat_tokenize(const LvTokenizer *tokenizer,
+    const LlavaovChatTemplate *chat_template, const LvJinjaText *text, LvTokens *ids,
+    LlavaovError *error);
+
+/* A picture or clip: how many vectors take its placeholder's place. */
+typedef struct LvChatVisual {
+    bool video;
+    uint32_t tokens; /* at least 1 */
+} LvChatVisual;
+
+/* Repeats placeholders: those of images stand for the images among `visuals` in order, those of
+ * videos for the videos. order [n_visuals], if not NULL, receives the visuals' indices in the
+ * order of their placeholders. More or fewer placeholders of a kind than visuals are an ARGUMENT
+ * error. */
+LlavaovStatus lv_chat_expand(LvTokens *ids, LvPlaceholders placeholders,
+    const LvChatVisual *visuals, size_t n_visuals, size_t *order, LlavaovError *error);
 
 #endif

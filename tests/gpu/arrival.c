@@ -361,9 +361,12 @@ int main(int argc, char **argv)
     Stream *prompts = streams + SESSIONS, *pictures = prompts + n + 1, *end = pictures + n + 1;
     uint32_t prompt = 0;
     LlavaovError error;
-    if (llavaov_engine_prompt_tokens(engine, LLAVAOV_LAYOUT_VIDEO, n_frames, 0, 0, NULL,
+    LlavaovSession *session = NULL;
+    if (llavaov_session_open(engine, NULL, &session, &error) != LLAVAOV_OK ||
+        llavaov_session_prompt_tokens(session, LLAVAOV_LAYOUT_VIDEO, n_frames, 0, 0, NULL,
             "What is happening?", &prompt, &error) != LLAVAOV_OK)
         die("prompt", error.message);
+    llavaov_session_close(session);
     for (Stream *stream = streams; stream < end; stream++) {
         open_stream(engine, stream);
         if (stream < pictures)

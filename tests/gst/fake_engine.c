@@ -253,13 +253,56 @@ count_tokens (size_t n_frames, const char *system_prompt, const char *prompt)
 }
 
 LlavaovStatus
-llavaov_engine_prompt_tokens (LlavaovEngine * engine, LlavaovLayout layout,
+llavaov_session_prompt_tokens (LlavaovSession * session, LlavaovLayout layout,
     size_t n_frames, uint32_t width, uint32_t height,
     const char *system_prompt, const char *prompt, uint32_t * tokens,
     LlavaovError * error)
 {
   *tokens = count_tokens (n_frames, system_prompt, prompt);
   return LLAVAOV_OK;
+}
+
+/* ---- chat templates ---- */
+
+struct LlavaovChatTemplate
+{
+  gint refs;
+  gchar *origin;
+};
+
+LlavaovStatus
+llavaov_chat_template_open (const char *model_path, const char *choice,
+    LlavaovChatTemplate ** result, LlavaovError * error)
+{
+  if (choice && !strcmp (choice, "missing"))
+    return fail (error, LLAVAOV_ERROR_ARGUMENT, "chat-template",
+        "chat-template=\"missing\": no such file");
+  *result = g_new0 (LlavaovChatTemplate, 1);
+  (*result)->refs = 1;
+  (*result)->origin = g_strdup (choice ? choice : "the fake's own");
+  return LLAVAOV_OK;
+}
+
+LlavaovChatTemplate *
+llavaov_chat_template_ref (LlavaovChatTemplate * chat_template)
+{
+  g_atomic_int_inc (&chat_template->refs);
+  return chat_template;
+}
+
+void
+llavaov_chat_template_unref (LlavaovChatTemplate * chat_template)
+{
+  if (!chat_template || !g_atomic_int_dec_and_test (&chat_template->refs))
+    return;
+  g_free (chat_template->origin);
+  g_free (chat_template);
+}
+
+const char *
+llavaov_chat_template_origin (const LlavaovChatTemplate * chat_template)
+{
+  return chat_template->origin;
 }
 
 /* ---- frames ---- */

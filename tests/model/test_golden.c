@@ -293,9 +293,8 @@ static void check_logits(const Golden *g, LvTensor rows)
     const bool visual = rows.data != NULL;
     const LvPrompt prompt = {.ids = ids,
         .n = n,
-        .visual_token = !visual                             ? -1
-                        : g->layout == LLAVAOV_LAYOUT_VIDEO ? model->config->video_token
-                                                            : model->config->image_token,
+        .image_token = visual ? model->config->image_token : -1,
+        .video_token = visual ? model->config->video_token : -1,
         .visual = {&rows, visual}};
     must(lv_prompt_check(model, &prompt, &error), &error);
     LvSequence sequence = {.n_rows = (uint32_t)n};

@@ -233,7 +233,7 @@ static void chunks_of_a_prompt_make_no_difference(void **state)
     int32_t ids[24];
     for (int i = 0; i < 24; i++)
         ids[i] = i >= 5 && i < 13 ? visual : (i * 37) % 256;
-    const LvPrompt prompt = {ids, 24, visual, {pieces, 3}};
+    const LvPrompt prompt = {ids, 24, -1, visual, {pieces, 3}};
     LlavaovError error;
     must(lv_prompt_check(model, &prompt, &error), &error);
     float *whole = last_logits(&prompt, 24);
@@ -258,7 +258,7 @@ static void chunks_of_a_prompt_make_no_difference(void **state)
     LvTensor other = numbered(3, model->config->text.hidden_size);
     must(backend->ops->copy(backend, &run, lv_tensor_rows(other, 2, 1), model->newline), NULL);
     LvTensor swapped[3] = {pieces[0], other, model->newline};
-    const LvPrompt changed = {ids, 24, visual, {swapped, 3}};
+    const LvPrompt changed = {ids, 24, -1, visual, {swapped, 3}};
     float *logits = last_logits(&changed, 24);
     assert_true(relative(logits, whole, vocab) > 1e-4);
     backend->ops->kv_close(backend, cache);
@@ -270,7 +270,7 @@ static void sequences_of_a_batch_do_not_see_each_other(void **state)
 {
     const LvTextConfig *t = &model->config->text;
     const int32_t first[] = {1, 2, 3, 4, 5}, second[] = {9, 8, 7};
-    const LvPrompt a = {first, 5, -1, {NULL, 0}}, b = {second, 3, -1, {NULL, 0}};
+    const LvPrompt a = {first, 5, -1, -1, {NULL, 0}}, b = {second, 3, -1, -1, {NULL, 0}};
     float *alone_a = last_logits(&a, 5), *alone_b = last_logits(&b, 3);
     LvSequence sequences[2] = {{open_cache(5), 0, 5, 0, 0}, {open_cache(3), 5, 3, 0, 0}};
     const LvBatch batch = {sequences, 2};
@@ -304,7 +304,7 @@ static void the_company_in_a_batch_changes_no_bit(void **state)
             int32_t ids[N];
             for (uint32_t k = 0; k <= i; k++)
                 ids[k] = (int32_t)(i * 31 + k * 7) % 256;
-            const LvPrompt prompt = {ids, i + 1, -1, {NULL, 0}};
+            const LvPrompt prompt = {ids, i + 1, -1, -1, {NULL, 0}};
             LvTensor hidden = tensor(i + 1, t->hidden_size);
             sequences[i] = (LvSequence){open_cache(i + 1 + STEPS), 0, i + 1, 0, 0};
             const LvBatch batch = {&sequences[i], 1};
@@ -355,7 +355,8 @@ static void prompts_that_do_not_fit_their_pictures_are_refused(void **state)
     const int32_t ids[] = {1, visual, visual, 2},
                   outside[] = {1, (int32_t)model->config->text.vocab_size};
     LvTensor piece = numbered(3, model->config->text.hidden_size);
-    const LvPrompt wrong = {ids, 4, visual, {&piece, 1}}, beyond = {outside, 2, visual, {NULL, 0}};
+    const LvPrompt wrong = {ids, 4, -1, visual, {&piece, 1}},
+                   beyond = {outside, 2, -1, visual, {NULL, 0}};
     LlavaovError error;
     assert_int_equal(lv_prompt_check(model, &wrong, &error), LLAVAOV_ERROR_INTERNAL);
     assert_int_equal(lv_prompt_check(model, &beyond, &error), LLAVAOV_ERROR_FORMAT);
@@ -396,7 +397,7 @@ static void every_failed_allocation_is_reported(void **state)
              features = numbered(plan.n_tiles * grid * grid, width);
     LvTensor laid_out = tensor(plan.n_tokens, width), hidden = tensor(5, width);
     const int32_t ids[] = {1, 2, 3, 4, 5};
-    const LvPrompt prompt = {ids, 5, -1, {NULL, 0}};
+    const LvPrompt prompt = {ids, 5, -1, -1, {NULL, 0}};
     const LvSequence sequence = {open_cache(5), 0, 5, 0, 0};
     const LvBatch batch = {&sequence, 1};
     float *logits = malloc(model->config->text.vocab_size * sizeof *logits);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/status.h"
+#include "text/chat_source.h"
 #include "writer_internal.h"
 
 FILE *lv_writer_open(const char *folder, const char *name)
@@ -192,6 +193,14 @@ static bool weights(const char *folder, const LvWriterSpec *spec)
     return good;
 }
 
+/* Whatever the layout, so that a test's prompt does not depend on it. */
+static bool chat_template(const char *folder)
+{
+    FILE *file = lv_writer_open(folder, "chat_template.jinja");
+    bool good = file && fputs(lv_chat_builtin("conversion"), file) >= 0;
+    return (file ? fclose(file) == 0 : true) && good;
+}
+
 static bool copy_tokenizer(const char *folder, const char *from)
 {
     FILE *in = fopen(from, "rb");
@@ -212,7 +221,7 @@ LlavaovStatus lv_write_checkpoint(const char *folder, const LvWriterSpec *spec, 
         return lv_fail(
             error, LLAVAOV_ERROR_IO, folder, "%s: cannot be made: %s", folder, strerror(errno));
     if (!lv_writer_config(folder, spec) || !lv_writer_generation_config(folder, spec) ||
-        !weights(folder, spec))
+        !chat_template(folder) || !weights(folder, spec))
         return lv_fail(
             error, LLAVAOV_ERROR_IO, folder, "%s: cannot be written: %s", folder, strerror(errno));
     bool good = true;

@@ -5,20 +5,19 @@
  *
  * A request is one byte of operation, a little-endian u32 of payload bytes, and the payload; an
  * answer is a u32 of bytes (0xFFFFFFFF: refused, nothing follows) and as many bytes. Ids are
- * little-endian i32. t   text -> ids, special tokens as tokens       s   ids -> text, without
- * special tokens p   text -> ids, special tokens as text         k   ids -> text, with special
- * tokens n   text -> NFC                                 c   nothing -> the class of each code
- * point, one byte each S   ids -> text without special tokens, a token at a time through the stream
- *     f   flush: no answer of its own, but all earlier ones arrive
- *     q   prompt NUL system NUL i32 visual id, i32 counts... -> ids of the chat (system "\x01" =
- * none) */
+ * little-endian i32.
+ *
+ *     t   text -> ids, special tokens as tokens       s   ids -> text, without special tokens
+ *     p   text -> ids, special tokens as text         k   ids -> text, with special tokens
+ *     n   text -> NFC                                 c   nothing -> class of each code point
+ *     S   ids -> text without special tokens, a token at a time through the stream
+ *     f   flush: no answer of its own, but all earlier ones arrive */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "base/alloc.h"
-#include "text/chat.h"
 #include "text/tokenizer.h"
 #include "text/unicode.h"
 
@@ -107,24 +106,6 @@ static int classes(void)
     return failed;
 }
 
-static int chat(const LvTokenizer *tokenizer, const char *payload, size_t bytes)
-{
-    const char *system_prompt = payload + strlen(payload) + 1;
-    const char *numbers = system_prompt + strlen(system_prompt) + 1;
-    size_t n = (bytes - (size_t)(numbers - payload)) / 4;
-    int32_t *values = malloc(n * 4);
-    memcpy(values, numbers, n * 4);
-    LvChat what = {.system_prompt = strcmp(system_prompt, "\1") ? system_prompt : NULL,
-        .prompt = payload,
-        .visual_token = values[0],
-        .visual_tokens_each = (uint32_t *)values + 1,
-        .n_visuals = n - 1};
-    LvTokens tokens = {0};
-    int failed = reply_tokens(lv_chat_encode(tokenizer, &what, &tokens, NULL), &tokens);
-    free(values);
-    return failed;
-}
-
 static int answer(const LvTokenizer *tokenizer, char operation, const char *payload, size_t bytes)
 {
     switch (operation) {
@@ -141,8 +122,6 @@ static int answer(const LvTokenizer *tokenizer, char operation, const char *payl
         return nfc(payload, bytes);
     case 'c':
         return classes();
-    case 'q':
-        return chat(tokenizer, payload, bytes);
     case 'f':
         return fflush(stdout);
     default:

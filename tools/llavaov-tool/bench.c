@@ -183,7 +183,7 @@ static LlavaovStatus forward(Bench *bench, uint32_t position, uint32_t n, bool l
         LV_TRY(lv_fail(bench->error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for ids"));
     for (uint32_t i = 0; i < n; i++)
         ids[i] = token_at(text, position + i);
-    const LvPrompt prompt = {.ids = ids, .n = n, .visual_token = -1};
+    const LvPrompt prompt = {.ids = ids, .n = n, .image_token = -1, .video_token = -1};
     LV_TRY(lv_decoder_embed(bench->m.model, &run, hidden, &prompt, 0));
     if (last) {
         LV_TRY(lv_decoder_next(bench->m.model, &run, hidden, &batch, &choice, bench->logits));

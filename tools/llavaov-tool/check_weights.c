@@ -49,7 +49,7 @@ static LlavaovStatus first_logits(ToolModel *m, float logits[3][3], LlavaovError
     LvBackend *b = m->backend;
     const LvTextConfig *text = &m->model->config->text;
     const LvRun run = {.error = error};
-    const LvPrompt prompt = {.ids = ids, .n = 3, .visual_token = -1};
+    const LvPrompt prompt = {.ids = ids, .n = 3, .image_token = -1, .video_token = -1};
     LvSequence sequence = {.n_rows = 3};
     const LvBatch batch = {&sequence, 1};
     float *all = lv_alloc(3 * (size_t)text->vocab_size, sizeof *all);

@@ -53,33 +53,19 @@ static void on_done(void *data, const LlavaovAnswer *a)
     pthread_mutex_unlock(&w->lock);
 }
 
-/* One answer about n pictures, printed. */
-static LlavaovStatus answer(const ToolOptions *o, LlavaovSession *session,
-    const LlavaovImage *images, size_t n, LlavaovError *error)
+/* Asks and prints the answer. */
+static LlavaovStatus ask(
+    const ToolOptions *o, LlavaovSession *session, LlavaovRequest request, LlavaovError *error)
 {
     Waiting w = {.options = o,
         .lock = PTHREAD_MUTEX_INITIALIZER,
         .changed = PTHREAD_COND_INITIALIZER,
         .error = error};
-    LlavaovStatus status = LLAVAOV_OK;
-    size_t n_frames = 0;
-    LlavaovFrame **frames = lv_calloc(n, sizeof *frames);
-    if (!frames)
-        LV_TRY(lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for frames"));
-    for (; n_frames < n; n_frames++) {
-        const LlavaovFrameSource source = {.map = map_picture, .data = (void *)&images[n_frames]};
-        LV_TRY(llavaov_session_push_frame(
-            session, &source, o->layout, LLAVAOV_ENCODE_ON_DEMAND, NULL, &frames[n_frames], error));
-    }
-    const LlavaovRequest request = {.layout = o->layout,
-        .frames = frames,
-        .n_frames = n_frames,
-        .system_prompt = o->system,
-        .prompt = o->prompt,
-        .generation = o->generation,
-        .on_text = o->stream ? on_text : NULL,
-        .on_done = on_done,
-        .data = &w};
+    LlavaovStatus status;
+    request.generation = o->generation;
+    request.on_text = o->stream ? on_text : NULL;
+    request.on_done = on_done;
+    request.data = &w;
     LV_TRY(llavaov_session_ask(session, &request, NULL, error));
     pthread_mutex_lock(&w.lock);
     while (!w.done)
@@ -93,9 +79,80 @@ static LlavaovStatus answer(const ToolOptions *o, LlavaovSession *session,
 done:
     json_decref(w.answer);
     lv_free(w.text);
-    for (size_t i = 0; i < n_frames; i++)
+    return status;
+}
+
+/* Pushes pictures; *n counts the frames. */
+static LlavaovStatus push(LlavaovSession *session, const LlavaovImage *images, size_t n_images,
+    LlavaovLayout layout, LlavaovFrame **frames, size_t *n, LlavaovError *error)
+{
+    LlavaovStatus status = LLAVAOV_OK;
+    for (size_t i = 0; i < n_images && status == LLAVAOV_OK; i++) {
+        const LlavaovFrameSource source = {.map = map_picture, .data = (void *)&images[i]};
+        status = llavaov_session_push_frame(
+            session, &source, layout, LLAVAOV_ENCODE_ON_DEMAND, NULL, &frames[*n], error);
+        *n += status == LLAVAOV_OK;
+    }
+    return status;
+}
+
+static void drop(LlavaovFrame **frames, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
         llavaov_frame_unref(frames[i]);
     lv_free(frames);
+}
+
+/* One answer about n pictures, printed. */
+static LlavaovStatus answer(const ToolOptions *o, LlavaovSession *session,
+    const LlavaovImage *images, size_t n, LlavaovError *error)
+{
+    LlavaovStatus status;
+    size_t n_frames = 0;
+    LlavaovFrame **frames = lv_calloc(n, sizeof *frames);
+    if (!frames)
+        LV_TRY(lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for frames"));
+    LV_TRY(push(session, images, n, o->layout, frames, &n_frames, error));
+    const LlavaovRequest request = {.layout = o->layout,
+        .frames = frames,
+        .n_frames = n_frames,
+        .system_prompt = o->system,
+        .prompt = o->prompt};
+    LV_TRY(ask(o, session, request, error));
+done:
+    drop(frames, n_frames);
+    return status;
+}
+
+/* The answer to a conversation, printed. */
+static LlavaovStatus answer_messages(const ToolOptions *o, LlavaovSession *session,
+    const ToolMessages *messages, LlavaovError *error)
+{
+    const size_t n_visuals = messages->conversation.n_media;
+    LlavaovStatus status;
+    size_t n_frames = 0, n = 0;
+    for (size_t i = 0; i < n_visuals; i++)
+        n += messages->pictures[i].n;
+    LlavaovFrame **frames = lv_calloc(n, sizeof *frames);
+    LlavaovVisual *visuals = lv_alloc(n_visuals, sizeof *visuals);
+    if (!frames || !visuals)
+        LV_TRY(lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for frames"));
+    for (size_t i = 0; i < n_visuals; i++) {
+        const ToolPictures *pictures = &messages->pictures[i];
+        visuals[i] = (LlavaovVisual){.layout = messages->conversation.media[i].video
+                                                   ? LLAVAOV_LAYOUT_VIDEO
+                                                   : messages->image_layout,
+            .frames = frames + n_frames,
+            .n_frames = pictures->n};
+        LV_TRY(push(
+            session, pictures->images, pictures->n, visuals[i].layout, frames, &n_frames, error));
+    }
+    const LlavaovRequest request = {
+        .messages = messages->text, .visuals = visuals, .n_visuals = n_visuals};
+    LV_TRY(ask(o, session, request, error));
+done:
+    lv_free(visuals);
+    drop(frames, n_frames);
     return status;
 }
 
@@ -108,11 +165,20 @@ LlavaovStatus tool_generate(const ToolOptions *o, LlavaovError *error)
         .threads = o->threads,
         .cpu_mask = o->cpu_mask};
     ToolPictures pictures = {0};
+    ToolMessages messages = {0};
+    LlavaovSessionOptions session_options = {0};
     LlavaovEngine *engine = NULL;
     LlavaovSession *session = NULL;
     LlavaovStatus status;
-    if (!o->prompt)
-        LV_TRY(lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "prompt", "--prompt is wanted"));
+    if (!o->prompt && !o->messages_file)
+        LV_TRY(
+            lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "prompt", "--prompt or --messages is wanted"));
+    if (o->messages_file && o->n_arguments > 0)
+        LV_TRY(lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "messages",
+            "with --messages the pictures are those that the messages name"));
+    LV_TRY(tool_open_template(o, &session_options.chat_template, error));
+    if (o->messages_file)
+        LV_TRY(tool_read_messages(o, &messages, error));
     LV_TRY(tool_read_pictures(o, &pictures, error));
     if (o->every && (pictures.n == 0 || pictures.n % o->every != 0))
         LV_TRY(lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "every",
@@ -124,7 +190,11 @@ LlavaovStatus tool_generate(const ToolOptions *o, LlavaovError *error)
     const char *notice = llavaov_engine_info(engine)->generation_notice;
     if (notice && !o->greedy)
         fprintf(stderr, "llavaov-tool: warning: %s\n", notice);
-    LV_TRY(llavaov_session_open(engine, NULL, &session, error));
+    LV_TRY(llavaov_session_open(engine, &session_options, &session, error));
+    if (o->messages_file) {
+        LV_TRY(answer_messages(o, session, &messages, error));
+        goto done;
+    }
     const size_t each = o->every ? o->every : pictures.n;
     size_t at = 0;
     do { /* also about no picture at all */
@@ -134,6 +204,8 @@ LlavaovStatus tool_generate(const ToolOptions *o, LlavaovError *error)
 done:
     llavaov_session_close(session);
     llavaov_engine_unref(engine);
+    llavaov_chat_template_unref(session_options.chat_template);
     tool_free_pictures(&pictures);
+    tool_free_messages(&messages);
     return status;
 }

@@ -19,9 +19,9 @@ static const struct {
     {"features", tool_features},
     {"logits", tool_logits},
     {"generate", tool_generate},
+    {"template", tool_template},
     {"bench", tool_bench},
     {"check-weights", tool_check_weights},
-    {"inspect", tool_inspect},
 };
 
 enum {
@@ -46,7 +46,11 @@ enum {
     OPTION_SEED,
     OPTION_GREEDY,
     OPTION_REPEAT,
-    OPTION_CONTEXT
+    OPTION_CONTEXT,
+    OPTION_CHAT_TEMPLATE,
+    OPTION_MESSAGES,
+    OPTION_IMAGES,
+    OPTION_VIDEOS
 };
 
 static const struct argp_option options[] = {
@@ -68,6 +72,12 @@ static const struct argp_option options[] = {
         "special tokens in the text are tokens (tokenize) or shown (detokenize)", 3},
     {"chat", OPTION_CHAT, NULL, 0,
         "tokenize: the whole prompt with the template and --frames placeholders", 3},
+    {"chat-template", OPTION_CHAT_TEMPLATE, "NAME", 0,
+        "hub, conversion, qwen_1_5 or a file (default: the checkpoint's own)", 3},
+    {"messages", OPTION_MESSAGES, "FILE", 0,
+        "template, generate: a conversation as JSON, instead of --prompt and --system", 3},
+    {"images", OPTION_IMAGES, "N", 0, "template: images before the prompt", 3},
+    {"videos", OPTION_VIDEOS, "N", 0, "template: videos before the prompt", 3},
     {"ids", OPTION_IDS, "FILE", 0, "logits: token ids from an .npy file instead of a prompt", 3},
     {"last", OPTION_LAST, "N", 0, "logits: of the last N positions; 0 = all", 3},
     {"features", OPTION_FEATURES, "FILE", 0, "logits: the vectors of `features` too, as .npy", 3},
@@ -241,6 +251,18 @@ static error_t parse(int key, char *text, struct argp_state *state)
     case OPTION_SERVE:
         o->serve = true;
         break;
+    case OPTION_CHAT_TEMPLATE:
+        o->chat_template = text;
+        break;
+    case OPTION_MESSAGES:
+        o->messages_file = text;
+        break;
+    case OPTION_IMAGES:
+        o->n_images = (uint32_t)parse_number(state, text, 1024);
+        break;
+    case OPTION_VIDEOS:
+        o->n_videos = (uint32_t)parse_number(state, text, 1024);
+        break;
     case ARGP_KEY_END:
         if (o->greedy && o->generation.temperature > 0)
             argp_error(state, "--greedy and --temperature %g contradict each other",
@@ -267,12 +289,13 @@ static const char doc[] =
     "  features FILE...          the vectors that enter the decoder, as .npy\n"
     "  logits [FILE...]          of a prompt or of --ids, as .npy\n"
     "  generate -p TEXT FILE...  an answer\n"
+    "  template [DIR]            the prompt that the chat template makes, and its ids\n"
     "  bench                     time of encoding, prefill and decoding\n"
     "  check-weights [DIR]       known logits of the released checkpoints, and a summary of the "
-    "weights\n"
-    "  inspect [DIR]             what a folder is, what running it takes, and every reason why it "
-    "would not run\n\n"
-    "FILE is .npy (uint8, [H, W, 3] or [T, H, W, 3]) or raw RGB of --size.";
+    "weights\n\n"
+    "FILE is .npy (uint8, [H, W, 3] or [T, H, W, 3]) or raw RGB of --size.\n"
+    "Messages are [{\"role\": ..., \"content\": [{\"type\": \"text\", \"text\": ...}, "
+    "{\"type\": \"image\", \"path\": FILE}, {\"type\": \"video\", \"path\": FILE}]}, ...].";
 
 int main(int argc, char **argv)
 {

@@ -7,7 +7,6 @@
 #include "model/decoder.h"
 #include "model/scratch.h"
 #include "model/try.h"
-#include "text/chat.h"
 #include "tool.h"
 
 static LlavaovStatus write_rows(ToolModel *m, LvTensor rows, const char *path, LlavaovError *error)
@@ -81,13 +80,16 @@ static LlavaovStatus prompt_ids(const ToolOptions *o, const LvConfig *config, co
     LlavaovStatus status = tool_open_tokenizer(o, &tokenizer, error);
     if (status != LLAVAOV_OK)
         return status;
-    const LvChat chat = {.system_prompt = o->system,
-        .prompt = o->prompt,
-        .visual_token =
-            o->layout == LLAVAOV_LAYOUT_VIDEO ? config->video_token : config->image_token,
-        .visual_tokens_each = each,
-        .n_visuals = n_visuals};
-    status = lv_chat_encode(tokenizer, &chat, ids, error);
+    LvChatVisual *visuals = lv_alloc(n_visuals, sizeof *visuals);
+    if (!visuals) {
+        status = lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a prompt");
+    } else {
+        for (size_t i = 0; i < n_visuals; i++)
+            visuals[i] = (LvChatVisual){o->layout == LLAVAOV_LAYOUT_VIDEO, each[i]};
+        status = tool_prompt_ids(
+            o, tokenizer, lv_placeholders(config), o->prompt, visuals, n_visuals, ids, error);
+        lv_free(visuals);
+    }
     lv_tokenizer_close(tokenizer);
     return status;
 }
@@ -154,9 +156,8 @@ LlavaovStatus tool_logits(const ToolOptions *o, LlavaovError *error)
             "%zu tokens, the model's context holds %u", ids.n, config->text.context_length));
     const LvPrompt prompt = {.ids = ids.ids,
         .n = ids.n,
-        .visual_token = n_visuals == 0                      ? -1
-                        : o->layout == LLAVAOV_LAYOUT_VIDEO ? config->video_token
-                                                            : config->image_token,
+        .image_token = n_visuals > 0 ? config->image_token : -1,
+        .video_token = n_visuals > 0 ? config->video_token : -1,
         .visual = {&rows, n_visuals > 0}};
     LV_TRY(lv_prompt_check(m.model, &prompt, error));
     const size_t wanted = o->last && o->last < ids.n ? o->last : ids.n;

@@ -7,17 +7,16 @@
 #include "base/status.h"
 #include "model/try.h"
 #include "picture/layout.h"
-#include "text/chat.h"
 #include "tool.h"
 
 /* The whole prompt; the number of placeholders follows from --layout, --frames and --size. */
-static LlavaovStatus encode_chat(const ToolOptions *o, const LvTokenizer *tokenizer,
-    const char *prompt, LvTokens *ids, LlavaovError *error)
+static LlavaovStatus encode_chat(const ToolOptions *o, LvTokenizer *tokenizer, const char *prompt,
+    LvTokens *ids, LlavaovError *error)
 {
     LvCheckpoint *checkpoint = NULL;
-    uint32_t *each = lv_calloc((size_t)o->n_frames + 1, sizeof *each);
+    LvChatVisual *visuals = lv_calloc((size_t)o->n_frames + 1, sizeof *visuals);
     LlavaovStatus status;
-    if (!each)
+    if (!visuals)
         LV_TRY(lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a prompt"));
     LV_TRY(lv_checkpoint_open(o->model, &checkpoint, error));
     const LvConfig *config = lv_checkpoint_config(checkpoint);
@@ -28,22 +27,20 @@ static LlavaovStatus encode_chat(const ToolOptions *o, const LvTokenizer *tokeni
         LvAnyresPlan plan = {0};
         if (o->layout == LLAVAOV_LAYOUT_IMAGE)
             LV_TRY(lv_anyres_plan(config, o->width, o->height, &plan, error));
-        each[i] = video ? (uint32_t)lv_video_tokens(&config->vision, o->n_frames)
-                  : o->layout == LLAVAOV_LAYOUT_IMAGE ? plan.n_tokens
-                                                      : lv_multi_image_tokens(config);
+        visuals[i] = (LvChatVisual){
+            video, video ? (uint32_t)lv_video_tokens(&config->vision, o->n_frames)
+                   : o->layout == LLAVAOV_LAYOUT_IMAGE ? plan.n_tokens
+                                                       : lv_multi_image_tokens(config)};
     }
-    const LvChat chat = {.system_prompt = o->system,
-        .prompt = prompt,
-        .visual_token = video ? config->video_token : config->image_token,
-        .visual_tokens_each = each,
-        .n_visuals = o->n_frames == 0 ? 0
-                     : video          ? 1
-                                      : o->n_frames};
-    LV_TRY(lv_chat_encode(tokenizer, &chat, ids, error));
+    LV_TRY(tool_prompt_ids(o, tokenizer, lv_placeholders(config), prompt, visuals,
+        o->n_frames == 0 ? 0
+        : video          ? 1
+                         : o->n_frames,
+        ids, error));
 done:
     if (checkpoint)
         lv_checkpoint_close(checkpoint);
-    lv_free(each);
+    lv_free(visuals);
     return status;
 }
 

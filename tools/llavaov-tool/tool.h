@@ -10,7 +10,7 @@
 #include "model/model.h"
 #include "model/projector.h"
 #include "npy.h"
-#include "text/tokenizer.h"
+#include "text/chat.h"
 
 /* The command line. */
 typedef struct ToolOptions {
@@ -24,6 +24,8 @@ typedef struct ToolOptions {
     uint32_t n_frames;            /* --frames */
     uint32_t every;               /* --every: pictures of an answer; 0: all */
     const char *prompt, *system, *ids_file, *features_file;
+    const char *chat_template, *messages_file;
+    uint32_t n_images, n_videos; /* template: --images, --videos */
     uint32_t last; /* --last: rows */
     bool special, chat, json, stream, serve;
     LvPoolOrder pool;
@@ -39,7 +41,7 @@ typedef struct ToolOptions {
 typedef LlavaovStatus ToolCommand(const ToolOptions *options, LlavaovError *error);
 
 ToolCommand tool_tokenize, tool_detokenize, tool_resize, tool_layout, tool_features, tool_logits,
-    tool_generate, tool_bench, tool_check_weights, tool_inspect;
+    tool_generate, tool_template, tool_bench, tool_check_weights;
 
 /* A new list of token ids; NULL without memory. */
 json_t *tool_json_ids(const int32_t *ids, size_t n);
@@ -61,6 +63,28 @@ typedef struct ToolPictures {
 LlavaovStatus tool_read_pictures(
     const ToolOptions *options, ToolPictures *pictures, LlavaovError *error);
 void tool_free_pictures(ToolPictures *pictures);
+
+/* ---- conversations (chat.c) ---- */
+
+/* The --chat-template of the folder; says on stderr which one that is. */
+LlavaovStatus tool_open_template(
+    const ToolOptions *options, LlavaovChatTemplate **chat_template, LlavaovError *error);
+
+/* The ids of a prompt about visuals of one kind, in its template. */
+LlavaovStatus tool_prompt_ids(const ToolOptions *options, LvTokenizer *tokenizer,
+    LvPlaceholders placeholders, const char *prompt, const LvChatVisual *visuals, size_t n_visuals,
+    LvTokens *ids, LlavaovError *error);
+
+/* --messages: the file's text, and the pictures of each of its images and videos. */
+typedef struct ToolMessages {
+    char *text;
+    LvConversation conversation;
+    ToolPictures *pictures; /* [conversation.n_media] */
+    LlavaovLayout image_layout; /* of all images */
+} ToolMessages;
+LlavaovStatus tool_read_messages(
+    const ToolOptions *options, ToolMessages *messages, LlavaovError *error);
+void tool_free_messages(ToolMessages *messages);
 
 /* ---- the model without threads and sessions (open.c) ---- */
 

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "serve/question.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/limits.h"
+#include "base/status.h"
+#include "model/try.h"
+#include "serve/frame.h"
+
+static LlavaovStatus no_memory(LlavaovError *error)
+{
+    return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a request");
+}
+
+static LlavaovStatus check_visual(const LlavaovVisual *visual, bool video, size_t index,
+    size_t frames_before, LlavaovError *error)
+{
+    if ((unsigned)visual->layout > LLAVAOV_LAYOUT_IMAGES ||
+        video != (visual->layout == LLAVAOV_LAYOUT_VIDEO))
+        return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "layout",
+            "visual %zu stands for %s and cannot have layout %d", index,
+            video ? "a video" : "an image", (int)visual->layout);
+    if (visual->n_frames == 0 || (!video && visual->n_frames > 1))
+        return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "frames", "visual %zu has %zu frames, %s",
+            index, visual->n_frames, video ? "a video needs one at least" : "an image has one");
+    if (visual->n_frames > LV_MAX_FRAMES_PER_REQUEST - frames_before)
+        return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "frames",
+            "more than %u frames in one request", LV_MAX_FRAMES_PER_REQUEST);
+    return LLAVAOV_OK;
+}
+
+static LlavaovStatus add_visual(LvQuestion *q, const LlavaovVisual *visual)
+{
+    q->visuals[q->n_visuals++] = (LvQuestionVisual){visual->layout, q->n_frames, visual->n_frames};
+    memcpy(q->frames + q->n_frames, visual->frames, visual->n_frames * sizeof *q->frames);
+    q->n_frames += visual->n_frames;
+    return LLAVAOV_OK;
+}
+
+/* A conversation with its visuals. */
+static LlavaovStatus read_messages(
+    const LlavaovRequest *request, LvQuestion *q, LlavaovError *error)
+{
+    LlavaovStatus status = LLAVAOV_OK;
+    size_t n_frames = 0;
+    if (request->prompt || request->system_prompt || request->n_frames > 0)
+        LV_TRY(lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "messages",
+            "messages stand in place of prompt, system prompt and frames, not beside them"));
+    LV_TRY(lv_conversation_parse(
+        request->messages, strlen(request->messages), "messages", &q->conversation, error));
+    if (q->conversation.n_media != request->n_visuals)
+        LV_TRY(lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "messages",
+            "the messages hold %zu pictures and clips, %zu are given", q->conversation.n_media,
+            request->n_visuals));
+    for (size_t i = 0; i < request->n_visuals; i++) {
+        LV_TRY(
+            check_visual(&request->visuals[i], q->conversation.media[i].video, i, n_frames, error));
+        n_frames += request->visuals[i].n_frames;
+    }
+    q->visuals = lv_alloc(request->n_visuals, sizeof *q->visuals);
+    q->frames = lv_calloc(n_frames, sizeof *q->frames);
+    if (!q->visuals || !q->frames)
+        LV_TRY(no_memory(error));
+    for (size_t i = 0; i < request->n_visuals; i++)
+        LV_TRY(add_visual(q, &request->visuals[i]));
+done:
+    return status;
+}
+
+/* One question about frames of one layout. */
+static LlavaovStatus read_prompt(const LlavaovRequest *request, LvQuestion *q, LlavaovError *error)
+{
+    const bool video = request->layout == LLAVAOV_LAYOUT_VIDEO;
+    const size_t n = request->n_frames;
+    const size_t n_visuals = video ? n > 0 : n;
+    LlavaovStatus status = LLAVAOV_OK;
+    if (!request->prompt)
+        LV_TRY(lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "prompt", "there is no prompt"));
+    if (request->n_visuals > 0)
+        LV_TRY(lv_fail(
+            error, LLAVAOV_ERROR_ARGUMENT, "visuals", "visuals are for a request with messages"));
+    if (n > LV_MAX_FRAMES_PER_REQUEST)
+        LV_TRY(lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "frames",
+            "%zu frames, at most %u in one request", n, LV_MAX_FRAMES_PER_REQUEST));
+    if (request->layout == LLAVAOV_LAYOUT_IMAGE && n > 1)
+        LV_TRY(lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "frames",
+            "the image layout takes one frame, not %zu", n));
+    LV_TRY(lv_conversation_ask(request->system_prompt, request->prompt, video ? 0 : n,
+        video ? n_visuals : 0, &q->conversation, error));
+    q->visuals = lv_alloc(n_visuals, sizeof *q->visuals);
+    q->frames = lv_calloc(n, sizeof *q->frames);
+    if (!q->visuals || !q->frames)
+        LV_TRY(no_memory(error));
+    for (size_t i = 0; i < n_visuals; i++) {
+        const LlavaovVisual visual = {request->layout, request->frames + i, video ? n : 1};
+        LV_TRY(add_visual(q, &visual));
+    }
+done:
+    return status;
+}
+
+LlavaovStatus lv_question_read(
+    const LlavaovRequest *request, LvQuestion *question, LlavaovError *error)
+{
+    *question = (LvQuestion){0};
+    LlavaovStatus status = request->messages ? read_messages(request, question, error)
+                                             : read_prompt(request, question, error);
+    if (status != LLAVAOV_OK)
+        lv_question_free(question);
+    return status;
+}
+
+LlavaovStatus lv_question_check_frames(
+    const LvQuestion *question, const LlavaovSession *session, LlavaovError *error)
+{
+    for (size_t i = 0; i < question->n_visuals; i++) {
+        const LvQuestionVisual *visual = &question->visuals[i];
+        for (size_t k = visual->first; k < visual->first + visual->n; k++) {
+            if (question->frames[k]->session != session)
+                return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "frames",
+                    "frame %zu belongs to another session", k);
+            if (question->frames[k]->layout != visual->layout)
+                return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "layout",
+                    "frame %zu was pushed with another layout", k);
+        }
+    }
+    return LLAVAOV_OK;
+}
+
+void lv_question_free(LvQuestion *question)
+{
+    lv_conversation_free(&question->conversation);
+    lv_free(question->visuals);
+    lv_free(question->frames);
+    *question = (LvQuestion){0};
+}
+
+LlavaovStatus lv_question_ids(const LlavaovEngine *engine, const LlavaovChatTemplate *chat_template,
+    const LvConversation *conversation, const LvChatVisual *visuals, size_t n_visuals,
+    LvTokens *ids, size_t *order, LlavaovError *error)
+{
+    LvJinjaText text = {0};
+    LlavaovStatus status;
+    LV_TRY(lv_chat_template_render(chat_template, conversation, &text, error));
+    LV_TRY(lv_chat_tokenize(engine->tokenizer, chat_template, &text, ids, error));
+    if (ids->n == 0)
+        LV_TRY(lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "chat-template",
+            "the chat template renders an empty prompt (%s)",
+            llavaov_chat_template_origin(chat_template)));
+    LV_TRY(lv_chat_expand(
+        ids, lv_placeholders(engine->model->config), visuals, n_visuals, order, error));
+done:
+    lv_jinja_text_free(&text);
+    return status;
+}
+
+static uint32_t count_rows(const LvQuestion *question, const LvQuestionVisual *visual)
+{
+    size_t rows = visual->layout == LLAVAOV_LAYOUT_VIDEO; /* the newline */
+    for (size_t i = visual->first; i < visual->first + visual->n; i++)
+        rows += question->frames[i]->embeddings.rows;
+    return (uint32_t)rows;
+}
+
+LlavaovStatus lv_question_prompt(const LlavaovEngine *engine,
+    const LlavaovChatTemplate *chat_template, const LvQuestion *question, LvTokens *ids,
+    LvTensor *pieces, LvPrompt *prompt, LlavaovError *error)
+{
+    const LvPlaceholders placeholders = lv_placeholders(engine->model->config);
+    const size_t n_visuals = question->n_visuals;
+    LlavaovStatus status = LLAVAOV_OK;
+    size_t n = 0;
+    LvChatVisual *visuals = lv_alloc(n_visuals, sizeof *visuals);
+    size_t *order = lv_alloc(n_visuals, sizeof *order);
+    if (!visuals || !order)
+        LV_TRY(no_memory(error));
+    for (size_t i = 0; i < n_visuals; i++)
+        visuals[i] = (LvChatVisual){question->visuals[i].layout == LLAVAOV_LAYOUT_VIDEO,
+            count_rows(question, &question->visuals[i])};
+    LV_TRY(lv_question_ids(
+        engine, chat_template, &question->conversation, visuals, n_visuals, ids, order, error));
+    for (size_t i = 0; i < n_visuals; i++) {
+        const LvQuestionVisual *visual = &question->visuals[order[i]];
+        for (size_t k = visual->first; k < visual->first + visual->n; k++)
+            pieces[n++] = question->frames[k]->embeddings;
+        if (visual->layout == LLAVAOV_LAYOUT_VIDEO)
+            pieces[n++] = engine->model->newline;
+    }
+    *prompt = (LvPrompt){.ids = ids->ids,
+        .n = ids->n,
+        .image_token = n_visuals ? placeholders.image : -1,
+        .video_token = n_visuals ? placeholders.video : -1,
+        .visual = {pieces, n}};
+done:
+    lv_free(visuals);
+    lv_free(order);
+    return status;
+}

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "text/conversation.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/limits.h"
+#include "base/status.h"
+#include "checkpoint/json.h"
+#include "text/utf8.h"
+
+typedef struct Reader {
+    const char *file;
+    LvConversation *conversation;
+    size_t capacity; /* of media */
+    LlavaovError *error;
+} Reader;
+
+static LlavaovStatus no_memory(LlavaovError *error)
+{
+    return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a conversation");
+}
+
+/* "FILE: messages[2].content[0] <text>". part < 0: of the whole message. */
+static LlavaovStatus bad(Reader *r, LlavaovStatus status, size_t message, long part,
+    const char *format, ...) __attribute__((format(printf, 5, 6)));
+
+static LlavaovStatus bad(
+    Reader *r, LlavaovStatus status, size_t message, long part, const char *format, ...)
+{
+    char where[96], text[384];
+    if (part < 0)
+        snprintf(where, sizeof where, "messages[%zu]", message);
+    else
+        snprintf(where, sizeof where, "messages[%zu].content[%ld]", message, part);
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    return lv_fail(r->error, status, where, "%s: %s %s", r->file, where, text);
+}
+
+static LlavaovStatus add_medium(Reader *r, bool video, const char *source)
+{
+    LvConversation *c = r->conversation;
+    if (c->n_media == LV_MAX_VISUALS_PER_REQUEST)
+        return lv_fail(r->error, LLAVAOV_ERROR_ARGUMENT, "messages",
+            "%s: more than %u pictures and clips", r->file, LV_MAX_VISUALS_PER_REQUEST);
+    if (c->n_media == r->capacity) {
+        const size_t capacity = 2 * r->capacity + 8;
+        LvMedium *grown = lv_realloc(c->media, capacity, sizeof *grown);
+        if (!grown)
+            return no_memory(r->error);
+        c->media = grown;
+        r->capacity = capacity;
+    }
+    c->media[c->n_media++] = (LvMedium){video, source};
+    return LLAVAOV_OK;
+}
+
+/* {"type": "image_url", "image_url": {"url": "..."}} becomes {"type": "image", "url": "..."}. */
+static LlavaovStatus rename_url(Reader *r, json_t *list, size_t at, json_t **part)
+{
+    json_t *value = json_object_get(*part, "image_url");
+    if (json_is_object(value))
+        value = json_object_get(value, "url");
+    json_t *renamed = json_pack("{s:s, s:O?}", "type", "image", "url", value);
+    if (!renamed || json_array_set_new(list, at, renamed) != 0)
+        return no_memory(r->error);
+    *part = renamed;
+    return LLAVAOV_OK;
+}
+
+static LlavaovStatus take_part(Reader *r, json_t *list, size_t message, size_t at)
+{
+    static const char *const places[] = {"image", "video", "url", "path"};
+    json_t *part = json_array_get(list, at);
+    const char *type = json_string_value(json_object_get(part, "type"));
+    if (!type)
+        return bad(r, LLAVAOV_ERROR_FORMAT, message, (long)at, "has no \"type\"");
+    if (strcmp(type, "text") == 0)
+        return json_is_string(json_object_get(part, "text"))
+                   ? LLAVAOV_OK
+                   : bad(r, LLAVAOV_ERROR_FORMAT, message, (long)at, "has no \"text\"");
+    const bool video = strcmp(type, "video") == 0;
+    if (strcmp(type, "image_url") == 0) {
+        LlavaovStatus status = rename_url(r, list, at, &part);
+        if (status != LLAVAOV_OK)
+            return status;
+    } else if (!video && strcmp(type, "image") != 0) {
+        return bad(r, LLAVAOV_ERROR_UNSUPPORTED, message, (long)at,
+            "is of type \"%.64s\"; text, image, image_url and video are known", type);
+    }
+    const char *source = NULL;
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        const json_t *value = json_object_get(part, places[i]);
+        if (!value || json_is_null(value) || (i < 2 && i != video))
+            continue;
+        if (!json_is_string(value))
+            return bad(r, LLAVAOV_ERROR_UNSUPPORTED, message, (long)at,
+                "has a \"%s\" that is no string: one file is wanted", places[i]);
+        if (source)
+            return bad(r, LLAVAOV_ERROR_FORMAT, message, (long)at, "names its file more than once");
+        source = json_string_value(value);
+    }
+    return add_medium(r, video, source);
+}
+
+static LlavaovStatus take_message(Reader *r, size_t index)
+{
+    json_t *message = json_array_get(r->conversation->messages, index), *value;
+    if (!json_is_object(message))
+        return bad(r, LLAVAOV_ERROR_FORMAT, index, -1, "is not an object");
+    const char *key;
+    void *next;
+    json_object_foreach_safe(message, next, key, value)
+    {
+        if (json_is_null(value))
+            json_object_del(message, key);
+    }
+    if (!json_is_string(json_object_get(message, "role")))
+        return bad(r, LLAVAOV_ERROR_FORMAT, index, -1, "has no \"role\"");
+    json_t *content = json_object_get(message, "content");
+    if (content && !json_is_string(content) && !json_is_array(content))
+        return bad(r, LLAVAOV_ERROR_FORMAT, index, -1,
+            "has \"content\" that is neither a string nor a list of parts");
+    LlavaovStatus status = LLAVAOV_OK;
+    for (size_t i = 0; i < json_array_size(content) && status == LLAVAOV_OK; i++)
+        status = take_part(r, content, index, i);
+    return status;
+}
+
+/* The list itself, or an object around it. Takes root. */
+static LlavaovStatus take_root(Reader *r, json_t *root)
+{
+    LvConversation *c = r->conversation;
+    LlavaovStatus status = LLAVAOV_OK;
+    if (json_is_array(root)) {
+        c->messages = json_incref(root);
+    } else {
+        const char *key;
+        json_t *value;
+        json_object_foreach(root, key, value)
+        {
+            json_t **place = strcmp(key, "messages") == 0    ? &c->messages
+                             : strcmp(key, "tools") == 0     ? &c->tools
+                             : strcmp(key, "documents") == 0 ? &c->documents
+                                                             : NULL;
+            if (!place)
+                status = lv_fail(r->error, LLAVAOV_ERROR_UNSUPPORTED, key,
+                    "%s: \"%.64s\" is not known; messages, tools and documents are", r->file, key);
+            else if (!json_is_null(value))
+                *place = json_incref(value);
+            if (status != LLAVAOV_OK)
+                break;
+        }
+    }
+    json_decref(root);
+    if (status != LLAVAOV_OK)
+        return status;
+    if (!json_is_array(c->messages) || json_array_size(c->messages) == 0)
+        return lv_fail(r->error, LLAVAOV_ERROR_FORMAT, "messages",
+            "%s: a list of messages is wanted, with at least one", r->file);
+    if (json_array_size(c->messages) > LV_MAX_MESSAGES)
+        return lv_fail(r->error, LLAVAOV_ERROR_ARGUMENT, "messages", "%s: more than %u messages",
+            r->file, LV_MAX_MESSAGES);
+    for (size_t i = 0; i < json_array_size(c->messages) && status == LLAVAOV_OK; i++)
+        status = take_message(r, i);
+    return status;
+}
+
+LlavaovStatus lv_conversation_parse(const char *json, size_t bytes, const char *file,
+    LvConversation *conversation, LlavaovError *error)
+{
+    Reader r = {.file = file, .conversation = conversation, .error = error};
+    *conversation = (LvConversation){0};
+    if (bytes > LV_MAX_MESSAGES_BYTES)
+        return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "messages",
+            "%s: a conversation is longer than %u bytes", file, LV_MAX_MESSAGES_BYTES);
+    json_t *root;
+    LlavaovStatus status = lv_json_parse_any(json, bytes, file, &root, error);
+    if (status == LLAVAOV_OK)
+        status = take_root(&r, root);
+    if (status != LLAVAOV_OK)
+        lv_conversation_free(conversation);
+    return status;
+}
+
+static bool append(json_t *list, json_t *value)
+{
+    return value && json_array_append_new(list, value) == 0;
+}
+
+static json_t *text_part(const char *text)
+{
+    return json_pack("{s:s, s:s}", "type", "text", "text", text);
+}
+
+/* Takes content. */
+static json_t *message(const char *role, json_t *content)
+{
+    return json_pack("{s:s, s:o}", "role", role, "content", content);
+}
+
+static LlavaovStatus check_text(const char *text, const char *what, LlavaovError *error)
+{
+    const size_t bytes = strlen(text), valid = lv_utf8_valid_prefix(text, bytes);
+    if (bytes > LV_MAX_PROMPT_BYTES)
+        return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, what, "the %s of %zu bytes is longer than %u",
+            what, bytes, LV_MAX_PROMPT_BYTES);
+    if (valid < bytes)
+        return lv_fail(
+            error, LLAVAOV_ERROR_ARGUMENT, what, "the %s is not UTF-8 at byte %zu", what, valid);
+    return LLAVAOV_OK;
+}
+
+LlavaovStatus lv_conversation_ask(const char *system_prompt, const char *prompt, size_t n_images,
+    size_t n_videos, LvConversation *conversation, LlavaovError *error)
+{
+    *conversation = (LvConversation){0};
+    LlavaovStatus status = check_text(prompt, "prompt", error);
+    if (status == LLAVAOV_OK && system_prompt)
+        status = check_text(system_prompt, "system prompt", error);
+    if (status != LLAVAOV_OK)
+        return status;
+    Reader r = {.conversation = conversation, .error = error};
+    json_t *list = conversation->messages = json_array(), *parts = json_array();
+    bool good = list && parts;
+    if (good && system_prompt)
+        good = append(list, message("system", json_pack("[o]", text_part(system_prompt))));
+    for (size_t i = 0; good && i < n_images + n_videos; i++) {
+        good = append(parts, json_pack("{s:s}", "type", i < n_images ? "image" : "video"));
+        if (good && (status = add_medium(&r, i >= n_images, NULL)) != LLAVAOV_OK)
+            break;
+    }
+    good = good && append(parts, text_part(prompt)) &&
+           append(list, message("user", json_incref(parts)));
+    json_decref(parts);
+    if (status == LLAVAOV_OK && !good)
+        status = no_memory(error);
+    if (status != LLAVAOV_OK)
+        lv_conversation_free(conversation);
+    return status;
+}
+
+void lv_conversation_free(LvConversation *conversation)
+{
+    json_decref(conversation->messages);
+    json_decref(conversation->tools);
+    json_decref(conversation->documents);
+    lv_free(conversation->media);
+    *conversation = (LvConversation){0};
+}

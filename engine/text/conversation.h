@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Conversations as chat templates see them: the JSON of OpenAI's and transformers' messages, made
+ * uniform as transformers 5.x does it.
+ *
+ *   [{"role": "user", "content": [{"type": "image", "path": "a.npy"},
+ *                                 {"type": "text", "text": "What is this?"}]}, ...]
+ *
+ * or an object with that list as "messages", and perhaps "tools" and "documents" for the template.
+ * Content is a list of parts of type "text", "image" (or "image_url") and "video" in any order, or
+ * a string; other members of a message (name, tool_calls, ...) go to the template as they are, and
+ * those that are null are left out. */
+#ifndef LV_CONVERSATION_H
+#define LV_CONVERSATION_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "llavaov.h"
+
+/* A picture or clip of a conversation. */
+typedef struct LvMedium {
+    bool video;
+    const char
+        *source; /* its file or address, the conversation's; NULL where the part names none */
+} LvMedium;
+
+typedef struct LvConversation {
+    json_t *messages;          /* list; owned */
+    json_t *tools, *documents; /* or NULL; owned */
+    LvMedium *media;           /* in the order of their parts; owned */
+    size_t n_media;
+} LvConversation;
+
+/* file stands for the text in errors, which name the message and the part. Bounds: base/limits.h.
+ * *conversation is empty after a failure. */
+LlavaovStatus lv_conversation_parse(const char *json, size_t bytes, const char *file,
+    LvConversation *conversation, LlavaovError *error);
+
+/* One question: a turn of the system where system_prompt is not NULL, and one of the user with
+ * n_images pictures, n_videos clips and the prompt. */
+LlavaovStatus lv_conversation_ask(const char *system_prompt, const char *prompt, size_t n_images,
+    size_t n_videos, LvConversation *conversation, LlavaovError *error);
+
+void lv_conversation_free(LvConversation *conversation);
+
+#endif
