@@ -87,6 +87,12 @@ static bool is_pointer(const char *path)
     return pointer;
 }
 
+bool lv_listing_pointer(const char *folder, const char *name)
+{
+    char path[PATH_MAX];
+    return join(path, folder, name) && is_pointer(path);
+}
+
 static void look_at_file(LvListing *l, const char *name)
 {
     l->config |= !strcmp(name, "config.json");

@@ -37,4 +37,7 @@ bool lv_listing_read(const char *folder, LvListing *listing, LvReasons *reasons)
 /* Whether folder/name exists, link or not. */
 bool lv_listing_has(const char *folder, const char *name);
 
+/* Whether folder/name is a Git LFS pointer. */
+bool lv_listing_pointer(const char *folder, const char *name);
+
 #endif

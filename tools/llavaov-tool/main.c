@@ -22,6 +22,7 @@ static const struct {
     {"template", tool_template},
     {"bench", tool_bench},
     {"check-weights", tool_check_weights},
+    {"inspect", tool_inspect},
 };
 
 enum {
@@ -292,7 +293,9 @@ static const char doc[] =
     "  template [DIR]            the prompt that the chat template makes, and its ids\n"
     "  bench                     time of encoding, prefill and decoding\n"
     "  check-weights [DIR]       known logits of the released checkpoints, and a summary of the "
-    "weights\n\n"
+    "weights\n"
+    "  inspect [DIR]             what a folder is, what running it takes, and every reason why it "
+    "would not run\n\n"
     "FILE is .npy (uint8, [H, W, 3] or [T, H, W, 3]) or raw RGB of --size.\n"
     "Messages are [{\"role\": ..., \"content\": [{\"type\": \"text\", \"text\": ...}, "
     "{\"type\": \"image\", \"path\": FILE}, {\"type\": \"video\", \"path\": FILE}]}, ...].";

@@ -41,7 +41,8 @@ typedef struct ToolOptions {
 typedef LlavaovStatus ToolCommand(const ToolOptions *options, LlavaovError *error);
 
 ToolCommand tool_tokenize, tool_detokenize, tool_resize, tool_layout, tool_features, tool_logits,
-    tool_generate, tool_template, tool_bench, tool_check_weights;
+    tool_generate, tool_template, tool_bench, tool_check_weights,
+    tool_inspect;
 
 /* A new list of token ids; NULL without memory. */
 json_t *tool_json_ids(const int32_t *ids, size_t n);

@@ -1,0 +1,101 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""llavaov-tool inspect: what it prints about folders, good ones and broken ones, and how it ends.
+
+    inspect.py MAKE-CHECKPOINT LLAVAOV-TOOL
+"""
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:0123\nsize 1\n"
+
+
+def edit(folder, name, change):
+    file = folder / name
+    data = json.loads(file.read_text())
+    change(data)
+    file.write_text(json.dumps(data))
+
+
+def cut(folder, name, bytes_less):
+    os.truncate(folder / name, (folder / name).stat().st_size - bytes_less)
+
+
+def two_faults(config):
+    config["text_config"]["hidden_act"] = "no such"
+    config["text_config"]["num_hidden_layers"] = -1
+    config["vision_config"]["model_type"] = "clip_vision_model"
+    config["quantization_config"] = {"quant_method": "awq"}
+
+
+def other_model(config):
+    config["model_type"] = "qwen2_vl"
+
+
+# What is done to a good folder, and what every one of the reasons says; they are all of them.
+BROKEN = {
+    "configuration": (lambda f: edit(f, "config.json", two_faults),
+                      ["quantised with AWQ", "text_config.hidden_act", "text_config.num_hidden_layers", "vision_config.model_type"]),
+    "weights": (lambda f: cut(f, "model.safetensors", 10), ["model.safetensors: the file is cut short"]),
+    "no weights": (lambda f: (f / "model.safetensors").unlink(), ["no *.safetensors file"]),
+    "no tokenizer": (lambda f: (f / "tokenizer.json").unlink(), ["tokenizer.json: no such file, nor vocab.json with merges.txt"]),
+    "pointers": (lambda f: [(f / n).write_text(POINTER) for n in ("tokenizer.json", "model.safetensors")],
+                 ["model.safetensors (and 1 more): this is a Git LFS pointer"]),
+    "tokenizer": (lambda f: (f / "tokenizer.json").write_text("{"), ["tokenizer.json: the file is cut short"]),
+    "generation": (lambda f: (f / "generation_config.json").write_text('{"eos_token_id": "x"}'), ["eos_token_id"]),
+    "json": (lambda f: (f / "config.json").write_text("{\n,}"), ["config.json: broken JSON at line 2"]),
+    "all": (lambda f: [edit(f, "config.json", other_model), cut(f, "model.safetensors", 10), (f / "tokenizer.json").unlink(),
+                       (f / "adapter_config.json").write_text("{}")],
+            ["this is Qwen2-VL", "the file is cut short", "tokenizer.json: no such file", "a LoRA adapter"]),
+}
+
+
+def main():
+    make, tool = sys.argv[1:]
+
+    def inspect(*arguments):
+        return subprocess.run([tool, "inspect", *map(str, arguments)], capture_output=True, text=True)
+
+    def good(folder, *options):
+        subprocess.run([make, "--preset=mini", "--tokenizer=bytes", *options, folder], check=True)
+
+    with tempfile.TemporaryDirectory() as name:
+        top = pathlib.Path(name)
+        for i, (layout, says) in enumerate({"a": "transformers' (llava_onevision)", "c": "lmms-lab's (llava_qwen)"}.items()):
+            folder = top / f"good{i}"
+            good(folder, "--layout=" + layout)
+            ran = inspect(folder)
+            assert ran.returncode == 0 and not ran.stderr, ran
+            for line in (f"folder         {folder}", says, "language       Qwen2: 2 layers", "tokenizer      tokenizer.json",
+                         "in 1 file: F16", "generation     greedy", "memory         weights", "runs           yes"):
+                assert line in ran.stdout, (line, ran.stdout)
+            data = json.loads(inspect("--json", folder).stdout)
+            assert data["runs"] and data["reasons"] == []
+            weights = data["weights"]
+            assert weights["bytes"] == 2 * weights["parameters"] and weights["dtypes"] == {"F16": weights["parameters"]}
+            text = data["text"]
+            cache = 2 * 4 * text["layers"] * text["kv-heads"] * text["head-dim"] * text["context-length"]
+            assert data["memory"]["kv-cache"] == cache, data["memory"]
+        for what, (change, reasons) in BROKEN.items():
+            folder = top / what.replace(" ", "-")
+            good(folder)
+            change(folder)
+            ran = inspect(folder)
+            assert ran.returncode == 1, (what, ran)
+            assert "runs           no: " in ran.stdout and f"{folder} would not run" in ran.stderr, (what, ran)
+            found = [r["message"] for r in json.loads(inspect(folder, "--json").stdout)["reasons"]]
+            for reason in reasons:
+                assert reason in ran.stdout, (what, reason, ran.stdout)
+                assert any(reason in f for f in found), (what, reason, found)
+            assert len(found) == len(reasons), (what, found)
+        ran = inspect("llava-hf/llava-onevision-qwen2-0.5b-ov-hf")
+        assert ran.returncode == 1 and "hf download llava-hf/llava-onevision-qwen2-0.5b-ov-hf" in ran.stdout, ran
+        assert inspect(top, top).returncode == 1
+    print("inspect: good folders of both layouts,", len(BROKEN), "broken ones")
+
+
+main()

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * inspect: what a folder is, what it would take to run it, and every reason why it would not. */
+#include "inspect.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/status.h"
+#include "tool.h"
+
+static const char *activation_name(LvActivation activation)
+{
+    static const char *const names[] = {
+        "none", "gelu (tanh)", "gelu", "silu", "relu", "quick gelu"};
+    return (size_t)activation < sizeof names / sizeof *names ? names[activation] : "other";
+}
+
+/* ---- as JSON ---- */
+
+static json_t *vision_json(const LvVisionConfig *v)
+{
+    return json_pack("{si si si si si si si si}", "layers", (int)v->n_layers, "layers-run",
+        (int)v->n_layers_run, "hidden-size", (int)v->hidden_size, "intermediate-size",
+        (int)v->intermediate_size, "heads", (int)v->n_heads, "image-size", (int)v->image_size,
+        "patch-size", (int)v->patch_size, "grid", (int)v->grid);
+}
+
+static json_t *text_json(const LvTextConfig *t)
+{
+    return json_pack("{si si si si si si si si sb}", "layers", (int)t->n_layers, "hidden-size",
+        (int)t->hidden_size, "intermediate-size", (int)t->intermediate_size, "heads",
+        (int)t->n_heads, "kv-heads", (int)t->n_kv_heads, "head-dim", (int)t->head_dim, "vocabulary",
+        (int)t->vocab_size, "context-length", (int)t->context_length, "tied-head",
+        (int)t->tied_head);
+}
+
+static json_t *generation_json(const LvGenerationConfig *g)
+{
+    json_t *stops = json_array();
+    for (size_t i = 0; i < g->rules.stop_tokens.n; i++)
+        json_array_append_new(stops, json_integer(g->rules.stop_tokens.ids[i]));
+    return json_pack("{sb sf sf sI sf si so ss*}", "do-sample", (int)g->do_sample, "temperature",
+        g->temperature, "top-p", g->top_p, "top-k", (json_int_t)g->top_k, "repetition-penalty",
+        g->repetition_penalty, "max-new-tokens", (int)g->max_new_tokens, "stop-tokens", stops,
+        "notice", g->notice);
+}
+
+static json_t *reasons_json(const LvReasons *reasons)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < reasons->n; i++)
+        json_array_append_new(list,
+            json_pack("{ss ss ss}", "status", llavaov_status_name(reasons->reason[i].status),
+                "subject", reasons->reason[i].subject, "message", reasons->reason[i].message));
+    return list;
+}
+
+static json_t *as_json(const Inspection *in)
+{
+    const InspectionMemory memory = inspection_memory(in);
+    json_t *root = json_pack("{ss sb so}", "folder", in->folder, "runs", (int)!in->reasons.n,
+        "reasons", reasons_json(&in->reasons));
+    if (in->has_config) {
+        json_object_set_new(root, "architecture",
+            json_string(in->config.original_layout ? "llava_qwen" : "llava_onevision"));
+        json_object_set_new(root, "vision", vision_json(&in->config.vision));
+        json_object_set_new(root, "text", text_json(&in->config.text));
+    }
+    if (in->n_files)
+        json_object_set_new(root, "weights",
+            json_pack("{sI sI si sO}", "parameters", (json_int_t)in->n_parameters, "bytes",
+                (json_int_t)in->weight_bytes, "files", (int)in->n_files, "dtypes", in->dtypes));
+    if (in->tokenizer)
+        json_object_set_new(root, "tokenizer",
+            json_pack("{ss si}", "files", in->tokenizer, "tokens", (int)in->n_tokens));
+    if (*in->template_file)
+        json_object_set_new(root, "template", json_string(in->template_file));
+    if (in->has_generation)
+        json_object_set_new(root, "generation", generation_json(&in->generation));
+    if (in->has_config)
+        json_object_set_new(root, "memory",
+            json_pack("{sI sI sI}", "weights", (json_int_t)memory.weights, "kv-cache",
+                (json_int_t)memory.cache, "encoder", (json_int_t)memory.encoder));
+    return root;
+}
+
+/* ---- for people ---- */
+
+/* "1.7 GiB". */
+static const char *size_text(uint64_t bytes, char text[32])
+{
+    static const char *const units[] = {"bytes", "KiB", "MiB", "GiB", "TiB"};
+    double value = (double)bytes;
+    size_t unit = 0;
+    for (; value >= 1024 && unit + 1 < sizeof units / sizeof *units; unit++)
+        value /= 1024;
+    snprintf(text, 32, unit ? "%.1f %s" : "%.0f %s", value, units[unit]);
+    return text;
+}
+
+static void print_config(const LvConfig *c)
+{
+    const LvVisionConfig *v = &c->vision;
+    const LvTextConfig *t = &c->text;
+    printf("architecture   LLaVA-OneVision, %s layout\n",
+        c->original_layout ? "lmms-lab's (llava_qwen)" : "transformers' (llava_onevision)");
+    printf("vision         SigLIP: %u layers (%u run), width %u, MLP %u, %u heads, tiles of %u in "
+           "patches of %u: %u x %u\n",
+        v->n_layers, v->n_layers_run, v->hidden_size, v->intermediate_size, v->n_heads,
+        v->image_size, v->patch_size, v->grid, v->grid);
+    printf("projector      %s, %u to %u\n", activation_name(c->projector_activation),
+        lv_feature_width(v), t->hidden_size);
+    printf("language       Qwen2: %u layers, width %u, MLP %u, %u heads of %u, %u of keys and "
+           "values, vocabulary %u%s\n",
+        t->n_layers, t->hidden_size, t->intermediate_size, t->n_heads, t->head_dim, t->n_kv_heads,
+        t->vocab_size, t->tied_head ? ", tied head" : "");
+    printf("context        %u tokens\n", t->context_length);
+    if (t->sliding_window)
+        printf("               some layers see %u tokens\n", t->sliding_window);
+}
+
+static void print_weights(const Inspection *in)
+{
+    char text[32];
+    const char *dtype;
+    json_t *n;
+    printf("weights        %" PRIu64 " parameters, %s in %zu %s:", in->n_parameters,
+        size_text(in->weight_bytes, text), in->n_files, in->n_files == 1 ? "file" : "files");
+    json_object_foreach(in->dtypes, dtype, n)
+    {
+        if (json_object_size(in->dtypes) == 1)
+            printf(" %s", dtype);
+        else
+            printf(" %s %" JSON_INTEGER_FORMAT, dtype, json_integer_value(n));
+    }
+    printf("\n");
+}
+
+static void print_generation(const LvGenerationConfig *g)
+{
+    if (g->do_sample)
+        printf("generation     sampling: temperature %g, top-k %lld, top-p %g", g->temperature,
+            (long long)g->top_k, g->top_p);
+    else
+        printf("generation     greedy");
+    printf(", repetition penalty %g, ", g->repetition_penalty);
+    if (g->max_new_tokens)
+        printf("at most %u new tokens, ", g->max_new_tokens);
+    printf("ends at");
+    for (size_t i = 0; i < g->rules.stop_tokens.n; i++)
+        printf(" %d", g->rules.stop_tokens.ids[i]);
+    printf("%s\n", g->rules.stop_tokens.n ? "" : " the end of the turn");
+    if (g->notice)
+        printf("               %s\n", g->notice);
+}
+
+static void print_memory(const Inspection *in)
+{
+    const InspectionMemory m = inspection_memory(in);
+    char weights[32], cache[32], encoder[32], sum[32], has[32];
+    printf(
+        "memory         weights %s, keys and values of one request at %u tokens %s, encoder %s a "
+        "tile: %s (float32, on the CPU)\n",
+        size_text(m.weights, weights), in->config.text.context_length, size_text(m.cache, cache),
+        size_text(m.encoder, encoder), size_text(m.weights + m.cache + m.encoder, sum));
+    if (m.available && m.weights + m.encoder > m.available)
+        printf("               more than this machine's %s\n", size_text(m.available, has));
+}
+
+static void print(const Inspection *in)
+{
+    printf("folder         %s\n", in->folder);
+    if (in->has_config)
+        print_config(&in->config);
+    if (in->n_files)
+        print_weights(in);
+    if (in->tokenizer)
+        printf("tokenizer      %s: %u tokens\n", in->tokenizer, in->n_tokens);
+    if (*in->template_file)
+        printf("template       %s\n", in->template_file);
+    if (in->has_generation)
+        print_generation(&in->generation);
+    if (in->has_config && in->n_files)
+        print_memory(in);
+    if (!in->reasons.n)
+        printf("runs           yes\n");
+    for (size_t i = 0; i < in->reasons.n; i++)
+        printf(
+            "%s%s\n", i ? "               " : "runs           no: ", in->reasons.reason[i].message);
+}
+
+LlavaovStatus tool_inspect(const ToolOptions *o, LlavaovError *error)
+{
+    const char *folder = o->n_arguments ? o->arguments[0] : o->model;
+    if (!folder)
+        return lv_fail(
+            error, LLAVAOV_ERROR_ARGUMENT, "model", "a checkpoint folder is wanted: inspect DIR");
+    if (o->n_arguments > 1)
+        return lv_fail(
+            error, LLAVAOV_ERROR_ARGUMENT, "model", "inspect looks at one folder at a time");
+    Inspection inspection;
+    inspection_make(&inspection, folder);
+    LlavaovStatus status = LLAVAOV_OK;
+    if (o->json)
+        status = tool_print_json(o, as_json(&inspection), error);
+    else
+        print(&inspection);
+    const size_t n = inspection.reasons.n;
+    if (status == LLAVAOV_OK && n)
+        status = lv_fail(error, inspection.reasons.reason[0].status, folder,
+            "%.400s would not run, for %s", folder,
+            n == 1 ? "the reason above" : "the reasons above");
+    inspection_free(&inspection);
+    return status;
+}
