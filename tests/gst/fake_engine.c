@@ -11,7 +11,9 @@
  *   ask-error=S   every answer fails with this status; with every=N only each N-th
  *   stuck=MS      loading does not look at its cancel flag for this long
  *
- * The answer to a prompt over frames whose first bytes are a, b, c is "PROMPT|a b c" (the first byte of the first plane).
+ * The answer to a prompt over frames whose first bytes are a, b, c is "PROMPT|a b c" (the first byte of the first plane);
+ * to the prompt "generation" it is what was asked for: "TOKENS TEMPERATURE TOP-K TOP-P PENALTY SEED", where a setting that
+ * is the checkpoint's is "-", and "+" behind them where its rules are wanted. Its notice is "nobody, somebody".
  * The detail of the device says how many engines this process has opened: "engine 1". A session has one thread of its own.
  */
 #include <glib.h>
@@ -207,6 +209,7 @@ llavaov_engine_open (const LlavaovEngineOptions * options,
       g_atomic_int_add (&n_opened, 1) + 1);
   engine->info.device_detail = engine->detail;
   engine->info.precision = "f32";
+  engine->info.generation_notice = "nobody, somebody";
   engine->info.context_length = engine->context;
   engine->info.load_ns = 1 + engine->load_ms * G_GUINT64_CONSTANT (1000000);
   *result = engine;
@@ -386,6 +389,24 @@ do_frame (LlavaovSession * session, Job * job)
 }
 
 static void
+append_generation (GString * text, const LlavaovGeneration * g)
+{
+  const gdouble values[] = { g->max_new_tokens, g->temperature, g->top_k,
+    g->top_p, g->repetition_penalty
+  };
+  guint i;
+
+  for (i = 0; i < G_N_ELEMENTS (values); i++) {
+    if (g->as_checkpoint & (1 << i))
+      g_string_append (text, "- ");
+    else
+      g_string_append_printf (text, "%g ", values[i]);
+  }
+  g_string_append_printf (text, "%" G_GUINT64_FORMAT "%s", g->seed,
+      g->as_checkpoint & LLAVAOV_SETTING_RULES ? " +" : "");
+}
+
+static void
 do_request (LlavaovSession * session, Job * job)
 {
   LlavaovEngine *engine = session->engine;
@@ -405,6 +426,10 @@ do_request (LlavaovSession * session, Job * job)
       answer.status = frame->error.status;
       answer.error = frame->error;
     }
+  }
+  if (!strcmp (job->prompt, "generation")) {
+    g_string_truncate (text, 0);
+    append_generation (text, &job->request.generation);
   }
   if (!done) {
     answer.status = fail (&answer.error, LLAVAOV_ERROR_CANCELLED, "",

@@ -238,6 +238,69 @@ GST_START_TEST (test_queries)
 
 GST_END_TEST;
 
+/* A setting that was set counts, whatever its value; another is the checkpoint's where that is asked for. */
+GST_START_TEST (test_whose_generation_settings)
+{
+  static const struct
+  {
+    const gchar *properties, *answer;
+    guint warnings;
+  } table[] = {
+    {"", "64 0 0 1 1 0", 0},
+    {"temperature=0.5 top-k=7 max-new-tokens=9 seed=3", "9 0.5 7 1 1 3", 0},
+    {"generation=checkpoint", "- - - - - 0 +", 1},
+    {"generation=checkpoint temperature=0 top-k=0 max-new-tokens=64 seed=5",
+        "64 0 0 - - 5 +", 1},
+    {"top-p=1 repetition-penalty=1 generation=checkpoint", "- - - 1 1 0 +", 1},
+    {"generation=checkpoint top-p=0.5 generation=greedy", "64 0 0 0.5 1 0", 0},
+  };
+  guint i;
+
+  for (i = 0; i < G_N_ELEMENTS (table); i++) {
+    gchar *line = g_strconcat ("device=fake: prompt=generation frames=1 "
+        "window=1000000000 ", table[i].properties, NULL);
+    Rig *rig = rig_new (line, FALSE);
+    GstMessage *message = rig_wait (rig, GST_MESSAGE_WARNING, NULL,
+        table[i].warnings ? 5000 : 20);
+    GError *warning = NULL;
+
+    fail_unless ((message != NULL) == (table[i].warnings == 1));
+    if (message) {
+      gst_message_parse_warning (message, &warning, NULL);
+      fail_unless_equals_string (warning->message,
+          "generation=checkpoint: nobody, somebody");
+      g_error_free (warning);
+      gst_message_unref (message);
+    }
+    rig_push_many (rig, 0, 21, 0, 100 * MS);
+    rig_expect (rig, table[i].answer);
+    fail_unless (rig_wait (rig, GST_MESSAGE_WARNING, NULL, 50) == NULL);
+    rig_free (rig);
+    g_free (line);
+  }
+}
+
+GST_END_TEST;
+
+/* In PLAYING it takes effect with the next window, and the warning comes then. */
+GST_START_TEST (test_generation_changes_while_playing)
+{
+  Rig *rig = rig_new ("device=fake: prompt=generation frames=1 "
+      "window=1000000000 top-k=4", FALSE);
+  GstMessage *message;
+
+  rig_push_many (rig, 0, 11, 0, 100 * MS);
+  rig_expect (rig, "64 0 4 1 1 0");
+  gst_util_set_object_arg (G_OBJECT (rig->element), "generation", "checkpoint");
+  rig_push_many (rig, 11, 25, 1100 * MS, 100 * MS);
+  message = rig_wait (rig, GST_MESSAGE_WARNING, NULL, 5000);
+  fail_unless (message != NULL);
+  gst_message_unref (message);
+  rig_free (rig);
+}
+
+GST_END_TEST;
+
 static Suite *
 element_suite (void)
 {
@@ -253,6 +316,8 @@ element_suite (void)
   tcase_add_test (tc, test_failed_window_is_a_warning);
   tcase_add_test (tc, test_prompt_too_long);
   tcase_add_test (tc, test_queries);
+  tcase_add_test (tc, test_whose_generation_settings);
+  tcase_add_test (tc, test_generation_changes_while_playing);
   return s;
 }
 

@@ -21,7 +21,10 @@ typedef struct Question {
     LlavaovGeneration generation;
 } Question;
 
-/* tokens, temperature, top-k, top-p, penalty, seed */
+static const LlavaovRules rules = {
+    .min_new_tokens = 150, .no_repeat_ngram_size = 2, .encoder_repetition_penalty = 1.2};
+
+/* tokens, temperature, top-k, top-p, penalty, seed, nothing of the checkpoint's, rules */
 static const Question questions[N] = {
     {"Hello", 0, {200, 0, 0, 1, 1, 0, 0, NULL}},
     {"Why?", 0, {164, 2, 0, 1, 1, 13, 0, NULL}},
@@ -29,8 +32,8 @@ static const Question questions[N] = {
         {180, 0, 0, 1, 1.3, 0, 0, NULL}},
     {"Count.", 0, {158, 1, 0, 0.7, 1, 14, 0, NULL}},
     {"Which colour?", 1, {155, 0.8, 40, 0.9, 1.1, 12, 0, NULL}},
-    {"Is anybody there? Answer in one word.", 2, {150, 0, 0, 1, 1, 0, 0, NULL}},
-    {"Hm?", 1, {170, 1.2, 0, 1, 1, 22, 0, NULL}},
+    {"Is anybody there? Answer in one word.", 2, {150, 0, 0, 1, 1, 0, 0, &rules}},
+    {"Hm?", 1, {170, 1.2, 0, 1, 1, 22, 0, &rules}},
 };
 
 /* The caller drops the ticket. */
