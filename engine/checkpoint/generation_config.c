@@ -242,7 +242,10 @@ LlavaovStatus lv_generation_config_check(const LvGenerationConfig *c, bool sampl
         const LvGenerationFault *f = &c->faults[i];
         if ((taken & f->setting) && (sampling || !f->sampling))
             return lv_fail(error, LLAVAOV_ERROR_FORMAT, f->name,
-                "%s: %s is %g, which is out of its range", c->file, f->name, f->value);
+                "%s: %s is %g, with which generate() fails too: mend the file, give a value of "
+                "your "
+                "own, or leave the file's settings out (greedy)",
+                c->file, f->name, f->value);
     }
     const char *name;
     if (!(taken & LLAVAOV_SETTING_RULES))

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * generation_config.json, read whole: what HF transformers' generate() takes from it. Rules are
- * those of transformers 5; what 4.57 does otherwise (README, "Generation settings"): null is
- * absent, also where 4.57 lets null switch a default off (top_k).
+ * those of transformers 5; what 4.57 does otherwise stands in docs/generation.md.
  *
  * A folder without the file is served by config.json, as in the library: fields of its top level,
  * and those of its text_config that the top level has not. */
