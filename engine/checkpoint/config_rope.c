@@ -41,9 +41,18 @@ static void or_default(LvFields *fields, const char *name, double *value)
         *value = number;
 }
 
+/* The library takes null for a value of its own here, and fails with it. */
+static void not_null(LvFields *fields, const char *name)
+{
+    if (!fields->status && json_is_null(json_object_get(fields->object, name)))
+        lv_field_fail(fields, LLAVAOV_ERROR_FORMAT, name, "is null; leave it out for its default");
+}
+
 static void type_of(LvFields *fields, LvRope *rope)
 {
     const char *name = "default";
+    not_null(fields, json_object_get(fields->object, "rope_type") ? "rope_type" : "type");
+    not_null(fields, "rope_theta");
     lv_field_text(fields, "type", &name);
     lv_field_text(fields, "rope_type", &name);
     if (fields->status)
@@ -149,10 +158,13 @@ static void rotated_part(LvFields *fields, LvRope *rope, uint32_t head_dim)
 {
     const double part = rope->part * head_dim;
     rope->dim = head_dim;
+    if (rope->type != LV_ROPE_DEFAULT)
+        not_null(fields, "partial_rotary_factor");
     if (fields->status || rope->type == LV_ROPE_DEFAULT || rope->type == LV_ROPE_PROPORTIONAL)
         return;
     rope->dim = (uint32_t)part;
-    if ((rope->dim + 1) / 2 * 2 != head_dim)
+    if ((rope->dim + 1) / 2 * 2 != head_dim ||
+        (rope->type == LV_ROPE_YARN && rope->dim != head_dim))
         lv_field_fail(fields, LLAVAOV_ERROR_UNSUPPORTED, "partial_rotary_factor",
             "rotates %u of a head's %u dimensions; qwen2 rotates whole heads", rope->dim, head_dim);
     else if (rope->type == LV_ROPE_DYNAMIC && rope->dim == 2)
@@ -193,6 +205,7 @@ static void scaling(LvFields *fields, const LvFields *outer, LvTextConfig *text)
         llama3(fields, rope);
         break;
     case LV_ROPE_PROPORTIONAL:
+        not_null(fields, "factor");
         lv_field_double(fields, "factor", 1 / MOST, MOST, &rope->factor);
         break;
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * For tests/parity/checkpoint_files.py: reads "c PATH" (a configuration) and "s PATH" (a
- * safetensors file) from standard input, a line each, and answers each with one line of JSON: what
- * was read, or {"error": ...}. */
+ * For tests/parity/checkpoint_files.py and decoders.py: reads "c PATH" (a configuration), "d PATH"
+ * (what its decoder does with positions) and "s PATH" (a safetensors file) from standard input, a
+ * line each, and answers each with one line of JSON: what was read, or {"error": ...}. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +9,7 @@
 
 #include <jansson.h>
 
+#include "backend/rope.h"
 #include "base/alloc.h"
 #include "base/limits.h"
 #include "checkpoint/config.h"
@@ -48,7 +49,33 @@ static json_t *describe_config(const LvConfig *c)
         c->projector_activation, "projector_bias", c->projector_bias);
 }
 
-static json_t *probe_config(const char *path)
+/* Windows by layer, and for passes of several lengths the cosines and sines of three positions. */
+static json_t *describe_decoder(const LvConfig *c)
+{
+    const LvTextConfig *t = &c->text;
+    const uint32_t ends[] = {1, 64, 65, 300, 5000};
+    json_t *windows = json_array(), *passes = json_array();
+    for (uint32_t i = 0; i < t->n_layers; i++)
+        json_array_append_new(windows, json_integer(lv_text_window(t, i)));
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        const uint32_t positions[] = {0, ends[i] / 2, ends[i] - 1};
+        json_t *rows = json_array();
+        for (size_t k = 0; k < 3; k++) {
+            float row[LV_MAX_HEAD_DIM];
+            json_t *values = json_array();
+            lv_rope_rows(
+                row, &t->rope, t->head_dim, lv_rope_variant(&t->rope, ends[i]), positions[k], 1);
+            for (uint32_t d = 0; d < t->head_dim; d++)
+                json_array_append_new(values, json_real(row[d]));
+            json_array_append_new(rows, values);
+        }
+        json_array_append_new(passes, json_pack("{s:i, s:o}", "end", (int)ends[i], "rows", rows));
+    }
+    return json_pack(
+        "{s:o, s:o, s:i}", "windows", windows, "passes", passes, "context", (int)t->context_length);
+}
+
+static json_t *probe_config(const char *path, json_t *(*describe)(const LvConfig *))
 {
     char *text;
     size_t bytes;
@@ -57,7 +84,7 @@ static json_t *probe_config(const char *path)
     if (lv_file_read(path, LV_MAX_CONFIG_BYTES, &text, &bytes, &error))
         return failure(&error);
     LlavaovStatus status = lv_config_parse(text, bytes, "config.json", &config, &error);
-    json_t *answer = status ? failure(&error) : describe_config(&config);
+    json_t *answer = status ? failure(&error) : describe(&config);
     if (!status)
         lv_config_free(&config);
     lv_free(text);
@@ -99,7 +126,9 @@ int main(void)
     char line[4096];
     while (fgets(line, sizeof line, stdin)) {
         line[strcspn(line, "\n")] = '\0';
-        json_t *answer = line[0] == 'c' ? probe_config(line + 2) : probe_safetensors(line + 2);
+        json_t *answer = line[0] == 'c'   ? probe_config(line + 2, describe_config)
+                         : line[0] == 'd' ? probe_config(line + 2, describe_decoder)
+                                          : probe_safetensors(line + 2);
         char *text = json_dumps(answer, JSON_COMPACT);
         puts(text);
         fflush(stdout);

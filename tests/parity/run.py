@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Live comparison with the pinned references: `./dev parity [PART...] [--full] [--quick] [--reference NAME]`.
 
-Parts (default: all but full and longcontext): checkpoint, tokenizer, tokenizer-slow (folders without tokenizer.json), picture,
-sampling, generation (generation_config.json), model, configs (of the vision half), cards (the model cards' snippets in a folder of
-the released files), cuda (the CUDA backend on its CPU stand-in); --full adds the model at the size of the 0.5B release;
-longcontext (20 minutes, with --quick one) compares the distance from float64 at up to 32,760 tokens with HF's own.
+Parts (default: all but full and longcontext): checkpoint, decoders (what configurations make of positions), tokenizer,
+tokenizer-slow (folders without tokenizer.json), picture, sampling, generation (generation_config.json), model, configs (of the
+vision half), cards (the model cards' snippets in a folder of the released files), cuda (the CUDA backend on its CPU stand-in);
+--full adds the model at the size of the 0.5B release; longcontext (20 minutes, with --quick one) compares the distance from
+float64 at up to 32,760 tokens with HF's own.
 The references are the newest transformers and 4.57; parts that say something about both run under each.
 Each prints its own table; the last line counts parts. Exit code 0 when all pass.
 """
@@ -24,6 +25,7 @@ BOTH = {"cards", "generation"}
 OLDER = {"tokenizer-slow"}  # what the newest no longer has
 PARTS = {
     "checkpoint": (["checkpoint_files.py"], ["--configs", "300", "--files", "1000"]),
+    "decoders": (["decoders.py"], ["--configs", "300"]),
     "tokenizer": (["tokenizer.py"], ["--strings", "5000"]),
     "tokenizer-slow": (["tokenizer_slow.py"], ["--strings", "2000", "--folders", "20"]),
     "picture": (["picture.py"], ["--pairs", "60", "--sizes", "500", "--pictures", "10"]),
