@@ -112,12 +112,16 @@ static void attention_full_case(Bench *b, size_t items, size_t tokens, uint32_t 
 }
 
 /* Two sequences in one batch, each fed in several steps; every row is compared with the formula
- * over its history. */
+ * over its history, or the last `window` rows of it. */
 static void attention_causal_case(Bench *b, uint32_t heads, uint32_t kv_heads, uint32_t dim,
-    const uint32_t *steps, size_t n_steps)
+    uint32_t window, const uint32_t *steps, size_t n_steps)
 {
-    LvTextConfig text = {
-        .n_heads = heads, .n_kv_heads = kv_heads, .head_dim = dim, .rope = {.theta = 10000}};
+    LvTextConfig text = {.n_heads = heads,
+        .n_kv_heads = kv_heads,
+        .head_dim = dim,
+        .rope = {.theta = 10000},
+        .sliding_window = window,
+        .sliding = {false, window > 0}};
     size_t width = (size_t)(heads + 2 * kv_heads) * dim, out_width = (size_t)heads * dim, total = 0;
     for (size_t i = 0; i < n_steps; i++)
         total += steps[i];
@@ -160,13 +164,15 @@ static void attention_causal_case(Bench *b, uint32_t heads, uint32_t kv_heads, u
                     const double *q = history[s] + (position + r) * width + head * dim;
                     size_t kv = heads * dim + head / (heads / kv_heads) * dim;
                     double sum = 0;
-                    for (size_t key = 0; key <= position + r; key++) {
+                    size_t seen = position + r + 1,
+                           begin = window && seen > window ? seen - window : 0;
+                    for (size_t key = begin; key <= position + r; key++) {
                         double score = 0;
                         for (uint32_t i = 0; i < dim; i++)
                             score += q[i] * history[s][key * width + kv + i];
                         sum += p[key] = exp(score / sqrt(dim));
                     }
-                    for (size_t key = 0; key <= position + r; key++)
+                    for (size_t key = begin; key <= position + r; key++)
                         for (uint32_t i = 0; i < dim; i++)
                             want[(s * n + r) * out_width + head * dim + i] +=
                                 p[key] / sum * history[s][key * width + kv + kv_heads * dim + i];
@@ -188,6 +194,45 @@ static void attention_causal_case(Bench *b, uint32_t heads, uint32_t kv_heads, u
         b->ops->kv_close(b->backend, caches[s]);
         free(history[s]);
     }
+}
+
+/* The last of many rows, as a step of its own, whose keys are split among threads, and as one of a
+ * long piece of a prompt: the same bits. */
+static void same_bits_case(Bench *b, uint32_t window)
+{
+    enum { HEADS = 6, KV = 2, DIM = 8, WIDTH = (HEADS + 2 * KV) * DIM, TOTAL = 2000, PIECE = 150 };
+    LvTextConfig text = {.n_heads = HEADS,
+        .n_kv_heads = KV,
+        .head_dim = DIM,
+        .rope = {.theta = 10000},
+        .sliding_window = window,
+        .sliding = {window > 0}};
+    float *rows = bench_noise_rows(b, (size_t)TOTAL * WIDTH), got[2][HEADS * DIM];
+    for (int way = 0; way < 2; way++) {
+        const uint32_t n = way ? PIECE : 1, before = TOTAL - n;
+        LvKvCache *cache;
+        assert_int_equal(
+            b->ops->kv_open(b->backend, 1, KV, DIM, TOTAL, &cache, &b->error), LLAVAOV_OK);
+        LvTensor first = bench_tensor(b, before, WIDTH, rows),
+                 last = bench_tensor(b, n, WIDTH, rows + (size_t)before * WIDTH),
+                 out = bench_tensor(b, n, HEADS * DIM, NULL);
+        LvSequence sequence = {cache, 0, before, 0, 0};
+        const LvBatch batch = {&sequence, 1};
+        assert_int_equal(
+            b->ops->rope_store(b->backend, &b->run, first, &batch, 0, &text), LLAVAOV_OK);
+        sequence = (LvSequence){cache, 0, n, before, 0};
+        assert_int_equal(
+            b->ops->rope_store(b->backend, &b->run, last, &batch, 0, &text), LLAVAOV_OK);
+        assert_int_equal(
+            b->ops->attention_causal(b->backend, &b->run, out, last, &batch, 0, &text), LLAVAOV_OK);
+        b->ops->download(b->backend, &b->run, got[way], lv_tensor_rows(out, n - 1, 1));
+        b->ops->tensor_free(b->backend, &first);
+        b->ops->tensor_free(b->backend, &last);
+        b->ops->tensor_free(b->backend, &out);
+        b->ops->kv_close(b->backend, cache);
+    }
+    assert_memory_equal(got[0], got[1], sizeof got[0]);
+    free(rows);
 }
 
 static void rows_cases(Bench *b)
@@ -325,10 +370,15 @@ static void operations_match_the_formulas(void **state)
             attention_full_case(&b, 1, 1, 1, 5);
             attention_full_case(&b, 1, 900, 1, 8);
             const uint32_t prefill[] = {70, 1, 1, 5, 33};
-            attention_causal_case(&b, 14, 2, 16, prefill, 5);
-            attention_causal_case(&b, 4, 4, 6, prefill, 5);
+            attention_causal_case(&b, 14, 2, 16, 0, prefill, 5);
+            attention_causal_case(&b, 14, 2, 16, 13, prefill, 5);
+            attention_causal_case(&b, 4, 4, 6, 0, prefill, 5);
             const uint32_t longer[] = {766, 1, 1, 2, 1, 3};
-            attention_causal_case(&b, 7, 1, 8, longer, 6);
+            attention_causal_case(&b, 7, 1, 8, 0, longer, 6);
+            const uint32_t beyond[] = {800, 1, 770, 2, 1};
+            attention_causal_case(&b, 2, 1, 8, 60, beyond, 5);
+            same_bits_case(&b, 0);
+            same_bits_case(&b, 900);
             rows_cases(&b);
             patch_case(&b);
             b.ops->close(b.backend);

@@ -72,7 +72,7 @@ def random_rope(rng, pairs):
             del rope["factor"]
     if kind == "llama3":
         rope.update(low_freq_factor=rng.choice([1, 1.0, 0.5, 2.0]), high_freq_factor=rng.choice([4, 4.0, 8.0, 2.5]))
-    if rng.random() < 0.12 and kind != "longrope":  # there a fraction may fit by accident
+    if rng.random() < 0.12 and kind != "longrope" and pairs > 2:  # else a fraction may fit by accident
         rope["partial_rotary_factor"] = rng.choice([0.5, 1.0, 0.25, 0.99, 1])
     odd(rng, rope)
     return rope
