@@ -16,6 +16,8 @@
  */
 #include "gstllavaov.h"
 
+#include "found.h"
+
 #define GST_CAT_DEFAULT gst_llavaov_debug
 
 /* No ANY: delayed links pick the first pad that fits, and of a camera's pads that must be the video. */
@@ -42,8 +44,9 @@ struct _GstLlavaov
   GstPad *nothing;              /* upstream of inner while nothing else is */
 
   GMutex lock;                  /* around the choice of the inside */
-  GstElement *decoder;
+  GstElement *decoder, *converter;
   GList *swallowed;             /* sinks for streams that are not the video */
+  GstLlavaovFound found;        /* what the decoder came upon instead of video */
   gboolean chosen, linked_video;
 };
 
@@ -88,6 +91,16 @@ set_target (GstLlavaov * self, GstElement * element)
 
 /* ---- the decoder ---- */
 
+static void
+say_no_video (GstLlavaov * self)
+{
+  GError *error = gst_llavaov_found_error (&self->found, NULL);
+
+  gst_element_post_message (GST_ELEMENT (self),
+      gst_message_new_error (GST_OBJECT (self), error, NULL));
+  g_error_free (error);
+}
+
 /* Audio of a file, say: decodebin must not stall on a pad that nobody reads. */
 static void
 swallow (GstLlavaov * self, GstPad * pad)
@@ -121,12 +134,14 @@ decoder_pad_added (GstElement * decoder, GstPad * pad, gpointer data)
   if (gst_caps_get_size (caps))
     video = gst_structure_has_name (gst_caps_get_structure (caps, 0),
         "video/x-raw");
+  if (!video)
+    gst_llavaov_found_other (&self->found, caps);
   gst_caps_unref (caps);
 
   if (video) {
-    GstPad *target = gst_element_get_static_pad (self->inner, "sink");
+    GstPad *target = gst_element_get_static_pad (self->converter ?
+        self->converter : self->inner, "sink");
 
-    detach_nothing (self);
     video = !gst_pad_is_linked (target) &&
         gst_pad_link (pad, target) == GST_PAD_LINK_OK;
     gst_object_unref (target);
@@ -144,8 +159,16 @@ decoder_no_more_pads (GstElement * decoder, gpointer data)
   GstLlavaov *self = data;
 
   if (!self->linked_video)
-    GST_ELEMENT_ERROR (self, STREAM, WRONG_TYPE,
-        ("There is no video in the stream."), (NULL));
+    say_no_video (self);
+}
+
+static void
+decoder_unknown_type (GstElement * decoder, GstPad * pad, GstCaps * caps,
+    gpointer data)
+{
+  GstLlavaov *self = data;
+
+  gst_llavaov_found_unknown (&self->found, caps);
 }
 
 /* Decoding what is thrown away would be a waste: other streams come out as they are. */
@@ -166,19 +189,26 @@ static void
 remove_children (GstLlavaov * self)
 {
   GList *swallowed, *walk;
-  GstElement *decoder;
+  GstElement *decoder, *converter;
 
   g_mutex_lock (&self->lock);
   decoder = g_steal_pointer (&self->decoder);
+  converter = g_steal_pointer (&self->converter);
   swallowed = g_steal_pointer (&self->swallowed);
   self->chosen = self->linked_video = FALSE;
   g_mutex_unlock (&self->lock);
 
+  gst_llavaov_found_clear (&self->found);
   set_target (self, NULL);
   if (decoder) {
     gst_element_set_locked_state (decoder, TRUE);
     gst_element_set_state (decoder, GST_STATE_NULL);
     gst_bin_remove (GST_BIN (self), decoder);
+  }
+  if (converter) {
+    gst_element_set_locked_state (converter, TRUE);
+    gst_element_set_state (converter, GST_STATE_NULL);
+    gst_bin_remove (GST_BIN (self), converter);
   }
   for (walk = swallowed; walk; walk = walk->next) {
     gst_element_set_locked_state (walk->data, TRUE);
@@ -187,6 +217,19 @@ remove_children (GstLlavaov * self)
   }
   g_list_free (swallowed);
   attach_nothing (self);
+}
+
+/* What decodes knows nothing of what follows, which may take less than was decoded (a window on an X server takes RGB alone).
+ * Where it takes that, frames go through untouched here too. */
+static void
+use_converter (GstLlavaov * self)
+{
+  self->converter = gst_element_factory_make ("videoconvert", NULL);
+  if (self->converter == NULL)
+    return;
+  gst_bin_add (GST_BIN (self), self->converter);
+  gst_element_link_pads (self->converter, "src", self->inner, "sink");
+  gst_element_sync_state_with_parent (self->converter);
 }
 
 static void
@@ -204,6 +247,10 @@ use_decoder (GstLlavaov * self)
       G_CALLBACK (decoder_no_more_pads), self);
   g_signal_connect (decoder, "autoplug-continue",
       G_CALLBACK (decoder_autoplug_continue), self);
+  g_signal_connect (decoder, "unknown-type",
+      G_CALLBACK (decoder_unknown_type), self);
+  detach_nothing (self);
+  use_converter (self);
   self->decoder = decoder;
   gst_bin_add (GST_BIN (self), decoder);
   set_target (self, decoder);
@@ -393,6 +440,12 @@ handle_message (GstBin * bin, GstMessage * message)
       default:
         break;
     }
+  } else if (GST_MESSAGE_TYPE (message) == GST_MESSAGE_ERROR
+      && !self->linked_video && self->decoder
+      && gst_object_has_as_ancestor (GST_MESSAGE_SRC (message),
+          GST_OBJECT (self->decoder))) {
+    message = gst_llavaov_found_explain (&self->found, GST_OBJECT (self),
+        message);
   }
   GST_BIN_CLASS (gst_llavaov_parent_class)->handle_message (bin, message);
 }
@@ -464,10 +517,12 @@ change_state (GstElement * element, GstStateChange transition)
     choose_by_peer (self);
 
   /* The bin brings its children up in the order of their links, and the decoder is not linked yet: were it first, its
-   * video could find the inner element asleep. */
+   * video could find those behind it asleep. */
   if (transition == GST_STATE_CHANGE_READY_TO_PAUSED &&
-      gst_element_set_state (self->inner, GST_STATE_PAUSED) ==
-      GST_STATE_CHANGE_FAILURE)
+      (gst_element_set_state (self->inner, GST_STATE_PAUSED) ==
+          GST_STATE_CHANGE_FAILURE || (self->converter
+              && gst_element_set_state (self->converter,
+                  GST_STATE_PAUSED) == GST_STATE_CHANGE_FAILURE)))
     return GST_STATE_CHANGE_FAILURE;
 
   result = GST_ELEMENT_CLASS (gst_llavaov_parent_class)->change_state (element,
@@ -486,6 +541,7 @@ finalize (GObject * object)
 {
   GstLlavaov *self = GST_LLAVAOV (object);
 
+  gst_llavaov_found_free (&self->found);
   g_mutex_clear (&self->lock);
   G_OBJECT_CLASS (gst_llavaov_parent_class)->finalize (object);
 }
@@ -536,6 +592,7 @@ gst_llavaov_init (GstLlavaov * self)
   GstPad *pad;
 
   g_mutex_init (&self->lock);
+  gst_llavaov_found_init (&self->found);
   self->inner = g_object_new (GST_TYPE_LLAVAOV_ELEMENT, "name", "element",
       NULL);
   gst_object_ref_sink (self->inner);

@@ -6,8 +6,8 @@
  *
  * --port 0 (the default) lets the system choose; "port N" is printed once the server listens.
  * --source is a gst-launch fragment that ends in raw video. Mounts: /cam and /h264 (H.264),
- * /h264-audio (H.264 and PCMU), /audio-h264 (the same, audio first), /mjpeg (JPEG). Every mount
- * offers UDP and TCP.
+ * /h264-audio (H.264 and PCMU), /audio-h264 (the same, audio first), /audio (PCMU alone), /mjpeg
+ * (JPEG). Every mount offers UDP and TCP.
  */
 #include <gst/rtsp-server/rtsp-server.h>
 #include <stdio.h>
@@ -42,11 +42,12 @@ static void add_mounts(GstRTSPServer *server, const char *source)
         {"/h264", "( %s ! " H264 " name=pay0 )"},
         {"/h264-audio", "( %s ! " H264 " name=pay0 " PCMU " name=pay1 )"},
         {"/audio-h264", "( " PCMU " name=pay0 %s ! " H264 " name=pay1 )"},
+        {"/audio", "( " PCMU " name=pay0 )"},
         {"/mjpeg", "( %s ! " JPEG " name=pay0 )"},
     };
     for (gsize i = 0; i < G_N_ELEMENTS(mounts); i++) {
         gchar **parts = g_strsplit(mounts[i].format, "%s", 2);
-        gchar *launch = g_strconcat(parts[0], source, parts[1], NULL);
+        gchar *launch = g_strjoinv(source, parts);
 
         add_mount(server, mounts[i].path, launch);
         g_free(launch);
