@@ -6,7 +6,8 @@
  * @see_also: llavaovelement
  *
  * Answers questions about video with a LLaVA-OneVision model, whatever the video comes as: raw, from an RTSP camera, from
- * a file. What is not raw goes through a decoder of its own choice; the src pad carries the decoded video untouched.
+ * a file. What is not raw goes through a decoder of its own choice. The src pad carries the video untouched, but that what
+ * was decoded is converted where what follows takes another format.
  *
  * ## Examples
  * |[

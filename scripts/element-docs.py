@@ -56,6 +56,11 @@ In a bus watch:
     if (gst_message_has_name (message, "llavaov-answer"))
       text = gst_structure_get_string (gst_message_get_structure (message), "text");
 
+From Python, also without the overrides of python3-gst-1.0:
+
+    found, times = structure.get_array("frame-times")
+    times = [times.get_nth(i) for i in range(times.n_values)]
+
 Other messages: `llavaov-no-frames` for a live window in which no frame came, PROGRESS while the model loads, QOS for each
 dropped window, WARNING for a window that failed, ERROR for what cannot go on. The first and the dropped windows' say why in
 the field `reason`; [windows.md](windows.md) has what ends a window and what comes of it.

@@ -54,12 +54,13 @@ def environment():
     return env
 
 
-def launch(line, stop_after=None, timeout=60, options=("-v",)):
-    """Runs the line (text, split as a shell does) to its end, or until it has given stop_after answers."""
+def launch(line, stop_after=None, timeout=60, options=("-v",), more=None):
+    """Runs the line (text, split as a shell does) to its end, or until it has given stop_after answers; more: variables of
+    its environment."""
     run = Run(line)
     process = subprocess.Popen(["gst-launch-1.0", *options] + shlex.split(line), stdin=subprocess.DEVNULL,
                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
-                               env=environment())
+                               env=dict(environment(), **(more or {})))
     late = threading.Timer(timeout, process.kill)
     late.start()
     for text in process.stdout:
