@@ -47,7 +47,8 @@ class Display:
         self.process = None
         if not shutil.which("Xvfb"):
             return None
-        self.process = subprocess.Popen(["Xvfb", "-displayfd", "1", "-screen", "0", "640x480x24", "-nolisten", "tcp"],
+        self.process = subprocess.Popen(["Xvfb", "-displayfd", "1", "-screen", "0", "640x480x24", "-nolisten", "tcp",
+                                         "-noreset"],
                                         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         return ":" + self.process.stdout.readline().strip()
 
