@@ -15,9 +15,9 @@ typedef struct LvAddedToken {
     size_t bytes;
     int32_t id;
     bool special;
-    bool normalized;                  /* searched for in the normalised text, not in the raw one */
-    bool lstrip, rstrip, single_word; /* of a slow tokenizer's: takes white space beside it, or is
-                                         none beside other text */
+    bool normalized;     /* searched for in the normalised text, not in the raw one */
+    bool lstrip, rstrip; /* takes the white space before it, behind it */
+    bool single_word;    /* of a slow tokenizer: is none beside other text than a space */
 } LvAddedToken;
 
 /* Sorted by content. */

@@ -18,10 +18,8 @@ static LlavaovStatus check_added(
     if (!bytes || bytes > MAX_ADDED_BYTES)
         return BROKEN(
             r, "added_tokens", "number %zu has no content of 1..%u bytes", index, MAX_ADDED_BYTES);
-    static const char *const flags[] = {"single_word", "lstrip", "rstrip"};
-    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
-        if (lv_reader_true(value, flags[i]))
-            return UNSUPPORTED(r, "added_tokens", "asks for %s of \"%.64s\"", flags[i], *content);
+    if (lv_reader_true(value, "single_word"))
+        return UNSUPPORTED(r, "added_tokens", "asks for single_word of \"%.64s\"", *content);
     const json_t *number = json_object_get(value, "id");
     json_int_t wanted = json_is_integer(number) ? json_integer_value(number) : -1;
     /* A new token takes the next id, as the reference counts them whatever the file says. */
@@ -61,6 +59,8 @@ static LlavaovStatus put_added(LvTokenizerReader *r, const json_t *value, const 
     token->id = (int32_t)id;
     token->special = lv_reader_true(value, "special") || lv_reader_placeholder(content);
     token->normalized = lv_reader_true(value, "normalized");
+    token->lstrip = lv_reader_true(value, "lstrip");
+    token->rstrip = lv_reader_true(value, "rstrip");
     if (token->normalized && r->tokenizer->nfc) {
         LlavaovStatus status = check_normal(r, content);
         if (status != LLAVAOV_OK)

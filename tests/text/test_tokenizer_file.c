@@ -30,6 +30,8 @@ typedef struct Change {
 #define A "{\"Sequence\":{\"id\":\"A\",\"type_id\":0}}"
 #define SPECIAL "{\"SpecialToken\":{\"id\":\"<x>\",\"type_id\":0}}"
 
+#define X5 "{\"<x>\":{\"ids\":[5,6]}}"
+
 static const Change changes[] = {
     {"model", NULL, FORMAT, "model is absent"},
     {"model", "[]", FORMAT, "model is not an object"},
@@ -79,6 +81,10 @@ static const Change changes[] = {
     {"post_processor/type", "\"BertProcessing\"", UNSUPPORTED, "post_processor is BertProcessing"},
     {"post_processor", "{\"type\":\"Sequence\",\"processors\":[7]}", UNSUPPORTED,
         "post_processor is without a type"},
+    {"post_processor",
+        "{\"type\":\"Sequence\",\"processors\":[" TEMPLATE("[" SPECIAL "," A "]", X5) "," TEMPLATE(
+            "[" A "]", "{}") "]}",
+        UNSUPPORTED, "another TemplateProcessing behind one that adds tokens"},
     {"post_processor", TEMPLATE("[]", "{}"), UNSUPPORTED, "whose single is not one A"},
     {"post_processor", TEMPLATE("[" A "," A "]", "{}"), UNSUPPORTED, "whose single is not one A"},
     {"post_processor", TEMPLATE("[" SPECIAL "," A "]", "{}"), FORMAT, "has no ids for \"<x>\""},
@@ -96,8 +102,6 @@ static const Change changes[] = {
     {"added_tokens/1/id", "4000000000", FORMAT, "\"<|im_start|>\" at id 4000000000"},
     {"added_tokens/1/id", "\"x\"", FORMAT, "\"<|im_start|>\" at id -1"},
     {"added_tokens/0", NULL, FORMAT, "where 1500 is next"},
-    {"added_tokens/1/lstrip", "true", UNSUPPORTED, "lstrip of \"<|im_start|>\""},
-    {"added_tokens/1/rstrip", "true", UNSUPPORTED, "rstrip of \"<|im_start|>\""},
     {"added_tokens/1/single_word", "true", UNSUPPORTED, "single_word of \"<|im_start|>\""},
     {"added_tokens/6/content", "\"cafe\\u0301!\"", UNSUPPORTED, "asks for normalized of"},
 };
@@ -177,6 +181,29 @@ static void what_writers_leave_out_is_allowed(void **state)
 }
 
 /* The same tokenizer, whichever way its writer spells merges and characters. */
+static void a_template_puts_tokens_around_a_text(void **state)
+{
+    static const Change around = {"post_processor",
+        "{\"type\":\"Sequence\",\"processors\":[{\"type\":\"ByteLevel\"}," TEMPLATE(
+            "[" SPECIAL "," A "," SPECIAL "," SPECIAL "]", X5) "]}",
+        0, ""};
+    static const int32_t wanted[] = {5, 6, 5, 6, 5, 6};
+    json_t *good = golden_load("tokenizer.json");
+    char *text = changed(good, &around);
+    LvTokenizer *tokenizer;
+    LvTokens tokens = {0};
+    assert_int_equal(lv_tokenizer_parse(text, strlen(text), "t", &tokenizer, NULL), LLAVAOV_OK);
+    assert_int_equal(lv_tokenizer_begin(tokenizer, &tokens, NULL), LLAVAOV_OK);
+    assert_int_equal(tokens.n, 2);
+    assert_int_equal(lv_tokenizer_end(tokenizer, &tokens, NULL), LLAVAOV_OK);
+    assert_int_equal(tokens.n, 6);
+    assert_memory_equal(tokens.ids, wanted, sizeof wanted);
+    lv_tokens_free(&tokens);
+    lv_tokenizer_close(tokenizer);
+    free(text);
+    json_decref(good);
+}
+
 static void spellings_of_the_file_do_not_matter(void **state)
 {
     json_t *root = golden_load("tokenizer.json");
@@ -325,6 +352,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_fault_is_named),
         cmocka_unit_test(what_writers_leave_out_is_allowed),
+        cmocka_unit_test(a_template_puts_tokens_around_a_text),
         cmocka_unit_test(spellings_of_the_file_do_not_matter),
         cmocka_unit_test(a_file_cut_short_anywhere_is_refused),
         cmocka_unit_test(damaged_bytes_do_no_harm),

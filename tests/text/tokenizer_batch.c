@@ -11,6 +11,7 @@
  *     p   text -> ids, special tokens as text         k   ids -> text, with special tokens
  *     n   text -> NFC                                 c   nothing -> class of each code point
  *     S   ids -> text without special tokens, a token at a time through the stream
+ *     w   text -> ids with what the tokenizer puts around a text
  *     f   flush: no answer of its own, but all earlier ones arrive */
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,6 +47,17 @@ static int encode(
     LvTokens tokens = {0};
     return reply_tokens(
         lv_tokenizer_encode(tokenizer, text, bytes, special, &tokens, NULL), &tokens);
+}
+
+static int whole(const LvTokenizer *tokenizer, const char *text, size_t bytes)
+{
+    LvTokens tokens = {0};
+    LlavaovStatus status = lv_tokenizer_begin(tokenizer, &tokens, NULL);
+    if (status == LLAVAOV_OK)
+        status = lv_tokenizer_encode(tokenizer, text, bytes, LV_SPECIAL_AS_TOKENS, &tokens, NULL);
+    if (status == LLAVAOV_OK)
+        status = lv_tokenizer_end(tokenizer, &tokens, NULL);
+    return reply_tokens(status, &tokens);
 }
 
 static int decode(const LvTokenizer *tokenizer, bool skip, const char *payload, size_t bytes)
@@ -113,6 +125,8 @@ static int answer(const LvTokenizer *tokenizer, char operation, const char *payl
         return encode(tokenizer, LV_SPECIAL_AS_TOKENS, payload, bytes);
     case 'p':
         return encode(tokenizer, LV_SPECIAL_AS_TEXT, payload, bytes);
+    case 'w':
+        return whole(tokenizer, payload, bytes);
     case 's':
     case 'k':
         return decode(tokenizer, operation == 's', payload, bytes);
