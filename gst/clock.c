@@ -5,6 +5,8 @@
 
 /* Frames of a live window may come this much later than upstream's latency promises before the clock closes it. */
 #define CLOCK_SLACK (200 * GST_MSECOND)
+/* The latest frame of so long a time says how late frames come. */
+#define LAG_PERIOD (2 * GST_SECOND)
 /* Wall clock and pipeline clock are read one after the other: less than this is no news. */
 #define CLOCKS_DIFFER (5 * GST_MSECOND)
 
@@ -43,6 +45,43 @@ gst_llavaov_clock_compare (GstLlavaovElement * self, GstClockTime now)
     *offset = found;
 }
 
+void
+gst_llavaov_clock_follow (GstLlavaovElement * self, GstClockTime now,
+    GstClockTime running)
+{
+  if (!GST_CLOCK_TIME_IS_VALID (now) || !GST_CLOCK_TIME_IS_VALID (running))
+    return;
+  if (!self->have_time) {
+    self->lag = self->lag_before = 0;
+    self->lag_since = now;
+  } else if (now > self->lag_since + MAX (self->run.window, LAG_PERIOD)) {
+    self->lag_before = self->lag;
+    self->lag = 0;
+    self->lag_since = now;
+  }
+  if (now > running)
+    self->lag = MAX (self->lag, now - running);
+}
+
+GstClockTime
+gst_llavaov_clock_behind (GstLlavaovElement * self, GstClockTime now)
+{
+  GstClockTime late = self->upstream_latency + MAX (self->lag,
+      self->lag_before);
+
+  if (!GST_CLOCK_TIME_IS_VALID (now))
+    return now;
+  return now - MIN (now, late);
+}
+
+/* What lies between a window's end and the moment at which no frame of it can be expected any more. */
+static GstClockTime
+delay (GstLlavaovElement * self)
+{
+  return self->upstream_latency + CLOCK_SLACK + MAX (self->lag,
+      self->lag_before);
+}
+
 static gboolean
 clock_callback (GstClock * clock, GstClockTime time, GstClockID id,
     gpointer data)
@@ -79,15 +118,14 @@ gst_llavaov_clock_schedule (GstLlavaovElement * self)
       !self->eos && !self->flushing &&
       self->run.sampling == GST_LLAVAOV_SAMPLING_WINDOW)
     deadline = gst_llavaov_sampler_deadline (&self->sampler);
-  latency = self->upstream_latency;
+  latency = delay (self);
   g_mutex_unlock (&self->lock);
 
   drop_clock_id (old);
   clock = gst_element_get_clock (GST_ELEMENT (self));
   if (clock && GST_CLOCK_TIME_IS_VALID (deadline))
     id = gst_clock_new_single_shot_id (clock,
-        gst_element_get_base_time (GST_ELEMENT (self)) + deadline + latency +
-        CLOCK_SLACK);
+        gst_element_get_base_time (GST_ELEMENT (self)) + deadline + latency);
   gst_clear_object (&clock);
 
   g_mutex_lock (&self->lock);
@@ -117,9 +155,8 @@ gst_llavaov_clock_close_windows (GstLlavaovElement * self)
   g_mutex_lock (&self->lock);
   gst_llavaov_clock_compare (self, now);
   if (GST_CLOCK_TIME_IS_VALID (now) && self->running && !self->flushing &&
-      now >= self->upstream_latency + CLOCK_SLACK) {
-    gst_llavaov_sampler_advance (&self->sampler,
-        now - self->upstream_latency - CLOCK_SLACK, &closed);
+      now >= delay (self)) {
+    gst_llavaov_sampler_advance (&self->sampler, now - delay (self), &closed);
     gst_llavaov_handover_windows (self, &closed);
   }
   self->clock_stale = TRUE;

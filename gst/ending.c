@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ending.h"
 
+#include "clock.h"
 #include "handover.h"
 
 #define GST_CAT_DEFAULT gst_llavaov_debug
@@ -12,8 +13,10 @@ static void
 end_windows (GstLlavaovElement * self, const gchar * reason, GstClockTime now)
 {
   GQueue closed = G_QUEUE_INIT;
-  GstClockTime end = self->have_time ? self->last_end : now;
+  GstClockTime end;
 
+  now = gst_llavaov_clock_behind (self, now);
+  end = self->have_time ? self->last_end : now;
   GST_DEBUG_OBJECT (self, "windows end: %s", reason);
   if (GST_CLOCK_TIME_IS_VALID (end))
     gst_llavaov_sampler_finish (&self->sampler, end,

@@ -4,6 +4,7 @@
 #include "clock.h"
 #include "ending.h"
 #include "handover.h"
+#include "topology.h"
 
 #define GST_CAT_DEFAULT gst_llavaov_debug
 
@@ -49,6 +50,8 @@ gst_llavaov_frames_reset (GstLlavaovElement * self)
   gst_llavaov_sampler_reset (&self->sampler);
   gst_llavaov_clip_reset (&self->clip);
   self->live_known = FALSE;
+  self->arrives = FALSE;
+  self->n_untimed = 0;
   self->have_time = FALSE;
   self->eos = FALSE;
   self->n_frames = 0;
@@ -115,6 +118,7 @@ gst_llavaov_frames_find_live (GstLlavaovElement * self)
   now = gst_llavaov_clock_now (self);
 
   g_mutex_lock (&self->lock);
+  live |= self->arrives;
   self->live_known = TRUE;
   self->live = live;
   self->upstream_latency = GST_CLOCK_TIME_IS_VALID (minimum) ? minimum : 0;
@@ -130,6 +134,36 @@ gst_llavaov_frames_find_live (GstLlavaovElement * self)
   g_cond_broadcast (&self->cond);
   g_mutex_unlock (&self->lock);
   return live;
+}
+
+void
+gst_llavaov_frames_untimed (GstLlavaovElement * self)
+{
+  gboolean arrives;
+  guint n;
+
+  g_mutex_lock (&self->lock);
+  n = self->live || GST_VIDEO_INFO_FPS_N (&self->info) ? 0 : ++self->n_untimed;
+  arrives = self->arrives;
+  g_mutex_unlock (&self->lock);
+
+  if (n == 1) {
+    arrives = gst_llavaov_comes_over_network (self->sinkpad);
+    g_mutex_lock (&self->lock);
+    self->arrives = arrives;
+    self->live_known &= !arrives;
+    g_mutex_unlock (&self->lock);
+    gst_llavaov_frames_find_live (self);
+  }
+  /* A single one may be a picture. */
+  if (arrives ? n == 1 : n == 2)
+    GST_ELEMENT_WARNING (self, STREAM, FORMAT, ("The video has neither "
+            "timestamps nor a frame rate: %s.",
+            arrives ? "it is taken as live, "
+            "and every frame counts from its arrival" : "every frame counts as "
+            "40 ms"),
+        ("do-timestamp=true on a source, or a frame rate in caps "
+            "behind the demuxer, says better."));
 }
 
 /* Whether both give any timestamp the same running time and the same stream time: then what comes next goes on. */
@@ -292,6 +326,7 @@ gst_llavaov_frames_take (GstLlavaovElement * self, GstBuffer * buffer,
 
   self->stats.frames_seen++;
   gst_llavaov_clock_compare (self, now);
+  gst_llavaov_clock_follow (self, now, running);
   if (!GST_CLOCK_TIME_IS_VALID (running)) {
     gst_llavaov_ending_watch (self, GST_CLOCK_TIME_NONE, counted);
     return gst_llavaov_handover_let_answer (self);

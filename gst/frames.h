@@ -21,6 +21,11 @@ void gst_llavaov_frames_reset (GstLlavaovElement * self);
 /* Asks upstream, once a segment, whether it is live; returns that. Without the lock: the query walks upstream. */
 gboolean gst_llavaov_frames_find_live (GstLlavaovElement * self);
 
+/* In front of a frame without a timestamp. Out of a network, without a frame rate, the stream counts as live from here on
+ * and such frames as of their arrival; else the frame rate says how long each lasts, or a guess that is warned about.
+ * Without the lock. */
+void gst_llavaov_frames_untimed (GstLlavaovElement * self);
+
 /* `now` below is the clock's running time, or NONE. */
 
 /* Another stream begins: what was open of the one before is over. */

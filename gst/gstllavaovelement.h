@@ -74,7 +74,10 @@ struct _GstLlavaovElement
   gboolean have_info, unsupported;
   GstSegment segment;
   gboolean live, live_known;
+  gboolean arrives;             /* live by its source alone: frames without timestamps out of a network */
+  guint n_untimed;              /* frames of a file with neither timestamp nor rate */
   GstClockTime upstream_latency;
+  GstClockTime lag, lag_before, lag_since;      /* clock.c: how late frames come */
   gboolean have_time;           /* a frame has been seen in this segment */
   GstClockTime last_running, last_end;
   guint n_late;                 /* frames out of order since the last in order */

@@ -40,6 +40,8 @@ sink_chain (GstPad * pad, GstObject * parent, GstBuffer * buffer)
   GstFlowReturn flow;
 
   gst_llavaov_frames_find_live (self);
+  if (!GST_BUFFER_PTS_IS_VALID (buffer) && !GST_BUFFER_DTS_IS_VALID (buffer))
+    gst_llavaov_frames_untimed (self);
   now = gst_llavaov_clock_now (self);
 
   g_mutex_lock (&self->lock);

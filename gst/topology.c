@@ -4,11 +4,11 @@
 /* A pipeline this deep is walked no further. */
 #define MAX_ELEMENTS 256
 
-/* The element that a source pad feeds, seen from inside any bins around it: their ghost pads are stepped over. */
+/* The element on the other side of a pad's link, seen from inside any bins around it: their ghost pads are stepped over. */
 static GstElement *
-next_element (GstPad * src)
+next_element (GstPad * from)
 {
-  GstPad *pad = gst_object_ref (src), *peer;
+  GstPad *pad = gst_object_ref (from), *peer;
   GstObject *parent;
 
   while ((peer = gst_pad_get_peer (pad))) {
@@ -46,11 +46,24 @@ holds_everything (GstElement * element)
   return buffers == 0 && bytes == 0 && time == 0;
 }
 
+static GList *
+copy_pads (GstElement * element, GstPadDirection direction)
+{
+  GList *pads = NULL, *item;
+
+  GST_OBJECT_LOCK (element);
+  item = direction == GST_PAD_SRC ? element->srcpads : element->sinkpads;
+  for (; item; item = item->next)
+    pads = g_list_prepend (pads, gst_object_ref (item->data));
+  GST_OBJECT_UNLOCK (element);
+  return pads;
+}
+
 static void
 walk (GstPad * src, GHashTable * seen, gboolean * roomy)
 {
   GstElement *element = next_element (src);
-  GList *pads = NULL, *item;
+  GList *pads, *item;
 
   if (element == NULL)
     return;
@@ -62,10 +75,7 @@ walk (GstPad * src, GHashTable * seen, gboolean * roomy)
   g_hash_table_add (seen, element);
   if (roomy && holds_everything (element))
     *roomy = TRUE;
-  GST_OBJECT_LOCK (element);
-  for (item = element->srcpads; item; item = item->next)
-    pads = g_list_prepend (pads, gst_object_ref (item->data));
-  GST_OBJECT_UNLOCK (element);
+  pads = copy_pads (element, GST_PAD_SRC);
   for (item = pads; item; item = item->next)
     walk (item->data, seen, roomy);
   g_list_free_full (pads, gst_object_unref);
@@ -90,4 +100,82 @@ gst_llavaov_pads_meet (GstPad * video, GstPad * text)
   g_hash_table_unref (by_video);
   g_hash_table_unref (by_text);
   return meet && !roomy;
+}
+
+static gboolean
+is_network_source (GstElement * source)
+{
+  GList *pads = copy_pads (source, GST_PAD_SRC), *item;
+  GstSchedulingFlags flags;
+  gboolean found = FALSE;
+
+  for (item = pads; item && !found; item = item->next) {
+    GstQuery *query = gst_query_new_scheduling ();
+
+    if (gst_pad_query (item->data, query)) {
+      gst_query_parse_scheduling (query, &flags, NULL, NULL, NULL);
+      found = (flags & GST_SCHEDULING_FLAG_BANDWIDTH_LIMITED) != 0;
+    }
+    gst_query_unref (query);
+  }
+  g_list_free_full (pads, gst_object_unref);
+  return found;
+}
+
+/* A source, or a bin like uridecodebin that holds some. */
+static gboolean
+holds_network_source (GstElement * element)
+{
+  GValue value = G_VALUE_INIT;
+  gboolean found = FALSE;
+  GstIterator *inside;
+
+  if (!GST_IS_BIN (element))
+    return is_network_source (element);
+  inside = gst_bin_iterate_recurse (GST_BIN (element));
+  while (!found && gst_iterator_next (inside, &value) == GST_ITERATOR_OK) {
+    GstElement *child = g_value_get_object (&value);
+
+    found = GST_OBJECT_FLAG_IS_SET (child, GST_ELEMENT_FLAG_SOURCE) &&
+        !GST_IS_BIN (child) && is_network_source (child);
+    g_value_reset (&value);
+  }
+  if (G_IS_VALUE (&value))
+    g_value_unset (&value);
+  gst_iterator_free (inside);
+  return found;
+}
+
+static gboolean
+walk_up (GstPad * sink, GHashTable * seen)
+{
+  GstElement *element = next_element (sink);
+  gboolean found = FALSE;
+  GList *pads, *item;
+
+  if (element == NULL)
+    return FALSE;
+  if (g_hash_table_size (seen) >= MAX_ELEMENTS ||
+      g_hash_table_contains (seen, element)) {
+    gst_object_unref (element);
+    return FALSE;
+  }
+  g_hash_table_add (seen, element);
+  pads = copy_pads (element, GST_PAD_SINK);
+  if (pads == NULL)
+    return holds_network_source (element);
+  for (item = pads; item && !found; item = item->next)
+    found = walk_up (item->data, seen);
+  g_list_free_full (pads, gst_object_unref);
+  return found;
+}
+
+gboolean
+gst_llavaov_comes_over_network (GstPad * sink)
+{
+  GHashTable *seen = g_hash_table_new_full (NULL, NULL, gst_object_unref, NULL);
+  gboolean found = walk_up (sink, seen);
+
+  g_hash_table_unref (seen);
+  return found;
 }

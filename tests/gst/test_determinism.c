@@ -19,11 +19,13 @@ static const File files[] = {
   {"f.ogg", "theoraenc ! oggmux"},
 };
 
-static const gchar *patterns[] = { "ball", "smpte", "snow", "pinwheel", "zone-plate" };
+static const gchar *patterns[] =
+    { "ball", "smpte", "snow", "pinwheel", "zone-plate" };
 
 static const gchar *sinks[] = {
   "fakesink", "fakesink sync=true qos=true", "fakevideosink",
-  "filesink location=/dev/null", "appsink drop=true max-buffers=1 wait-on-eos=false sync=true",
+  "filesink location=/dev/null",
+  "appsink drop=true max-buffers=1 wait-on-eos=false sync=true",
 };
 
 /* What must not differ, of all answers in order. */

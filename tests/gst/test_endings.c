@@ -13,6 +13,7 @@
  *   stream     another stream begins; again: the same event once more
  *   done  eos  flush  tags  caps
  *   gap:T-U    a GAP event
+ *   tick:T     the clock comes to T and wakes whoever asked
  *   clock:T/N  the clock comes to T, and then N things have been said
  * EOS follows every script. Answers are the frames' values, "-" is llavaov-no-frames with its reason, start and length,
  * "x" a QOS message with its reason. */
@@ -115,6 +116,25 @@ clock_to (Rig * rig, guint at, guint until)
   gst_object_unref (clock);
 }
 
+/* And everybody who is woken by it has done his work. */
+static void
+tick (Rig * rig, guint at)
+{
+  GstTestClock *clock = gst_harness_get_testclock (rig->h);
+  GstClockID id;
+  gboolean due = TRUE;
+
+  gst_test_clock_set_time (clock, at * MS);
+  while (due) {
+    gst_test_clock_wait_for_next_pending_id (clock, &id);
+    due = gst_clock_id_get_time (id) <= at * MS;
+    if (due)
+      gst_clock_id_unref (gst_test_clock_process_next_clock_id (clock));
+    gst_clock_id_unref (id);
+  }
+  gst_object_unref (clock);
+}
+
 static void
 run_of_frames (Rig * rig, guint n, guint at, guint step)
 {
@@ -142,6 +162,8 @@ act (Rig * rig, const gchar * word)
     segment (rig, a, 0, 2);
   else if (sscanf (word, "gap:%u-%u", &a, &b) == 2)
     gst_harness_push_event (rig->h, gst_event_new_gap (a * MS, (b - a) * MS));
+  else if (sscanf (word, "tick:%u", &a) == 1)
+    tick (rig, a);
   else if (sscanf (word, "clock:%u/%u", &a, &b) == 2)
     clock_to (rig, a, b);
   else if (!strcmp (word, "stream"))
@@ -303,6 +325,13 @@ static const Row live[] = {
         "clock:1900/2", "2, -silence 600+1000"},
   {"silence for hours", "", "0-4@0 clock:1300/1 clock:9000300/3",
       "2 4, -silence 1000+1000, -silence 2000+8998000"},
+  {"frames ten seconds late", "", "clock:10000/1 0-4@0 tick:10600 5-10@500 "
+        "tick:11100 11-20@1100 tick:12300", "2 7, 12 17, 20, -silence 0+9000"},
+  {"frames ten seconds late, and silence", "", "clock:10000/1 0-4@0 "
+        "tick:11000 tick:11300", "2 4, -silence 0+9000"},
+  {"a burst after a late start", "", "clock:6000/1 0-30@0 tick:6100 31-60@3100 "
+        "tick:6200", "2 7, 12 17, 22 27, 32 37, 42 47, 52 57, 60, "
+        "-silence 0+5000"},
   {"hole that nobody marked", "", "0-4@0 50-60@3000",
       "2 4" AFTER ", -silence 1000+1000, -silence 2000+1000"},
   {"gap behind the window", "", "0-4@0 gap:500-1500 50-60@2000",

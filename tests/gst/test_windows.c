@@ -153,6 +153,7 @@ GST_START_TEST (test_missing_timestamps)
   /* The rate of the caps stands in. */
   Rig *rig = rig_new ("device=fake: prompt=q frames=2 window=1000000000",
       FALSE);
+  GstMessage *message;
   guint i;
 
   for (i = 0; i < 11; i++)
@@ -161,6 +162,18 @@ GST_START_TEST (test_missing_timestamps)
   rig_free (rig);
 
   /* No rate either. */
+  rig = rig_new ("device=fake: prompt=q frames=2 window=1000000000", FALSE);
+  gst_harness_set_src_caps_str (rig->h, "video/x-raw, format=GRAY8, width=16,"
+      " height=16, framerate=0/1");
+  rig_push (rig, 0, GST_CLOCK_TIME_NONE, GST_CLOCK_TIME_NONE);
+  fail_if (rig_wait (rig, GST_MESSAGE_WARNING, NULL, 0));       /* a picture, maybe */
+  for (i = 1; i < 26; i++)
+    rig_push (rig, i, GST_CLOCK_TIME_NONE, GST_CLOCK_TIME_NONE);
+  message = rig_wait (rig, GST_MESSAGE_WARNING, NULL, 0);
+  fail_unless (message != NULL);
+  gst_message_unref (message);
+  rig_free (rig);
+
   rig = rig_new ("device=fake: prompt=q frames=2 window=1000000000", FALSE);
   gst_harness_set_src_caps_str (rig->h, "video/x-raw, format=GRAY8, width=16,"
       " height=16, framerate=0/1");
