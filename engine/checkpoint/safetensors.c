@@ -157,7 +157,7 @@ static LlavaovStatus check_data(const Header *header)
         if (tensor->end > file->data_bytes)
             return lv_fail(header->error, LLAVAOV_ERROR_FORMAT, tensor->name,
                 "%s: the file is cut short: tensor %.128s ends at byte %" PRIu64
-                " of data, which has %" PRIu64,
+                " of data, which has %" PRIu64 "; fetch it again",
                 header->file, tensor->name, tensor->end, file->data_bytes);
         at = tensor->end;
     }
@@ -234,19 +234,21 @@ static LlavaovStatus open_header(int fd, const char *name, LvSafetensors *file, 
     uint64_t size = (uint64_t)info.st_size, length = 0;
     if (size < sizeof raw)
         return lv_fail(error, LLAVAOV_ERROR_FORMAT, name,
-            "%s: %" PRIu64 " bytes are too few for a safetensors file", name, size);
+            "%s: %" PRIu64 " bytes are too few for a safetensors file; fetch it again", name, size);
     if (!read_fully(fd, raw, sizeof raw, 0))
         return lv_fail(error, LLAVAOV_ERROR_IO, name, "%s: cannot be read", name);
     for (int i = 7; i >= 0; i--)
         length = length << 8 | raw[i];
     if (length > LV_MAX_SAFETENSORS_HEADER)
         return lv_fail(error, LLAVAOV_ERROR_FORMAT, name,
-            "%s: a header of %" PRIu64 " bytes is absurd (at most %u)", name, length,
-            LV_MAX_SAFETENSORS_HEADER);
+            "%s: a header of %" PRIu64
+            " bytes is absurd (at most %u): no safetensors file, or a broken one; fetch it again",
+            name, length, LV_MAX_SAFETENSORS_HEADER);
     if (length > size - sizeof raw)
         return lv_fail(error, LLAVAOV_ERROR_FORMAT, name,
-            "%s: the file is cut short: its header has %" PRIu64 " bytes, the file %" PRIu64, name,
-            length, size);
+            "%s: the file is cut short: its header has %" PRIu64 " bytes, the file %" PRIu64
+            "; fetch it again",
+            name, length, size);
     char *json = lv_alloc(length, 1);
     if (!json)
         return lv_fail(

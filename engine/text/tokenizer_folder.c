@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "base/status.h"
 #include "checkpoint/json.h"
+#include "checkpoint/listing.h"
 #include "text/tokenizer_private.h"
 
 LlavaovStatus lv_tokenizer_parse_files(
@@ -72,10 +73,19 @@ LlavaovStatus lv_tokenizer_open_folder(
     *tokenizer = NULL;
     if (strlen(folder) >= PATH_MAX - sizeof "/special_tokens_map.json")
         return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, folder, "%s: the path is too long", folder);
+    static const char *const names[] = {"tokenizer.json", "vocab.json", "merges.txt"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (lv_listing_pointer(folder, names[i]))
+            return lv_fail(error, LLAVAOV_ERROR_FORMAT, names[i],
+                "%s/%s: this is a Git LFS pointer, not the file itself; fetch it with: git lfs "
+                "pull",
+                folder, names[i]);
     if (find(folder, "tokenizer.json", path))
         return lv_tokenizer_open(path, tokenizer, error);
     if (find(folder, "vocab.json", other) || find(folder, "merges.txt", other))
         return open_files(folder, tokenizer, error);
     return lv_fail(error, LLAVAOV_ERROR_NOT_FOUND, path,
-        "%s: no such file, nor vocab.json with merges.txt in its place", path);
+        "%s: no such file, nor vocab.json with merges.txt in its place; fetch it from where the "
+        "weights are from",
+        path);
 }

@@ -5,6 +5,8 @@
 
 #include "base/limits.h"
 #include "checkpoint/config.h"
+#include "checkpoint/foreign.h"
+#include "checkpoint/json.h"
 
 /* What every other part of the engine relies on. */
 static void check(const LvConfig *config)
@@ -37,6 +39,21 @@ static void check(const LvConfig *config)
         }
 }
 
+/* Whose it is, whatever its fields hold. */
+static void recognise(const char *text, size_t bytes)
+{
+    json_t *root;
+    LlavaovError error = {0};
+    LvReasons reasons = {0};
+    if (lv_json_parse(text, bytes, "config.json", false, &root, &error))
+        return;
+    lv_foreign_config(root, "config.json", &reasons);
+    for (size_t i = 0; i < reasons.n; i++)
+        FUZZ_CHECK(*reasons.reason[i].message && reasons.reason[i].status);
+    lv_reasons_free(&reasons);
+    json_decref(root);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     LvConfig config;
@@ -47,5 +64,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!status)
         check(&config);
     lv_config_free(&config);
+    recognise((const char *)data, size);
     return 0;
 }

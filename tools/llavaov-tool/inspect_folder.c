@@ -163,8 +163,7 @@ static void read_weights(Inspection *in)
             good = false;
             if (!blamed(in, shards.files[i]) && error.status != LLAVAOV_ERROR_NOT_FOUND &&
                 !lv_listing_pointer(in->folder, shards.files[i]))
-                lv_reason(&in->reasons, error.status, shards.files[i],
-                    "%s; fetch the file again, if it came from elsewhere", error.message);
+                lv_reason_add(&in->reasons, &error);
             continue;
         }
         in->n_files++;
