@@ -46,6 +46,8 @@ BROKEN = {
     "pointers": (lambda f: [(f / n).write_text(POINTER) for n in ("tokenizer.json", "model.safetensors")],
                  ["model.safetensors (and 1 more): this is a Git LFS pointer"]),
     "tokenizer": (lambda f: (f / "tokenizer.json").write_text("{"), ["tokenizer.json: the file is cut short"]),
+    "no template": (lambda f: (f / "chat_template.jinja").unlink(), ["holds no chat template"]),
+    "template": (lambda f: (f / "chat_template.jinja").write_text("{% if %}"), ["chat_template.jinja"]),
     "generation": (lambda f: (f / "generation_config.json").write_text('{"eos_token_id": "x"}'), ["eos_token_id"]),
     "json": (lambda f: (f / "config.json").write_text("{\n,}"), ["config.json: broken JSON at line 2"]),
     "all": (lambda f: [edit(f, "config.json", other_model), cut(f, "model.safetensors", 10), (f / "tokenizer.json").unlink(),
@@ -70,7 +72,7 @@ def main():
             good(folder, "--layout=" + layout)
             ran = inspect(folder)
             assert ran.returncode == 0 and not ran.stderr, ran
-            for line in (f"folder         {folder}", says, "language       Qwen2: 2 layers", "tokenizer      tokenizer.json",
+            for line in (f"folder         {folder}", says, "language       Qwen2: 2 layers", "tokenizer      tokenizer.json", "template       chat_template.jinja",
                          "in 1 file: F16", "generation     greedy", "memory         weights", "runs           yes"):
                 assert line in ran.stdout, (line, ran.stdout)
             data = json.loads(inspect("--json", folder).stdout)

@@ -74,8 +74,8 @@ static json_t *as_json(const Inspection *in)
     if (in->tokenizer)
         json_object_set_new(root, "tokenizer",
             json_pack("{ss si}", "files", in->tokenizer, "tokens", (int)in->n_tokens));
-    if (*in->template_file)
-        json_object_set_new(root, "template", json_string(in->template_file));
+    if (*in->chat_template)
+        json_object_set_new(root, "template", json_string(in->chat_template));
     if (in->has_generation)
         json_object_set_new(root, "generation", generation_json(&in->generation));
     if (in->has_config)
@@ -177,8 +177,8 @@ static void print(const Inspection *in)
         print_weights(in);
     if (in->tokenizer)
         printf("tokenizer      %s: %u tokens\n", in->tokenizer, in->n_tokens);
-    if (*in->template_file)
-        printf("template       %s\n", in->template_file);
+    if (*in->chat_template)
+        printf("template       %s\n", in->chat_template);
     if (in->has_generation)
         print_generation(&in->generation);
     if (in->has_config && in->n_files)
@@ -200,7 +200,7 @@ LlavaovStatus tool_inspect(const ToolOptions *o, LlavaovError *error)
         return lv_fail(
             error, LLAVAOV_ERROR_ARGUMENT, "model", "inspect looks at one folder at a time");
     Inspection inspection;
-    inspection_make(&inspection, folder);
+    inspection_make(&inspection, folder, o->chat_template);
     LlavaovStatus status = LLAVAOV_OK;
     if (o->json)
         status = tool_print_json(o, as_json(&inspection), error);

@@ -23,11 +23,11 @@ typedef struct Inspection {
     /* NULL: none that can be read. */
     const char *tokenizer; /* which files */
     uint32_t n_tokens;
-    char template_file[64], template_note[256];
+    char chat_template[320]; /* which, and why; "": none */
 } Inspection;
 
-/* Never fails: what cannot be found out is a reason. */
-void inspection_make(Inspection *inspection, const char *folder);
+/* Never fails: what cannot be found out is a reason. chat_template: a choice of one, or NULL. */
+void inspection_make(Inspection *inspection, const char *folder, const char *chat_template);
 void inspection_free(Inspection *inspection);
 
 /* Bytes that running takes, beside the program itself. */

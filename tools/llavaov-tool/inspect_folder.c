@@ -30,9 +30,8 @@ static bool has_file(const Inspection *in, const char *name)
     return path_in(in, name, path) && !access(path, F_OK);
 }
 
-/* A small JSON file of the folder; NULL when it is absent, or broken (a reason then, unless
- * silent). */
-static json_t *load(Inspection *in, const char *name, bool silent)
+/* A small JSON file of the folder; NULL when it is absent or broken. */
+static json_t *load(const Inspection *in, const char *name)
 {
     char path[PATH_MAX], *text;
     size_t bytes;
@@ -40,8 +39,7 @@ static json_t *load(Inspection *in, const char *name, bool silent)
     LlavaovError error = {0};
     if (!path_in(in, name, path) || lv_file_read(path, LV_MAX_CONFIG_BYTES, &text, &bytes, &error))
         return NULL;
-    if (lv_json_parse(text, bytes, path, false, &root, &error) && !silent)
-        lv_reason_add(&in->reasons, &error);
+    lv_json_parse(text, bytes, path, false, &root, &error);
     lv_free(text);
     return root;
 }
@@ -73,7 +71,7 @@ static bool take_out(json_t *root, const char *path)
 static void read_config(Inspection *in)
 {
     char path[PATH_MAX];
-    json_t *root = load(in, "config.json", true);
+    json_t *root = load(in, "config.json");
     if (!root || !path_in(in, "config.json", path) || blamed(in, "model_type") ||
         blamed(in, "architectures")) {
         json_decref(root);
@@ -199,21 +197,22 @@ static void read_tokenizer(Inspection *in)
     lv_tokenizer_close(tokenizer);
 }
 
-/* By transformers' rule; never the tokenizer's. */
-static void find_template(Inspection *in)
+static void find_template(Inspection *in, const char *choice)
 {
-    json_t *processor = load(in, "processor_config.json", false);
-    const json_t *key = json_object_get(processor, "chat_template");
-    const char *file = key && !json_is_null(key)                      ? "processor_config.json"
-                       : has_file(in, "chat_template.json")           ? "chat_template.json"
-                       : has_file(in, "chat_template.jinja")          ? "chat_template.jinja"
-                       : in->has_config && in->config.original_layout ? "qwen_1_5"
-                                                                      : "";
-    snprintf(in->template_file, sizeof in->template_file, "%s", file);
-    json_decref(processor);
+    LlavaovChatTemplate *chat_template;
+    LlavaovError error = {0};
+    if (llavaov_chat_template_open(in->folder, choice, &chat_template, &error)) {
+        /* Of a folder whose configuration says nothing, a missing template says nothing either. */
+        if (in->has_config || error.status == LLAVAOV_ERROR_FORMAT)
+            lv_reason_add(&in->reasons, &error);
+        return;
+    }
+    snprintf(in->chat_template, sizeof in->chat_template, "%s",
+        llavaov_chat_template_origin(chat_template));
+    llavaov_chat_template_unref(chat_template);
 }
 
-void inspection_make(Inspection *in, const char *folder)
+void inspection_make(Inspection *in, const char *folder, const char *chat_template)
 {
     memset(in, 0, sizeof *in);
     in->folder = folder;
@@ -226,7 +225,7 @@ void inspection_make(Inspection *in, const char *folder)
     read_generation(in);
     read_weights(in);
     read_tokenizer(in);
-    find_template(in);
+    find_template(in, chat_template);
 }
 
 void inspection_free(Inspection *in)
