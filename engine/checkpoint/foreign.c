@@ -135,6 +135,14 @@ static bool check_names(const json_t *root, const char *file, LvReasons *reasons
                       : nested[0]);
         return false;
     }
+    if (!json_object_get(root, "model_type") && !json_object_get(root, "text_config") &&
+        !json_object_get(root, "vision_config") && !json_object_get(root, "mm_vision_tower")) {
+        lv_reason(reasons, LLAVAOV_ERROR_FORMAT, "model_type",
+            "%s: model_type is missing: this is not the configuration of a LLaVA-OneVision "
+            "model; " TAKE,
+            file);
+        return false;
+    }
     if (is_flat && interleave(root)) {
         lv_reason(reasons, LLAVAOV_ERROR_UNSUPPORTED, "model_type",
             "%s: this is llava-next-interleave, another model under the same names, which is not "

@@ -38,14 +38,26 @@ bool lv_listing_has(const char *folder, const char *name)
     return join(path, folder, name) && !lstat(path, &info);
 }
 
+static bool ends_with_one_of(const char *name, const char *const *ends, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (ends_with(name, ends[i]))
+            return true;
+    return false;
+}
+
 static bool is_partial(const char *name)
 {
     static const char *const ends[] = {
         ".incomplete", ".part", ".partial", ".aria2", ".crdownload", ".download", ".tmp"};
-    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
-        if (ends_with(name, ends[i]))
-            return true;
-    return false;
+    return ends_with_one_of(name, ends, sizeof ends / sizeof *ends);
+}
+
+static bool is_other_format(const char *name)
+{
+    static const char *const ends[] = {".h5", ".msgpack", ".nemo", ".npz", ".tflite", ".mlmodel",
+        ".engine", ".plan", ".pte", ".distcp"};
+    return ends_with_one_of(name, ends, sizeof ends / sizeof *ends);
 }
 
 /* A training's own state is no weights. */
@@ -115,6 +127,8 @@ static void look_at_file(LvListing *l, const char *name)
         note(&l->gguf, name);
     if (ends_with(name, ".onnx"))
         note(&l->onnx_files, name);
+    if (is_other_format(name))
+        note(&l->formats, name);
     if (is_partial(name))
         note(&l->partial, name);
 }

@@ -23,6 +23,7 @@ typedef struct LvListing {
     LvNamed pickles;    /* *.bin, *.pth, *.pt, *.ckpt that hold weights */
     LvNamed gguf;       /* *.gguf */
     LvNamed onnx_files; /* *.onnx */
+    LvNamed formats;    /* other programs' weights: *.h5, *.msgpack, *.nemo, ... */
     LvNamed pointers;   /* Git LFS pointers among the files that are needed */
     LvNamed unreadable; /* needed files that may not be read */
     LvNamed dangling;   /* needed files that are links to nothing */

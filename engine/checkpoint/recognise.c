@@ -84,6 +84,11 @@ static void what_else(const char *folder, const LvListing *l, LvReasons *reasons
             "of "
             "*.safetensors",
             folder);
+    else if (l->formats.n)
+        lv_reason(reasons, LLAVAOV_ERROR_UNSUPPORTED, l->formats.first,
+            "%.300s: no config.json but %s: another program's format, which is not supported; take "
+            "a checkpoint of *.safetensors",
+            folder, l->formats.first);
     else if (l->inner.n)
         lv_reason(reasons, LLAVAOV_ERROR_NOT_FOUND, folder,
             "%.200s: no config.json in this folder, but in one inside it; give %.200s/%s", folder,
@@ -126,6 +131,12 @@ static void no_weights(const char *folder, const LvListing *l, LvReasons *reason
             "%.300s: %s but an ONNX export, which is not supported; fetch model.safetensors from "
             "the same repository",
             folder, none);
+    else if (l->formats.n)
+        lv_reason(reasons, LLAVAOV_ERROR_UNSUPPORTED, l->formats.first,
+            "%.300s: %s but %s: another program's format, which is not supported; take a "
+            "checkpoint "
+            "of *.safetensors",
+            folder, none, l->formats.first);
     else
         lv_reason(reasons, LLAVAOV_ERROR_NOT_FOUND, "model.safetensors",
             "%.300s: %s, only small files; fetch the weights from where they are from (hf download "

@@ -62,6 +62,11 @@ static void not_a_folder(const char *path, LvReasons *reasons)
             "take "
             "a checkpoint of *.safetensors",
             path);
+    else if (dot && (!strcmp(dot, ".zip") || !strcmp(dot, ".tar") || !strcmp(dot, ".gz") ||
+                        !strcmp(dot, ".tgz") || !strcmp(dot, ".7z")))
+        lv_reason(reasons, LLAVAOV_ERROR_NOT_FOUND, path,
+            "%.400s: not a folder but an archive; unpack it and give the folder that comes out",
+            path);
     else if (slash && slash != path)
         lv_reason(reasons, LLAVAOV_ERROR_NOT_FOUND, path,
             "%.300s: not a folder; give the folder that holds the checkpoint, perhaps %.*s", path,

@@ -67,6 +67,7 @@ static const Case cases[] = {
     {"", {TYPE("llava_next")}, UNSUPPORTED, "this is LLaVA-NeXT", "take a"},
     {"", {TYPE("qwen2_vl")}, UNSUPPORTED, "this is Qwen2-VL", "take a"},
     {"", {TYPE("qwen2")}, UNSUPPORTED, "Qwen2, a language model that sees no pictures", "take a"},
+    {"", {"config.json|{\"hidden_size\":7}"}, FORMAT, "model_type is missing", "take a"},
     {"", {TYPE("bert")}, UNSUPPORTED, "model_type is \"bert\"", "take a"},
     /* quantised weights */
     {"mini", {QUANTISED("\"quantization_config\":{\"quant_method\":\"gptq\",\"bits\":4}")},
@@ -93,6 +94,9 @@ static const Case cases[] = {
     {"", {"onnx/decoder_model_merged.onnx|x"}, UNSUPPORTED, "an ONNX export", "take a"},
     {"", {"config.json|" OURS, "onnx/decoder_model_merged.onnx|x"}, UNSUPPORTED, "an ONNX export",
         "fetch model.safetensors from the same repository"},
+    {"", {"llava-ov.nemo|x"}, UNSUPPORTED, "llava-ov.nemo: another program's format", "take a"},
+    {"mini", {"model.safetensors", "tf_model.h5|x"}, UNSUPPORTED,
+        "tf_model.h5: another program's format", "take a checkpoint of *.safetensors"},
     {"mini", {"model.safetensors", "pytorch_model.bin|x"}, NOT_FOUND,
         "pytorch_model.bin: pickled weights are not supported", "convert them"},
     {"mini", {"model.safetensors", "consolidated.pth|x", "b.pt|x"}, NOT_FOUND,
