@@ -90,6 +90,18 @@ static LlavaovStatus parse(const char *text, size_t bytes, const char *file, siz
         file, cause.line, cause.column, cause.text);
 }
 
+LlavaovStatus lv_json_parse_loose(
+    const char *text, size_t bytes, const char *file, json_t **root, LlavaovError *error)
+{
+    LlavaovStatus status = parse(text, bytes, file, JSON_DECODE_INT_AS_REAL, root, error);
+    if (status == LLAVAOV_OK && !json_is_object(*root)) {
+        json_decref(*root);
+        *root = NULL;
+        status = lv_fail(error, LLAVAOV_ERROR_FORMAT, file, "%s: the JSON is not an object", file);
+    }
+    return status;
+}
+
 LlavaovStatus lv_json_parse_any(
     const char *text, size_t bytes, const char *file, json_t **root, LlavaovError *error)
 {

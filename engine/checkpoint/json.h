@@ -27,6 +27,10 @@ LlavaovStatus lv_file_read(
  * value counts, as in the reference, unless refuse_duplicates. Free with json_decref. */
 LlavaovStatus lv_json_parse(const char *text, size_t bytes, const char *file,
     bool refuse_duplicates, json_t **root, LlavaovError *error);
+/* The same with all integers as reals, for files that hold numbers of any size (transformers writes
+ * 10^30 for a length without bound) and of which numbers are not read. */
+LlavaovStatus lv_json_parse_loose(
+    const char *text, size_t bytes, const char *file, json_t **root, LlavaovError *error);
 /* The same of an object or a list. */
 LlavaovStatus lv_json_parse_any(
     const char *text, size_t bytes, const char *file, json_t **root, LlavaovError *error);

@@ -28,7 +28,7 @@ static LlavaovStatus read_object(
     snprintf(path, n, "%s/%s", folder, name);
     LlavaovStatus status = lv_file_read(path, LV_MAX_CONFIG_BYTES, &text, &bytes, error);
     if (status == LLAVAOV_OK)
-        status = lv_json_parse(text, bytes, path, false, object, error);
+        status = lv_json_parse_loose(text, bytes, path, object, error);
     else if (status == LLAVAOV_ERROR_NOT_FOUND) {
         lv_error_clear(error);
         status = LLAVAOV_OK;

@@ -76,6 +76,9 @@ static LlavaovStatus parse_small(SlowReader *s, int file, json_t **root)
     if (!s->files->file[file].text)
         return LLAVAOV_OK;
     turn_to(s, file);
+    if (file == LV_TOKENIZER_CONFIG)
+        return lv_json_parse_loose(
+            s->files->file[file].text, s->files->file[file].bytes, s->r.name, root, s->r.error);
     return lv_json_parse(
         s->files->file[file].text, s->files->file[file].bytes, s->r.name, false, root, s->r.error);
 }

@@ -24,7 +24,7 @@ NEW_TOKENS = 24
 LOGIT_ROWS = 6
 SHAPE = checkpoints.Shape(
     "golden", image=56, patch=14, v_hidden=36, v_heads=2, v_mlp=52, v_layers=2, hidden=56, heads=7, kv_heads=1, mlp=80,
-    layers=2, tied=True, extra_vocab=3, context=1024, anyres_max=2, dtype="f16", seed=77,
+    layers=2, tied=True, extra_vocab=3, context=1024, anyres_max=2, dtype="f16", template="conversion", seed=77,
 )  # fmt: skip
 
 

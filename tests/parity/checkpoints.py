@@ -23,14 +23,22 @@ ADDED = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<image>", "<video>"]
 PATTERN = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
-TEMPLATE = (
-    "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' }}"
-    "{% for c in message['content'] if c['type'] == 'image' %}{{ '<image>\n' }}{% endfor %}"
-    "{% for c in message['content'] if c['type'] == 'video' %}{{ '<video>\n' }}{% endfor %}"
-    "{% for c in message['content'] if c['type'] == 'text' %}{{ c['text'] }}{% endfor %}"
-    "{{ '<|im_end|>\n' }}{% endfor %}"
-    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
-)
+
+
+def template(after_role, after_visual, before_text, after_turn):
+    return (
+        f"{{% for m in messages %}}{{{{ '<|im_start|>' + m['role'] + '{after_role}' }}}}"
+        f"{{% for c in m['content'] if c['type'] == 'image' %}}{{{{ '<image>{after_visual}' }}}}{{% endfor %}}"
+        f"{{% for c in m['content'] if c['type'] == 'video' %}}{{{{ '<video>{after_visual}' }}}}{{% endfor %}}"
+        f"{{% for c in m['content'] if c['type'] == 'text' %}}{{{{ '{before_text}' + c['text'] }}}}{{% endfor %}}"
+        f"{{{{ '<|im_end|>{after_turn}' }}}}{{% endfor %}}"
+        "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
+    )
+
+
+# The forms of the released folders and of transformers' conversion script, written anew.
+TEMPLATES = {"hub": template(" ", "", "\\n", ""), "conversion": template("\\n", "\\n", "", "\\n")}
+TEMPLATE = TEMPLATES["conversion"]
 CORPUS = [
     "What is shown in this image? Describe what happens in this video. Which way does the ball move?",
     "user assistant system You are a helpful assistant. the cat sat on the mat, it's there; they're here!",
@@ -74,6 +82,7 @@ class Shape:
     layout: str = "a"  # a, b1, b2, c
     dtype: str = "f16"  # f32, f16, bf16, mixed
     shards: int = 1
+    template: str = ""  # a name in TEMPLATES; "" = they take turns
     seed: int = 1
 
 
@@ -275,10 +284,25 @@ def write(shape, folder):
         (folder / "model.safetensors.index.json").write_text(json.dumps(index))
     (folder / "config.json").write_text(json.dumps(config_json(shape, config), indent=2))
     tokenizer.save(str(folder / "tokenizer.json"))
-    return model, make_processor(shape, config, tokenizer)
+    name = shape.template or list(TEMPLATES)[shape.seed % len(TEMPLATES)]
+    return model, open_processor(shape, config, tokenizer, TEMPLATES[name], folder)
 
 
-def make_processor(shape, config, tokenizer, backend=None):
+def open_processor(shape, config, tokenizer, chat_template, folder):
+    """The folder's own, as AutoProcessor opens it: prompts come from the template that lies there."""
+    made = make_processor(shape, config, tokenizer, chat_template=chat_template)
+    if shape.layout == "c":  # not a folder for transformers
+        (folder / "chat_template.jinja").write_text(chat_template)
+        return made
+    written = (folder / "tokenizer.json").read_bytes()
+    made.save_pretrained(folder)
+    (folder / "tokenizer.json").write_bytes(written)
+    opened = transformers.AutoProcessor.from_pretrained(folder)
+    assert opened.chat_template == chat_template
+    return opened
+
+
+def make_processor(shape, config, tokenizer, backend=None, chat_template=TEMPLATE):
     if backend is None:  # the one of torchvision, which transformers before 5 call the fast one
         backend = LlavaOnevisionImageProcessor if NESTED_ROPE else transformers.LlavaOnevisionImageProcessorFast
     wrapped = PreTrainedTokenizerFast(
@@ -294,5 +318,5 @@ def make_processor(shape, config, tokenizer, backend=None):
         num_image_tokens=(shape.image // shape.patch) ** 2,
         vision_feature_select_strategy=shape.strategy,
         vision_aspect_ratio=aspect_of(shape),
-        chat_template=TEMPLATE,
+        chat_template=chat_template,
     )

@@ -177,62 +177,6 @@ def compare_words(report, server, reference):
     report.check("words of 512 KiB", zip(words.KINDS, server.ids("p", texts), theirs))
 
 
-def render(user, system, visuals, placeholder):
-    """The template of the -hf processors (generation prompt included)."""
-    text = "" if system is None else f"<|im_start|>system\n{system}<|im_end|>\n"
-    return text + "<|im_start|>user\n" + f"{placeholder}\n" * visuals + f"{user}<|im_end|>\n<|im_start|>assistant\n"
-
-
-def compare_chat(report, server, reference, n, seed):
-    """Prompts whose text holds no special token: the whole rendered prompt, tokenized at once, is the reference.
-    Prompts with special-looking text: its place is kept by the same template around encode_special_tokens=True."""
-    cases = []
-    for i, text in enumerate(strings.generate(n, seed, ADDED)):
-        text = text.replace("\0", "")
-        cases.append((text, [None, "", "You are a helpful assistant.", text[::-1]][i % 4], i % 3, ADDED[3 + i % 2]))
-    ours = server.chats([(user, system, FIRST_ADDED + ADDED.index(mark), [3] * visuals)
-                         for user, system, visuals, mark in cases])
-    plain, special = [], []
-    for case, ids in zip(cases, ours):
-        user, system, visuals, mark = case
-        looks = any(a in user or a in (system or "") for a in ADDED)
-        (special if looks else plain).append((case, ids))
-
-    def expand(ids):
-        out = []
-        for token in ids:
-            out += [token] * (3 if token >= FIRST_ADDED + 3 else 1)
-        return out
-
-    whole = encode_reference(reference, [render(*case) for case, _ in plain], False)
-    report.check("chat", ((case, ids, expand(w)) for (case, ids), w in zip(plain, whole)))
-
-    def pieces(case):
-        """The rendered prompt between its own special tokens; marks in user text cannot be met by a bare split."""
-        user, system, visuals, mark = case
-        out = [] if system is None else ["<|im_start|>", "system\n" + system, "<|im_end|>", "\n"]
-        out += ["<|im_start|>"]
-        before = "user\n"
-        for _ in range(visuals):
-            out += [before, mark]
-            before = "\n"
-        return out + [before + user, "<|im_end|>", "\n", "<|im_start|>", "assistant\n"]
-
-    def reference_pieces(case):
-        ids = []
-        template = set(ADDED)
-        for piece in pieces(case):
-            if piece in template:
-                ids.append(FIRST_ADDED + ADDED.index(piece))
-            else:
-                ids += encode_reference(reference, [piece], True)[0]
-        return ids
-
-    report.check("chat with special-looking text",
-                 ((case, ids, expand(reference_pieces(case))) for case, ids in special))
-    assert plain and special
-
-
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("build")
@@ -252,7 +196,6 @@ def main():
             compare_unicode(report, server)
             compare_pattern(report, server, reference)
             compare_words(report, server, reference)
-            compare_chat(report, server, reference, max(options.strings // 20, 200), options.seed + 1)
         report.failed += subprocess.run([TEXT_TESTS / "linear.sh", program, file], check=False).returncode != 0
     print("tokenizer:", "passed" if not report.failed else f"{report.failed} comparisons failed")
     return report.failed > 0

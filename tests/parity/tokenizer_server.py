@@ -53,9 +53,3 @@ class Server:
 
     def classes(self):
         return self.ask("c", [b""])[0]
-
-    def chats(self, cases):
-        """(prompt, system or None, visual id, counts)"""
-        payloads = [prompt.encode() + b"\0" + ("\1" if system is None else system).encode() + b"\0" +
-                    array.array("i", [visual, *counts]).tobytes() for prompt, system, visual, counts in cases]
-        return [None if a is None else array.array("i", a).tolist() for a in self.ask("q", payloads)]

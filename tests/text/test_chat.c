@@ -395,7 +395,8 @@ static void templates_see_the_names_of_special_tokens(void **state)
         {"{\"bos_token\":\"<b>\",\"eos_token\":{\"content\":\"<e>\"},\"image_token\":\"<i>\","
          "\"add_bos_token\":true,\"added_tokens_decoder\":{}}",
             "{\"eos_token\":\"<no>\"}", "<b>|<e>|<|endoftext|>|<i>|True|True"},
-        {"{\"bos_token\":\"<b>\",\"extra_special_tokens\":{\"image_token\":\"<x>\"}}",
+        {"{\"model_max_length\":1000000000000000019884624838656,\"bos_token\":\"<b>\","
+         "\"extra_special_tokens\":{\"image_token\":\"<x>\"}}",
             "{\"eos_token\":\"<m>\",\"pad_token\":null}", "<b>|<m>||<x>|True|True"},
     };
     for (size_t i = 0; i < 3; i++) {
