@@ -28,6 +28,7 @@ PARTS = {
     "decoders": (["decoders.py"], ["--configs", "300"]),
     "tokenizer": (["tokenizer.py"], ["--strings", "5000"]),
     "tokenizer-slow": (["tokenizer_slow.py"], ["--strings", "2000", "--folders", "20"]),
+    "jinja": (["jinja.py"], ["--conversations", "100", "--expressions", "2000", "--statements", "1000"]),
     "picture": (["picture.py"], ["--pairs", "60", "--sizes", "500", "--pictures", "10"]),
     "sampling": (["sampling.py"], ["--vectors", "200"]),
     "generation": (["generation.py"], []),

@@ -124,7 +124,6 @@ static Flow run_for(LvJ *j, LvJScope *scope, const LvJNode *node, LvJValue itera
             return FAILED;
         if (done)
             break;
-        any = true;
         LvJScope *inner = lv_jinja_scope(j, scope);
         if (!inner || !name_loop(j, inner, loop) || !assign(j, inner, node->a, item))
             return FAILED;
@@ -133,6 +132,7 @@ static Flow run_for(LvJ *j, LvJScope *scope, const LvJNode *node, LvJValue itera
             return FAILED;
         if (after == BREAK)
             break;
+        any |= after == NEXT; /* jinja2 counts no round that `continue` or `break` ended */
     }
     if (any || !node->other)
         return NEXT;

@@ -22,6 +22,10 @@ extern const LvJTable lv_jinja_functions;
 
 /* ---- what filters share */
 
+/* A generator over the list that `eager` makes of value when the first element is asked for. */
+bool lv_jinja_defer(
+    LvJ *j, const LvJBuiltin *eager, LvJValue value, const LvJArgs *args, LvJValue *out);
+
 /* An argument that must be an integer; `missing` where none was given. */
 bool lv_jinja_int_argument(
     LvJ *j, LvJValue given, const char *name, int64_t missing, int64_t *out);

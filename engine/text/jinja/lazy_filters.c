@@ -94,6 +94,19 @@ static bool next_selected(LvJ *j, LvJIterator *iterator, LvJValue *out, bool *do
     return true;
 }
 
+static bool next_deferred(LvJ *j, LvJIterator *iterator, LvJValue *out, bool *done)
+{
+    LvJValue list;
+    if (!iterator->started) {
+        if (!lv_jinja_call_builtin(
+                j, iterator->builtin, iterator->source, iterator->args, &list) ||
+            !lv_jinja_iterate(j, list, &iterator->inner))
+            return false;
+        iterator->started = true;
+    }
+    return lv_jinja_next(j, iterator->inner, out, done);
+}
+
 /* args without its first n. */
 static const LvJArgs *without(LvJ *j, const LvJArgs *args, size_t n)
 {
@@ -114,6 +127,18 @@ static bool new_generator(LvJ *j, LvJIterator iterator, LvJValue *out)
     *made = iterator;
     *out = (LvJValue){.type = LVJ_ITERATOR, .user = iterator.source.user, .iterator = made};
     return true;
+}
+
+bool lv_jinja_defer(
+    LvJ *j, const LvJBuiltin *eager, LvJValue value, const LvJArgs *args, LvJValue *out)
+{
+    const LvJArgs *kept = without(j, args, 0);
+    return kept && new_generator(j,
+                       (LvJIterator){.next = next_deferred,
+                           .source = value,
+                           .builtin = eager,
+                           .args = kept},
+                       out);
 }
 
 static bool named(LvJ *j, LvJValue name, bool filter, const LvJBuiltin **out)

@@ -97,15 +97,16 @@ bool lv_jinja_new_dict(LvJ *j, LvJType type, LvJValue *out)
     return true;
 }
 
-static bool hashable(LvJ *j, LvJValue key)
+bool lv_jinja_hashable(LvJ *j, LvJValue key)
 {
-    if (key.type == LVJ_LIST || key.type == LVJ_DICT || key.type == LVJ_VIEW)
+    if (key.type == LVJ_LIST || key.type == LVJ_DICT ||
+        (key.type == LVJ_VIEW && key.view->part != LVJ_VALUES))
         return lv_jinja_wrong(j, "unhashable type: '%s'", lv_jinja_type_name(key));
     if (key.type != LVJ_TUPLE)
         return true;
     bool all = lv_jinja_enter(j);
     for (size_t i = 0; all && i < key.list->n; i++)
-        all = hashable(j, key.list->items[i]);
+        all = lv_jinja_hashable(j, key.list->items[i]);
     if (all)
         lv_jinja_leave(j);
     return all;
@@ -129,7 +130,7 @@ bool lv_jinja_dict_find(LvJ *j, const LvJDict *dict, LvJValue key, LvJValue **fo
     if (key.type == LVJ_STRING)
         return lv_jinja_dict_find_name(j, dict, key.string, found);
     *found = NULL;
-    if (!hashable(j, key))
+    if (!lv_jinja_hashable(j, key))
         return false;
     for (size_t i = 0; i < dict->n; i++) {
         bool same;

@@ -17,6 +17,8 @@ bool lv_jinja_fail_undefined(LvJ *j, LvJValue undefined);
 bool lv_jinja_new_list(LvJ *j, LvJType type, size_t room, LvJValue *out);
 bool lv_jinja_append(LvJ *j, LvJList *list, LvJValue value);
 bool lv_jinja_pair(LvJ *j, LvJValue first, LvJValue second, LvJValue *out);
+/* Fails where key cannot be a dictionary's. */
+bool lv_jinja_hashable(LvJ *j, LvJValue key);
 /* LVJ_DICT or LVJ_NAMESPACE. */
 bool lv_jinja_new_dict(LvJ *j, LvJType type, LvJValue *out);
 /* Unhashable keys fail. *found is NULL where the key is not. */

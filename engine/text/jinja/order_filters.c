@@ -69,11 +69,10 @@ FILTER(sort)
     return lv_jinja_sort(j, items, n, lv_jinja_truth(given[0])) && values_of(j, items, n, out);
 }
 
-FILTER(unique)
+FILTER(eager_unique)
 {
     UNUSED;
     LvJValue all, seen, kept;
-    LvJIterator *iterator;
     if (!lv_jinja_to_list(j, LVJ_LIST, v, &all) || !lv_jinja_new_dict(j, LVJ_DICT, &seen) ||
         !lv_jinja_new_list(j, LVJ_LIST, 0, &kept))
         return false;
@@ -86,10 +85,16 @@ FILTER(unique)
                           !lv_jinja_append(j, kept.list, item)))
             return false;
     }
-    if (!lv_jinja_iterate(j, kept, &iterator))
-        return false;
-    *out = (LvJValue){.type = LVJ_ITERATOR, .user = v.user, .iterator = iterator};
+    *out = kept;
     return true;
+}
+
+FILTER(unique)
+{
+    static const LvJBuiltin eager = {
+        "unique", "case_sensitive attribute", 0, do_eager_unique};
+    UNUSED;
+    return lv_jinja_defer(j, &eager, v, args, out);
 }
 
 static bool extreme(LvJ *j, LvJValue v, const LvJValue *given, bool most, LvJValue *out)

@@ -155,6 +155,15 @@ LvJNode *lv_jinja_parse_postfix(LvJParser *p, LvJNode *node)
     return node;
 }
 
+/* Names with dots belong to extensions. */
+static bool known(LvJParser *p, const LvJNode *node, const char *kind)
+{
+    if (node->builtin && !is_operator(p, "."))
+        return true;
+    return lv_jinja_cannot(p->j, "the %s '%.80s%s' is not supported", kind,
+        lv_jinja_shown(p->j, node->text), is_operator(p, ".") ? "." : "");
+}
+
 LvJNode *lv_jinja_parse_filters(LvJParser *p, LvJNode *inner, bool inline_first)
 {
     while (inline_first || lv_jinja_accept(p, LVJ_TOKEN_OPERATOR, "|")) {
@@ -164,11 +173,8 @@ LvJNode *lv_jinja_parse_filters(LvJParser *p, LvJNode *inner, bool inline_first)
             return NULL;
         node->a = inner;
         node->builtin = lv_jinja_find_filter(node->text);
-        if (!node->builtin) {
-            lv_jinja_cannot(p->j, "the filter '%.80s' is not supported",
-                lv_jinja_shown(p->j, node->text));
+        if (!known(p, node, "filter"))
             return NULL;
-        }
         if (is_operator(p, "(") && !parse_arguments(p, node))
             return NULL;
         inner = node;
@@ -199,11 +205,8 @@ static LvJNode *parse_test(LvJParser *p, LvJNode *value)
         return NULL;
     node->a = value;
     node->builtin = lv_jinja_find_test(node->text);
-    if (!node->builtin) {
-        lv_jinja_cannot(
-            p->j, "the test '%.80s' is not supported", lv_jinja_shown(p->j, node->text));
+    if (!known(p, node, "test"))
         return NULL;
-    }
     if (is_operator(p, "(")) {
         if (!parse_arguments(p, node))
             return NULL;

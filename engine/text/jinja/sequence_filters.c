@@ -92,18 +92,35 @@ FILTER(reverse)
     return generator || once(j, items, out);
 }
 
+/* Like jinja2's, it looks at what it has when it is asked for the first pair. */
+static bool next_pair(LvJ *j, LvJIterator *iterator, LvJValue *out, bool *done)
+{
+    if (!iterator->started) {
+        LvJValue source = iterator->source;
+        LvJView *view = lv_jinja_alloc(j, 1, sizeof *view);
+        if (!view)
+            return false;
+        if (source.type != LVJ_DICT && source.type != LVJ_UNDEFINED)
+            return lv_jinja_wrong(j, "can only get item pairs from a mapping");
+        *view = (LvJView){.dict = source, .part = LVJ_ITEMS};
+        if (source.type == LVJ_DICT)
+            source = (LvJValue){.type = LVJ_VIEW, .user = source.user, .view = view};
+        if (!lv_jinja_iterate(j, source, &iterator->inner))
+            return false;
+        iterator->started = true;
+    }
+    return lv_jinja_next(j, iterator->inner, out, done);
+}
+
 FILTER(items)
 {
     UNUSED;
-    LvJView *view = lv_jinja_alloc(j, 1, sizeof *view);
-    if (!view)
+    LvJIterator *iterator = lv_jinja_alloc(j, 1, sizeof *iterator);
+    if (!iterator)
         return false;
-    if (v.type == LVJ_UNDEFINED)
-        return once(j, v, out);
-    if (v.type != LVJ_DICT)
-        return lv_jinja_wrong(j, "can only get item pairs from a mapping");
-    *view = (LvJView){.dict = v, .part = LVJ_ITEMS};
-    return once(j, (LvJValue){.type = LVJ_VIEW, .user = v.user, .view = view}, out);
+    *iterator = (LvJIterator){.next = next_pair, .source = v};
+    *out = (LvJValue){.type = LVJ_ITERATOR, .user = v.user, .iterator = iterator};
+    return true;
 }
 
 FILTER(join)
@@ -133,7 +150,7 @@ FILTER(join)
 }
 
 /* Lists of `count` items, the last filled up. */
-FILTER(batch)
+FILTER(eager_batch)
 {
     UNUSED;
     int64_t count;
@@ -154,11 +171,19 @@ FILTER(batch)
     while (fill && all.list->n && (int64_t)row.list->n < count)
         if (!lv_jinja_work(j, 1) || !lv_jinja_append(j, row.list, given[1]))
             return false;
-    return once(j, rows, out);
+    *out = rows;
+    return true;
+}
+
+FILTER(batch)
+{
+    static const LvJBuiltin eager = {"batch", "linecount fill_with", 1, do_eager_batch};
+    UNUSED;
+    return lv_jinja_defer(j, &eager, v, args, out);
 }
 
 /* `slices` lists of nearly one length. */
-FILTER(slice)
+FILTER(eager_slice)
 {
     UNUSED;
     int64_t slices;
@@ -182,7 +207,15 @@ FILTER(slice)
             !lv_jinja_append(j, rows.list, row))
             return false;
     }
-    return once(j, rows, out);
+    *out = rows;
+    return true;
+}
+
+FILTER(slice)
+{
+    static const LvJBuiltin eager = {"slice", "slices fill_with", 1, do_eager_slice};
+    UNUSED;
+    return lv_jinja_defer(j, &eager, v, args, out);
 }
 
 FILTER(sum)

@@ -35,8 +35,29 @@ TEST(is_iterable, v.type == LVJ_STRING || v.type == LVJ_LIST || v.type == LVJ_TU
                       v.type == LVJ_VIEW || v.type == LVJ_ITERATOR || v.type == LVJ_LOOP)
 TEST(is_callable, v.type == LVJ_FUNCTION || v.type == LVJ_METHOD || v.type == LVJ_MACRO ||
                       v.type == LVJ_LOOP || v.type == LVJ_JOINER || v.type == LVJ_UNDEFINED)
-TEST(is_filter, given[0].type == LVJ_MISSING && v.type == LVJ_STRING && j->find_filter(v.string))
-TEST(is_test, given[0].type == LVJ_MISSING && v.type == LVJ_STRING && j->find_test(v.string))
+
+static bool is_known(LvJ *j, LvJValue name, bool filter, LvJValue *out)
+{
+    const LvJBuiltin *found = NULL;
+    if (!lv_jinja_hashable(j, name))
+        return false;
+    if (name.type == LVJ_STRING)
+        found = filter ? j->find_filter(name.string) : j->find_test(name.string);
+    *out = lv_jinja_bool(found != NULL);
+    return true;
+}
+
+static bool is_filter(LvJ *j, LvJValue v, const LvJValue *given, const LvJArgs *args, LvJValue *out)
+{
+    (void)given, (void)args;
+    return is_known(j, v, true, out);
+}
+
+static bool is_test(LvJ *j, LvJValue v, const LvJValue *given, const LvJArgs *args, LvJValue *out)
+{
+    (void)given, (void)args;
+    return is_known(j, v, false, out);
+}
 
 static bool remainder_is(LvJ *j, LvJValue v, LvJValue by, int64_t want, LvJValue *out)
 {

@@ -175,14 +175,16 @@ FILTER(truncate)
         (given[2].type != LVJ_MISSING && !string_argument(j, given[2], "end", &end)) ||
         (given[3].type != LVJ_NONE && !lv_jinja_int_argument(j, given[3], "leeway", 5, &leeway)))
         return false;
-    if (v.type != LVJ_STRING && v.type != LVJ_UNDEFINED)
-        return lv_jinja_wrong(j, "truncate wants a string, not %s", lv_jinja_type_name(v));
+    size_t n;
     if (length < (int64_t)end->chars || leeway < 0)
         return lv_jinja_wrong(j, "truncate wants a length of at least its end's");
+    if (!lv_jinja_length(j, v, &n))
+        return false;
     *out = v;
-    if (v.type == LVJ_UNDEFINED || (int64_t)v.string->chars <= length ||
-        (int64_t)v.string->chars - length <= leeway)
+    if ((int64_t)n <= length || (int64_t)n - length <= leeway)
         return true;
+    if (v.type != LVJ_STRING)
+        return lv_jinja_wrong(j, "truncate wants a string, not %s", lv_jinja_type_name(v));
     LvJBuild build = {.j = j};
     LvJValue part;
     size_t bytes = lv_jinja_offset(v.string, (size_t)length - end->chars), last;
@@ -299,8 +301,7 @@ FILTER(urlencode)
 {
     UNUSED;
     LvJBuild build = {.j = j};
-    if (v.type != LVJ_STRING && (v.type == LVJ_LIST || v.type == LVJ_TUPLE ||
-                                    v.type == LVJ_DICT || v.type == LVJ_ITERATOR))
+    if (v.type >= LVJ_LIST && v.type <= LVJ_ITERATOR)
         return lv_jinja_cannot(j, "'urlencode' of anything but a string");
     if (!lv_jinja_str(j, v, &v))
         return false;
