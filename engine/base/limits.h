@@ -28,13 +28,13 @@
 #define LV_MAX_VISUALS_PER_REQUEST 1024u /* its pictures and clips */
 /* A rendered prompt, or any text that becomes tokens. */
 #define LV_MAX_TEXT_BYTES (4 * LV_MAX_PROMPT_BYTES)
-/* A chat template, and what rendering it may take. Steps are evaluated nodes, walked elements and every
- * sixteenth byte handled: a conversation of a few messages takes some thousand. */
-#define LV_MAX_TEMPLATE_SOURCE (1u << 20)     /* bytes; the longest released ones have 20,000 */
-#define LV_MAX_TEMPLATE_NESTING 200u          /* parentheses and blocks, as Python's own parser */
+/* A chat template, and what rendering it may take. Steps are evaluated nodes, walked elements and
+ * every sixteenth byte handled: a conversation of a few messages takes some thousand. */
+#define LV_MAX_TEMPLATE_SOURCE (1u << 20) /* bytes; the longest released ones have 20,000 */
+#define LV_MAX_TEMPLATE_NESTING 200u      /* parentheses and blocks, as Python's own parser */
 #define LV_MAX_TEMPLATE_BYTES (UINT64_C(128) << 20) /* all values of one rendering together */
 #define LV_MAX_TEMPLATE_STEPS (UINT64_C(1) << 24)
-#define LV_MAX_TEMPLATE_CALLS 1000u /* calls, expressions and values inside each other */
+#define LV_MAX_TEMPLATE_CALLS 1000u   /* calls, expressions and values inside each other */
 #define LV_MAX_TEMPLATE_RANGE 100000u /* of range(), as jinja2's sandbox */
 #define LV_MAX_FRAMES_PER_REQUEST 1024u
 #define LV_MAX_NEW_TOKENS 32768u

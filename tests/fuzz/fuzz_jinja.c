@@ -8,8 +8,8 @@
 #include "text/jinja/jinja.h"
 #include "text/utf8.h"
 
-/* The user's words hold a snowman wherever they are text; no template that does not say it may print
- * it as its own. */
+/* The user's words hold a snowman wherever they are text; no template that does not say it may
+ * print it as its own. */
 #define SNOWMAN "\xE2\x98\x83"
 static const char variables_text[] =
     "{\"bos_token\": \"<s>\", \"eos_token\": \"</s>\", \"add_generation_prompt\": true, \"n\": 3,"
@@ -46,8 +46,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     LlavaovError error = {0};
     const uint8_t *behind = size ? memchr(data, 0xFF, size) : NULL;
     size_t bytes = behind ? (size_t)(behind - data) : size;
-    LlavaovStatus status =
-        lv_jinja_compile((const char *)data, bytes, "template", &jinja, &error);
+    LlavaovStatus status = lv_jinja_compile((const char *)data, bytes, "template", &jinja, &error);
     FUZZ_CHECK(status == error.status && (!status || *error.message));
     FUZZ_CHECK((status == LLAVAOV_OK) == (jinja != NULL));
     if (!jinja)
@@ -55,7 +54,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!own)
         own = json_loads(variables_text, 0, NULL);
     json_t *given =
-        behind ? json_loadb((const char *)behind + 1, size - bytes - 1, JSON_ALLOW_NUL, NULL) : NULL;
+        behind ? json_loadb((const char *)behind + 1, size - bytes - 1, JSON_ALLOW_NUL, NULL)
+               : NULL;
     const struct tm now = {.tm_year = 124, .tm_mon = 6, .tm_mday = 26};
     LvJinjaOptions options = {.now = &now, .max_steps = 20000, .max_bytes = 2 << 20};
     status = lv_jinja_render(jinja, json_is_object(given) ? given : own, &options, &text, &error);

@@ -11,6 +11,7 @@ where one refuses, both must; what the user wrote must stay marked as the user's
 """
 import argparse
 import collections
+import copy
 import datetime
 import json
 import pathlib
@@ -44,7 +45,7 @@ def reference(source, variables):
     try:
         template = _compile_jinja_template(source)
         template.globals["strftime_now"] = NOW.strftime
-        text = template.render(**variables)
+        text = template.render(**copy.deepcopy(variables))  # jinja2's indent changes a list that it is given
         text.encode()
         return "ok", text
     except TooLong:

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Serves the template interpreter over stdin and stdout, for comparing it with the reference in bulk.
+ * Serves the template interpreter over stdin and stdout, for comparing it with the reference in
+ * bulk.
  *
  * A request is one byte of operation, a little-endian u32 of payload bytes, and the payload:
  *     c   a template's source: becomes the one in use
  *     r   JSON of {"variables": {...}, "now": [year, month 1-12, day, hour, minute, second, weekday
  *         0 = Monday, day of the year 1-366]}: renders
  *     f   flush: no answer of its own, but all earlier ones arrive
- * An answer is a byte of status (0 = ok), a u32 of bytes and as many bytes: the rendered text, or the
- * error's message. Behind a rendered text: a u32 of spans, and of each its u32 start, its u32 bytes
- * and a byte (1 = the user's). */
+ * An answer is a byte of status (0 = ok), a u32 of bytes and as many bytes: the rendered text, or
+ * the error's message. Behind a rendered text: a u32 of spans, and of each its u32 start, its u32
+ * bytes and a byte (1 = the user's). */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

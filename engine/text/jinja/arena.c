@@ -28,8 +28,7 @@ static bool add_chunk(LvJArena *arena, size_t bytes)
     if (size > arena->max - arena->total)
         size = bytes;
     arena->over_max = size > arena->max - arena->total;
-    struct LvJChunk *chunk =
-        arena->over_max ? NULL : lv_alloc(1, sizeof(struct LvJChunk) + size);
+    struct LvJChunk *chunk = arena->over_max ? NULL : lv_alloc(1, sizeof(struct LvJChunk) + size);
     if (!chunk)
         return false;
     chunk->next = arena->chunks;

@@ -67,15 +67,15 @@ static bool sort_arguments(LvJ *j, const LvJBuiltin *builtin, const LvJArgs *arg
     int count;
     position(builtin->parameters, NULL, &count);
     if (args->n > (size_t)count)
-        return lv_jinja_wrong(j, "%s() takes %d arguments, but %zu were given", builtin->name,
-            count, args->n);
+        return lv_jinja_wrong(
+            j, "%s() takes %d arguments, but %zu were given", builtin->name, count, args->n);
     for (size_t i = 0; i < args->n; i++)
         given[i] = args->values[i];
     for (size_t i = 0; i < args->n_keywords; i++) {
         int at = position(builtin->parameters, args->keywords[i].name, &count);
         if (at < 0)
-            return lv_jinja_wrong(j, "%s() got an unexpected keyword argument '%s'",
-                builtin->name, lv_jinja_shown(j, args->keywords[i].name));
+            return lv_jinja_wrong(j, "%s() got an unexpected keyword argument '%s'", builtin->name,
+                lv_jinja_shown(j, args->keywords[i].name));
         if (given[at].type != LVJ_MISSING)
             return lv_jinja_wrong(j, "%s() got multiple values for argument '%s'", builtin->name,
                 lv_jinja_shown(j, args->keywords[i].name));

@@ -13,8 +13,8 @@ typedef struct LvJBuiltin {
     const char *name;
     const char *parameters; /* names with spaces between; NULL: the function reads args itself */
     unsigned required;      /* so many of them must be given */
-    bool (*function)(LvJ *j, LvJValue value, const LvJValue *given, const LvJArgs *args,
-        LvJValue *out);
+    bool (*function)(
+        LvJ *j, LvJValue value, const LvJValue *given, const LvJArgs *args, LvJValue *out);
 } LvJBuiltin;
 
 /* NULL where there is none. Tests give a bool. */

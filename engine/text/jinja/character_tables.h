@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Generated tables (make_character_tables.py): characters as Python's str knows them. Sorted by code
- * point. */
+ * Generated tables (make_character_tables.py): characters as Python's str knows them. Sorted by
+ * code point. */
 #ifndef LV_JINJA_CHARACTER_TABLES_H
 #define LV_JINJA_CHARACTER_TABLES_H
 

@@ -59,8 +59,8 @@ static int order_numbers(LvJValue a, LvJValue b)
         int64_t x = lv_jinja_as_int(a), y = lv_jinja_as_int(b);
         return x < y ? -1 : x > y;
     }
-    int order = float_b ? order_mixed(lv_jinja_as_int(a), b.real)
-                        : order_mixed(lv_jinja_as_int(b), a.real);
+    int order =
+        float_b ? order_mixed(lv_jinja_as_int(a), b.real) : order_mixed(lv_jinja_as_int(b), a.real);
     return float_b || order == 2 ? order : -order;
 }
 

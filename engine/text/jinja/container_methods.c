@@ -4,7 +4,7 @@
 #include "text/jinja/object.h"
 
 #define METHOD(name)                                                                               \
-    static bool do_##name(                                                                              \
+    static bool do_##name(                                                                         \
         LvJ *j, LvJValue v, const LvJValue *given, const LvJArgs *args, LvJValue *out)
 #define UNUSED (void)j, (void)v, (void)given, (void)args
 
@@ -44,9 +44,7 @@ METHOD(get)
         return lv_jinja_wrong(j, "dict.get() takes no keyword arguments");
     if (!lv_jinja_dict_find(j, v.dict, given[0], &found))
         return false;
-    *out = found                              ? *found
-           : given[1].type == LVJ_MISSING ? lv_jinja_none()
-                                              : given[1];
+    *out = found ? *found : given[1].type == LVJ_MISSING ? lv_jinja_none() : given[1];
     return true;
 }
 

@@ -14,8 +14,7 @@ bool lv_jinja_call(LvJ *j, LvJValue function, const LvJArgs *args, LvJValue *out
     case LVJ_FUNCTION:
         return lv_jinja_call_builtin(j, function.function, (LvJValue){0}, args, out);
     case LVJ_METHOD:
-        return lv_jinja_call_builtin(
-            j, function.method->row, function.method->self, args, out);
+        return lv_jinja_call_builtin(j, function.method->row, function.method->self, args, out);
     case LVJ_MACRO:
     case LVJ_LOOP:
         return j->run(j, function, args, out);
@@ -28,8 +27,7 @@ bool lv_jinja_call(LvJ *j, LvJValue function, const LvJArgs *args, LvJValue *out
     case LVJ_UNDEFINED:
         return lv_jinja_fail_undefined(j, function);
     default:
-        return lv_jinja_wrong(
-            j, "'%s' object is not callable", lv_jinja_type_name(function));
+        return lv_jinja_wrong(j, "'%s' object is not callable", lv_jinja_type_name(function));
     }
 }
 
@@ -149,8 +147,7 @@ static bool eval_dict(LvJ *j, LvJScope *scope, const LvJNode *node, LvJValue *ou
         return false;
     for (const LvJNode *pair = node->list; pair; pair = pair->next) {
         LvJValue key, value;
-        if (!lv_jinja_eval(j, scope, pair->a, &key) ||
-            !lv_jinja_eval(j, scope, pair->b, &value) ||
+        if (!lv_jinja_eval(j, scope, pair->a, &key) || !lv_jinja_eval(j, scope, pair->b, &value) ||
             !lv_jinja_dict_set(j, out->dict, key, value))
             return false;
     }
@@ -262,8 +259,7 @@ static bool eval_operands(LvJ *j, LvJScope *scope, const LvJNode *node, LvJValue
     case LVJ_AND:
     case LVJ_OR:
         *out = a;
-        return lv_jinja_truth(a) == (node->kind == LVJ_OR) ||
-               lv_jinja_eval(j, scope, node->b, out);
+        return lv_jinja_truth(a) == (node->kind == LVJ_OR) || lv_jinja_eval(j, scope, node->b, out);
     case LVJ_ATTRIBUTE:
         j->line = node->line;
         return lv_jinja_attribute(j, a, node->text, out);

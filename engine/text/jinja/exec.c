@@ -99,8 +99,8 @@ static bool name_loop(LvJ *j, LvJScope *scope, LvJLoop *loop)
     return lv_jinja_assign(j, scope, &name, (LvJValue){.type = LVJ_LOOP, .loop = loop});
 }
 
-static Flow run_for(LvJ *j, LvJScope *scope, const LvJNode *node, LvJValue iterable,
-    int64_t depth0, LvJBuild *output)
+static Flow run_for(LvJ *j, LvJScope *scope, const LvJNode *node, LvJValue iterable, int64_t depth0,
+    LvJBuild *output)
 {
     LvJIterator *iterator;
     LvJLoop *loop;
@@ -230,8 +230,8 @@ static Flow run_node(LvJ *j, LvJScope *scope, const LvJNode *node, LvJBuild *out
     case LVJ_WITH:
         return run_with(j, scope, node, &inner) ? run_list(j, inner, node->list, output) : FAILED;
     case LVJ_MACRO_DEF:
-        return flow(new_macro(j, scope, node, &value) &&
-                    lv_jinja_assign(j, scope, node->text, value));
+        return flow(
+            new_macro(j, scope, node, &value) && lv_jinja_assign(j, scope, node->text, value));
     case LVJ_CALL_BLOCK:
         return flow(run_call_block(j, scope, node, output));
     case LVJ_FILTER_BLOCK:
@@ -290,8 +290,8 @@ static bool bind_rest(
                            kwargs = {.text = "kwargs", .bytes = 6, .chars = 6};
     LvJValue value;
     const LvJValue *given;
-    if (node->uses & LVJ_USES_CALLER && !lv_jinja_find_variable(&(LvJScope){NULL, scope->variables},
-                                            &caller)) {
+    if (node->uses & LVJ_USES_CALLER &&
+        !lv_jinja_find_variable(&(LvJScope){NULL, scope->variables}, &caller)) {
         given = take_keyword(j, left, args->n_keywords, &caller);
         if (given)
             value = *given;
@@ -316,9 +316,8 @@ static bool bind_rest(
     if (node->uses & LVJ_USES_KWARGS && !lv_jinja_assign(j, scope, &kwargs, value))
         return false;
     if (!(node->uses & LVJ_USES_VARARGS))
-        return at >= args->n ||
-               lv_jinja_wrong(j, "macro '%s' takes not more than %zu argument(s)",
-                   node->text ? lv_jinja_shown(j, node->text) : "caller", at);
+        return at >= args->n || lv_jinja_wrong(j, "macro '%s' takes not more than %zu argument(s)",
+                                    node->text ? lv_jinja_shown(j, node->text) : "caller", at);
     if (!lv_jinja_new_list(j, LVJ_TUPLE, 0, &value))
         return false;
     for (; at < args->n; at++)

@@ -18,7 +18,10 @@ extern const LvJTable lv_jinja_value_filters;    /* numbers, default, tojson, ..
 extern const LvJTable lv_jinja_tests;
 extern const LvJTable lv_jinja_functions;
 
-#define LV_JINJA_TABLE(rows) {rows, sizeof(rows) / sizeof *(rows)}
+#define LV_JINJA_TABLE(rows)                                                                       \
+    {                                                                                              \
+        rows, sizeof(rows) / sizeof *(rows)                                                        \
+    }
 
 /* ---- what filters share */
 
@@ -27,8 +30,7 @@ bool lv_jinja_defer(
     LvJ *j, const LvJBuiltin *eager, LvJValue value, const LvJArgs *args, LvJValue *out);
 
 /* An argument that must be an integer; `missing` where none was given. */
-bool lv_jinja_int_argument(
-    LvJ *j, LvJValue given, const char *name, int64_t missing, int64_t *out);
+bool lv_jinja_int_argument(LvJ *j, LvJValue given, const char *name, int64_t missing, int64_t *out);
 /* Items of a dotted path: "a.b.0" of value; a number is an index. LVJ_MISSING: value itself.
  * Undefined steps become `missing` where that is neither missing nor None. */
 bool lv_jinja_path(LvJ *j, LvJValue value, LvJValue path, LvJValue missing, LvJValue *out);

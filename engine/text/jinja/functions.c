@@ -10,7 +10,7 @@
 #include "text/jinja/print.h"
 
 #define FUNCTION(name)                                                                             \
-    static bool do_##name(                                                                              \
+    static bool do_##name(                                                                         \
         LvJ *j, LvJValue v, const LvJValue *given, const LvJArgs *args, LvJValue *out)
 #define UNUSED (void)j, (void)v, (void)given, (void)args
 
@@ -44,8 +44,7 @@ FUNCTION(range)
     LvJRange *made = lv_jinja_alloc(j, 1, sizeof *made);
     if (!made)
         return false;
-    *made = (LvJRange){
-        .start = part[0], .stop = part[1], .step = part[2], .n = (int64_t)count};
+    *made = (LvJRange){.start = part[0], .stop = part[1], .step = part[2], .n = (int64_t)count};
     *out = (LvJValue){.type = LVJ_RANGE, .range = made};
     return true;
 }
@@ -56,8 +55,7 @@ static bool update(LvJ *j, LvJDict *dict, LvJValue from)
     LvJIterator *iterator;
     if (from.type == LVJ_DICT) {
         for (size_t i = 0; i < from.dict->n; i++)
-            if (!lv_jinja_dict_set(
-                    j, dict, from.dict->entries[i].key, from.dict->entries[i].value))
+            if (!lv_jinja_dict_set(j, dict, from.dict->entries[i].key, from.dict->entries[i].value))
                 return false;
         return true;
     }
@@ -73,8 +71,8 @@ static bool update(LvJ *j, LvJDict *dict, LvJValue from)
         if (!lv_jinja_to_list(j, LVJ_LIST, item, &pair))
             return false;
         if (pair.list->n != 2)
-            return lv_jinja_wrong(
-                j, "dictionary update sequence element has length %zu; 2 is required", pair.list->n);
+            return lv_jinja_wrong(j,
+                "dictionary update sequence element has length %zu; 2 is required", pair.list->n);
         if (!lv_jinja_dict_set(j, dict, pair.list->items[0], pair.list->items[1]))
             return false;
     }

@@ -34,7 +34,8 @@ static bool convert_object(Input *input, json_t *json, LvJValue *out)
         return false;
     const char *text;
     json_t *member;
-    json_object_foreach (json, text, member) {
+    json_object_foreach(json, text, member)
+    {
         LvJValue key, value;
         size_t bytes = strlen(text);
         bool named = !strcmp(text, "role") || !strcmp(text, "type");
@@ -75,8 +76,7 @@ static bool convert(Input *input, const json_t *json, bool named, LvJValue *out)
     case JSON_STRING:
         if (named && listed(input->plain, json_string_value(json), json_string_length(json)))
             user = false;
-        done = lv_jinja_string(
-            j, json_string_value(json), json_string_length(json), user, out);
+        done = lv_jinja_string(j, json_string_value(json), json_string_length(json), user, out);
         break;
     case JSON_INTEGER:
         *out = lv_jinja_int(json_integer_value(json));
@@ -96,8 +96,7 @@ static bool convert(Input *input, const json_t *json, bool named, LvJValue *out)
     return done;
 }
 
-bool lv_jinja_input(
-    LvJ *j, const json_t *variables, const LvJinjaOptions *options, LvJScope *scope)
+bool lv_jinja_input(LvJ *j, const json_t *variables, const LvJinjaOptions *options, LvJScope *scope)
 {
     const char *const *users =
         options && options->user_variables ? options->user_variables : user_variables;
@@ -105,7 +104,8 @@ bool lv_jinja_input(
         .j = j, .plain = options && options->plain_names ? options->plain_names : plain_names};
     const char *name;
     json_t *member;
-    json_object_foreach ((json_t *)variables, name, member) {
+    json_object_foreach((json_t *)variables, name, member)
+    {
         LvJValue key, value;
         input.user = listed(users, name, strlen(name));
         if (!lv_jinja_string(j, name, strlen(name), false, &key) ||

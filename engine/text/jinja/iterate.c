@@ -23,7 +23,12 @@ static bool next_entry(LvJ *j, LvJIterator *iterator, LvJValue *out, bool *done)
         return true;
     const LvJEntry *entry = &dict->entries[iterator->at++];
     *out = part == LVJ_KEYS ? entry->key : entry->value;
-    return part != LVJ_ITEMS || lv_jinja_pair(j, entry->key, entry->value, out);
+    if (part != LVJ_ITEMS)
+        return true;
+    if (!lv_jinja_pair(j, entry->key, entry->value, out))
+        return false;
+    out->user = source.user;
+    return true;
 }
 
 static bool next_char(LvJ *j, LvJIterator *iterator, LvJValue *out, bool *done)

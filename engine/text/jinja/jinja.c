@@ -42,8 +42,8 @@ static LlavaovStatus compile(LvJ *j, const char *source, size_t bytes, LvJinjaTe
 {
     LvJTokens tokens = {0};
     if (bytes > LV_MAX_TEMPLATE_SOURCE)
-        lv_jinja_fail(j, LLAVAOV_ERROR_FORMAT, "the template has more than %u bytes",
-            LV_MAX_TEMPLATE_SOURCE);
+        lv_jinja_fail(
+            j, LLAVAOV_ERROR_FORMAT, "the template has more than %u bytes", LV_MAX_TEMPLATE_SOURCE);
     else if (lv_utf8_valid_prefix(source, bytes) != bytes)
         lv_jinja_wrong(j, "the template is not UTF-8");
     else if (lv_jinja_lex(j, source, bytes, &tokens) && lv_jinja_parse(j, &tokens, &jinja->first))
@@ -51,8 +51,8 @@ static LlavaovStatus compile(LvJ *j, const char *source, size_t bytes, LvJinjaTe
     return j->error->status;
 }
 
-LlavaovStatus lv_jinja_compile(const char *source, size_t bytes, const char *file,
-    LvJinjaTemplate **out, LlavaovError *error)
+LlavaovStatus lv_jinja_compile(
+    const char *source, size_t bytes, const char *file, LvJinjaTemplate **out, LlavaovError *error)
 {
     LlavaovError own = {0};
     Locale locale;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Chat templates: the part of Jinja that checkpoints' templates use, with the meaning that it has in
- * transformers' environment (jinja2's immutable sandbox with trim_blocks, lstrip_blocks, loop
+ * Chat templates: the part of Jinja that checkpoints' templates use, with the meaning that it has
+ * in transformers' environment (jinja2's immutable sandbox with trim_blocks, lstrip_blocks, loop
  * controls, `generation` blocks, `tojson`, `raise_exception` and `strftime_now`).
  *
  * A template is untrusted: its time, memory and depth are bounded (base/limits.h). What it may not
@@ -54,8 +54,8 @@ typedef struct LvJinjaOptions {
 
 /* Parses source, UTF-8 of at most LV_MAX_TEMPLATE_SOURCE. `file` is what errors call it. *out (NULL
  * on failure) is the caller's: lv_jinja_free. */
-LlavaovStatus lv_jinja_compile(const char *source, size_t bytes, const char *file,
-    LvJinjaTemplate **out, LlavaovError *error);
+LlavaovStatus lv_jinja_compile(
+    const char *source, size_t bytes, const char *file, LvJinjaTemplate **out, LlavaovError *error);
 void lv_jinja_free(LvJinjaTemplate *jinja);
 
 /* Renders with the members of `variables`, an object, as top-level names; JSON's null is None.

@@ -53,15 +53,13 @@ static bool new_line(LvJBuild *build, const LvJJson *how, unsigned level, bool u
     if (!lv_jinja_put(build, "\n", 1, user))
         return false;
     for (unsigned i = 0; i < level; i++)
-        if (!lv_jinja_put(
-                build, how->indent.string->text, how->indent.string->bytes, user))
+        if (!lv_jinja_put(build, how->indent.string->text, how->indent.string->bytes, user))
             return false;
     return true;
 }
 
 /* Marks of punctuation are its container's. */
-static bool put_separator(
-    LvJBuild *build, const LvJString *own, const char *usual, bool user)
+static bool put_separator(LvJBuild *build, const LvJString *own, const char *usual, bool user)
 {
     return own ? lv_jinja_put(build, own->text, own->bytes, user)
                : lv_jinja_put_ascii(build, usual, user);
@@ -85,8 +83,8 @@ static bool put_key(LvJBuild *build, LvJValue key, const LvJJson *how)
             return false;
         break;
     default:
-        return lv_jinja_wrong(build->j,
-            "keys must be str, int, float, bool or None, not %s", lv_jinja_type_name(key));
+        return lv_jinja_wrong(build->j, "keys must be str, int, float, bool or None, not %s",
+            lv_jinja_type_name(key));
     }
     return put_json_string(build, string.string, how->ascii, key.user);
 }
@@ -105,8 +103,8 @@ static bool put_container(LvJBuild *build, LvJValue value, const LvJJson *how, u
             return false;
         if (how->pretty && !new_line(build, how, level + 1, user))
             return false;
-        if (dict && (!put_key(build, entries[i].key, how) ||
-                        !put_separator(build, how->colon, ": ", user)))
+        if (dict &&
+            (!put_key(build, entries[i].key, how) || !put_separator(build, how->colon, ": ", user)))
             return false;
         if (!put_value(build, dict ? entries[i].value : value.list->items[i], how, level + 1))
             return false;
@@ -134,8 +132,8 @@ static bool put_value(LvJBuild *build, LvJValue value, const LvJJson *how, unsig
     case LVJ_TUPLE:
         break;
     default:
-        return lv_jinja_wrong(build->j, "Object of type %s is not JSON serializable",
-            lv_jinja_type_name(value));
+        return lv_jinja_wrong(
+            build->j, "Object of type %s is not JSON serializable", lv_jinja_type_name(value));
     }
     if (!lv_jinja_enter(build->j))
         return false;

@@ -19,8 +19,8 @@ bool lv_jinja_path(LvJ *j, LvJValue value, LvJValue path, LvJValue missing, LvJV
         LvJValue key = path;
         if (path.type == LVJ_STRING) {
             const LvJString *text = path.string;
-            const char *dot = at < text->bytes ? memchr(text->text + at, '.', text->bytes - at)
-                                               : NULL;
+            const char *dot =
+                at < text->bytes ? memchr(text->text + at, '.', text->bytes - at) : NULL;
             size_t end = dot ? (size_t)(dot - text->text) : text->bytes;
             size_t digits = strspn(end > at ? text->text + at : "", "0123456789");
             if (end > at && digits >= end - at && end - at < 18) {
@@ -98,8 +98,7 @@ static bool next_deferred(LvJ *j, LvJIterator *iterator, LvJValue *out, bool *do
 {
     LvJValue list;
     if (!iterator->started) {
-        if (!lv_jinja_call_builtin(
-                j, iterator->builtin, iterator->source, iterator->args, &list) ||
+        if (!lv_jinja_call_builtin(j, iterator->builtin, iterator->source, iterator->args, &list) ||
             !lv_jinja_iterate(j, list, &iterator->inner))
             return false;
         iterator->started = true;
@@ -134,10 +133,8 @@ bool lv_jinja_defer(
 {
     const LvJArgs *kept = without(j, args, 0);
     return kept && new_generator(j,
-                       (LvJIterator){.next = next_deferred,
-                           .source = value,
-                           .builtin = eager,
-                           .args = kept},
+                       (LvJIterator){
+                           .next = next_deferred, .source = value, .builtin = eager, .args = kept},
                        out);
 }
 
@@ -149,8 +146,8 @@ static bool named(LvJ *j, LvJValue name, bool filter, const LvJBuiltin **out)
     if (name.type != LVJ_STRING)
         return lv_jinja_wrong(j, "a %s's name must be a string", kind);
     *out = filter ? j->find_filter(name.string) : j->find_test(name.string);
-    return *out || lv_jinja_cannot(j, "the %s '%s' is not supported", kind,
-                       lv_jinja_shown(j, name.string));
+    return *out ||
+           lv_jinja_cannot(j, "the %s '%s' is not supported", kind, lv_jinja_shown(j, name.string));
 }
 
 static bool map(LvJ *j, LvJValue value, const LvJValue *given, const LvJArgs *args, LvJValue *out)

@@ -266,7 +266,8 @@ static bool lex_token(Lexer *lexer, Brackets *brackets)
         kind = LVJ_TOKEN_OPERATOR;
         if (to == p)
             return lv_jinja_wrong(lexer->j, "unexpected character %.*s",
-                (int)lv_utf8_length((const unsigned char *)p, (const unsigned char *)end, NULL, NULL),
+                (int)lv_utf8_length(
+                    (const unsigned char *)p, (const unsigned char *)end, NULL, NULL),
                 p);
         if (to == p + 1 && !balance(lexer, brackets, *p))
             return false;
@@ -282,11 +283,11 @@ static bool lex_tag(Lexer *lexer, bool block)
 {
     Brackets brackets = {.n = 0};
     while (lexer->at < lexer->end) {
-        const char *after = brackets.n ? NULL
-                                       : tag_end(lexer->at, lexer->end, block ? "%}" : "}}", block,
-                                             block);
+        const char *after =
+            brackets.n ? NULL : tag_end(lexer->at, lexer->end, block ? "%}" : "}}", block, block);
         if (after) {
-            bool added = add(lexer, block ? LVJ_TOKEN_BLOCK_END : LVJ_TOKEN_PRINT_END, lexer->at, 2);
+            bool added =
+                add(lexer, block ? LVJ_TOKEN_BLOCK_END : LVJ_TOKEN_PRINT_END, lexer->at, 2);
             pass(lexer, after);
             return added;
         }

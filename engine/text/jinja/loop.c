@@ -57,14 +57,12 @@ static bool length_of(LvJ *j, LvJLoop *loop)
         !lv_jinja_iterate(j, rest, &loop->iterator))
         return false;
     loop->ended = false;
-    loop->length =
-        (int64_t)rest.list->n + loop->index0 + 1 + (loop->after.type != LVJ_MISSING);
+    loop->length = (int64_t)rest.list->n + loop->index0 + 1 + (loop->after.type != LVJ_MISSING);
     return true;
 }
 
 /* cycle() and changed(): self is the loop. */
-static bool cycle(
-    LvJ *j, LvJValue self, const LvJValue *given, const LvJArgs *args, LvJValue *out)
+static bool cycle(LvJ *j, LvJValue self, const LvJValue *given, const LvJArgs *args, LvJValue *out)
 {
     (void)given;
     if (!args->n || args->n_keywords)
@@ -85,8 +83,7 @@ static bool changed(
     for (size_t i = 0; i < args->n; i++)
         if (!lv_jinja_append(j, now.list, args->values[i]))
             return false;
-    if (self.loop->changed.type == LVJ_TUPLE &&
-        !lv_jinja_equal(j, self.loop->changed, now, &same))
+    if (self.loop->changed.type == LVJ_TUPLE && !lv_jinja_equal(j, self.loop->changed, now, &same))
         return false;
     self.loop->changed = now;
     *out = lv_jinja_bool(!same);
@@ -130,8 +127,7 @@ static bool neighbour(LvJ *j, LvJValue item, const char *missing, LvJValue *out)
 bool lv_jinja_loop_attribute(
     LvJ *j, LvJValue value, const LvJString *name, LvJValue *out, bool *found)
 {
-    static const LvJBuiltin methods[] = {
-        {"cycle", NULL, 0, cycle}, {"changed", NULL, 0, changed}};
+    static const LvJBuiltin methods[] = {{"cycle", NULL, 0, cycle}, {"changed", NULL, 0, changed}};
     LvJLoop *loop = value.loop;
     *found = true;
     for (size_t i = 0; i < 2; i++)

@@ -7,8 +7,8 @@
 
 struct LvJLoop {
     LvJIterator *iterator;
-    LvJValue source; /* what has a length, or LVJ_MISSING */
-    int64_t index0;  /* -1 before the first */
+    LvJValue source;                 /* what has a length, or LVJ_MISSING */
+    int64_t index0;                  /* -1 before the first */
     LvJValue before, current, after; /* LVJ_MISSING: none, or not looked at */
     bool ended;                      /* the iterator gave its last */
     int64_t length;                  /* -1: not asked for yet */

@@ -27,7 +27,8 @@ void *lv_jinja_alloc(LvJ *j, size_t count, size_t size)
         block = lv_jinja_arena_alloc(&j->arena, bytes);
     if (!block && j->arena.over_max)
         lv_jinja_fail(j, LLAVAOV_ERROR_MEMORY,
-            "the template makes more than %zu bytes of values, the most that one may", j->arena.max);
+            "the template makes more than %zu bytes of values, the most that one may",
+            j->arena.max);
     else if (!block)
         lv_jinja_fail(j, LLAVAOV_ERROR_MEMORY, "out of memory");
     return block;

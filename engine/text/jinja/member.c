@@ -106,8 +106,8 @@ static bool nothing(LvJ *j, LvJValue object, LvJValue key, LvJValue *out)
     LvJBuild build = {.j = j};
     if (lv_jinja_is_number(key) && !lv_jinja_put_repr(&build, key))
         return false;
-    return lv_jinja_undefined(j, out, "%s has no element %.*s", name,
-        build.n ? (int)build.n : 4, build.n ? build.text : "such");
+    return lv_jinja_undefined(j, out, "%s has no element %.*s", name, build.n ? (int)build.n : 4,
+        build.n ? build.text : "such");
 }
 
 bool lv_jinja_attribute(LvJ *j, LvJValue object, const LvJString *name, LvJValue *out)
@@ -139,8 +139,7 @@ static bool bound(LvJ *j, LvJValue value, int64_t missing, int64_t *out)
 {
     *out = lv_jinja_is_int(value) ? lv_jinja_as_int(value) : missing;
     return lv_jinja_is_int(value) || value.type == LVJ_NONE ||
-           lv_jinja_wrong(
-               j, "slice indices must be integers or None or have an __index__ method");
+           lv_jinja_wrong(j, "slice indices must be integers or None or have an __index__ method");
 }
 
 static int64_t clamp(int64_t at, int64_t n, int64_t least, int64_t most)
@@ -220,8 +219,8 @@ bool lv_jinja_slice(
         return lv_jinja_wrong(j, "unhashable type: 'slice'");
     if (!string && !list)
         return lv_jinja_wrong(j, "'%s' object is not subscriptable", lv_jinja_type_name(object));
-    if (!slice_of(j, start, stop, step, string ? object.string->chars : object.list->n, &first,
-            &by, &count))
+    if (!slice_of(j, start, stop, step, string ? object.string->chars : object.list->n, &first, &by,
+            &count))
         return false;
     if (string)
         return slice_string(j, object.string, first, by, count, out);

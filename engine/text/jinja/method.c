@@ -7,9 +7,9 @@
 #include "text/jinja/text.h"
 
 /* What Python's other types have, and the sandbox lets through. */
-static const LvJBuiltin of_numbers[] = {{"real", 0, 0, 0}, {"imag", 0, 0, 0}, {"numerator", 0, 0, 0},
-    {"denominator", 0, 0, 0}, {"conjugate", 0, 0, 0}, {"bit_length", 0, 0, 0},
-    {"bit_count", 0, 0, 0}, {"to_bytes", 0, 0, 0}, {"from_bytes", 0, 0, 0},
+static const LvJBuiltin of_numbers[] = {{"real", 0, 0, 0}, {"imag", 0, 0, 0},
+    {"numerator", 0, 0, 0}, {"denominator", 0, 0, 0}, {"conjugate", 0, 0, 0},
+    {"bit_length", 0, 0, 0}, {"bit_count", 0, 0, 0}, {"to_bytes", 0, 0, 0}, {"from_bytes", 0, 0, 0},
     {"as_integer_ratio", 0, 0, 0}, {"is_integer", 0, 0, 0}, {"hex", 0, 0, 0}, {"fromhex", 0, 0, 0}};
 static const LvJBuiltin of_ranges[] = {{"start", 0, 0, 0}, {"stop", 0, 0, 0}, {"step", 0, 0, 0},
     {"count", 0, 0, 0}, {"index", 0, 0, 0}};
@@ -63,10 +63,9 @@ static LvJMethodTable table_of(LvJValue self, const LvJString *name)
 /* What the immutable sandbox refuses. */
 static bool changes(LvJValue self, const LvJString *name)
 {
-    static const char *const of_list[] = {"append", "clear", "pop", "reverse", "insert", "sort",
-        "extend", "remove", NULL};
-    static const char *const of_dict[] = {
-        "clear", "pop", "popitem", "setdefault", "update", NULL};
+    static const char *const of_list[] = {
+        "append", "clear", "pop", "reverse", "insert", "sort", "extend", "remove", NULL};
+    static const char *const of_dict[] = {"clear", "pop", "popitem", "setdefault", "update", NULL};
     return (self.type == LVJ_LIST && listed(of_list, name)) ||
            (self.type == LVJ_DICT && listed(of_dict, name));
 }
@@ -88,6 +87,8 @@ bool lv_jinja_find_method(LvJ *j, LvJValue self, const LvJString *name, LvJValue
     for (size_t i = 0; i < table.n; i++) {
         if (!lv_jinja_is(name, table.rows[i].name))
             continue;
+        if (self.type == LVJ_STRING && self.string->markup)
+            return lv_jinja_cannot(j, "methods of a string from 'safe' or 'escape'");
         if (!table.rows[i].function && !table.rows[i].parameters)
             return lv_jinja_cannot(j, "the attribute '%s' of '%s' objects is not supported",
                 table.rows[i].name, lv_jinja_type_name(self));

@@ -15,7 +15,6 @@ extern const LvJMethodTable lv_jinja_container_methods; /* of lists, tuples and 
 
 /* The attribute `name` that Python's type has: a method bound to self (in *out). *found is false
  * where the type has none of that name. */
-bool lv_jinja_find_method(
-    LvJ *j, LvJValue self, const LvJString *name, LvJValue *out, bool *found);
+bool lv_jinja_find_method(LvJ *j, LvJValue self, const LvJString *name, LvJValue *out, bool *found);
 
 #endif

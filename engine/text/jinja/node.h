@@ -7,21 +7,21 @@
 
 typedef enum LvJKind {
     /* Expressions. */
-    LVJ_CONST,    /* value */
-    LVJ_NAME,     /* text */
-    LVJ_TUPLE_OF, /* list */
-    LVJ_LIST_OF,  /* list */
-    LVJ_DICT_OF,  /* list of LVJ_PAIR */
-    LVJ_PAIR,     /* a: b */
-    LVJ_NOT,      /* a */
-    LVJ_NEGATIVE, /* a */
-    LVJ_POSITIVE, /* a */
-    LVJ_AND,      /* a, b */
-    LVJ_OR,       /* a, b */
-    LVJ_BINARY,   /* a op b */
-    LVJ_COMPARE,  /* a, then list of LVJ_OPERAND */
-    LVJ_OPERAND,  /* op a */
-    LVJ_CONCAT,   /* list */
+    LVJ_CONST,     /* value */
+    LVJ_NAME,      /* text */
+    LVJ_TUPLE_OF,  /* list */
+    LVJ_LIST_OF,   /* list */
+    LVJ_DICT_OF,   /* list of LVJ_PAIR */
+    LVJ_PAIR,      /* a: b */
+    LVJ_NOT,       /* a */
+    LVJ_NEGATIVE,  /* a */
+    LVJ_POSITIVE,  /* a */
+    LVJ_AND,       /* a, b */
+    LVJ_OR,        /* a, b */
+    LVJ_BINARY,    /* a op b */
+    LVJ_COMPARE,   /* a, then list of LVJ_OPERAND */
+    LVJ_OPERAND,   /* op a */
+    LVJ_CONCAT,    /* list */
     LVJ_CONDITION, /* b if a else c (NULL: undefined) */
     LVJ_ATTRIBUTE, /* a.text */
     LVJ_ITEM,      /* a[b] */
@@ -35,16 +35,16 @@ typedef enum LvJKind {
     LVJ_TEST,      /* a is text(list) */
     LVJ_MEMBER,    /* text.attribute, only as a target of set */
     /* Statements. */
-    LVJ_DATA,   /* text */
-    LVJ_PRINT,  /* a */
-    LVJ_IF,     /* if a: list, elif: c (LVJ_IF), else: other */
-    LVJ_FOR,    /* for a in b if c: list, else: other */
-    LVJ_SET,    /* a = b */
-    LVJ_SET_BLOCK, /* a = list through the filters b (may be NULL) */
-    LVJ_WITH,      /* other: LVJ_SET...; list */
-    LVJ_MACRO_DEF, /* text(other: LVJ_PARAMETER...): list */
-    LVJ_PARAMETER, /* text = a (may be NULL) */
-    LVJ_CALL_BLOCK, /* a (LVJ_CALL), caller: b (LVJ_MACRO_DEF) */
+    LVJ_DATA,         /* text */
+    LVJ_PRINT,        /* a */
+    LVJ_IF,           /* if a: list, elif: c (LVJ_IF), else: other */
+    LVJ_FOR,          /* for a in b if c: list, else: other */
+    LVJ_SET,          /* a = b */
+    LVJ_SET_BLOCK,    /* a = list through the filters b (may be NULL) */
+    LVJ_WITH,         /* other: LVJ_SET...; list */
+    LVJ_MACRO_DEF,    /* text(other: LVJ_PARAMETER...): list */
+    LVJ_PARAMETER,    /* text = a (may be NULL) */
+    LVJ_CALL_BLOCK,   /* a (LVJ_CALL), caller: b (LVJ_MACRO_DEF) */
     LVJ_FILTER_BLOCK, /* list through the filters b */
     LVJ_GENERATION,   /* list */
     LVJ_BREAK,
@@ -83,8 +83,8 @@ struct LvJNode {
     LvJValue value;
     const LvJString *text, *attribute;
     LvJNode *a, *b, *c;
-    LvJNode *list, *other; /* first of each */
-    LvJNode *next;         /* in the list that this is in */
+    LvJNode *list, *other;            /* first of each */
+    LvJNode *next;                    /* in the list that this is in */
     const struct LvJBuiltin *builtin; /* LVJ_FILTER, LVJ_TEST */
 };
 

@@ -74,8 +74,8 @@ bool lv_jinja_parse_float(LvJ *j, const LvJString *text, double *out, bool *vali
     if (!p)
         return false;
     const char *word = p + (*p == '-' || *p == '+');
-    bool named = !strcasecmp(word, "inf") || !strcasecmp(word, "infinity") ||
-                 !strcasecmp(word, "nan");
+    bool named =
+        !strcasecmp(word, "inf") || !strcasecmp(word, "infinity") || !strcasecmp(word, "nan");
     if (!named && word[strspn(word, "0123456789_.eE+-")])
         return true;
     to = p;

@@ -7,8 +7,7 @@
 
 /* *valid is false where the text is no number of that kind; false is returned where it is one, but
  * not one of 64 bits. */
-bool lv_jinja_parse_int(
-    LvJ *j, const LvJString *text, int base, int64_t *out, bool *valid);
+bool lv_jinja_parse_int(LvJ *j, const LvJString *text, int base, int64_t *out, bool *valid);
 bool lv_jinja_parse_float(LvJ *j, const LvJString *text, double *out, bool *valid);
 
 #endif

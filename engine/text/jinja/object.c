@@ -9,12 +9,25 @@
 
 const char *lv_jinja_type_name(LvJValue value)
 {
-    static const char *const names[] = {[LVJ_MISSING] = "missing", [LVJ_UNDEFINED] = "Undefined",
-        [LVJ_NONE] = "NoneType", [LVJ_BOOL] = "bool", [LVJ_INT] = "int", [LVJ_FLOAT] = "float",
-        [LVJ_STRING] = "str", [LVJ_LIST] = "list", [LVJ_TUPLE] = "tuple", [LVJ_DICT] = "dict",
-        [LVJ_RANGE] = "range", [LVJ_VIEW] = "dict view", [LVJ_ITERATOR] = "generator",
-        [LVJ_NAMESPACE] = "Namespace", [LVJ_FUNCTION] = "function", [LVJ_METHOD] = "method",
-        [LVJ_MACRO] = "Macro", [LVJ_LOOP] = "LoopContext", [LVJ_CYCLER] = "Cycler",
+    static const char *const names[] = {[LVJ_MISSING] = "missing",
+        [LVJ_UNDEFINED] = "Undefined",
+        [LVJ_NONE] = "NoneType",
+        [LVJ_BOOL] = "bool",
+        [LVJ_INT] = "int",
+        [LVJ_FLOAT] = "float",
+        [LVJ_STRING] = "str",
+        [LVJ_LIST] = "list",
+        [LVJ_TUPLE] = "tuple",
+        [LVJ_DICT] = "dict",
+        [LVJ_RANGE] = "range",
+        [LVJ_VIEW] = "dict view",
+        [LVJ_ITERATOR] = "generator",
+        [LVJ_NAMESPACE] = "Namespace",
+        [LVJ_FUNCTION] = "function",
+        [LVJ_METHOD] = "method",
+        [LVJ_MACRO] = "Macro",
+        [LVJ_LOOP] = "LoopContext",
+        [LVJ_CYCLER] = "Cycler",
         [LVJ_JOINER] = "Joiner"};
     return names[value.type];
 }

@@ -8,9 +8,16 @@
 #include "text/jinja/percent.h"
 #include "text/jinja/text.h"
 
-static const char *const signs[] = {[LVJ_ADD] = "+", [LVJ_SUBTRACT] = "-", [LVJ_MULTIPLY] = "*",
-    [LVJ_DIVIDE] = "/", [LVJ_FLOOR_DIVIDE] = "//", [LVJ_REMAINDER] = "%",
-    [LVJ_POWER] = "** or pow()", [LVJ_LESS] = "<", [LVJ_LESS_EQUAL] = "<=", [LVJ_GREATER] = ">",
+static const char *const signs[] = {[LVJ_ADD] = "+",
+    [LVJ_SUBTRACT] = "-",
+    [LVJ_MULTIPLY] = "*",
+    [LVJ_DIVIDE] = "/",
+    [LVJ_FLOOR_DIVIDE] = "//",
+    [LVJ_REMAINDER] = "%",
+    [LVJ_POWER] = "** or pow()",
+    [LVJ_LESS] = "<",
+    [LVJ_LESS_EQUAL] = "<=",
+    [LVJ_GREATER] = ">",
     [LVJ_GREATER_EQUAL] = ">="};
 
 static bool refuse(LvJ *j, LvJOperator op, LvJValue a, LvJValue b)
@@ -54,8 +61,8 @@ static bool integers(LvJ *j, LvJOperator op, int64_t a, int64_t b, LvJValue *out
         return power_int(j, a, b, out);
     if (op == LVJ_DIVIDE || op == LVJ_FLOOR_DIVIDE || op == LVJ_REMAINDER) {
         if (!b)
-            return lv_jinja_wrong(j, op == LVJ_DIVIDE ? "division by zero"
-                                                      : "integer division or modulo by zero");
+            return lv_jinja_wrong(
+                j, op == LVJ_DIVIDE ? "division by zero" : "integer division or modulo by zero");
         if (op == LVJ_DIVIDE) {
             int64_t most = INT64_C(1) << 53;
             if (a > most || a < -most || b > most || b < -most)
@@ -138,10 +145,7 @@ static bool floats(LvJ *j, LvJOperator op, double a, double b, LvJValue *out)
 static bool repeat_string(LvJ *j, const LvJString *string, int64_t times, LvJValue *out)
 {
     LvJBuild build = {.j = j};
-    for (int64_t i = 0; string->bytes && i < times; i++)
-        if (!lv_jinja_put_string(&build, string))
-            return false;
-    return lv_jinja_built(&build, out);
+    return lv_jinja_put_repeated(&build, string, times) && lv_jinja_built(&build, out);
 }
 
 static bool repeat(LvJ *j, LvJValue a, int64_t times, LvJValue *out)
@@ -235,7 +239,7 @@ bool lv_jinja_compare(LvJ *j, LvJOperator op, LvJValue a, LvJValue b, bool *out)
     }
     if (!lv_jinja_order(j, a, b, signs[op], &order))
         return false;
-    *out = order != 2 && (op == LVJ_LESS         ? order < 0
+    *out = order != 2 && (op == LVJ_LESS            ? order < 0
                              : op == LVJ_LESS_EQUAL ? order <= 0
                              : op == LVJ_GREATER    ? order > 0
                                                     : order >= 0);
@@ -254,8 +258,8 @@ bool lv_jinja_negate(LvJ *j, LvJValue a, bool positive, LvJValue *out)
             return overflow(j);
         *out = lv_jinja_int(positive ? lv_jinja_as_int(a) : value);
     } else {
-        return lv_jinja_wrong(j, "bad operand type for unary %c: '%s'", positive ? '+' : '-',
-            lv_jinja_type_name(a));
+        return lv_jinja_wrong(
+            j, "bad operand type for unary %c: '%s'", positive ? '+' : '-', lv_jinja_type_name(a));
     }
     out->user = a.user;
     return true;

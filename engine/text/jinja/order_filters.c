@@ -8,7 +8,7 @@
 #include "text/jinja/strings.h"
 
 #define FILTER(name)                                                                               \
-    static bool do_##name(                                                                              \
+    static bool do_##name(                                                                         \
         LvJ *j, LvJValue v, const LvJValue *given, const LvJArgs *args, LvJValue *out)
 #define UNUSED (void)j, (void)v, (void)given, (void)args
 
@@ -81,8 +81,8 @@ FILTER(eager_unique)
         if (!key_of(j, item, given[1], (LvJValue){0}, lv_jinja_truth(given[0]), &key) ||
             !lv_jinja_dict_find(j, seen.dict, key, &found))
             return false;
-        if (!found && (!lv_jinja_dict_set(j, seen.dict, key, item) ||
-                          !lv_jinja_append(j, kept.list, item)))
+        if (!found &&
+            (!lv_jinja_dict_set(j, seen.dict, key, item) || !lv_jinja_append(j, kept.list, item)))
             return false;
     }
     *out = kept;
@@ -91,8 +91,7 @@ FILTER(eager_unique)
 
 FILTER(unique)
 {
-    static const LvJBuiltin eager = {
-        "unique", "case_sensitive attribute", 0, do_eager_unique};
+    static const LvJBuiltin eager = {"unique", "case_sensitive attribute", 0, do_eager_unique};
     UNUSED;
     return lv_jinja_defer(j, &eager, v, args, out);
 }
@@ -107,8 +106,8 @@ static bool extreme(LvJ *j, LvJValue v, const LvJValue *given, bool most, LvJVal
     for (size_t i = 0; i < all.list->n; i++) {
         LvJValue key;
         int order = 1;
-        if (!key_of(j, all.list->items[i], given[1], (LvJValue){0}, lv_jinja_truth(given[0]),
-                &key) ||
+        if (!key_of(
+                j, all.list->items[i], given[1], (LvJValue){0}, lv_jinja_truth(given[0]), &key) ||
             (i && !lv_jinja_order(j, key, best, most ? ">" : "<", &order)))
             return false;
         if (i && (order == 2 || (most ? order <= 0 : order >= 0)))
@@ -132,8 +131,8 @@ FILTER(max)
 }
 
 /* The group that begins with items[first]; *next is where the following one begins. */
-static bool group(LvJ *j, const LvJSortItem *items, size_t n, size_t first, LvJValue *members,
-    size_t *next)
+static bool group(
+    LvJ *j, const LvJSortItem *items, size_t n, size_t first, LvJValue *members, size_t *next)
 {
     if (!lv_jinja_new_list(j, LVJ_LIST, 0, members))
         return false;
@@ -205,8 +204,8 @@ FILTER(dictsort)
 }
 
 static const LvJBuiltin rows[] = {{"sort", "reverse case_sensitive attribute", 0, do_sort},
-    {"unique", "case_sensitive attribute", 0, do_unique}, {"min", "case_sensitive attribute", 0, do_min},
-    {"max", "case_sensitive attribute", 0, do_max},
+    {"unique", "case_sensitive attribute", 0, do_unique},
+    {"min", "case_sensitive attribute", 0, do_min}, {"max", "case_sensitive attribute", 0, do_max},
     {"groupby", "attribute default case_sensitive", 1, do_groupby},
     {"dictsort", "case_sensitive by reverse", 0, do_dictsort}};
 const LvJTable lv_jinja_order_filters = LV_JINJA_TABLE(rows);

@@ -184,8 +184,8 @@ static LvJNode *parse_items(LvJParser *p, Items items, bool parentheses, const c
         last = &item->next;
         if (!lv_jinja_accept(p, LVJ_TOKEN_OPERATOR, ","))
             break;
-        if (!tuple && (!(tuple = lv_jinja_node(p, LVJ_TUPLE_OF, line)) ||
-                          !lv_jinja_child(p, tuple, item)))
+        if (!tuple &&
+            (!(tuple = lv_jinja_node(p, LVJ_TUPLE_OF, line)) || !lv_jinja_child(p, tuple, item)))
             return NULL;
     }
     if (!tuple && first)

@@ -73,11 +73,17 @@ bool lv_jinja_unexpected(LvJParser *p, const char *wanted)
 
 bool lv_jinja_expect(LvJParser *p, LvJTokenKind kind, const char *text)
 {
-    static const char *const names[] = {[LVJ_TOKEN_END] = "the end", [LVJ_TOKEN_DATA] = "text",
-        [LVJ_TOKEN_BLOCK_BEGIN] = "{%", [LVJ_TOKEN_BLOCK_END] = "%}",
-        [LVJ_TOKEN_PRINT_BEGIN] = "{{", [LVJ_TOKEN_PRINT_END] = "}}", [LVJ_TOKEN_NAME] = "a name",
-        [LVJ_TOKEN_STRING] = "a string", [LVJ_TOKEN_INTEGER] = "a number",
-        [LVJ_TOKEN_FLOAT] = "a number", [LVJ_TOKEN_OPERATOR] = "an operator"};
+    static const char *const names[] = {[LVJ_TOKEN_END] = "the end",
+        [LVJ_TOKEN_DATA] = "text",
+        [LVJ_TOKEN_BLOCK_BEGIN] = "{%",
+        [LVJ_TOKEN_BLOCK_END] = "%}",
+        [LVJ_TOKEN_PRINT_BEGIN] = "{{",
+        [LVJ_TOKEN_PRINT_END] = "}}",
+        [LVJ_TOKEN_NAME] = "a name",
+        [LVJ_TOKEN_STRING] = "a string",
+        [LVJ_TOKEN_INTEGER] = "a number",
+        [LVJ_TOKEN_FLOAT] = "a number",
+        [LVJ_TOKEN_OPERATOR] = "an operator"};
     return lv_jinja_accept(p, kind, text) || lv_jinja_unexpected(p, text ? text : names[kind]);
 }
 
@@ -105,12 +111,11 @@ static int binary_operator(const LvJParser *p, LvJOperator *op)
         int level;
         LvJOperator op;
     } table[] = {{"+", SUM, LVJ_ADD}, {"-", SUM, LVJ_SUBTRACT}, {"~", CONCAT, LVJ_ADD},
-        {"*", PRODUCT, LVJ_MULTIPLY}, {"/", PRODUCT, LVJ_DIVIDE},
-        {"//", PRODUCT, LVJ_FLOOR_DIVIDE}, {"%", PRODUCT, LVJ_REMAINDER},
-        {"**", POWER, LVJ_POWER}, {"==", COMPARE, LVJ_EQUAL}, {"!=", COMPARE, LVJ_NOT_EQUAL},
-        {"<", COMPARE, LVJ_LESS}, {"<=", COMPARE, LVJ_LESS_EQUAL}, {">", COMPARE, LVJ_GREATER},
-        {">=", COMPARE, LVJ_GREATER_EQUAL}, {"or", OR, LVJ_ADD}, {"and", AND, LVJ_ADD},
-        {"in", COMPARE, LVJ_IN}};
+        {"*", PRODUCT, LVJ_MULTIPLY}, {"/", PRODUCT, LVJ_DIVIDE}, {"//", PRODUCT, LVJ_FLOOR_DIVIDE},
+        {"%", PRODUCT, LVJ_REMAINDER}, {"**", POWER, LVJ_POWER}, {"==", COMPARE, LVJ_EQUAL},
+        {"!=", COMPARE, LVJ_NOT_EQUAL}, {"<", COMPARE, LVJ_LESS}, {"<=", COMPARE, LVJ_LESS_EQUAL},
+        {">", COMPARE, LVJ_GREATER}, {">=", COMPARE, LVJ_GREATER_EQUAL}, {"or", OR, LVJ_ADD},
+        {"and", AND, LVJ_ADD}, {"in", COMPARE, LVJ_IN}};
     LvJTokenKind kind = p->at->kind;
     if (kind != LVJ_TOKEN_NAME && kind != LVJ_TOKEN_OPERATOR)
         return NO_OPERATOR;
@@ -214,9 +219,12 @@ static LvJNode *parse_binary(LvJParser *p, int level)
         line = p->at->line;
         p->at++;
         right = at == POWER ? parse_unary(p, true) : parse_binary(p, at + 1);
-        LvJNode *node =
-            right ? lv_jinja_node(p, at == OR ? LVJ_OR : at == AND ? LVJ_AND : LVJ_BINARY, line)
-                  : NULL;
+        LvJNode *node = right ? lv_jinja_node(p,
+                                    at == OR    ? LVJ_OR
+                                    : at == AND ? LVJ_AND
+                                                : LVJ_BINARY,
+                                    line)
+                              : NULL;
         if (!node || !lv_jinja_child(p, node, left) || !lv_jinja_child(p, node, right))
             return NULL;
         node->op = op;

@@ -19,7 +19,7 @@ typedef struct Percent {
 } Percent;
 
 typedef struct Field {
-    char flags[6]; /* of "-+ 0#" */
+    char flags[6];        /* of "-+ 0#" */
     int width, precision; /* -1: none */
     char conversion;
     bool user;
@@ -120,8 +120,7 @@ static bool put_number(Percent *percent, const Field *field, LvJValue value)
     bool space = strchr(field->flags, ' ');
     if (strchr(field->flags, '#'))
         return lv_jinja_cannot(j, "the flag # of a format");
-    if (!lv_jinja_is_number(value) ||
-        (strchr("xXo", field->conversion) && value.type == LVJ_FLOAT))
+    if (!lv_jinja_is_number(value) || (strchr("xXo", field->conversion) && value.type == LVJ_FLOAT))
         return lv_jinja_wrong(j, "%%%c format: a number is required, not %s", field->conversion,
             lv_jinja_type_name(value));
     if (whole) {
@@ -141,7 +140,10 @@ static bool put_number(Percent *percent, const Field *field, LvJValue value)
     } else {
         if (field->precision > 40 || fabs(lv_jinja_as_float(value)) > 1e300)
             return lv_jinja_cannot(j, "a float of so many digits in a format");
-        snprintf(format, sizeof format, "%%%s.*%c", plus ? "+" : space ? " " : "",
+        snprintf(format, sizeof format, "%%%s.*%c",
+            plus    ? "+"
+            : space ? " "
+                    : "",
             field->conversion);
         snprintf(text, sizeof text, format, field->precision < 0 ? 6 : field->precision,
             lv_jinja_as_float(value));
@@ -223,11 +225,10 @@ bool lv_jinja_percent(LvJ *j, LvJValue format, LvJValue arguments, LvJValue *out
             return false;
     }
     /* A mapping or a list need not be used up. */
-    bool left = arguments.type == LVJ_TUPLE ? percent.at < arguments.list->n
-                                            : !percent.at && arguments.type != LVJ_DICT &&
-                                                  arguments.type != LVJ_LIST &&
-                                                  arguments.type != LVJ_UNDEFINED &&
-                                                  arguments.type != LVJ_RANGE;
+    bool left = arguments.type == LVJ_TUPLE
+                    ? percent.at < arguments.list->n
+                    : !percent.at && arguments.type != LVJ_DICT && arguments.type != LVJ_LIST &&
+                          arguments.type != LVJ_UNDEFINED && arguments.type != LVJ_RANGE;
     if (left && !percent.mapped)
         return lv_jinja_wrong(j, "not all arguments converted during string formatting");
     return lv_jinja_built(&percent.build, out);

@@ -54,7 +54,10 @@ static bool put_quoted(LvJBuild *build, const LvJString *string)
             snprintf(escape, sizeof escape, "\\%c", (char)c);
         else if (!lv_jinja_is_printable(c))
             snprintf(escape, sizeof escape,
-                c < 0x100 ? "\\x%02x" : c < 0x10000 ? "\\u%04x" : "\\U%08x", (unsigned)c);
+                c < 0x100     ? "\\x%02x"
+                : c < 0x10000 ? "\\u%04x"
+                              : "\\U%08x",
+                (unsigned)c);
         if (*escape ? !lv_jinja_put_ascii(build, escape, user)
                     : !lv_jinja_put_part(build, string, at, n))
             return false;

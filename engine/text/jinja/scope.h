@@ -11,8 +11,8 @@ struct LvJVariable {
     LvJValue value;
     LvJVariable *next;
 };
-/* Reading looks outwards; assigning stays inside. A loop's round, a macro's call and a block that is
- * captured have one each. */
+/* Reading looks outwards; assigning stays inside. A loop's round, a macro's call and a block that
+ * is captured have one each. */
 typedef struct LvJScope {
     struct LvJScope *parent;
     LvJVariable *variables;

@@ -10,7 +10,7 @@
 #include "text/utf8.h"
 
 #define FILTER(name)                                                                               \
-    static bool do_##name(                                                                              \
+    static bool do_##name(                                                                         \
         LvJ *j, LvJValue v, const LvJValue *given, const LvJArgs *args, LvJValue *out)
 #define UNUSED (void)j, (void)v, (void)given, (void)args
 
@@ -154,25 +154,24 @@ FILTER(eager_batch)
 {
     UNUSED;
     int64_t count;
-    LvJValue all, rows, row = {0};
+    LvJValue all, rows, row;
     if (!lv_jinja_int_argument(j, given[0], "linecount", 1, &count) ||
-        !lv_jinja_to_list(j, LVJ_LIST, v, &all) || !lv_jinja_new_list(j, LVJ_LIST, 0, &rows))
+        !lv_jinja_to_list(j, LVJ_LIST, v, &all) || !lv_jinja_new_list(j, LVJ_LIST, 0, &rows) ||
+        !lv_jinja_new_list(j, LVJ_LIST, 0, &row))
         return false;
     for (size_t i = 0; i < all.list->n; i++) {
-        if (!i || (int64_t)row.list->n == count) {
-            if (!lv_jinja_new_list(j, LVJ_LIST, 0, &row) ||
-                !lv_jinja_append(j, rows.list, row))
-                return false;
-        }
+        if ((int64_t)row.list->n == count &&
+            (!lv_jinja_append(j, rows.list, row) || !lv_jinja_new_list(j, LVJ_LIST, 0, &row)))
+            return false;
         if (!lv_jinja_append(j, row.list, all.list->items[i]))
             return false;
     }
     bool fill = given[1].type != LVJ_MISSING && given[1].type != LVJ_NONE;
-    while (fill && all.list->n && (int64_t)row.list->n < count)
+    while (fill && row.list->n && (int64_t)row.list->n < count)
         if (!lv_jinja_work(j, 1) || !lv_jinja_append(j, row.list, given[1]))
             return false;
     *out = rows;
-    return true;
+    return !row.list->n || lv_jinja_append(j, rows.list, row);
 }
 
 FILTER(batch)

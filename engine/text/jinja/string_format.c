@@ -21,8 +21,8 @@ static bool field_value(Format *format, const LvJString *name, LvJValue *out)
     for (size_t i = 0; i < name->bytes; i++) {
         char c = name->text[i];
         if (strchr(".[]:!{", c) && c)
-            return lv_jinja_cannot(j, "format() with more than a name in a field: {%.40s}",
-                lv_jinja_shown(j, name));
+            return lv_jinja_cannot(
+                j, "format() with more than a name in a field: {%.40s}", lv_jinja_shown(j, name));
         number = number && c >= '0' && c <= '9' && name->bytes < 9;
         at = number ? at * 10 + (size_t)(c - '0') : 0;
     }
@@ -48,8 +48,7 @@ static bool field_value(Format *format, const LvJString *name, LvJValue *out)
     return true;
 }
 
-bool lv_jinja_string_format(
-    LvJ *j, const LvJString *string, const LvJArgs *args, LvJValue *out)
+bool lv_jinja_string_format(LvJ *j, const LvJString *string, const LvJArgs *args, LvJValue *out)
 {
     Format format = {.build = {.j = j}, .args = args};
     for (size_t at = 0; at < string->bytes;) {
@@ -78,8 +77,7 @@ bool lv_jinja_string_format(
             return lv_jinja_wrong(j, "single '%c' encountered in format string", brace);
         LvJValue name, value;
         if (!lv_jinja_part(j, string, at + 1, end - at - 1, &name) ||
-            !field_value(&format, name.string, &value) ||
-            !lv_jinja_put_str(&format.build, value))
+            !field_value(&format, name.string, &value) || !lv_jinja_put_str(&format.build, value))
             return false;
         at = end + 1;
     }

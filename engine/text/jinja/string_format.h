@@ -6,7 +6,6 @@
 #include "text/jinja/machine.h"
 
 /* Fields {}, {0} and {name}, without what may follow a name in them. */
-bool lv_jinja_string_format(
-    LvJ *j, const LvJString *format, const LvJArgs *args, LvJValue *out);
+bool lv_jinja_string_format(LvJ *j, const LvJString *format, const LvJArgs *args, LvJValue *out);
 
 #endif

@@ -8,7 +8,7 @@
 #include "text/utf8.h"
 
 #define METHOD(name)                                                                               \
-    static bool do_##name(                                                                              \
+    static bool do_##name(                                                                         \
         LvJ *j, LvJValue v, const LvJValue *given, const LvJArgs *args, LvJValue *out)
 #define UNUSED (void)j, (void)v, (void)given, (void)args
 
@@ -38,8 +38,8 @@ static bool int_argument(LvJ *j, LvJValue given, int64_t missing, int64_t *out)
     if (given.type == LVJ_UNDEFINED)
         return lv_jinja_fail_undefined(j, given);
     if (!lv_jinja_is_int(given))
-        return lv_jinja_wrong(j, "'%s' object cannot be interpreted as an integer",
-            lv_jinja_type_name(given));
+        return lv_jinja_wrong(
+            j, "'%s' object cannot be interpreted as an integer", lv_jinja_type_name(given));
     *out = lv_jinja_as_int(given);
     return true;
 }
@@ -247,8 +247,8 @@ METHOD(count)
     return lv_jinja_work(j, n);
 }
 
-static bool without(LvJ *j, LvJValue v, const LvJValue *given, const LvJArgs *args, bool prefix,
-    LvJValue *out)
+static bool without(
+    LvJ *j, LvJValue v, const LvJValue *given, const LvJArgs *args, bool prefix, LvJValue *out)
 {
     const LvJString *affix;
     if (!no_keywords(j, args) || !text_argument(j, given[0], &affix))
@@ -437,12 +437,14 @@ METHOD(format)
     return lv_jinja_string_format(j, v.string, args, out);
 }
 
-static const LvJBuiltin rows[] = {{"strip", "chars", 0, do_strip}, {"lstrip", "chars", 0, do_lstrip},
-    {"rstrip", "chars", 0, do_rstrip}, {"upper", "", 0, do_upper}, {"lower", "", 0, do_lower},
-    {"capitalize", "", 0, do_capitalize}, {"title", "", 0, do_title}, {"swapcase", "", 0, do_swapcase},
+static const LvJBuiltin rows[] = {{"strip", "chars", 0, do_strip},
+    {"lstrip", "chars", 0, do_lstrip}, {"rstrip", "chars", 0, do_rstrip},
+    {"upper", "", 0, do_upper}, {"lower", "", 0, do_lower}, {"capitalize", "", 0, do_capitalize},
+    {"title", "", 0, do_title}, {"swapcase", "", 0, do_swapcase},
     {"split", "sep maxsplit", 0, do_split}, {"rsplit", "sep maxsplit", 0, do_rsplit},
     {"splitlines", "keepends", 0, do_splitlines}, {"join", "iterable", 1, do_join},
-    {"replace", "old new count", 2, do_replace}, {"startswith", "prefix start end", 1, do_startswith},
+    {"replace", "old new count", 2, do_replace},
+    {"startswith", "prefix start end", 1, do_startswith},
     {"endswith", "suffix start end", 1, do_endswith}, {"find", "sub start end", 1, do_find},
     {"rfind", "sub start end", 1, do_rfind}, {"index", "sub start end", 1, do_index},
     {"rindex", "sub start end", 1, do_rindex}, {"count", "sub start end", 1, do_count},
@@ -450,11 +452,12 @@ static const LvJBuiltin rows[] = {{"strip", "chars", 0, do_strip}, {"lstrip", "c
     {"partition", "sep", 1, do_partition}, {"rpartition", "sep", 1, do_rpartition},
     {"ljust", "width fillchar", 1, do_ljust}, {"rjust", "width fillchar", 1, do_rjust},
     {"center", "width fillchar", 1, do_center}, {"zfill", "width", 1, do_zfill},
-    {"isdigit", "", 0, do_isdigit}, {"isdecimal", "", 0, do_isdecimal}, {"isnumeric", "", 0, do_isnumeric},
-    {"isalpha", "", 0, do_isalpha}, {"isalnum", "", 0, do_isalnum}, {"isspace", "", 0, do_isspace},
-    {"isprintable", "", 0, do_isprintable}, {"islower", "", 0, do_islower}, {"isupper", "", 0, do_isupper},
-    {"istitle", "", 0, do_istitle}, {"isascii", "", 0, do_isascii}, {"format", NULL, 0, do_format},
-    {"casefold", NULL, 0, NULL}, {"encode", NULL, 0, NULL}, {"expandtabs", NULL, 0, NULL},
-    {"format_map", NULL, 0, NULL}, {"isidentifier", NULL, 0, NULL},
+    {"isdigit", "", 0, do_isdigit}, {"isdecimal", "", 0, do_isdecimal},
+    {"isnumeric", "", 0, do_isnumeric}, {"isalpha", "", 0, do_isalpha},
+    {"isalnum", "", 0, do_isalnum}, {"isspace", "", 0, do_isspace},
+    {"isprintable", "", 0, do_isprintable}, {"islower", "", 0, do_islower},
+    {"isupper", "", 0, do_isupper}, {"istitle", "", 0, do_istitle}, {"isascii", "", 0, do_isascii},
+    {"format", NULL, 0, do_format}, {"casefold", NULL, 0, NULL}, {"encode", NULL, 0, NULL},
+    {"expandtabs", NULL, 0, NULL}, {"format_map", NULL, 0, NULL}, {"isidentifier", NULL, 0, NULL},
     {"maketrans", NULL, 0, NULL}, {"translate", NULL, 0, NULL}};
 const LvJMethodTable lv_jinja_string_methods = {rows, sizeof rows / sizeof *rows};

@@ -93,8 +93,7 @@ bool lv_jinja_change_case(LvJ *j, const LvJString *string, LvJCase to, LvJValue 
         uint32_t code = char_at(string, at), mapped[3];
         unsigned flags = lv_jinja_flags(code);
         bool lower = to == LVJ_LOWERCASE || (to == LVJ_CAPITALIZED && at) ||
-                     (to == LVJ_TITLECASE && word) ||
-                     (to == LVJ_SWAPPED && flags & LV_JINJA_UPPER);
+                     (to == LVJ_TITLECASE && word) || (to == LVJ_SWAPPED && flags & LV_JINJA_UPPER);
         bool upper = to == LVJ_UPPERCASE || (to == LVJ_SWAPPED && flags & LV_JINJA_LOWER);
         size_t n = 1;
         mapped[0] = code;
@@ -115,8 +114,8 @@ bool lv_jinja_change_case(LvJ *j, const LvJString *string, LvJCase to, LvJValue 
 }
 
 /* An empty old one stands before each character and at the end. */
-static bool interleave(LvJ *j, const LvJString *string, const LvJString *with, int64_t count,
-    LvJValue *out)
+static bool interleave(
+    LvJ *j, const LvJString *string, const LvJString *with, int64_t count, LvJValue *out)
 {
     LvJBuild build = {.j = j};
     for (size_t at = 0;; at += char_bytes(string, at)) {
@@ -131,8 +130,8 @@ static bool interleave(LvJ *j, const LvJString *string, const LvJString *with, i
     return lv_jinja_built(&build, out);
 }
 
-bool lv_jinja_replace(LvJ *j, const LvJString *string, const LvJString *old,
-    const LvJString *with, int64_t count, LvJValue *out)
+bool lv_jinja_replace(LvJ *j, const LvJString *string, const LvJString *old, const LvJString *with,
+    int64_t count, LvJValue *out)
 {
     LvJBuild build = {.j = j};
     size_t at = 0;
@@ -149,8 +148,7 @@ bool lv_jinja_replace(LvJ *j, const LvJString *string, const LvJString *old,
             return false;
         at = found + old->bytes;
     }
-    return lv_jinja_put_part(&build, string, at, string->bytes - at) &&
-           lv_jinja_built(&build, out);
+    return lv_jinja_put_part(&build, string, at, string->bytes - at) && lv_jinja_built(&build, out);
 }
 
 static bool add_part(LvJ *j, LvJValue list, const LvJString *string, size_t first, size_t end)
@@ -189,8 +187,8 @@ bool lv_jinja_split(
     if (!separator->bytes)
         return lv_jinja_wrong(j, "empty separator");
     size_t at = 0, found;
-    while (out->list->n < (size_t)most &&
-           (found = lv_jinja_find(string, separator, at)) != SIZE_MAX) {
+    while (
+        out->list->n < (size_t)most && (found = lv_jinja_find(string, separator, at)) != SIZE_MAX) {
         if (!add_part(j, *out, string, at, found))
             return false;
         at = found + separator->bytes;
@@ -319,13 +317,6 @@ bool lv_jinja_pad(LvJ *j, const LvJString *string, int64_t left, int64_t right,
     const LvJString *fill, LvJValue *out)
 {
     LvJBuild build = {.j = j};
-    for (int64_t i = 0; i < left; i++)
-        if (!lv_jinja_put_string(&build, fill))
-            return false;
-    if (!lv_jinja_put_string(&build, string))
-        return false;
-    for (int64_t i = 0; i < right; i++)
-        if (!lv_jinja_put_string(&build, fill))
-            return false;
-    return lv_jinja_built(&build, out);
+    return lv_jinja_put_repeated(&build, fill, left) && lv_jinja_put_string(&build, string) &&
+           lv_jinja_put_repeated(&build, fill, right) && lv_jinja_built(&build, out);
 }

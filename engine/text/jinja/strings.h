@@ -19,8 +19,8 @@ typedef enum LvJCase {
 } LvJCase;
 bool lv_jinja_change_case(LvJ *j, const LvJString *string, LvJCase to, LvJValue *out);
 /* replace(); count < 0: all. */
-bool lv_jinja_replace(LvJ *j, const LvJString *string, const LvJString *old,
-    const LvJString *with, int64_t count, LvJValue *out);
+bool lv_jinja_replace(LvJ *j, const LvJString *string, const LvJString *old, const LvJString *with,
+    int64_t count, LvJValue *out);
 /* split() into a list; separator NULL: white space; most < 0: no bound. */
 bool lv_jinja_split(
     LvJ *j, const LvJString *string, const LvJString *separator, int64_t most, LvJValue *out);
@@ -28,8 +28,7 @@ bool lv_jinja_rsplit(
     LvJ *j, const LvJString *string, const LvJString *separator, int64_t most, LvJValue *out);
 bool lv_jinja_splitlines(LvJ *j, const LvJString *string, bool keep, LvJValue *out);
 /* separator.join(items): with `any`, items that are no strings are shown by str(). */
-bool lv_jinja_join(
-    LvJ *j, const LvJString *separator, LvJValue items, bool any, LvJValue *out);
+bool lv_jinja_join(LvJ *j, const LvJString *separator, LvJValue items, bool any, LvJValue *out);
 /* The last needle that ends at or before byte `end`; *out is SIZE_MAX where there is none. */
 bool lv_jinja_find_last(
     LvJ *j, const LvJString *string, const LvJString *needle, size_t end, size_t *out);

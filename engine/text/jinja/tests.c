@@ -167,6 +167,6 @@ static const LvJBuiltin rows[] = {{"defined", "", 0, is_defined},
     {"ne", "b", 1, is_not_equal}, {"!=", "b", 1, is_not_equal}, {"lt", "b", 1, is_less},
     {"lessthan", "b", 1, is_less}, {"<", "b", 1, is_less}, {"le", "b", 1, is_less_equal},
     {"<=", "b", 1, is_less_equal}, {"gt", "b", 1, is_greater}, {"greaterthan", "b", 1, is_greater},
-    {">", "b", 1, is_greater}, {"ge", "b", 1, is_greater_equal},
-    {">=", "b", 1, is_greater_equal}, {"in", "seq", 1, is_in}};
+    {">", "b", 1, is_greater}, {"ge", "b", 1, is_greater_equal}, {">=", "b", 1, is_greater_equal},
+    {"in", "seq", 1, is_in}};
 const LvJTable lv_jinja_tests = LV_JINJA_TABLE(rows);

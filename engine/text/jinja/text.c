@@ -57,6 +57,28 @@ bool lv_jinja_put_part(LvJBuild *build, const LvJString *string, size_t first, s
     return true;
 }
 
+bool lv_jinja_put_repeated(LvJBuild *build, const LvJString *string, int64_t times)
+{
+    size_t bytes;
+    if (times <= 0 || !string->bytes)
+        return true;
+    if (__builtin_mul_overflow(string->bytes, (size_t)times, &bytes) || bytes > SIZE_MAX / 4)
+        bytes = SIZE_MAX / 4; /* more than any bound */
+    if (!grow(build, bytes) || !lv_jinja_work(build->j, bytes / 16))
+        return false;
+    for (int64_t i = 0; i < times; i++) {
+        memcpy(build->text + build->n, string->text, string->bytes);
+        if (string->marks)
+            memcpy(build->marks + build->n, string->marks, string->bytes);
+        else
+            memset(build->marks + build->n, string->user, string->bytes);
+        build->n += string->bytes;
+    }
+    build->any_user |= string->user;
+    build->any_template |= !string->user || string->marks;
+    return true;
+}
+
 static bool make(LvJ *j, LvJString string, LvJValue *out)
 {
     LvJString *made = lv_jinja_alloc(j, 1, sizeof *made);

@@ -29,6 +29,8 @@ static inline bool lv_jinja_put_ascii(LvJBuild *build, const char *text, bool us
 {
     return lv_jinja_put(build, text, strlen(text), user);
 }
+/* string, `times` times (none when negative). */
+bool lv_jinja_put_repeated(LvJBuild *build, const LvJString *string, int64_t times);
 bool lv_jinja_built(LvJBuild *build, LvJValue *out);
 
 /* A copy of text, marked as user says. */

@@ -11,7 +11,7 @@
 #include "text/utf8.h"
 
 #define FILTER(name)                                                                               \
-    static bool do_##name(                                                                              \
+    static bool do_##name(                                                                         \
         LvJ *j, LvJValue v, const LvJValue *given, const LvJArgs *args, LvJValue *out)
 #define UNUSED (void)j, (void)v, (void)given, (void)args
 
@@ -33,8 +33,7 @@ bool lv_jinja_int_argument(LvJ *j, LvJValue given, const char *name, int64_t mis
 static bool string_argument(LvJ *j, LvJValue given, const char *name, const LvJString **out)
 {
     if (given.type != LVJ_STRING)
-        return lv_jinja_wrong(
-            j, "'%s' must be a string, not %s", name, lv_jinja_type_name(given));
+        return lv_jinja_wrong(j, "'%s' must be a string, not %s", name, lv_jinja_type_name(given));
     *out = given.string;
     return true;
 }
@@ -96,8 +95,7 @@ FILTER(title)
             !lv_jinja_part(j, word.string, n, word.string->bytes - n, &rest) ||
             !lv_jinja_change_case(j, head.string, LVJ_UPPERCASE, &head) ||
             !lv_jinja_change_case(j, rest.string, LVJ_LOWERCASE, &rest) ||
-            !lv_jinja_put_string(&build, head.string) ||
-            !lv_jinja_put_string(&build, rest.string))
+            !lv_jinja_put_string(&build, head.string) || !lv_jinja_put_string(&build, rest.string))
             return false;
         at = end;
     }
@@ -131,8 +129,7 @@ FILTER(indent)
 {
     UNUSED;
     static const LvJString space = {.text = " ", .bytes = 1, .chars = 1},
-                           feed = {.text = "\n", .bytes = 1, .chars = 1},
-                           nothing = {.text = ""};
+                           feed = {.text = "\n", .bytes = 1, .chars = 1}, nothing = {.text = ""};
     LvJBuild build = {.j = j};
     LvJValue width, lines;
     int64_t n = 4;
@@ -195,8 +192,8 @@ FILTER(truncate)
             return false;
         bytes = last == SIZE_MAX ? bytes : last;
     }
-    return lv_jinja_put_part(&build, v.string, 0, bytes) &&
-           lv_jinja_put_string(&build, end) && lv_jinja_built(&build, out);
+    return lv_jinja_put_part(&build, v.string, 0, bytes) && lv_jinja_put_string(&build, end) &&
+           lv_jinja_built(&build, out);
 }
 
 FILTER(center)
@@ -321,8 +318,9 @@ FILTER(urlencode)
 
 static const LvJBuiltin rows[] = {{"trim", "chars", 0, do_trim}, {"upper", "", 0, do_upper},
     {"lower", "", 0, do_lower}, {"capitalize", "", 0, do_capitalize}, {"title", "", 0, do_title},
-    {"replace", "old new count", 2, do_replace}, {"string", "", 0, do_string}, {"safe", "", 0, do_safe},
-    {"indent", "width first blank", 0, do_indent}, {"escape", "", 0, do_escape}, {"e", "", 0, do_escape},
+    {"replace", "old new count", 2, do_replace}, {"string", "", 0, do_string},
+    {"safe", "", 0, do_safe}, {"indent", "width first blank", 0, do_indent},
+    {"escape", "", 0, do_escape}, {"e", "", 0, do_escape},
     {"truncate", "length killwords end leeway", 0, do_truncate}, {"center", "width", 0, do_center},
     {"wordcount", "", 0, do_wordcount}, {"format", NULL, 0, do_format},
     {"urlencode", "", 0, do_urlencode}};

@@ -26,7 +26,10 @@ static int number(const char *text, const char *end, int base, int least, int mo
 static bool put_escaped_escape(LvJBuild *build, uint32_t code)
 {
     char text[16];
-    snprintf(text, sizeof text, code < 0x100 ? "\\x%02x" : code < 0x10000 ? "\\u%04x" : "\\U%08x",
+    snprintf(text, sizeof text,
+        code < 0x100     ? "\\x%02x"
+        : code < 0x10000 ? "\\u%04x"
+                         : "\\U%08x",
         (unsigned)code);
     return lv_jinja_put_ascii(build, text, false);
 }
@@ -63,7 +66,8 @@ static bool put_escape(LvJBuild *build, const char **at, const char *end)
         return lv_jinja_put(build, "\\", 1, false); /* no escape: both characters stay */
     }
     if (code > 0x10FFFF || (code >= 0xD800 && code < 0xE000))
-        return lv_jinja_wrong(build->j, "a string escapes U+%04X, which is no character", (unsigned)code);
+        return lv_jinja_wrong(
+            build->j, "a string escapes U+%04X, which is no character", (unsigned)code);
     *at += n;
     return lv_jinja_put_char(build, code, false);
 }

@@ -13,7 +13,7 @@
 #include "text/jinja/strings.h"
 
 #define FILTER(name)                                                                               \
-    static bool do_##name(                                                                              \
+    static bool do_##name(                                                                         \
         LvJ *j, LvJValue v, const LvJValue *given, const LvJArgs *args, LvJValue *out)
 #define UNUSED (void)j, (void)v, (void)given, (void)args
 
@@ -91,9 +91,9 @@ FILTER(float)
         return lv_jinja_fail_undefined(j, v);
     if (v.type == LVJ_STRING && !lv_jinja_parse_float(j, v.string, &value, &valid))
         return false;
-    *out = valid                            ? lv_jinja_float(value)
+    *out = valid                          ? lv_jinja_float(value)
            : given[0].type == LVJ_MISSING ? lv_jinja_float(0)
-                                            : given[0];
+                                          : given[0];
     out->user |= user;
     return true;
 }
@@ -146,8 +146,7 @@ static bool round_common(LvJ *j, LvJValue v, int64_t precision, LvJValue *out)
 static bool round_to(LvJ *j, LvJValue v, int64_t precision, bool up, LvJValue *out)
 {
     LvJValue unit, scaled;
-    if (!lv_jinja_binary(
-            j, LVJ_POWER, lv_jinja_int(10), lv_jinja_int(precision), &unit) ||
+    if (!lv_jinja_binary(j, LVJ_POWER, lv_jinja_int(10), lv_jinja_int(precision), &unit) ||
         !lv_jinja_binary(j, LVJ_MULTIPLY, v, unit, &scaled))
         return false;
     if (scaled.type == LVJ_FLOAT) {
@@ -176,10 +175,8 @@ FILTER(round)
         !(given[1].type == LVJ_STRING && lv_jinja_is(given[1].string, "common")))
         return lv_jinja_wrong(j, "method must be common, ceil or floor");
     if (!lv_jinja_is_number(v))
-        return lv_jinja_wrong(
-            j, "type %s doesn't define __round__ method", lv_jinja_type_name(v));
-    if (!(up || down ? round_to(j, v, precision, up, out)
-                     : round_common(j, v, precision, out)))
+        return lv_jinja_wrong(j, "type %s doesn't define __round__ method", lv_jinja_type_name(v));
+    if (!(up || down ? round_to(j, v, precision, up, out) : round_common(j, v, precision, out)))
         return false;
     out->user = user;
     return true;
@@ -217,8 +214,8 @@ FILTER(attr)
     if (v.type == LVJ_UNDEFINED)
         return lv_jinja_fail_undefined(j, v);
     if (given[0].type != LVJ_STRING)
-        return lv_jinja_wrong(j, "attribute name must be string, not '%s'",
-            lv_jinja_type_name(given[0]));
+        return lv_jinja_wrong(
+            j, "attribute name must be string, not '%s'", lv_jinja_type_name(given[0]));
     if (!lv_jinja_own_attribute(j, v, given[0].string, out, &found))
         return false;
     return found || lv_jinja_undefined(j, out, "'%s object' has no attribute '%s'",
