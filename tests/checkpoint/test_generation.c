@@ -236,7 +236,7 @@ static void the_line_is_bounded(void **state)
     sprintf(json + n, "}");
     LvGenerationConfig c;
     parse_well(json, &c);
-    assert_in_range(strlen(c.notice), 2000, 3000);
+    assert_uint_in_range(strlen(c.notice), 2000, 3000);
     assert_non_null(strstr(c.notice, " and 860 more"));
     lv_generation_config_free(&c);
 }

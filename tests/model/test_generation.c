@@ -20,7 +20,7 @@ static const char *file;
 static uint32_t read_row(const json_t *row, float *values)
 {
     const uint32_t n = (uint32_t)json_array_size(row);
-    assert_in_range(n, 1, MOST);
+    assert_uint_in_range(n, 1, MOST);
     for (uint32_t i = 0; i < n; i++) {
         const json_t *value = json_array_get(row, i);
         values[i] = json_is_null(value) ? -INFINITY : (float)json_number_value(value);
