@@ -85,16 +85,30 @@ static bool flat_layout(const json_t *root, const char *type)
            (!strcmp(type, "llava") && !json_is_object(json_object_get(root, "text_config")));
 }
 
-/* llava-next-interleave says llava_qwen as well: five sizes of pictures, and keys of its own for
- * every query head. */
+/* LLaVA-NeXT's five sizes of pictures, of tiles of 384. */
+static bool five_sizes(const json_t *pinpoints)
+{
+    static const int sizes[][2] = {{384, 768}, {768, 384}, {768, 768}, {1152, 384}, {384, 1152}};
+    size_t found = 0;
+    for (size_t i = 0; i < 5; i++)
+        for (size_t k = 0; k < 5; k++) {
+            const json_t *pair = json_array_get(pinpoints, k);
+            found += json_integer_value(json_array_get(pair, 0)) == sizes[i][0] &&
+                     json_integer_value(json_array_get(pair, 1)) == sizes[i][1];
+        }
+    return json_array_size(pinpoints) == 5 && found == 5;
+}
+
+/* llava-next-interleave says llava_qwen as well; it has those sizes, and keys of its own for every
+ * query head. */
 static bool interleave(const json_t *root)
 {
     const json_t *heads = json_object_get(root, "num_attention_heads"),
                  *keys = json_object_get(root, "num_key_value_heads");
     const char *path = text_of(root, "_name_or_path");
     return (path && strstr(path, "llava-next-interleave")) ||
-           (json_array_size(json_object_get(root, "image_grid_pinpoints")) == 5 &&
-               json_is_integer(heads) && json_equal(heads, keys));
+           (five_sizes(json_object_get(root, "image_grid_pinpoints")) && json_is_integer(heads) &&
+               json_equal(heads, keys));
 }
 
 /* The one name that says what the model is; false when all is well. */
