@@ -54,7 +54,7 @@ def write_folder(folder, modern):
     (folder / "merges.txt").write_text("#version: 0.2\n" + "\n".join(merges) + "\n", encoding="utf-8")
     ids = {text: FIRST_ADDED + i for i, text in enumerate(ADDED)}
     named = {"eos_token": "<|im_end|>", "pad_token": "<|endoftext|>", "additional_special_tokens": ADDED[1:3]}
-    config = {"tokenizer_class": "Qwen2Tokenizer"}
+    config = {"tokenizer_class": "Qwen2Tokenizer", "model_max_length": int(1e30)}
     (folder / "added_tokens.json").write_text(json.dumps(ids))
     (folder / "special_tokens_map.json").write_text(json.dumps(named))
     if modern:

@@ -77,7 +77,8 @@ def varied_folder(folder, r):
     named = {name: r.choice(pool + [None]) for name in NAMES if r.random() < 0.35}
     if r.random() < 0.6:
         named["additional_special_tokens"] = [r.choice(pool) for _ in range(r.randrange(4))]
-    config = {"tokenizer_class": r.choice(["Qwen2Tokenizer", "Qwen2TokenizerFast"])}
+    config = {"tokenizer_class": r.choice(["Qwen2Tokenizer", "Qwen2TokenizerFast"]),
+              "model_max_length": r.choice([32768, 1000000000000000019884624838656])}
     if r.random() < 0.5:
         if r.random() < 0.85:
             written = {name: token(value) if isinstance(value, str) and r.random() < 0.5 else value for name, value in named.items()}
