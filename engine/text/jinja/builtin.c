@@ -17,8 +17,9 @@ static const LvJBuiltin *find(const LvJTable *const *tables, size_t n, const LvJ
 
 const LvJBuiltin *lv_jinja_find_filter(const LvJString *name)
 {
-    static const LvJTable *const tables[] = {&lv_jinja_text_filters, &lv_jinja_sequence_filters,
-        &lv_jinja_lazy_filters, &lv_jinja_order_filters, &lv_jinja_value_filters};
+    static const LvJTable *const tables[] = {&lv_jinja_text_filters, &lv_jinja_escape_filters,
+        &lv_jinja_sequence_filters, &lv_jinja_lazy_filters, &lv_jinja_order_filters,
+        &lv_jinja_value_filters};
     return find(tables, sizeof tables / sizeof *tables, name);
 }
 

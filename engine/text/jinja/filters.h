@@ -11,6 +11,7 @@ typedef struct LvJTable {
 } LvJTable;
 
 extern const LvJTable lv_jinja_text_filters;     /* one string to another */
+extern const LvJTable lv_jinja_escape_filters;   /* formats, HTML, addresses */
 extern const LvJTable lv_jinja_sequence_filters; /* items of anything */
 extern const LvJTable lv_jinja_lazy_filters;     /* map, select, ...: generators */
 extern const LvJTable lv_jinja_order_filters;    /* sort, groupby, unique, min, max, ... */

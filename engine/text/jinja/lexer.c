@@ -6,7 +6,7 @@
 #include "base/limits.h"
 
 #include "text/jinja/character.h"
-#include "text/unicode.h"
+#include "text/jinja/scan.h"
 #include "text/utf8.h"
 
 typedef struct Lexer {
@@ -143,88 +143,6 @@ static bool lex_comment(Lexer *lexer, const char *behind)
     return lv_jinja_wrong(lexer->j, "missing end of comment tag");
 }
 
-static bool digit(const char *p, const char *end, int base)
-{
-    if (p >= end)
-        return false;
-    int c = *p | 0x20;
-    int value = *p >= '0' && *p <= '9' ? *p - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : 99;
-    return value < base;
-}
-
-/* Digits with single underscores between them, at least one; p itself where there is none. */
-static const char *digits(const char *p, const char *end, int base)
-{
-    if (!digit(p, end, base))
-        return p;
-    while (digit(p, end, base) || (p < end && *p == '_' && digit(p + 1, end, base)))
-        p++;
-    return p;
-}
-
-static const char *float_end(const Lexer *lexer, const char *p)
-{
-    const char *end = lexer->end, *whole = digits(p, end, 10), *fraction = whole;
-    if (whole == p || p[-1] == '.')
-        return NULL;
-    if (whole < end && *whole == '.' && digit(whole + 1, end, 10))
-        fraction = digits(whole + 1, end, 10);
-    if (fraction < end && (*fraction | 0x20) == 'e') {
-        const char *q = fraction + 1;
-        q += q < end && (*q == '+' || *q == '-');
-        if (digit(q, end, 10))
-            return digits(q, end, 10);
-    }
-    return fraction > whole ? fraction : NULL;
-}
-
-static const char *integer_end(const Lexer *lexer, const char *p)
-{
-    const char *end = lexer->end;
-    if (*p == '0' && p + 1 < end) {
-        int kind = p[1] | 0x20, base = kind == 'b' ? 2 : kind == 'o' ? 8 : kind == 'x' ? 16 : 0;
-        const char *q = p + 2 + (p + 2 < end && p[2] == '_');
-        if (base && digit(q, end, base))
-            return digits(q, end, base);
-    }
-    if (*p != '0')
-        return digits(p, end, 10);
-    do
-        p++;
-    while (p < end && (*p == '0' || (*p == '_' && p + 1 < end && p[1] == '0')));
-    return p;
-}
-
-static const char *name_end(const char *p, const char *end)
-{
-    while (p < end) {
-        const unsigned char *next = (const unsigned char *)p;
-        uint32_t c = lv_utf8_next(&next);
-        LvUnicodeClass class = lv_unicode_class(c);
-        if (c != '_' && class != LV_CLASS_LETTER && class != LV_CLASS_NUMBER)
-            break;
-        p = (const char *)next;
-    }
-    return p;
-}
-
-static const char *string_end(const char *p, const char *end)
-{
-    char quote = *p++;
-    while (p < end && *p != quote)
-        p += *p == '\\' ? 2 : 1;
-    return p < end ? p + 1 : NULL;
-}
-
-static size_t operator_bytes(const char *p, const char *end)
-{
-    static const char *const two[] = {"//", "**", "==", "!=", ">=", "<="};
-    for (size_t i = 0; i < sizeof two / sizeof *two; i++)
-        if (starts(p, end, two[i]))
-            return 2;
-    return *p && strchr("+-/*%~[](){}><=.:|,;", *p) ? 1 : 0;
-}
-
 typedef struct Brackets {
     char open[LV_MAX_TEMPLATE_NESTING];
     size_t n;
@@ -254,15 +172,15 @@ static bool lex_token(Lexer *lexer, Brackets *brackets)
     const char *p = lexer->at, *end = lexer->end, *to;
     LvJTokenKind kind;
     if (*p >= '0' && *p <= '9') {
-        to = float_end(lexer, p);
+        to = lv_jinja_float_end(p, end);
         kind = to ? LVJ_TOKEN_FLOAT : LVJ_TOKEN_INTEGER;
-        to = to ? to : integer_end(lexer, p);
-    } else if ((to = name_end(p, end)) > p) {
+        to = to ? to : lv_jinja_integer_end(p, end);
+    } else if ((to = lv_jinja_name_end(p, end)) > p) {
         kind = LVJ_TOKEN_NAME;
-    } else if ((*p == '\'' || *p == '"') && (to = string_end(p, end))) {
+    } else if ((*p == '\'' || *p == '"') && (to = lv_jinja_string_end(p, end))) {
         kind = LVJ_TOKEN_STRING;
     } else {
-        to = p + operator_bytes(p, end);
+        to = p + lv_jinja_operator_bytes(p, end);
         kind = LVJ_TOKEN_OPERATOR;
         if (to == p)
             return lv_jinja_wrong(lexer->j, "unexpected character %.*s",

@@ -34,11 +34,26 @@ static bool listed(const char *const *names, const LvJString *name)
 
 #define TABLE(rows) ((LvJMethodTable){rows, sizeof rows / sizeof *rows})
 
+static bool has(LvJMethodTable table, const LvJString *name)
+{
+    for (size_t i = 0; i < table.n; i++)
+        if (lv_jinja_is(name, table.rows[i].name))
+            return true;
+    return false;
+}
+
+static LvJMethodTable string_table(const LvJString *name)
+{
+    if (has(lv_jinja_string_searches, name))
+        return lv_jinja_string_searches;
+    return has(lv_jinja_string_tests, name) ? lv_jinja_string_tests : lv_jinja_string_methods;
+}
+
 static LvJMethodTable table_of(LvJValue self, const LvJString *name)
 {
     switch (self.type) {
     case LVJ_STRING:
-        return lv_jinja_string_methods;
+        return string_table(name);
     case LVJ_LIST:
         return listed(of_lists, name) ? lv_jinja_container_methods : (LvJMethodTable){0};
     case LVJ_TUPLE:

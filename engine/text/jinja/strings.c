@@ -6,7 +6,7 @@
 #include "text/jinja/print.h"
 #include "text/utf8.h"
 
-static size_t char_bytes(const LvJString *string, size_t at)
+size_t lv_jinja_char_bytes(const LvJString *string, size_t at)
 {
     size_t n = 1;
     while (at + n < string->bytes && ((unsigned char)string->text[at + n] & 0xC0) == 0x80)
@@ -14,7 +14,7 @@ static size_t char_bytes(const LvJString *string, size_t at)
     return n;
 }
 
-static size_t char_before(const LvJString *string, size_t end)
+size_t lv_jinja_char_before(const LvJString *string, size_t end)
 {
     size_t at = end - 1;
     while (at > 0 && ((unsigned char)string->text[at] & 0xC0) == 0x80)
@@ -22,7 +22,7 @@ static size_t char_before(const LvJString *string, size_t end)
     return at;
 }
 
-static uint32_t char_at(const LvJString *string, size_t at)
+uint32_t lv_jinja_char_at(const LvJString *string, size_t at)
 {
     const unsigned char *p = (const unsigned char *)string->text + at;
     return lv_utf8_next(&p);
@@ -31,10 +31,10 @@ static uint32_t char_at(const LvJString *string, size_t at)
 static bool stripped(LvJ *j, const LvJString *string, const LvJString *chars, size_t at, bool *out)
 {
     if (!chars) {
-        *out = lv_jinja_is_space(char_at(string, at));
+        *out = lv_jinja_is_space(lv_jinja_char_at(string, at));
         return true;
     }
-    LvJString one = {.text = string->text + at, .bytes = char_bytes(string, at)};
+    LvJString one = {.text = string->text + at, .bytes = lv_jinja_char_bytes(string, at)};
     *out = lv_jinja_find(chars, &one, 0) != SIZE_MAX;
     return lv_jinja_work_bytes(j, chars->bytes);
 }
@@ -49,10 +49,10 @@ bool lv_jinja_strip(
             return false;
         if (!strip)
             break;
-        first += char_bytes(string, first);
+        first += lv_jinja_char_bytes(string, first);
     }
     while (sides & LV_JINJA_RIGHT && end > first) {
-        size_t at = char_before(string, end);
+        size_t at = lv_jinja_char_before(string, end);
         if (!stripped(j, string, chars, at, &strip))
             return false;
         if (!strip)
@@ -65,11 +65,11 @@ bool lv_jinja_strip(
 /* Whether a capital sigma at `at` ends a word, and becomes the final small one. */
 static bool final_sigma(const LvJString *string, size_t at)
 {
-    size_t before = at, after = at + char_bytes(string, at);
+    size_t before = at, after = at + lv_jinja_char_bytes(string, at);
     unsigned flags = 0;
     while (before > 0) {
-        before = char_before(string, before);
-        flags = lv_jinja_flags(char_at(string, before));
+        before = lv_jinja_char_before(string, before);
+        flags = lv_jinja_flags(lv_jinja_char_at(string, before));
         if (!(flags & LV_JINJA_IGNORABLE))
             break;
         flags = 0;
@@ -77,10 +77,10 @@ static bool final_sigma(const LvJString *string, size_t at)
     if (!(flags & LV_JINJA_CASED))
         return false;
     while (after < string->bytes) {
-        flags = lv_jinja_flags(char_at(string, after));
+        flags = lv_jinja_flags(lv_jinja_char_at(string, after));
         if (!(flags & LV_JINJA_IGNORABLE))
             return !(flags & LV_JINJA_CASED);
-        after += char_bytes(string, after);
+        after += lv_jinja_char_bytes(string, after);
     }
     return true;
 }
@@ -89,8 +89,8 @@ bool lv_jinja_change_case(LvJ *j, const LvJString *string, LvJCase to, LvJValue 
 {
     LvJBuild build = {.j = j};
     bool word = false; /* a cased character stands before */
-    for (size_t at = 0; at < string->bytes; at += char_bytes(string, at)) {
-        uint32_t code = char_at(string, at), mapped[3];
+    for (size_t at = 0; at < string->bytes; at += lv_jinja_char_bytes(string, at)) {
+        uint32_t code = lv_jinja_char_at(string, at), mapped[3];
         unsigned flags = lv_jinja_flags(code);
         bool lower = to == LVJ_LOWERCASE || (to == LVJ_CAPITALIZED && at) ||
                      (to == LVJ_TITLECASE && word) || (to == LVJ_SWAPPED && flags & LV_JINJA_UPPER);
@@ -118,13 +118,13 @@ static bool interleave(
     LvJ *j, const LvJString *string, const LvJString *with, int64_t count, LvJValue *out)
 {
     LvJBuild build = {.j = j};
-    for (size_t at = 0;; at += char_bytes(string, at)) {
+    for (size_t at = 0;; at += lv_jinja_char_bytes(string, at)) {
         if (count != 0 && !lv_jinja_put_string(&build, with))
             return false;
         count -= count > 0;
         if (at == string->bytes)
             break;
-        if (!lv_jinja_put_part(&build, string, at, char_bytes(string, at)))
+        if (!lv_jinja_put_part(&build, string, at, lv_jinja_char_bytes(string, at)))
             return false;
     }
     return lv_jinja_built(&build, out);
@@ -149,147 +149,6 @@ bool lv_jinja_replace(LvJ *j, const LvJString *string, const LvJString *old, con
         at = found + old->bytes;
     }
     return lv_jinja_put_part(&build, string, at, string->bytes - at) && lv_jinja_built(&build, out);
-}
-
-static bool add_part(LvJ *j, LvJValue list, const LvJString *string, size_t first, size_t end)
-{
-    LvJValue part;
-    return lv_jinja_part(j, string, first, end - first, &part) &&
-           lv_jinja_append(j, list.list, part);
-}
-
-static bool split_space(LvJ *j, const LvJString *string, int64_t most, LvJValue list)
-{
-    size_t at = 0, end = string->bytes;
-    for (;;) {
-        while (at < end && lv_jinja_is_space(char_at(string, at)))
-            at += char_bytes(string, at);
-        if (at == end)
-            return true;
-        size_t first = at;
-        if (list.list->n == (size_t)most)
-            return add_part(j, list, string, first, end);
-        while (at < end && !lv_jinja_is_space(char_at(string, at)))
-            at += char_bytes(string, at);
-        if (!add_part(j, list, string, first, at))
-            return false;
-    }
-}
-
-bool lv_jinja_split(
-    LvJ *j, const LvJString *string, const LvJString *separator, int64_t most, LvJValue *out)
-{
-    most = most < 0 ? INT64_MAX : most;
-    if (!lv_jinja_new_list(j, LVJ_LIST, 0, out) || !lv_jinja_work_bytes(j, string->bytes))
-        return false;
-    if (!separator)
-        return split_space(j, string, most, *out);
-    if (!separator->bytes)
-        return lv_jinja_wrong(j, "empty separator");
-    size_t at = 0, found;
-    while (
-        out->list->n < (size_t)most && (found = lv_jinja_find(string, separator, at)) != SIZE_MAX) {
-        if (!add_part(j, *out, string, at, found))
-            return false;
-        at = found + separator->bytes;
-    }
-    return add_part(j, *out, string, at, string->bytes);
-}
-
-static bool rsplit_space(LvJ *j, const LvJString *string, int64_t most, LvJValue list)
-{
-    size_t end = string->bytes;
-    for (;;) {
-        while (end > 0 && lv_jinja_is_space(char_at(string, char_before(string, end))))
-            end = char_before(string, end);
-        if (!end)
-            return true;
-        size_t first = end;
-        if (list.list->n == (size_t)most)
-            return add_part(j, list, string, 0, end);
-        while (first > 0 && !lv_jinja_is_space(char_at(string, char_before(string, first))))
-            first = char_before(string, first);
-        if (!add_part(j, list, string, first, end))
-            return false;
-        end = first;
-    }
-}
-
-bool lv_jinja_find_last(
-    LvJ *j, const LvJString *string, const LvJString *needle, size_t end, size_t *out)
-{
-    *out = SIZE_MAX;
-    for (size_t at = end; at >= needle->bytes; at--) {
-        if (!lv_jinja_work_bytes(j, needle->bytes))
-            return false;
-        if (!memcmp(string->text + at - needle->bytes, needle->text, needle->bytes)) {
-            *out = at - needle->bytes;
-            return true;
-        }
-        if (!at)
-            break;
-    }
-    return true;
-}
-
-bool lv_jinja_rsplit(
-    LvJ *j, const LvJString *string, const LvJString *separator, int64_t most, LvJValue *out)
-{
-    most = most < 0 ? INT64_MAX : most;
-    if (!lv_jinja_new_list(j, LVJ_LIST, 0, out) || !lv_jinja_work(j, string->bytes))
-        return false;
-    if (separator && !separator->bytes)
-        return lv_jinja_wrong(j, "empty separator");
-    if (!separator) {
-        if (!rsplit_space(j, string, most, *out))
-            return false;
-    } else {
-        size_t end = string->bytes, found;
-        while (out->list->n < (size_t)most) {
-            if (!lv_jinja_find_last(j, string, separator, end, &found))
-                return false;
-            if (found == SIZE_MAX)
-                break;
-            if (!add_part(j, *out, string, found + separator->bytes, end))
-                return false;
-            end = found;
-        }
-        if (!add_part(j, *out, string, 0, end))
-            return false;
-    }
-    LvJList *list = out->list;
-    for (size_t i = 0; i < list->n / 2; i++) {
-        LvJValue item = list->items[i];
-        list->items[i] = list->items[list->n - 1 - i];
-        list->items[list->n - 1 - i] = item;
-    }
-    return true;
-}
-
-static bool line_end(uint32_t c)
-{
-    return (c >= '\n' && c <= '\r') || (c >= 0x1C && c <= 0x1E) || c == 0x85 || c == 0x2028 ||
-           c == 0x2029;
-}
-
-bool lv_jinja_splitlines(LvJ *j, const LvJString *string, bool keep, LvJValue *out)
-{
-    if (!lv_jinja_new_list(j, LVJ_LIST, 0, out) || !lv_jinja_work_bytes(j, string->bytes))
-        return false;
-    size_t at = 0;
-    while (at < string->bytes) {
-        size_t end = at;
-        while (end < string->bytes && !line_end(char_at(string, end)))
-            end += char_bytes(string, end);
-        size_t behind = end < string->bytes ? end + char_bytes(string, end) : end;
-        if (end < string->bytes && string->text[end] == '\r' && behind < string->bytes &&
-            string->text[behind] == '\n')
-            behind++;
-        if (!add_part(j, *out, string, at, keep ? behind : end))
-            return false;
-        at = behind;
-    }
-    return true;
 }
 
 bool lv_jinja_join(LvJ *j, const LvJString *separator, LvJValue items, bool any, LvJValue *out)

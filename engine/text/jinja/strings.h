@@ -5,6 +5,12 @@
 
 #include "text/jinja/text.h"
 
+/* Of the character that begins at byte `at`; the byte where the one that ends at `end` begins; and
+ * which one that is. */
+size_t lv_jinja_char_bytes(const LvJString *string, size_t at);
+size_t lv_jinja_char_before(const LvJString *string, size_t end);
+uint32_t lv_jinja_char_at(const LvJString *string, size_t at);
+
 enum { LV_JINJA_LEFT = 1, LV_JINJA_RIGHT = 2 };
 
 /* strip() at `sides`; chars NULL: white space. */
