@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Live comparison with the pinned references: `./dev parity [PART...] [--full] [--quick] [--reference NAME]`.
 
-Parts (default: all but full and longcontext): checkpoint, decoders (what configurations make of positions), tokenizer,
+Parts (default: all but full and longcontext): checkpoint, decoders (what configurations make of positions), tokenizer, jinja,
 tokenizer-slow (folders without tokenizer.json), picture, sampling, generation (generation_config.json), model, configs (of the
 vision half), cards (the model cards' snippets in a folder of the released files), cuda (the CUDA backend on its CPU stand-in);
 --full adds the model at the size of the 0.5B release; longcontext (20 minutes, with --quick one) compares the distance from
