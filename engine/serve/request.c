@@ -141,6 +141,7 @@ void lv_request_finish(LlavaovTicket *r, LlavaovStatus status, const LlavaovErro
     answer->total_ns = lv_now_ns() - r->asked_ns;
     answer->prompt_tokens = (uint32_t)r->prompt_ids.n;
     answer->new_tokens = r->n_tokens;
+    answer->prompt_ids = r->prompt_ids.ids;
     answer->tokens = r->tokens;
     answer->encode_ns = 0;
     for (size_t i = 0; i < r->question.n_frames; i++)

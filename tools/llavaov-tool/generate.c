@@ -7,10 +7,12 @@
 #include "base/alloc.h"
 #include "base/status.h"
 #include "model/try.h"
+#include "serve/session.h"
 #include "tool.h"
 
 typedef struct Waiting {
     const ToolOptions *options;
+    const LvTokenizer *tokenizer;
     pthread_mutex_t lock;
     pthread_cond_t changed;
     bool done;
@@ -32,6 +34,26 @@ static void on_text(void *data, const char *text, size_t bytes)
     fflush(stdout);
 }
 
+/* The prompt and the answer as one text without special tokens, as processor.decode() gives generate()'s
+ * result; NULL when there is no memory for it. */
+static json_t *whole_text(const LvTokenizer *tokenizer, const LlavaovAnswer *a)
+{
+    const size_t n = (size_t)a->prompt_tokens + a->new_tokens;
+    int32_t *ids = lv_alloc(n, sizeof *ids);
+    char *text = NULL;
+    size_t bytes = 0;
+    json_t *json = NULL;
+    if (!ids)
+        return NULL;
+    memcpy(ids, a->prompt_ids, a->prompt_tokens * sizeof *ids);
+    memcpy(ids + a->prompt_tokens, a->tokens, a->new_tokens * sizeof *ids);
+    if (lv_tokenizer_decode(tokenizer, ids, n, true, &text, &bytes, NULL) == LLAVAOV_OK)
+        json = json_stringn(text, bytes);
+    lv_free(text);
+    lv_free(ids);
+    return json;
+}
+
 static void on_done(void *data, const LlavaovAnswer *a)
 {
     static const char *const reasons[] = {"stop", "length", "cancelled"};
@@ -42,6 +64,8 @@ static void on_done(void *data, const LlavaovAnswer *a)
         "new-tokens", (int)a->new_tokens, "first-token-ns", (json_int_t)a->first_token_ns,
         "total-ns", (json_int_t)a->total_ns, "encode-ns", (json_int_t)a->encode_ns, "prefill-ns",
         (json_int_t)a->prefill_ns, "decode-ns", (json_int_t)a->decode_ns);
+    if (a->status == LLAVAOV_OK)
+        json_object_set_new(answer, "generated-text", whole_text(w->tokenizer, a));
     pthread_mutex_lock(&w->lock);
     w->status = a->status;
     if (a->status != LLAVAOV_OK)
@@ -58,6 +82,7 @@ static LlavaovStatus ask(
     const ToolOptions *o, LlavaovSession *session, LlavaovRequest request, LlavaovError *error)
 {
     Waiting w = {.options = o,
+        .tokenizer = session->engine->tokenizer,
         .lock = PTHREAD_MUTEX_INITIALIZER,
         .changed = PTHREAD_COND_INITIALIZER,
         .error = error};
