@@ -32,6 +32,15 @@ def two_faults(config):
     config["quantization_config"] = {"quant_method": "awq"}
 
 
+def many_tokens(tokenizer):
+    """100 more in front of the added ones."""
+    vocab = tokenizer["model"]["vocab"]
+    n = len(vocab)
+    vocab |= {f"more{i}": n + i for i in range(100)}
+    for token in tokenizer["added_tokens"]:
+        token["id"] += 100
+
+
 def other_model(config):
     config["model_type"] = "qwen2_vl"
 
@@ -48,6 +57,7 @@ BROKEN = {
     "tokenizer": (lambda f: (f / "tokenizer.json").write_text("{"), ["tokenizer.json: the file is cut short"]),
     "no template": (lambda f: (f / "chat_template.jinja").unlink(), ["holds no chat template"]),
     "template": (lambda f: (f / "chat_template.jinja").write_text("{% if %}"), ["chat_template.jinja"]),
+    "another tokenizer": (lambda f: edit(f, "tokenizer.json", many_tokens), ["they belong to different models"]),
     "generation": (lambda f: (f / "generation_config.json").write_text('{"eos_token_id": "x"}'), ["eos_token_id"]),
     "json": (lambda f: (f / "config.json").write_text("{\n,}"), ["config.json: broken JSON at line 2"]),
     "all": (lambda f: [edit(f, "config.json", other_model), cut(f, "model.safetensors", 10), (f / "tokenizer.json").unlink(),

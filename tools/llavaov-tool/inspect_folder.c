@@ -194,6 +194,13 @@ static void read_tokenizer(Inspection *in)
     }
     in->tokenizer = has_file(in, "tokenizer.json") ? "tokenizer.json" : "vocab.json, merges.txt";
     in->n_tokens = lv_tokenizer_size(tokenizer);
+    const int32_t end = lv_tokenizer_added_token(tokenizer, "<|im_end|>");
+    if (in->has_config && end >= (int32_t)in->config.text.vocab_size)
+        lv_reason(&in->reasons, LLAVAOV_ERROR_FORMAT, in->tokenizer,
+            "%.300s: the tokenizer gives <|im_end|> the id %d, but the model's vocabulary is %u: "
+            "they "
+            "belong to different models; fetch both from one place",
+            in->folder, end, in->config.text.vocab_size);
     lv_tokenizer_close(tokenizer);
 }
 
