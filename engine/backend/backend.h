@@ -50,6 +50,8 @@ typedef struct LvPicture {
 typedef struct LvTile {
     const uint8_t *rgb; /* 8-bit RGB, image_size^2 * 3 bytes HWC, or NULL */
     LvPicture *picture;
+    /* What the bytes become; NULL: LV_PIXEL_VALUES_RELEASED. Of pixels in host memory only. */
+    const LvPixelValues *values;
 } LvTile;
 
 /* One sequence's part of a batch of rows. */
@@ -157,17 +159,17 @@ typedef struct LvBackendOps {
      * made on the host. May be called from any thread, also during an operation, and does not wait
      * for one. Error: MEMORY. */
     LlavaovStatus (*picture_take)(LvBackend *backend, const LlavaovImage *image,
-        LlavaovLayout layout, LlavaovResize resize, const LvVisionConfig *vision,
-        LvPicture **picture, LlavaovError *error);
+        LlavaovLayout layout, LlavaovResize resize, const LvConfig *config, LvPicture **picture,
+        LlavaovError *error);
     /* NULL is allowed. Waits until the device has read the picture. One that was in a
      * patch_embedding is freed by the thread that executes operations. */
     void (*picture_free)(LvBackend *backend, LvPicture *picture);
 
     /* ---- vision ---- */
-    /* out [n_tiles * grid^2, H] = patches . weight^T + bias + position; pixel p becomes ((float)p -
-     * 127.5) / 127.5. Tiles in host memory are free when it returns, pictures are kept. Patch
-     * element order: channel, row, column. weight [H, 3 * patch^2], bias VECTOR [H] or NULL,
-     * position VECTOR [grid^2, H]. */
+    /* out [n_tiles * grid^2, H] = patches . weight^T + bias + position; pixels become what
+     * the tile's or the picture's LvPixelValues say. Tiles in host memory are free when it returns,
+     * pictures are kept. Patch element order: channel, row, column. weight [H, 3 * patch^2], bias
+     * VECTOR [H] or NULL, position VECTOR [grid^2, H]. */
     LlavaovStatus (*patch_embedding)(LvBackend *backend, const LvRun *run, LvTensor out,
         const LvTile *tiles, size_t n_tiles, const LvVisionConfig *vision, const LvWeight *weight,
         const LvWeight *bias, const LvWeight *position);

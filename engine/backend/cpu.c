@@ -237,9 +237,6 @@ LlavaovStatus lv_backend_cpu_open(
             error, LLAVAOV_ERROR_MEMORY, "threads", "no memory for the CPU backend's threads");
     }
     cpu->kernels = kernels;
-    for (int p = 0; p < 256; p++)
-        cpu->pixel_value[p] = ((float)p - 127.5f) / 127.5f;
-
     uint32_t threads = lv_pool_threads(cpu->pool);
     snprintf(cpu->detail, sizeof cpu->detail,
         "cpu: %s kernels, %u thread%s, weights as stored, float32 arithmetic%s%s", kernels->name,

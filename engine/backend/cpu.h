@@ -33,7 +33,8 @@ typedef struct LvCpu {
     LvScratch packed;    /* packed operands, states of split attention */
     LvCpuRope rope;      /* of short passes, from position 0 on; grows */
     LvCpuRope rope_pass; /* of the rows under way, where their pass has frequencies of its own */
-    float pixel_value[256];
+    float pixel_value[3][256]; /* of the values that were asked for last */
+    LvPixelValues pixel_values;
 } LvCpu;
 
 /* A weight stays where the checkpoint has it, in its parts; a VECTOR is converted and packed. */

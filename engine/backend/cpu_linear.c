@@ -6,6 +6,8 @@
  * thread's scratch and multiplies all rows by them. */
 #include "backend/cpu.h"
 
+#include <string.h>
+
 typedef struct Loop {
     LvCpu *cpu;
     LvLinear base;          /* what all pieces have in common; out, residual at output 0 */
@@ -107,7 +109,7 @@ static void patch_units(void *data, size_t first, size_t n, unsigned worker)
             for (size_t c = 0; c < 3; c++)
                 for (size_t y = 0; y < patch; y++)
                     for (size_t x = 0; x < patch; x++)
-                        *dst++ = loop->cpu->pixel_value[corner[(y * edge + x) * 3 + c]];
+                        *dst++ = loop->cpu->pixel_value[c][corner[(y * edge + x) * 3 + c]];
         }
         kernels->pack_rows(loop->cpu->packed.data + row * inner, rows, inner, count, inner);
     }
@@ -207,6 +209,20 @@ LlavaovStatus lv_cpu_linear_gated(LvBackend *backend, const LvRun *run, LvTensor
     return run_loop(&loop, run, out, NULL);
 }
 
+/* `values` in a table. */
+static void tabulate(LvCpu *cpu, const LvPixelValues *values)
+{
+    static const LvPixelValues released = LV_PIXEL_VALUES_RELEASED;
+    values = values ? values : &released;
+    if (memcmp(values, &cpu->pixel_values, sizeof *values) == 0)
+        return;
+    cpu->pixel_values = *values;
+    for (int c = 0; c < 3; c++)
+        for (int p = 0; p < 256; p++)
+            cpu->pixel_value[c][p] =
+                ((float)(p * values->scale) - values->mean[c]) / values->std[c];
+}
+
 LlavaovStatus lv_cpu_patch_embedding(LvBackend *backend, const LvRun *run, LvTensor out,
     const LvTile *tiles, size_t n_tiles, const LvVisionConfig *vision, const LvWeight *weight,
     const LvWeight *bias, const LvWeight *position)
@@ -232,6 +248,7 @@ LlavaovStatus lv_cpu_patch_embedding(LvBackend *backend, const LvRun *run, LvTen
             .tile = tiles[i].rgb,
             .vision = vision};
         LvTensor rows = lv_tensor_rows(out, i * tokens, tokens);
+        tabulate(cpu, tiles[i].values);
         loop.base.out_stride = out.stride;
         loop.base.residual_stride = out.cols;
         status = run_many(&loop, run, rows, &positions, patch_units);

@@ -10,6 +10,7 @@
 #include "base/limits.h"
 #include "base/status.h"
 #include "checkpoint/json.h"
+#include "checkpoint/preprocessor_config.h"
 #include "checkpoint/recognise.h"
 #include "checkpoint/shards.h"
 #include "checkpoint/tensor_table.h"
@@ -71,6 +72,34 @@ static LlavaovStatus read_generation(
     return status;
 }
 
+/* Three files, of which any may be missing. LLaVA-NeXT's own code reads none of them. */
+static LlavaovStatus read_preprocessing(LvCheckpoint *checkpoint, LlavaovError *error)
+{
+    static const char *const names[3] = {
+        "processor_config.json", "preprocessor_config.json", "video_preprocessor_config.json"};
+    char paths[3][PATH_MAX], *texts[3] = {NULL, NULL, NULL};
+    LvJsonFile files[3] = {0};
+    LlavaovStatus status = LLAVAOV_OK;
+    if (checkpoint->config.original_layout)
+        return LLAVAOV_OK;
+    for (int i = 0; i < 3 && !status; i++) {
+        size_t bytes = 0;
+        status = read_text(checkpoint, names[i], paths[i], &texts[i], &bytes, error);
+        files[i] = (LvJsonFile){status ? NULL : texts[i], bytes, paths[i]};
+        if (status == LLAVAOV_ERROR_NOT_FOUND) {
+            lv_error_clear(error);
+            texts[i] = NULL;
+            status = LLAVAOV_OK;
+        }
+    }
+    if (!status)
+        status = lv_preprocess_parse(
+            &(LvPreprocessFiles){files[0], files[1], files[2]}, &checkpoint->config, error);
+    for (int i = 0; i < 3; i++)
+        lv_free(texts[i]);
+    return status;
+}
+
 static LlavaovStatus read_configs(LvCheckpoint *checkpoint, LlavaovError *error)
 {
     char path[PATH_MAX], *text;
@@ -81,6 +110,8 @@ static LlavaovStatus read_configs(LvCheckpoint *checkpoint, LlavaovError *error)
     status = lv_config_parse(text, bytes, path, &checkpoint->config, error);
     if (!status)
         status = read_generation(checkpoint, text, bytes, error);
+    if (!status)
+        status = read_preprocessing(checkpoint, error);
     lv_free(text);
     return status;
 }

@@ -238,6 +238,7 @@ LlavaovStatus lv_config_parse(
     LvFields top = {root, file, "", error, LLAVAOV_OK};
     refuse_quantised(&top);
     choose(&top, config);
+    lv_preprocess_default(config);
     json_decref(root);
     if (top.status)
         lv_config_free(config);
@@ -246,6 +247,8 @@ LlavaovStatus lv_config_parse(
 
 void lv_config_free(LvConfig *config)
 {
+    lv_free(config->image.pinpoints);
+    config->image.pinpoints = NULL;
     lv_free(config->pinpoints);
     lv_free(config->eos_tokens);
     config->eos_tokens = NULL;

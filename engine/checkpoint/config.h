@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/limits.h"
+#include "checkpoint/preprocess.h"
 #include "llavaov.h"
 
 typedef enum LvActivation {
@@ -112,7 +113,19 @@ typedef struct LvConfig {
     uint32_t n_pinpoints;
     uint32_t (*pinpoints)[2]; /* height, width; owned */
     bool original_layout;     /* flat lmms-lab configuration */
+    LvPreprocess image, video;
+    LvPlaceholderCount placeholders;
 } LvConfig;
+
+/* How pictures are prepared where no file says otherwise: to tiles of image_size, with the released
+ * filter and values. Part of lv_config_parse. */
+void lv_preprocess_default(LvConfig *config);
+
+/* Of the pictures of a layout. */
+static inline const LvPreprocess *lv_preprocess_of(const LvConfig *config, LlavaovLayout layout)
+{
+    return layout == LLAVAOV_LAYOUT_VIDEO ? &config->video : &config->image;
+}
 
 /* Parses the text of a config.json; file names it in errors. On failure *config holds nothing. */
 LlavaovStatus lv_config_parse(

@@ -168,3 +168,10 @@ void lv_config_pinpoints(LvFields *fields, LvConfig *config)
         lv_field_fail(fields, LLAVAOV_ERROR_FORMAT, pinpoints_name,
             "must be a list of [height, width] pairs");
 }
+
+void lv_preprocess_default(LvConfig *config)
+{
+    const LvPreprocess released = LV_PREPROCESS_RELEASED(config->vision.image_size);
+    config->image = config->video = released;
+    config->placeholders = (LvPlaceholderCount){0};
+}

@@ -42,38 +42,14 @@ static LlavaovStatus check_config(const LvConfig *config, LlavaovError *error)
     return LLAVAOV_OK;
 }
 
-/* The reference fails on the chosen one alone. */
-static LlavaovStatus check_chosen(
-    const LvConfig *config, const LvAnyresPlan *plan, LlavaovError *error)
-{
-    const uint32_t tile = config->vision.image_size;
-    const uint32_t height = plan->best_height, width = plan->best_width;
-    if (height == 0 || width == 0 || height % tile || width % tile ||
-        height > LV_MAX_PICTURE_EDGE || width > LV_MAX_PICTURE_EDGE)
-        return lv_fail(error, LLAVAOV_ERROR_UNSUPPORTED, "image_grid_pinpoints",
-            "this picture takes %ux%u of image_grid_pinpoints, which is not a whole number of %u "
-            "pixel tiles: transformers fails on it, too",
-            height, width, tile);
-    return LLAVAOV_OK;
-}
-
-LlavaovStatus lv_layout_check(const LvConfig *config, LlavaovLayout layout, LlavaovError *error)
-{
-    if (config->drop_first && layout != LLAVAOV_LAYOUT_IMAGES)
-        return lv_fail(error, LLAVAOV_ERROR_UNSUPPORTED, "vision_feature_select_strategy",
-            "vision_feature_select_strategy is \"default\", which drops a feature of every tile: "
-            "the rest fill no square, which %s wants, in transformers, too",
-            layout == LLAVAOV_LAYOUT_VIDEO ? "a video" : "a single picture");
-    return LLAVAOV_OK;
-}
-
 /* The pinpoint that keeps most of the picture's pixels, then wastes the least of the canvas; the
  * first of equals. */
-static void choose_pinpoint(const LvConfig *config, double width, double height, LvAnyresPlan *plan)
+static void choose_pinpoint(
+    uint32_t (*const pinpoints)[2], uint32_t n, double width, double height, LvAnyresPlan *plan)
 {
     uint64_t best_kept = 0, best_waste = UINT64_MAX;
-    for (uint32_t i = 0; i < config->n_pinpoints; i++) {
-        double rows = config->pinpoints[i][0], cols = config->pinpoints[i][1];
+    for (uint32_t i = 0; i < n; i++) {
+        double rows = pinpoints[i][0], cols = pinpoints[i][1];
         double scale = fmin(cols / width, rows / height);
         uint64_t kept = (uint64_t)(width * scale) * (uint64_t)(height * scale);
         uint64_t pixels = (uint64_t)width * (uint64_t)height;
@@ -84,8 +60,8 @@ static void choose_pinpoint(const LvConfig *config, double width, double height,
         if (kept > best_kept || (kept == best_kept && waste < best_waste)) {
             best_kept = kept;
             best_waste = waste;
-            plan->best_height = config->pinpoints[i][0];
-            plan->best_width = config->pinpoints[i][1];
+            plan->best_height = pinpoints[i][0];
+            plan->best_width = pinpoints[i][1];
         }
     }
 }
@@ -137,6 +113,122 @@ static void shrink(uint32_t grid, uint32_t anyres_max, LvAnyresPlan *plan)
     }
 }
 
+/* The reference fails on the chosen one alone. */
+static LlavaovStatus check_chosen(
+    const LvConfig *config, const LvAnyresPlan *plan, LlavaovError *error)
+{
+    const uint32_t tile = config->vision.image_size;
+    const uint32_t height = plan->best_height, width = plan->best_width;
+    if (height == 0 || width == 0 || height % tile || width % tile ||
+        height > LV_MAX_PICTURE_EDGE || width > LV_MAX_PICTURE_EDGE)
+        return lv_fail(error, LLAVAOV_ERROR_UNSUPPORTED, "image_grid_pinpoints",
+            "this picture takes %ux%u of image_grid_pinpoints, which is not a whole number of %u "
+            "pixel tiles: transformers fails on it, too",
+            height, width, tile);
+    return LLAVAOV_OK;
+}
+
+/* The processor cuts with its own pinpoints and tile, the model lays out with its own. */
+static LlavaovStatus check_processor(const LvConfig *config, uint32_t width, uint32_t height,
+    const LvAnyresPlan *plan, LlavaovError *error)
+{
+    const LvPreprocess *image = &config->image;
+    const uint32_t size = config->vision.image_size;
+    const uint32_t tile = image->tile ? image->tile : size;
+    LvAnyresPlan own = *plan;
+    if (image->no_pinpoints)
+        return lv_fail(error, LLAVAOV_ERROR_UNSUPPORTED, "image_grid_pinpoints",
+            "the image processor has no image_grid_pinpoints, which a single picture wants, in "
+            "transformers, too");
+    if (tile != size || (image->height && (image->height != size || image->width != size)) ||
+        (image->shortest_edge && image->shortest_edge != size) ||
+        (image->crop_height && (image->crop_height != size || image->crop_width != size)))
+        return lv_fail(error, LLAVAOV_ERROR_UNSUPPORTED, "size",
+            "the image processor's size or crop_size makes other tiles than the vision tower's "
+            "%ux%u, which is not supported for a single picture",
+            size, size);
+    if (image->pinpoints)
+        choose_pinpoint(image->pinpoints, image->n_pinpoints, width, height, &own);
+    if (own.best_height != plan->best_height || own.best_width != plan->best_width)
+        return lv_fail(error, LLAVAOV_ERROR_UNSUPPORTED, "image_grid_pinpoints",
+            "this picture takes %ux%u of the image processor's image_grid_pinpoints and %ux%u of "
+            "the model's, which do not fit together, in transformers, either",
+            own.best_height, own.best_width, plan->best_height, plan->best_width);
+    return LLAVAOV_OK;
+}
+
+static uint32_t whole_root(uint32_t n)
+{
+    uint32_t root = (uint32_t)sqrt((double)n);
+    return root;
+}
+
+static LlavaovStatus count_error(
+    const LvConfig *config, uint64_t counted, uint64_t made, LlavaovError *error)
+{
+    const LvPlaceholderCount *p = &config->placeholders;
+    return lv_fail(error, LLAVAOV_ERROR_UNSUPPORTED, "processor_config.json",
+        "processor_config.json (num_image_tokens %u, vision_aspect_ratio \"%s\", "
+        "vision_feature_select_strategy %s) counts %llu placeholders where the model makes %llu "
+        "features: transformers fails on it, too",
+        p->n_image_tokens, p->aspect_ratio, p->drop_first ? "default" : "full",
+        (unsigned long long)counted, (unsigned long long)made);
+}
+
+/* The placeholders that the reference's processor counts. */
+static LlavaovStatus check_count(const LvConfig *config, uint32_t width, uint32_t height,
+    const LvAnyresPlan *plan, LlavaovError *error)
+{
+    const LvPlaceholderCount *p = &config->placeholders;
+    if (!p->read)
+        return LLAVAOV_OK;
+    LvAnyresPlan own = *plan;
+    const uint32_t grid = whole_root(p->n_image_tokens);
+    if (p->anyres_max && grid) {
+        unpad(grid, width, height, &own);
+        shrink(grid, p->anyres_max, &own);
+    }
+    const uint64_t counted =
+        p->n_image_tokens + (uint64_t)own.map_height * (own.map_width + 1) - p->drop_first;
+    return p->anyres_max && grid && counted == plan->n_tokens
+               ? LLAVAOV_OK
+               : count_error(config, counted, plan->n_tokens, error);
+}
+
+static LlavaovStatus check_counts_of_tiles(
+    const LvConfig *config, LlavaovLayout layout, LlavaovError *error)
+{
+    const LvPlaceholderCount *p = &config->placeholders;
+    uint64_t counted = (uint64_t)p->n_image_tokens + 1 - p->drop_first;
+    uint64_t made = lv_multi_image_tokens(config);
+    if (layout == LLAVAOV_LAYOUT_VIDEO) {
+        const uint64_t pooled = (whole_root(p->n_image_tokens) + 1) / 2;
+        counted = pooled * pooled + 1;
+        made = lv_video_tokens(&config->vision, 1);
+    }
+    return counted == made ? LLAVAOV_OK : count_error(config, counted, made, error);
+}
+
+LlavaovStatus lv_layout_check(const LvConfig *config, LlavaovLayout layout, LlavaovError *error)
+{
+    if (config->drop_first && layout != LLAVAOV_LAYOUT_IMAGES)
+        return lv_fail(error, LLAVAOV_ERROR_UNSUPPORTED, "vision_feature_select_strategy",
+            "vision_feature_select_strategy is \"default\", which drops a feature of every tile: "
+            "the rest fill no square, which %s wants, in transformers, too",
+            layout == LLAVAOV_LAYOUT_VIDEO ? "a video" : "a single picture");
+    const LvPreprocess *pre = lv_preprocess_of(config, layout);
+    if (*pre->refusal)
+        return lv_fail(error, LLAVAOV_ERROR_UNSUPPORTED, pre->field, "%s", pre->refusal);
+    if (config->placeholders.read && config->placeholders.n_image_tokens == 0)
+        return lv_fail(error, LLAVAOV_ERROR_UNSUPPORTED, "num_image_tokens",
+            "processor_config.json: num_image_tokens is missing, by which transformers counts "
+            "placeholders: write %u there",
+            config->vision.grid * config->vision.grid);
+    if (config->placeholders.read && layout != LLAVAOV_LAYOUT_IMAGE)
+        return check_counts_of_tiles(config, layout, error);
+    return LLAVAOV_OK;
+}
+
 LlavaovStatus lv_anyres_plan(const LvConfig *config, uint32_t width, uint32_t height,
     LvAnyresPlan *plan, LlavaovError *error)
 {
@@ -151,8 +243,10 @@ LlavaovStatus lv_anyres_plan(const LvConfig *config, uint32_t width, uint32_t he
             LV_MAX_PICTURE_EDGE);
     uint32_t grid = config->vision.grid;
     *plan = (LvAnyresPlan){0};
-    choose_pinpoint(config, width, height, plan);
+    choose_pinpoint(config->pinpoints, config->n_pinpoints, width, height, plan);
     status = check_chosen(config, plan, error);
+    if (!status)
+        status = check_processor(config, width, height, plan, error);
     if (status)
         return status;
     plan->grid_rows = plan->best_height / config->vision.image_size;
@@ -166,7 +260,7 @@ LlavaovStatus lv_anyres_plan(const LvConfig *config, uint32_t width, uint32_t he
         return lv_fail(error, LLAVAOV_ERROR_UNSUPPORTED, "image_grid_pinpoints",
             "a picture of %ux%u pixels leaves an empty feature map after shrinking", width, height);
     plan->n_tokens = grid * grid + plan->map_height * (plan->map_width + 1);
-    return LLAVAOV_OK;
+    return check_count(config, width, height, plan, error);
 }
 
 void lv_anyres_rows(const LvVisionConfig *vision, const LvAnyresPlan *plan, uint32_t *rows)

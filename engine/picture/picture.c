@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "picture/picture.h"
 
+#include <math.h>
+
 #include "base/alloc.h"
 #include "base/limits.h"
 #include "base/status.h"
@@ -8,13 +10,12 @@
 #include "picture/color.h"
 #include "picture/resize.h"
 
-/* int(0.5 * 255): the mean of the normalisation, as the reference pads. */
-#define PAD_GREY 127
-
 /* Where resized rows go: at (left, top) of a canvas that is cut into columns of tiles. */
 typedef struct Canvas {
     uint8_t *tiles; /* [rows * columns][tile_height][tile_width][3] */
-    uint32_t tile_width, tile_height, columns, left, top, width;
+    uint32_t tile_width, tile_height, columns, left, top, width, height;
+    uint32_t row;                 /* pixels of a resized row */
+    uint32_t skip_left, skip_top; /* of the resized rows, which do not go on the canvas */
 } Canvas;
 
 static void paste_row(void *data, uint32_t y, const uint8_t *planes)
@@ -22,15 +23,18 @@ static void paste_row(void *data, uint32_t y, const uint8_t *planes)
     const Canvas *canvas = data;
     uint32_t tile_width = canvas->tile_width, tile_height = canvas->tile_height;
     uint32_t width = canvas->width;
+    if (y < canvas->skip_top || y - canvas->skip_top >= canvas->height)
+        return;
     size_t row_bytes = (size_t)tile_width * 3, tile_bytes = row_bytes * tile_height;
-    y += canvas->top;
+    y += canvas->top - canvas->skip_top;
     uint8_t *row = canvas->tiles + y / tile_height * canvas->columns * tile_bytes +
                    y % tile_height * row_bytes;
     for (uint32_t x = 0; x < width;) {
         uint32_t column = (canvas->left + x) / tile_width, start = (canvas->left + x) % tile_width;
         uint32_t n = tile_width - start < width - x ? tile_width - start : width - x;
         uint8_t *out = row + column * tile_bytes + (size_t)start * 3;
-        const uint8_t *red = planes + x, *green = red + width, *blue = green + width;
+        const uint8_t *red = planes + canvas->skip_left + x, *green = red + canvas->row,
+                      *blue = green + canvas->row;
         for (uint32_t i = 0; i < n; i++) {
             out[3 * i] = red[i];
             out[3 * i + 1] = green[i];
@@ -47,6 +51,7 @@ typedef struct Scan {
     int16_t *row; /* [3][samples] */
     size_t samples;
     uint32_t side_left, side_top, width, height; /* the picture's place in what is resized */
+    const uint8_t *pad;                          /* colour beside it */
     LvResizer *resizers[2];
     Canvas canvases[2];
     uint32_t n;
@@ -59,10 +64,18 @@ static void scan_free(Scan *scan)
     lv_free(scan->row);
 }
 
+static void fill_pad(Scan *scan)
+{
+    for (int c = 0; c < 3; c++)
+        for (size_t i = 0; i < scan->samples; i++)
+            scan->row[c * scan->samples + i] = scan->pad[c];
+}
+
 static LlavaovStatus scan_init(
-    Scan *scan, const LlavaovImage *image, bool square, LlavaovError *error)
+    Scan *scan, const LlavaovImage *image, bool square, const uint8_t pad[3], LlavaovError *error)
 {
     *scan = (Scan){.image = image,
+        .pad = pad,
         .kernels = lv_plane_kernels_choose(lv_cpu_flags()),
         .width = image->width,
         .height = image->height};
@@ -77,17 +90,17 @@ static LlavaovStatus scan_init(
     if (!scan->row)
         return lv_fail(
             error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a row of %u pixels", scan->width);
-    for (size_t i = 0; i < scan->samples * 3; i++)
-        scan->row[i] = PAD_GREY;
+    fill_pad(scan);
     return LLAVAOV_OK;
 }
 
-static LlavaovStatus scan_add(Scan *scan, LlavaovResize variant, uint32_t width, uint32_t height,
-    Canvas canvas, LlavaovError *error)
+static LlavaovStatus scan_add(Scan *scan, LlavaovResize variant, LvFilter filter, uint32_t width,
+    uint32_t height, Canvas canvas, LlavaovError *error)
 {
     uint32_t i = scan->n;
+    canvas.row = width;
     scan->canvases[i] = canvas;
-    LlavaovStatus status = lv_resizer_new(variant, scan->width, scan->height, width, height,
+    LlavaovStatus status = lv_resizer_new(variant, filter, scan->width, scan->height, width, height,
         paste_row, &scan->canvases[i], &scan->resizers[i], error);
     scan->n += !status;
     return status;
@@ -103,8 +116,7 @@ static LlavaovStatus scan_run(Scan *scan, const LvCancel *cancel, LlavaovError *
             lv_color_row(scan->kernels, scan->image, y - scan->side_top, red + scan->side_left,
                 green + scan->side_left, blue + scan->side_left);
         else if (y == scan->side_top + scan->image->height)
-            for (size_t i = 0; i < scan->samples * 3; i++)
-                scan->row[i] = PAD_GREY;
+            fill_pad(scan);
         bool repeats = !inside && y != 0 && y != scan->side_top + scan->image->height;
         for (uint32_t i = 0; i < scan->n; i++) {
             LlavaovStatus status =
@@ -119,8 +131,12 @@ static LlavaovStatus scan_run(Scan *scan, const LvCancel *cancel, LlavaovError *
 
 static Canvas single_tile(uint8_t *rgb, uint32_t width, uint32_t height)
 {
-    return (Canvas){
-        .tiles = rgb, .tile_width = width, .tile_height = height, .columns = 1, .width = width};
+    return (Canvas){.tiles = rgb,
+        .tile_width = width,
+        .tile_height = height,
+        .columns = 1,
+        .width = width,
+        .height = height};
 }
 
 static LlavaovStatus check_variant(LlavaovResize resize, LlavaovError *error)
@@ -139,9 +155,11 @@ LlavaovStatus lv_picture_resize(const LlavaovImage *image, LlavaovResize resize,
     if (status)
         return status;
     Scan scan;
-    status = scan_init(&scan, image, false, error);
+    static const uint8_t unused[3];
+    status = scan_init(&scan, image, false, unused, error);
     if (!status)
-        status = scan_add(&scan, resize, width, height, single_tile(rgb, width, height), error);
+        status = scan_add(&scan, resize, LV_FILTER_BICUBIC, width, height,
+            single_tile(rgb, width, height), error);
     if (!status)
         status = scan_run(&scan, cancel, error);
     scan_free(&scan);
@@ -160,6 +178,64 @@ static LlavaovStatus allocate_tiles(
         return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for %u tiles of %ux%u pixels",
             tiles->n, size, size);
     return LLAVAOV_OK;
+}
+
+/* What a field of width x height becomes before the crop. */
+static void resized_size(const LvPreprocess *pre, uint32_t width, uint32_t height,
+    uint32_t *out_width, uint32_t *out_height)
+{
+    *out_width = width;
+    *out_height = height;
+    if (!pre->resize)
+        return;
+    *out_width = pre->width;
+    *out_height = pre->height;
+    if (!pre->shortest_edge)
+        return;
+    const uint64_t edge = pre->shortest_edge;
+    const double most = UINT32_MAX;
+    *out_width = *out_height = (uint32_t)edge;
+    if (width <= height)
+        *out_height = (uint32_t)fmin(most, (double)(edge * height) / (double)width);
+    else
+        *out_width = (uint32_t)fmin(most, (double)(edge * width) / (double)height);
+}
+
+/* Where `in` pixels go that are cropped to `crop` (0: not) and stand at the beginning of `tile`. */
+static void crop_axis(uint32_t in, uint32_t crop, uint32_t tile, uint32_t *final, uint32_t *skip,
+    uint32_t *at, uint32_t *n)
+{
+    *final = crop ? crop : in;
+    *skip = crop && crop < in ? (in - crop) / 2 : 0;
+    *at = crop > in ? (crop - in) / 2 : 0;
+    *n = in - *skip < *final - *at ? in - *skip : *final - *at;
+    *at = *at < tile ? *at : tile;
+    *n = *n < tile - *at ? *n : tile - *at;
+}
+
+/* A video's frame, or an image of several: one tile. What lies beyond the tower's whole patches is
+ * never read, so a frame may be larger or smaller than the tile by less than a patch. */
+static LlavaovStatus add_single(Scan *scan, const LvConfig *config, const LvPreprocess *pre,
+    LlavaovResize resize, uint8_t *rgb, LlavaovError *error)
+{
+    const LvVisionConfig *v = &config->vision;
+    const uint32_t size = v->image_size;
+    uint32_t width, height, final_width, final_height;
+    Canvas canvas = single_tile(rgb, size, size);
+    resized_size(pre, scan->width, scan->height, &width, &height);
+    crop_axis(
+        width, pre->crop_width, size, &final_width, &canvas.skip_left, &canvas.left, &canvas.width);
+    crop_axis(height, pre->crop_height, size, &final_height, &canvas.skip_top, &canvas.top,
+        &canvas.height);
+    const bool fits = (final_width == size && final_height == size) ||
+                      (v->patch_size && final_width / v->patch_size == v->grid &&
+                          final_height / v->patch_size == v->grid);
+    if (!fits)
+        return lv_fail(error, LLAVAOV_ERROR_UNSUPPORTED, "size",
+            "a picture of %ux%u pixels becomes one of %ux%u by the processor's do_resize, size and "
+            "crop_size; the vision tower wants %ux%u, in transformers, too",
+            scan->image->width, scan->image->height, final_width, final_height, size, size);
+    return scan_add(scan, resize, pre->filter, width, height, canvas, error);
 }
 
 LlavaovStatus lv_picture_prepare(const LvConfig *config, LlavaovLayout layout, LlavaovResize resize,
@@ -188,12 +264,23 @@ LlavaovStatus lv_picture_prepare(const LvConfig *config, LlavaovLayout layout, L
         tiles->n = tiles->plan.n_tiles;
     }
 
+    const LvPreprocess *pre = lv_preprocess_of(config, layout);
+    const bool square = layout == LLAVAOV_LAYOUT_IMAGES;
+    if (square && pre->padding != LV_PADDING_ALWAYS &&
+        (pre->padding == LV_PADDING_NEVER || image->width != image->height))
+        return lv_fail(error, LLAVAOV_ERROR_UNSUPPORTED, "image_mean",
+            "image_mean must be a list of three numbers: it gives the colour with which pictures "
+            "are padded to squares");
+
     Scan scan;
-    status = scan_init(&scan, image, layout == LLAVAOV_LAYOUT_IMAGES, error);
+    status = scan_init(&scan, image, square, pre->pad, error);
     if (!status)
         status = allocate_tiles(tiles, config, image, error);
     if (!status)
-        status = scan_add(&scan, resize, size, size, single_tile(tiles->rgb, size, size), error);
+        status = layout == LLAVAOV_LAYOUT_IMAGE
+                     ? scan_add(&scan, resize, pre->filter, size, size,
+                           single_tile(tiles->rgb, size, size), error)
+                     : add_single(&scan, config, pre, resize, tiles->rgb, error);
     if (!status && layout == LLAVAOV_LAYOUT_IMAGE) {
         const LvAnyresPlan *plan = &tiles->plan;
         Canvas canvas = {.tiles = tiles->rgb + (size_t)size * size * 3,
@@ -202,8 +289,10 @@ LlavaovStatus lv_picture_prepare(const LvConfig *config, LlavaovLayout layout, L
             .columns = plan->grid_cols,
             .left = plan->pad_left,
             .top = plan->pad_top,
-            .width = plan->resized_width};
-        status = scan_add(&scan, resize, plan->resized_width, plan->resized_height, canvas, error);
+            .width = plan->resized_width,
+            .height = plan->resized_height};
+        status = scan_add(
+            &scan, resize, pre->filter, plan->resized_width, plan->resized_height, canvas, error);
     }
     if (!status)
         status = scan_run(&scan, cancel, error);

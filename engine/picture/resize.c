@@ -142,9 +142,9 @@ static LlavaovStatus allocate(LvResizer *r, LlavaovError *error)
                       "no memory for a resize to %ux%u pixels", r->out_width, r->out_height);
 }
 
-LlavaovStatus lv_resizer_new(LlavaovResize variant, uint32_t in_width, uint32_t in_height,
-    uint32_t out_width, uint32_t out_height, LvResizeSink sink, void *data, LvResizer **resizer,
-    LlavaovError *error)
+LlavaovStatus lv_resizer_new(LlavaovResize variant, LvFilter filter, uint32_t in_width,
+    uint32_t in_height, uint32_t out_width, uint32_t out_height, LvResizeSink sink, void *data,
+    LvResizer **resizer, LlavaovError *error)
 {
     *resizer = NULL;
     LvResizer *r = lv_calloc(1, sizeof *r);
@@ -161,9 +161,10 @@ LlavaovStatus lv_resizer_new(LlavaovResize variant, uint32_t in_width, uint32_t 
     r->mid_bytes = (size_t)r->mid_width * 3;
     r->sink = sink;
     r->data = data;
-    LlavaovStatus status = lv_resize_axis_init(&r->across, variant, in_width, out_width, error);
+    LlavaovStatus status =
+        lv_resize_axis_init(&r->across, variant, filter, in_width, out_width, error);
     if (!status)
-        status = lv_resize_axis_init(&r->down, variant, in_height, out_height, error);
+        status = lv_resize_axis_init(&r->down, variant, filter, in_height, out_height, error);
     if (!status)
         status = allocate(r, error);
     if (status)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The 8-bit two-pass antialiased bicubic resize with 8 bits between the passes; bit-exact with
+ * The 8-bit two-pass antialiased resize with 8 bits between the passes; bit-exact with
  * torchvision's uint8 CPU resize and with Pillow's. A pass whose size does not change is skipped.
  * The horizontal pass comes first, but as Pillow does since 13.0, the Pillow variant runs the
  * vertical pass first where the height shrinks by more than twice as many pixels as the width.
@@ -11,6 +11,7 @@
 #define LV_RESIZE_H
 
 #include "base/cancel.h"
+#include "checkpoint/preprocess.h"
 #include "llavaov.h"
 
 /* Takes output row y: `width` red bytes, then as many green, then blue. Called in order, y = 0, 1,
@@ -20,9 +21,9 @@ typedef void (*LvResizeSink)(void *data, uint32_t y, const uint8_t *planes);
 typedef struct LvResizer LvResizer;
 
 /* Sizes: 1 to LV_MAX_PICTURE_EDGE. Errors: ARGUMENT, MEMORY. */
-LlavaovStatus lv_resizer_new(LlavaovResize variant, uint32_t in_width, uint32_t in_height,
-    uint32_t out_width, uint32_t out_height, LvResizeSink sink, void *data, LvResizer **resizer,
-    LlavaovError *error);
+LlavaovStatus lv_resizer_new(LlavaovResize variant, LvFilter filter, uint32_t in_width,
+    uint32_t in_height, uint32_t out_width, uint32_t out_height, LvResizeSink sink, void *data,
+    LvResizer **resizer, LlavaovError *error);
 
 /* Samples that each plane of a pushed row must hold: in_width rounded up to 8; the value of the
  * extra ones is of no account, but they must be initialised. */

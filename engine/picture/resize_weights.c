@@ -30,16 +30,50 @@ static double cubic_torch(double t)
     return 0.0;
 }
 
+static double sinc(double x)
+{
+    if (x == 0.0)
+        return 1.0;
+    x *= M_PI;
+    return sin(x) / x;
+}
+
+static double filter_at(LvFilter filter, LlavaovResize variant, double t)
+{
+    switch (filter) {
+    case LV_FILTER_LANCZOS:
+        return -3.0 <= t && t < 3.0 ? sinc(t) * sinc(t / 3) : 0.0;
+    case LV_FILTER_BILINEAR:
+        t = fabs(t);
+        return t < 1.0 ? 1.0 - t : 0.0;
+    case LV_FILTER_BOX:
+        return t > -0.5 && t <= 0.5 ? 1.0 : 0.0;
+    case LV_FILTER_HAMMING:
+        t = fabs(t);
+        return t >= 1.0 ? 0.0 : sinc(t) * (0.54 + 0.46 * cos(t * M_PI));
+    default:
+        return variant == LLAVAOV_RESIZE_PILLOW ? cubic_pillow(t) : cubic_torch(t);
+    }
+}
+
+static double radius_of(LvFilter filter)
+{
+    return filter == LV_FILTER_LANCZOS   ? 3.0
+           : filter == LV_FILTER_BOX     ? 0.5
+           : filter == LV_FILTER_BICUBIC ? 2.0
+                                         : 1.0;
+}
+
 typedef struct Window {
     uint32_t begin, taps;
     double centre, inverse;
 } Window;
 
-static Window window_of(uint32_t in, uint32_t out, uint32_t i)
+static Window window_of(LvFilter filter, uint32_t in, uint32_t out, uint32_t i)
 {
     double scale = (double)in / out;
     double filter_scale = scale < 1.0 ? 1.0 : scale;
-    double support = 2.0 * filter_scale;
+    double support = radius_of(filter) * filter_scale;
     Window window = {.centre = (i + 0.5) * scale, .inverse = 1.0 / filter_scale};
     int64_t begin = (int64_t)(window.centre - support + 0.5);
     int64_t end = (int64_t)(window.centre + support + 0.5);
@@ -49,14 +83,15 @@ static Window window_of(uint32_t in, uint32_t out, uint32_t i)
 }
 
 /* The normalised weights of a window. */
-static void real_weights(const Window *window, LlavaovResize variant, double *weights)
+static void real_weights(
+    const Window *window, LlavaovResize variant, LvFilter filter, double *weights)
 {
     double total = 0.0;
     double offset = window->begin - window->centre;
     for (uint32_t x = 0; x < window->taps; x++) {
-        double w = variant == LLAVAOV_RESIZE_PILLOW
-                       ? cubic_pillow((x + window->begin - window->centre + 0.5) * window->inverse)
-                       : cubic_torch((x + offset + 0.5) * window->inverse);
+        double t = variant == LLAVAOV_RESIZE_PILLOW ? x + window->begin - window->centre + 0.5
+                                                    : x + offset + 0.5;
+        double w = filter_at(filter, variant, t * window->inverse);
         weights[x] = w;
         total += w;
     }
@@ -126,15 +161,47 @@ static void store_weights(
     }
 }
 
-LlavaovStatus lv_resize_axis_init(
-    LvResizeAxis *axis, LlavaovResize variant, uint32_t in, uint32_t out, LlavaovError *error)
+/* Pillow's affine transform adds the scale up; torchvision's "nearest exact" is in float32. */
+static LlavaovStatus nearest(LvResizeAxis *axis, LlavaovResize variant, LlavaovError *error)
+{
+    const double weight = 1.0;
+    double *unused, scale = (double)axis->in / axis->out, at = scale * 0.5;
+    const float narrow = (float)axis->in / (float)axis->out;
+    axis->max_taps = 1;
+    axis->stride = 8;
+    axis->precision = torch_precision(weight);
+    LlavaovStatus status = allocate(axis, false, &unused, error);
+    if (status)
+        return status;
+    lv_free(unused);
+    for (uint32_t i = 0; i < axis->out; i++, at += scale) {
+        const double source = variant == LLAVAOV_RESIZE_PILLOW
+                                  ? floor(at)
+                                  : floorf((float)((i + 0.5) * (double)narrow));
+        const Window window = {
+            .begin = source < axis->in ? (uint32_t)source : axis->in - 1, .taps = 1};
+        store_weights(axis, i, &window, &weight);
+    }
+    return LLAVAOV_OK;
+}
+
+LlavaovStatus lv_resize_axis_init(LvResizeAxis *axis, LlavaovResize variant, LvFilter filter,
+    uint32_t in, uint32_t out, LlavaovError *error)
 {
     *axis = (LvResizeAxis){.in = in, .out = out, .precision = 22};
     if (in == 0 || out == 0 || in > LV_MAX_PICTURE_EDGE || out > LV_MAX_PICTURE_EDGE)
         return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, NULL,
             "a resize from %u to %u pixels is outside 1 to %u", in, out, LV_MAX_PICTURE_EDGE);
+    if (in != out && variant == LLAVAOV_RESIZE_TORCHVISION &&
+        (filter == LV_FILTER_BOX || filter == LV_FILTER_HAMMING))
+        return lv_fail(error, LLAVAOV_ERROR_UNSUPPORTED, "resample",
+            "resample is %d (%s), which torchvision does not have for its tensors: transformers "
+            "fails on it, too",
+            (int)filter, filter == LV_FILTER_BOX ? "box" : "Hamming");
+    if (filter == LV_FILTER_NEAREST)
+        return nearest(axis, variant, error);
     for (uint32_t i = 0; i < out; i++) {
-        uint32_t taps = window_of(in, out, i).taps;
+        uint32_t taps = window_of(filter, in, out, i).taps;
         axis->max_taps = taps > axis->max_taps ? taps : axis->max_taps;
     }
     axis->stride = round_up8(axis->max_taps);
@@ -146,16 +213,16 @@ LlavaovStatus lv_resize_axis_init(
     if (variant == LLAVAOV_RESIZE_TORCHVISION) {
         double greatest = 0.0;
         for (uint32_t i = 0; i < out; i++) {
-            Window window = window_of(in, out, i);
-            real_weights(&window, variant, weights);
+            Window window = window_of(filter, in, out, i);
+            real_weights(&window, variant, filter, weights);
             for (uint32_t x = 0; x < window.taps; x++)
                 greatest = fmax(greatest, weights[x]);
         }
         axis->precision = torch_precision(greatest);
     }
     for (uint32_t i = 0; i < out; i++) {
-        Window window = window_of(in, out, i);
-        real_weights(&window, variant, weights);
+        Window window = window_of(filter, in, out, i);
+        real_weights(&window, variant, filter, weights);
         store_weights(axis, i, &window, weights);
     }
     lv_free(weights);

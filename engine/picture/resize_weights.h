@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Integer weights of one axis of the antialiased bicubic resize (model.md 3.2 and 3.3; Pillow's
+ * Integer weights of one axis of the antialiased resize (model.md 3.2 and 3.3; Pillow's
  * Resample.c and the uint8 path of PyTorch's UpSampleKernel.cpp that torchvision calls). Pure;
  * thread-safe.
  *
- *     scale = in / out, fs = max(scale, 1), centre = (i + 1/2) scale, support = 2 fs
+ *     scale = in / out, fs = max(scale, 1), centre = (i + 1/2) scale, support = r fs, r the
+ *     filter's radius: bicubic 2, bilinear and Hamming 1, box 1/2, Lanczos 3
  *     window = [int(centre - support + 1/2), int(centre + support + 1/2)) cut to [0, in)
- *     weight(x) = cubic((x - centre + 1/2) / fs), a = -1/2, normalised over the window
+ *     weight(x) = filter((x - centre + 1/2) / fs), cubic a = -1/2, normalised over the window
  * in doubles, in each reference's own order of operations, then rounded half away from zero to a
  * multiple of 2^-precision: 22 for Pillow; for torchvision the largest that keeps the axis'
- * greatest weight within 16 bits, at most 22. */
+ * greatest weight within 16 bits, at most 22.
+ * "Nearest" has one weight of 1 in each window, where each reference looks. */
 #ifndef LV_RESIZE_WEIGHTS_H
 #define LV_RESIZE_WEIGHTS_H
 
+#include "checkpoint/preprocess.h"
 #include "llavaov.h"
 #include "planes.h"
 
@@ -30,10 +33,10 @@ typedef struct LvResizeAxis {
     int16_t *high;   /* [out][stride], or NULL when every weight fits low */
 } LvResizeAxis;
 
-/* in and out: 1 to LV_MAX_PICTURE_EDGE. Memory grows as in + out. Errors: ARGUMENT, MEMORY; then
- * *axis holds nothing. */
-LlavaovStatus lv_resize_axis_init(
-    LvResizeAxis *axis, LlavaovResize variant, uint32_t in, uint32_t out, LlavaovError *error);
+/* in and out: 1 to LV_MAX_PICTURE_EDGE. Memory grows as in + out. Errors: ARGUMENT, MEMORY,
+ * UNSUPPORTED (a filter that torchvision has not, where sizes differ); then *axis holds nothing. */
+LlavaovStatus lv_resize_axis_init(LvResizeAxis *axis, LlavaovResize variant, LvFilter filter,
+    uint32_t in, uint32_t out, LlavaovError *error);
 void lv_resize_axis_free(LvResizeAxis *axis);
 
 /* Whether the vertical pass runs first: with 8 bits between the passes the order shows. Pillow

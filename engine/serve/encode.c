@@ -105,7 +105,8 @@ static void list_tiles(Call *call, LvTile *tiles)
             for (uint32_t k = 0; k < part->n_tiles; k++)
                 tiles[n++] =
                     (LvTile){own->rgb ? own->rgb + (frame->tiles_done + k) * tile_bytes : NULL,
-                        frame->picture};
+                        frame->picture,
+                        &lv_preprocess_of(call->engine->model->config, frame->layout)->values};
         }
         *(kind ? &call->n_full : &call->n_pooled) = n - (kind ? call->n_pooled : 0);
     }

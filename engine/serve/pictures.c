@@ -23,7 +23,7 @@ static LlavaovStatus hand_over(const LlavaovEngine *engine, const LlavaovFrame *
     prepared->tiles = (LvTiles){
         .n = 1, .image_size = vision->image_size, .width = image->width, .height = image->height};
     return b->ops->picture_take(
-        b, image, frame->layout, engine->resize, vision, &prepared->picture, error);
+        b, image, frame->layout, engine->resize, engine->model->config, &prepared->picture, error);
 }
 
 static void discard(const LlavaovEngine *engine, Prepared *prepared)

@@ -429,15 +429,20 @@ typedef enum LvCudaPixels { /* as LlavaovPixelFormat */
     LV_CUDA_BGRX
 } LvCudaPixels;
 
+/* As LvPixelValues of checkpoint/preprocess.h. */
+typedef struct LvCudaValues {
+    double scale;
+    float mean[3], std[3];
+} LvCudaValues;
+
 /* From a picture in any format to the patch embedding's operand in two kernels, with the CPU
  * path's integers: colour conversion (picture/color.h), padding, two-pass resize with 8 bits
- * between the passes, placing on a canvas that is cut into tiles, normalising
- * ((float)p - 127.5) / 127.5.
+ * between the passes, placing on a canvas that is cut into tiles, and the bytes' values.
  *
  * The picture stands at (side_left, side_top) of a field of across.in x down.in pixels; the field
- * is grey 127 elsewhere (the square padding; otherwise the field is the picture). The field is
- * resized to across.out x down.out and stands at (left, top) of a canvas of tile_rows x tile_cols
- * tiles of tile_size pixels; the canvas is black elsewhere. */
+ * has the colour `pad` elsewhere (the square padding; otherwise the field is the picture). The
+ * field is resized to across.out x down.out and stands at (left, top) of a canvas of tile_rows x
+ * tile_cols tiles of tile_size pixels; the canvas is black elsewhere. */
 typedef struct LvCudaPicture {
     const uint8_t *plane[3];
     size_t row_bytes[3]; /* from one row to the next */
@@ -458,6 +463,8 @@ typedef struct LvCudaPicture {
     size_t patch_stride;
     uint32_t patch, patch_cols;
     LvCudaType type; /* F32 or BF16 */
+    LvCudaValues values;
+    uint8_t pad[3]; /* colour of the field around the picture */
 } LvCudaPicture;
 int lv_cuda_picture(LvCudaStream stream, const LvCudaPicture *args);
 
@@ -475,6 +482,7 @@ typedef struct LvCudaPatches {
     void *patches; /* as above */
     size_t patch_stride;
     LvCudaType type; /* F32 or BF16 */
+    LvCudaValues values;
 } LvCudaPatches;
 int lv_cuda_patches(LvCudaStream stream, const LvCudaPatches *args);
 

@@ -5,7 +5,6 @@
 #include "device.h"
 
 #define THREADS 128u
-#define GREY 127 /* around a picture that is padded to a square */
 
 struct Job {
     LvCudaPicture a;
@@ -41,7 +40,7 @@ LV_INLINE Pixel yuv_pixel(const Job &job, uint32_t x, uint32_t y)
 LV_INLINE Pixel field_pixel(const Job &job, uint32_t x, uint32_t y)
 {
     const LvCudaPicture &a = job.a;
-    Pixel p = {{GREY, GREY, GREY}};
+    Pixel p = {{a.pad[0], a.pad[1], a.pad[2]}};
     x -= a.side_left; /* left of the picture this wraps to a huge number */
     y -= a.side_top;
     if (x >= a.width || y >= a.height)
@@ -154,6 +153,7 @@ struct PatchGrid {
     void *patches;
     size_t stride;
     uint32_t tile_size, patch, cols;
+    LvCudaValues values;
 };
 
 /* Pixel (x, y) of tile `tile` to its place in the operand. */
@@ -167,7 +167,10 @@ LV_INLINE void write_patch(const PatchGrid &g, size_t tile, uint32_t x, uint32_t
     uint32_t at = y % g.patch * g.patch + x % g.patch;
     LV_UNROLL
     for (uint32_t c = 0; c < 3; c++)
-        row[c * area + at] = lv_narrow<T>(((float)p.at[c] - 127.5f) / 127.5f);
+    {
+        float value = g.values.scale == 1 ? (float)p.at[c] : (float)(p.at[c] * g.values.scale);
+        row[c * area + at] = lv_narrow<T>((value - g.values.mean[c]) / g.values.std[c]);
+    }
     for (uint32_t c = 3 * area + at; c < g.cols; c += area)
         row[c] = lv_narrow<T>(0.0f);
 }
@@ -197,7 +200,8 @@ template <typename T> __global__ void second_pass(const Job job)
             out[c] = p.at[c];
     }
     if (a.patches) {
-        PatchGrid g = {a.patches, a.patch_stride, a.tile_size, a.patch, a.patch_cols};
+        PatchGrid g = {
+            a.patches, a.patch_stride, a.tile_size, a.patch, a.patch_cols, a.values};
         write_patch<T>(g, tile, x, y, p);
     }
 }
@@ -254,7 +258,7 @@ template <typename T> __global__ void cut_patches(const LvCudaPatches a)
         return;
     const uint8_t *from = a.rgb + ((tile * a.tile_size + y) * a.tile_size + x) * 3;
     Pixel p = {{from[0], from[1], from[2]}};
-    PatchGrid g = {a.patches, a.patch_stride, a.tile_size, a.patch, a.patch_cols};
+    PatchGrid g = {a.patches, a.patch_stride, a.tile_size, a.patch, a.patch_cols, a.values};
     write_patch<T>(g, tile, x, y, p);
 }
 

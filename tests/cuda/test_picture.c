@@ -19,7 +19,8 @@ static LvCudaAxis axis_new(LlavaovResize variant, uint32_t in, uint32_t out)
 {
     LvResizeAxis axis;
     LlavaovError error;
-    assert_int_equal(lv_resize_axis_init(&axis, variant, in, out, &error), LLAVAOV_OK);
+    assert_int_equal(
+        lv_resize_axis_init(&axis, variant, LV_FILTER_BICUBIC, in, out, &error), LLAVAOV_OK);
     uint32_t taps = axis.max_taps;
     uint32_t *begin = device_alloc(out * sizeof *begin), *end = device_alloc(out * sizeof *end);
     int32_t *weights = device_alloc((size_t)out * taps * sizeof *weights);
@@ -83,10 +84,16 @@ static bool runs_down_first(
     return variant == LLAVAOV_RESIZE_PILLOW && iw != ow && shorter > 0 && shorter > 2 * narrower;
 }
 
-/* Patches are the bytes, normalised; the columns behind them zeros, what lies between untouched. */
+/* The released ones, and those of a file that says CLIP's or nothing. */
+static const LvCudaValues values_of[] = {{1, {127.5f, 127.5f, 127.5f}, {127.5f, 127.5f, 127.5f}},
+    {1 / 255.0, {0.48145466f, 0.4578275f, 0.40821073f}, {0.26862954f, 0.26130258f, 0.27577711f}},
+    {1, {0, 0, 0}, {1, 1, 1}}};
+
+/* Patches are the bytes' values; the columns behind them zeros, what lies between untouched. */
 static void check_patches(
     const Matrix *m, const uint8_t *rgb, size_t n_tiles, uint32_t size, uint32_t patch, int number)
 {
+    const LvCudaValues *v = &values_of[number % 3];
     uint32_t grid = size / patch, area = patch * patch;
     Matrix rounded = matrix_copy(m);
     for (size_t row = 0; row < m->rows; row++)
@@ -95,8 +102,9 @@ static void check_patches(
             size_t y = row / grid % grid * patch + i % area / patch;
             float value = 0;
             if (i < 3 * area)
-                value =
-                    ((float)rgb[((tile * size + y) * size + x) * 3 + i / area] - 127.5f) / 127.5f;
+                value = ((float)(rgb[((tile * size + y) * size + x) * 3 + i / area] * v->scale) -
+                            v->mean[i / area]) /
+                        v->std[i / area];
             matrix_set(&rounded, row, i, value);
             if (!(matrix_at(&rounded, row, i) == matrix_at(m, row, i)))
                 fail_msg("case %d: patch %zu, element %u is %g, not %g", number, row, i,
@@ -150,7 +158,9 @@ static void check_place(const LlavaovImage *image, LlavaovResize variant, const 
         .patch_stride = patches.stride,
         .patch = patch,
         .patch_cols = cols,
-        .type = type};
+        .type = type,
+        .values = values_of[number % 3],
+        .pad = {127, 116, 0}};
     for (int i = 0; i < 3; i++) {
         args.plane[i] = image->plane[i];
         args.row_bytes[i] = (size_t)image->stride[i];
@@ -182,9 +192,13 @@ static void picture_case(
     uint32_t pinpoints[][2] = {{28, 28}, {28, 56}, {56, 28}, {56, 56}};
     const uint32_t size = 28, patch = number % 3 ? 14 : 5;
     LvConfig config = {.vision = {.image_size = size, .patch_size = 14, .n_channels = 3, .grid = 2},
+        .image = LV_PREPROCESS_RELEASED(size),
+        .video = LV_PREPROCESS_RELEASED(size),
         .anyres_max = 9,
         .n_pinpoints = 4,
         .pinpoints = pinpoints};
+    config.image.pad[1] = 116;
+    config.image.pad[2] = 0;
     LlavaovImage image = image_new(format, wh[0], wh[1], number);
     LvTiles tiles;
     LlavaovError error;
@@ -245,7 +259,8 @@ static void patches(void **state)
                 rgb[b] = (uint8_t)(random_bits() >> 24);
             Matrix out = matrix_new(k & 1 ? LV_CUDA_BF16 : LV_CUDA_F32, (size_t)n * grid * grid,
                 cols, cols + k, 0, KIND_EMPTY);
-            LvCudaPatches args = {rgb, n, size, patch, cols, out.data, out.stride, out.type};
+            LvCudaPatches args = {
+                rgb, n, size, patch, cols, out.data, out.stride, out.type, values_of[number % 3]};
             assert_int_equal(lv_cuda_patches(NULL, &args), 0);
             assert_int_equal(device_wait(), 0);
             check_patches(&out, rgb, n, size, patch, number);

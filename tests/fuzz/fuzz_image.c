@@ -33,6 +33,8 @@ static void run(const LlavaovImage *image, const Head *head)
 {
     static uint32_t pinpoints[][2] = {{24, 24}, {24, 48}, {48, 24}, {48, 72}};
     LvConfig config = {.vision = {.image_size = 24, .grid = 3, .n_channels = 3},
+        .image = LV_PREPROCESS_RELEASED(24),
+        .video = LV_PREPROCESS_RELEASED(24),
         .anyres_max = 2,
         .n_pinpoints = 4,
         .pinpoints = pinpoints};

@@ -46,12 +46,13 @@ static LvCudaPicture prepare(LvRuntime *runtime)
     LvAxisTables tables = {0};
     const LvAxisTable *axes[2];
     LlavaovError error;
-    if (lv_axis_tables_get(&tables, LLAVAOV_RESIZE_TORCHVISION, sizes, TILE, axes, &error) !=
-        LLAVAOV_OK) {
+    if (lv_axis_tables_get(&tables, LLAVAOV_RESIZE_TORCHVISION, LV_FILTER_BICUBIC, sizes, TILE,
+            axes, &error) != LLAVAOV_OK) {
         fprintf(stderr, "%s\n", error.message);
         exit(1);
     }
-    const LvCudaPicture args = {.row_bytes = {WIDTH, WIDTH},
+    const LvCudaPicture args = {.values = LV_PIXEL_VALUES_RELEASED,
+        .row_bytes = {WIDTH, WIDTH},
         .pixels = LV_CUDA_NV12,
         .bt709 = 1,
         .width = WIDTH,

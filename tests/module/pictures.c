@@ -55,11 +55,11 @@ static LlavaovStatus embedding(LvBackend *b, const LvRun *run, LvTensor out, con
 }
 
 static LlavaovStatus take(LvBackend *b, const LlavaovImage *image, LlavaovLayout layout,
-    LlavaovResize resize, const LvVisionConfig *vision, LvPicture **picture, LlavaovError *error)
+    LlavaovResize resize, const LvConfig *config, LvPicture **picture, LlavaovError *error)
 {
     *picture = NULL;
     return watch.deny ? LLAVAOV_OK
-                      : watch.real->picture_take(b, image, layout, resize, vision, picture, error);
+                      : watch.real->picture_take(b, image, layout, resize, config, picture, error);
 }
 
 void hold_next(Hold hold)

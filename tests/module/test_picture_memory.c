@@ -59,9 +59,8 @@ static void all_room_is_free(void)
     LvBackend *b = watch.engine->backend;
     wait_quiet(true);
     draw(&shot, whole);
-    assert_int_equal(
-        watch.real->picture_take(b, &shot.image, LLAVAOV_LAYOUT_VIDEO, LLAVAOV_RESIZE_TORCHVISION,
-            &watch.engine->model->config->vision, &picture, NULL),
+    assert_int_equal(watch.real->picture_take(b, &shot.image, LLAVAOV_LAYOUT_VIDEO,
+                         LLAVAOV_RESIZE_TORCHVISION, watch.engine->model->config, &picture, NULL),
         LLAVAOV_OK);
     assert_non_null(picture);
     watch.real->picture_free(b, picture);
@@ -227,7 +226,7 @@ static void refused_host_memory_is_named(void **state)
         fail_alloc(n);
         LlavaovStatus status =
             watch.real->picture_take(watch.engine->backend, &shot.image, LLAVAOV_LAYOUT_VIDEO,
-                LLAVAOV_RESIZE_TORCHVISION, &watch.engine->model->config->vision, &picture, &error);
+                LLAVAOV_RESIZE_TORCHVISION, watch.engine->model->config, &picture, &error);
         fail_alloc(-1);
         if (status == LLAVAOV_OK)
             break;

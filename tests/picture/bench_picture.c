@@ -56,6 +56,8 @@ int main(int argc, char **argv)
         pinpoints[i][1] = 384 * (1 + i % 6);
     }
     LvConfig config = {.vision = {.image_size = 384, .grid = 27, .n_channels = 3},
+        .image = LV_PREPROCESS_RELEASED(384),
+        .video = LV_PREPROCESS_RELEASED(384),
         .anyres_max = 9,
         .n_pinpoints = 36,
         .pinpoints = pinpoints};

@@ -110,6 +110,7 @@ static LvConfig read_config(void)
     LvConfig config = {.vision = {.image_size = number()}};
     config.vision.grid = number();
     config.vision.n_channels = 3;
+    lv_preprocess_default(&config);
     config.anyres_max = number();
     config.n_pinpoints = number();
     config.pinpoints = (uint32_t(*)[2])bytes(config.n_pinpoints * sizeof *config.pinpoints);

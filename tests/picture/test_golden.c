@@ -65,6 +65,7 @@ static void tiles_line(const char *line)
         .anyres_max = 9,
         .n_pinpoints = rows * cols,
         .pinpoints = pinpoints};
+    lv_preprocess_default(&config);
     for (uint32_t i = 0; i < rows * cols; i++) {
         pinpoints[i][0] = size * (1 + i / cols);
         pinpoints[i][1] = size * (1 + i % cols);

@@ -14,6 +14,8 @@
 
 static uint32_t pinpoints[4][2] = {{32, 32}, {32, 64}, {64, 32}, {64, 64}};
 static const LvConfig config = {.vision = {.image_size = 32, .grid = 4, .n_channels = 3},
+    .image = LV_PREPROCESS_RELEASED(32),
+    .video = LV_PREPROCESS_RELEASED(32),
     .anyres_max = 9,
     .n_pinpoints = 4,
     .pinpoints = pinpoints};

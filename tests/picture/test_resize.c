@@ -37,8 +37,10 @@ static uint8_t *plain_resize(
     LlavaovResize variant, const uint8_t *rgb, uint32_t w, uint32_t h, uint32_t ow, uint32_t oh)
 {
     LvResizeAxis across, down;
-    assert_int_equal(lv_resize_axis_init(&across, variant, w, ow, NULL), LLAVAOV_OK);
-    assert_int_equal(lv_resize_axis_init(&down, variant, h, oh, NULL), LLAVAOV_OK);
+    assert_int_equal(
+        lv_resize_axis_init(&across, variant, LV_FILTER_BICUBIC, w, ow, NULL), LLAVAOV_OK);
+    assert_int_equal(
+        lv_resize_axis_init(&down, variant, LV_FILTER_BICUBIC, h, oh, NULL), LLAVAOV_OK);
     bool down_first =
         variant == LLAVAOV_RESIZE_PILLOW && h > oh && (int64_t)h - oh > 2 * ((int64_t)w - ow);
     size_t wide = w > ow ? w : ow, high = h > oh ? h : oh;
@@ -112,7 +114,8 @@ static void resizes_equal_the_plain_passes(void **state)
 static void check_axis(LlavaovResize variant, uint32_t in, uint32_t out)
 {
     LvResizeAxis axis;
-    assert_int_equal(lv_resize_axis_init(&axis, variant, in, out, NULL), LLAVAOV_OK);
+    assert_int_equal(
+        lv_resize_axis_init(&axis, variant, LV_FILTER_BICUBIC, in, out, NULL), LLAVAOV_OK);
     assert_true(axis.precision >= 1 && axis.precision <= 22);
     for (uint32_t i = 0; i < out; i++) {
         assert_true(axis.begin[i] < axis.end[i] && axis.end[i] <= in);
@@ -166,8 +169,8 @@ static void the_largest_picture_needs_little_memory(void **state)
     LvResizer *resizer;
     for (uint32_t x = 0; x < edge; x++)
         row[x] = (int16_t)(x & 255);
-    assert_int_equal(
-        lv_resizer_new(LLAVAOV_RESIZE_PILLOW, edge, edge, 384, 384, count_row, &n, &resizer, NULL),
+    assert_int_equal(lv_resizer_new(LLAVAOV_RESIZE_PILLOW, LV_FILTER_BICUBIC, edge, edge, 384, 384,
+                         count_row, &n, &resizer, NULL),
         LLAVAOV_OK);
     assert_int_equal(lv_resizer_push(resizer, row, row, row, NULL, NULL), LLAVAOV_OK);
     for (uint32_t y = 1; y < edge; y++)
@@ -182,8 +185,8 @@ static void rows_beyond_the_last_are_refused(void **state)
     int16_t row[8] = {1, 2, 3};
     LvResizer *resizer;
     uint32_t n = 0;
-    assert_int_equal(
-        lv_resizer_new(LLAVAOV_RESIZE_TORCHVISION, 3, 1, 2, 5, count_row, &n, &resizer, NULL),
+    assert_int_equal(lv_resizer_new(LLAVAOV_RESIZE_TORCHVISION, LV_FILTER_BICUBIC, 3, 1, 2, 5,
+                         count_row, &n, &resizer, NULL),
         LLAVAOV_OK);
     assert_int_equal(lv_resizer_push_again(resizer, NULL, NULL), LLAVAOV_ERROR_INTERNAL);
     assert_int_equal(lv_resizer_push(resizer, row, row, row, NULL, NULL), LLAVAOV_OK);

@@ -116,7 +116,7 @@ static LlavaovStatus frames(
         image.plane[1] = image.plane[0] + luma;
         if (b->ops->picture_take)
             LV_TRY(b->ops->picture_take(b, &image, LLAVAOV_LAYOUT_VIDEO, LLAVAOV_RESIZE_TORCHVISION,
-                &bench->m.model->config->vision, &tiles[i].picture, bench->error));
+                bench->m.model->config, &tiles[i].picture, bench->error));
         if (!tiles[i].picture)
             LV_TRY(lv_fail(bench->error, LLAVAOV_ERROR_UNSUPPORTED, "frames",
                 "%s does not take %u frames of %ux%u", b->info.device, n, width, height));

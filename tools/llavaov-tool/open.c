@@ -77,7 +77,8 @@ static LlavaovStatus encode_video(const ToolOptions *o, ToolModel *m, const LvTi
         LvTile tiles[MOST];
         const size_t count = n - at < most ? n - at : most;
         for (size_t i = 0; i < count; i++)
-            tiles[i] = (LvTile){.rgb = frames[at + i].rgb};
+            tiles[i] =
+                (LvTile){.rgb = frames[at + i].rgb, .values = &m->model->config->video.values};
         status = lv_visual_video(
             m->model, &run, lv_tensor_rows(out, at * each, count * each), tiles, count, o->pool);
         at += count;
@@ -97,7 +98,8 @@ static LlavaovStatus encode_one(
     LlavaovStatus status;
     LV_TRY(b->ops->tensor_alloc(b, tiles->n * each, out.cols, &features, error));
     for (uint32_t i = 0; i < tiles->n; i++) {
-        const LvTile tile = {.rgb = tiles->rgb + i * bytes};
+        const LvTile tile = {
+            .rgb = tiles->rgb + i * bytes, .values = &m->model->config->image.values};
         LV_TRY(lv_visual_tiles(m->model, &run, lv_tensor_rows(features, i * each, each), &tile, 1));
     }
     if (o->layout == LLAVAOV_LAYOUT_IMAGE)

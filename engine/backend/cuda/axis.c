@@ -12,7 +12,8 @@ static LlavaovStatus fill(LvAxisTable *table, LlavaovError *error)
     if (table->in == table->out)
         return LLAVAOV_OK; /* nothing is read */
     LvResizeAxis axis;
-    LlavaovStatus status = lv_resize_axis_init(&axis, table->variant, table->in, table->out, error);
+    LlavaovStatus status =
+        lv_resize_axis_init(&axis, table->variant, table->filter, table->in, table->out, error);
     if (status != LLAVAOV_OK)
         return status;
     const size_t out = table->out, taps = axis.max_taps;
@@ -36,16 +37,20 @@ static LlavaovStatus fill(LvAxisTable *table, LlavaovError *error)
                              table->in, table->out);
 }
 
+static bool same(const LvAxisTable *a, const LvAxisTable *b)
+{
+    return a->out == b->out && a->in == b->in && a->variant == b->variant && a->filter == b->filter;
+}
+
 /* The wanted one comes to the front; where it is missing the last one makes room. */
 static LlavaovStatus bring_forward(LvAxisTables *tables, LvAxisTable wanted, LlavaovError *error)
 {
     LvAxisTable *at = tables->at;
     size_t i = 0;
-    while (i < LV_AXIS_TABLES - 1 &&
-           (at[i].out != wanted.out || at[i].in != wanted.in || at[i].variant != wanted.variant))
+    while (i < LV_AXIS_TABLES - 1 && !same(&at[i], &wanted))
         i++;
     LvAxisTable found = at[i];
-    if (found.out != wanted.out || found.in != wanted.in || found.variant != wanted.variant) {
+    if (!same(&found, &wanted)) {
         LlavaovStatus status = fill(&wanted, error);
         if (status != LLAVAOV_OK)
             return status;
@@ -57,13 +62,13 @@ static LlavaovStatus bring_forward(LvAxisTables *tables, LvAxisTable wanted, Lla
     return LLAVAOV_OK;
 }
 
-LlavaovStatus lv_axis_tables_get(LvAxisTables *tables, LlavaovResize variant, const uint32_t in[2],
-    uint32_t out, const LvAxisTable *found[2], LlavaovError *error)
+LlavaovStatus lv_axis_tables_get(LvAxisTables *tables, LlavaovResize variant, LvFilter filter,
+    const uint32_t in[2], uint32_t out, const LvAxisTable *found[2], LlavaovError *error)
 {
     LlavaovStatus status = LLAVAOV_OK;
     for (int i = 1; i >= 0 && status == LLAVAOV_OK; i--)
-        status = bring_forward(
-            tables, (LvAxisTable){.variant = variant, .in = in[i], .out = out}, error);
+        status = bring_forward(tables,
+            (LvAxisTable){.variant = variant, .filter = filter, .in = in[i], .out = out}, error);
     found[0] = &tables->at[0];
     found[1] = &tables->at[in[0] != in[1]];
     return status;

@@ -273,9 +273,10 @@ LlavaovStatus lv_cuda_op_patch_embedding(LvBackend *backend, const LvRun *run, L
 int lv_pictures_open(LvCuda *cuda, uint64_t tiles);
 void lv_pictures_close(LvCuda *cuda); /* no picture is left */
 LlavaovStatus lv_cuda_picture_take(LvBackend *backend, const LlavaovImage *image,
-    LlavaovLayout layout, LlavaovResize resize, const LvVisionConfig *vision, LvPicture **picture,
+    LlavaovLayout layout, LlavaovResize resize, const LvConfig *config, LvPicture **picture,
     LlavaovError *error);
 void lv_cuda_picture_free(LvBackend *backend, LvPicture *picture);
+LvCudaValues lv_cuda_values(const LvPixelValues *values);
 uint32_t lv_picture_tile_size(const LvPicture *picture);
 /* Makes the patches of a picture's tile as `patches` describes them, whose rgb and n_tiles are not
  * read, once the picture has arrived. Under LvCuda's lock. */

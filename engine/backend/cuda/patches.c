@@ -33,13 +33,15 @@ static int make_patches(LvCuda *cuda, const LvTile *tiles, size_t n_tiles,
             .patch_cols = (uint32_t)inner,
             .patches = (char *)patches + first * tokens * inner * lv_cuda_type_bytes(cuda->type),
             .patch_stride = inner,
-            .type = cuda->type};
+            .type = cuda->type,
+            .values = lv_cuda_values(tiles[first].values)};
         n = 1;
         if (!tiles[first].rgb) {
             code = lv_picture_patches(cuda, tiles[first].picture, &args);
             continue;
         }
-        while (first + n < n_tiles && n < most && tiles[first + n].rgb)
+        while (first + n < n_tiles && n < most && tiles[first + n].rgb &&
+               tiles[first + n].values == tiles[first].values)
             n++;
         args.n_tiles = n;
         code = send_tiles(cuda, tiles + first, args);

@@ -134,13 +134,13 @@ static void copy_plane(char *to, const uint8_t *from, ptrdiff_t stride, LvPlaneS
 
 /* Room for a picture, with its weights in it. Lock held. */
 static LlavaovStatus make_room(LvPictures *p, LvHeld *held, const LvPlaneSize *planes,
-    uint32_t n_planes, LlavaovResize resize, const uint32_t field[2], bool *done,
+    uint32_t n_planes, LlavaovResize resize, LvFilter filter, const uint32_t field[2], bool *done,
     LlavaovError *error)
 {
     LvCudaPicture *a = &held->args;
     const LvAxisTable *tables[2];
     LlavaovStatus status =
-        lv_axis_tables_get(&p->tables, resize, field, a->tile_size, tables, error);
+        lv_axis_tables_get(&p->tables, resize, filter, field, a->tile_size, tables, error);
     if (status != LLAVAOV_OK)
         return status;
     *done = lay_out(p, held, planes, n_planes, tables);
@@ -151,10 +151,21 @@ static LlavaovStatus make_room(LvPictures *p, LvHeld *held, const LvPlaneSize *p
     return LLAVAOV_OK;
 }
 
-static LvCudaPicture describe(
-    const LlavaovImage *image, const uint32_t field[2], uint32_t tile_size, LlavaovResize resize)
+LvCudaValues lv_cuda_values(const LvPixelValues *values)
 {
-    return (LvCudaPicture){.pixels = (LvCudaPixels)image->format,
+    static const LvPixelValues released = LV_PIXEL_VALUES_RELEASED;
+    const LvPixelValues *v = values ? values : &released;
+    return (LvCudaValues){.scale = v->scale,
+        .mean = {v->mean[0], v->mean[1], v->mean[2]},
+        .std = {v->std[0], v->std[1], v->std[2]}};
+}
+
+static LvCudaPicture describe(const LlavaovImage *image, const LvPreprocess *pre,
+    const uint32_t field[2], uint32_t tile_size, LlavaovResize resize)
+{
+    return (LvCudaPicture){.values = lv_cuda_values(&pre->values),
+        .pad = {pre->pad[0], pre->pad[1], pre->pad[2]},
+        .pixels = (LvCudaPixels)image->format,
         .bt709 = image->matrix == LLAVAOV_MATRIX_BT709,
         .full_range = image->range == LLAVAOV_RANGE_FULL,
         .width = image->width,
@@ -195,10 +206,19 @@ static void spare_held(LvPictures *p, LvHeld *held)
     pthread_mutex_unlock(&p->lock);
 }
 
+/* The kernels resize to a whole tile; all else is the host's. */
+static bool fills_tile(const LvPreprocess *pre, uint32_t tile)
+{
+    return pre->padding == LV_PADDING_ALWAYS && pre->resize && pre->height == tile &&
+           pre->width == tile && !pre->crop_height;
+}
+
 LlavaovStatus lv_cuda_picture_take(LvBackend *backend, const LlavaovImage *image,
-    LlavaovLayout layout, LlavaovResize resize, const LvVisionConfig *vision, LvPicture **picture,
+    LlavaovLayout layout, LlavaovResize resize, const LvConfig *config, LvPicture **picture,
     LlavaovError *error)
 {
+    const LvVisionConfig *vision = &config->vision;
+    const LvPreprocess *pre = lv_preprocess_of(config, layout);
     LvCuda *cuda = lv_cuda(backend);
     LvPictures *p = &cuda->pictures;
     LvPlaneSize planes[3];
@@ -208,7 +228,8 @@ LlavaovStatus lv_cuda_picture_take(LvBackend *backend, const LlavaovImage *image
     for (uint32_t i = 0; i < n_planes; i++)
         bytes += (size_t)planes[i].row_bytes * planes[i].rows;
     if (bytes > p->most || vision->n_channels != 3 || !vision->image_size ||
-        vision->image_size > LV_MAX_IMAGE_SIZE || layout == LLAVAOV_LAYOUT_IMAGE)
+        vision->image_size > LV_MAX_IMAGE_SIZE || layout == LLAVAOV_LAYOUT_IMAGE ||
+        !fills_tile(pre, vision->image_size))
         return LLAVAOV_OK;
     uint32_t field[2] = {image->width, image->height};
     if (layout == LLAVAOV_LAYOUT_IMAGES)
@@ -216,10 +237,11 @@ LlavaovStatus lv_cuda_picture_take(LvBackend *backend, const LlavaovImage *image
     LvHeld *held = new_held(cuda);
     if (!held)
         return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a picture");
-    held->args = describe(image, field, vision->image_size, resize);
+    held->args = describe(image, pre, field, vision->image_size, resize);
     bool done = false;
     pthread_mutex_lock(&p->lock);
-    LlavaovStatus status = make_room(p, held, planes, n_planes, resize, field, &done, error);
+    LlavaovStatus status =
+        make_room(p, held, planes, n_planes, resize, pre->filter, field, &done, error);
     pthread_mutex_unlock(&p->lock);
     if (!done) {
         spare_held(p, held);

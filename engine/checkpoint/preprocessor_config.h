@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * processor_config.json, preprocessor_config.json and video_preprocessor_config.json, read as
+ * transformers 5.x reads them: for images processor_config.json's "image_processor", else
+ * preprocessor_config.json; for videos its "video_processor", else video_preprocessor_config.json,
+ * else preprocessor_config.json. An absent key takes the class's default (mean and std: CLIP's),
+ * null means none (so do_resize null is false), unknown keys are ignored. do_pad is about batches
+ * and pads no picture; do_convert_rgb is always true of what comes here; which frames of a stream
+ * are shown (do_sample_frames, fps, num_frames) is not decided by these files.
+ *
+ * Without any of these files the model's own configuration counts, with the released values.
+ *
+ * What the reference fails on, and what is not done here, is kept as the reason for which pictures
+ * of that kind are refused (LvPreprocess.refusal): text alone, and the other kind, still run. */
+#ifndef LV_PREPROCESSOR_CONFIG_H
+#define LV_PREPROCESSOR_CONFIG_H
+
+#include "checkpoint/config.h"
+
+/* One file. text NULL: there is none. */
+typedef struct LvJsonFile {
+    const char *text;
+    size_t bytes;
+    const char *file; /* its name, for errors */
+} LvJsonFile;
+
+typedef struct LvPreprocessFiles {
+    LvJsonFile processor, image, video;
+} LvPreprocessFiles;
+
+/* Into config->image, ->video and ->placeholders, over the defaults. Errors: FORMAT (no JSON
+ * object), MEMORY. */
+LlavaovStatus lv_preprocess_parse(
+    const LvPreprocessFiles *files, LvConfig *config, LlavaovError *error);
+
+#endif
