@@ -45,6 +45,8 @@ def other_model(config):
     config["model_type"] = "qwen2_vl"
 
 
+PICTURES = {"preprocessor_config.json": {"image_mean": 0.5, "image_std": "x"}, "video_preprocessor_config.json": {}}
+
 # What is done to a good folder, and what every one of the reasons says; they are all of them.
 BROKEN = {
     "configuration": (lambda f: edit(f, "config.json", two_faults),
@@ -58,6 +60,7 @@ BROKEN = {
     "no template": (lambda f: (f / "chat_template.jinja").unlink(), ["holds no chat template"]),
     "template": (lambda f: (f / "chat_template.jinja").write_text("{% if %}"), ["chat_template.jinja"]),
     "another tokenizer": (lambda f: edit(f, "tokenizer.json", many_tokens), ["they belong to different models"]),
+    "pictures": (lambda f: [(f / n).write_text(json.dumps(pictures)) for n, pictures in PICTURES.items()], ["images are refused"]),
     "generation": (lambda f: (f / "generation_config.json").write_text('{"eos_token_id": "x"}'), ["eos_token_id"]),
     "json": (lambda f: (f / "config.json").write_text("{\n,}"), ["config.json: broken JSON at line 2"]),
     "all": (lambda f: [edit(f, "config.json", other_model), cut(f, "model.safetensors", 10), (f / "tokenizer.json").unlink(),
@@ -83,7 +86,8 @@ def main():
             ran = inspect(folder)
             assert ran.returncode == 0 and not ran.stderr, ran
             for line in (f"folder         {folder}", says, "language       Qwen2: 2 layers", "tokenizer      tokenizer.json", "template       chat_template.jinja",
-                         "in 1 file: F16", "generation     greedy", "memory         weights", "runs           yes"):
+                         "in 1 file: F16", "images         56 x 56, bicubic", "videos         56 x 56, bicubic",
+                         "generation     greedy", "memory         weights", "runs           yes"):
                 assert line in ran.stdout, (line, ran.stdout)
             data = json.loads(inspect("--json", folder).stdout)
             assert data["runs"] and data["reasons"] == []

@@ -35,6 +35,24 @@ static json_t *text_json(const LvTextConfig *t)
         (int)t->tied_head);
 }
 
+static const char *filter_name(LvFilter filter)
+{
+    static const char *const names[] = {
+        "nearest", "lanczos", "bilinear", "bicubic", "box", "hamming"};
+    return (size_t)filter < sizeof names / sizeof *names ? names[filter] : "other";
+}
+
+static json_t *preprocess_json(const LvPreprocess *p)
+{
+    const LvPixelValues *v = &p->values;
+    return json_pack("{sb ss si si si si si sf s[fff] s[fff] ss*}", "resize", (int)p->resize,
+        "filter", filter_name(p->filter), "height", (int)p->height, "width", (int)p->width,
+        "shortest-edge", (int)p->shortest_edge, "crop-height", (int)p->crop_height, "crop-width",
+        (int)p->crop_width, "scale", v->scale, "mean", (double)v->mean[0], (double)v->mean[1],
+        (double)v->mean[2], "std", (double)v->std[0], (double)v->std[1], (double)v->std[2],
+        "refusal", *p->refusal ? p->refusal : NULL);
+}
+
 static json_t *generation_json(const LvGenerationConfig *g)
 {
     json_t *stops = json_array();
@@ -56,6 +74,12 @@ static json_t *reasons_json(const LvReasons *reasons)
     return list;
 }
 
+/* Sizes that a picture may be cut into tiles for. */
+static uint32_t pinpoints(const LvConfig *c)
+{
+    return c->image.no_pinpoints ? 0 : c->image.pinpoints ? c->image.n_pinpoints : c->n_pinpoints;
+}
+
 static json_t *as_json(const Inspection *in)
 {
     const InspectionMemory memory = inspection_memory(in);
@@ -66,6 +90,10 @@ static json_t *as_json(const Inspection *in)
             json_string(in->config.original_layout ? "llava_qwen" : "llava_onevision"));
         json_object_set_new(root, "vision", vision_json(&in->config.vision));
         json_object_set_new(root, "text", text_json(&in->config.text));
+        json_object_set_new(root, "preprocessing",
+            json_pack("{so so si si}", "image", preprocess_json(&in->config.image), "video",
+                preprocess_json(&in->config.video), "pinpoints", (int)pinpoints(&in->config),
+                "most-tiles", (int)in->config.anyres_max));
     }
     if (in->n_files)
         json_object_set_new(root, "weights",
@@ -118,6 +146,54 @@ static void print_config(const LvConfig *c)
     printf("context        %u tokens\n", t->context_length);
     if (t->sliding_window)
         printf("               some layers see %u tokens\n", t->sliding_window);
+}
+
+/* One number where all three are equal. */
+static void print_channels(const float value[3])
+{
+    if (value[0] == value[1] && value[1] == value[2])
+        printf("%g", value[0]);
+    else
+        printf("[%g %g %g]", value[0], value[1], value[2]);
+}
+
+static void print_preprocess(const char *kind, const LvPreprocess *p)
+{
+    const LvPixelValues *v = &p->values;
+    printf("%-15s", kind);
+    if (*p->refusal) {
+        printf("refused: %s\n", p->refusal);
+        return;
+    }
+    if (!p->resize)
+        printf("not resized");
+    else if (p->shortest_edge)
+        printf("shortest edge %u, %s", p->shortest_edge, filter_name(p->filter));
+    else
+        printf("%u x %u, %s", p->width, p->height, filter_name(p->filter));
+    if (p->crop_height)
+        printf(", crop of %u x %u", p->crop_width, p->crop_height);
+    if (v->scale == 1)
+        printf("; (byte - ");
+    else
+        printf("; (byte x %g - ", v->scale);
+    print_channels(v->mean);
+    printf(") / ");
+    print_channels(v->std);
+}
+
+static void print_preprocessing(const Inspection *in)
+{
+    const LvConfig *c = &in->config;
+    print_preprocess("images", &c->image);
+    if (!*c->image.refusal)
+        printf("; tiles for one of %u sizes, %u tiles' worth of tokens\n", pinpoints(c),
+            c->anyres_max);
+    print_preprocess("videos", &c->video);
+    if (!*c->video.refusal)
+        printf("\n");
+    if (!in->n_preprocessors)
+        printf("               (no file says so; as the released checkpoints)\n");
 }
 
 static void print_weights(const Inspection *in)
@@ -173,6 +249,8 @@ static void print(const Inspection *in)
     printf("folder         %s\n", in->folder);
     if (in->has_config)
         print_config(&in->config);
+    if (in->has_config)
+        print_preprocessing(in);
     if (in->n_files)
         print_weights(in);
     if (in->tokenizer)

@@ -13,7 +13,8 @@ typedef struct Inspection {
     const char *folder;
     LvReasons reasons; /* every one why it would not run */
     bool has_config;
-    LvConfig config; /* as it is, when it can be read */
+    LvConfig config;        /* as it is, when it can be read */
+    size_t n_preprocessors; /* files that say how pictures are prepared */
     bool has_generation;
     LvGenerationConfig generation;
     /* Of the files' headers; the weights themselves are not read. */

@@ -11,6 +11,7 @@
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/json.h"
 #include "checkpoint/listing.h"
+#include "checkpoint/preprocessor_config.h"
 #include "checkpoint/recognise.h"
 #include "checkpoint/safetensors.h"
 #include "checkpoint/shards.h"
@@ -125,6 +126,36 @@ static void read_generation(Inspection *in)
     lv_free(text);
 }
 
+/* How pictures are prepared; what refuses all of one kind is a reason. */
+static void read_preprocessing(Inspection *in)
+{
+    static const char *const names[3] = {
+        "processor_config.json", "preprocessor_config.json", "video_preprocessor_config.json"};
+    char paths[3][PATH_MAX], *texts[3] = {0};
+    LvJsonFile files[3] = {0};
+    LlavaovError error = {0};
+    if (!in->has_config || in->config.original_layout)
+        return;
+    for (int i = 0; i < 3; i++) {
+        size_t bytes;
+        if (path_in(in, names[i], paths[i]) && !lv_listing_pointer(in->folder, names[i]) &&
+            !lv_file_read(paths[i], LV_MAX_CONFIG_BYTES, &texts[i], &bytes, &error))
+            files[i] = (LvJsonFile){texts[i], bytes, paths[i]};
+        in->n_preprocessors += files[i].text != NULL;
+    }
+    if (lv_preprocess_parse(
+            &(LvPreprocessFiles){files[0], files[1], files[2]}, &in->config, &error))
+        lv_reason_add(&in->reasons, &error);
+    const LvPreprocess *const kinds[] = {&in->config.image, &in->config.video};
+    for (int i = 0; i < 2; i++)
+        if (*kinds[i]->refusal)
+            lv_reason(&in->reasons, LLAVAOV_ERROR_UNSUPPORTED, kinds[i]->field,
+                "%.200s: %s are refused: %s", in->folder, i ? "videos" : "images",
+                kinds[i]->refusal);
+    for (int i = 0; i < 3; i++)
+        lv_free(texts[i]);
+}
+
 /* ---- weights ---- */
 
 static void count_tensors(Inspection *in, const LvSafetensors *file)
@@ -231,6 +262,7 @@ void inspection_make(Inspection *in, const char *folder, const char *chat_templa
     read_config(in);
     read_generation(in);
     read_weights(in);
+    read_preprocessing(in);
     read_tokenizer(in);
     find_template(in, chat_template);
 }
