@@ -58,6 +58,27 @@ done:
     return status;
 }
 
+LlavaovStatus tool_prompt_text(const ToolOptions *o, const LlavaovChatTemplate *chat_template,
+    const LvConversation *conversation, char **decoded, LlavaovError *error)
+{
+    LvTokenizer *tokenizer = NULL;
+    LvJinjaText text = {0};
+    LvTokens ids = {0};
+    size_t bytes;
+    LlavaovStatus status;
+    *decoded = NULL;
+    LV_TRY(tool_open_tokenizer(o, &tokenizer, error));
+    LV_TRY(lv_chat_template_render(chat_template, conversation, &text, error));
+    LV_TRY(lv_chat_tokenize(tokenizer, chat_template, &text, &ids, error));
+    LV_TRY(lv_tokenizer_decode(tokenizer, ids.ids, ids.n, true, decoded, &bytes, error));
+done:
+    lv_tokens_free(&ids);
+    lv_jinja_text_free(&text);
+    if (tokenizer)
+        lv_tokenizer_close(tokenizer);
+    return status;
+}
+
 /* ---- template ---- */
 
 /* Those of config.json; a folder without one has those of its tokenizer. */

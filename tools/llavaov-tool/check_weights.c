@@ -133,6 +133,9 @@ static LlavaovStatus report(const ToolModel *m, const float logits[3][3], Llavao
     const char *folder = lv_checkpoint_folder(m->checkpoint);
     bool by_name;
     const size_t which = recognise(folder, m->model->config->text.hidden_size, logits, &by_name);
+    printf(
+        "known figures are of the prompt in transformers' conversion script, which is that of the "
+        "template qwen_1_5, whatever template the folder has\n");
     printf("logits of vocabulary 0, 1, 2 after <|im_start|>, system, newline:\n");
     for (int i = 0; i < 3; i++)
         printf("  got      %9.4f %9.4f %9.4f\n", logits[i][0], logits[i][1], logits[i][2]);

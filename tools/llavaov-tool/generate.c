@@ -22,6 +22,12 @@ typedef struct Waiting {
     char *text;
 } Waiting;
 
+/* What is asked, for showing it with the answer. */
+typedef struct Asked {
+    const LlavaovChatTemplate *chat_template;
+    const LvConversation *conversation;
+} Asked;
+
 static LlavaovStatus map_picture(void *data, LlavaovImage *image, LlavaovError *error)
 {
     *image = *(const LlavaovImage *)data;
@@ -77,9 +83,29 @@ static void on_done(void *data, const LlavaovAnswer *a)
     pthread_mutex_unlock(&w->lock);
 }
 
+/* "generated-text": prompt and answer as one text, without special tokens. */
+static LlavaovStatus add_whole_text(
+    const ToolOptions *o, const Asked *asked, const char *text, json_t *answer, LlavaovError *error)
+{
+    char *prompt;
+    LlavaovStatus status =
+        tool_prompt_text(o, asked->chat_template, asked->conversation, &prompt, error);
+    if (status != LLAVAOV_OK)
+        return status;
+    const size_t bytes = strlen(prompt) + strlen(text) + 1;
+    char *whole = lv_alloc(bytes, 1);
+    if (whole)
+        snprintf(whole, bytes, "%s%s", prompt, text);
+    if (!whole || json_object_set_new(answer, "generated-text", json_string(whole)) != 0)
+        status = lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for the result");
+    lv_free(whole);
+    lv_free(prompt);
+    return status;
+}
+
 /* Asks and prints the answer. */
-static LlavaovStatus ask(
-    const ToolOptions *o, LlavaovSession *session, LlavaovRequest request, LlavaovError *error)
+static LlavaovStatus ask(const ToolOptions *o, LlavaovSession *session, const Asked *asked,
+    LlavaovRequest request, LlavaovError *error)
 {
     Waiting w = {.options = o,
         .tokenizer = session->engine->tokenizer,
@@ -97,9 +123,10 @@ static LlavaovStatus ask(
         pthread_cond_wait(&w.changed, &w.lock);
     pthread_mutex_unlock(&w.lock);
     LV_TRY(w.status);
-    if (o->json)
+    if (o->json) {
+        LV_TRY(add_whole_text(o, asked, w.text ? w.text : "", w.answer, error));
         LV_TRY(tool_print_json(o, json_incref(w.answer), error));
-    else
+    } else
         printf("%s\n", o->stream || !w.text ? "" : w.text);
 done:
     json_decref(w.answer);
@@ -130,29 +157,37 @@ static void drop(LlavaovFrame **frames, size_t n)
 
 /* One answer about n pictures, printed. */
 static LlavaovStatus answer(const ToolOptions *o, LlavaovSession *session,
-    const LlavaovImage *images, size_t n, LlavaovError *error)
+    const LlavaovChatTemplate *chat_template, const LlavaovImage *images, size_t n,
+    LlavaovError *error)
 {
+    const bool video = o->layout == LLAVAOV_LAYOUT_VIDEO;
+    LvConversation conversation = {0};
+    const Asked asked = {chat_template, &conversation};
     LlavaovStatus status;
     size_t n_frames = 0;
     LlavaovFrame **frames = lv_calloc(n, sizeof *frames);
     if (!frames)
         LV_TRY(lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for frames"));
+    LV_TRY(lv_conversation_ask(
+        o->system, o->prompt, video ? 0 : n, video && n > 0, &conversation, error));
     LV_TRY(push(session, images, n, o->layout, frames, &n_frames, error));
     const LlavaovRequest request = {.layout = o->layout,
         .frames = frames,
         .n_frames = n_frames,
         .system_prompt = o->system,
         .prompt = o->prompt};
-    LV_TRY(ask(o, session, request, error));
+    LV_TRY(ask(o, session, &asked, request, error));
 done:
+    lv_conversation_free(&conversation);
     drop(frames, n_frames);
     return status;
 }
 
 /* The answer to a conversation, printed. */
 static LlavaovStatus answer_messages(const ToolOptions *o, LlavaovSession *session,
-    const ToolMessages *messages, LlavaovError *error)
+    const LlavaovChatTemplate *chat_template, const ToolMessages *messages, LlavaovError *error)
 {
+    const Asked asked = {chat_template, &messages->conversation};
     const size_t n_visuals = messages->conversation.n_media;
     LlavaovStatus status;
     size_t n_frames = 0, n = 0;
@@ -174,7 +209,7 @@ static LlavaovStatus answer_messages(const ToolOptions *o, LlavaovSession *sessi
     }
     const LlavaovRequest request = {
         .messages = messages->text, .visuals = visuals, .n_visuals = n_visuals};
-    LV_TRY(ask(o, session, request, error));
+    LV_TRY(ask(o, session, &asked, request, error));
 done:
     lv_free(visuals);
     drop(frames, n_frames);
@@ -217,13 +252,14 @@ LlavaovStatus tool_generate(const ToolOptions *o, LlavaovError *error)
         fprintf(stderr, "llavaov-tool: warning: %s\n", notice);
     LV_TRY(llavaov_session_open(engine, &session_options, &session, error));
     if (o->messages_file) {
-        LV_TRY(answer_messages(o, session, &messages, error));
+        LV_TRY(answer_messages(o, session, session_options.chat_template, &messages, error));
         goto done;
     }
     const size_t each = o->every ? o->every : pictures.n;
     size_t at = 0;
     do { /* also about no picture at all */
-        LV_TRY(answer(o, session, pictures.images + at, each, error));
+        LV_TRY(
+            answer(o, session, session_options.chat_template, pictures.images + at, each, error));
         at += each;
     } while (at < pictures.n);
 done:

@@ -26,7 +26,7 @@ typedef struct ToolOptions {
     const char *prompt, *system, *ids_file, *features_file;
     const char *chat_template, *messages_file;
     uint32_t n_images, n_videos; /* template: --images, --videos */
-    uint32_t last; /* --last: rows */
+    uint32_t last;               /* --last: rows */
     bool special, chat, json, stream, serve;
     LvPoolOrder pool;
     LlavaovGeneration generation;
@@ -41,8 +41,7 @@ typedef struct ToolOptions {
 typedef LlavaovStatus ToolCommand(const ToolOptions *options, LlavaovError *error);
 
 ToolCommand tool_tokenize, tool_detokenize, tool_resize, tool_layout, tool_features, tool_logits,
-    tool_generate, tool_template, tool_bench, tool_check_weights,
-    tool_inspect;
+    tool_generate, tool_template, tool_bench, tool_check_weights, tool_inspect;
 
 /* A new list of token ids; NULL without memory. */
 json_t *tool_json_ids(const int32_t *ids, size_t n);
@@ -76,11 +75,15 @@ LlavaovStatus tool_prompt_ids(const ToolOptions *options, LvTokenizer *tokenizer
     LvPlaceholders placeholders, const char *prompt, const LvChatVisual *visuals, size_t n_visuals,
     LvTokens *ids, LlavaovError *error);
 
+/* What a prompt decodes to without special tokens, as transformers' pipelines show it: lv_free. */
+LlavaovStatus tool_prompt_text(const ToolOptions *options, const LlavaovChatTemplate *chat_template,
+    const LvConversation *conversation, char **text, LlavaovError *error);
+
 /* --messages: the file's text, and the pictures of each of its images and videos. */
 typedef struct ToolMessages {
     char *text;
     LvConversation conversation;
-    ToolPictures *pictures; /* [conversation.n_media] */
+    ToolPictures *pictures;     /* [conversation.n_media] */
     LlavaovLayout image_layout; /* of all images */
 } ToolMessages;
 LlavaovStatus tool_read_messages(
