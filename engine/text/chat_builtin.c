@@ -36,6 +36,7 @@ static const char qwen_1_5[] =
     "{{ '<|im_start|>system\\nYou are a helpful assistant.<|im_end|>\\n' }}{% endif %}"
     "{% for message in messages %}"
     "{{ '<|im_start|>' + message.role + '\\n' }}"
+    "{% if message.content is string %}{{ message.content }}{% else %}"
     "{% set state = namespace(visuals=0, texts=0, last='') %}"
     "{% for part in message.content if part.type == 'image' or part.type == 'video' %}"
     "{% set state.visuals = state.visuals + 1 %}" NEXT "{% if state.visuals == 1 %}"
@@ -48,7 +49,7 @@ static const char qwen_1_5[] =
     "{% elif state.visuals > 1 and (part.type == 'image' or part.type == 'video') %}"
     "{% if state.last == 'visual' %}{{ ' ' }}{% endif %}"
     "{{ '<' + part.type + '>' }}{% set state.last = 'visual' %}"
-    "{% endif %}" NEXT "{{ '<|im_end|>\\n' }}" NEXT ANSWER;
+    "{% endif %}" NEXT "{% endif %}{{ '<|im_end|>\\n' }}" NEXT ANSWER;
 
 const char *lv_chat_builtin(const char *name)
 {

@@ -106,18 +106,14 @@ static const char *trimmed(const json_t *text, size_t *bytes)
     return begin;
 }
 
-typedef enum Fate { NO_STRING, BLANK, PRINTED, LOST } Fate;
-
-/* What became of a message's string: looks for it in what the user says in the prompt, from *span
- * on, which moves on. */
-static Fate fate_of(const LvJinjaText *text, const json_t *content, size_t *span, size_t *offset)
+/* Whether a message's content is a string that the prompt lacks: looks for it in what the user says
+ * there, from *span on, which moves on. Blank ones lose nothing. */
+static bool is_lost(const LvJinjaText *text, const json_t *content, size_t *span, size_t *offset)
 {
-    if (!json_is_string(content))
-        return NO_STRING;
-    size_t bytes;
-    const char *wanted = trimmed(content, &bytes);
+    size_t bytes = 0;
+    const char *wanted = json_is_string(content) ? trimmed(content, &bytes) : NULL;
     if (bytes == 0)
-        return BLANK;
+        return false;
     for (size_t i = *span, skip = *offset; i < text->n_spans; i++, skip = 0) {
         const LvJinjaSpan *s = &text->spans[i];
         if (!s->user || s->bytes - skip < bytes)
@@ -128,22 +124,22 @@ static Fate fate_of(const LvJinjaText *text, const json_t *content, size_t *span
             continue;
         *span = i;
         *offset = (size_t)(at - begin) + bytes;
-        return PRINTED;
+        return false;
     }
-    return LOST;
+    return true;
 }
 
-static void count_fates(const json_t *messages, const LvJinjaText *text, size_t counts[4])
+static size_t count_lost(const json_t *messages, const LvJinjaText *text)
 {
-    size_t i, span = 0, offset = 0;
+    size_t i, n = 0, span = 0, offset = 0;
     json_t *message;
-    memset(counts, 0, 4 * sizeof *counts);
-    json_array_foreach(messages, i, message)
-        counts[fate_of(text, json_object_get(message, "content"), &span, &offset)]++;
+    json_array_foreach(messages, i, message) n +=
+        is_lost(text, json_object_get(message, "content"), &span, &offset);
+    return n;
 }
 
-/* A copy of messages, of which strings are parts: those that were lost, and blank ones along with
- * them. text NULL: all. NULL without memory. */
+/* A copy of messages, of which strings that were lost are parts. text NULL: all strings. NULL
+ * without memory. */
 static json_t *mend(const json_t *messages, const LvJinjaText *text)
 {
     size_t i, span = 0, offset = 0;
@@ -151,10 +147,7 @@ static json_t *mend(const json_t *messages, const LvJinjaText *text)
     json_array_foreach(messages, i, message)
     {
         json_t *content = json_object_get(message, "content");
-        const Fate fate = text                      ? fate_of(text, content, &span, &offset)
-                          : json_is_string(content) ? LOST
-                                                    : NO_STRING;
-        if (fate == NO_STRING || fate == PRINTED)
+        if (text ? !is_lost(text, content, &span, &offset) : !json_is_string(content))
             continue;
         json_t *copy = json_copy(message);
         json_t *part = json_pack("[{s:s, s:O}]", "type", "text", "text", content);
@@ -186,12 +179,8 @@ LlavaovStatus lv_chat_template_render(
     if (!has_strings(c->messages) || status == LLAVAOV_ERROR_MEMORY)
         return status;
     const bool rendered = status == LLAVAOV_OK;
-    size_t counts[4];
-    if (rendered) {
-        count_fates(c->messages, text, counts);
-        if (counts[LOST] == 0 && (counts[PRINTED] > 0 || counts[BLANK] == 0))
-            return LLAVAOV_OK;
-    }
+    if (rendered && count_lost(c->messages, text) == 0)
+        return LLAVAOV_OK;
     json_t *mended = mend(c->messages, rendered ? text : NULL);
     if (rendered)
         lv_jinja_text_free(text);

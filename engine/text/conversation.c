@@ -108,6 +108,21 @@ static LlavaovStatus take_part(Reader *r, json_t *list, size_t message, size_t a
     return add_medium(r, video, source);
 }
 
+/* As transformers 5.x: whatever a message's reasoning is called, templates find it under both
+ * names. */
+static LlavaovStatus name_reasoning(Reader *r, json_t *message)
+{
+    json_t *reasoning = json_object_get(message, "reasoning_content");
+    json_t *thinking = json_object_get(message, "thinking");
+    if (!reasoning)
+        reasoning = thinking ? thinking : json_object_get(message, "reasoning");
+    if (!reasoning)
+        return LLAVAOV_OK;
+    bool good = thinking || json_object_set(message, "thinking", reasoning) == 0;
+    good = good && json_object_set(message, "reasoning_content", reasoning) == 0;
+    return good ? LLAVAOV_OK : no_memory(r->error);
+}
+
 static LlavaovStatus take_message(Reader *r, size_t index)
 {
     json_t *message = json_array_get(r->conversation->messages, index), *value;
@@ -126,7 +141,7 @@ static LlavaovStatus take_message(Reader *r, size_t index)
     if (content && !json_is_string(content) && !json_is_array(content))
         return bad(r, LLAVAOV_ERROR_FORMAT, index, -1,
             "has \"content\" that is neither a string nor a list of parts");
-    LlavaovStatus status = LLAVAOV_OK;
+    LlavaovStatus status = name_reasoning(r, message);
     for (size_t i = 0; i < json_array_size(content) && status == LLAVAOV_OK; i++)
         status = take_part(r, content, index, i);
     return status;

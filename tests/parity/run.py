@@ -21,7 +21,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 CACHE = HERE.parent.parent / ".cache"
 # Interpreters that scripts/parity-env makes.
 REFERENCES = {"newest": CACHE / "parity" / "bin" / "python", "4.57": CACHE / "parity-4.57" / "bin" / "python"}
-BOTH = {"cards", "generation"}
+BOTH = {"cards", "generation", "chat"}
 OLDER = {"tokenizer-slow"}  # what the newest no longer has
 PARTS = {
     "checkpoint": (["checkpoint_files.py"], ["--configs", "300", "--files", "1000"]),
@@ -36,6 +36,7 @@ PARTS = {
     "configs": (["configs.py"], ["--quick"]),
     "preprocess": (["preprocess.py"], []),
     "cards": (["cards.py"], []),
+    "chat": (["chat.py"], ["--conversations", "50"]),
     "cuda": (["cuda.py"], ["--seeds", "2", "--presets", "mini"]),
     "longcontext": (["longcontext.py"], ["--quick"]),
     "full": (["full.py"], []),
