@@ -313,6 +313,7 @@ typedef struct LlavaovRules {
     double encoder_repetition_penalty; /* of ids that are not in the prompt; 0 or 1: off */
     uint32_t no_repeat_ngram_size, encoder_no_repeat_ngram_size;
     LlavaovIds forced_bos, forced_eos; /* the first id of a prompt of one; the last of an answer */
+    bool remove_invalid_values;        /* what the above excludes may be favoured by decay again */
     bool exponential_decay;
     int64_t decay_start; /* new tokens */
     double decay_factor;

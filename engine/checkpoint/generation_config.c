@@ -47,6 +47,9 @@ static void read_lengths(LvGenerationReader *r)
     }
     lv_reader_count(r, "max_length", &c->rules.max_length);
     lv_reader_count(r, "min_length", &c->rules.min_length);
+    /* Even one of 0 takes the place of min_length. */
+    if (lv_field_present(lv_reader_with(r, "min_new_tokens"), "min_new_tokens"))
+        c->rules.min_length = 0;
     lv_reader_count(r, "min_new_tokens", &c->rules.min_new_tokens);
 }
 
@@ -116,6 +119,7 @@ static void read_penalties(LvGenerationReader *r)
         fault(c, encoder, rules->encoder_repetition_penalty, LLAVAOV_SETTING_RULES, false);
     lv_reader_count(r, "no_repeat_ngram_size", &rules->no_repeat_ngram_size);
     lv_reader_count(r, "encoder_no_repeat_ngram_size", &rules->encoder_no_repeat_ngram_size);
+    lv_reader_flag(r, "remove_invalid_values", &rules->remove_invalid_values);
     read_decay(r, rules);
 }
 

@@ -43,6 +43,7 @@ static const struct {
     {"bad_words_ids", NEVER},
     {"forced_bos_token_id", NEVER},
     {"forced_eos_token_id", NEVER},
+    {"remove_invalid_values", NEVER},
     {"exponential_decay_length_penalty", NEVER},
     {"suppress_tokens", NEVER},
     {"begin_suppress_tokens", NEVER},
@@ -52,7 +53,6 @@ static const struct {
     {"bos_token_id", NEVER},
     {"pad_token_id", NEVER},
     {"decoder_start_token_id", NEVER},
-    {"remove_invalid_values", NEVER}, /* scores that are not finite are an error here */
     {"use_cache", NEVER},
     {"cache_config", NEVER},
     {"max_cache_len", NEVER},

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "model/processors.h"
 
+#include <float.h>
 #include <math.h>
 
 bool lv_needs_ids(const LlavaovRules *rules)
@@ -94,6 +95,14 @@ static bool too_short(const LvScoring *s)
     return s->n < s->rules->min_length || s->n - s->n_prompt < s->rules->min_new_tokens;
 }
 
+/* The library's finite stand-in for what is excluded. */
+static void make_finite(const LvScoring *s, float *scores)
+{
+    for (uint32_t i = 0; i < s->n_vocab; i++)
+        if (scores[i] == -INFINITY)
+            scores[i] = -FLT_MAX;
+}
+
 /* Stop tokens gain, more with every token. */
 static void decay(const LvScoring *s, float *scores)
 {
@@ -134,6 +143,8 @@ void lv_process_scores(const LvScoring *s, float *scores)
         exclude_others(s, scores, rules->forced_bos);
     if (rules->forced_eos.n && s->n + 1 == s->max_length)
         exclude_others(s, scores, rules->forced_eos);
+    if (rules->remove_invalid_values)
+        make_finite(s, scores);
     decay(s, scores);
     exclude(s, scores, rules->suppress_tokens);
     if (at_begin)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "model/sampler.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -86,7 +87,8 @@ static LlavaovStatus check_finite(const float *logits, uint32_t n, LlavaovError 
 static LlavaovStatus divide(float *scores, uint32_t n, float temperature, LlavaovError *error)
 {
     for (uint32_t i = 0; i < n; i++) {
-        const bool finite = isfinite(scores[i]);
+        /* -FLT_MAX is excluded as well (processors.c). */
+        const bool finite = isfinite(scores[i]) && scores[i] > -FLT_MAX;
         scores[i] /= temperature;
         if (finite && !isfinite(scores[i]))
             return lv_fail(error, LLAVAOV_ERROR_NUMERIC, "logits",
@@ -95,12 +97,19 @@ static LlavaovStatus divide(float *scores, uint32_t n, float temperature, Llavao
     return LLAVAOV_OK;
 }
 
-static bool any_left(const float *scores, uint32_t n)
+/* What can be drawn from: something is left, and nothing is endless (decay may end there). */
+static LlavaovStatus check_drawable(const float *scores, uint32_t n, LlavaovError *error)
 {
-    for (uint32_t i = 0; i < n; i++)
-        if (scores[i] > -INFINITY)
-            return true;
-    return false;
+    bool left = false;
+    for (uint32_t i = 0; i < n; i++) {
+        left |= scores[i] > -INFINITY;
+        if (isnan(scores[i]) || scores[i] == INFINITY)
+            return lv_fail(error, LLAVAOV_ERROR_NUMERIC, "logits",
+                "the generation settings make the score of token %u infinite", i);
+    }
+    return left ? LLAVAOV_OK
+                : lv_fail(error, LLAVAOV_ERROR_NUMERIC, "logits",
+                      "the generation settings exclude every token");
 }
 
 LlavaovStatus lv_sampler_process(LvSampler *sampler, float *logits, LlavaovError *error)
@@ -124,11 +133,9 @@ LlavaovStatus lv_sampler_process(LvSampler *sampler, float *logits, LlavaovError
         .stop = sampler->stop};
     lv_process_scores(&scoring, logits);
     if (g->temperature > 0) {
-        if (!any_left(logits, n))
-            return lv_fail(error, LLAVAOV_ERROR_NUMERIC, "logits",
-                "the generation settings exclude every token");
-        status = (float)g->temperature != 1 ? divide(logits, n, (float)g->temperature, error)
-                                            : LLAVAOV_OK;
+        status = check_drawable(logits, n, error);
+        if (status == LLAVAOV_OK && (float)g->temperature != 1)
+            status = divide(logits, n, (float)g->temperature, error);
         if (status != LLAVAOV_OK)
             return status;
         const LvWarping warping = {n, sampler->order, sampler->scratch};

@@ -17,7 +17,8 @@ LlavaovGeneration llavaov_generation_checkpoint(void)
     return generation;
 }
 
-/* Members that are as the checkpoint says take its values. */
+/* Members that are as the checkpoint says take its values; those that are out of range count
+ * nowhere. */
 static void take(const LvGenerationConfig *checkpoint, uint32_t set, LlavaovGeneration *g)
 {
     if (set & LLAVAOV_SETTING_MAX_NEW_TOKENS)
@@ -29,7 +30,7 @@ static void take(const LvGenerationConfig *checkpoint, uint32_t set, LlavaovGene
                    : checkpoint->top_k > UINT32_MAX ? UINT32_MAX
                                                     : (uint32_t)checkpoint->top_k;
     if (set & LLAVAOV_SETTING_TOP_P)
-        g->top_p = checkpoint->top_p < 1 ? checkpoint->top_p : 1;
+        g->top_p = checkpoint->top_p < 0 ? 0 : checkpoint->top_p > 1 ? 1 : checkpoint->top_p;
     if (set & LLAVAOV_SETTING_REPETITION_PENALTY)
         g->repetition_penalty = checkpoint->repetition_penalty;
     if (set & LLAVAOV_SETTING_RULES)

@@ -99,6 +99,9 @@ static void every_list_is_read(void **state)
     assert_int_equal(r->min_length, 0);
     assert_int_equal(r->max_length, 4096);
     lv_generation_config_free(&c);
+    parse_well("{\"min_length\": 9, \"min_new_tokens\": 0}", &c); /* takes its place */
+    assert_int_equal(c.rules.min_length, 0);
+    lv_generation_config_free(&c);
 }
 
 /* Broken: file and field are named. */

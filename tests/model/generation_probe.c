@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What a checkpoint's generation settings make of given logits, for tests/parity/generation.py:
  *
- *     generation-probe FOLDER
+ *     generation-probe FOLDER [NEW_TOKENS]
  *
- * opens the checkpoint as an application does and answers requests from standard input until it
- * ends: a line "N_PROMPT N_IDS\n", N_IDS ids of prompt and answer so far (int32), vocab_size logits
- * (float32); vocab_size scores (float32), which are probabilities where tokens are drawn. Numbers
- * are little-endian. Before the first request a line "VOCAB SAMPLING" tells of the checkpoint. */
+ * opens the checkpoint as an application does, with a length of its own where there is one, and
+ * answers requests from standard input until it ends: a line "N_PROMPT N_IDS\n", N_IDS ids of
+ * prompt and answer so far (int32), vocab_size logits (float32); vocab_size scores (float32), which
+ * are probabilities where tokens are drawn. Numbers are little-endian. Before the first request a
+ * line "VOCAB SAMPLING" tells of the checkpoint. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -47,7 +48,11 @@ int main(int argc, char **argv)
 {
     const LlavaovEngineOptions options = {
         .model_path = argc > 1 ? argv[1] : "", .device = "cpu", .threads = 1};
-    const LlavaovGeneration asked = llavaov_generation_checkpoint();
+    LlavaovGeneration asked = llavaov_generation_checkpoint();
+    if (argc > 2) {
+        asked.max_new_tokens = (uint32_t)strtoul(argv[2], NULL, 10);
+        asked.as_checkpoint &= ~(uint32_t)LLAVAOV_SETTING_MAX_NEW_TOKENS;
+    }
     LlavaovGeneration settled;
     LlavaovEngine *engine = NULL;
     LlavaovError error = {0};

@@ -61,6 +61,9 @@ CASES = [
     {"do_sample": True, "temperature": 0.8, "repetition_penalty": 1.2, "encoder_repetition_penalty": 0.9, "no_repeat_ngram_size": 2,
      "suppress_tokens": [0], "begin_suppress_tokens": [1], "bad_words_ids": [[2]], "min_new_tokens": 2, "top_p": 0.9,
      "sequence_bias": [[[6], 2.0]]},
+    {"remove_invalid_values": True, "min_new_tokens": 4, "exponential_decay_length_penalty": [0, 1.2]},
+    {"min_new_tokens": 0, "min_length": 9, "eos_token_id": [16, 12]},
+    {**S, "remove_invalid_values": True, "temperature": 0.5, "no_repeat_ngram_size": 1},
     {**S, "exponential_decay_length_penalty": [0, 1.2], "forced_eos_token_id": [EOS, RARE], "max_new_tokens": 4},
 ]  # fmt: skip
 

@@ -90,7 +90,8 @@ static void settings_do_what_generate_does(void **state)
             if (lv_sampler_process(&sampler, logits, &error) != LLAVAOV_OK)
                 fail_msg("case %zu: %s", index, error.message);
             for (uint32_t k = 0; k < n; k++)
-                if (!(logits[k] == expected[k] || fabsf(logits[k] - expected[k]) <= 1e-6f))
+                if (!(logits[k] == expected[k] ||
+                        fabsf(logits[k] - expected[k]) <= 1e-6f * fmaxf(1, fabsf(expected[k]))))
                     fail_msg("case %zu, step %zu, id %u: %.8g, not %.8g", index, i, k, logits[k],
                         expected[k]);
             if (!config.do_sample)

@@ -2,13 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """generation_config.json as generate() takes it.
 
-    python tests/parity/generation.py BUILD_DIR [--only TEXT]
+    python tests/parity/generation.py BUILD_DIR [--only TEXT] [--random 100] [--seed 1]
 
 For each case of generation_cases.py the folder of a small random checkpoint gets that file, transformers loads the folder and
 generates with nothing but the prompt (and a length where the case names none), and llavaov-tool does the same. Without sampling:
 the tokens are equal. With and without: the scores that the library's own processors made at each step, given its logits and
-its history, agree with ours - probabilities to 1e-6 where tokens are drawn. Fields that have no effect here are named, once.
-Exit code 0 when all of that holds.
+its history, agree with ours - probabilities to 1e-6 where tokens are drawn. Fields that have no effect here are named, once. Random
+files are compared in the same way, and what the library refuses must be refused. Exit code 0 when all of that holds.
 """
 import argparse
 import json
@@ -20,11 +20,11 @@ import tempfile
 import numpy as np
 import torch
 import transformers
-from transformers import LlavaOnevisionForConditionalGeneration
+from transformers import GenerationConfig, LlavaOnevisionForConditionalGeneration
 
 import checkpoints
 from checkpoints import Shape
-from generation_cases import NAMED, NEW, greedy, sampling
+from generation_cases import NAMED, NEW, Case, greedy, random_settings, sampling
 
 PROMPT = "What is shown in this image? What is shown there?"
 NEWEST = int(transformers.__version__.split(".")[0]) >= 5
@@ -63,9 +63,12 @@ class Folder:
         out, err = self.run("generate", "-j", "-p", PROMPT, *arguments)
         return json.loads(out)["tokens"], [line for line in err.splitlines() if "warning" in line]
 
-    def reference(self, length):
+    def load(self):
+        return LlavaOnevisionForConditionalGeneration.from_pretrained(self.path, dtype=torch.float32).eval()
+
+    def reference(self, length, model=None):
         """New tokens; and of each step the ids before it, the logits and what the processors made of them."""
-        model = LlavaOnevisionForConditionalGeneration.from_pretrained(self.path, dtype=torch.float32).eval()
+        model = model or self.load()
         start = torch.tensor([self.ids])
         torch.manual_seed(11)
         out = model.generate(input_ids=start, attention_mask=torch.ones_like(start), output_scores=True, output_logits=True,
@@ -76,11 +79,11 @@ class Folder:
                  for i, (logits, scores) in enumerate(zip(out.logits, out.scores))]  # fmt: skip
         return tokens[n:], steps, bool(model.generation_config.do_sample)
 
-    def ours(self, steps):
+    def ours(self, steps, length):
         """Our scores of the same steps."""
         request = b"".join(f"{len(self.ids)} {len(ids)}\n".encode() + np.array(ids, "<i4").tobytes() + logits.astype("<f4").tobytes()
                            for ids, logits, _ in steps)  # fmt: skip
-        done = subprocess.run([self.probe, str(self.path)], input=request, capture_output=True)
+        done = subprocess.run([self.probe, str(self.path), *map(str, length.values())], input=request, capture_output=True)
         if done.returncode != 0:
             return None, done.stderr.decode()
         line, data = done.stdout.split(b"\n", 1)
@@ -92,14 +95,14 @@ def names_of(warning):
     return warning.rsplit(": ", 1)[1].split(", ")
 
 
-def compare(folder, case, plain):
+def compare(folder, case, plain, model=None):
     """Failures, and the greatest difference of scores or probabilities."""
     folder.settle(case.settings, case.top, case.text)
     # The library's own default of 20 in config.json leaves no room after this prompt; we pass it over.
     length = {} if case.length else {"max_new_tokens": NEW}
-    tokens, steps, drawn = folder.reference(length)
+    tokens, steps, drawn = folder.reference(length, model)
     failures = []
-    mine, ours_drawn = folder.ours(steps)
+    mine, ours_drawn = folder.ours(steps, length)
     if mine is None:
         return [f"refused: {ours_drawn}"], 0.0
     if ours_drawn != drawn:
@@ -110,10 +113,9 @@ def compare(folder, case, plain):
             expected = torch.softmax(torch.from_numpy(scores), -1).numpy()
             limit = 1e-6
         else:
-            lost = np.isinf(scores) | (scores < -1e38)
-            expected, limit = np.where(lost, -np.inf, scores), 1e-5
+            expected, limit = scores, 1e-5
         with np.errstate(invalid="ignore"):
-            error = np.abs(mine[i] - expected)
+            error = np.abs(mine[i] - expected) / np.maximum(1, np.abs(expected))
         error = float(np.where(mine[i] == expected, 0, error).max())
         worst = max(worst, error)
         if not error <= limit:
@@ -131,10 +133,27 @@ def compare(folder, case, plain):
     return failures, worst
 
 
+def compare_random(folder, model, settings):
+    """What the library refuses must be refused; all else be alike. Failures, difference, whether it was refused."""
+    folder.settle(settings)
+    length = bool(settings.get("max_new_tokens") or settings.get("max_length"))
+    try:
+        model.generation_config = GenerationConfig.from_pretrained(folder.path)
+        folder.reference({} if length else {"max_new_tokens": 1}, model)
+    except (ValueError, TypeError, IndexError, RuntimeError) as error:
+        line = [folder.tool, "generate", "-m", str(folder.path), "-j", "-p", PROMPT, *([] if length else ["-N", "1"])]
+        done = subprocess.run(line, capture_output=True, text=True)
+        accepted = done.returncode == 0
+        return [f"the library refuses: {type(error).__name__}: {str(error)[:150]}"] if accepted else [], 0.0, True
+    return *compare(folder, Case("random", settings, length=length), None, model), False
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("build")
     parser.add_argument("--only", help="cases whose name holds this text")
+    parser.add_argument("--random", type=int, default=100, help="random files")
+    parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
@@ -164,12 +183,24 @@ def main():
             if len(warnings) != 1 or sorted(names_of(warnings[0])) != sorted(names):
                 failed += 1
                 print(f"FAIL named: {warnings} for {names}")
+        folder.settle({"eos_token_id": folder.eos})
+        model, refused = folder.load(), 0
+        rng = np.random.default_rng(arguments.seed)
+        for i in range(0 if arguments.only else arguments.random):
+            settings = random_settings(rng, *what)
+            failures, error, broken = compare_random(folder, model, settings)
+            worst["sampling" if settings.get("do_sample") else "greedy"] = max(worst["sampling" if settings.get("do_sample") else "greedy"], error)
+            total += 1
+            failed += bool(failures)
+            refused += broken
+            for line in failures:
+                print(f"FAIL random {i}: {line} with {json.dumps(settings)}", flush=True)
         folder.settle({"repetition_penalty": 1.3, "do_sample": True, "num_beams": 3})
         total += 1
         if folder.generate("-N", NEW, "--greedy") != (plain, []):
             failed += 1
             print("FAIL --greedy takes something of the file")
-    print(f"generation (transformers {transformers.__version__}): {total - failed} files passed, {failed} failed; largest difference of "
+    print(f"generation (transformers {transformers.__version__}): {total - failed} files passed, {failed} failed, {refused} of them refused by the library; largest difference of "
           f"scores {worst['greedy']:.1e}, of probabilities {worst['sampling']:.1e}")  # fmt: skip
     return 1 if failed or total == 0 else 0
 

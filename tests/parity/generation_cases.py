@@ -113,3 +113,43 @@ NAMED = [
     ({"force_words_ids": [[5]], "penalty_alpha": 0.6, "top_k": 4}, ["force_words_ids", "penalty_alpha"]),
     ({"token_healing": True, "num_return_sequences": 3}, ["token_healing", "num_return_sequences"]),
 ]
+
+
+def random_settings(rng, t, n, eos, rare):
+    """Any fields together, from values that are sound, off, at a border, and a few that the library refuses."""
+    some = lambda k: [int(i) for i in rng.choice(t + [rare, eos, 3, 200], k)]
+    late = int(rng.choice(t[8:]))
+    values = {
+        "do_sample": [True, True, False, None],
+        "temperature": [0.3, 0.7, 1.0, 1.6, None, 0.0, -0.5],
+        "top_k": [0, 1, 5, 50, 100000, None, -2],
+        "top_p": [0.0, 0.3, 0.9, 1.0, 1.2, None, -0.1],
+        "min_p": [0.0, 0.02, 0.3, 1.0, None, 1.5],
+        "typical_p": [0.2, 0.9, 1.0, None, 0.0],
+        "epsilon_cutoff": [0.0, 0.003, 0.05, 1.0, None],
+        "eta_cutoff": [0.0, 0.003, 0.05, 2.0, None],
+        "repetition_penalty": [0.8, 1.0, 1.1, 1.5, None, 0.0],
+        "encoder_repetition_penalty": [0.7, 1.0, 1.3, None, -1.0],
+        "no_repeat_ngram_size": [0, 1, 2, 3, None],
+        "encoder_no_repeat_ngram_size": [0, 1, 2, None],
+        "bad_words_ids": [[some(1)], [some(1), some(2), some(3)], [[eos], some(2)], None, []],
+        "sequence_bias": [[[some(1), 2.5], [some(2), -4.0]], [[some(3), 1.0]], None, [[some(1), 1.0], "x"]],
+        "suppress_tokens": [some(1), some(4), [], None, 7],
+        "begin_suppress_tokens": [some(1), some(3), [], None],
+        "forced_bos_token_id": [rare, None],
+        "forced_eos_token_id": [eos, [rare, eos], None],
+        "exponential_decay_length_penalty": [[2, 1.1], [5, 1.4], [0, 0.9], None],
+        "min_new_tokens": [0, 3, 11, None, -4],
+        "min_length": [0, n + 5, n + 12, 3, None],
+        "eos_token_id": [eos, [eos, late], [late, rare, 10**6], late],
+        "max_new_tokens": [1, 6, 25, None, 0],
+        "max_length": [n + 1, n + 7, n + 30, None],
+        "renormalize_logits": [True, False, None],
+        "remove_invalid_values": [True, False],
+        "num_beams": [1, None],
+        "_from_model_config": [True, False],
+    }
+    keys = [k for k in values if rng.random() < 0.3]
+    settings = {k: values[k][int(rng.integers(len(values[k])))] for k in keys}
+    settings.setdefault("eos_token_id", eos)
+    return settings
