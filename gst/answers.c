@@ -18,10 +18,21 @@ gst_llavaov_answers_register_meta (void)
 GstClockTime
 gst_llavaov_window_timestamp (const GstLlavaovWindow * window)
 {
-  if (window->segment.format != GST_FORMAT_TIME)
+  GstClockTime timestamp, length = window->length;
+  const GstSegment *segment = &window->segment;
+
+  if (segment->format != GST_FORMAT_TIME)
     return window->start;
-  return gst_segment_position_from_running_time (&window->segment,
+  timestamp = gst_segment_position_from_running_time (segment,
       GST_FORMAT_TIME, window->start);
+  /* Played backwards, a window begins with its last timestamp. */
+  if (segment->rate < 0 && GST_CLOCK_TIME_IS_VALID (timestamp)) {
+    if (segment->rate != -1)
+      length *= -segment->rate;
+    timestamp -= MIN (timestamp, length);
+    timestamp = MAX (timestamp, segment->start);
+  }
+  return timestamp;
 }
 
 static GstClockTime

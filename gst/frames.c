@@ -57,7 +57,6 @@ gst_llavaov_frames_reset (GstLlavaovElement * self)
   self->n_frames = 0;
   self->n_late = 0;
   self->silence = 0;
-  self->text_end = 0;
   self->layout_known = self->run.layout != GST_LLAVAOV_LAYOUT_AUTO;
   switch (self->run.layout) {
     case GST_LLAVAOV_LAYOUT_IMAGE:
@@ -215,6 +214,7 @@ gst_llavaov_frames_stream (GstLlavaovElement * self, GstClockTime now)
     gst_llavaov_sampler_start (&self->sampler, now);
 }
 
+/* What the frame lasts in the segment's timestamps; NONE when neither buffer nor caps say so. */
 static GstClockTime
 frame_duration (GstLlavaovElement * self, GstBuffer * buffer)
 {
@@ -226,6 +226,17 @@ frame_duration (GstLlavaovElement * self, GstBuffer * buffer)
   return GST_CLOCK_TIME_NONE;
 }
 
+/* The same on the screen. */
+static GstClockTime
+in_running_time (GstLlavaovElement * self, GstClockTime duration)
+{
+  gdouble rate = ABS (self->segment.rate);
+
+  if (!GST_CLOCK_TIME_IS_VALID (duration) || rate == 1 || rate == 0)
+    return duration;
+  return duration / rate;
+}
+
 /* The frame's running time: from its timestamp, else from the clock (live), else one frame after the last. NONE when
  * it lies outside the segment. */
 static GstClockTime
@@ -235,9 +246,16 @@ frame_time (GstLlavaovElement * self, GstBuffer * buffer, GstClockTime now)
       GST_BUFFER_PTS (buffer) : GST_BUFFER_DTS (buffer);
 
   if (GST_CLOCK_TIME_IS_VALID (timestamp) &&
-      self->segment.format == GST_FORMAT_TIME)
+      self->segment.format == GST_FORMAT_TIME) {
+    GstClockTime duration = frame_duration (self, buffer);
+
+    /* Played backwards, a frame begins with its end. */
+    if (self->segment.rate < 0 && GST_CLOCK_TIME_IS_VALID (duration)
+        && timestamp >= self->segment.start)
+      timestamp = MIN (timestamp + duration, self->segment.stop);
     return gst_segment_to_running_time (&self->segment, GST_FORMAT_TIME,
         timestamp);
+  }
   if (self->live && GST_CLOCK_TIME_IS_VALID (now))
     return now;
   return self->have_time ? self->last_end : 0;
@@ -317,7 +335,7 @@ gst_llavaov_frames_take (GstLlavaovElement * self, GstBuffer * buffer,
     GstClockTime now)
 {
   GstClockTime running = frame_time (self, buffer, now);
-  GstClockTime duration = frame_duration (self, buffer);
+  GstClockTime duration = in_running_time (self, frame_duration (self, buffer));
   gboolean known = GST_CLOCK_TIME_IS_VALID (duration);
   GstClockTime counted = known ? duration : UNKNOWN_DURATION;
   const gchar *interrupted;
@@ -364,21 +382,25 @@ gst_llavaov_frames_take (GstLlavaovElement * self, GstBuffer * buffer,
   return flow;
 }
 
-void
-gst_llavaov_frames_gap (GstLlavaovElement * self, GstClockTime until)
+GstClockTime
+gst_llavaov_frames_gap (GstLlavaovElement * self, GstClockTime timestamp,
+    GstClockTime duration)
 {
   GQueue closed = G_QUEUE_INIT;
   GstClockTime running;
 
   if (self->segment.format != GST_FORMAT_TIME ||
-      gst_llavaov_handover_standing (self) != GST_FLOW_OK ||
-      self->run.sampling != GST_LLAVAOV_SAMPLING_WINDOW)
-    return;
+      gst_llavaov_handover_standing (self) != GST_FLOW_OK)
+    return GST_CLOCK_TIME_NONE;
+  if (GST_CLOCK_TIME_IS_VALID (duration) && self->segment.rate > 0)
+    timestamp += duration;
   running = gst_segment_to_running_time (&self->segment, GST_FORMAT_TIME,
-      until);
-  if (!GST_CLOCK_TIME_IS_VALID (running))
-    return;
+      timestamp);
+  if (!GST_CLOCK_TIME_IS_VALID (running) ||
+      self->run.sampling != GST_LLAVAOV_SAMPLING_WINDOW)
+    return running;
   gst_llavaov_sampler_advance (&self->sampler, running, &closed);
   gst_llavaov_handover_windows (self, &closed);
   gst_llavaov_handover_let_answer (self);
+  return running;
 }

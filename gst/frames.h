@@ -40,8 +40,9 @@ void gst_llavaov_frames_segment (GstLlavaovElement * self,
 GstFlowReturn gst_llavaov_frames_take (GstLlavaovElement * self,
     GstBuffer * buffer, GstClockTime now);
 
-/* No frame comes before the timestamp `until`. May wait, as above. */
-void gst_llavaov_frames_gap (GstLlavaovElement * self, GstClockTime until);
+/* No frame comes in a stretch of the segment. May wait, as above. Returns the running time at its end, or NONE. */
+GstClockTime gst_llavaov_frames_gap (GstLlavaovElement * self,
+    GstClockTime timestamp, GstClockTime duration);
 
 G_END_DECLS
 

@@ -83,7 +83,6 @@ struct _GstLlavaovElement
   guint n_late;                 /* frames out of order since the last in order */
   GstClockTime silence;         /* video since a window was last handed over */
   gboolean text_meets;          /* both streams go into one consumer, side by side */
-  GstClockTime text_end;        /* video timestamp that the text pad may follow to */
 
   GstLlavaovSampler sampler;
   GstLlavaovClip clip;

@@ -58,11 +58,10 @@ sink_chain (GstPad * pad, GstObject * parent, GstBuffer * buffer)
     return flow;
   }
   buffer = attach_metas (self, buffer);
-  until = GST_BUFFER_PTS_IS_VALID (buffer) ? GST_BUFFER_PTS (buffer) +
-      (GST_BUFFER_DURATION_IS_VALID (buffer) ? GST_BUFFER_DURATION (buffer) :
-      GST_MSECOND) : gst_llavaov_textflow_timestamp (self, self->last_end);
-  self->text_end = until;
-  until = gst_llavaov_textflow_limit (self, until);
+  /* Beyond the frame's start even when nobody says how long it lasts. */
+  until = self->have_time ? gst_llavaov_textflow_limit (self,
+      MAX (self->last_end, self->last_running + GST_MSECOND)) :
+      GST_CLOCK_TIME_NONE;
   g_mutex_unlock (&self->lock);
 
   gst_llavaov_textflow_advance (self, until);
@@ -89,6 +88,7 @@ sink_caps (GstLlavaovElement * self, GstEvent * event)
     gst_event_unref (event);
     return FALSE;
   }
+  gst_llavaov_textflow_start (self);
   return gst_pad_push_event (self->srcpad, event);
 }
 
@@ -146,12 +146,10 @@ sink_gap (GstLlavaovElement * self, GstEvent * event)
   GstClockTime timestamp, duration, until;
 
   gst_event_parse_gap (event, &timestamp, &duration);
-  until = timestamp;
-  if (GST_CLOCK_TIME_IS_VALID (duration))
-    until += duration;
   g_mutex_lock (&self->lock);
-  gst_llavaov_frames_gap (self, until);
-  until = gst_llavaov_textflow_limit (self, until);
+  until = gst_llavaov_frames_gap (self, timestamp, duration);
+  if (GST_CLOCK_TIME_IS_VALID (until))
+    until = gst_llavaov_textflow_limit (self, until);
   g_mutex_unlock (&self->lock);
   gst_llavaov_textflow_advance (self, until);
   return gst_pad_push_event (self->srcpad, event);
@@ -161,6 +159,7 @@ static gboolean
 sink_eos (GstLlavaovElement * self, GstEvent * event)
 {
   GstClockTime now = gst_llavaov_clock_now (self);
+  gboolean result;
 
   g_mutex_lock (&self->lock);
   if (gst_llavaov_handover_standing (self) == GST_FLOW_OK) {
@@ -171,7 +170,9 @@ sink_eos (GstLlavaovElement * self, GstEvent * event)
   g_mutex_unlock (&self->lock);
 
   gst_llavaov_textflow_event (self, gst_event_ref (event));
-  return gst_pad_push_event (self->srcpad, event);
+  result = gst_pad_push_event (self->srcpad, event);
+  gst_llavaov_textflow_video_ended (self);
+  return result;
 }
 
 static gboolean

@@ -14,22 +14,11 @@ tell_text (GstLlavaovElement * self, const GstLlavaovWindow * window,
 {
   GstLlavaovTextPad *text = gst_llavaov_textflow_pad (self);
   GstClockTime timestamp, duration;
-  gboolean by_window;
 
   if (text == NULL)
     return;
   g_mutex_lock (&self->lock);
-  by_window = gst_llavaov_textflow_by_window (self);
-  timestamp = GST_CLOCK_TIME_NONE;
-  duration = window->settings.interval ? window->settings.interval :
-      window->settings.window;
-  if (by_window) {
-    timestamp = gst_llavaov_window_timestamp (window);
-    duration = window->length;
-  } else if (self->eos) {
-    /* The video has ended; the text should not outlast it by a window. */
-    duration = MIN (duration, window->length);
-  }
+  gst_llavaov_textflow_cue (self, window, &timestamp, &duration);
   g_mutex_unlock (&self->lock);
   gst_llavaov_text_pad_answer (text, answer, timestamp, duration);
   gst_object_unref (text);

@@ -52,25 +52,30 @@ begin_text (GstLlavaovElement * self, GstLlavaovTextPad * text)
 GstClockTime
 gst_llavaov_textflow_timestamp (GstLlavaovElement * self, GstClockTime running)
 {
+  guint64 timestamp;
+
   if (!GST_CLOCK_TIME_IS_VALID (running) ||
       self->segment.format != GST_FORMAT_TIME)
     return running;
-  return gst_segment_position_from_running_time (&self->segment,
-      GST_FORMAT_TIME, running);
+  /* The last frame may go on behind the segment's end; nothing is before 0, where reverse ends. */
+  if (gst_segment_position_from_running_time_full (&self->segment,
+          GST_FORMAT_TIME, running, &timestamp) == 1)
+    return timestamp;
+  return self->segment.rate < 0 ? 0 : GST_CLOCK_TIME_NONE;
 }
 
 GstClockTime
-gst_llavaov_textflow_limit (GstLlavaovElement * self, GstClockTime until)
+gst_llavaov_textflow_limit (GstLlavaovElement * self, GstClockTime running)
 {
-  GstClockTime limit = GST_CLOCK_TIME_NONE, start;
+  GstClockTime limit = running;
   GstLlavaovWindow *window;
   GList *walk;
 
   if (!gst_llavaov_textflow_by_window (self))
-    return until;
+    return gst_llavaov_textflow_timestamp (self, limit);
   if (self->run.sampling == GST_LLAVAOV_SAMPLING_CLIP)
-    return 0;
-  limit = gst_llavaov_sampler_earliest (&self->sampler);
+    return GST_CLOCK_TIME_NONE;
+  limit = MIN (limit, gst_llavaov_sampler_earliest (&self->sampler));
   for (walk = self->waiting.head; walk; walk = walk->next) {
     window = walk->data;
     limit = MIN (limit, window->start);
@@ -84,8 +89,49 @@ gst_llavaov_textflow_limit (GstLlavaovElement * self, GstClockTime until)
     limit = MIN (limit, self->asked->start);
   if (self->telling)
     limit = MIN (limit, self->telling->start);
-  start = gst_llavaov_textflow_timestamp (self, limit);
-  return GST_CLOCK_TIME_IS_VALID (start) ? MIN (start, until) : until;
+  return gst_llavaov_textflow_timestamp (self, limit);
+}
+
+void
+gst_llavaov_textflow_cue (GstLlavaovElement * self,
+    const GstLlavaovWindow * window, GstClockTime * timestamp,
+    GstClockTime * duration)
+{
+  guint64 interval = window->settings.interval ? window->settings.interval :
+      window->settings.window;
+  gdouble rate = self->segment.rate < 0 ? -self->segment.rate :
+      self->segment.rate;
+
+  *timestamp = GST_CLOCK_TIME_NONE;
+  *duration = interval;
+  /* The video has ended; the text should not outlast it by a window. */
+  if (self->eos && window->length)
+    *duration = MIN (interval, window->length);
+  if (gst_llavaov_textflow_by_window (self)) {
+    /* A still picture lasts no time, what is said about it does. */
+    *duration = window->length ? window->length : window->settings.window;
+    *timestamp = self->segment.format == GST_FORMAT_TIME ?
+        gst_segment_position_from_running_time (&self->segment,
+        GST_FORMAT_TIME, window->start) : window->start;
+  }
+  if (rate != 1)
+    *duration *= rate;
+  if (self->segment.rate < 0 && GST_CLOCK_TIME_IS_VALID (*timestamp))
+    *timestamp -= MIN (*timestamp, *duration);
+}
+
+void
+gst_llavaov_textflow_start (GstLlavaovElement * self)
+{
+  GstLlavaovTextPad *text = gst_llavaov_textflow_pad (self);
+  GstEvent *start;
+
+  if (text == NULL)
+    return;
+  start = gst_pad_get_sticky_event (self->sinkpad, GST_EVENT_STREAM_START, 0);
+  gst_llavaov_text_pad_start (text, start);
+  gst_clear_event (&start);
+  gst_object_unref (text);
 }
 
 void
@@ -110,9 +156,20 @@ gst_llavaov_textflow_advance (GstLlavaovElement * self, GstClockTime until)
 
   if (text == NULL)
     return;
-  if (!gst_llavaov_text_pad_has_begun (text))
+  if (!gst_llavaov_text_pad_has_segment (text))
     begin_text (self, text);
   gst_llavaov_text_pad_gap (text, until);
+  gst_object_unref (text);
+}
+
+void
+gst_llavaov_textflow_video_ended (GstLlavaovElement * self)
+{
+  GstLlavaovTextPad *text = gst_llavaov_textflow_pad (self);
+
+  if (text == NULL)
+    return;
+  gst_llavaov_text_pad_video_ended (text);
   gst_object_unref (text);
 }
 
@@ -125,7 +182,7 @@ gst_llavaov_textflow_event (GstLlavaovElement * self, GstEvent * event)
     gst_event_unref (event);
     return;
   }
-  if (!gst_llavaov_text_pad_has_begun (text))
+  if (!gst_llavaov_text_pad_has_segment (text))
     begin_text (self, text);
   gst_llavaov_text_pad_event (text, event);
   gst_object_unref (text);

@@ -23,10 +23,18 @@ gboolean gst_llavaov_textflow_by_window (GstLlavaovElement * self);
 GstClockTime gst_llavaov_textflow_timestamp (GstLlavaovElement * self,
     GstClockTime running);
 
-/* How far the text stream may go when the video has come to `until`: as far, but not beyond the start of a window that
- * will still be answered for when answers carry the times of their windows. With the lock. */
+/* The timestamp up to which the text stream may go when the video has come to a running time: as far, but not beyond the
+ * start of a window that will still be answered for when answers carry the times of their windows. With the lock. */
 GstClockTime gst_llavaov_textflow_limit (GstLlavaovElement * self,
-    GstClockTime until);
+    GstClockTime running);
+
+/* Where and how long an answer stands in the text stream; NONE for where the stream has got to. With the lock. */
+void gst_llavaov_textflow_cue (GstLlavaovElement * self,
+    const GstLlavaovWindow * window, GstClockTime * timestamp,
+    GstClockTime * duration);
+
+/* In front of the video's CAPS: the text's go first. */
+void gst_llavaov_textflow_start (GstLlavaovElement * self);
 
 /* A SEGMENT event of the video has come: the text stream begins, or goes on in it. */
 void gst_llavaov_textflow_segment (GstLlavaovElement * self,
@@ -36,6 +44,9 @@ void gst_llavaov_textflow_advance (GstLlavaovElement * self,
     GstClockTime until);
 /* EOS or SEGMENT_DONE of the video: the text's follows what is queued. Takes the event. */
 void gst_llavaov_textflow_event (GstLlavaovElement * self, GstEvent * event);
+/* EOS of the video has been pushed; the text's waits a little for that, since splitmuxsink loses its way when the text ends
+ * well before the video. */
+void gst_llavaov_textflow_video_ended (GstLlavaovElement * self);
 
 G_END_DECLS
 

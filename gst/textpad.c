@@ -10,11 +10,20 @@ GST_DEBUG_CATEGORY_EXTERN (gst_llavaov_debug);
 #define MAX_ANSWERS 256
 /* The gap behind every answer, which lets muxers go on past it. */
 #define TAIL_GAP GST_MSECOND
+/* textoverlay shows a video frame when the text has come past it, which cannot be for the last one played backwards: a text
+ * segment that ends so much later lets it. */
+#define REVERSE_SHIFT GST_MSECOND
+
+/* How long EOS waits for that of the video to have gone through; a consumer may hold that back until it has the text's. */
+#define EOS_PATIENCE (500 * G_TIME_SPAN_MILLISECOND)
+/* How long the video waits for the text's first events. */
+#define START_PATIENCE (200 * G_TIME_SPAN_MILLISECOND)
 
 typedef struct
 {
   GstEvent *event;              /* or: */
-  GstStructure *answer;         /* or: a gap */
+  GstStructure *answer;         /* or: */
+  gboolean caps;                /* whatever the consumer takes; or: a gap */
   GstClockTime timestamp, duration;
 } Item;
 
@@ -27,12 +36,15 @@ struct _GstLlavaovTextPad
   /* under the lock */
   GQueue items;
   guint n_answers;
-  gboolean flushing, begun;
+  gboolean flushing, begun, has_segment;
+  gboolean started;             /* stream start and caps have been pushed */
+  gint64 eos_at;                /* monotonic microseconds; EOS waits for that */
   GstSegment segment;
-  GstClockTime position;        /* end of the last gap or answer queued */
+  GstClockTime shift;           /* between timestamps of the video and of the text */
+  GstClockTime position;        /* how far the text has come: end of the last gap or answer queued, start in reverse */
 
   /* the task's own */
-  gboolean need_caps, json;
+  gboolean json;
 };
 
 G_DEFINE_TYPE (GstLlavaovTextPad, gst_llavaov_text_pad, GST_TYPE_PAD);
@@ -64,7 +76,13 @@ queue_event (GstLlavaovTextPad * self, GstEvent * event)
 
   item->event = event;
   g_queue_push_tail (&self->items, item);
-  g_cond_signal (&self->cond);
+  g_cond_broadcast (&self->cond);
+}
+
+static gboolean
+backwards (GstLlavaovTextPad * self)
+{
+  return self->segment.rate < 0;
 }
 
 /* With the lock held. */
@@ -72,19 +90,24 @@ static void
 queue_gap (GstLlavaovTextPad * self, GstClockTime until)
 {
   Item *item = g_queue_peek_tail (&self->items);
+  GstClockTime from = self->position;
 
-  if (!GST_CLOCK_TIME_IS_VALID (until) || until <= self->position)
+  if (!GST_CLOCK_TIME_IS_VALID (until) ||
+      (backwards (self) ? until >= from : until <= from))
     return;
-  if (item && item->event == NULL && item->answer == NULL) {
-    item->duration = until - item->timestamp;
-  } else {
-    item = g_new0 (Item, 1);
-    item->timestamp = self->position;
-    item->duration = until - self->position;
-    g_queue_push_tail (&self->items, item);
-    g_cond_signal (&self->cond);
-  }
   self->position = until;
+  if (!GST_CLOCK_TIME_IS_VALID (from))
+    from = until + 1;           /* backwards from an end that nobody knows */
+  if (item == NULL || item->event || item->answer || item->caps) {
+    item = g_new0 (Item, 1);
+    item->timestamp = MIN (from, until);
+    item->duration = MAX (from, until) - item->timestamp;
+    g_queue_push_tail (&self->items, item);
+    g_cond_broadcast (&self->cond);
+  } else {
+    item->duration += MAX (from, until) - MIN (from, until);
+    item->timestamp = MIN (item->timestamp, until);
+  }
 }
 
 static void
@@ -109,7 +132,6 @@ push_caps (GstLlavaovTextPad * self)
     gst_pad_push_event (pad, gst_event_new_caps (caps));
   gst_clear_caps (&current);
   gst_caps_unref (caps);
-  self->need_caps = FALSE;
 }
 
 static GstFlowReturn
@@ -132,6 +154,20 @@ push_answer (GstLlavaovTextPad * self, const Item * item)
   return gst_pad_push (GST_PAD (self), buffer);
 }
 
+/* Consumers take either end of a gap for how far the text has come: splitmuxsink its start, textoverlay its end. So both
+ * ends of the last one are as far as can be. */
+static void
+push_gap (GstLlavaovTextPad * self, GstClockTime start, GstClockTime duration)
+{
+  GstPad *pad = GST_PAD (self);
+  gboolean back = backwards (self);
+
+  if (duration > 1)
+    gst_pad_push_event (pad, gst_event_new_gap (start + back, duration - 1));
+  gst_pad_push_event (pad, gst_event_new_gap (back ? start : start + duration -
+          1, 1));
+}
+
 static GstFlowReturn
 push_item (GstLlavaovTextPad * self, Item * item)
 {
@@ -139,22 +175,40 @@ push_item (GstLlavaovTextPad * self, Item * item)
   GstFlowReturn flow = GST_FLOW_OK;
 
   if (item->event) {
-    GstEventType type = GST_EVENT_TYPE (item->event);
-
-    if (type == GST_EVENT_STREAM_START)
-      self->need_caps = TRUE;
-    else if (self->need_caps)
-      push_caps (self);
     gst_pad_push_event (pad, g_steal_pointer (&item->event));
+  } else if (item->caps) {
+    push_caps (self);
+    g_mutex_lock (&self->lock);
+    self->started = TRUE;
+    g_cond_broadcast (&self->cond);
+    g_mutex_unlock (&self->lock);
   } else if (item->answer) {
     if (gst_pad_check_reconfigure (pad))
       push_caps (self);
     flow = push_answer (self, item);
   } else {
-    gst_pad_push_event (pad, gst_event_new_gap (item->timestamp,
-            item->duration));
+    push_gap (self, item->timestamp, item->duration);
   }
   return flow;
+}
+
+/* The next item, when it may go. NULL: the pad is flushing. With the lock. */
+static Item *
+next_item (GstLlavaovTextPad * self)
+{
+  Item *item;
+
+  while (!self->flushing) {
+    item = g_queue_peek_head (&self->items);
+    if (item == NULL)
+      g_cond_wait (&self->cond, &self->lock);
+    else if (item->event == NULL || GST_EVENT_TYPE (item->event) !=
+        GST_EVENT_EOS || g_get_monotonic_time () >= self->eos_at)
+      return g_queue_pop_head (&self->items);
+    else
+      g_cond_wait_until (&self->cond, &self->lock, self->eos_at);
+  }
+  return NULL;
 }
 
 static void
@@ -166,14 +220,12 @@ text_loop (gpointer data)
   Item *item;
 
   g_mutex_lock (&self->lock);
-  while (!self->flushing && g_queue_is_empty (&self->items))
-    g_cond_wait (&self->cond, &self->lock);
-  if (self->flushing) {
+  item = next_item (self);
+  if (item == NULL) {
     g_mutex_unlock (&self->lock);
     gst_pad_pause_task (pad);
     return;
   }
-  item = g_queue_pop_head (&self->items);
   if (item->answer)
     self->n_answers--;
   g_mutex_unlock (&self->lock);
@@ -214,9 +266,9 @@ text_activate_mode (GstPad * pad, GstObject * parent, GstPadMode mode,
   g_mutex_lock (&self->lock);
   clear_items (self);
   self->flushing = !active;
-  self->begun = FALSE;
+  self->begun = self->started = self->has_segment = FALSE;
   self->position = 0;
-  g_cond_signal (&self->cond);
+  g_cond_broadcast (&self->cond);
   g_mutex_unlock (&self->lock);
   if (active)
     return start_task (self);
@@ -300,61 +352,102 @@ gst_llavaov_text_pad_new (GstPadTemplate * templ, const gchar * name)
   return pad;
 }
 
+/* With the lock. */
+static void
+queue_start (GstLlavaovTextPad * self, GstEvent * stream_start)
+{
+  const gchar *upstream = NULL;
+  GstEvent *event;
+  Item *item;
+  gchar *id;
+  guint group;
+
+  if (stream_start)
+    gst_event_parse_stream_start (stream_start, &upstream);
+  id = g_strconcat (upstream ? upstream : "llavaov", "/text", NULL);
+  event = gst_event_new_stream_start (id);
+  g_free (id);
+  gst_event_set_stream_flags (event, GST_STREAM_FLAG_SPARSE);
+  if (stream_start) {
+    gst_event_set_seqnum (event, gst_event_get_seqnum (stream_start));
+    if (gst_event_parse_group_id (stream_start, &group))
+      gst_event_set_group_id (event, group);
+  }
+  queue_event (self, event);
+  item = g_new0 (Item, 1);
+  item->caps = TRUE;
+  g_queue_push_tail (&self->items, item);
+  self->begun = TRUE;
+}
+
+void
+gst_llavaov_text_pad_start (GstLlavaovTextPad * self, GstEvent * stream_start)
+{
+  gint64 until = g_get_monotonic_time () + START_PATIENCE;
+
+  g_mutex_lock (&self->lock);
+  if (!self->flushing && !self->begun)
+    queue_start (self, stream_start);
+  while (!self->flushing && !self->started &&
+      g_cond_wait_until (&self->cond, &self->lock, until));
+  g_mutex_unlock (&self->lock);
+}
+
 void
 gst_llavaov_text_pad_begin (GstLlavaovTextPad * self, GstEvent * stream_start,
     GstEvent * segment)
 {
+  GstEvent *event;
+
   g_mutex_lock (&self->lock);
   if (self->flushing) {
     g_mutex_unlock (&self->lock);
     return;
   }
-  if (!self->begun) {
-    const gchar *upstream = NULL;
-    GstEvent *event;
-    gchar *id;
-    guint group;
-
-    if (stream_start)
-      gst_event_parse_stream_start (stream_start, &upstream);
-    id = g_strconcat (upstream ? upstream : "llavaov", "/text", NULL);
-    event = gst_event_new_stream_start (id);
-    g_free (id);
-    gst_event_set_stream_flags (event, GST_STREAM_FLAG_SPARSE);
-    if (stream_start) {
-      gst_event_set_seqnum (event, gst_event_get_seqnum (stream_start));
-      if (gst_event_parse_group_id (stream_start, &group))
-        gst_event_set_group_id (event, group);
-    }
-    queue_event (self, event);
-    self->begun = TRUE;
-  }
+  if (!self->begun)
+    queue_start (self, stream_start);
   gst_event_copy_segment (segment, &self->segment);
-  queue_event (self, gst_event_ref (segment));
-  self->position = self->segment.format == GST_FORMAT_TIME ?
-      self->segment.start : 0;
+  self->shift = 0;
+  if (self->segment.format == GST_FORMAT_TIME && backwards (self) &&
+      GST_CLOCK_TIME_IS_VALID (self->segment.stop)) {
+    self->shift = REVERSE_SHIFT;
+    self->segment.stop += self->shift;
+  }
+  event = gst_event_new_segment (&self->segment);
+  gst_event_set_seqnum (event, gst_event_get_seqnum (segment));
+  queue_event (self, event);
+  self->has_segment = TRUE;
+  self->position = 0;
+  if (self->segment.format == GST_FORMAT_TIME)
+    self->position = backwards (self) ? self->segment.stop :
+        self->segment.start;
   /* Something at the very start, for preroll; a nanosecond does not keep an answer from starting there too. */
-  queue_gap (self, self->position + 1);
+  if (backwards (self)) {
+    if (GST_CLOCK_TIME_IS_VALID (self->position) && self->position)
+      queue_gap (self, self->position - 1);
+  } else {
+    queue_gap (self, self->position + 1);
+  }
   g_mutex_unlock (&self->lock);
 }
 
 gboolean
-gst_llavaov_text_pad_has_begun (GstLlavaovTextPad * self)
+gst_llavaov_text_pad_has_segment (GstLlavaovTextPad * self)
 {
-  gboolean begun;
+  gboolean has;
 
   g_mutex_lock (&self->lock);
-  begun = self->begun || self->flushing;
+  has = self->has_segment || self->flushing;
   g_mutex_unlock (&self->lock);
-  return begun;
+  return has;
 }
 
 void
 gst_llavaov_text_pad_gap (GstLlavaovTextPad * self, GstClockTime until)
 {
   g_mutex_lock (&self->lock);
-  if (!self->flushing && self->begun)
-    queue_gap (self, until);
+  if (!self->flushing && self->has_segment && GST_CLOCK_TIME_IS_VALID (until))
+    queue_gap (self, until + self->shift);
   g_mutex_unlock (&self->lock);
 }
 
@@ -365,7 +458,7 @@ gst_llavaov_text_pad_answer (GstLlavaovTextPad * self,
   Item *item;
 
   g_mutex_lock (&self->lock);
-  if (self->flushing || !self->begun) {
+  if (self->flushing || !self->has_segment) {
     g_mutex_unlock (&self->lock);
     return;
   }
@@ -383,19 +476,29 @@ gst_llavaov_text_pad_answer (GstLlavaovTextPad * self,
       }
     }
   }
-  if (!GST_CLOCK_TIME_IS_VALID (timestamp))
-    timestamp = self->position;
-  else if (timestamp > self->position)
-    queue_gap (self, timestamp);
   item = g_new0 (Item, 1);
   item->answer = gst_structure_copy (answer);
+  if (!GST_CLOCK_TIME_IS_VALID (timestamp)) {
+    timestamp = GST_CLOCK_TIME_IS_VALID (self->position) ? self->position : 0;
+    if (backwards (self)) {
+      duration = MIN (duration, timestamp);
+      timestamp -= duration;
+    }
+  } else {
+    timestamp += self->shift;
+  }
   item->timestamp = timestamp;
   item->duration = duration;
+  if (backwards (self))
+    timestamp += duration;
+  queue_gap (self, timestamp);
   g_queue_push_tail (&self->items, item);
   self->n_answers++;
-  self->position = MAX (self->position, timestamp);
-  queue_gap (self, self->position + TAIL_GAP);
-  g_cond_signal (&self->cond);
+  if (backwards (self))
+    queue_gap (self, self->position - MIN (self->position, TAIL_GAP));
+  else
+    queue_gap (self, self->position + TAIL_GAP);
+  g_cond_broadcast (&self->cond);
   g_mutex_unlock (&self->lock);
 }
 
@@ -403,10 +506,20 @@ void
 gst_llavaov_text_pad_event (GstLlavaovTextPad * self, GstEvent * event)
 {
   g_mutex_lock (&self->lock);
+  self->eos_at = g_get_monotonic_time () + EOS_PATIENCE;
   if (self->flushing)
     gst_event_unref (event);
   else
     queue_event (self, event);
+  g_mutex_unlock (&self->lock);
+}
+
+void
+gst_llavaov_text_pad_video_ended (GstLlavaovTextPad * self)
+{
+  g_mutex_lock (&self->lock);
+  self->eos_at = 0;
+  g_cond_broadcast (&self->cond);
   g_mutex_unlock (&self->lock);
 }
 
@@ -417,7 +530,7 @@ gst_llavaov_text_pad_flush_start (GstLlavaovTextPad * self, GstEvent * event)
   g_mutex_lock (&self->lock);
   self->flushing = TRUE;
   clear_items (self);
-  g_cond_signal (&self->cond);
+  g_cond_broadcast (&self->cond);
   g_mutex_unlock (&self->lock);
   gst_pad_pause_task (GST_PAD (self));
 }

@@ -19,13 +19,17 @@ G_DECLARE_FINAL_TYPE (GstLlavaovTextPad, gst_llavaov_text_pad, GST,
 
 GstPad *gst_llavaov_text_pad_new (GstPadTemplate * templ, const gchar * name);
 
-/* The stream that follows: stream_start is upstream's event (group-id and seqnum are taken from it), segment may be sent
- * again and again. Caps are chosen when the first item is pushed. */
+/* The stream that follows: stream_start is upstream's event (group-id and seqnum are taken from it). Caps are whatever the
+ * consumer takes. Waits a little for both to have been pushed, so that they are there before the video's. */
+void gst_llavaov_text_pad_start (GstLlavaovTextPad * pad,
+    GstEvent * stream_start);
+/* The same without waiting, and a segment, which may be sent again and again. */
 void gst_llavaov_text_pad_begin (GstLlavaovTextPad * pad,
     GstEvent * stream_start, GstEvent * segment);
-gboolean gst_llavaov_text_pad_has_begun (GstLlavaovTextPad * pad);
+/* Whether it has a segment. */
+gboolean gst_llavaov_text_pad_has_segment (GstLlavaovTextPad * pad);
 
-/* No text before `until` (a timestamp of the segment). */
+/* No text before `until` (a timestamp of the segment; in a segment that is played backwards: none behind it). */
 void gst_llavaov_text_pad_gap (GstLlavaovTextPad * pad, GstClockTime until);
 
 /* Queues an answer. timestamp NONE = now: where the gaps have got to. */
@@ -33,8 +37,10 @@ void gst_llavaov_text_pad_answer (GstLlavaovTextPad * pad,
     const GstStructure * answer, GstClockTime timestamp,
     GstClockTime duration);
 
-/* Queues an event behind what is there; takes it. */
+/* Queues an event behind what is there; takes it. EOS waits a little for the video's. */
 void gst_llavaov_text_pad_event (GstLlavaovTextPad * pad, GstEvent * event);
+/* The video's EOS has gone through. */
+void gst_llavaov_text_pad_video_ended (GstLlavaovTextPad * pad);
 /* Pushes the event through at once. */
 void gst_llavaov_text_pad_flush_start (GstLlavaovTextPad * pad,
     GstEvent * event);

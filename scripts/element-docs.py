@@ -63,7 +63,8 @@ From Python, also without the overrides of python3-gst-1.0:
 
 Other messages: `llavaov-no-frames` for a live window in which no frame came, PROGRESS while the model loads, QOS for each
 dropped window, WARNING for a window that failed, ERROR for what cannot go on. The first and the dropped windows' say why in
-the field `reason`; [windows.md](windows.md) has what ends a window and what comes of it.
+the field `reason`; [windows.md](windows.md) has what ends a window and what comes of it,
+[text.md](text.md) which elements take the text beside the video, and which want queues.
 """
 
 
