@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "text/jinja/exec.h"
 
+#include "text/jinja/builtin.h"
 #include "text/jinja/loop.h"
 #include "text/jinja/macro.h"
 #include "text/jinja/object.h"
@@ -15,12 +16,25 @@ static Flow flow(bool done)
     return done ? NEXT : FAILED;
 }
 
-/* A body in a scope of its own, as a string. */
-static bool capture(LvJ *j, LvJScope *scope, const LvJNode *first, LvJValue *out)
+LvJScope *lv_jinja_open_scope(LvJ *j, LvJScope *parent, const LvJNode *hidden)
+{
+    LvJScope *scope = lv_jinja_scope(j, parent);
+    for (; scope && hidden; hidden = hidden->next) {
+        LvJValue nothing;
+        if (!lv_jinja_undefined(
+                j, &nothing, "'%s' is undefined", lv_jinja_shown(j, hidden->text)) ||
+            !lv_jinja_assign(j, scope, hidden->text, nothing))
+            return NULL;
+    }
+    return scope;
+}
+
+/* A block's body in a scope of its own, as a string. */
+static bool capture(LvJ *j, LvJScope *scope, const LvJNode *node, LvJValue *out)
 {
     LvJBuild build = {.j = j};
-    LvJScope *inner = lv_jinja_scope(j, scope);
-    return inner && run_list(j, inner, first, &build) != FAILED && lv_jinja_built(&build, out);
+    LvJScope *inner = lv_jinja_open_scope(j, scope, node->hidden);
+    return inner && run_list(j, inner, node->list, &build) != FAILED && lv_jinja_built(&build, out);
 }
 
 static bool assign_member(LvJ *j, LvJScope *scope, const LvJNode *target, LvJValue value)
@@ -124,7 +138,7 @@ static Flow run_for(LvJ *j, LvJScope *scope, const LvJNode *node, LvJValue itera
             return FAILED;
         if (done)
             break;
-        LvJScope *inner = lv_jinja_scope(j, scope);
+        LvJScope *inner = lv_jinja_open_scope(j, scope, node->hidden);
         if (!inner || !name_loop(j, inner, loop) || !assign(j, inner, node->a, item))
             return FAILED;
         Flow after = run_list(j, inner, node->list, output);
@@ -136,7 +150,7 @@ static Flow run_for(LvJ *j, LvJScope *scope, const LvJNode *node, LvJValue itera
     }
     if (any || !node->other)
         return NEXT;
-    LvJScope *inner = lv_jinja_scope(j, scope);
+    LvJScope *inner = lv_jinja_open_scope(j, scope, node->hidden_else);
     return inner ? run_list(j, inner, node->other, output) : FAILED;
 }
 
@@ -155,7 +169,7 @@ static Flow run_if(LvJ *j, LvJScope *scope, const LvJNode *node, LvJBuild *outpu
 
 static bool run_with(LvJ *j, LvJScope *scope, const LvJNode *node, LvJScope **out)
 {
-    LvJScope *inner = lv_jinja_scope(j, scope);
+    LvJScope *inner = lv_jinja_open_scope(j, scope, node->hidden);
     for (const LvJNode *set = node->other; inner && set; set = set->next) {
         LvJValue value;
         if (!lv_jinja_eval(j, scope, set->b, &value) || !assign(j, inner, set->a, value))
@@ -204,7 +218,7 @@ static bool run_set(LvJ *j, LvJScope *scope, const LvJNode *node)
     LvJValue value;
     if (node->kind == LVJ_SET)
         return lv_jinja_eval(j, scope, node->b, &value) && assign(j, scope, node->a, value);
-    return capture(j, scope, node->list, &value) &&
+    return capture(j, scope, node, &value) &&
            lv_jinja_eval_filters(j, scope, node->b, value, &value) &&
            assign(j, scope, node->a, value);
 }
@@ -235,11 +249,11 @@ static Flow run_node(LvJ *j, LvJScope *scope, const LvJNode *node, LvJBuild *out
     case LVJ_CALL_BLOCK:
         return flow(run_call_block(j, scope, node, output));
     case LVJ_FILTER_BLOCK:
-        return flow(capture(j, scope, node->list, &value) &&
+        return flow(capture(j, scope, node, &value) &&
                     lv_jinja_eval_filters(j, scope, node->b, value, &value) &&
                     lv_jinja_put_str(output, value));
     case LVJ_GENERATION:
-        inner = lv_jinja_scope(j, scope);
+        inner = lv_jinja_open_scope(j, scope, node->hidden);
         return inner ? run_list(j, inner, node->list, output) : FAILED;
     case LVJ_BREAK:
         return BREAK;
@@ -283,7 +297,7 @@ bool lv_jinja_run(LvJ *j, LvJValue function, const LvJArgs *args, LvJValue *out)
                lv_jinja_built(&build, out);
     }
     const LvJMacro *macro = function.macro;
-    LvJScope *scope = lv_jinja_scope(j, macro->scope);
+    LvJScope *scope = lv_jinja_open_scope(j, macro->scope, macro->node->hidden);
     return scope && lv_jinja_bind_macro(j, scope, macro->node, args) &&
            run_list(j, scope, macro->node->list, &build) != FAILED && lv_jinja_built(&build, out);
 }

@@ -8,6 +8,8 @@
 
 /* Runs statements from `first`; what they print goes to the end of output. */
 bool lv_jinja_exec(LvJ *j, LvJScope *scope, const LvJNode *first, LvJBuild *output);
+/* A scope in which the names in `hidden` are undefined; NULL after failing. */
+LvJScope *lv_jinja_open_scope(LvJ *j, LvJScope *parent, const LvJNode *hidden);
 /* LvJ.run. */
 bool lv_jinja_run(LvJ *j, LvJValue function, const LvJArgs *args, LvJValue *out);
 

@@ -11,11 +11,12 @@
 #include "text/jinja/exec.h"
 #include "text/jinja/input.h"
 #include "text/jinja/parser.h"
+#include "text/jinja/symbols.h"
 #include "text/utf8.h"
 
 struct LvJinjaTemplate {
     LvJArena arena;
-    LvJNode *first;
+    LvJNode *first, *hidden;
     char *file;
 };
 
@@ -46,7 +47,8 @@ static LlavaovStatus compile(LvJ *j, const char *source, size_t bytes, LvJinjaTe
             j, LLAVAOV_ERROR_FORMAT, "the template has more than %u bytes", LV_MAX_TEMPLATE_SOURCE);
     else if (lv_utf8_valid_prefix(source, bytes) != bytes)
         lv_jinja_wrong(j, "the template is not UTF-8");
-    else if (lv_jinja_lex(j, source, bytes, &tokens) && lv_jinja_parse(j, &tokens, &jinja->first))
+    else if (lv_jinja_lex(j, source, bytes, &tokens) && lv_jinja_parse(j, &tokens, &jinja->first) &&
+             lv_jinja_find_hidden(j, jinja->first, &jinja->hidden))
         return LLAVAOV_OK;
     return j->error->status;
 }
@@ -115,7 +117,7 @@ static bool render(LvJ *j, const LvJinjaTemplate *jinja, const json_t *variables
 {
     LvJBuild build = {.j = j};
     LvJScope *globals = lv_jinja_scope(j, NULL);
-    LvJScope *scope = globals ? lv_jinja_scope(j, globals) : NULL;
+    LvJScope *scope = globals ? lv_jinja_open_scope(j, globals, jinja->hidden) : NULL;
     return scope && lv_jinja_input(j, variables, options, globals) &&
            lv_jinja_exec(j, scope, jinja->first, &build) && give(j, &build, out);
 }

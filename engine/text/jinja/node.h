@@ -84,6 +84,7 @@ struct LvJNode {
     const LvJString *text, *attribute;
     LvJNode *a, *b, *c;
     LvJNode *list, *other;            /* first of each */
+    LvJNode *hidden, *hidden_else;    /* names that its scopes hide (symbols.h) */
     LvJNode *next;                    /* in the list that this is in */
     const struct LvJBuiltin *builtin; /* LVJ_FILTER, LVJ_TEST */
 };
