@@ -123,7 +123,7 @@ static inline __attribute__((always_inline)) void soften(
 }
 
 /* Chains of additions: no longer than PART_KEYS, then one link a part of the block. */
-#define PART_KEYS 128
+#define PART_KEYS 256
 
 static void attention_tile(const LvAttentionTile *t)
 {

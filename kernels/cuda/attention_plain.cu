@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Attention without tensor cores: float32, and bf16 of head sizes or alignments that
  * attention_tensor.cu does not take. A block is TILE_ROWS queries of a head; eight lanes share a
- * query: its scores, its running maximum and sum, and its results. */
+ * query: its scores, its running maximum and sum, and its results. Sums run over RUN_TILES tiles of
+ * keys and are then added to those before: two short chains of additions, where one over all keys
+ * would lose a digit in a long context. */
 #include "attention.h"
 
 #define TILE_ROWS 16u
 #define TILE_KEYS 32u
+#define RUN_TILES 8u
 #define LANES 8u /* of a query */
 #define THREADS (TILE_ROWS * LANES)
 
@@ -54,10 +57,11 @@ LV_INLINE void attend(const Span<T> &s, uint32_t head_dim, float scale)
     const float *query = queries + row * (head_dim + 1);
     float *weight = weights + row * (TILE_KEYS + 1);
     uint32_t end = row < s.n_queries ? visible_end(s, row) : s.first_key;
-    float best = -INFINITY, sum = 0, acc[OWN];
+    float best = -INFINITY, run_sum = 0, run[OWN];      /* of the tiles under way */
+    float centre_before = -INFINITY, sum = 0, acc[OWN]; /* of those before */
     LV_UNROLL
     for (int i = 0; i < OWN; i++)
-        acc[i] = 0;
+        acc[i] = run[i] = 0;
     load_rows(queries, s.queries, s.query_stride, 0, s.n_queries, TILE_ROWS, head_dim);
 
     for (uint32_t first = s.first_key; first < s.end_key; first += TILE_KEYS) {
@@ -79,16 +83,16 @@ LV_INLINE void attend(const Span<T> &s, uint32_t head_dim, float scale)
         new_best = greatest_of_lanes(new_best);
         float centre = new_best == -INFINITY ? 0 : new_best, rescale = lv_exp2(best - centre);
         best = new_best;
-        sum *= rescale;
+        run_sum *= rescale;
         LV_UNROLL
         for (uint32_t j = 0; j < TILE_KEYS / LANES; j++) {
             float w = lv_exp2(scores[j] - centre);
-            sum += w;
+            run_sum += w;
             weight[lane + j * LANES] = w;
         }
         LV_UNROLL
         for (int i = 0; i < OWN; i++)
-            acc[i] *= rescale;
+            run[i] *= rescale;
         lv_sync_warp();
         uint32_t n = first < end ? (end - first < TILE_KEYS ? end - first : TILE_KEYS) : 0;
         for (uint32_t key = 0; key < n; key++) {
@@ -97,10 +101,22 @@ LV_INLINE void attend(const Span<T> &s, uint32_t head_dim, float scale)
             for (int i = 0; i < OWN; i++) {
                 uint32_t c = lane + (uint32_t)i * LANES;
                 if (c < head_dim)
-                    acc[i] += w * values[key * (head_dim + 1) + c];
+                    run[i] += w * values[key * (head_dim + 1) + c];
             }
         }
         lv_sync_warp();
+        if ((first - s.first_key) / TILE_KEYS % RUN_TILES < RUN_TILES - 1 &&
+            first + TILE_KEYS < s.end_key)
+            continue;
+        rescale = lv_exp2(centre_before - centre);
+        centre_before = best;
+        sum = sum * rescale + run_sum;
+        run_sum = 0;
+        LV_UNROLL
+        for (int i = 0; i < OWN; i++) {
+            acc[i] = acc[i] * rescale + run[i];
+            run[i] = 0;
+        }
     }
 
     sum = sum_of_lanes(sum);
