@@ -19,8 +19,11 @@ keep_answer (GstLlavaovWindow * window, const LlavaovAnswer * answer)
   window->prefill_ns = answer->prefill_ns;
   window->decode_ns = answer->decode_ns;
   window->answered_at = g_get_monotonic_time ();
-  window->state = answer->status == LLAVAOV_OK ?
-      GST_LLAVAOV_WINDOW_ANSWERED : GST_LLAVAOV_WINDOW_FAILED;
+  window->state = answer->status == LLAVAOV_OK ? GST_LLAVAOV_WINDOW_ANSWERED :
+      answer->status == LLAVAOV_ERROR_LATE ? GST_LLAVAOV_WINDOW_DROPPED :
+      GST_LLAVAOV_WINDOW_FAILED;
+  if (answer->status == LLAVAOV_ERROR_LATE)
+    window->reason = "overload";
 }
 
 /* On an engine thread. */
@@ -33,6 +36,8 @@ on_done (void *data, const LlavaovAnswer * answer)
 
   keep_answer (window, answer);
   g_mutex_lock (&self->lock);
+  if (window->state == GST_LLAVAOV_WINDOW_DROPPED)
+    self->stats.dropped_windows++;
   self->asked = NULL;
   ticket = g_steal_pointer (&self->ticket);
   if (window->generation == self->generation)
@@ -78,10 +83,14 @@ gst_llavaov_ask (GstLlavaovElement * self, GstLlavaovWindow * window)
     request.prompt = window->settings.prompt;
     request.generation = window->settings.generation;
     gst_llavaov_loading_tell_generation (self, &request.generation);
+    request.reservation = window->reservation;
     request.on_done = on_done;
     request.data = window;
-    /* From here on the window belongs to on_done. */
+    /* From here on the window belongs to on_done, and its reservation to the engine. */
+    window->reservation = NULL;
     status = llavaov_session_ask (session, &request, &ticket, &error);
+    if (status != LLAVAOV_OK)
+      window->reservation = request.reservation;
   }
 
   g_mutex_lock (&self->lock);

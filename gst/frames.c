@@ -33,10 +33,24 @@ sample_chosen (gpointer data, GstLlavaovSample * sample)
   gst_llavaov_handover_sample (self, sample);
 }
 
+/* Windows that may wait for their answers ask nobody, and before the engine is there nobody can be asked. */
+static gboolean
+reserve_window (gpointer data, GstLlavaovWindow * window, GstClockTime next)
+{
+  GstLlavaovElement *self = data;
+
+  if (self->session == NULL || gst_llavaov_handover_blocks (self))
+    return TRUE;
+  window->reservation = llavaov_session_reserve (self->session,
+      window->length, next - window->start);
+  return window->reservation != NULL;
+}
+
 void
 gst_llavaov_frames_setup (GstLlavaovElement * self)
 {
   gst_llavaov_sampler_init (&self->sampler);
+  self->sampler.reserve = reserve_window;
   self->sampler.settings = &self->run;
   self->sampler.chosen = sample_chosen;
   self->sampler.data = self;

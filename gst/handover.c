@@ -193,6 +193,11 @@ gst_llavaov_handover_windows (GstLlavaovElement * self, GQueue * closed)
     window->layout = self->layout;
     window->seq = self->next_seq++;
     self->stats.windows++;
+    if (window->state == GST_LLAVAOV_WINDOW_DROPPED) {
+      self->stats.dropped_windows++;
+      g_queue_push_tail (&self->outbox, window);
+      continue;
+    }
     give_samples (self, window->samples, window->layout);
     g_queue_push_tail (&self->waiting, window);
   }
@@ -204,6 +209,7 @@ gst_llavaov_handover_windows (GstLlavaovElement * self, GQueue * closed)
       window->reason = "overload";
       self->stats.dropped_windows++;
       g_ptr_array_set_size (window->samples, 0);
+      llavaov_reservation_free (g_steal_pointer (&window->reservation));
       g_queue_push_tail (&self->outbox, window);
     }
   }

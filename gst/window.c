@@ -52,6 +52,7 @@ gst_llavaov_window_free (GstLlavaovWindow * window)
 {
   gst_llavaov_settings_clear (&window->settings);
   g_ptr_array_unref (window->samples);
+  llavaov_reservation_free (window->reservation);
   g_free (window->text);
   g_free (window);
 }
@@ -109,6 +110,9 @@ open_window (GstLlavaovSampler * sampler)
   window->utc_start = utc_at (sampler->utc_offset, window->start);
   g_queue_push_tail (&sampler->open, window);
   sampler->next_start += interval_of (settings);
+  if (sampler->live && sampler->reserve)
+    window->refused = !sampler->reserve (sampler->data, window,
+        sampler->next_start);
 }
 
 void
@@ -140,6 +144,15 @@ gst_llavaov_sampler_start (GstLlavaovSampler * sampler, GstClockTime now)
   sampler->next_start = now;
 }
 
+static void
+set_closed (GstLlavaovWindow * window)
+{
+  window->state = window->refused ? GST_LLAVAOV_WINDOW_DROPPED :
+      GST_LLAVAOV_WINDOW_WAITING;
+  if (window->refused)
+    window->reason = "overload";
+}
+
 /* The window's end has passed: no frame can come into it any more. */
 static void
 close_window (GstLlavaovSampler * sampler, GstLlavaovWindow * window,
@@ -153,9 +166,9 @@ close_window (GstLlavaovSampler * sampler, GstLlavaovWindow * window,
     window->state = GST_LLAVAOV_WINDOW_EMPTY;
     window->reason = "silence";
   } else {
-    while (window->next_point < window->n_points)
+    while (!window->refused && window->next_point < window->n_points)
       take_point (sampler, window, sampler->last);
-    window->state = GST_LLAVAOV_WINDOW_WAITING;
+    set_closed (window);
   }
   g_queue_push_tail (closed, window);
 }
@@ -231,7 +244,7 @@ gst_llavaov_sampler_frame (GstLlavaovSampler * sampler,
     if (time < window->start || time >= window_end (window))
       continue;
     window->n_seen++;
-    while (window->next_point < window->n_points) {
+    while (!window->refused && window->next_point < window->n_points) {
       GstClockTime point = point_time (window, window->next_point);
 
       if (point <= time) {
@@ -265,12 +278,12 @@ static void
 cut_window (GstLlavaovSampler * sampler, GstLlavaovWindow * window,
     GstClockTime end, GQueue * closed)
 {
-  while (window->next_point < window->n_points &&
+  while (!window->refused && window->next_point < window->n_points &&
       (window->next_point == 0 ||
           point_time (window, window->next_point) < end))
     take_point (sampler, window, sampler->last);
   window->length = end - MIN (window->start, end);
-  window->state = GST_LLAVAOV_WINDOW_WAITING;
+  set_closed (window);
   g_queue_push_tail (closed, window);
 }
 

@@ -48,6 +48,8 @@ typedef struct _GstLlavaovWindow
   guint next_point;             /* the first point without a sample */
   GPtrArray *samples;           /* of GstLlavaovSample, a reference for every point */
   guint64 n_seen;               /* frames inside it */
+  gboolean refused;             /* the engine will not come to it: it takes no samples */
+  LlavaovReservation *reservation;      /* until it is asked about; or NULL */
   gint64 last_arrival;          /* of the last frame sampled, monotonic microseconds */
   const gchar *reason;          /* why there is no answer: a word, static; EMPTY and DROPPED */
 
@@ -84,6 +86,10 @@ typedef struct _GstLlavaovSampler
   GstSegment segment;
   gint64 utc_offset;            /* ns since 1970 at running time 0; G_MININT64 = take the time of day */
 
+  /* Called when a window of a live stream opens, the next of which will begin at `next`: whether it will be answered in
+   * time. May be NULL: all are. */
+  gboolean (*reserve) (gpointer data, GstLlavaovWindow * window,
+      GstClockTime next);
   /* Called whenever a point takes a sample, before the window holding it closes. */
   void (*chosen) (gpointer data, GstLlavaovSample * sample);
   gpointer data;

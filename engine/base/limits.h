@@ -42,6 +42,7 @@
 #define LV_MAX_THREADS 256u
 #define LV_MAX_FRAMES_PER_SESSION 4096u  /* living ones */
 #define LV_MAX_REQUESTS_PER_SESSION 256u /* waiting or under way */
+#define LV_MAX_RESERVATIONS 4096u        /* windows that an engine has taken on */
 /* Prepared pictures that wait for the encoder. */
 #define LV_MAX_SESSION_TILE_BYTES (UINT64_C(2) << 30)
 

@@ -67,6 +67,8 @@ const char *llavaov_status_name(LlavaovStatus status)
         return "cancelled";
     case LLAVAOV_ERROR_NUMERIC:
         return "numeric";
+    case LLAVAOV_ERROR_LATE:
+        return "late";
     case LLAVAOV_ERROR_INTERNAL:
         return "internal";
     }

@@ -184,6 +184,7 @@ LlavaovStatus llavaov_engine_open(
     pthread_cond_init(&engine->events, NULL);
     pthread_cond_init(&engine->idle, NULL);
     lv_list_init(&engine->sessions);
+    lv_admission_init(&engine->admission);
     engine->resize = options->resize;
 
     const uint64_t start = lv_now_ns();

@@ -16,6 +16,7 @@
 #include <stdatomic.h>
 
 #include "model/model.h"
+#include "serve/admission.h"
 #include "serve/list.h"
 #include "text/tokenizer.h"
 
@@ -80,6 +81,7 @@ struct LlavaovEngine {
     LlavaovEngineStats stats;
     uint64_t picture_turn; /* counts pictures (pictures.c) */
     uint64_t virtual_time; /* of the session that ran last (turn.c) */
+    LvAdmission admission; /* windows of live streams that were taken on */
 };
 
 /* Adds a reference; the lock may be held. */

@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/limits.h"
 #include "base/status.h"
+#include "serve/reserve.h"
 #include "serve/scheduler.h"
 #include "serve/settings.h"
 #include "serve/thread.h"
@@ -35,6 +36,7 @@ static void free_request(LlavaovTicket *r)
     lv_free(r->tokens);
     lv_free(r->text);
     lv_free(r->pending);
+    llavaov_reservation_free(r->reservation);
     lv_free(r->rules);
     lv_question_free(&r->question);
     llavaov_chat_template_unref(r->chat_template);
@@ -99,6 +101,7 @@ LlavaovStatus llavaov_session_ask(LlavaovSession *session, const LlavaovRequest 
     r->chat_template = llavaov_chat_template_ref(session->chat_template);
     r->engine = lv_engine_keep(engine);
     r->session = session;
+    r->reservation = request->reservation;
     r->refs = ticket ? 2 : 1;
     lv_list_append(&session->requests, &r->in_session);
     session->n_requests++;
@@ -146,6 +149,9 @@ void lv_request_finish(LlavaovTicket *r, LlavaovStatus status, const LlavaovErro
     answer->encode_ns = 0;
     for (size_t i = 0; i < r->question.n_frames; i++)
         answer->encode_ns += r->question.frames[i]->encode_ns;
+    if (r->reservation)
+        lv_admission_end(&r->engine->admission, &r->reservation->window,
+            status != LLAVAOV_ERROR_CANCELLED && status != LLAVAOV_ERROR_LATE);
     lv_list_remove(&r->in_session);
     session->n_requests--;
     if (status == LLAVAOV_OK)

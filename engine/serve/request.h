@@ -16,6 +16,7 @@ struct LlavaovTicket {
     LvLink in_session;
     LvCancel cancel;
     bool running; /* the inference thread is at work on it */
+    bool started; /* ... or was: frames were encoded for it, or its prompt was begun */
     bool done;    /* the answer is complete; on_done follows or has run */
     LvEvent text_event, done_event;
 
@@ -49,6 +50,7 @@ struct LlavaovTicket {
     char *pending;
     size_t n_pending, pending_capacity;
 
+    LlavaovReservation *reservation; /* or NULL; owned */
     unsigned overtaken; /* by requests of other sessions that were answered while it could go on */
     uint64_t asked_ns;
     LlavaovAnswer answer;

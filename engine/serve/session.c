@@ -9,6 +9,7 @@
 #include "serve/frame.h"
 #include "serve/question.h"
 #include "serve/request.h"
+#include "serve/reserve.h"
 
 void lv_session_rest(LlavaovSession *session)
 {
@@ -42,6 +43,7 @@ LlavaovStatus llavaov_session_open(LlavaovEngine *engine, const LlavaovSessionOp
     lv_list_init(&session->to_encode);
     lv_list_init(&session->requests);
     lv_list_init(&session->events);
+    lv_admission_stream_init(&session->admission);
     pthread_mutex_lock(&engine->lock);
     lv_list_append(&engine->sessions, &session->in_engine);
     pthread_mutex_unlock(&engine->lock);
@@ -92,6 +94,7 @@ void llavaov_session_close(LlavaovSession *session)
         lv_frame_bury(engine, &remains);
         pthread_mutex_lock(&engine->lock);
     }
+    lv_reservations_leave(session);
     lv_list_remove(&session->in_engine);
     pthread_mutex_unlock(&engine->lock);
     llavaov_chat_template_unref(session->chat_template);

@@ -32,6 +32,8 @@ struct LlavaovSession {
     bool idle;
     uint64_t virtual_time, encode_time, request_time;
 
+    LvAdmissionStream admission; /* of a live stream: windows that were taken on */
+
     LlavaovSessionStats stats;
 };
 

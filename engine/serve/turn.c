@@ -3,8 +3,11 @@
 
 #include <string.h>
 
+#include "base/status.h"
 #include "serve/decode.h"
 #include "serve/encode.h"
+#include "serve/reserve.h"
+#include "serve/thread.h"
 
 /* A request that so many requests of other sessions have overtaken goes first. One of n sessions is
  * overtaken by no more than n in all: by at most 1 before, and from the slice on that makes it due
@@ -22,16 +25,31 @@ static bool may_be_due(const LlavaovEngine *engine, bool decoding)
 /* Where an encoder call takes many tiles and few wait, so many slices of prompts go before it. */
 #define PROMPTS_BEFORE_FRAMES 8
 
-/* The request at the head of the line once those whose frames failed are out of it. */
+/* Nothing has been computed for the request's window, and now it is too late. */
+static bool too_late(const LlavaovTicket *request)
+{
+    return request->reservation && !request->started &&
+           request->n_encoded < request->question.n_frames &&
+           request->reservation->window.give_up < lv_now_ns();
+}
+
+/* The request at the head of the line once those whose frames failed, and those that are too late,
+ * are out of it. */
 static LlavaovTicket *head_request(LlavaovSession *session, LvRequestNeed *need)
 {
     LlavaovTicket *request;
     LV_LIST_EACH(&session->requests, LlavaovTicket, in_session, request)
     {
         const LlavaovError *error;
+        LlavaovError late;
         *need = lv_request_need(request, &error);
-        if (*need != LV_REQUEST_FAILED)
-            return request;
+        if (*need != LV_REQUEST_FAILED) {
+            if (!too_late(request))
+                return request;
+            lv_fail(&late, LLAVAOV_ERROR_LATE, NULL,
+                "the engine has more to do than it can: it did not come to this window in time");
+            error = &late;
+        }
         lv_request_finish(request, error->status, error);
     }
     return NULL;
@@ -115,14 +133,77 @@ static void take(LvTurn *turn, LvTurnKind kind, const Work *works, size_t n)
         if (kind == LV_TURN_ENCODE &&
             (works[i].need != LV_REQUEST_ENCODE || arrival_first(&works[i])))
             turn->requests[i] = NULL;
+        if (turn->requests[i])
+            turn->requests[i]->started = true;
     }
 }
 
-void lv_turn_next(LlavaovEngine *engine, LvTurn *turn)
+/* The engine does not keep up with frames on arrival: a window has closed, and more than the last
+ * of its frames wait for the encoder. */
+static bool lags(const LlavaovTicket *request)
 {
-    Work best = {0}, prompt = {0}, decoding[LV_MAX_SLICE_REQUESTS], encoding[LV_MAX_SLICE_TILES];
-    size_t n_decoding = 0, n_encoding = 0, n_works = 0, all_encoding = 0;
+    const size_t i = request->n_encoded;
+    return !request->started && i + 1 < request->question.n_frames &&
+           request->question.frames[i]->encode == LLAVAOV_ENCODE_ON_ARRIVAL &&
+           request->question.frames[i]->state == LV_FRAME_PREPARED;
+}
+
+/* What an engine that lags behind does: it finishes what was started, and starts as much as it
+ * needs to be busy, the session first that has used the least. Frames are encoded on demand. */
+typedef struct Backlog {
+    bool lags;
+    LlavaovSession *next; /* whose request may be started; NULL: none now */
+} Backlog;
+
+static Backlog find_backlog(LlavaovEngine *engine)
+{
+    const size_t most_encoding = lv_encode_most(engine);
+    Backlog backlog = {0};
+    size_t started = 0, decoding = 0;
+    LlavaovSession *session;
+    LV_LIST_EACH(&engine->sessions, LlavaovSession, in_engine, session)
+    {
+        LvRequestNeed need = LV_REQUEST_FRAMES;
+        const LlavaovTicket *request = head_request(session, &need);
+        if (!request)
+            continue;
+        started += request->started;
+        decoding += request->started && lv_request_decoding(request);
+        backlog.lags |= lags(request);
+        if (!request->started && need != LV_REQUEST_FRAMES &&
+            (!backlog.next || session->virtual_time < backlog.next->virtual_time))
+            backlog.next = session;
+    }
+    const size_t at_once = most_encoding > 8 ? most_encoding / 8 : 1;
+    if (started >= lv_decode_most(engine) || started - decoding >= at_once)
+        backlog.next = NULL;
+    return backlog;
+}
+
+/* Takes away what an engine that lags behind leaves for later; false when nothing is left. */
+static bool keep_urgent(const Backlog *backlog, Work *work)
+{
+    if (work->request && !work->request->started && backlog->next != work->session)
+        work->request = NULL;
+    work->arrival = false;
+    work->due = false;
+    work->decoding = work->decoding && work->request;
+    return work->request;
+}
+
+/* What there is to do, in order. */
+typedef struct Scan {
+    Work best, prompt; /* .session NULL: nothing */
+    Work decoding[LV_MAX_SLICE_REQUESTS], encoding[LV_MAX_SLICE_TILES];
+    size_t n_decoding, n_encoding, n_works, all_encoding;
+} Scan;
+
+/* backlog: NULL, or look at what is urgent alone. */
+static void scan(LlavaovEngine *engine, const Backlog *backlog, Scan *s)
+{
     const size_t most_decoding = lv_decode_most(engine), most_encoding = lv_encode_most(engine);
+    s->best.session = s->prompt.session = NULL;
+    s->n_decoding = s->n_encoding = s->n_works = s->all_encoding = 0;
     LlavaovSession *session;
     LV_LIST_EACH(&engine->sessions, LlavaovSession, in_engine, session)
     {
@@ -134,37 +215,48 @@ void lv_turn_next(LlavaovEngine *engine, LvTurn *turn)
         if (session->idle && session->virtual_time < engine->virtual_time)
             session->virtual_time = engine->virtual_time;
         session->idle = false;
-        if (!best.session || goes_before(&work, &best))
-            best = work;
+        if (backlog && !keep_urgent(backlog, &work))
+            continue;
+        if (!s->best.session || goes_before(&work, &s->best))
+            s->best = work;
         if (work.request && work.need == LV_REQUEST_STEP && !work.decoding &&
-            (!prompt.session || goes_before(&work, &prompt)))
-            prompt = work;
-        n_works += 1 + work.arrival;
+            (!s->prompt.session || goes_before(&work, &s->prompt)))
+            s->prompt = work;
+        s->n_works += 1 + work.arrival;
         if (work.decoding)
-            insert(decoding, &n_decoding, most_decoding, &work);
+            insert(s->decoding, &s->n_decoding, most_decoding, &work);
         if (encodes(&work)) {
-            insert(encoding, &n_encoding, most_encoding, &work);
-            all_encoding++;
+            insert(s->encoding, &s->n_encoding, most_encoding, &work);
+            s->all_encoding++;
         }
     }
+}
+
+void lv_turn_next(LlavaovEngine *engine, LvTurn *turn)
+{
+    const Backlog backlog = find_backlog(engine);
+    Scan s;
+    scan(engine, backlog.lags ? &backlog : NULL, &s);
+    if (!s.best.session && backlog.lags)
+        scan(engine, NULL, &s);
     turn->kind = LV_TURN_NONE;
-    if (!best.session)
+    if (!s.best.session)
         return;
-    if (!best.due)
-        engine->virtual_time = best.session->virtual_time;
-    const bool arrival = arrival_first(&best);
-    if (n_decoding > 0 && (!engine->slice.decoded || (best.decoding && !arrival)))
-        take(turn, LV_TURN_DECODE, decoding, n_decoding);
-    else if (!arrival && best.need != LV_REQUEST_ENCODE)
-        take(turn, LV_TURN_PREFILL, &best, 1);
-    else if (prompt.session && !best.due && all_encoding < most_encoding &&
+    if (!s.best.due)
+        engine->virtual_time = s.best.session->virtual_time;
+    const bool arrival = arrival_first(&s.best);
+    if (s.n_decoding > 0 && (!engine->slice.decoded || (s.best.decoding && !arrival)))
+        take(turn, LV_TURN_DECODE, s.decoding, s.n_decoding);
+    else if (!arrival && s.best.need != LV_REQUEST_ENCODE)
+        take(turn, LV_TURN_PREFILL, &s.best, 1);
+    else if (s.prompt.session && !s.best.due && s.all_encoding < lv_encode_most(engine) &&
              engine->slice.prompts < PROMPTS_BEFORE_FRAMES)
-        take(turn, LV_TURN_PREFILL, &prompt, 1); /* so that more frames come together */
+        take(turn, LV_TURN_PREFILL, &s.prompt, 1); /* so that more frames come together */
     else
-        take(turn, LV_TURN_ENCODE, encoding, n_encoding); /* the best stands first */
-    turn->alone = n_works == turn->n;
-    turn->bounded = n_decoding > 0;
-    turn->more_sessions = all_encoding - n_encoding;
+        take(turn, LV_TURN_ENCODE, s.encoding, s.n_encoding); /* the best stands first */
+    turn->alone = s.n_works == turn->n;
+    turn->bounded = s.n_decoding > 0;
+    turn->more_sessions = s.all_encoding - s.n_encoding;
     engine->slice.decoded = turn->kind == LV_TURN_DECODE;
     if (turn->kind != LV_TURN_DECODE)
         engine->slice.prompts = turn->kind == LV_TURN_PREFILL ? engine->slice.prompts + 1 : 0;
@@ -173,6 +265,7 @@ void lv_turn_next(LlavaovEngine *engine, LvTurn *turn)
 void lv_turn_charge(LlavaovSession *session, bool arrival, uint64_t used_ns)
 {
     session->virtual_time += used_ns;
+    lv_admission_spend(&session->engine->admission, &session->admission, (double)used_ns);
     *(arrival ? &session->encode_time : &session->request_time) += used_ns;
 }
 

