@@ -159,7 +159,13 @@ static void released_tower_only(LvFields *top)
 {
     const char *tower = "google/siglip-so400m-patch14-384";
     lv_field_text(top, "mm_vision_tower", &tower);
-    if (!top->status && !strstr(tower, "siglip-so400m-patch14-384"))
+    /* Users put the path of a local copy there; a name that says another tower is one. */
+    static const char *const others[] = {
+        "clip", "eva", "imagebind", "mlcd", "dino", "internvit", "patch16", "-224", "-512"};
+    bool other = false;
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        other |= strcasestr(tower, others[i]) != NULL;
+    if (!top->status && other && !strstr(tower, "siglip-so400m-patch14-384"))
         lv_field_fail(top, LLAVAOV_ERROR_UNSUPPORTED, "mm_vision_tower",
             "is \"%.128s\"; only siglip-so400m-patch14-384 is known here, others need a "
             "vision_config",
@@ -188,10 +194,10 @@ static void flat(LvFields *top, LvConfig *config)
     lv_config_only(top, "mm_projector_type", "mlp2x_gelu");
     lv_config_only(top, "mm_patch_merge_type", "spatial_unpad");
     lv_config_only(top, "mm_spatial_pool_mode", "bilinear");
-    lv_config_only(top, "mm_newline_position", "one_token");
+    lv_config_newline(top, config);
     placeholder(top, "image_token_index", "image_token_id", false, config, &config->image_token);
     placeholder(top, "video_token_index", "video_token_id", false, config, &config->video_token);
-    lv_config_anyres(top, "image_aspect_ratio", config);
+    lv_config_next_anyres(top, config);
     lv_config_pinpoints(top, config);
     lv_config_eos(top, config);
 }

@@ -96,6 +96,14 @@ static inline uint32_t lv_text_window(const LvTextConfig *text, uint32_t layer)
     return layer < LV_MAX_LAYERS && text->sliding[layer] ? text->sliding_window : 0;
 }
 
+/* Where a video's features have the newline vector (LLaVA-NeXT's mm_newline_position). */
+typedef enum LvNewline {
+    LV_NEWLINE_END,   /* one_token: after the last frame; transformers has no other */
+    LV_NEWLINE_NONE,  /* no_token */
+    LV_NEWLINE_FRAME, /* frame: after every frame */
+    LV_NEWLINE_GRID   /* grid: after every row of every frame */
+} LvNewline;
+
 typedef struct LvConfig {
     LvVisionConfig vision;
     LvTextConfig text;
@@ -112,7 +120,8 @@ typedef struct LvConfig {
     bool drop_first;
     uint32_t n_pinpoints;
     uint32_t (*pinpoints)[2]; /* height, width; owned */
-    bool original_layout;     /* flat lmms-lab configuration */
+    LvNewline video_newline;
+    bool original_layout; /* flat lmms-lab configuration */
     LvPreprocess image, video;
     LvPlaceholderCount placeholders;
 } LvConfig;

@@ -33,6 +33,10 @@ LvVisionConfig lv_config_vision_siglip(void);
 uint32_t lv_anyres_of(const char *text);
 /* The same of a field, into anyres_max. */
 void lv_config_anyres(LvFields *fields, const char *name, LvConfig *config);
+/* mm_newline_position into video_newline. */
+void lv_config_newline(LvFields *fields, LvConfig *config);
+/* image_aspect_ratio as LLaVA-NeXT reads it: "anyres" has no bound. */
+void lv_config_next_anyres(LvFields *fields, LvConfig *config);
 /* image_grid_pinpoints: list of pairs, the same as text, or "(1x1),...,(6x6)" in tiles; absent: 6 x
  * 6 tiles of 384. */
 void lv_config_pinpoints(LvFields *fields, LvConfig *config);

@@ -54,6 +54,39 @@ void lv_config_anyres(LvFields *fields, const char *name, LvConfig *config)
     strncpy(config->aspect_ratio, text, sizeof config->aspect_ratio - 1);
 }
 
+void lv_config_newline(LvFields *fields, LvConfig *config)
+{
+    static const char *const names[] = {"one_token", "no_token", "frame", "grid"};
+    const char *name = "mm_newline_position", *text = names[0];
+    lv_field_text(fields, name, &text);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (!strcmp(text, names[i])) {
+            config->video_newline = (LvNewline)i;
+            return;
+        }
+    lv_field_fail(fields, LLAVAOV_ERROR_UNSUPPORTED, name,
+        "is \"%.64s\"; it must be \"one_token\", \"grid\", \"frame\" or \"no_token\"", text);
+}
+
+void lv_config_next_anyres(LvFields *fields, LvConfig *config)
+{
+    static const char bounded[] = "anyres_max_";
+    const char *name = "image_aspect_ratio", *text = config->aspect_ratio;
+    lv_field_text(fields, name, &text);
+    if (fields->status)
+        return;
+    if (!strcmp(text, "anyres")) {
+        config->anyres_max = UINT32_MAX;
+        return;
+    }
+    const char *digits = text + sizeof bounded - 1;
+    const bool known = !strncmp(text, bounded, sizeof bounded - 1);
+    config->anyres_max = known ? positive(digits, strspn(digits, "0123456789")) : 0;
+    if (!config->anyres_max)
+        lv_field_fail(fields, known ? LLAVAOV_ERROR_FORMAT : LLAVAOV_ERROR_UNSUPPORTED, name,
+            "is \"%.64s\"; only \"anyres\" and \"anyres_max_N\" are supported", text);
+}
+
 static const char pinpoints_name[] = "image_grid_pinpoints";
 
 /* One more pair; false after an error. */

@@ -51,6 +51,24 @@ LlavaovStatus lv_visual_tiles(
     return lv_visual_batch(model, run, (LvTensor){0}, out, tiles, 0, n_tiles);
 }
 
+LlavaovStatus lv_visual_assemble_frame(
+    const LvModel *model, const LvRun *run, LvTensor out, LvTensor pooled)
+{
+    LvBackend *b = model->backend;
+    const uint32_t edge = lv_pooled_grid(&model->config->vision);
+    /* Rows between newlines. */
+    const size_t n = model->config->video_newline == LV_NEWLINE_GRID ? edge : pooled.rows;
+    LlavaovStatus status = LLAVAOV_OK;
+    if (out.rows == pooled.rows)
+        return b->ops->copy(b, run, out, pooled);
+    for (size_t from = 0, to = 0; from < pooled.rows; from += n, to += n + 1) {
+        LV_TRY(b->ops->copy(b, run, lv_tensor_rows(out, to, n), lv_tensor_rows(pooled, from, n)));
+        LV_TRY(b->ops->copy(b, run, lv_tensor_rows(out, to + n, 1), model->newline));
+    }
+done:
+    return status;
+}
+
 LlavaovStatus lv_visual_assemble_one_of_many(
     const LvModel *model, const LvRun *run, LvTensor out, LvTensor features)
 {

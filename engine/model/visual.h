@@ -22,6 +22,11 @@ LlavaovStatus lv_visual_tiles(
 LlavaovStatus lv_visual_batch(const LvModel *model, const LvRun *run, LvTensor pooled,
     LvTensor full, const LvTile *tiles, size_t n_video, size_t n_others);
 
+/* One frame of a video: out [lv_frame_tokens(), H] from pooled [pooled^2, H], with the newlines
+ * that belong in or after it. */
+LlavaovStatus lv_visual_assemble_frame(
+    const LvModel *model, const LvRun *run, LvTensor out, LvTensor pooled);
+
 /* One image of several: out [lv_multi_image_tokens(), H] = its features [grid^2, H], perhaps
  * without the first, and a newline. */
 LlavaovStatus lv_visual_assemble_one_of_many(

@@ -204,7 +204,7 @@ static LlavaovStatus check_counts_of_tiles(
     if (layout == LLAVAOV_LAYOUT_VIDEO) {
         const uint64_t pooled = (whole_root(p->n_image_tokens) + 1) / 2;
         counted = pooled * pooled + 1;
-        made = lv_video_tokens(&config->vision, 1);
+        made = lv_video_tokens(config, 1);
     }
     return counted == made ? LLAVAOV_OK : count_error(config, counted, made, error);
 }
@@ -278,10 +278,17 @@ uint32_t lv_pooled_grid(const LvVisionConfig *vision)
     return vision->grid / 2 + vision->grid % 2;
 }
 
-uint64_t lv_video_tokens(const LvVisionConfig *vision, uint64_t n_frames)
+uint32_t lv_frame_tokens(const LvConfig *config)
 {
-    uint64_t pooled = lv_pooled_grid(vision);
-    return pooled * pooled * n_frames + 1;
+    const uint32_t pooled = lv_pooled_grid(&config->vision);
+    return pooled * pooled + (config->video_newline == LV_NEWLINE_FRAME     ? 1
+                                 : config->video_newline == LV_NEWLINE_GRID ? pooled
+                                                                            : 0);
+}
+
+uint64_t lv_video_tokens(const LvConfig *config, uint64_t n_frames)
+{
+    return lv_frame_tokens(config) * n_frames + (config->video_newline == LV_NEWLINE_END);
 }
 
 uint32_t lv_multi_image_tokens(const LvConfig *config)

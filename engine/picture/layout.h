@@ -37,8 +37,10 @@ void lv_anyres_rows(const LvVisionConfig *vision, const LvAnyresPlan *plan, uint
 
 /* ceil(grid / 2): edge of the pooled video frame. */
 uint32_t lv_pooled_grid(const LvVisionConfig *vision);
-/* Video: pooled^2 * n_frames + 1. */
-uint64_t lv_video_tokens(const LvVisionConfig *vision, uint64_t n_frames);
+/* One frame of a video, with the newlines in or after it. */
+uint32_t lv_frame_tokens(const LvConfig *config);
+/* A video: its frames, and the newline at the end where it is there. */
+uint64_t lv_video_tokens(const LvConfig *config, uint64_t n_frames);
 /* One image of several: grid^2 + 1, one less where the first feature is dropped. */
 uint32_t lv_multi_image_tokens(const LvConfig *config);
 

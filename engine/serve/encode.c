@@ -152,10 +152,11 @@ static LlavaovStatus finish_part(Call *call, const LvSlicePart *part)
     LlavaovStatus status;
     if (frame->layout == LLAVAOV_LAYOUT_IMAGE)
         return finish_image(call, part, features);
-    const size_t rows = video ? each : lv_multi_image_tokens(model->config);
+    const size_t rows =
+        video ? lv_frame_tokens(model->config) : lv_multi_image_tokens(model->config);
     LV_TRY(b->ops->tensor_alloc(b, rows, features.cols, &frame->embeddings, call->run->error));
     if (video)
-        LV_TRY(b->ops->copy(b, call->run, frame->embeddings, features));
+        LV_TRY(lv_visual_assemble_frame(model, call->run, frame->embeddings, features));
     else
         LV_TRY(lv_visual_assemble_one_of_many(model, call->run, frame->embeddings, features));
 done:

@@ -156,9 +156,16 @@ done:
     return status;
 }
 
-static uint32_t count_rows(const LvQuestion *question, const LvQuestionVisual *visual)
+/* Of a video that has its newline at the end. */
+static bool ends_in_newline(const LvConfig *config, const LvQuestionVisual *visual)
 {
-    size_t rows = visual->layout == LLAVAOV_LAYOUT_VIDEO; /* the newline */
+    return visual->layout == LLAVAOV_LAYOUT_VIDEO && config->video_newline == LV_NEWLINE_END;
+}
+
+static uint32_t count_rows(
+    const LvConfig *config, const LvQuestion *question, const LvQuestionVisual *visual)
+{
+    size_t rows = ends_in_newline(config, visual);
     for (size_t i = visual->first; i < visual->first + visual->n; i++)
         rows += question->frames[i]->embeddings.rows;
     return (uint32_t)rows;
@@ -178,14 +185,14 @@ LlavaovStatus lv_question_prompt(const LlavaovEngine *engine,
         LV_TRY(no_memory(error));
     for (size_t i = 0; i < n_visuals; i++)
         visuals[i] = (LvChatVisual){question->visuals[i].layout == LLAVAOV_LAYOUT_VIDEO,
-            count_rows(question, &question->visuals[i])};
+            count_rows(engine->model->config, question, &question->visuals[i])};
     LV_TRY(lv_question_ids(
         engine, chat_template, &question->conversation, visuals, n_visuals, ids, order, error));
     for (size_t i = 0; i < n_visuals; i++) {
         const LvQuestionVisual *visual = &question->visuals[order[i]];
         for (size_t k = visual->first; k < visual->first + visual->n; k++)
             pieces[n++] = question->frames[k]->embeddings;
-        if (visual->layout == LLAVAOV_LAYOUT_VIDEO)
+        if (ends_in_newline(engine->model->config, visual))
             pieces[n++] = engine->model->newline;
     }
     *prompt = (LvPrompt){.ids = ids->ids,

@@ -304,7 +304,13 @@ static void fields_are_read(void **state)
     READS(original, "\"llava\"", "\"llava_qwen\"", c.original_layout, true);
     READS(original, "\"tie_word_embeddings\": false", "\"tie_word_embeddings\": true",
         c.text.tied_head, true);
-    READS(original, ", \"mm_newline_position\": \"one_token\"", "", c.anyres_max, 9u);
+    READS(
+        original, ", \"mm_newline_position\": \"one_token\"", "", c.video_newline, LV_NEWLINE_END);
+    READS(original, "one_token", "grid", c.video_newline, LV_NEWLINE_GRID);
+    READS(original, "one_token", "frame", c.video_newline, LV_NEWLINE_FRAME);
+    READS(original, "one_token", "no_token", c.video_newline, LV_NEWLINE_NONE);
+    READS(original, "anyres_max_9", "anyres", c.anyres_max, UINT32_MAX);
+    READS(original, "google/siglip-so400m-patch14-384", "/data/my-tower", c.vision.n_layers, 26u);
     READS(original, "\"mm_hidden_size\": 1152",
         "\"mm_hidden_size\": 64, \"vision_config\": {\"hidden_size\": 64, \"num_attention_heads\": "
         "4}",
@@ -448,7 +454,11 @@ static const struct {
         "mm_hidden_size"},
     {original, "mlp2x_gelu", "linear", LLAVAOV_ERROR_UNSUPPORTED, "mm_projector_type"},
     {original, "spatial_unpad", "flat", LLAVAOV_ERROR_UNSUPPORTED, "mm_patch_merge_type"},
-    {original, "one_token", "grid", LLAVAOV_ERROR_UNSUPPORTED, "mm_newline_position"},
+    {original, "one_token", "two_tokens", LLAVAOV_ERROR_UNSUPPORTED, "mm_newline_position"},
+    {original, "google/siglip-so400m-patch14-384", "openai/clip-vit-large-patch14-336",
+        LLAVAOV_ERROR_UNSUPPORTED, "mm_vision_tower"},
+    {original, "anyres_max_9", "pad", LLAVAOV_ERROR_UNSUPPORTED, "image_aspect_ratio"},
+    {original, "anyres_max_9", "anyres_max_0", LLAVAOV_ERROR_FORMAT, "image_aspect_ratio"},
     {original, "bilinear", "average", LLAVAOV_ERROR_UNSUPPORTED, "mm_spatial_pool_mode"},
     {original, "\"num_key_value_heads\": 4", "\"num_key_value_heads\": 5", LLAVAOV_ERROR_FORMAT,
         "num_attention_heads"},

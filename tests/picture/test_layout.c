@@ -145,11 +145,10 @@ static void row_map_walks_tiles_in_picture_order(void **state)
 
 static void counts_of_video_and_of_several_images(void **state)
 {
-    LvVisionConfig vision = {.grid = 27};
-    assert_int_equal(lv_pooled_grid(&vision), 14);
-    assert_int_equal(lv_video_tokens(&vision, 8), 1569);
-    assert_int_equal(lv_video_tokens(&vision, 32), 6273);
-    LvConfig config = {.vision = vision};
+    LvConfig config = {.vision.grid = 27};
+    assert_int_equal(lv_pooled_grid(&config.vision), 14);
+    assert_int_equal(lv_video_tokens(&config, 8), 1569);
+    assert_int_equal(lv_video_tokens(&config, 32), 6273);
     assert_int_equal(lv_multi_image_tokens(&config), 730);
     config.drop_first = true; /* a feature of every tile */
     assert_int_equal(lv_multi_image_tokens(&config), 729);
@@ -158,9 +157,16 @@ static void counts_of_video_and_of_several_images(void **state)
         lv_layout_check(&config, LLAVAOV_LAYOUT_VIDEO, NULL), LLAVAOV_ERROR_UNSUPPORTED);
     assert_int_equal(
         lv_layout_check(&config, LLAVAOV_LAYOUT_IMAGE, NULL), LLAVAOV_ERROR_UNSUPPORTED);
-    vision.grid = 12;
-    assert_int_equal(lv_pooled_grid(&vision), 6);
-    assert_int_equal(lv_video_tokens(&vision, 1), 37);
+    config.drop_first = false;
+    static const uint32_t tokens[] = {8 * 196 + 1, 8 * 196, 8 * 197, 8 * 14 * 15};
+    for (int newline = LV_NEWLINE_END; newline <= LV_NEWLINE_GRID; newline++) {
+        config.video_newline = (LvNewline)newline;
+        assert_int_equal(lv_video_tokens(&config, 8), tokens[newline]);
+    }
+    config.video_newline = LV_NEWLINE_END;
+    config.vision.grid = 12;
+    assert_int_equal(lv_pooled_grid(&config.vision), 6);
+    assert_int_equal(lv_video_tokens(&config, 1), 37);
 }
 
 static void absurd_input_is_refused(void **state)

@@ -56,8 +56,7 @@ void tool_close_model(ToolModel *m)
 
 static uint32_t rows_of(const ToolOptions *o, const LvConfig *config, const LvTiles *tiles)
 {
-    const uint32_t pooled = lv_pooled_grid(&config->vision);
-    return o->layout == LLAVAOV_LAYOUT_VIDEO   ? pooled * pooled
+    return o->layout == LLAVAOV_LAYOUT_VIDEO   ? lv_frame_tokens(config)
            : o->layout == LLAVAOV_LAYOUT_IMAGE ? tiles->plan.n_tokens
                                                : lv_multi_image_tokens(config);
 }
@@ -71,8 +70,10 @@ static LlavaovStatus encode_video(const ToolOptions *o, ToolModel *m, const LvTi
     const uint32_t preferred = m->backend->info.preferred_tiles;
     const size_t most = preferred == 0 ? 1 : preferred < MOST ? preferred : MOST;
     const uint32_t edge = lv_pooled_grid(&m->model->config->vision);
-    const size_t each = (size_t)edge * edge;
-    LlavaovStatus status = LLAVAOV_OK;
+    const size_t each = (size_t)edge * edge, rows = lv_frame_tokens(m->model->config);
+    LvTensor pooled = {0};
+    LlavaovStatus status =
+        m->backend->ops->tensor_alloc(m->backend, most * each, out.cols, &pooled, error);
     for (size_t at = 0; at < n && status == LLAVAOV_OK;) {
         LvTile tiles[MOST];
         const size_t count = n - at < most ? n - at : most;
@@ -80,9 +81,14 @@ static LlavaovStatus encode_video(const ToolOptions *o, ToolModel *m, const LvTi
             tiles[i] =
                 (LvTile){.rgb = frames[at + i].rgb, .values = &m->model->config->video.values};
         status = lv_visual_video(
-            m->model, &run, lv_tensor_rows(out, at * each, count * each), tiles, count, o->pool);
+            m->model, &run, lv_tensor_rows(pooled, 0, count * each), tiles, count, o->pool);
+        for (size_t i = 0; i < count && status == LLAVAOV_OK; i++)
+            status = lv_visual_assemble_frame(m->model, &run,
+                lv_tensor_rows(out, (at + i) * rows, rows), lv_tensor_rows(pooled, i * each, each));
         at += count;
     }
+    if (pooled.data)
+        m->backend->ops->tensor_free(m->backend, &pooled);
     return status;
 }
 
@@ -123,7 +129,8 @@ LlavaovStatus tool_visual_rows(const ToolOptions *o, ToolModel *m, const ToolPic
     memset(rows, 0, sizeof *rows);
     uint32_t *each = lv_calloc(pictures->n + 1, sizeof *each);
     LvTiles *tiles = lv_calloc(pictures->n, sizeof *tiles);
-    size_t total = video;
+    const bool newline = video && config->video_newline == LV_NEWLINE_END;
+    size_t total = newline;
     if (!each || !tiles)
         LV_TRY(lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for pictures"));
     for (size_t i = 0; i < pictures->n; i++) {
@@ -136,14 +143,15 @@ LlavaovStatus tool_visual_rows(const ToolOptions *o, ToolModel *m, const ToolPic
     LV_TRY(b->ops->tensor_alloc(b, total, config->text.hidden_size, rows, error));
     size_t done_rows = 0;
     if (video) {
-        done_rows = total - 1;
+        done_rows = total - newline;
         LV_TRY(encode_video(o, m, tiles, pictures->n, lv_tensor_rows(*rows, 0, done_rows), error));
     }
     for (size_t i = 0; i < pictures->n && !video; done_rows += each[i++])
         LV_TRY(encode_one(o, m, &tiles[i], lv_tensor_rows(*rows, done_rows, each[i]), error));
     *n_visuals = pictures->n;
     if (video) {
-        LV_TRY(b->ops->copy(b, &run, lv_tensor_rows(*rows, done_rows, 1), m->model->newline));
+        if (newline)
+            LV_TRY(b->ops->copy(b, &run, lv_tensor_rows(*rows, done_rows, 1), m->model->newline));
         each[0] = (uint32_t)total;
         *n_visuals = 1;
     }

@@ -101,7 +101,7 @@ LlavaovStatus tool_layout(const ToolOptions *o, LlavaovError *error)
     } else if (o->layout == LLAVAOV_LAYOUT_VIDEO) {
         LV_TRY(tool_print_json(o,
             json_pack("{s:i s:I}", "frames", (int)n, "tokens",
-                (json_int_t)lv_video_tokens(&config->vision, n)),
+                (json_int_t)lv_video_tokens(config, n)),
             error));
     } else {
         LV_TRY(tool_print_json(o,

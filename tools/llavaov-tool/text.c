@@ -28,7 +28,7 @@ static LlavaovStatus encode_chat(const ToolOptions *o, LvTokenizer *tokenizer, c
         if (o->layout == LLAVAOV_LAYOUT_IMAGE)
             LV_TRY(lv_anyres_plan(config, o->width, o->height, &plan, error));
         visuals[i] = (LvChatVisual){
-            video, video ? (uint32_t)lv_video_tokens(&config->vision, o->n_frames)
+            video, video ? (uint32_t)lv_video_tokens(config, o->n_frames)
                    : o->layout == LLAVAOV_LAYOUT_IMAGE ? plan.n_tokens
                                                        : lv_multi_image_tokens(config)};
     }
