@@ -203,6 +203,28 @@ GST_START_TEST (test_decoding_bins)
 
 GST_END_TEST;
 
+GST_START_TEST (test_coding_bins)
+{
+  static const gchar *filters[] = { ASK, "queue ! " ASK, ASK "! queue" };
+  static const gchar *profile = "video/quicktime, variant=iso:video/x-h264";
+  guint i;
+  Run run;
+
+  make_file ("a.mkv", "x264enc ! h264parse ! matroskamux");
+  for (i = 0; i < G_N_ELEMENTS (filters); i++) {
+    run_line (&run, "filesrc location=%s/a.mkv ! decodebin ! transcodebin "
+        "profile=\"%s\" video-filter=\"%s\" ! fakesink", folder, profile,
+        filters[i]);
+    expect_answers (&run, 3);
+    run_clear (&run);
+  }
+  run_line (&run, RAW ASK "! encodebin profile=\"%s\" ! fakesink", profile);
+  expect_answers (&run, 3);
+  run_clear (&run);
+}
+
+GST_END_TEST;
+
 /* Nothing comes: a stream of frames ends, a file without a byte is an error. */
 GST_START_TEST (test_nothing_comes)
 {
@@ -342,6 +364,7 @@ ways_suite (void)
   tcase_add_test (tc, test_playbin);
   tcase_add_test (tc, test_playbin_keeps_its_sound);
   tcase_add_test (tc, test_decoding_bins);
+  tcase_add_test (tc, test_coding_bins);
   tcase_add_test (tc, test_nothing_comes);
   tcase_add_test (tc, test_no_video_is_explained);
   tcase_add_test (tc, test_decoded_fits_what_follows);
