@@ -397,8 +397,9 @@ typedef struct LlavaovAnswer {
     LlavaovFinishReason finish_reason;
     const char *text; /* valid UTF-8 */
     size_t text_bytes;
-    const int32_t *tokens;     /* the new tokens, stop token included */
-    const int32_t *prompt_ids; /* prompt_tokens of them; NULL when it failed before there were any */
+    const int32_t *tokens; /* the new tokens, stop token included */
+    const int32_t
+        *prompt_ids; /* prompt_tokens of them; NULL when it failed before there were any */
     uint32_t new_tokens, prompt_tokens;
     uint64_t first_token_ns; /* from llavaov_session_ask to the first token */
     uint64_t total_ns;       /* from llavaov_session_ask to now */

@@ -21,8 +21,8 @@
 #define LV_MAX_IMAGE_SIZE 4096u /* edge of a tile */
 #define LV_MAX_PINPOINTS 1024u
 #define LV_MAX_CONTEXT (1u << 20)
-#define LV_MAX_PICTURE_EDGE 16384u     /* edge of a caller's picture */
-#define LV_MAX_PROMPT_BYTES (1u << 20) /* a user's or system prompt */
+#define LV_MAX_PICTURE_EDGE 16384u       /* edge of a caller's picture */
+#define LV_MAX_PROMPT_BYTES (1u << 20)   /* a user's or system prompt */
 #define LV_MAX_MESSAGES_BYTES (4u << 20) /* a conversation, as JSON */
 #define LV_MAX_MESSAGES 4096u            /* its turns */
 #define LV_MAX_VISUALS_PER_REQUEST 1024u /* its pictures and clips */

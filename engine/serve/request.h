@@ -24,8 +24,8 @@ struct LlavaovTicket {
     LlavaovChatTemplate *chat_template; /* a reference */
     LvQuestion question;                /* with references to its frames */
     size_t n_encoded;                   /* of the first frames: known to be encoded */
-    LlavaovGeneration generation; /* settled */
-    LlavaovRules *rules;          /* a copy of the caller's; NULL: none, or the checkpoint's */
+    LlavaovGeneration generation;       /* settled */
+    LlavaovRules *rules; /* a copy of the caller's; NULL: none, or the checkpoint's */
     LlavaovIds stop;
     void (*on_text)(void *data, const char *text, size_t bytes);
     void (*on_done)(void *data, const LlavaovAnswer *answer);

@@ -8,6 +8,7 @@
 #include "base/status.h"
 #include "text/chat_source.h"
 #include "text/special_names.h"
+#include "text/utf8.h"
 
 struct LlavaovChatTemplate {
     atomic_uint refs;
@@ -94,73 +95,83 @@ static LlavaovStatus render(const LlavaovChatTemplate *t, const LvConversation *
     return status;
 }
 
-/* Text without the white space around it, which templates like to trim. */
-static const char *trimmed(const json_t *text, size_t *bytes)
-{
-    const char *begin = json_string_value(text), *end = begin + json_string_length(text);
-    while (begin < end && strchr(" \t\r\n\v\f", *begin))
-        begin++;
-    while (end > begin && strchr(" \t\r\n\v\f", end[-1]))
-        end--;
-    *bytes = (size_t)(end - begin);
-    return begin;
-}
+/* ---- strings that a template does not print ---- */
 
-/* Whether a message's content is a string that the prompt lacks: looks for it in what the user says
- * there, from *span on, which moves on. Blank ones lose nothing. */
-static bool is_lost(const LvJinjaText *text, const json_t *content, size_t *span, size_t *offset)
+/* A character for each message, of a private plane that nobody writes in. */
+static size_t mark_of(size_t message, char mark[5])
 {
-    size_t bytes = 0;
-    const char *wanted = json_is_string(content) ? trimmed(content, &bytes) : NULL;
-    if (bytes == 0)
-        return false;
-    for (size_t i = *span, skip = *offset; i < text->n_spans; i++, skip = 0) {
-        const LvJinjaSpan *s = &text->spans[i];
-        if (!s->user || s->bytes - skip < bytes)
-            continue;
-        const char *begin = text->text + s->start;
-        const char *at = memmem(begin + skip, s->bytes - skip, wanted, bytes);
-        if (!at)
-            continue;
-        *span = i;
-        *offset = (size_t)(at - begin) + bytes;
-        return false;
-    }
-    return true;
-}
-
-static size_t count_lost(const json_t *messages, const LvJinjaText *text)
-{
-    size_t i, n = 0, span = 0, offset = 0;
-    json_t *message;
-    json_array_foreach(messages, i, message) n +=
-        is_lost(text, json_object_get(message, "content"), &span, &offset);
+    const size_t n = lv_utf8_put(0xF0000 + (uint32_t)message, mark);
+    mark[n] = '\0';
     return n;
 }
 
-/* A copy of messages, of which strings that were lost are parts. text NULL: all strings. NULL
- * without memory. */
-static json_t *mend(const json_t *messages, const LvJinjaText *text)
+static bool is_blank(const char *text)
 {
-    size_t i, span = 0, offset = 0;
-    json_t *message, *mended = json_copy((json_t *)messages);
+    return text[strspn(text, " \t\r\n\v\f")] == '\0';
+}
+
+/* A copy of messages with another content in one of them. Takes content; false without memory. */
+static bool replace_content(json_t *messages, size_t i, json_t *content)
+{
+    json_t *copy = json_copy(json_array_get(messages, i));
+    bool good = copy && content && json_object_set(copy, "content", content) == 0 &&
+                json_array_set(messages, i, copy) == 0;
+    json_decref(copy);
+    json_decref(content);
+    return good;
+}
+
+/* Whether the message's content is a string with something in it. */
+static const char *string_of(const json_t *message)
+{
+    const char *text = json_string_value(json_object_get(message, "content"));
+    return text && !is_blank(text) ? text : NULL;
+}
+
+/* A copy of messages whose strings stand between their marks; NULL without memory. */
+static json_t *mark_strings(const json_t *messages)
+{
+    json_t *message, *marked = json_copy((json_t *)messages);
+    bool good = marked != NULL;
+    size_t i;
     json_array_foreach(messages, i, message)
     {
-        json_t *content = json_object_get(message, "content");
-        if (text ? !is_lost(text, content, &span, &offset) : !json_is_string(content))
-            continue;
-        json_t *copy = json_copy(message);
-        json_t *part = json_pack("[{s:s, s:O}]", "type", "text", "text", content);
-        bool good = mended && copy && part && json_object_set(copy, "content", part) == 0 &&
-                    json_array_set(mended, i, copy) == 0;
-        json_decref(copy);
-        json_decref(part);
-        if (!good) {
-            json_decref(mended);
-            return NULL;
-        }
+        const char *text = string_of(message);
+        char mark[5];
+        if (good && text && mark_of(i, mark))
+            good = replace_content(marked, i, json_sprintf("%s%s%s", mark, text, mark));
     }
-    return mended;
+    if (good)
+        return marked;
+    json_decref(marked);
+    return NULL;
+}
+
+/* A copy of messages, of which strings without their mark in `text` are parts; text NULL: all
+ * strings. *n counts them. NULL without memory. */
+static json_t *mend(const json_t *messages, const LvJinjaText *text, size_t *n)
+{
+    json_t *message, *mended = json_copy((json_t *)messages);
+    bool good = mended != NULL;
+    size_t i;
+    *n = 0;
+    json_array_foreach(messages, i, message)
+    {
+        char mark[5];
+        const size_t bytes = mark_of(i, mark);
+        json_t *content = json_object_get(message, "content");
+        const bool lost = text ? string_of(message) && !memmem(text->text, text->bytes, mark, bytes)
+                               : json_is_string(content);
+        if (!good || !lost)
+            continue;
+        good =
+            replace_content(mended, i, json_pack("[{s:s, s:O}]", "type", "text", "text", content));
+        ++*n;
+    }
+    if (good)
+        return mended;
+    json_decref(mended);
+    return NULL;
 }
 
 static bool has_strings(const json_t *messages)
@@ -179,15 +190,28 @@ LlavaovStatus lv_chat_template_render(
     if (!has_strings(c->messages) || status == LLAVAOV_ERROR_MEMORY)
         return status;
     const bool rendered = status == LLAVAOV_OK;
-    if (rendered && count_lost(c->messages, text) == 0)
+    LlavaovError second;
+    LvJinjaText marked = {0};
+    if (rendered) {
+        json_t *messages = mark_strings(c->messages);
+        LlavaovStatus again =
+            messages ? render(t, c, messages, &marked, &second) : LLAVAOV_ERROR_MEMORY;
+        json_decref(messages);
+        if (again != LLAVAOV_OK)
+            return LLAVAOV_OK; /* nothing can be said of what is lost */
+    }
+    size_t n;
+    json_t *mended = mend(c->messages, rendered ? &marked : NULL, &n);
+    lv_jinja_text_free(&marked);
+    if (rendered && mended && n == 0) {
+        json_decref(mended);
         return LLAVAOV_OK;
-    json_t *mended = mend(c->messages, rendered ? text : NULL);
+    }
     if (rendered)
         lv_jinja_text_free(text);
     if (!mended)
         return no_memory(error);
     /* An error of both is told as that of the messages as they were given. */
-    LlavaovError second;
     LlavaovStatus again = render(t, c, mended, text, rendered ? error : &second);
     json_decref(mended);
     if (again == LLAVAOV_OK)

@@ -276,6 +276,8 @@ GST_START_TEST (test_errors)
   } cases[] = {
     {"precision=int8", FALSE, GST_RESOURCE_ERROR_SETTINGS,
         "precision=\"int8\""},
+    {"device=fake: chat-template=missing", FALSE, GST_RESOURCE_ERROR_SETTINGS,
+        "chat-template=\"missing\": no such file"},
     {"device=tpu", FALSE, GST_RESOURCE_ERROR_SETTINGS, "device=\"tpu\""},
     {"device=cuda:x", FALSE, GST_RESOURCE_ERROR_SETTINGS,
         "device=\"cuda:x\""},

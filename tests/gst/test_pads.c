@@ -268,7 +268,8 @@ GST_START_TEST (test_one_text_pad)
 
     fail_unless (pad != NULL);
     fail_unless (gst_element_request_pad (element,
-            gst_element_get_pad_template (element, "text"), NULL, NULL) == NULL);
+            gst_element_get_pad_template (element, "text"), NULL,
+            NULL) == NULL);
     fail_unless (gst_element_get_static_pad (element, "text") == pad);
     gst_object_unref (pad);
     gst_element_release_request_pad (element, pad);

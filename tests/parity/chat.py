@@ -120,18 +120,21 @@ def show(text):
     return text
 
 
+def marked(messages):
+    """Every string between marks of its own."""
+    put = lambda i, c: f"{chr(0x100000 + i)}{c}{chr(0x100000 + i)}" if isinstance(c, str) and c.strip(" \t\r\n\v\f") else c
+    return [dict(m, content=put(i, m["content"])) if "content" in m else m for i, m in enumerate(messages)]
+
+
 def mended(messages, prompt):
-    """The messages with those strings as parts whose text does not stand in the prompt, in order; with all of them where the
-    template failed. None where nothing was lost."""
-    at, out = 0, []
-    for message in messages:
+    """The messages with those strings as parts that the template does not print (prompt: of marked()); with all of them where it
+    failed. None where nothing was lost."""
+    out = []
+    for i, message in enumerate(messages):
         content = message.get("content")
         lost = isinstance(content, str)
         if lost and prompt is not None:
-            text = content.strip(" \t\r\n\v\f")
-            found = prompt.find(text, at)
-            lost = bool(text) and found < 0
-            at = found + len(text) if text and not lost else at
+            lost = bool(content.strip(" \t\r\n\v\f")) and chr(0x100000 + i) not in prompt
         out.append(dict(message, content=[{"type": "text", "text": content}]) if lost else message)
     return out if out != messages else None
 
@@ -180,7 +183,9 @@ def main():
                 mine = ours(choice, messages)
                 given = messages
                 prompt = reference.render(template, given)
-                if (changed := mended(messages, prompt)) is not None:
+                probe = reference.render(template, marked(messages)) if prompt is not None else None
+                changed = mended(messages, probe) if prompt is None or probe is not None else None
+                if changed is not None:
                     second = reference.render(template, changed)
                     if second is not None or prompt is not None:
                         given, prompt = changed, second

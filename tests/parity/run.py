@@ -4,7 +4,9 @@
 
 Parts (default: all but full and longcontext): checkpoint, decoders (what configurations make of positions), tokenizer, jinja,
 tokenizer-slow (folders without tokenizer.json), picture, sampling, generation (generation_config.json), model, configs (of the
-vision half), preprocess (its processors' files), next (LLaVA-NeXT's own settings), cards (the model cards' snippets in a folder of the released files), cuda (the CUDA backend on its CPU stand-in);
+vision half), preprocess (its processors' files), next (LLaVA-NeXT's own settings), chat (whole prompts against
+apply_chat_template), cards (the model cards' snippets in a folder of the released files), cuda (the CUDA backend on its CPU
+stand-in);
 --full adds the model at the size of the 0.5B release; longcontext (20 minutes, with --quick one) compares the distance from
 float64 at up to 32,760 tokens with HF's own.
 The references are the newest transformers and 4.57; parts that say something about both run under each.

@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "base/status.h"
 #include "harness.h"
+#include "picture/layout.h"
 #include "serve/request.h"
 
 static void text_alone_is_answered(void **state)
@@ -401,6 +402,73 @@ static void bad_arguments_are_refused_by_name(void **state)
     llavaov_session_close(other);
 }
 
+/* Several turns; clips and pictures in any order, each kind filling its own placeholders. */
+static void a_conversation_has_pictures_and_clips(void **state)
+{
+    static const char messages[] =
+        "[{\"role\":\"user\",\"content\":[{\"type\":\"video\"},{\"type\":\"text\",\"text\":\"A?\"},"
+        "{\"type\":\"image\"}]},{\"role\":\"assistant\",\"content\":\"B.\"},"
+        "{\"role\":\"user\",\"content\":[{\"type\":\"image\"},{\"type\":\"text\",\"text\":\"C?\"}]}"
+        "]";
+    Harness *h = *state;
+    const LvConfig *config = h->engine->model->config;
+    LlavaovSession *session = open_session(h);
+    LlavaovFrame *frames[4];
+    for (size_t i = 0; i < 4; i++)
+        frames[i] = push_flat(session, i < 2 ? LLAVAOV_LAYOUT_VIDEO : LLAVAOV_LAYOUT_IMAGES,
+            LLAVAOV_ENCODE_ON_DEMAND, (uint8_t)(60 * i), NULL);
+    LlavaovVisual visuals[3] = {{LLAVAOV_LAYOUT_VIDEO, frames, 2},
+        {LLAVAOV_LAYOUT_IMAGES, frames + 2, 1}, {LLAVAOV_LAYOUT_IMAGES, frames + 3, 1}};
+    Reply reply, again;
+    reply_init(&reply);
+    reply_init(&again);
+    reply.generation.max_new_tokens = again.generation.max_new_tokens = 6;
+    LlavaovRequest request = {
+        .messages = messages, .visuals = visuals, .n_visuals = 3, .generation = reply.generation};
+    ask_request(session, &reply, request);
+    reply_wait(&reply);
+    if (reply.status != LLAVAOV_OK)
+        fail_msg("%s", reply.error.message);
+    uint32_t plain;
+    assert_int_equal(llavaov_session_prompt_tokens(
+                         session, LLAVAOV_LAYOUT_VIDEO, 0, 0, 0, NULL, "A?", &plain, NULL),
+        LLAVAOV_OK);
+    const uint32_t visual =
+        (uint32_t)lv_video_tokens(&config->vision, 2) + 2 * lv_multi_image_tokens(config);
+    assert_true(reply.prompt_tokens > plain + visual);
+    assert_true(reply.prompt_tokens < 3 * plain + visual);
+    /* The second picture instead of the first, and the answer depends on which stands where. */
+    visuals[1].frames = frames + 3;
+    visuals[2].frames = frames + 2;
+    ask_request(session, &again, request);
+    reply_wait(&again);
+    assert_int_equal(again.prompt_tokens, reply.prompt_tokens);
+
+    static const struct {
+        LlavaovVisual visual;
+        size_t n;
+        const char *subject;
+    } wrong[] = {
+        {{LLAVAOV_LAYOUT_VIDEO, NULL, 2}, 2, "messages"},
+        {{LLAVAOV_LAYOUT_IMAGES, NULL, 1}, 3, "layout"},
+        {{LLAVAOV_LAYOUT_VIDEO, NULL, 0}, 3, "frames"},
+        {{LLAVAOV_LAYOUT_VIDEO, NULL, 2000}, 3, "frames"},
+    };
+    request.on_done = never_done;
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        LlavaovError error;
+        visuals[0] = wrong[i].visual;
+        visuals[0].frames = frames;
+        request.n_visuals = wrong[i].n;
+        assert_int_equal(
+            llavaov_session_ask(session, &request, NULL, &error), LLAVAOV_ERROR_ARGUMENT);
+        assert_string_equal(error.subject, wrong[i].subject);
+    }
+    for (size_t i = 0; i < 4; i++)
+        llavaov_frame_unref(frames[i]);
+    llavaov_session_close(session);
+}
+
 static void allocation_failures_come_back_as_errors(void **state)
 {
     Harness *h = *state;
@@ -444,6 +512,7 @@ int main(void)
         cmocka_unit_test(two_engines_live_side_by_side),
         cmocka_unit_test(the_context_is_a_limit),
         cmocka_unit_test(bad_arguments_are_refused_by_name),
+        cmocka_unit_test(a_conversation_has_pictures_and_clips),
         cmocka_unit_test(allocation_failures_come_back_as_errors),
     };
     return cmocka_run_group_tests(tests, harness_setup, harness_teardown);

@@ -76,3 +76,13 @@ LlavaovTicket *ask(LlavaovSession *session, Reply *reply, LlavaovFrame *const *f
         fail_msg("%s", error.message);
     return ticket;
 }
+
+void ask_request(LlavaovSession *session, Reply *reply, LlavaovRequest request)
+{
+    LlavaovError error;
+    request.on_text = on_text;
+    request.on_done = on_done;
+    request.data = reply;
+    if (llavaov_session_ask(session, &request, NULL, &error) != LLAVAOV_OK)
+        fail_msg("%s", error.message);
+}

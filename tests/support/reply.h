@@ -28,6 +28,8 @@ typedef struct Reply {
 } Reply;
 void reply_init(Reply *reply);
 void reply_wait(Reply *reply);
+/* Asks with the reply's callbacks. */
+void ask_request(LlavaovSession *session, Reply *reply, LlavaovRequest request);
 
 /* Asks; fails the test when that is refused. */
 LlavaovTicket *ask(LlavaovSession *session, Reply *reply, LlavaovFrame *const *frames,
