@@ -434,7 +434,7 @@ static void a_conversation_has_pictures_and_clips(void **state)
                          session, LLAVAOV_LAYOUT_VIDEO, 0, 0, 0, NULL, "A?", &plain, NULL),
         LLAVAOV_OK);
     const uint32_t visual =
-        (uint32_t)lv_video_tokens(&config->vision, 2) + 2 * lv_multi_image_tokens(config);
+        (uint32_t)lv_video_tokens(config, 2) + 2 * lv_multi_image_tokens(config);
     assert_true(reply.prompt_tokens > plain + visual);
     assert_true(reply.prompt_tokens < 3 * plain + visual);
     /* The second picture instead of the first, and the answer depends on which stands where. */
