@@ -179,7 +179,7 @@ push_item (GstLlavaovTextPad * self, Item * item)
   } else if (item->caps) {
     push_caps (self);
     g_mutex_lock (&self->lock);
-    self->started = TRUE;
+    self->started = gst_pad_has_current_caps (pad);
     g_cond_broadcast (&self->cond);
     g_mutex_unlock (&self->lock);
   } else if (item->answer) {
@@ -542,6 +542,9 @@ gst_llavaov_text_pad_flush_stop (GstLlavaovTextPad * self, GstEvent * event)
   g_mutex_lock (&self->lock);
   clear_items (self);
   self->flushing = !gst_pad_is_active (GST_PAD (self));
+  /* What had begun may have been flushed before it was pushed. */
+  self->begun = self->started;
+  self->has_segment = FALSE;
   self->position = 0;
   g_mutex_unlock (&self->lock);
   if (gst_pad_is_active (GST_PAD (self)))

@@ -38,10 +38,6 @@ static const struct
         "l.text ! queue ! m.subtitle_0", FILES},
   {"oggmux", "theoraenc ! oggmux name=m ! filesink location=FOLDER/o  "
         "l.text ! kateenc category=SUB ! m.", FILES},
-  {"splitmuxsink", "queue ! x264enc tune=zerolatency key-int-max=10 ! "
-        "h264parse ! splitmuxsink name=m muxer-factory=matroskamux "
-        "async-finalize=true max-size-time=1000000000 location=FOLDER/o-%02d "
-        "l.text ! queue ! m.subtitle_0", FILES},
 };
 
 static void
