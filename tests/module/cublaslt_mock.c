@@ -118,7 +118,8 @@ EXPORTED cublasStatus_t cublasLtMatrixLayoutDestroy(cublasLtMatrixLayout_t layou
 
 EXPORTED cublasStatus_t cublasLtMatmulPreferenceCreate(cublasLtMatmulPreference_t *preference)
 {
-    *preference = calloc(1, sizeof(Preference));
+    Preference *own = calloc(1, sizeof *own);
+    *preference = (cublasLtMatmulPreference_t)own;
     counts.live++;
     return CUBLAS_STATUS_SUCCESS;
 }
