@@ -101,7 +101,8 @@ typedef struct LlavaovImage {
 typedef enum LlavaovResize { LLAVAOV_RESIZE_TORCHVISION, LLAVAOV_RESIZE_PILLOW } LlavaovResize;
 
 /* How frames become tokens: VIDEO = pooled frames in time order and one newline; IMAGE = one
- * picture, any-resolution tiles; IMAGES = every frame an image of its own, padded to a square. */
+ * picture, any-resolution tiles; IMAGES = every frame an image of its own, padded to a square;
+ * for what the reference makes of a single image in a list, ask with IMAGE. */
 typedef enum LlavaovLayout {
     LLAVAOV_LAYOUT_VIDEO,
     LLAVAOV_LAYOUT_IMAGE,

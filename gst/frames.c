@@ -57,6 +57,13 @@ gst_llavaov_frames_setup (GstLlavaovElement * self)
   gst_llavaov_clip_init (&self->clip);
 }
 
+/* One image in a list is a single image to the reference too: it is not padded to a square but cut into tiles. */
+static gboolean
+one_of_images (const GstLlavaovSettings * settings)
+{
+  return settings->layout == GST_LLAVAOV_LAYOUT_IMAGES && settings->frames == 1;
+}
+
 void
 gst_llavaov_frames_reset (GstLlavaovElement * self)
 {
@@ -71,13 +78,16 @@ gst_llavaov_frames_reset (GstLlavaovElement * self)
   self->n_frames = 0;
   self->n_late = 0;
   self->silence = 0;
-  self->layout_known = self->run.layout != GST_LLAVAOV_LAYOUT_AUTO;
+  self->layout_known = self->run.layout == GST_LLAVAOV_LAYOUT_VIDEO
+      || self->run.layout == GST_LLAVAOV_LAYOUT_IMAGE
+      || one_of_images (&self->run);
   switch (self->run.layout) {
     case GST_LLAVAOV_LAYOUT_IMAGE:
       self->layout = LLAVAOV_LAYOUT_IMAGE;
       break;
     case GST_LLAVAOV_LAYOUT_IMAGES:
-      self->layout = LLAVAOV_LAYOUT_IMAGES;
+      self->layout = one_of_images (&self->run) ? LLAVAOV_LAYOUT_IMAGE :
+          LLAVAOV_LAYOUT_IMAGES;
       break;
     default:
       self->layout = LLAVAOV_LAYOUT_VIDEO;
@@ -103,7 +113,9 @@ refresh_settings (GstLlavaovElement * self)
   }
   run->window = self->settings.window;
   run->interval = self->settings.interval;
-  run->frames = self->settings.frames;
+  if (run->layout != GST_LLAVAOV_LAYOUT_IMAGES
+      || (run->frames == 1) == (self->settings.frames == 1))
+    run->frames = self->settings.frames;
   run->generation = self->settings.generation;
   GST_OBJECT_UNLOCK (self);
 }
@@ -142,7 +154,7 @@ gst_llavaov_frames_find_live (GstLlavaovElement * self)
       self->run.sampling == GST_LLAVAOV_SAMPLING_WINDOW)
     gst_llavaov_sampler_start (&self->sampler, now);
   if (live)
-    gst_llavaov_handover_layout (self, LLAVAOV_LAYOUT_VIDEO);   /* nothing live is a still picture */
+    gst_llavaov_handover_layout_of_many (self);      /* nothing live is a still picture */
   self->clock_stale = TRUE;
   g_cond_broadcast (&self->cond);
   g_mutex_unlock (&self->lock);
@@ -383,7 +395,7 @@ gst_llavaov_frames_take (GstLlavaovElement * self, GstBuffer * buffer,
   self->last_end = running + (known ? duration : GST_BUFFER_PTS_IS_VALID
       (buffer) ? 0 : UNKNOWN_DURATION);
   if (++self->n_frames == 2)
-    gst_llavaov_handover_layout (self, LLAVAOV_LAYOUT_VIDEO);
+    gst_llavaov_handover_layout_of_many (self);
 
   refresh_settings (self);
   sample = gst_llavaov_sample_new (buffer, &self->info, running, duration);

@@ -171,6 +171,14 @@ gst_llavaov_handover_layout (GstLlavaovElement * self, LlavaovLayout layout)
 }
 
 void
+gst_llavaov_handover_layout_of_many (GstLlavaovElement * self)
+{
+  gst_llavaov_handover_layout (self,
+      self->run.layout == GST_LLAVAOV_LAYOUT_IMAGES ? LLAVAOV_LAYOUT_IMAGES :
+      LLAVAOV_LAYOUT_VIDEO);
+}
+
+void
 gst_llavaov_handover_windows (GstLlavaovElement * self, GQueue * closed)
 {
   GstLlavaovWindow *window;
@@ -187,7 +195,7 @@ gst_llavaov_handover_windows (GstLlavaovElement * self, GQueue * closed)
       g_queue_push_tail (&self->outbox, window);
       continue;
     }
-    gst_llavaov_handover_layout (self, LLAVAOV_LAYOUT_VIDEO);
+    gst_llavaov_handover_layout_of_many (self);
     if (self->layout == LLAVAOV_LAYOUT_IMAGE)
       g_ptr_array_set_size (window->samples, 1);
     window->layout = self->layout;

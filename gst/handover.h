@@ -43,6 +43,9 @@ void gst_llavaov_handover_held (GstLlavaovElement * self);
 void gst_llavaov_handover_layout (GstLlavaovElement * self,
     LlavaovLayout layout);
 
+/* The same, for a stream that is no single picture. */
+void gst_llavaov_handover_layout_of_many (GstLlavaovElement * self);
+
 /* Hands closed windows to the worker: takes all of `closed`. Without blocking, older windows beyond max-pending are
  * dropped. */
 void gst_llavaov_handover_windows (GstLlavaovElement * self, GQueue * closed);

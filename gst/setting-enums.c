@@ -30,7 +30,9 @@ gst_llavaov_layout_get_type (void)
     {GST_LLAVAOV_LAYOUT_VIDEO, "Pooled frames in time order", "video"},
     {GST_LLAVAOV_LAYOUT_IMAGE,
         "One picture in any-resolution tiles", "image"},
-    {GST_LLAVAOV_LAYOUT_IMAGES, "Every frame an image of its own", "images"},
+    {GST_LLAVAOV_LAYOUT_IMAGES,
+          "Every frame an image of its own; with frames=1, which then stays so, "
+          "in any-resolution tiles", "images"},
     {0, NULL, NULL}
   };
 

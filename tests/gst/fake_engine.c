@@ -594,6 +594,9 @@ llavaov_session_ask (LlavaovSession * session, const LlavaovRequest * request,
   if (request->layout == LLAVAOV_LAYOUT_IMAGE && request->n_frames != 1)
     return fail (error, LLAVAOV_ERROR_ARGUMENT, "frames",
         "the image layout takes one frame");
+  if (request->layout == LLAVAOV_LAYOUT_IMAGES && request->n_frames == 1)
+    return fail (error, LLAVAOV_ERROR_ARGUMENT, "frames",
+        "one image in a list is a single image");
   job = g_new0 (Job, 1);
   job->request = *request;
   job->prompt = g_strdup (request->prompt);

@@ -221,6 +221,25 @@ GST_START_TEST (test_layout_auto)
   rig_expect (rig, "q|9");
   rig_free (rig);
 
+  /* So is one image of `images`; several are not. */
+  rig = rig_new ("device=fake: prompt=q layout=images", FALSE);
+  rig_push (rig, 9, 0, GST_CLOCK_TIME_NONE);
+  fail_unless (gst_harness_push_event (rig->h, gst_event_new_eos ()));
+  rig_expect (rig, "q|9");
+  rig_free (rig);
+
+  rig = rig_new ("device=fake: prompt=q layout=images frames=1 "
+      "window=1000000000", FALSE);
+  rig_push_many (rig, 0, 11, 0, 100 * MS);
+  rig_expect (rig, "q|5");
+  rig_free (rig);
+
+  rig = rig_new ("device=fake: prompt=q layout=images frames=2 "
+      "window=1000000000", FALSE);
+  rig_push_many (rig, 0, 11, 0, 100 * MS);
+  rig_expect (rig, "q|2 7");
+  rig_free (rig);
+
   rig = rig_new ("device=fake: prompt=q layout=image window=1000000000", FALSE);
   rig_push_many (rig, 0, 11, 0, 100 * MS);
   rig_expect (rig, "q|5");

@@ -170,8 +170,8 @@ static LlavaovStatus answer(const ToolOptions *o, LlavaovSession *session,
         LV_TRY(lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for frames"));
     LV_TRY(lv_conversation_ask(
         o->system, o->prompt, video ? 0 : n, video && n > 0, &conversation, error));
-    LV_TRY(push(session, images, n, o->layout, frames, &n_frames, error));
-    const LlavaovRequest request = {.layout = o->layout,
+    LV_TRY(push(session, images, n, tool_layout_for(o, n), frames, &n_frames, error));
+    const LlavaovRequest request = {.layout = tool_layout_for(o, n),
         .frames = frames,
         .n_frames = n_frames,
         .system_prompt = o->system,

@@ -54,10 +54,10 @@ void tool_close_model(ToolModel *m)
     memset(m, 0, sizeof *m);
 }
 
-static uint32_t rows_of(const ToolOptions *o, const LvConfig *config, const LvTiles *tiles)
+static uint32_t rows_of(LlavaovLayout layout, const LvConfig *config, const LvTiles *tiles)
 {
-    return o->layout == LLAVAOV_LAYOUT_VIDEO   ? lv_frame_tokens(config)
-           : o->layout == LLAVAOV_LAYOUT_IMAGE ? tiles->plan.n_tokens
+    return layout == LLAVAOV_LAYOUT_VIDEO   ? lv_frame_tokens(config)
+           : layout == LLAVAOV_LAYOUT_IMAGE ? tiles->plan.n_tokens
                                                : lv_multi_image_tokens(config);
 }
 
@@ -93,7 +93,7 @@ static LlavaovStatus encode_video(const ToolOptions *o, ToolModel *m, const LvTi
 }
 
 static LlavaovStatus encode_one(
-    const ToolOptions *o, ToolModel *m, const LvTiles *tiles, LvTensor out, LlavaovError *error)
+    LlavaovLayout layout, ToolModel *m, const LvTiles *tiles, LvTensor out, LlavaovError *error)
 {
     LvBackend *b = m->backend;
     const LvVisionConfig *vision = &m->model->config->vision;
@@ -108,7 +108,7 @@ static LlavaovStatus encode_one(
             .rgb = tiles->rgb + i * bytes, .values = &m->model->config->image.values};
         LV_TRY(lv_visual_tiles(m->model, &run, lv_tensor_rows(features, i * each, each), &tile, 1));
     }
-    if (o->layout == LLAVAOV_LAYOUT_IMAGE)
+    if (layout == LLAVAOV_LAYOUT_IMAGE)
         LV_TRY(lv_visual_assemble_image(m->model, &run, out, features, &tiles->plan));
     else
         LV_TRY(lv_visual_assemble_one_of_many(m->model, &run, out, features));
@@ -123,7 +123,8 @@ LlavaovStatus tool_visual_rows(const ToolOptions *o, ToolModel *m, const ToolPic
 {
     LvBackend *b = m->backend;
     const LvConfig *config = m->model->config;
-    const bool video = o->layout == LLAVAOV_LAYOUT_VIDEO;
+    const LlavaovLayout layout = tool_layout_for(o, pictures->n);
+    const bool video = layout == LLAVAOV_LAYOUT_VIDEO;
     const LvRun run = {.error = error};
     LlavaovStatus status = LLAVAOV_OK;
     memset(rows, 0, sizeof *rows);
@@ -136,8 +137,8 @@ LlavaovStatus tool_visual_rows(const ToolOptions *o, ToolModel *m, const ToolPic
     for (size_t i = 0; i < pictures->n; i++) {
         LV_TRY(lv_image_check(&pictures->images[i], error));
         LV_TRY(lv_picture_prepare(
-            config, o->layout, o->resize, &pictures->images[i], NULL, &tiles[i], error));
-        each[i] = rows_of(o, config, &tiles[i]);
+            config, layout, o->resize, &pictures->images[i], NULL, &tiles[i], error));
+        each[i] = rows_of(layout, config, &tiles[i]);
         total += each[i];
     }
     LV_TRY(b->ops->tensor_alloc(b, total, config->text.hidden_size, rows, error));
@@ -147,7 +148,7 @@ LlavaovStatus tool_visual_rows(const ToolOptions *o, ToolModel *m, const ToolPic
         LV_TRY(encode_video(o, m, tiles, pictures->n, lv_tensor_rows(*rows, 0, done_rows), error));
     }
     for (size_t i = 0; i < pictures->n && !video; done_rows += each[i++])
-        LV_TRY(encode_one(o, m, &tiles[i], lv_tensor_rows(*rows, done_rows, each[i]), error));
+        LV_TRY(encode_one(layout, m, &tiles[i], lv_tensor_rows(*rows, done_rows, each[i]), error));
     *n_visuals = pictures->n;
     if (video) {
         if (newline)

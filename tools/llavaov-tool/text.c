@@ -20,16 +20,17 @@ static LlavaovStatus encode_chat(const ToolOptions *o, LvTokenizer *tokenizer, c
         LV_TRY(lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a prompt"));
     LV_TRY(lv_checkpoint_open(o->model, &checkpoint, error));
     const LvConfig *config = lv_checkpoint_config(checkpoint);
-    const bool video = o->layout == LLAVAOV_LAYOUT_VIDEO;
+    const LlavaovLayout layout = tool_layout_for(o, o->n_frames);
+    const bool video = layout == LLAVAOV_LAYOUT_VIDEO;
     if (o->n_frames)
         LV_TRY(lv_layout_check(config, o->layout, error));
     for (uint32_t i = 0; i < o->n_frames; i++) {
         LvAnyresPlan plan = {0};
-        if (o->layout == LLAVAOV_LAYOUT_IMAGE)
+        if (layout == LLAVAOV_LAYOUT_IMAGE)
             LV_TRY(lv_anyres_plan(config, o->width, o->height, &plan, error));
         visuals[i] = (LvChatVisual){
             video, video ? (uint32_t)lv_video_tokens(config, o->n_frames)
-                   : o->layout == LLAVAOV_LAYOUT_IMAGE ? plan.n_tokens
+                   : layout == LLAVAOV_LAYOUT_IMAGE ? plan.n_tokens
                                                        : lv_multi_image_tokens(config)};
     }
     LV_TRY(tool_prompt_ids(o, tokenizer, lv_placeholders(config), prompt, visuals,

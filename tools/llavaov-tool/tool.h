@@ -58,6 +58,12 @@ typedef struct ToolPictures {
     void **blocks; /* the files' memory */
     size_t n_blocks;
 } ToolPictures;
+/* --layout for n pictures: one of `images` is a single image, as it is to the reference. */
+static inline LlavaovLayout tool_layout_for(const ToolOptions *options, size_t n)
+{
+    return options->layout == LLAVAOV_LAYOUT_IMAGES && n == 1 ? LLAVAOV_LAYOUT_IMAGE
+                                                              : options->layout;
+}
 /* From options->arguments: .npy uint8 [H, W, 3] or [T, H, W, 3], anything else raw RGB of --size.
  */
 LlavaovStatus tool_read_pictures(
