@@ -40,8 +40,8 @@ static void on_text(void *data, const char *text, size_t bytes)
     fflush(stdout);
 }
 
-/* The prompt and the answer as one text without special tokens, as processor.decode() gives generate()'s
- * result; NULL when there is no memory for it. */
+/* The prompt and the answer as one text without special tokens, as processor.decode() gives
+ * generate()'s result; NULL when there is no memory for it. */
 static json_t *whole_text(const LvTokenizer *tokenizer, const LlavaovAnswer *a)
 {
     const size_t n = (size_t)a->prompt_tokens + a->new_tokens;

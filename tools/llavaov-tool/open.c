@@ -58,7 +58,7 @@ static uint32_t rows_of(LlavaovLayout layout, const LvConfig *config, const LvTi
 {
     return layout == LLAVAOV_LAYOUT_VIDEO   ? lv_frame_tokens(config)
            : layout == LLAVAOV_LAYOUT_IMAGE ? tiles->plan.n_tokens
-                                               : lv_multi_image_tokens(config);
+                                            : lv_multi_image_tokens(config);
 }
 
 /* A video's frames, in calls of as many as the backend likes. */

@@ -54,8 +54,8 @@ static LlavaovStatus write_tiles(
     for (size_t i = 0; i < pictures->n; i++) {
         LvTiles tiles = {0};
         LV_TRY(lv_image_check(&pictures->images[i], error));
-        LV_TRY(lv_picture_prepare(
-            config, tool_layout_for(o, pictures->n), o->resize, &pictures->images[i], NULL, &tiles, error));
+        LV_TRY(lv_picture_prepare(config, tool_layout_for(o, pictures->n), o->resize,
+            &pictures->images[i], NULL, &tiles, error));
         uint8_t *grown = lv_realloc(all, n + tiles.n, bytes);
         if (grown) {
             all = grown;
@@ -94,14 +94,15 @@ LlavaovStatus tool_layout(const ToolOptions *o, LlavaovError *error)
     }
     LV_TRY(lv_layout_check(config, o->layout, error));
     const uint32_t n = o->n_frames ? o->n_frames : 1;
-    if (o->layout == LLAVAOV_LAYOUT_IMAGE || (o->width && tool_layout_for(o, n) == LLAVAOV_LAYOUT_IMAGE)) {
+    if (o->layout == LLAVAOV_LAYOUT_IMAGE ||
+        (o->width && tool_layout_for(o, n) == LLAVAOV_LAYOUT_IMAGE)) {
         LvAnyresPlan plan;
         LV_TRY(lv_anyres_plan(config, o->width, o->height, &plan, error));
         LV_TRY(tool_print_json(o, json_plan(&plan), error));
     } else if (o->layout == LLAVAOV_LAYOUT_VIDEO) {
         LV_TRY(tool_print_json(o,
-            json_pack("{s:i s:I}", "frames", (int)n, "tokens",
-                (json_int_t)lv_video_tokens(config, n)),
+            json_pack(
+                "{s:i s:I}", "frames", (int)n, "tokens", (json_int_t)lv_video_tokens(config, n)),
             error));
     } else {
         LV_TRY(tool_print_json(o,

@@ -28,10 +28,10 @@ static LlavaovStatus encode_chat(const ToolOptions *o, LvTokenizer *tokenizer, c
         LvAnyresPlan plan = {0};
         if (layout == LLAVAOV_LAYOUT_IMAGE)
             LV_TRY(lv_anyres_plan(config, o->width, o->height, &plan, error));
-        visuals[i] = (LvChatVisual){
-            video, video ? (uint32_t)lv_video_tokens(config, o->n_frames)
-                   : layout == LLAVAOV_LAYOUT_IMAGE ? plan.n_tokens
-                                                       : lv_multi_image_tokens(config)};
+        visuals[i] =
+            (LvChatVisual){video, video ? (uint32_t)lv_video_tokens(config, o->n_frames)
+                                  : layout == LLAVAOV_LAYOUT_IMAGE ? plan.n_tokens
+                                                                   : lv_multi_image_tokens(config)};
     }
     LV_TRY(tool_prompt_ids(o, tokenizer, lv_placeholders(config), prompt, visuals,
         o->n_frames == 0 ? 0
