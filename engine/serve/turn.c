@@ -138,12 +138,13 @@ static void take(LvTurn *turn, LvTurnKind kind, const Work *works, size_t n)
     }
 }
 
-/* The engine does not keep up with frames on arrival: a window has closed, and more than the last
- * of its frames wait for the encoder. */
+/* The engine does not keep up with frames on arrival: a window of a live stream has closed, and
+ * more than the last of its frames wait for the encoder. Of a file, which comes as fast as it can,
+ * that says nothing. */
 static bool lags(const LlavaovTicket *request)
 {
     const size_t i = request->n_encoded;
-    return !request->started && i + 1 < request->question.n_frames &&
+    return request->reservation && !request->started && i + 1 < request->question.n_frames &&
            request->question.frames[i]->encode == LLAVAOV_ENCODE_ON_ARRIVAL &&
            request->question.frames[i]->state == LV_FRAME_PREPARED;
 }

@@ -10,10 +10,10 @@
  * same way. Frames for an encoder call that would not be full let a few slices of prompts go
  * before, so that more come together.
  *
- * When frames on arrival come faster than they are encoded, so that windows close before (an engine
- * that lags), frames are encoded for requests alone; requests that were started go on, and as many
- * others are started as keep the device busy: what is computed is answered. A reserved window that
- * is too late by then ends with ERROR_LATE before its frames are encoded.
+ * When frames on arrival come faster than they are encoded, so that reserved windows close before
+ * (an engine that lags), frames are encoded for requests alone; requests that were started go on,
+ * and as many others are started as keep the device busy: what is computed is answered. A reserved
+ * window that is too late by then ends with ERROR_LATE before its frames are encoded.
  *
  * When the next one is to decode, all sessions that are to decode go along, and when it is to
  * encode, all that are to encode; who goes first is unchanged by who comes along. A slice of any
