@@ -112,8 +112,10 @@ static const LvJArgs *without(LvJ *j, const LvJArgs *args, size_t n)
     LvJArgs *rest = lv_jinja_alloc(j, 1, sizeof *rest);
     if (rest) {
         *rest = *args;
-        rest->values += n < args->n ? n : args->n;
-        rest->n -= n < args->n ? n : args->n;
+        n = n < args->n ? n : args->n;
+        if (n > 0) /* there may be no array at all */
+            rest->values += n;
+        rest->n -= n;
     }
     return rest;
 }
