@@ -48,7 +48,8 @@ typedef enum LlavaovStatus {
     LLAVAOV_ERROR_CANCELLED = -9,    /* the caller cancelled */
     LLAVAOV_ERROR_NUMERIC = -10,     /* NaN or Inf in weights, features or logits */
     LLAVAOV_ERROR_INTERNAL = -11,    /* a broken promise inside the engine: a bug */
-    LLAVAOV_ERROR_LATE = -12 /* the engine did not come to a reserved window in time, and gave it up */
+    LLAVAOV_ERROR_LATE =
+        -12 /* the engine did not come to a reserved window in time, and gave it up */
 } LlavaovStatus;
 
 /* A cause, filled by whoever found it. `subject` names the file, tensor, configuration field or
@@ -293,8 +294,8 @@ typedef struct LlavaovReservation LlavaovReservation;
  * does not ask. Never blocks. */
 LlavaovReservation *llavaov_session_reserve(
     LlavaovSession *session, uint64_t ends_in, uint64_t next_begins_in);
-/* There will be no request for the window, or llavaov_session_ask failed. The session may be closed.
- * NULL is allowed. */
+/* There will be no request for the window, or llavaov_session_ask failed. The session may be
+ * closed. NULL is allowed. */
 void llavaov_reservation_free(LlavaovReservation *reservation);
 
 /* ---- requests
@@ -437,9 +438,9 @@ typedef struct LlavaovRequest {
     const LlavaovVisual *visuals;
     size_t n_visuals;
     LlavaovGeneration generation;
-    /* NULL, or the window's, of this session; becomes the engine's when llavaov_session_ask succeeds.
-     * If nothing has been computed for the request half a second and half a window (1 to 2 s) after
-     * the window's end, it ends with ERROR_LATE. */
+    /* NULL, or the window's, of this session; becomes the engine's when llavaov_session_ask
+     * succeeds. If nothing has been computed for the request half a second and half a window (1 to
+     * 2 s) after the window's end, it ends with ERROR_LATE. */
     LlavaovReservation *reservation;
     void (*on_text)(void *data, const char *text,
         size_t bytes); /* whole characters as they come; may be NULL */

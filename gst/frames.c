@@ -154,7 +154,7 @@ gst_llavaov_frames_find_live (GstLlavaovElement * self)
       self->run.sampling == GST_LLAVAOV_SAMPLING_WINDOW)
     gst_llavaov_sampler_start (&self->sampler, now);
   if (live)
-    gst_llavaov_handover_layout_of_many (self);      /* nothing live is a still picture */
+    gst_llavaov_handover_layout_of_many (self); /* nothing live is a still picture */
   self->clock_stale = TRUE;
   g_cond_broadcast (&self->cond);
   g_mutex_unlock (&self->lock);

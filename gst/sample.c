@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sample.h"
 
+#include "convert.h"
+
 /* What the engine holds of a frame until it has been prepared. */
 typedef struct
 {
   GstBuffer *buffer;
   GstVideoInfo info;
   GstVideoFrame mapped;
-  GstBuffer *converted;         /* only for formats that the engine lacks */
-  GstVideoFrame converted_map;
+  GstVideoFrame converted;      /* what the engine lacks, as RGB; its buffer is NULL when there is none */
   gint *backlog;
 } Picture;
 
@@ -108,41 +109,6 @@ set_error (LlavaovError * error, LlavaovStatus status, const gchar * format,
   g_snprintf (error->message, sizeof (error->message), format, text);
 }
 
-/* GStreamer's own converter (the one inside videoconvert) for the formats that the engine does not read; only sampled
- * frames pay for it, and the stream itself stays as it is. */
-static gboolean
-convert (Picture * picture, GstVideoInfo * info)
-{
-  GstVideoConverter *converter;
-
-  if (!gst_video_info_set_format (info, GST_VIDEO_FORMAT_RGB,
-          GST_VIDEO_INFO_WIDTH (&picture->info),
-          GST_VIDEO_INFO_HEIGHT (&picture->info)))
-    return FALSE;
-  /* The converter insists on equal rates. */
-  GST_VIDEO_INFO_FPS_N (info) = GST_VIDEO_INFO_FPS_N (&picture->info);
-  GST_VIDEO_INFO_FPS_D (info) = GST_VIDEO_INFO_FPS_D (&picture->info);
-  picture->converted = gst_buffer_new_allocate (NULL, info->size, NULL);
-  if (picture->converted == NULL ||
-      !gst_video_frame_map (&picture->converted_map, info, picture->converted,
-          GST_MAP_READWRITE)) {
-    gst_clear_buffer (&picture->converted);
-    return FALSE;
-  }
-  converter = gst_video_converter_new (&picture->mapped.info, info,
-      gst_structure_new ("options", GST_VIDEO_CONVERTER_OPT_THREADS,
-          G_TYPE_UINT, 1, NULL));
-  if (converter == NULL) {
-    gst_video_frame_unmap (&picture->converted_map);
-    gst_clear_buffer (&picture->converted);
-    return FALSE;
-  }
-  gst_video_converter_frame (converter, &picture->mapped,
-      &picture->converted_map);
-  gst_video_converter_free (converter);
-  return TRUE;
-}
-
 static LlavaovStatus
 picture_map (void *data, LlavaovImage * image, LlavaovError * error)
 {
@@ -162,15 +128,13 @@ picture_map (void *data, LlavaovImage * image, LlavaovError * error)
   if (core_format (GST_VIDEO_FRAME_FORMAT (frame), &pixel)) {
     set_colorimetry (image, &frame->info);
   } else {
-    GstVideoInfo info;
-
-    if (!convert (picture, &info)) {
+    if (!gst_llavaov_convert (frame, &picture->converted)) {
       gst_video_frame_unmap (&picture->mapped);
       set_error (error, LLAVAOV_ERROR_UNSUPPORTED,
           "no conversion from %s to RGB", name);
       return LLAVAOV_ERROR_UNSUPPORTED;
     }
-    frame = &picture->converted_map;
+    frame = &picture->converted;
     pixel = LLAVAOV_PIXEL_RGB;
   }
   image->format = pixel;
@@ -188,10 +152,8 @@ picture_unmap (void *data)
 {
   Picture *picture = data;
 
-  if (picture->converted) {
-    gst_video_frame_unmap (&picture->converted_map);
-    gst_clear_buffer (&picture->converted);
-  }
+  if (picture->converted.buffer)
+    gst_video_frame_unmap (&picture->converted);
   gst_video_frame_unmap (&picture->mapped);
 }
 

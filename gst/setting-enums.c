@@ -31,7 +31,7 @@ gst_llavaov_layout_get_type (void)
     {GST_LLAVAOV_LAYOUT_IMAGE,
         "One picture in any-resolution tiles", "image"},
     {GST_LLAVAOV_LAYOUT_IMAGES,
-          "Every frame an image of its own; with frames=1, which then stays so, "
+        "Every frame an image of its own; with frames=1, which then stays so, "
           "in any-resolution tiles", "images"},
     {0, NULL, NULL}
   };

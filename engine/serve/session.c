@@ -131,7 +131,7 @@ LlavaovStatus llavaov_session_prompt_tokens(LlavaovSession *session, LlavaovLayo
     LvAnyresPlan plan = {0};
     if (layout == LLAVAOV_LAYOUT_IMAGE && n_visuals > 0)
         LV_TRY(lv_anyres_plan(config, width, height, &plan, error));
-    const uint64_t each = video ? lv_video_tokens(config, n_frames)
+    const uint64_t each = video                            ? lv_video_tokens(config, n_frames)
                           : layout == LLAVAOV_LAYOUT_IMAGE ? plan.n_tokens
                                                            : lv_multi_image_tokens(config);
     /* The placeholders of one visual are one id repeated, so one of each stands for all. */

@@ -164,7 +164,8 @@ text_pad (Chain * chain)
 static const gchar *steps[] = {
   "frames", "frames", "frames", "segment", "segment that goes on", "stream",
   "segment done", "hole", "unmarked hole", "jump back", "unmarked jump back",
-  "late frame", "gap", "tags", "caps", "flush", "end", "seek and qos", "text pad",
+  "late frame", "gap", "tags", "caps", "flush", "end", "seek and qos",
+  "text pad",
   "paused", "ready",
 };
 
@@ -194,8 +195,7 @@ step (Chain * chain)
     stretch_ends (chain, FALSE);
     segment (chain, now, 0);
   } else if (!strcmp (name, "segment done")) {
-    push (chain, gst_event_new_segment_done (GST_FORMAT_TIME,
-            chain->pts * MS));
+    push (chain, gst_event_new_segment_done (GST_FORMAT_TIME, chain->pts * MS));
     stretch_ends (chain, FALSE);
   } else if (!strcmp (name, "hole")) {
     stretch_ends (chain, FALSE);
@@ -211,8 +211,9 @@ step (Chain * chain)
     stretch_ends (chain, FALSE);
     chain->pts -= 1000;
     frames (chain, 2, FALSE);
-  } else if (!strcmp (name, "late frame") && near && now - g_array_index (chain->stretch,
-          Frame, chain->stretch->len - 1).at == 100) {
+  } else if (!strcmp (name, "late frame") && near
+      && now - g_array_index (chain->stretch, Frame,
+          chain->stretch->len - 1).at == 100) {
     push_frame (chain, chain->pts - 250, FALSE, FALSE);
   } else if (!strcmp (name, "gap")) {
     push (chain, gst_event_new_gap (chain->pts * MS, 700 * MS));

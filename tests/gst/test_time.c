@@ -146,8 +146,7 @@ GST_START_TEST (test_streams_without_time)
   fail_unless_equals_uint64 (answers[1].frame[0], 640 * GST_MSECOND);
   /* Out of a network time is that of arrival: 5 frames a window here, not 12. */
   fail_unless_equals_int (untimed (TRUE, "0/1", 100000, answers), 1);
-  fail_unless (answers[1].frame[1] - answers[1].frame[0] >=
-      80 * GST_MSECOND);
+  fail_unless (answers[1].frame[1] - answers[1].frame[0] >= 80 * GST_MSECOND);
   fail_unless (answers[1].utc > before);
 }
 
