@@ -86,15 +86,42 @@ typedef enum LlavaovPixelFormat {
 typedef enum LlavaovColorMatrix { LLAVAOV_MATRIX_BT601, LLAVAOV_MATRIX_BT709 } LlavaovColorMatrix;
 typedef enum LlavaovColorRange { LLAVAOV_RANGE_LIMITED, LLAVAOV_RANGE_FULL } LlavaovColorRange;
 
-/* A picture in the caller's memory. Strides are in bytes and may be larger than a row; matrix and
- * range matter for YUV. */
+/* Whether a picture's rows were taken at once. Interlaced pictures have two fields: the top one is
+ * rows 0, 2, 4, ..., the bottom one rows 1, 3, 5, ... In I420 and NV12 the rows of the chroma planes
+ * belong to the two fields in turn, too. How they are shown: engine/picture/display.h. */
+typedef enum LlavaovScan {
+    LLAVAOV_SCAN_PROGRESSIVE,
+    LLAVAOV_SCAN_TOP_FIRST,    /* both fields, the top one earlier */
+    LLAVAOV_SCAN_BOTTOM_FIRST, /* both fields, the bottom one earlier */
+    /* One field without the rows of the other: the planes hold (height + 1) / 2 rows of a top one,
+     * height / 2 (at least 1) of a bottom one, and those of chroma that go with a picture so high. */
+    LLAVAOV_SCAN_TOP_FIELD,
+    LLAVAOV_SCAN_BOTTOM_FIELD
+} LlavaovScan;
+
+/* What is done to a stored picture to show it upright; the number of EXIF is given. */
+typedef enum LlavaovOrientation {
+    LLAVAOV_ORIENTATION_UPRIGHT,    /* 1: nothing */
+    LLAVAOV_ORIENTATION_MIRROR,     /* 2: left and right swapped */
+    LLAVAOV_ORIENTATION_ROTATE_180, /* 3 */
+    LLAVAOV_ORIENTATION_FLIP,       /* 4: top and bottom swapped */
+    LLAVAOV_ORIENTATION_TRANSPOSE,  /* 5: rows become columns; the top left corner stays */
+    LLAVAOV_ORIENTATION_ROTATE_90,  /* 6: clockwise */
+    LLAVAOV_ORIENTATION_TRANSVERSE, /* 7: rows become columns; the top right corner stays */
+    LLAVAOV_ORIENTATION_ROTATE_270  /* 8: clockwise */
+} LlavaovOrientation;
+
+/* A picture in the caller's memory, as it is stored. Strides are in bytes and may be larger than a
+ * row; matrix and range matter for YUV. All zero after `stride`: progressive and upright. */
 typedef struct LlavaovImage {
     LlavaovPixelFormat format;
-    uint32_t width, height;
+    uint32_t width, height; /* before it is turned; of both fields */
     const uint8_t *plane[3];
     ptrdiff_t stride[3];
     LlavaovColorMatrix matrix;
     LlavaovColorRange range;
+    LlavaovScan scan;
+    LlavaovOrientation orientation;
 } LlavaovImage;
 
 /* The two 8-bit bicubic resizes: torchvision's (the default of HF transformers 5.x, and ours) and

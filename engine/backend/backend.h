@@ -153,11 +153,11 @@ typedef struct LvBackendOps {
     void (*kv_close)(LvBackend *backend, LvKvCache *cache);
 
     /* ---- pictures: optional, both members or none ---- */
-    /* Copies a picture (one that lv_image_check accepts) that patch_embedding will bring to a
-     * single tile, with the integers of lv_picture_prepare for the layout VIDEO or IMAGES.
-     * LLAVAOV_OK with *picture NULL: not one for this backend, or no room for it now; its tile is
-     * made on the host. May be called from any thread, also during an operation, and does not wait
-     * for one. Error: MEMORY. */
+    /* Copies a picture (one that lv_image_check accepts, as it is shown) that patch_embedding will
+     * bring to a single tile, with the integers of lv_picture_prepare for the layout VIDEO or
+     * IMAGES. LLAVAOV_OK with *picture NULL: not one for this backend, or no room for it now; its
+     * tile is made on the host. May be called from any thread, also during an operation, and does
+     * not wait for one. Error: MEMORY. */
     LlavaovStatus (*picture_take)(LvBackend *backend, const LlavaovImage *image,
         LlavaovLayout layout, LlavaovResize resize, const LvConfig *config, LvPicture **picture,
         LlavaovError *error);

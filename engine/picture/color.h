@@ -12,19 +12,21 @@
  * multiple of 2^-16, products are summed in 32 bits, 2^15 is added, the sum is shifted right by 16
  * (arithmetically) and cut to 0..255. The result is within 0.51 of the real number.
  * Chroma is replicated: pixel (x, y) uses chroma sample (x / 2, y / 2); odd sizes have
- * (size + 1) / 2 samples. */
+ * (size + 1) / 2 samples. In an interlaced picture y counts within the field, and chroma rows 0, 2,
+ * ... are the top field's; where the bottom field has one row less of them than it needs
+ * ((height + 1) / 2 is odd), it uses its last one again, or the picture's only one. */
 #ifndef LV_COLOR_H
 #define LV_COLOR_H
 
 #include "llavaov.h"
 #include "planes.h"
 
-/* Row y of image (which lv_image_check accepted) as three planes of width samples: red, green,
- * blue, each 0..255. 16-bit samples are what the resize multiplies. */
+/* Stored row y of image (which lv_image_check accepted) as three planes of width samples: red,
+ * green, blue, each 0..255. 16-bit samples are what the resize multiplies. */
 void lv_color_row(const LvPlaneKernels *kernels, const LlavaovImage *image, uint32_t y,
     int16_t *red, int16_t *green, int16_t *blue);
 
-/* The whole picture as interleaved RGB bytes: width * height * 3 at rgb. Errors: MEMORY. */
+/* All stored rows as interleaved RGB bytes: width * lv_image_rows * 3 at rgb. Errors: MEMORY. */
 LlavaovStatus lv_color_to_rgb(const LlavaovImage *image, uint8_t *rgb, LlavaovError *error);
 
 #endif

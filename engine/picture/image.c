@@ -22,11 +22,20 @@ static uint32_t bytes_per_pixel(LlavaovPixelFormat format)
     return 0;
 }
 
+uint32_t lv_image_rows(const LlavaovImage *image)
+{
+    if (image->scan == LLAVAOV_SCAN_TOP_FIELD)
+        return (image->height + 1) / 2;
+    if (image->scan == LLAVAOV_SCAN_BOTTOM_FIELD)
+        return image->height > 1 ? image->height / 2 : 1;
+    return image->height;
+}
+
 uint32_t lv_image_planes(const LlavaovImage *image, LvPlaneSize planes[3])
 {
-    const uint32_t pixel = bytes_per_pixel(image->format);
-    const uint32_t half_width = (image->width + 1) / 2, half_height = (image->height + 1) / 2;
-    planes[0] = (LvPlaneSize){image->width * pixel, image->height};
+    const uint32_t pixel = bytes_per_pixel(image->format), rows = lv_image_rows(image);
+    const uint32_t half_width = (image->width + 1) / 2, half_height = (rows + 1) / 2;
+    planes[0] = (LvPlaneSize){image->width * pixel, rows};
     if (image->format == LLAVAOV_PIXEL_NV12) {
         planes[1] = (LvPlaneSize){2 * half_width, half_height};
         return 2;
@@ -60,6 +69,10 @@ LlavaovStatus lv_image_check(const LlavaovImage *image, LlavaovError *error)
         return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, NULL,
             "a picture of %ux%u pixels is outside 1x1 to %ux%u", width, height, LV_MAX_PICTURE_EDGE,
             LV_MAX_PICTURE_EDGE);
+    if ((unsigned)image->scan > LLAVAOV_SCAN_BOTTOM_FIELD ||
+        (unsigned)image->orientation > LLAVAOV_ORIENTATION_ROTATE_270)
+        return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, NULL, "scan %d or orientation %d is unknown",
+            (int)image->scan, (int)image->orientation);
     LvPlaneSize planes[3];
     const uint32_t n = lv_image_planes(image, planes);
     LlavaovStatus status = check_plane(image, 0, planes[0], error);

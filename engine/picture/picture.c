@@ -8,6 +8,7 @@
 #include "base/status.h"
 #include "ops.h"
 #include "picture/color.h"
+#include "picture/display.h"
 #include "picture/resize.h"
 
 /* Where resized rows go: at (left, top) of a canvas that is cut into columns of tiles. */
@@ -146,12 +147,21 @@ static LlavaovStatus check_variant(LlavaovResize resize, LlavaovError *error)
     return LLAVAOV_OK;
 }
 
+static LlavaovStatus check_image(const LlavaovImage *image, LlavaovError *error)
+{
+    LlavaovStatus status = lv_image_check(image, error);
+    if (!status && !lv_image_as_shown(image))
+        status = lv_fail(error, LLAVAOV_ERROR_ARGUMENT, NULL,
+            "an interlaced or turned picture is not as it is shown");
+    return status;
+}
+
 LlavaovStatus lv_picture_resize(const LlavaovImage *image, LlavaovResize resize, uint32_t width,
     uint32_t height, const LvCancel *cancel, uint8_t *rgb, LlavaovError *error)
 {
     LlavaovStatus status = check_variant(resize, error);
     if (!status)
-        status = lv_image_check(image, error);
+        status = check_image(image, error);
     if (status)
         return status;
     Scan scan;
@@ -254,7 +264,7 @@ LlavaovStatus lv_picture_prepare(const LvConfig *config, LlavaovLayout layout, L
     if (!status)
         status = lv_layout_check(config, layout, error);
     if (!status)
-        status = lv_image_check(image, error);
+        status = check_image(image, error);
     if (status)
         return status;
     if (layout == LLAVAOV_LAYOUT_IMAGE) {

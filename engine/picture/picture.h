@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * From a caller's picture to the encoder's tiles: colour conversion, 8-bit bicubic resize, padding,
- * cutting. Bit-exact with the reference's integers. */
+ * From a picture as it is shown (display.h) to the encoder's tiles: colour conversion, 8-bit
+ * bicubic resize, padding, cutting. Bit-exact with the reference's integers. Interlaced and turned
+ * pictures are refused: ARGUMENT. */
 #ifndef LV_PICTURE_H
 #define LV_PICTURE_H
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "serve/pictures.h"
 
+#include "base/alloc.h"
 #include "base/status.h"
+#include "picture/display.h"
 #include "serve/frame.h"
 #include "serve/thread.h"
 
@@ -33,6 +35,23 @@ static void discard(const LlavaovEngine *engine, Prepared *prepared)
         engine->backend->ops->picture_free(engine->backend, prepared->picture);
 }
 
+static LlavaovStatus take_or_resize(const LlavaovEngine *engine, LlavaovFrame *frame,
+    const LlavaovImage *stored, Prepared *prepared, LlavaovError *error)
+{
+    LlavaovImage image = *stored;
+    uint8_t *pixels = NULL;
+    LlavaovStatus status = LLAVAOV_OK;
+    if (!lv_image_as_shown(stored))
+        status = lv_image_show(stored, &frame->cancel, &image, &pixels, error);
+    if (status == LLAVAOV_OK)
+        status = hand_over(engine, frame, &image, prepared, error);
+    if (status == LLAVAOV_OK && !prepared->picture)
+        status = lv_picture_prepare(engine->model->config, frame->layout, engine->resize, &image,
+            &frame->cancel, &prepared->tiles, error);
+    lv_free(pixels);
+    return status;
+}
+
 /* Maps, takes or resizes, unmaps and releases; lock not held. */
 static LlavaovStatus prepare(
     const LlavaovEngine *engine, LlavaovFrame *frame, Prepared *prepared, LlavaovError *error)
@@ -45,10 +64,7 @@ static LlavaovStatus prepare(
         if (status == LLAVAOV_OK)
             status = lv_image_check(&image, error);
         if (status == LLAVAOV_OK)
-            status = hand_over(engine, frame, &image, prepared, error);
-        if (status == LLAVAOV_OK && !prepared->picture)
-            status = lv_picture_prepare(engine->model->config, frame->layout, engine->resize,
-                &image, &frame->cancel, &prepared->tiles, error);
+            status = take_or_resize(engine, frame, &image, prepared, error);
         if (source->unmap)
             source->unmap(source->data);
     }

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Pictures of any format, size and stride through every layout and resize. The input's head says
- * what the picture claims to be; the rest fills planes that are exactly as large as the public
- * header demands. */
+ * Pictures of any format, size, stride, scan and orientation through every layout and resize. The
+ * input's head says what the picture claims to be; the rest fills planes that are exactly as large
+ * as the public header demands. */
 #include "fuzz.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
+#include "picture/display.h"
 #include "picture/picture.h"
 
 typedef struct Head {
@@ -19,6 +21,10 @@ typedef struct Head {
 static void plane_shape(const LlavaovImage *image, int p, size_t *row, size_t *rows)
 {
     size_t width = image->width, height = image->height;
+    if (image->scan == LLAVAOV_SCAN_TOP_FIELD)
+        height = (height + 1) / 2;
+    else if (image->scan == LLAVAOV_SCAN_BOTTOM_FIELD && height > 1)
+        height /= 2;
     bool yuv = image->format == LLAVAOV_PIXEL_I420 || image->format == LLAVAOV_PIXEL_NV12;
     if (yuv && p > 0) {
         *row = (width + 1) / 2 * (image->format == LLAVAOV_PIXEL_NV12 ? 2 : 1);
@@ -39,7 +45,15 @@ static void run(const LlavaovImage *image, const Head *head)
         .n_pinpoints = 4,
         .pinpoints = pinpoints};
     LlavaovError error = {0};
+    LlavaovImage shown;
+    uint8_t *pixels = NULL;
     LvTiles tiles;
+    if (lv_image_check(image, &error) == LLAVAOV_OK && !lv_image_as_shown(image)) {
+        FUZZ_CHECK(lv_image_show(image, NULL, &shown, &pixels, &error) == LLAVAOV_OK);
+        FUZZ_CHECK(lv_image_check(&shown, &error) == LLAVAOV_OK);
+        image = &shown;
+    }
+    error.status = LLAVAOV_OK;
     LlavaovStatus status = lv_picture_prepare(&config, (LlavaovLayout)(head->layout % 4),
         (LlavaovResize)(head->resize % 3), image, NULL, &tiles, &error);
     FUZZ_CHECK(status == error.status && (!status || *error.message));
@@ -60,6 +74,7 @@ static void run(const LlavaovImage *image, const Head *head)
         image, (LlavaovResize)(head->resize % 2), out_width, out_height, NULL, rgb, &error);
     FUZZ_CHECK(status == LLAVAOV_OK || status == LLAVAOV_ERROR_ARGUMENT);
     free(rgb);
+    lv_free(pixels);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -78,7 +93,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .matrix = (LlavaovColorMatrix)(head.matrix % 3),
         .range = (LlavaovColorRange)(head.range % 3),
         .width = slim ? head.width % (square ? 1000 : 65536) : head.width % 200,
-        .height = slim ? head.height % 3 : head.height % 200};
+        .height = slim ? head.height % 3 : head.height % 200,
+        .scan = (LlavaovScan)(head.flags / 8 % 6),
+        .orientation = (LlavaovOrientation)(head.resize / 16 % 9)};
     if (head.flags & 2) {
         uint32_t swap = image.width;
         image.width = image.height;
