@@ -2,13 +2,14 @@
 #include "sample.h"
 
 #include "convert.h"
+#include "frame-map.h"
 
 /* What the engine holds of a frame until it has been prepared. */
 typedef struct
 {
   GstBuffer *buffer;
   GstVideoInfo info;
-  GstVideoFrame mapped;
+  GstLlavaovFrameMap mapped;
   GstVideoFrame converted;      /* what the engine lacks, as RGB; its buffer is NULL when there is none */
   gint *backlog;
 } Picture;
@@ -109,41 +110,79 @@ set_error (LlavaovError * error, LlavaovStatus status, const gchar * format,
   g_snprintf (error->message, sizeof (error->message), format, text);
 }
 
+/* The engine knows no rows that lie upwards. */
+static gboolean
+goes_up (const GstVideoFrame * frame)
+{
+  guint i;
+
+  for (i = 0; i < GST_VIDEO_FRAME_N_PLANES (frame); i++)
+    if (GST_VIDEO_FRAME_PLANE_STRIDE (frame, i) < 0)
+      return TRUE;
+  return FALSE;
+}
+
+/* The part of a frame, in a format of the engine, that lies in the rectangle. */
+static void
+set_image (LlavaovImage * image, const GstVideoFrame * frame,
+    const GstVideoRectangle * part)
+{
+  const GstVideoFormatInfo *format = frame->info.finfo;
+  guint i;
+
+  image->width = part->w;
+  image->height = part->h;
+  for (i = 0; i < GST_VIDEO_FORMAT_INFO_N_COMPONENTS (format); i++) {
+    guint plane = GST_VIDEO_FORMAT_INFO_PLANE (format, i);
+    gint stride = GST_VIDEO_FRAME_PLANE_STRIDE (frame, plane);
+
+    image->stride[plane] = stride;
+    image->plane[plane] = (guint8 *) GST_VIDEO_FRAME_PLANE_DATA (frame, plane)
+        + (gint64) (part->y >> GST_VIDEO_FORMAT_INFO_H_SUB (format, i)) * stride
+        + (part->x >> GST_VIDEO_FORMAT_INFO_W_SUB (format, i)) *
+        GST_VIDEO_FORMAT_INFO_PSTRIDE (format, i);
+  }
+}
+
 static LlavaovStatus
 picture_map (void *data, LlavaovImage * image, LlavaovError * error)
 {
   Picture *picture = data;
-  const GstVideoFrame *frame = &picture->mapped;
-  const gchar *name =
-      gst_video_format_to_string (GST_VIDEO_INFO_FORMAT (&picture->info));
-  LlavaovPixelFormat pixel;
-  guint i;
+  GstLlavaovFrameMap *mapped = &picture->mapped;
+  const GstVideoInfo *info = &picture->info;
+  gboolean field = GST_VIDEO_INFO_INTERLACE_MODE (info) ==
+      GST_VIDEO_INTERLACE_MODE_ALTERNATE;
+  GstVideoRectangle part;
+  gboolean known;
 
-  if (!gst_video_frame_map (&picture->mapped, &picture->info, picture->buffer,
-          GST_MAP_READ)) {
-    set_error (error, LLAVAOV_ERROR_IO, "a %s buffer cannot be mapped", name);
-    return LLAVAOV_ERROR_IO;
-  }
   memset (image, 0, sizeof (*image));
-  if (core_format (GST_VIDEO_FRAME_FORMAT (frame), &pixel)) {
-    set_colorimetry (image, &frame->info);
-  } else {
-    if (!gst_llavaov_convert (frame, &picture->converted)) {
-      gst_video_frame_unmap (&picture->mapped);
-      set_error (error, LLAVAOV_ERROR_UNSUPPORTED,
-          "no conversion from %s to RGB", name);
-      return LLAVAOV_ERROR_UNSUPPORTED;
-    }
-    frame = &picture->converted;
-    pixel = LLAVAOV_PIXEL_RGB;
+  known = core_format (GST_VIDEO_INFO_FORMAT (info), &image->format);
+  if (!gst_llavaov_frame_map (mapped, info, picture->buffer, !known || field,
+          error))
+    return LLAVAOV_ERROR_FORMAT;
+  if (known && goes_up (&mapped->frame)) {
+    gst_llavaov_frame_unmap (mapped);
+    if (!gst_llavaov_frame_map (mapped, info, picture->buffer, TRUE, error))
+      return LLAVAOV_ERROR_FORMAT;
   }
-  image->format = pixel;
-  image->width = GST_VIDEO_FRAME_WIDTH (frame);
-  image->height = GST_VIDEO_FRAME_HEIGHT (frame);
-  for (i = 0; i < GST_VIDEO_FRAME_N_PLANES (frame) && i < 3; i++) {
-    image->plane[i] = GST_VIDEO_FRAME_PLANE_DATA (frame, i);
-    image->stride[i] = GST_VIDEO_FRAME_PLANE_STRIDE (frame, i);
+  part = mapped->crop;
+  if (known && !field) {
+    set_colorimetry (image, &mapped->frame.info);
+    set_image (image, &mapped->frame, &part);
+    return LLAVAOV_OK;
   }
+  if (!gst_llavaov_convert (&mapped->frame, field, &picture->converted)) {
+    gst_llavaov_frame_unmap (mapped);
+    set_error (error, LLAVAOV_ERROR_UNSUPPORTED, "no conversion from %s to RGB",
+        GST_VIDEO_INFO_NAME (info));
+    return LLAVAOV_ERROR_UNSUPPORTED;
+  }
+  if (field) {
+    part.y *= 2;
+    part.h = MIN (2 * part.h, GST_VIDEO_INFO_HEIGHT (info));
+  }
+  image->format = LLAVAOV_PIXEL_RGB;
+  set_image (image, &picture->converted, &part);
   return LLAVAOV_OK;
 }
 
@@ -154,7 +193,7 @@ picture_unmap (void *data)
 
   if (picture->converted.buffer)
     gst_video_frame_unmap (&picture->converted);
-  gst_video_frame_unmap (&picture->mapped);
+  gst_llavaov_frame_unmap (&picture->mapped);
 }
 
 static void
@@ -171,27 +210,32 @@ picture_release (void *data)
 }
 
 void
-gst_llavaov_sample_push (GstLlavaovSample * sample, LlavaovSession * session,
-    LlavaovLayout layout, LlavaovEncode encode, gint * backlog)
+gst_llavaov_sample_source (GstLlavaovSample * sample, gint * backlog,
+    LlavaovFrameSource * source)
 {
-  LlavaovFrameSource source;
-  Picture *picture;
+  Picture *picture = g_new0 (Picture, 1);
 
-  if (sample->buffer == NULL)
-    return;
-
-  picture = g_new0 (Picture, 1);
-  picture->buffer = sample->buffer;
+  picture->buffer = g_steal_pointer (&sample->buffer);
   picture->info = sample->info;
-  sample->buffer = NULL;
   if (backlog) {
     g_atomic_int_inc (backlog);
     picture->backlog = g_atomic_rc_box_acquire (backlog);
   }
-  source.map = picture_map;
-  source.unmap = picture_unmap;
-  source.release = picture_release;
-  source.data = picture;
+  source->map = picture_map;
+  source->unmap = picture_unmap;
+  source->release = picture_release;
+  source->data = picture;
+}
+
+void
+gst_llavaov_sample_push (GstLlavaovSample * sample, LlavaovSession * session,
+    LlavaovLayout layout, LlavaovEncode encode, gint * backlog)
+{
+  LlavaovFrameSource source;
+
+  if (sample->buffer == NULL)
+    return;
+  gst_llavaov_sample_source (sample, backlog, &source);
   if (llavaov_session_push_frame (session, &source, layout, encode, NULL,
           &sample->frame, &sample->error) != LLAVAOV_OK) {
     sample->failed = TRUE;

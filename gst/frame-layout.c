@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "frame-layout.h"
+
+/* Beyond what any format's sizes and 32 bits can describe. */
+#define MAX_EDGE 65535
+#define PALETTE_BYTES (256 * 4)
+
+void
+gst_llavaov_frame_error (LlavaovError * error, const gchar * format, ...)
+{
+  va_list args;
+
+  if (error == NULL)
+    return;
+  error->status = LLAVAOV_ERROR_FORMAT;
+  g_strlcpy (error->subject, "frame", sizeof (error->subject));
+  va_start (args, format);
+  g_vsnprintf (error->message, sizeof (error->message), format, args);
+  va_end (args);
+}
+
+static gboolean
+is_tiled (const GstVideoInfo * info)
+{
+  return GST_VIDEO_FORMAT_INFO_IS_TILED (info->finfo);
+}
+
+static gboolean
+is_palette (const GstVideoInfo * info, guint plane)
+{
+  return GST_VIDEO_FORMAT_INFO_HAS_PALETTE (info->finfo) && plane == 1;
+}
+
+/* The bytes of a plane in GStreamer's own layout. */
+static gsize
+own_plane_bytes (const GstVideoInfo * info, guint plane)
+{
+  gsize end = plane + 1 < GST_VIDEO_INFO_N_PLANES (info) ?
+      GST_VIDEO_INFO_PLANE_OFFSET (info, plane + 1) : info->size;
+
+  return end - GST_VIDEO_INFO_PLANE_OFFSET (info, plane);
+}
+
+/* Tiles are read as they lie: the meta may have more of them than the picture needs. FALSE: it has fewer. */
+static gboolean
+measure_tiles (const GstVideoInfo * info, guint index, GstLlavaovPlane * plane)
+{
+  guint own = GST_VIDEO_INFO_PLANE_STRIDE (info, index);
+  guint64 across = GST_VIDEO_TILE_X_TILES ((guint) plane->stride);
+  guint64 down = GST_VIDEO_TILE_Y_TILES ((guint) plane->stride);
+  guint64 own_across = GST_VIDEO_TILE_X_TILES (own);
+  guint64 own_down = GST_VIDEO_TILE_Y_TILES (own);
+
+  plane->rows = 1;
+  plane->row_bytes = 0;
+  if (own_across == 0 || own_down == 0 || across < own_across ||
+      down < own_down)
+    return FALSE;
+  plane->row_bytes = own_plane_bytes (info, index) / (own_across * own_down) *
+      across * down;
+  return TRUE;
+}
+
+/* Formats whose pixels do not lie at multiples of a stride of their own: rows as GStreamer makes them. */
+static void
+measure_complex (const GstVideoInfo * info, guint index,
+    GstLlavaovPlane * plane)
+{
+  plane->row_bytes = GST_VIDEO_INFO_PLANE_STRIDE (info, index);
+  plane->rows = own_plane_bytes (info, index) / plane->row_bytes;
+}
+
+static void
+measure_simple (const GstVideoInfo * info, guint index, GstLlavaovPlane * plane)
+{
+  const GstVideoFormatInfo *format = info->finfo;
+  guint i;
+
+  for (i = 0; i < GST_VIDEO_FORMAT_INFO_N_COMPONENTS (format); i++) {
+    gsize width = GST_VIDEO_FORMAT_INFO_SCALE_WIDTH (format, i, info->width);
+    guint height = GST_VIDEO_FORMAT_INFO_SCALE_HEIGHT (format, i, info->height);
+
+    if (GST_VIDEO_FORMAT_INFO_PLANE (format, i) != index)
+      continue;
+    plane->row_bytes = MAX (plane->row_bytes, width *
+        GST_VIDEO_FORMAT_INFO_PSTRIDE (format, i));
+    plane->rows = MAX (plane->rows, height);
+  }
+}
+
+/* FALSE: a plane of nothing, or with too few tiles. */
+static gboolean
+measure (const GstVideoInfo * info, guint index, GstLlavaovPlane * plane)
+{
+  plane->row_bytes = 0;
+  plane->rows = 0;
+  plane->block = is_palette (info, index) || is_tiled (info);
+  if (is_palette (info, index)) {
+    plane->row_bytes = PALETTE_BYTES;
+    plane->rows = 1;
+  } else if (is_tiled (info)) {
+    return measure_tiles (info, index, plane);
+  } else if (GST_VIDEO_FORMAT_INFO_IS_COMPLEX (info->finfo)) {
+    measure_complex (info, index, plane);
+  } else {
+    measure_simple (info, index, plane);
+  }
+  return plane->row_bytes > 0 && plane->rows > 0;
+}
+
+/* FALSE: rows overlap, or lie before the buffer. */
+static gboolean
+find_extent (GstLlavaovPlane * plane)
+{
+  gint64 far = (gint64) (plane->rows - 1) * plane->stride;
+
+  if (plane->rows > 1 &&
+      (gsize) ABS ((gint64) plane->stride) < plane->row_bytes)
+    return FALSE;
+  if (plane->rows == 1)
+    far = 0;
+  if (plane->offset > G_MAXINT64 / 2 || (gint64) plane->offset + far < 0)
+    return FALSE;
+  plane->begin = plane->offset + MIN (far, 0);
+  plane->end = plane->offset + MAX (far, 0) + plane->row_bytes;
+  return TRUE;
+}
+
+gboolean
+gst_llavaov_plane_measure (const GstVideoInfo * info, guint index,
+    GstLlavaovPlane * plane)
+{
+  return measure (info, index, plane) && find_extent (plane);
+}
+
+guint
+gst_llavaov_plane_own_rows (const GstVideoInfo * info, guint index)
+{
+  return own_plane_bytes (info, index) / GST_VIDEO_INFO_PLANE_STRIDE (info,
+      index);
+}
+
+/* Pictures of two fields with halved chroma have a row more than their height needs where it is no multiple of four, and
+ * the converter reads it. Caps promise it, metas do not always have it. */
+static void
+take_last_row (const GstVideoInfo * info, guint index, GstLlavaovPlane * plane,
+    gsize bytes)
+{
+  GstLlavaovPlane taller = *plane;
+
+  if (plane->block || !GST_VIDEO_INFO_IS_INTERLACED (info))
+    return;
+  taller.rows = gst_llavaov_plane_own_rows (info, index);
+  if (taller.rows == plane->rows + 1 && find_extent (&taller) &&
+      taller.end <= bytes)
+    *plane = taller;
+}
+
+/* gst_buffer_add_video_meta() has one map function for all, which reads the buffer's memories where the meta says. */
+static gpointer
+find_default_map (gpointer unused)
+{
+  GstBuffer *buffer = gst_buffer_new ();
+  gpointer map = gst_buffer_add_video_meta (buffer, GST_VIDEO_FRAME_FLAG_NONE,
+      GST_VIDEO_FORMAT_GRAY8, 1, 1)->map;
+
+  gst_buffer_unref (buffer);
+  return map;
+}
+
+static gboolean
+maps_itself (const GstVideoMeta * meta)
+{
+  static GOnce once = G_ONCE_INIT;
+
+  return (gpointer) meta->map != g_once (&once, find_default_map, NULL);
+}
+
+/* The part of a frame of this size that is shown, in whole pixels of every plane and, of two fields, of both. */
+static gboolean
+find_crop (GstVideoRectangle * crop, const GstVideoInfo * info,
+    GstBuffer * buffer, guint width, guint height, gboolean fields)
+{
+  GstVideoCropMeta *meta = gst_buffer_get_video_crop_meta (buffer);
+  guint y, h;
+
+  crop->x = crop->y = 0;
+  crop->w = GST_VIDEO_INFO_WIDTH (info);
+  crop->h = GST_VIDEO_INFO_FIELD_HEIGHT (info);
+  if (meta == NULL)
+    return TRUE;
+  /* Its rows are those of the whole frame. */
+  y = fields ? meta->y / 2 : meta->y;
+  h = fields ? meta->height / 2 + meta->height % 2 : meta->height;
+  if (meta->width == 0 || h == 0 || meta->x > width || y > height ||
+      meta->width > width - meta->x || h > height - y)
+    return FALSE;
+  crop->x = meta->x & ~1;
+  crop->y = GST_VIDEO_INFO_IS_INTERLACED (info) && !fields ? y & ~3 : y & ~1;
+  crop->w = meta->width;
+  crop->h = h;
+  return TRUE;
+}
+
+/* The size that buffers of these caps must have is one thing, unpadded rows are another: say which. */
+static void
+too_small (const GstLlavaovFrameLayout * layout, gsize found, gboolean meta,
+    LlavaovError * error)
+{
+  const GstVideoInfo *info = &layout->info;
+  guint i, n = GST_VIDEO_INFO_N_PLANES (info);
+  gsize wanted = 0, packed = 0;
+  GString *strides = g_string_new (NULL), *rows = g_string_new (NULL);
+
+  for (i = 0; i < n; i++) {
+    const GstLlavaovPlane *plane = &layout->plane[i];
+
+    wanted = MAX (wanted, plane->end);
+    packed += plane->row_bytes * plane->rows;
+    if (plane->block)
+      continue;
+    g_string_append_printf (strides, i ? ", %d" : "%d", plane->stride);
+    g_string_append_printf (rows, i ? ", %" G_GSIZE_FORMAT : "%" G_GSIZE_FORMAT,
+        plane->row_bytes);
+  }
+  gst_llavaov_frame_error (error, "it has %" G_GSIZE_FORMAT " bytes, and %s of "
+      "%dx%d needs %" G_GSIZE_FORMAT "%s%s%s%s%s%s", found,
+      GST_VIDEO_INFO_NAME (info), GST_VIDEO_INFO_WIDTH (info),
+      GST_VIDEO_INFO_HEIGHT (info), wanted,
+      strides->len ? ", with rows every " : "", strides->str,
+      strides->len ? " bytes" : "",
+      found == packed && !meta ? "; these rows seem to have no padding: pad "
+      "them, or attach a GstVideoMeta with the strides " : "",
+      found == packed && !meta ? rows->str : "",
+      meta ? ", as its GstVideoMeta says" : "");
+  g_string_free (strides, TRUE);
+  g_string_free (rows, TRUE);
+}
+
+/* FALSE: the meta is about another picture than the caps. */
+static gboolean
+check_meta (const GstVideoMeta * meta, const GstVideoInfo * info,
+    LlavaovError * error)
+{
+  if (meta->format == GST_VIDEO_INFO_FORMAT (info) &&
+      meta->n_planes == GST_VIDEO_INFO_N_PLANES (info) &&
+      meta->width >= (guint) GST_VIDEO_INFO_WIDTH (info) &&
+      meta->height >= (guint) GST_VIDEO_INFO_FIELD_HEIGHT (info))
+    return TRUE;
+  gst_llavaov_frame_error (error, "its GstVideoMeta says %s of %ux%u in %u "
+      "planes, the caps %s of %dx%d in %u", gst_video_format_to_string
+      (meta->format), meta->width, meta->height, meta->n_planes,
+      GST_VIDEO_INFO_NAME (info), GST_VIDEO_INFO_WIDTH (info),
+      GST_VIDEO_INFO_FIELD_HEIGHT (info), GST_VIDEO_INFO_N_PLANES (info));
+  return FALSE;
+}
+
+/* What is read: all columns and rows up to the end of what is shown. */
+static gboolean
+describe (GstVideoInfo * read, const GstVideoInfo * info, guint width,
+    guint height, gboolean field)
+{
+  if (!gst_video_info_set_interlaced_format (read,
+          GST_VIDEO_INFO_FORMAT (info), field ?
+          GST_VIDEO_INTERLACE_MODE_PROGRESSIVE :
+          GST_VIDEO_INFO_INTERLACE_MODE (info), width, height))
+    return FALSE;
+  read->flags = info->flags;
+  read->colorimetry = info->colorimetry;
+  read->chroma_site = info->chroma_site;
+  read->fps_n = info->fps_n;
+  read->fps_d = info->fps_d;
+  GST_VIDEO_INFO_FIELD_ORDER (read) = GST_VIDEO_INFO_FIELD_ORDER (info);
+  return TRUE;
+}
+
+gboolean
+gst_llavaov_frame_layout (GstLlavaovFrameLayout * layout,
+    const GstVideoInfo * info, GstBuffer * buffer, LlavaovError * error)
+{
+  GstVideoMeta *meta = gst_buffer_get_video_meta (buffer);
+  gboolean field = GST_VIDEO_INFO_INTERLACE_MODE (info) ==
+      GST_VIDEO_INTERLACE_MODE_ALTERNATE;
+  guint width = GST_VIDEO_INFO_WIDTH (info), i;
+  guint height = GST_VIDEO_INFO_FIELD_HEIGHT (info);
+  gsize bytes = gst_buffer_get_size (buffer);
+  gboolean fits = TRUE;
+
+  if (GST_VIDEO_INFO_N_PLANES (info) == 0 ||
+      GST_VIDEO_INFO_N_PLANES (info) > GST_VIDEO_MAX_PLANES ||
+      GST_VIDEO_INFO_WIDTH (info) <= 0 || GST_VIDEO_INFO_HEIGHT (info) <= 0 ||
+      width > MAX_EDGE || height > MAX_EDGE) {
+    gst_llavaov_frame_error (error,
+        "%s of %dx%d is no picture that can be read",
+        GST_VIDEO_INFO_NAME (info), GST_VIDEO_INFO_WIDTH (info),
+        GST_VIDEO_INFO_HEIGHT (info));
+    return FALSE;
+  }
+  if (meta) {
+    if (!check_meta (meta, info, error))
+      return FALSE;
+    width = MIN (meta->width, MAX_EDGE);
+    /* Of fields, some write the height of both and some that of one. */
+    height = MIN (field && meta->height == (guint) GST_VIDEO_INFO_HEIGHT (info)
+        ? height : meta->height, MAX_EDGE);
+  }
+  if (!find_crop (&layout->crop, info, buffer, width, height, field)) {
+    GstVideoCropMeta *crop = gst_buffer_get_video_crop_meta (buffer);
+
+    gst_llavaov_frame_error (error, "its GstVideoCropMeta shows %ux%u at "
+        "(%u, %u), outside %ux%u", crop->width, crop->height, crop->x, crop->y,
+        width, height);
+    return FALSE;
+  }
+  if (!describe (&layout->info, info, layout->crop.x + layout->crop.w,
+          layout->crop.y + layout->crop.h, field)) {
+    gst_llavaov_frame_error (error, "%s of %ux%u has no size",
+        GST_VIDEO_INFO_NAME (info), width, height);
+    return FALSE;
+  }
+
+  layout->meta = meta && maps_itself (meta) ? meta : NULL;
+  if (layout->meta)
+    return TRUE;
+  for (i = 0; i < GST_VIDEO_INFO_N_PLANES (info); i++) {
+    GstLlavaovPlane *plane = &layout->plane[i];
+
+    plane->offset = meta ? meta->offset[i] :
+        GST_VIDEO_INFO_PLANE_OFFSET (info, i);
+    plane->stride = meta ? meta->stride[i] :
+        GST_VIDEO_INFO_PLANE_STRIDE (info, i);
+    if (!gst_llavaov_plane_measure (&layout->info, i, plane)) {
+      gst_llavaov_frame_error (error, "its plane %u of %u rows of %"
+          G_GSIZE_FORMAT " bytes has the stride %d and begins at byte %"
+          G_GSIZE_FORMAT, i, plane->rows, plane->row_bytes, plane->stride,
+          plane->offset);
+      return FALSE;
+    }
+    fits &= plane->end <= bytes;
+    if (meta == NULL)
+      take_last_row (&layout->info, i, plane, bytes);
+  }
+  if (!fits)
+    too_small (layout, bytes, meta != NULL, error);
+  return fits;
+}
