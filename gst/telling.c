@@ -9,22 +9,6 @@
 #define MAX_METAS 64
 
 static void
-tell_text (GstLlavaovElement * self, const GstLlavaovWindow * window,
-    const GstStructure * answer)
-{
-  GstLlavaovTextPad *text = gst_llavaov_textflow_pad (self);
-  GstClockTime timestamp, duration;
-
-  if (text == NULL)
-    return;
-  g_mutex_lock (&self->lock);
-  gst_llavaov_textflow_cue (self, window, &timestamp, &duration);
-  g_mutex_unlock (&self->lock);
-  gst_llavaov_text_pad_answer (text, answer, timestamp, duration);
-  gst_object_unref (text);
-}
-
-static void
 tell_answer (GstLlavaovElement * self, GstLlavaovWindow * window)
 {
   const LlavaovEngineInfo *info = llavaov_engine_info (self->engine);
@@ -59,7 +43,7 @@ tell_answer (GstLlavaovElement * self, GstLlavaovWindow * window)
         gst_message_new_element (GST_OBJECT (self),
             gst_structure_copy (answer)));
   gst_llavaov_element_notify (self, "last-answer");
-  tell_text (self, window, answer);
+  gst_llavaov_textflow_answer (self, window, answer);
 
   g_mutex_lock (&self->lock);
   if (window->generation == self->generation) {

@@ -34,14 +34,16 @@ look_where_text_goes (GstLlavaovElement * self, GstLlavaovTextPad * text)
   g_mutex_unlock (&self->lock);
 }
 
+/* A pad that was requested in the middle of a stream has missed its beginning. */
 static void
-begin_text (GstLlavaovElement * self, GstLlavaovTextPad * text)
+catch_up (GstLlavaovElement * self, GstLlavaovTextPad * text)
 {
-  GstEvent *start =
-      gst_pad_get_sticky_event (self->sinkpad, GST_EVENT_STREAM_START, 0);
-  GstEvent *segment =
-      gst_pad_get_sticky_event (self->sinkpad, GST_EVENT_SEGMENT, 0);
+  GstEvent *start, *segment;
 
+  if (gst_llavaov_text_pad_has_segment (text))
+    return;
+  start = gst_pad_get_sticky_event (self->sinkpad, GST_EVENT_STREAM_START, 0);
+  segment = gst_pad_get_sticky_event (self->sinkpad, GST_EVENT_SEGMENT, 0);
   look_where_text_goes (self, text);
   if (segment)
     gst_llavaov_text_pad_begin (text, start, segment);
@@ -92,8 +94,9 @@ gst_llavaov_textflow_limit (GstLlavaovElement * self, GstClockTime running)
   return gst_llavaov_textflow_timestamp (self, limit);
 }
 
-void
-gst_llavaov_textflow_cue (GstLlavaovElement * self,
+/* Where and how long an answer stands in the text stream; NONE for where the stream has got to. With the lock. */
+static void
+time_of_cue (GstLlavaovElement * self,
     const GstLlavaovWindow * window, GstClockTime * timestamp,
     GstClockTime * duration)
 {
@@ -118,6 +121,23 @@ gst_llavaov_textflow_cue (GstLlavaovElement * self,
     *duration *= rate;
   if (self->segment.rate < 0 && GST_CLOCK_TIME_IS_VALID (*timestamp))
     *timestamp -= MIN (*timestamp, *duration);
+}
+
+void
+gst_llavaov_textflow_answer (GstLlavaovElement * self,
+    const GstLlavaovWindow * window, const GstStructure * answer)
+{
+  GstLlavaovTextPad *text = gst_llavaov_textflow_pad (self);
+  GstClockTime timestamp, duration;
+
+  if (text == NULL)
+    return;
+  catch_up (self, text);
+  g_mutex_lock (&self->lock);
+  time_of_cue (self, window, &timestamp, &duration);
+  g_mutex_unlock (&self->lock);
+  gst_llavaov_text_pad_answer (text, answer, timestamp, duration);
+  gst_object_unref (text);
 }
 
 void
@@ -156,8 +176,7 @@ gst_llavaov_textflow_advance (GstLlavaovElement * self, GstClockTime until)
 
   if (text == NULL)
     return;
-  if (!gst_llavaov_text_pad_has_segment (text))
-    begin_text (self, text);
+  catch_up (self, text);
   gst_llavaov_text_pad_gap (text, until);
   gst_object_unref (text);
 }
@@ -182,8 +201,7 @@ gst_llavaov_textflow_event (GstLlavaovElement * self, GstEvent * event)
     gst_event_unref (event);
     return;
   }
-  if (!gst_llavaov_text_pad_has_segment (text))
-    begin_text (self, text);
+  catch_up (self, text);
   gst_llavaov_text_pad_event (text, event);
   gst_object_unref (text);
 }

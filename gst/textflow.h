@@ -28,17 +28,15 @@ GstClockTime gst_llavaov_textflow_timestamp (GstLlavaovElement * self,
 GstClockTime gst_llavaov_textflow_limit (GstLlavaovElement * self,
     GstClockTime running);
 
-/* Where and how long an answer stands in the text stream; NONE for where the stream has got to. With the lock. */
-void gst_llavaov_textflow_cue (GstLlavaovElement * self,
-    const GstLlavaovWindow * window, GstClockTime * timestamp,
-    GstClockTime * duration);
-
 /* In front of the video's CAPS: the text's go first. */
 void gst_llavaov_textflow_start (GstLlavaovElement * self);
 
 /* A SEGMENT event of the video has come: the text stream begins, or goes on in it. */
 void gst_llavaov_textflow_segment (GstLlavaovElement * self,
     GstEvent * segment);
+/* The window's answer becomes a text buffer. */
+void gst_llavaov_textflow_answer (GstLlavaovElement * self,
+    const GstLlavaovWindow * window, const GstStructure * answer);
 /* No text will come before `until`. */
 void gst_llavaov_textflow_advance (GstLlavaovElement * self,
     GstClockTime until);

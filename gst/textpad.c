@@ -507,10 +507,14 @@ gst_llavaov_text_pad_event (GstLlavaovTextPad * self, GstEvent * event)
 {
   g_mutex_lock (&self->lock);
   self->eos_at = g_get_monotonic_time () + EOS_PATIENCE;
-  if (self->flushing)
+  if (self->flushing) {
     gst_event_unref (event);
-  else
+  } else {
+    /* Behind an end only the beginning of another stream is let through. */
+    if (GST_EVENT_TYPE (event) == GST_EVENT_EOS)
+      self->begun = self->started = FALSE;
     queue_event (self, event);
+  }
   g_mutex_unlock (&self->lock);
 }
 
