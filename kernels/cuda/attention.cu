@@ -17,7 +17,7 @@ LV_INLINE uint32_t sequence_of(const LvCudaBatch &b, uint32_t row)
 }
 
 /* A block a row. */
-template <typename T> __global__ void rope_store(const LvCudaRope a)
+template <typename T> LV_KERNEL(THREADS) rope_store(const LvCudaRope a)
 {
     const LvCudaBatch &b = a.batch;
     uint32_t row = blockIdx.x, found = sequence_of(b, row);

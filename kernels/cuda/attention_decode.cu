@@ -307,7 +307,7 @@ template <int D> LV_INLINE void join_warps(const Work &w, const State<D> &state,
     }
 }
 
-template <int D> __global__ void attention_decode(const LvCudaDecode a)
+template <int D> LV_KERNEL(THREADS) attention_decode(const LvCudaDecode a)
 {
     LvBf16 *queries = (LvBf16 *)lv_shared();
     const uint32_t warp = threadIdx.x / LV_WARP, lane = lv_lane();
@@ -401,11 +401,12 @@ static int attend_tensor(LvCudaStream stream, const LvCudaDecode &a)
 
 /* ---- joining ---- */
 
-#define AT_ONCE 8 /* splits that a warp asks for at once */
+#define AT_ONCE 8    /* splits that a warp asks for at once */
+#define JOIN_WARPS 8 /* of a block; two where there are few splits */
 
 /* A block a head of a sequence. Warps take splits in turn, a lane COLUMNS columns: 32, 64 ... from
  * each other. Splits behind the sequence's end were not written and are not read. */
-template <typename T, int COLUMNS> __global__ void join_splits(const LvCudaDecode a)
+template <typename T, int COLUMNS> LV_KERNEL(JOIN_WARPS *LV_WARP) join_splits(const LvCudaDecode a)
 {
     const LvCudaBatch &b = a.batch;
     const uint32_t n_warps = blockDim.x / LV_WARP, warp = threadIdx.x / LV_WARP;
@@ -478,10 +479,11 @@ template <typename T, int COLUMNS> __global__ void join_splits(const LvCudaDecod
 template <typename T, int COLUMNS>
 static int launch_join(LvCudaStream stream, const LvCudaDecode &a)
 {
-    const unsigned warps = a.n_splits > 4 ? 8 : 2;
+    const bool overlapped = a.overlap || a.join_overlap;
+    const unsigned warps = a.n_splits > 4 ? JOIN_WARPS : 2;
     const size_t shared =
         ((a.n_splits + 31) / 32 * 32 + 64 + (size_t)warps * COLUMNS * LV_WARP) * sizeof(float);
-    return lv_launch_overlapped(join_splits<T, COLUMNS>, a.n_splits ? a.batch.n_heads : 0,
+    return lv_launch_as(overlapped, join_splits<T, COLUMNS>, a.n_splits ? a.batch.n_heads : 0,
         a.batch.n_sequences, 1, warps * LV_WARP, shared, stream, a);
 }
 

@@ -138,7 +138,7 @@ template <int D> LV_INLINE size_t key_stride(const LvCudaPrefill &)
     return D;
 }
 
-template <int D, int M, typename A> __global__ void attention_many(const A a)
+template <int D, int M, typename A> LV_KERNEL(THREADS) attention_many(const A a)
 {
     Span<LvBf16> own;
     if (find_span(a, Many<D, M>::queries, &own))
@@ -147,7 +147,7 @@ template <int D, int M, typename A> __global__ void attention_many(const A a)
 
 /* A prefill in tiles of 128 rows, of which the third with the fewest keys, that comes last, is in
  * halves: the device waits for the last block alone, and this one is short. */
-template <int D> __global__ void attention_mixed(const LvCudaPrefill a)
+template <int D> LV_KERNEL(THREADS) attention_mixed(const LvCudaPrefill a)
 {
     const uint32_t rows = Many<D, 2>::queries,
                    halves = 2 * (gridDim.y - (a.max_rows - 1) / rows - 1);

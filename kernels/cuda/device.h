@@ -15,6 +15,9 @@
 
 #ifdef __CUDACC__
 #include <cuda_runtime.h>
+/* Every kernel says how many threads its blocks have, from the constant that its launch names: the
+ * compiler keeps to the registers that they can have. */
+#define LV_KERNEL(threads) __global__ __launch_bounds__(threads) void
 #define LV_INLINE static __device__ __forceinline__
 #define LV_NOINLINE __device__ __noinline__
 #define LV_SPECIAL __device__ __forceinline__ /* specialisations take no storage class */
@@ -23,7 +26,7 @@
 #else
 #include <string.h>
 #include "shim/shim.h"
-#define __global__ static
+#define LV_KERNEL(threads) static void
 #define LV_INLINE static inline
 #define LV_NOINLINE __attribute__((noinline, unused))
 #define LV_SPECIAL inline
@@ -44,54 +47,65 @@
 
 /* ---- launching ---- */
 
-template <typename A>
-static int lv_launch_as(bool overlapped, void (*kernel)(const A), uint64_t grid_x, uint64_t grid_y,
-    uint64_t grid_z, unsigned threads, size_t shared_bytes, LvCudaStream stream, const A &args)
+/* What a kernel is told once on each device: that it may have all the shared memory that a block
+ * can have there, and how an SM's memory is split between that and the first cache. The split is
+ * the same for all kernels of a decoding step: an SM changes it only when it is empty, and a kernel
+ * that wants another one would not begin before the one ahead is done. Kernels that live by the
+ * cache define LV_OWN_SPLIT. */
+static inline int lv_tell_device(const void *kernel, int device)
 {
-    if (grid_x == 0 || grid_y == 0 || grid_z == 0)
-        return 0;
-    if (grid_x > INT32_MAX || grid_y > 65535 || grid_z > 65535)
-        return LV_CUDA_BAD_ARGUMENT;
 #ifdef __CUDACC__
-    if (shared_bytes > 48u << 10) {
-        cudaError_t error = cudaFuncSetAttribute(
-            (const void *)kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)shared_bytes);
-        if (error == cudaErrorInvalidValue) { /* more than this GPU has */
-            cudaGetLastError();
-            return LV_CUDA_BAD_ARGUMENT;
-        }
-        if (error != cudaSuccess)
-            return (int)error;
-    }
-    A copy = args;
-    void *arguments[] = {&copy};
-    cudaLaunchAttribute overlap;
-    overlap.id = cudaLaunchAttributeProgrammaticStreamSerialization;
-    overlap.val.programmaticStreamSerializationAllowed = 1;
-    cudaLaunchConfig_t config = {};
-    config.gridDim = dim3((unsigned)grid_x, (unsigned)grid_y, (unsigned)grid_z);
-    config.blockDim = dim3(threads);
-    config.dynamicSmemBytes = shared_bytes;
-    config.stream = (cudaStream_t)stream;
-    config.attrs = &overlap;
-    config.numAttrs = overlapped ? 1 : 0;
-    return (int)cudaLaunchKernelExC(&config, (const void *)kernel, arguments);
-#else
-    (void)stream;
-    struct Call {
-        void (*kernel)(const A);
-        A args;
-        static void run(const void *data)
-        {
-            const Call *call = (const Call *)data;
-            call->kernel(call->args);
-        }
-    } call = {kernel, args};
-    LvShimIndex grid = {(unsigned)grid_x, (unsigned)grid_y, (unsigned)grid_z};
-    LvShimIndex block = {threads, 1, 1};
-    LvShimLaunch launch = {Call::run, &call, sizeof call, grid, block, shared_bytes, overlapped};
-    return lv_shim_submit(&launch);
+    int most;
+    cudaError_t error =
+        cudaDeviceGetAttribute(&most, cudaDevAttrMaxSharedMemoryPerBlockOptin, device);
+    if (error == cudaSuccess)
+        error = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, most);
+#ifndef LV_OWN_SPLIT
+    if (error == cudaSuccess)
+        error = cudaFuncSetAttribute(
+            kernel, cudaFuncAttributePreferredSharedMemoryCarveout, cudaSharedmemCarveoutMaxShared);
 #endif
+    return (int)error;
+#else
+    return lv_shim_tell(kernel, device);
+#endif
+}
+
+#define LV_MOST_KERNELS 128u /* of one source file: twice as many as any has */
+
+/* A kernel and the devices that know it, as bits. Kept for the process, as the device keeps it;
+ * telling a device twice, as two threads at a time may, changes nothing. */
+struct LvTold {
+    const void *kernel;
+    uint64_t devices;
+};
+
+static inline int lv_tell_once(const void *kernel)
+{
+    static LvTold told[LV_MOST_KERNELS];
+    int device = 0;
+#ifdef __CUDACC__
+    const cudaError_t error = cudaGetDevice(&device);
+    if (error != cudaSuccess)
+        return (int)error;
+#endif
+    const size_t first = (size_t)((uintptr_t)kernel >> 4) % LV_MOST_KERNELS;
+    for (size_t i = 0; i < LV_MOST_KERNELS && device < 64; i++) {
+        LvTold *place = &told[(first + i) % LV_MOST_KERNELS];
+        const void *owner = NULL;
+        if (!__atomic_compare_exchange_n(
+                &place->kernel, &owner, kernel, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED) &&
+            owner != kernel)
+            continue;
+        const uint64_t bit = (uint64_t)1 << device;
+        if (__atomic_load_n(&place->devices, __ATOMIC_ACQUIRE) & bit)
+            return 0;
+        const int result = lv_tell_device(kernel, device);
+        if (result == 0)
+            __atomic_fetch_or(&place->devices, bit, __ATOMIC_RELEASE);
+        return result;
+    }
+    return lv_tell_device(kernel, device);
 }
 
 /* Of the device under way: its multiprocessors, and the most shared memory that a block can have.
@@ -111,6 +125,58 @@ static inline int lv_device_limits(int *processors, int *shared_bytes)
     *processors = 132;
     *shared_bytes = 227 << 10;
     return 0;
+#endif
+}
+
+template <typename A>
+static int lv_launch_as(bool overlapped, void (*kernel)(const A), uint64_t grid_x, uint64_t grid_y,
+    uint64_t grid_z, unsigned threads, size_t shared_bytes, LvCudaStream stream, const A &args)
+{
+    if (grid_x == 0 || grid_y == 0 || grid_z == 0)
+        return 0;
+    if (grid_x > INT32_MAX || grid_y > 65535 || grid_z > 65535)
+        return LV_CUDA_BAD_ARGUMENT;
+    int result = lv_tell_once((const void *)kernel);
+    if (result)
+        return result;
+#ifdef __CUDACC__
+    if (shared_bytes > 48u << 10) {
+        int processors, most;
+        result = lv_device_limits(&processors, &most);
+        if (result || shared_bytes > (size_t)most)
+            return result ? result : LV_CUDA_BAD_ARGUMENT;
+    }
+    A copy = args;
+    void *arguments[] = {&copy};
+    cudaLaunchAttribute overlap;
+    overlap.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+    overlap.val.programmaticStreamSerializationAllowed = 1;
+    cudaLaunchConfig_t config = {};
+    config.gridDim = dim3((unsigned)grid_x, (unsigned)grid_y, (unsigned)grid_z);
+    config.blockDim = dim3(threads);
+    config.dynamicSmemBytes = shared_bytes;
+    config.stream = (cudaStream_t)stream;
+    config.attrs = &overlap;
+    config.numAttrs = overlapped ? 1 : 0;
+    result = (int)cudaLaunchKernelExC(&config, (const void *)kernel, arguments);
+    if (result)
+        cudaGetLastError(); /* or a later call would report it */
+    return result;
+#else
+    (void)stream;
+    struct Call {
+        void (*kernel)(const A);
+        A args;
+        static void run(const void *data)
+        {
+            const Call *call = (const Call *)data;
+            call->kernel(call->args);
+        }
+    } call = {kernel, args};
+    LvShimIndex grid = {(unsigned)grid_x, (unsigned)grid_y, (unsigned)grid_z};
+    LvShimIndex block = {threads, 1, 1};
+    LvShimLaunch launch = {Call::run, &call, sizeof call, grid, block, shared_bytes, overlapped};
+    return lv_shim_submit(&launch);
 #endif
 }
 
@@ -317,19 +383,64 @@ template <int N, typename T> LV_INLINE void lv_load(float *values, const T *from
         values[i] = lv_widen(v.at[i]);
 }
 
-template <int N, typename T> LV_INLINE void lv_store(T *to, const float *values)
-{
-    LvVector<T, N> v;
-    LV_UNROLL
-    for (int i = 0; i < N; i++)
-        v.at[i] = lv_narrow<T>(values[i]);
-    *(LvVector<T, N> *)to = v;
-}
-
 /* 16 bytes as they lie in memory. */
 struct alignas(16) LvPiece {
     uint32_t word[4];
 };
+
+/* Words of 32 bits, the first in front, with one store to global memory: by itself the compiler
+ * takes a vector of 16-bit elements apart. WORDS is 2 or 4. */
+template <int WORDS> LV_INLINE void lv_put_words(void *to, const uint32_t *word)
+{
+#ifdef __CUDACC__
+    if constexpr (WORDS == 4)
+        asm volatile("st.global.v4.u32 [%0], {%1, %2, %3, %4};" ::"l"(to), "r"(word[0]),
+                     "r"(word[1]), "r"(word[2]), "r"(word[3])
+                     : "memory");
+    else
+        asm volatile("st.global.v2.u32 [%0], {%1, %2};" ::"l"(to), "r"(word[0]), "r"(word[1])
+                     : "memory");
+#else
+    memcpy(to, word, WORDS * sizeof *word);
+#endif
+}
+
+LV_INLINE uint32_t lv_word_of(const float *pair)
+{
+    return lv_float_bits(*pair);
+}
+
+template <typename T> LV_INLINE uint32_t lv_word_of(const T *pair)
+{
+    return (uint32_t)pair[1].bits << 16 | pair[0].bits;
+}
+
+/* N elements to aligned global memory. */
+template <int N, typename T> LV_INLINE void lv_put(T *to, const T *values)
+{
+    constexpr int words = (int)sizeof(T) * N / 4, each = 4 / (int)sizeof(T);
+    if constexpr (words == 2 || words == 4) {
+        uint32_t word[words];
+        LV_UNROLL
+        for (int i = 0; i < words; i++)
+            word[i] = lv_word_of(values + i * each);
+        lv_put_words<words>(to, word);
+    } else {
+        LV_UNROLL
+        for (int i = 0; i < N; i++)
+            to[i] = values[i];
+    }
+}
+
+/* The same, rounded. */
+template <int N, typename T> LV_INLINE void lv_store(T *to, const float *values)
+{
+    T narrow[N];
+    LV_UNROLL
+    for (int i = 0; i < N; i++)
+        narrow[i] = lv_narrow<T>(values[i]);
+    lv_put<N>(to, narrow);
+}
 
 /* A 16-byte aligned piece of what no kernel writes and nobody reads again soon (weights); asked for
  * where this stands, before lv_wait_previous too. */
@@ -449,6 +560,19 @@ LV_INLINE float lv_reciprocal(float x)
 #endif
 }
 
+/* 1 / (1 + e^-x). For results that are rounded to 16 bits the device's own exponential and
+ * reciprocal, a few ulp of float32 off, are exact enough. */
+template <typename T> LV_INLINE float lv_sigmoid(float x)
+{
+    if (sizeof(T) == sizeof(float))
+        return 1.0f / (1.0f + expf(-x));
+    return lv_reciprocal(1.0f + lv_exp2(-1.4426950408889634f * x));
+}
+
+/* The functions of released models, known when the kernel is compiled, for results of type T;
+ * every other one is looked up for each element. */
+#define LV_ANY_FUNCTION (-1)
+
 /* A function of its own, so that no kernel holds its registers ready. */
 static LV_NOINLINE float lv_apply_rare(LvCudaFunction function, float x)
 {
@@ -499,6 +623,17 @@ LV_INLINE float lv_apply(LvCudaFunction function, float x)
         return lv_apply_rare(function, x);
     }
     return x;
+}
+
+template <int FUNCTION, typename T> LV_INLINE float lv_apply_as(LvCudaFunction function, float x)
+{
+    if (FUNCTION == LV_CUDA_NONE)
+        return x;
+    if (FUNCTION == LV_CUDA_SILU)
+        return x * lv_sigmoid<T>(x);
+    if (FUNCTION == LV_CUDA_GELU_TANH)
+        return x * lv_sigmoid<T>(1.5957691216057308f * (x + 0.044715f * x * x * x));
+    return lv_apply(function, x);
 }
 
 /* ---- lanes together ---- */

@@ -187,7 +187,7 @@ template <typename S> LV_INLINE void prefetch_scale(const LvCudaFew &a)
     }
 }
 
-template <typename S, typename TO> __global__ void linear_few(const LvCudaFew a)
+template <typename S, typename TO> LV_KERNEL(S::threads) linear_few(const LvCudaFew a)
 {
     typedef typename S::Type T;
     const size_t first = (size_t)blockIdx.x * S::outputs_of_block;
@@ -216,7 +216,7 @@ template <typename S, typename TO> __global__ void linear_few(const LvCudaFew a)
 
 /* Nothing but the best of each block's outputs is written. The parts of one round are read while
  * those of the next are written, so that one barrier a round is enough. */
-template <typename S> __global__ void best_few(const LvCudaFew a)
+template <typename S> LV_KERNEL(S::threads) best_few(const LvCudaFew a)
 {
     const size_t step = (size_t)gridDim.x * S::outputs_of_block;
     LvCudaBest own = lv_no_best();

@@ -200,7 +200,7 @@ template <typename S> LV_INLINE void prefetch_scale(const LvCudaFew &a)
     }
 }
 
-template <typename S, typename TO> __global__ void linear_few_tensor(const LvCudaFew a)
+template <typename S, typename TO> LV_KERNEL(S::threads) linear_few_tensor(const LvCudaFew a)
 {
     Part<S::weights> *parts = (Part<S::weights> *)lv_shared();
     const size_t first = (size_t)blockIdx.x * OUTPUTS, col = first + threadIdx.x % OUTPUTS;
@@ -226,7 +226,7 @@ template <typename S, typename TO> __global__ void linear_few_tensor(const LvCud
 }
 
 /* The parts of one round are read while those of the next are written. */
-template <typename S> __global__ void best_few_tensor(const LvCudaFew a)
+template <typename S> LV_KERNEL(S::threads) best_few_tensor(const LvCudaFew a)
 {
     Part<1> *parts = (Part<1> *)lv_shared();
     unsigned round = 0;

@@ -342,6 +342,8 @@ typedef struct LvCudaDecode {
     const float *rope;       /* LvCudaRope.table or NULL */
     size_t rows;             /* of qkv and out; read with rope alone */
     int32_t overlap;
+    int32_t join_overlap; /* of the second kernel alone, which follows the first: it needs no kernel
+                             of our own ahead of both */
 } LvCudaDecode;
 int lv_cuda_attention_decode(LvCudaStream stream, const LvCudaDecode *args);
 

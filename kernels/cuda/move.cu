@@ -21,27 +21,27 @@ template <> LV_SPECIAL LvBf16 converted<LvBf16, LvBf16>(LvBf16 x)
 }
 
 /* Pieces of WIDTH columns, numbered row by row. Without an index row r comes from row r. */
-template <typename TO, typename TI, int WIDTH> __global__ void gather(const LvCudaGather a)
+template <typename TO, typename TI, int WIDTH> LV_KERNEL(THREADS) gather(const LvCudaGather a)
 {
     uint64_t piece = (uint64_t)blockIdx.x * THREADS + threadIdx.x;
     size_t pieces = a.cols / WIDTH, row = (size_t)(piece / pieces);
     size_t col = (size_t)(piece % pieces) * WIDTH;
     if (row >= a.rows)
         return;
-    LvVector<TO, WIDTH> out;
+    TO out[WIDTH];
     size_t from = a.index ? (size_t)(int64_t)a.index[row] : row;
     if (from < a.in_rows) {
         LvVector<TI, WIDTH> in =
             *(const LvVector<TI, WIDTH> *)((const TI *)a.in + from * a.in_stride + col);
         LV_UNROLL
         for (int i = 0; i < WIDTH; i++)
-            out.at[i] = converted<TO, TI>(in.at[i]);
+            out[i] = converted<TO, TI>(in.at[i]);
     } else {
         LV_UNROLL
         for (int i = 0; i < WIDTH; i++)
-            out.at[i] = lv_narrow<TO>(lv_bits_float(0x7FC00000u));
+            out[i] = lv_narrow<TO>(lv_bits_float(0x7FC00000u));
     }
-    *(LvVector<TO, WIDTH> *)((TO *)a.out + row * a.out_stride + col) = out;
+    lv_put<WIDTH>((TO *)a.out + row * a.out_stride + col, out);
 }
 
 template <typename TO, typename TI>
@@ -49,11 +49,12 @@ static int launch_gather(LvCudaStream stream, const LvCudaGather &a)
 {
     if (a.cols == 0)
         return 0;
-    if (a.cols % 4 == 0 && lv_rows_aligned(a.out, a.out_stride, sizeof(TO), 4) &&
-        lv_rows_aligned(a.in, a.in_stride, sizeof(TI), 4)) {
-        uint64_t pieces = (uint64_t)a.rows * (a.cols / 4);
+    const int width = 16 / (int)(sizeof(TO) > sizeof(TI) ? sizeof(TO) : sizeof(TI));
+    if (a.cols % width == 0 && lv_rows_aligned(a.out, a.out_stride, sizeof(TO), width) &&
+        lv_rows_aligned(a.in, a.in_stride, sizeof(TI), width)) {
+        uint64_t pieces = (uint64_t)a.rows * (a.cols / width);
         return lv_launch(
-            gather<TO, TI, 4>, (pieces + THREADS - 1) / THREADS, 1, 1, THREADS, 0, stream, a);
+            gather<TO, TI, width>, (pieces + THREADS - 1) / THREADS, 1, 1, THREADS, 0, stream, a);
     }
     uint64_t pieces = (uint64_t)a.rows * a.cols;
     return lv_launch(
@@ -109,7 +110,7 @@ int lv_cuda_convert(LvCudaStream stream, const LvCudaConvert *args)
 
 /* ---- NaN and Inf ---- */
 
-template <typename T> __global__ void find_not_finite(const LvCudaFinite a)
+template <typename T> LV_KERNEL(THREADS) find_not_finite(const LvCudaFinite a)
 {
     const T *in = (const T *)a.in;
     bool found = false;

@@ -40,7 +40,7 @@ LV_INLINE float normalised(float x, const Moments &m, float scale, float bias)
 
 /* CHUNKS loads a thread hold the whole row: cols is a multiple of WIDTH and at most CHUNKS *
  * THREADS * WIDTH; scale and bias are aligned as the rows are. */
-template <typename T, int CHUNKS, bool CENTRED> __global__ void norm_row(const LvCudaNorm a)
+template <typename T, int CHUNKS, bool CENTRED> LV_KERNEL(THREADS) norm_row(const LvCudaNorm a)
 {
     float *scratch = (float *)lv_shared();
     const T *in = (const T *)a.in + blockIdx.x * a.in_stride;
@@ -90,7 +90,7 @@ template <typename T, int CHUNKS, bool CENTRED> __global__ void norm_row(const L
 }
 
 /* Any row. */
-template <typename T, bool CENTRED> __global__ void norm_any(const LvCudaNorm a)
+template <typename T, bool CENTRED> LV_KERNEL(THREADS) norm_any(const LvCudaNorm a)
 {
     float *scratch = (float *)lv_shared();
     const T *in = (const T *)a.in + blockIdx.x * a.in_stride;

@@ -8,7 +8,7 @@ struct Answer {
     int32_t overlap;
 };
 
-__global__ void answer(const Answer a)
+LV_KERNEL(LV_WARP) answer(const Answer a)
 {
     lv_let_next_start();
     lv_wait_previous();

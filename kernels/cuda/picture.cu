@@ -2,6 +2,7 @@
  * From pixels to the patch embedding's operand with the CPU path's integers (engine/picture,
  * kernels/cpu/planes.c): one kernel for colour and the first pass of the resize, one for the second
  * pass, the cutting into tiles and the normalising. Between them lie 8-bit RGB rows. */
+#define LV_OWN_SPLIT /* planes and weights are read through the first cache */
 #include "device.h"
 
 #define THREADS 128u
@@ -105,7 +106,7 @@ template <typename L> LV_INLINE Pixel filtered(const LvCudaAxis &axis, uint32_t 
 
 /* The horizontal pass: a block a row of the field, which stands in shared memory as RGB.
  * between [down.in][across.out][3]. */
-__global__ void first_across(const Job job)
+LV_KERNEL(THREADS) first_across(const Job job)
 {
     const LvCudaPicture &a = job.a;
     uint32_t *words = (uint32_t *)lv_shared(), y = blockIdx.x;
@@ -126,7 +127,7 @@ __global__ void first_across(const Job job)
 
 /* The vertical pass where it comes first: a block a piece of an output row.
  * between [down.out][across.in][3]. */
-__global__ void first_down(const Job job)
+LV_KERNEL(THREADS) first_down(const Job job)
 {
     const LvCudaPicture &a = job.a;
     uint32_t x = blockIdx.x * THREADS + threadIdx.x, y = blockIdx.y;
@@ -166,8 +167,7 @@ LV_INLINE void write_patch(const PatchGrid &g, size_t tile, uint32_t x, uint32_t
     T *row = (T *)g.patches + ((tile * grid + y / g.patch) * grid + x / g.patch) * g.stride;
     uint32_t at = y % g.patch * g.patch + x % g.patch;
     LV_UNROLL
-    for (uint32_t c = 0; c < 3; c++)
-    {
+    for (uint32_t c = 0; c < 3; c++) {
         float value = g.values.scale == 1 ? (float)p.at[c] : (float)(p.at[c] * g.values.scale);
         row[c * area + at] = lv_narrow<T>((value - g.values.mean[c]) / g.values.std[c]);
     }
@@ -176,7 +176,7 @@ LV_INLINE void write_patch(const PatchGrid &g, size_t tile, uint32_t x, uint32_t
 }
 
 /* The second pass: a block a piece of a row of the canvas. */
-template <typename T> __global__ void second_pass(const Job job)
+template <typename T> LV_KERNEL(THREADS) second_pass(const Job job)
 {
     const LvCudaPicture &a = job.a;
     uint32_t x = blockIdx.x * THREADS + threadIdx.x, y = blockIdx.y;
@@ -200,8 +200,7 @@ template <typename T> __global__ void second_pass(const Job job)
             out[c] = p.at[c];
     }
     if (a.patches) {
-        PatchGrid g = {
-            a.patches, a.patch_stride, a.tile_size, a.patch, a.patch_cols, a.values};
+        PatchGrid g = {a.patches, a.patch_stride, a.tile_size, a.patch, a.patch_cols, a.values};
         write_patch<T>(g, tile, x, y, p);
     }
 }
@@ -248,7 +247,7 @@ int lv_cuda_picture(LvCudaStream stream, const LvCudaPicture *args)
 }
 
 /* A block a piece of a row of a tile. */
-template <typename T> __global__ void cut_patches(const LvCudaPatches a)
+template <typename T> LV_KERNEL(THREADS) cut_patches(const LvCudaPatches a)
 {
     uint32_t pieces = (a.tile_size + THREADS - 1) / THREADS;
     uint32_t x = blockIdx.x % pieces * THREADS + threadIdx.x;

@@ -26,7 +26,9 @@ template <int WIDTH> LV_INLINE Place place_of(size_t rows, size_t cols)
     return p;
 }
 
-template <typename TO, typename TI, int WIDTH> __global__ void epilogue(const LvCudaEpilogue a)
+template <typename TO, typename TI, int WIDTH, int FUNCTION>
+LV_KERNEL(THREADS)
+epilogue(const LvCudaEpilogue a)
 {
     Place p = place_of<WIDTH>(a.rows, a.cols);
     if (!p.inside)
@@ -35,7 +37,7 @@ template <typename TO, typename TI, int WIDTH> __global__ void epilogue(const Lv
     lv_load<WIDTH>(x, (const TI *)a.in + p.row * a.in_stride + p.col);
     LV_UNROLL
     for (int i = 0; i < WIDTH; i++)
-        x[i] = lv_apply(a.function, a.bias ? x[i] + a.bias[p.col + i] : x[i]);
+        x[i] = lv_apply_as<FUNCTION, TO>(a.function, a.bias ? x[i] + a.bias[p.col + i] : x[i]);
     if (a.residual) {
         size_t at = p.row % a.residual_rows * a.residual_stride + p.col;
         if (a.residual_type == LV_CUDA_F32)
@@ -49,19 +51,29 @@ template <typename TO, typename TI, int WIDTH> __global__ void epilogue(const Lv
     lv_store<WIDTH>((TO *)a.out + p.row * a.out_stride + p.col, x);
 }
 
+template <typename TO, typename TI, int WIDTH>
+static int launch_width(LvCudaStream stream, const LvCudaEpilogue &a)
+{
+    void (*kernel)(const LvCudaEpilogue) = epilogue<TO, TI, WIDTH, LV_ANY_FUNCTION>;
+    if (WIDTH > 1 && a.function == LV_CUDA_NONE)
+        kernel = epilogue<TO, TI, WIDTH, LV_CUDA_NONE>;
+    if (WIDTH > 1 && a.function == LV_CUDA_GELU_TANH)
+        kernel = epilogue<TO, TI, WIDTH, LV_CUDA_GELU_TANH>;
+    return lv_launch(kernel, blocks_of<WIDTH>(a.rows, a.cols), 1, 1, THREADS, 0, stream, a);
+}
+
 template <typename TO, typename TI>
 static int launch_epilogue(LvCudaStream stream, const LvCudaEpilogue &a)
 {
+    const int width = 16 / (int)(sizeof(TO) > sizeof(TI) ? sizeof(TO) : sizeof(TI));
     if (a.cols == 0)
         return 0;
-    if (a.cols % 4 == 0 && lv_rows_aligned(a.out, a.out_stride, sizeof(TO), 4) &&
-        lv_rows_aligned(a.in, a.in_stride, sizeof(TI), 4) &&
-        (!a.residual ||
-            lv_rows_aligned(a.residual, a.residual_stride, lv_cuda_type_bytes(a.residual_type), 4)))
-        return lv_launch(
-            epilogue<TO, TI, 4>, blocks_of<4>(a.rows, a.cols), 1, 1, THREADS, 0, stream, a);
-    return lv_launch(
-        epilogue<TO, TI, 1>, blocks_of<1>(a.rows, a.cols), 1, 1, THREADS, 0, stream, a);
+    if (a.cols % width == 0 && lv_rows_aligned(a.out, a.out_stride, sizeof(TO), width) &&
+        lv_rows_aligned(a.in, a.in_stride, sizeof(TI), width) &&
+        (!a.residual || lv_rows_aligned(a.residual, a.residual_stride,
+                            lv_cuda_type_bytes(a.residual_type), width)))
+        return launch_width<TO, TI, width>(stream, a);
+    return launch_width<TO, TI, 1>(stream, a);
 }
 
 int lv_cuda_epilogue(LvCudaStream stream, const LvCudaEpilogue *args)
@@ -77,7 +89,7 @@ int lv_cuda_epilogue(LvCudaStream stream, const LvCudaEpilogue *args)
                                     : launch_epilogue<LvBf16, LvBf16>(stream, a);
 }
 
-template <typename T, int WIDTH> __global__ void gated(const LvCudaGated a)
+template <typename T, int WIDTH, int FUNCTION> LV_KERNEL(THREADS) gated(const LvCudaGated a)
 {
     Place p = place_of<WIDTH>(a.rows, a.cols);
     if (!p.inside)
@@ -88,7 +100,7 @@ template <typename T, int WIDTH> __global__ void gated(const LvCudaGated a)
     lv_load<WIDTH>(up, in + a.cols);
     LV_UNROLL
     for (int i = 0; i < WIDTH; i++)
-        gate[i] = lv_apply(a.function, gate[i]) * up[i];
+        gate[i] = lv_apply_as<FUNCTION, T>(a.function, gate[i]) * up[i];
     lv_store<WIDTH>((T *)a.out + p.row * a.out_stride + p.col, gate);
 }
 
@@ -97,11 +109,13 @@ template <typename T> static int launch_gated(LvCudaStream stream, const LvCudaG
     const int width = 16 / (int)sizeof(T);
     if (a.cols == 0)
         return 0;
-    if (a.cols % width == 0 && lv_rows_aligned(a.out, a.out_stride, sizeof(T), width) &&
-        lv_rows_aligned(a.in, a.in_stride, sizeof(T), width))
-        return lv_launch(
-            gated<T, width>, blocks_of<width>(a.rows, a.cols), 1, 1, THREADS, 0, stream, a);
-    return lv_launch(gated<T, 1>, blocks_of<1>(a.rows, a.cols), 1, 1, THREADS, 0, stream, a);
+    if (a.cols % width || !lv_rows_aligned(a.out, a.out_stride, sizeof(T), width) ||
+        !lv_rows_aligned(a.in, a.in_stride, sizeof(T), width))
+        return lv_launch(gated<T, 1, LV_ANY_FUNCTION>, blocks_of<1>(a.rows, a.cols), 1, 1, THREADS,
+            0, stream, a);
+    return lv_launch(a.function == LV_CUDA_SILU ? gated<T, width, LV_CUDA_SILU>
+                                                : gated<T, width, LV_ANY_FUNCTION>,
+        blocks_of<width>(a.rows, a.cols), 1, 1, THREADS, 0, stream, a);
 }
 
 int lv_cuda_gated(LvCudaStream stream, const LvCudaGated *args)

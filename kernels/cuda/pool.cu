@@ -25,7 +25,7 @@ LV_INLINE Source source_of(uint32_t at, uint32_t in, uint32_t out)
     return s;
 }
 
-template <typename T, int WIDTH> __global__ void pool_bilinear(const LvCudaPool a)
+template <typename T, int WIDTH> LV_KERNEL(THREADS) pool_bilinear(const LvCudaPool a)
 {
     size_t pixels = (size_t)a.out_h * a.out_w, item = blockIdx.x / pixels;
     uint32_t at = (uint32_t)(blockIdx.x % pixels);

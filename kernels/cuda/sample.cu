@@ -41,7 +41,7 @@ LV_INLINE bool any_in_block(bool own, uint32_t *counter)
     return any;
 }
 
-template <typename T> __global__ void argmax(const LvCudaArgmax a)
+template <typename T> LV_KERNEL(THREADS) argmax(const LvCudaArgmax a)
 {
     const T *in = (const T *)a.in + (size_t)blockIdx.x * a.in_stride;
     LvCudaBest own = lv_no_best();
@@ -72,7 +72,7 @@ int lv_cuda_argmax(LvCudaStream stream, const LvCudaArgmax *args)
     return LV_CUDA_BAD_ARGUMENT;
 }
 
-__global__ void best_of(const LvCudaBestOf a)
+LV_KERNEL(THREADS) best_of(const LvCudaBestOf a)
 {
     const LvCudaBest *parts = a.best + (size_t)blockIdx.x * a.n_parts;
     LvCudaBest own = lv_no_best();
@@ -298,7 +298,7 @@ LV_INLINE int32_t draw(const Row &row, double random)
     return (int32_t)s->counter;
 }
 
-__global__ void sample(const LvCudaSample a)
+LV_KERNEL(THREADS) sample(const LvCudaSample a)
 {
     Shared *s = (Shared *)lv_shared();
     LvCudaDraw *settings = &a.draws[blockIdx.x];

@@ -153,7 +153,7 @@ Matrix matrix_sent(const Matrix *m)
     Matrix to = matrix_new(m->type, m->rows, m->cols, m->stride, 0, KIND_EMPTY);
     LvCudaConvert args = {
         to.data, to.stride, to.type, m->data, m->stride, m->type, m->rows, m->cols};
-    assert_int_equal(lv_cuda_convert(NULL, &args), 0);
+    assert_int_equal(lv_cuda_convert(device_stream(), &args), 0);
     return to;
 }
 

@@ -34,6 +34,16 @@ void device_seed(uint32_t seed)
     lv_shim_seed(seed);
 }
 
+LvCudaStream device_stream(void)
+{
+    return NULL;
+}
+
+uint64_t device_told(void)
+{
+    return lv_shim_told();
+}
+
 int32_t device_overlaps(void)
 {
     return 1;

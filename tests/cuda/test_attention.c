@@ -97,7 +97,7 @@ static void full_case(
                 &qkv, r / n * n, 2 * width + h * d, n, d, (float)scale);
     LvCudaAttentionFull args = {out.data, out.stride, qkv.data, qkv.stride, type, items, n, heads,
         d, (float)scale, warp_queries(number)};
-    assert_int_equal(lv_cuda_attention_full(NULL, &args), 0);
+    assert_int_equal(lv_cuda_attention_full(device_stream(), &args), 0);
     check_matrix(&out, wanted, "attention_full", number);
     check_guards(&qkv);
     free(wanted);
@@ -265,7 +265,7 @@ static void prefill(void **state)
                 LvCudaPrefill args = {b.args, b.out.data, b.out.stride, b.qkv.data, b.qkv.stride,
                     most + (uint32_t)number % 2 * 20, (float)pow(b.shape->d, -0.5),
                     warp_queries(number)};
-                assert_int_equal(lv_cuda_attention_prefill(NULL, &args), 0);
+                assert_int_equal(lv_cuda_attention_prefill(device_stream(), &args), 0);
                 check_batch(&b, "attention_prefill", number);
                 batch_free(&b);
             }
@@ -289,7 +289,7 @@ static void cut(void **state)
         const float scale = (float)pow(shapes[i].d, -0.5);
         LvCudaPrefill args = {
             b.args, b.out.data, b.out.stride, b.qkv.data, b.qkv.stride, rows, scale, 32};
-        assert_int_equal(lv_cuda_attention_prefill(NULL, &args), 0);
+        assert_int_equal(lv_cuda_attention_prefill(device_stream(), &args), 0);
         assert_int_equal(device_wait(), 0);
         Matrix whole = matrix_copy(&b.out);
         for (size_t p = 0; p < sizeof pieces / sizeof *pieces; p++) {
@@ -300,7 +300,7 @@ static void cut(void **state)
                 b.sequences->first_row = first + done;
                 b.sequences->n_rows = rows - done < pieces[p] ? rows - done : pieces[p];
                 args.max_rows = b.sequences->n_rows;
-                assert_int_equal(lv_cuda_attention_prefill(NULL, &args), 0);
+                assert_int_equal(lv_cuda_attention_prefill(device_stream(), &args), 0);
                 assert_int_equal(device_wait(), 0);
             }
             assert_memory_equal(b.out.base, whole.base, whole.bytes);
@@ -391,7 +391,7 @@ static void decode_case(const Shape *shape, LvCudaType type, Look look, bool rot
     *keys_at = keys;
     if (rotates) {
         LvCudaRope rope = {wanted.args, wanted.qkv.data, qkv.stride, b.rows, table.data};
-        assert_int_equal(lv_cuda_rope_store(NULL, &rope), 0);
+        assert_int_equal(lv_cuda_rope_store(device_stream(), &rope), 0);
         assert_int_equal(device_wait(), 0);
         qkv = matrix_sent(&b.qkv);
     }
@@ -406,12 +406,13 @@ static void decode_case(const Shape *shape, LvCudaType type, Look look, bool rot
         .scale = (float)pow(shape->d, -0.5),
         .rope = rotates ? table.data : NULL,
         .rows = b.rows,
-        .overlap = number % 4 && device_overlaps()};
+        .overlap = number % 4 && device_overlaps(),
+        .join_overlap = number % 4 == 0 && device_overlaps()};
     if (number % 3 == 2) { /* as a graph has it: what was recorded is out of date */
         args.keys_at = keys_at;
         args.keys_per_split = keys == 64 ? 192 : 64;
     }
-    assert_int_equal(lv_cuda_attention_decode(NULL, &args), 0);
+    assert_int_equal(lv_cuda_attention_decode(device_stream(), &args), 0);
     matrix_free(&wanted.out);
     wanted.out = b.out;
     check_batch(&wanted, "attention_decode", number);
@@ -484,7 +485,7 @@ static void rope_case(const Shape *shape, LvCudaType type, Look look)
         }
     }
     LvCudaRope args = {b.args, b.qkv.data, b.qkv.stride, b.rows, table.data};
-    assert_int_equal(lv_cuda_rope_store(NULL, &args), 0);
+    assert_int_equal(lv_cuda_rope_store(device_stream(), &args), 0);
     check_matrix(&b.qkv, wanted, "rope", number);
     for (uint32_t s = 0; s < shape->n_sequences; s++) {
         check_matrix(&b.caches[s], stored[s], "rope's cache", number);
@@ -510,19 +511,20 @@ static void refused(void **state)
 {
     LvCudaAttentionFull full_args = {
         .type = LV_CUDA_F32, .n_items = 1, .n_tokens = 1, .n_heads = 1};
-    assert_int_equal(lv_cuda_attention_full(NULL, &full_args), LV_CUDA_BAD_ARGUMENT);
+    assert_int_equal(lv_cuda_attention_full(device_stream(), &full_args), LV_CUDA_BAD_ARGUMENT);
     full_args.head_dim = LV_CUDA_MAX_HEAD_DIM + 1;
-    assert_int_equal(lv_cuda_attention_full(NULL, &full_args), LV_CUDA_BAD_ARGUMENT);
+    assert_int_equal(lv_cuda_attention_full(device_stream(), &full_args), LV_CUDA_BAD_ARGUMENT);
     LvCudaBatch batch = {.n_heads = 3, .n_kv_heads = 2, .head_dim = 64, .type = LV_CUDA_BF16};
     LvCudaPrefill prefill_args = {.batch = batch};
     LvCudaDecode decode_args = {.batch = batch, .keys_per_split = 64};
     LvCudaRope rope_args = {.batch = batch};
-    assert_int_equal(lv_cuda_attention_prefill(NULL, &prefill_args), LV_CUDA_BAD_ARGUMENT);
-    assert_int_equal(lv_cuda_attention_decode(NULL, &decode_args), LV_CUDA_BAD_ARGUMENT);
-    assert_int_equal(lv_cuda_rope_store(NULL, &rope_args), LV_CUDA_BAD_ARGUMENT);
+    assert_int_equal(
+        lv_cuda_attention_prefill(device_stream(), &prefill_args), LV_CUDA_BAD_ARGUMENT);
+    assert_int_equal(lv_cuda_attention_decode(device_stream(), &decode_args), LV_CUDA_BAD_ARGUMENT);
+    assert_int_equal(lv_cuda_rope_store(device_stream(), &rope_args), LV_CUDA_BAD_ARGUMENT);
     decode_args.batch.n_kv_heads = 1;
     decode_args.keys_per_split = 32;
-    assert_int_equal(lv_cuda_attention_decode(NULL, &decode_args), LV_CUDA_BAD_ARGUMENT);
+    assert_int_equal(lv_cuda_attention_decode(device_stream(), &decode_args), LV_CUDA_BAD_ARGUMENT);
 }
 
 /* The advice covers every key, in whole tiles. */

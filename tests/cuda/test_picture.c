@@ -165,7 +165,7 @@ static void check_place(const LlavaovImage *image, LlavaovResize variant, const 
         args.plane[i] = image->plane[i];
         args.row_bytes[i] = (size_t)image->stride[i];
     }
-    assert_int_equal(lv_cuda_picture(NULL, &args), 0);
+    assert_int_equal(lv_cuda_picture(device_stream(), &args), 0);
     assert_int_equal(device_wait(), 0);
     if (args.rgb)
         assert_memory_equal(rgb, wanted, bytes);
@@ -261,7 +261,7 @@ static void patches(void **state)
                 cols, cols + k, 0, KIND_EMPTY);
             LvCudaPatches args = {
                 rgb, n, size, patch, cols, out.data, out.stride, out.type, values_of[number % 3]};
-            assert_int_equal(lv_cuda_patches(NULL, &args), 0);
+            assert_int_equal(lv_cuda_patches(device_stream(), &args), 0);
             assert_int_equal(device_wait(), 0);
             check_patches(&out, rgb, n, size, patch, number);
             matrix_free(&out);
@@ -281,20 +281,20 @@ static void refused(void **state)
         .tile_size = 2};
     LvCudaPicture bad = good;
     bad.across.in = 16385;
-    assert_int_equal(lv_cuda_picture(NULL, &bad), LV_CUDA_BAD_ARGUMENT);
+    assert_int_equal(lv_cuda_picture(device_stream(), &bad), LV_CUDA_BAD_ARGUMENT);
     bad = good;
     bad.side_left = 1;
-    assert_int_equal(lv_cuda_picture(NULL, &bad), LV_CUDA_BAD_ARGUMENT);
+    assert_int_equal(lv_cuda_picture(device_stream(), &bad), LV_CUDA_BAD_ARGUMENT);
     bad = good;
     bad.top = 1;
-    assert_int_equal(lv_cuda_picture(NULL, &bad), LV_CUDA_BAD_ARGUMENT);
+    assert_int_equal(lv_cuda_picture(device_stream(), &bad), LV_CUDA_BAD_ARGUMENT);
     bad = good;
     bad.patches = &bad;
     bad.patch = 2;
     bad.patch_cols = 11;
-    assert_int_equal(lv_cuda_picture(NULL, &bad), LV_CUDA_BAD_ARGUMENT);
+    assert_int_equal(lv_cuda_picture(device_stream(), &bad), LV_CUDA_BAD_ARGUMENT);
     LvCudaPatches cut = {.patch = 0};
-    assert_int_equal(lv_cuda_patches(NULL, &cut), LV_CUDA_BAD_ARGUMENT);
+    assert_int_equal(lv_cuda_patches(device_stream(), &cut), LV_CUDA_BAD_ARGUMENT);
 }
 
 int main(int argc, char **argv)

@@ -68,7 +68,9 @@ static void norm_case(const struct Shape *s, LvCudaType type, Kind kind, bool ce
         .scale = scale.data,
         .bias = biased ? bias.data : NULL,
         .eps = eps};
-    assert_int_equal(centred ? lv_cuda_layer_norm(NULL, &args) : lv_cuda_rms_norm(NULL, &args), 0);
+    assert_int_equal(centred ? lv_cuda_layer_norm(device_stream(), &args)
+                             : lv_cuda_rms_norm(device_stream(), &args),
+        0);
     check_matrix(&out, wanted, centred ? "layer_norm" : "rms_norm", number);
     check_guards(&in);
     free(wanted);
@@ -134,7 +136,7 @@ static void epilogue_case(const struct Shape *s, LvCudaType in_type, LvCudaType 
         .residual_type = residual_type,
         .residual_rows = repeat,
         .function = function};
-    assert_int_equal(lv_cuda_epilogue(NULL, &args), 0);
+    assert_int_equal(lv_cuda_epilogue(device_stream(), &args), 0);
     check_matrix(&out, wanted, "epilogue", number);
     free(wanted);
     matrix_free(&in);
@@ -168,7 +170,7 @@ static void functions(void **state)
             .rows = 1,
             .cols = N,
             .function = f};
-        assert_int_equal(lv_cuda_epilogue(NULL, &args), 0);
+        assert_int_equal(lv_cuda_epilogue(device_stream(), &args), 0);
         assert_int_equal(device_wait(), 0);
         for (size_t i = 0; i < N; i++) {
             double x = matrix_at(&in, 0, i), want = function_of(f, x);
@@ -199,7 +201,7 @@ static void gate(void **state)
                         function_of(f, matrix_at(&in, r, c)) * matrix_at(&in, r, s->cols + c);
             LvCudaGated args = {
                 out.data, out.stride, in.data, in.stride, type, s->rows, s->cols, f};
-            assert_int_equal(lv_cuda_gated(NULL, &args), 0);
+            assert_int_equal(lv_cuda_gated(device_stream(), &args), 0);
             check_matrix(&out, wanted, "gated", number);
             free(wanted);
             matrix_free(&in);
@@ -257,7 +259,7 @@ static void few_case(size_t rows, size_t inner, size_t cols, unsigned variant)
     args.residual_stride = residual.stride;
     args.function = f;
     args.overlap = number % 4 && device_overlaps();
-    assert_int_equal(lv_cuda_linear_few(NULL, &args), 0);
+    assert_int_equal(lv_cuda_linear_few(device_stream(), &args), 0);
     /* Tensor cores see 16 binary digits of a normed input. */
     if (type == LV_CUDA_BF16 && out_type == LV_CUDA_F32 && normed && rows > 2)
         check_matrix_within(&out, wanted, 1e-7, "linear_few", number);
@@ -330,7 +332,7 @@ static void product_case(size_t rows, size_t inner, size_t cols, unsigned varian
         .type = type,
         .out_type = out_type,
         .function = f};
-    assert_int_equal(lv_cuda_product(NULL, &args), 0);
+    assert_int_equal(lv_cuda_product(device_stream(), &args), 0);
     check_matrix(&out, wanted, "product", number);
     check_guards(&in);
     free(wanted);
@@ -393,7 +395,7 @@ static void pool(void **state)
                         }
                 LvCudaPool args = {
                     out.data, out.stride, in.data, in.stride, types[t], items, n, ih, iw, oh, ow};
-                assert_int_equal(lv_cuda_pool_bilinear(NULL, &args), 0);
+                assert_int_equal(lv_cuda_pool_bilinear(device_stream(), &args), 0);
                 check_matrix(&out, wanted, "pool", number);
                 free(wanted);
                 matrix_free(&in);
@@ -425,7 +427,7 @@ static void convert(void **state)
                         matrix_set(&exact, r, c, matrix_at(&in, r, c));
                 LvCudaConvert args = {
                     out.data, out.stride, out.type, in.data, in.stride, in.type, s->rows, s->cols};
-                assert_int_equal(lv_cuda_convert(NULL, &args), 0);
+                assert_int_equal(lv_cuda_convert(device_stream(), &args), 0);
                 assert_int_equal(device_wait(), 0);
                 for (size_t r = 0; r < s->rows; r++)
                     for (size_t c = 0; c < s->cols; c++) {
@@ -462,7 +464,7 @@ static void gather(void **state)
             }
             LvCudaGather args = {out.data, out.stride, out.type, in.data, in.stride, in.type,
                 s->rows, index, rows, s->cols};
-            assert_int_equal(lv_cuda_gather(NULL, &args), 0);
+            assert_int_equal(lv_cuda_gather(device_stream(), &args), 0);
             check_matrix(&out, wanted, "gather", number);
             free(wanted);
             device_free(index);
@@ -487,7 +489,7 @@ static void find_not_finite(void **state)
                     matrix_set(&in, 0, k == 1 ? 0 : sizes[i] - 1, bad[k]);
                 *found = 0;
                 LvCudaFinite args = {found, in.data, (LvCudaType)t, sizes[i]};
-                assert_int_equal(lv_cuda_find_not_finite(NULL, &args), 0);
+                assert_int_equal(lv_cuda_find_not_finite(device_stream(), &args), 0);
                 assert_int_equal(device_wait(), 0);
                 assert_int_equal(*found, spoilt);
                 matrix_free(&in);
@@ -501,27 +503,27 @@ static void refused(void **state)
 {
     float x = 0;
     LvCudaNorm norm = {&x, 1, &x, 1, LV_CUDA_F16, 1, 1, &x, &x, 1};
-    assert_int_equal(lv_cuda_layer_norm(NULL, &norm), LV_CUDA_BAD_ARGUMENT);
-    assert_int_equal(lv_cuda_rms_norm(NULL, &norm), LV_CUDA_BAD_ARGUMENT);
+    assert_int_equal(lv_cuda_layer_norm(device_stream(), &norm), LV_CUDA_BAD_ARGUMENT);
+    assert_int_equal(lv_cuda_rms_norm(device_stream(), &norm), LV_CUDA_BAD_ARGUMENT);
     LvCudaPool pool_args = {&x, 1, &x, 1, LV_CUDA_F32, 1, 1, 0, 1, 1, 1};
-    assert_int_equal(lv_cuda_pool_bilinear(NULL, &pool_args), LV_CUDA_BAD_ARGUMENT);
+    assert_int_equal(lv_cuda_pool_bilinear(device_stream(), &pool_args), LV_CUDA_BAD_ARGUMENT);
     LvCudaGated gated = {&x, 1, &x, 2, LV_CUDA_F16, 1, 1, LV_CUDA_SILU};
-    assert_int_equal(lv_cuda_gated(NULL, &gated), LV_CUDA_BAD_ARGUMENT);
+    assert_int_equal(lv_cuda_gated(device_stream(), &gated), LV_CUDA_BAD_ARGUMENT);
     LvCudaEpilogue end = {.out = &x, .in = &x, .in_type = LV_CUDA_F16, .rows = 1, .cols = 1};
-    assert_int_equal(lv_cuda_epilogue(NULL, &end), LV_CUDA_BAD_ARGUMENT);
+    assert_int_equal(lv_cuda_epilogue(device_stream(), &end), LV_CUDA_BAD_ARGUMENT);
     LvCudaFew few_args = {.out = &x, .in = &x, .weight = &x, .rows = 9, .cols = 1};
-    assert_int_equal(lv_cuda_linear_few_best(NULL, &few_args), LV_CUDA_BAD_ARGUMENT);
-    assert_int_equal(lv_cuda_linear_few(NULL, &few_args), LV_CUDA_BAD_ARGUMENT);
+    assert_int_equal(lv_cuda_linear_few_best(device_stream(), &few_args), LV_CUDA_BAD_ARGUMENT);
+    assert_int_equal(lv_cuda_linear_few(device_stream(), &few_args), LV_CUDA_BAD_ARGUMENT);
     few_args.rows = 1;
     few_args.inner = 3;
-    assert_int_equal(lv_cuda_linear_few(NULL, &few_args), LV_CUDA_BAD_ARGUMENT);
+    assert_int_equal(lv_cuda_linear_few(device_stream(), &few_args), LV_CUDA_BAD_ARGUMENT);
     few_args.inner = 0;
     few_args.bias = &x;
-    assert_int_equal(lv_cuda_linear_few_best(NULL, &few_args), LV_CUDA_BAD_ARGUMENT);
+    assert_int_equal(lv_cuda_linear_few_best(device_stream(), &few_args), LV_CUDA_BAD_ARGUMENT);
     LvCudaProduct product = {.type = LV_CUDA_F32, .out_type = LV_CUDA_BF16};
-    assert_int_equal(lv_cuda_product(NULL, &product), LV_CUDA_BAD_ARGUMENT);
+    assert_int_equal(lv_cuda_product(device_stream(), &product), LV_CUDA_BAD_ARGUMENT);
     LvCudaGather none = {.out = &x, .in = &x, .in_rows = 1, .rows = 1, .cols = 1};
-    assert_int_equal(lv_cuda_gather(NULL, &none), LV_CUDA_BAD_ARGUMENT);
+    assert_int_equal(lv_cuda_gather(device_stream(), &none), LV_CUDA_BAD_ARGUMENT);
 }
 
 int main(int argc, char **argv)

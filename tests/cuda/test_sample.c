@@ -31,7 +31,7 @@ static void argmax(void **state)
             if (n && k == 9)
                 matrix_set(&in, 0, n - 1, 1e6);
             LvCudaArgmax args = {token, in.data, in.stride, type, rows, n};
-            assert_int_equal(lv_cuda_argmax(NULL, &args), 0);
+            assert_int_equal(lv_cuda_argmax(device_stream(), &args), 0);
             assert_int_equal(device_wait(), 0);
             for (size_t r = 0; r < rows; r++) {
                 int32_t best = n ? 0 : -1;
@@ -121,20 +121,21 @@ static void best_case(LvCudaType type, size_t rows, size_t inner, size_t cols, S
     LvCudaFew args = few_of(&logits, &from, &weight, normed ? &scale : NULL);
     args.best = best;
     args.overlap = number % 4 && device_overlaps();
-    assert_int_equal(lv_cuda_linear_few_best(NULL, &args), 0);
+    assert_int_equal(lv_cuda_linear_few_best(device_stream(), &args), 0);
     assert_int_equal(device_wait(), 0);
     for (size_t r = 0; r < rows; r++) /* nothing was written there */
         for (size_t c = 0; c < cols; c++)
             assert_true(isnan(matrix_at(&logits, r, c)));
     if (n_parts < 16) { /* once more, under way when its parts are joined */
         memset(best, 0x7F, rows * n_parts * sizeof *best);
-        assert_int_equal(lv_cuda_linear_few_best(NULL, &args), 0);
+        assert_int_equal(lv_cuda_linear_few_best(device_stream(), &args), 0);
     }
     assert_int_equal(
-        lv_cuda_best_of(NULL, &(LvCudaBestOf){token, best, rows, n_parts, args.overlap}), 0);
-    assert_int_equal(lv_cuda_linear_few(NULL, &args), 0);
-    assert_int_equal(
-        lv_cuda_argmax(NULL, &(LvCudaArgmax){wanted, logits.data, logits.stride, type, rows, cols}),
+        lv_cuda_best_of(device_stream(), &(LvCudaBestOf){token, best, rows, n_parts, args.overlap}),
+        0);
+    assert_int_equal(lv_cuda_linear_few(device_stream(), &args), 0);
+    assert_int_equal(lv_cuda_argmax(device_stream(),
+                         &(LvCudaArgmax){wanted, logits.data, logits.stride, type, rows, cols}),
         0);
     assert_int_equal(device_wait(), 0);
     for (size_t r = 0; r < rows; r++)
@@ -238,7 +239,7 @@ static void sample(void **state)
                     draws[r] = (LvCudaDraw){(float)g.temperature, (float)g.repetition_penalty,
                         g.top_p, g.top_k, g.seed + r, (uint64_t)step, seen + r * n};
                 LvCudaSample args = {token, logits.data, logits.stride, rows, n, draws};
-                assert_int_equal(lv_cuda_sample(NULL, &args), 0);
+                assert_int_equal(lv_cuda_sample(device_stream(), &args), 0);
                 assert_int_equal(device_wait(), 0);
                 check_guards(&logits);
                 for (uint32_t r = 0; r < rows; r++) {
@@ -289,7 +290,7 @@ static void ties(void **state)
             matrix_set(&logits, 0, c, 1);
         *draw = (LvCudaDraw){1, 1, k == 0 ? 1 : k == 1 ? 0.5 : 0, k == 0 ? 7 : 0, 9, 0, NULL};
         LvCudaSample args = {token, logits.data, N, 1, N, draw};
-        assert_int_equal(lv_cuda_sample(NULL, &args), 0);
+        assert_int_equal(lv_cuda_sample(device_stream(), &args), 0);
         assert_int_equal(device_wait(), 0);
         size_t kept = 0;
         for (size_t c = 0; c < N; c++)
@@ -321,7 +322,7 @@ static void not_finite(void **state)
     for (int r = 0; r < 3; r++)
         draws[r] = (LvCudaDraw){r == 2 ? 1e-3f : 1, 1, 1, 0, 1, 5, NULL};
     LvCudaSample args = {token, logits.data, N, 3, N, draws};
-    assert_int_equal(lv_cuda_sample(NULL, &args), 0);
+    assert_int_equal(lv_cuda_sample(device_stream(), &args), 0);
     assert_int_equal(device_wait(), 0);
     for (int r = 0; r < 3; r++) {
         assert_int_equal(token[r], -1);
@@ -330,6 +331,25 @@ static void not_finite(void **state)
     device_free(draws);
     device_free(token);
     matrix_free(&logits);
+}
+
+/* A device is told of a kernel once, not at every launch, whatever size and shared memory it has.
+ */
+static void told_once(void **state)
+{
+    int32_t *token = device_alloc(sizeof *token);
+    LvCudaBest *parts = device_alloc(64 * sizeof *parts);
+    memset(parts, 0, 64 * sizeof *parts);
+    uint64_t before = 0;
+    for (uint32_t n = 1; n <= 64; n *= 2) {
+        assert_int_equal(
+            lv_cuda_best_of(device_stream(), &(LvCudaBestOf){token, parts, 1, n, 0}), 0);
+        assert_int_equal(device_wait(), 0);
+        before = n == 1 ? device_told() : before;
+        assert_int_equal(device_told(), before);
+    }
+    device_free(token);
+    device_free(parts);
 }
 
 int main(int argc, char **argv)
@@ -343,6 +363,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(sample),
         cmocka_unit_test(ties),
         cmocka_unit_test(not_finite),
+        cmocka_unit_test(told_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,6 +16,7 @@
  *   allocs=K        and so do those behind it, K in all
  *   pinned=N        the N-th allocation of pinned memory fails
  *   launch=N        the N-th launch, product or graph fails
+ *   refuse=N        the N-th launch, product or graph is refused for its resources
  *   send=N          the N-th copy beside the work fails
  *   no-await        work does not wait for copies beside it
  *   lost=N          from the N-th launch, product or graph on nothing answers any more, which the
@@ -89,6 +90,7 @@ LlavaovStatus lv_runtime_open(
     standin_totals.asked = standin_totals.launches = standin_totals.recorded =
         standin_totals.replayed = standin_totals.overlapped = 0;
     standin_wish("launch", &r->fail_launch);
+    standin_wish("refuse", &r->refuse_launch);
     standin_wish("lost", &r->lose_at);
     standin_wish("send", &r->fail_send);
     r->no_await = standin_wish("no-await", NULL);
@@ -128,6 +130,8 @@ const char *lv_runtime_error(int code)
         return "out of memory";
     case LAUNCH_FAILED:
         return "unspecified launch failure";
+    case LV_RUNTIME_OUT_OF_RESOURCES:
+        return "too many resources requested for launch";
     case DEVICE_LOST:
         return "the device does not answer";
     case NOT_SUPPORTED:
@@ -158,7 +162,9 @@ int lv_runtime_launched(LvRuntime *runtime, int code)
     standin_totals.launches++;
     if (runtime->launches == runtime->lose_at)
         runtime->lost = true;
-    return runtime->launches == runtime->fail_launch ? LAUNCH_FAILED : code;
+    return runtime->launches == runtime->fail_launch     ? LAUNCH_FAILED
+           : runtime->launches == runtime->refuse_launch ? LV_RUNTIME_OUT_OF_RESOURCES
+                                                         : code;
 }
 
 int lv_runtime_synchronize(LvRuntime *runtime)

@@ -282,6 +282,37 @@ static void a_failing_device_is_named_and_left_alone(void **state)
     llavaov_engine_unref(cpu);
 }
 
+/* The operation fails; the device is whole, and the next window is answered. */
+static void a_launch_refused_for_its_resources_fails_alone(void **state)
+{
+    LlavaovEngine *cpu = must_open("cpu", LLAVAOV_PRECISION_AUTO, "");
+    const Reply wanted = ask_window(cpu, "What is shown?");
+    unsigned struck = 0;
+    for (unsigned n = 200; n < 4000 && struck < 3; n += n / 2) {
+        char wishes[32];
+        LlavaovEngine *engine;
+        LlavaovError error;
+        snprintf(wishes, sizeof wishes, "refuse=%u", n);
+        if (open_engine("cuda", LLAVAOV_PRECISION_F32, wishes, &engine, &error) != LLAVAOV_OK) {
+            assert_non_null(strstr(error.message, "(error 701)"));
+            continue;
+        }
+        const Reply first = ask_window(engine, "What is shown?");
+        if (first.status != LLAVAOV_OK) {
+            struck++;
+            assert_int_equal(first.status, LLAVAOV_ERROR_DEVICE);
+            if (!strstr(first.error.message, "cuda:0: ") ||
+                !strstr(first.error.message, "too many resources requested for launch (error 701)"))
+                fail_msg("%s", first.error.message);
+            const Reply second = ask_window(engine, "What is shown?");
+            same_answer(&second, &wanted);
+        }
+        llavaov_engine_unref(engine);
+    }
+    assert_true(struck > 0);
+    llavaov_engine_unref(cpu);
+}
+
 int main(int argc, char **argv)
 {
     if (!take_standin(argc, argv))
@@ -295,6 +326,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_small_device_is_refused_with_what_is_missing),
         cmocka_unit_test(every_refused_allocation_ends_in_words),
         cmocka_unit_test(a_failing_device_is_named_and_left_alone),
+        cmocka_unit_test(a_launch_refused_for_its_resources_fails_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

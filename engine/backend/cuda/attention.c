@@ -274,7 +274,8 @@ static int decode(LvCuda *cuda, LvTensor out, LvTensor qkv, const LvCudaBatch *b
                           .keys_at = step ? &cuda->steps.block->keys_per_split : NULL,
                           .rope = rope,
                           .rows = qkv.rows,
-                          .overlap = lv_cuda_overlap(cuda)}));
+                          .overlap = lv_cuda_overlap(cuda),
+                          .join_overlap = cuda->steps.overlap && cuda->steps.active}));
     lv_cuda_scratch_free(cuda, workspace);
     return code;
 }

@@ -66,6 +66,11 @@ LlavaovStatus lv_cuda_end(LvCuda *cuda, const LvRun *run, const char *operation,
     } else if (code == LV_CUDA_BAD_ARGUMENT)
         status = lv_fail(run->error, LLAVAOV_ERROR_INTERNAL, operation,
             "%s: no kernel takes these operands", operation);
+    else if (code == LV_RUNTIME_OUT_OF_RESOURCES)
+        status = lv_fail(run->error, LLAVAOV_ERROR_DEVICE, operation,
+            "%s: %s: %s (error %d): its kernel was built for more registers or threads than this "
+            "GPU gives a block; build the module with this GPU among gpu-architectures",
+            cuda->device, operation, lv_runtime_error(code), code);
     else if (code != 0)
         status = note_failure(cuda, run->error, operation, code);
     pthread_mutex_unlock(&cuda->lock);

@@ -39,9 +39,10 @@ LlavaovStatus lv_runtime_open(
 void lv_runtime_close(LvRuntime *runtime); /* NULL is allowed */
 
 const char *lv_runtime_error(int code);
-/* The device is whole, it only has no room (cudaErrorMemoryAllocation). After every other error
- * nothing can be trusted. */
-enum { LV_RUNTIME_OUT_OF_MEMORY = 2 };
+/* The device is whole, it only has no room (cudaErrorMemoryAllocation), or a kernel needs more
+ * registers or threads than it gives to one (cudaErrorLaunchOutOfResources). After every other
+ * error nothing can be trusted. */
+enum { LV_RUNTIME_OUT_OF_MEMORY = 2, LV_RUNTIME_OUT_OF_RESOURCES = 701 };
 
 /* ---- memory ---- */
 int lv_runtime_memory(LvRuntime *runtime, uint64_t *free_bytes);
