@@ -81,7 +81,7 @@ FIGURES = [
 ]  # fmt: skip
 
 # Goals that are a row passed or failed as a whole, by the row's name or its beginning.
-WHOLE = [(2, "kernels/"), (2, "sanitize/"), (3, "parity/module"), (3, "parity/golden-f32"), (4, "parity/pictures"), (12, "kernels/faults")]
+WHOLE = [(2, "kernels/"), (2, "sanitize/"), (3, "parity/module"), (3, "parity/golden-f32"), (4, "parity/pictures"), (12, "kernels/launch-fault"), (12, "faults/faults")]
 # Rows whose musts are not judged: a row of aims alone must not make its stage fail.
 AIMS_ALONE = ("streams/200", "streams/450")
 

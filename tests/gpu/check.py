@@ -3,13 +3,14 @@
 """The checks that need an NVIDIA GPU: `./dev gpu-check [STAGE...] [--again]`, or `--table` for what has been measured.
 
     build      configures and compiles build-gpu for this GPU
-    kernels    every kernel against float64 on the GPU; failures of the device
+    kernels    every kernel against float64 on the GPU; a launch that fails
     parity     goldens, the demo model against the CPU, random 0.5B weights against HF (needs torch and transformers)
     sanitize   the kernels under compute-sanitizer
     bench      ceilings first; then the stages, alternating with HF's variants where torch is there
     streams    cameras at 1 fps on one engine, through the engine's own driver
+    faults     takes all of the GPU's memory, then makes it fault: only when named, last, and on a GPU that nobody else uses
 
-Without names: all, in this order. Every stage ends within 8 minutes; what was not reached is reported, and the same line
+Without names: all but the last, in this order. Every stage ends within 8 minutes; what was not reached is reported, and the same line
 goes on there: rows that passed are in build-gpu/gpu-check.json, which is written after each, and hold until the engine or
 the kernels change. --again does the stages named from their first row on. What a row's figures must be is in acceptance.py;
 a table of all closes every run.
@@ -34,6 +35,8 @@ RESULTS = BUILD / "gpu-check.json"
 LOG = BUILD / "gpu-check.log"
 MODULE = BUILD / "engine/backend/cuda/llavaov-cuda.so"
 STAGES = ("build", "kernels", "parity", "sanitize", "bench", "streams")
+NAMED_ONLY = ("faults",)
+DESTRUCTIVE = ("memory_that_is_missing_at_open", "memory_that_runs_out_under_way", "a_lost_device")
 STAGE_SECONDS = 8 * 60
 ROW_SECONDS = 150  # of programs that need far less: a kernel that never ends would take the stage's time again and again
 ARCHITECTURES = ("80", "86", "87", "89", "90a", "100", "120")
@@ -233,9 +236,25 @@ def cmocka_row(stage, *line):
 def kernels(stage, gpu):
     names = ("rows", "attention", "picture", "sample")
     good = [stage.row(name, cmocka_row(stage, BUILD / "tests/gpu" / f"gpu-{name}"), ROW_SECONDS) for name in names]
-    good.append(stage.row("faults", cmocka_row(stage, BUILD / "tests/gpu/gpu-faults", BUILD / "tests/gpu/llavaov-cuda-faults.so",
-                                               ROOT / "models/camera-check"), ROW_SECONDS))  # fmt: skip
+    good.append(stage.row("launch-fault", faults_row(stage, "a_failing_launch"), ROW_SECONDS))
     return all(good)
+
+
+def faults_row(stage, *names):
+    return cmocka_row(stage, BUILD / "tests/gpu/gpu-faults", BUILD / "tests/gpu/llavaov-cuda-faults.so", ROOT / "models/camera-check",
+                      *names)  # fmt: skip
+
+
+def faults(stage, gpu):
+    """Nothing that others have on the GPU may be there: their work would be without memory, or lost."""
+
+    def run():
+        others = machine.others_on_gpu()
+        if others:
+            return False, {"message": f"not on a GPU that others use: {others}"}
+        return faults_row(stage, *DESTRUCTIVE)()
+
+    return stage.row("faults", run, ROW_SECONDS)
 
 
 def hf(stage, *arguments):
@@ -345,7 +364,7 @@ def streams(stage, gpu):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("stages", nargs="*", metavar="STAGE", help=", ".join(STAGES))
+    parser.add_argument("stages", nargs="*", metavar="STAGE", help=", ".join(STAGES + NAMED_ONLY))
     parser.add_argument("--again", action="store_true", help="rows that are done are run again")
     parser.add_argument("--table", action="store_true", help="prints what has been measured, and measures nothing")
     arguments = parser.parse_args()
@@ -353,7 +372,8 @@ def main():
         print("\n".join(acceptance.table(json.loads(RESULTS.read_text()))) if RESULTS.exists() else "gpu-check: nothing measured yet")
         return 0
     wanted = arguments.stages or list(STAGES)
-    unknown = [name for name in wanted if name not in STAGES]
+    wanted.sort(key=lambda name: name in NAMED_ONLY)  # those last
+    unknown = [name for name in wanted if name not in STAGES + NAMED_ONLY]
     if unknown:
         parser.error(f"unknown stage: {unknown[0]}")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("gpu-check: told to end"))  # with what it started

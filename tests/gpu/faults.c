@@ -2,7 +2,9 @@
  * Failures of a real device: memory that is taken away before an engine is opened and while it
  * answers, a launch that fails, and a device that is lost. Each is one error that names it; what
  * was answered before is answered the same afterwards, or nothing is; an engine on the CPU is not
- * touched. The bundled model. Arguments: the module (fault_module.h), the model's folder. */
+ * touched. The bundled model. Arguments: the module (fault_module.h), the model's folder, the names
+ * of the tests to run. Those that take all of the device's memory, or make it fault, are told by
+ * name or not run at all, and not where anybody else uses the device. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -132,6 +134,14 @@ static void take_memory(size_t leave)
     assert_true(held.n > 0);
 }
 
+/* Whoever else is there would be without memory, or lose the device with us. */
+static bool is_shared(void)
+{
+    size_t available = 0, total = 0;
+    const size_t own = (size_t)2 << 30; /* this process's context, and the driver's */
+    return cudaMemGetInfo(&available, &total) != cudaSuccess || total - available > own;
+}
+
 static void give_memory(void)
 {
     while (held.n > 0)
@@ -257,20 +267,36 @@ static void a_lost_device(void **state)
     printf("%s\n", error.message);
 }
 
+#define MOST_NAMED 4
+
 int main(int argc, char **argv)
 {
-    if (argc != 3)
+    const struct CMUnitTest tests[MOST_NAMED] = {
+        cmocka_unit_test(a_failing_launch), cmocka_unit_test(memory_that_is_missing_at_open),
+        cmocka_unit_test(memory_that_runs_out_under_way),
+        cmocka_unit_test(a_lost_device), /* the last, whatever the order of the names */
+    };
+    struct CMUnitTest named[MOST_NAMED];
+    size_t n = 0;
+    for (size_t i = 0; i < MOST_NAMED; i++)
+        for (int a = 3; a < argc && n < MOST_NAMED; a++)
+            if (strcmp(argv[a], tests[i].name) == 0)
+                named[n++] = tests[i];
+    if (argc < 4 || n != (size_t)argc - 3) {
+        fprintf(stderr, "usage: gpu-faults MODULE MODEL TEST...; tests, each at most once:\n");
+        for (size_t i = 0; i < MOST_NAMED; i++)
+            fprintf(
+                stderr, "  %s%s\n", tests[i].name, i ? " (not on a device that others use)" : "");
         return 2;
+    }
     module = argv[1];
     model = argv[2];
     setenv("LLAVAOV_CUDA_MODULE", module, 1);
     alarm(PATIENCE);
     draw();
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(memory_that_is_missing_at_open),
-        cmocka_unit_test(memory_that_runs_out_under_way),
-        cmocka_unit_test(a_failing_launch),
-        cmocka_unit_test(a_lost_device),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    if ((n > 1 || strcmp(named[0].name, tests[0].name) != 0) && is_shared()) {
+        fprintf(stderr, "gpu-faults: others use the device, or there is none; nothing was done\n");
+        return 3;
+    }
+    return _cmocka_run_group_tests("faults", named, n, NULL, NULL);
 }

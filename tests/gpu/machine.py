@@ -49,6 +49,13 @@ def gpu_by_driver():
     return name.value.decode(errors="replace"), f"{major.value}.{minor.value}"
 
 
+def others_on_gpu():
+    """What nvidia-smi says of programs that compute on the first GPU, in one line; "" where there are none. Where it cannot
+    say, whether there are, it is taken that there are."""
+    said = output_of("nvidia-smi", "-i", "0", "--query-compute-apps=pid,process_name", "--format=csv,noheader")
+    return "nvidia-smi does not tell" if said is None else "; ".join(said.split("\n")) if said else ""
+
+
 def find_gpu():
     """(name, compute capability) of the first GPU, or None."""
     return gpu_by_smi() or gpu_by_driver()

@@ -144,6 +144,18 @@ class Machine(unittest.TestCase):
                 tool.chmod(0o755)
                 self.assertEqual(machine.gpu_by_smi(), wanted)
 
+    def test_a_gpu_that_others_use_is_left_alone(self):
+        with tempfile.TemporaryDirectory() as folder:
+            tool = pathlib.Path(folder) / "nvidia-smi"
+            path = os.environ["PATH"]
+            self.addCleanup(os.environ.__setitem__, "PATH", path)
+            os.environ["PATH"] = f"{folder}:{path}"
+            for says, told in (("true", ""), ("echo '7, python'", "7, python"), ("exit 9", "nvidia-smi does not tell")):
+                tool.write_text(f"#!/bin/sh\n{says}\n")
+                tool.chmod(0o755)
+                self.assertEqual(machine.others_on_gpu(), told)
+        self.assertNotIn("faults", check.STAGES)
+
     def test_architectures(self):
         for capability, wanted in (("8.0", "80"), ("8.9", "89"), ("9.0", "90a"), ("10.3", "100"), ("12.1", "120"), ("7.5", "80")):
             self.assertEqual(check.architecture_of(capability), wanted)
