@@ -207,7 +207,10 @@ class Ours:
         line = self.process.stdout.readline()
         if not line:
             sys.exit("llavaov-tool bench ended early")
-        return json.loads(line)
+        said = json.loads(line)
+        if "notice" in said:  # what is measured from here on is not what a user would have
+            sys.exit(f"llavaov-tool bench: {said['notice']}")
+        return said
 
     def ask(self, line):
         self.process.stdin.write(line + "\n")

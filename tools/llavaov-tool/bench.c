@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  * bench: times of the three stages on made-up pictures and ids. With --serve it takes one command a
- * line, encode TILES | frames N WIDTH HEIGHT | prefill TOKENS | decode CONTEXT TOKENS | batch
- * CONTEXT TOKENS SEQUENCES | peak and answers each with one line of JSON, so that a driver can
- * alternate with another engine on the same machine. frames: pictures in NV12 that the backend has
- * taken are resized and encoded, "ns" when they lie on the device, "with_copy_ns" from the caller's
- * memory. prefill ends with a token, each step of decode and batch goes on from the token before.
+ * line, encode TILES | frames N WIDTH HEIGHT | prefill TOKENS | decode CONTEXT TOKENS | drawn
+ * CONTEXT TOKENS | batch CONTEXT TOKENS SEQUENCES | peak and answers each with one line of JSON, so
+ * that a driver can alternate with another engine on the same machine. Once the backend has
+ * something to say of what makes it slow, every line has it as "notice". drawn: as decode, with
+ * top-k, top-p and a temperature. Where steps were taken "tokens" is a number made of all their
+ * tokens. frames: pictures in NV12 that the backend has taken are resized and encoded, "ns" when
+ * they lie on the device, "with_copy_ns" from the caller's memory. prefill ends with a token, each
+ * step of decode and batch goes on from the token before.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,8 +35,9 @@ typedef struct Bench {
     LvKvCache *cache; /* of prefill and decode */
     uint32_t capacity, cached;
     float *logits;
-    LvSampler greedy;
-    uint32_t noise; /* state of the bytes of pictures: no two are the same */
+    LvSampler greedy, drawing, *sampler; /* the last: the one under way */
+    uint64_t tokens;                     /* FNV-1a of the steps' tokens */
+    uint32_t noise;                      /* state of the bytes of pictures: no two are the same */
     LlavaovError *error;
 } Bench;
 
@@ -205,12 +209,13 @@ static LlavaovStatus step(Bench *bench, const LvBatch *batch, int32_t *ids, bool
     const LvRun run = {.error = bench->error};
     LvChoice choices[MOST_SEQUENCES];
     for (size_t i = 0; i < batch->n_sequences; i++)
-        choices[i] = (LvChoice){&bench->greedy, bench->error, LLAVAOV_OK, 0};
+        choices[i] = (LvChoice){bench->sampler, bench->error, LLAVAOV_OK, 0};
     LlavaovStatus status =
         lv_decoder_step(bench->m.model, &run, ids, batch, more, choices, bench->logits);
     for (size_t i = 0; i < batch->n_sequences && status == LLAVAOV_OK; i++) {
         status = choices[i].status;
         ids[i] = choices[i].token;
+        bench->tokens = (bench->tokens ^ (uint32_t)ids[i]) * UINT64_C(1099511628211);
     }
     return status;
 }
@@ -237,6 +242,7 @@ static LlavaovStatus steps(Bench *bench, LvSequence *sequences, int32_t *ids, ui
 {
     const LvBatch all = {sequences, n_sequences};
     LlavaovStatus status = LLAVAOV_OK;
+    bench->tokens = UINT64_C(14695981039346656037);
     const Spent start = now();
     for (uint32_t i = 0; i < n && status == LLAVAOV_OK; i++) {
         status = step(bench, &all, ids, i + 1 < n);
@@ -247,7 +253,8 @@ static LlavaovStatus steps(Bench *bench, LvSequence *sequences, int32_t *ids, ui
     return status;
 }
 
-static LlavaovStatus decode(Bench *bench, uint32_t context, uint32_t n, Spent *spent)
+static LlavaovStatus decode(
+    Bench *bench, LvSampler *sampler, uint32_t context, uint32_t n, Spent *spent)
 {
     int32_t id = token_at(&bench->m.model->config->text, context);
     LlavaovStatus status = room(bench, context + n);
@@ -256,7 +263,13 @@ static LlavaovStatus decode(Bench *bench, uint32_t context, uint32_t n, Spent *s
     if (status == LLAVAOV_OK)
         status = room(bench, context + n);
     LvSequence sequence = {bench->cache, 0, 1, context, 0};
-    return status == LLAVAOV_OK ? steps(bench, &sequence, &id, 1, n, spent) : status;
+    id = token_at(&bench->m.model->config->text, context); /* the same in every run */
+    sampler->draws = 0;
+    bench->sampler = sampler;
+    if (status == LLAVAOV_OK)
+        status = steps(bench, &sequence, &id, 1, n, spent);
+    bench->sampler = &bench->greedy;
+    return status;
 }
 
 /* The same with several sequences together. What their contexts hold does not matter to time, but
@@ -289,11 +302,33 @@ done:
     return status;
 }
 
-static void print(const char *what, uint32_t a, uint32_t b, Spent spent)
+static void print_text(const char *text)
 {
-    printf("{\"what\": \"%s\", \"a\": %u, \"b\": %u, \"ns\": %llu, \"cpu_ns\": %llu}\n", what, a, b,
-        (unsigned long long)spent.ns, (unsigned long long)spent.cpu_ns);
+    json_t *json = json_string(text);
+    json_dumpf(json, stdout, JSON_ENCODE_ANY);
+    json_decref(json);
+}
+
+/* Ends a line. */
+static void print_end(const Bench *bench)
+{
+    LvBackend *b = bench->m.backend;
+    const char *notice = b->ops->notice ? b->ops->notice(b) : NULL;
+    if (notice) {
+        printf(", \"notice\": ");
+        print_text(notice);
+    }
+    printf("}\n");
     fflush(stdout);
+}
+
+static void print(const Bench *bench, const char *what, uint32_t a, uint32_t b, Spent spent)
+{
+    printf("{\"what\": \"%s\", \"a\": %u, \"b\": %u, \"ns\": %llu, \"cpu_ns\": %llu", what, a, b,
+        (unsigned long long)spent.ns, (unsigned long long)spent.cpu_ns);
+    if (b)
+        printf(", \"tokens\": \"%016llx\"", (unsigned long long)bench->tokens);
+    print_end(bench);
 }
 
 static void print_peak(const Bench *bench)
@@ -315,31 +350,36 @@ static LlavaovStatus obey(Bench *bench, const char *line)
     if (sscanf(line, "encode %u", &a) == 1 && a >= 1 && a <= MOST_TILES) {
         status = encode(bench, a, &spent);
         if (status == LLAVAOV_OK)
-            print("encode", a, 0, spent);
+            print(bench, "encode", a, 0, spent);
     } else if (sscanf(line, "frames %u %u %u", &a, &b, &c) == 3 && a >= 1 && a <= MOST_TILES &&
                b >= 1 && b <= LV_MAX_PICTURE_EDGE && c >= 1 && c <= LV_MAX_PICTURE_EDGE) {
         status = frames(bench, a, b, c, &with_copy, &spent);
         if (status == LLAVAOV_OK) {
             printf("{\"what\": \"frames\", \"a\": %u, \"ns\": %llu, \"cpu_ns\": %llu, "
-                   "\"with_copy_ns\": %llu}\n",
+                   "\"with_copy_ns\": %llu",
                 a, (unsigned long long)spent.ns, (unsigned long long)spent.cpu_ns,
                 (unsigned long long)with_copy.ns);
-            fflush(stdout);
+            print_end(bench);
         }
     } else if (sscanf(line, "prefill %u", &a) == 1 && a >= 1 && a <= most) {
         status = prefill(bench, a, &token, &spent);
         if (status == LLAVAOV_OK)
-            print("prefill", a, 0, spent);
+            print(bench, "prefill", a, 0, spent);
     } else if (sscanf(line, "decode %u %u", &a, &b) == 2 && a >= 1 && b >= 1 && a <= most &&
                b <= most - a) {
-        status = decode(bench, a, b, &spent);
+        status = decode(bench, &bench->greedy, a, b, &spent);
         if (status == LLAVAOV_OK)
-            print("decode", a, b, spent);
+            print(bench, "decode", a, b, spent);
+    } else if (sscanf(line, "drawn %u %u", &a, &b) == 2 && a >= 1 && b >= 1 && a <= most &&
+               b <= most - a) {
+        status = decode(bench, &bench->drawing, a, b, &spent);
+        if (status == LLAVAOV_OK)
+            print(bench, "drawn", a, b, spent);
     } else if (sscanf(line, "batch %u %u %u", &a, &b, &c) == 3 && a >= 1 && b >= 1 && b <= 256 &&
                a <= most && b <= most - a && c >= 1 && c <= MOST_SEQUENCES) {
         status = batch(bench, a, b, c, &spent);
         if (status == LLAVAOV_OK)
-            print("batch", a, b, spent);
+            print(bench, "batch", a, b, spent);
     } else if (strncmp(line, "peak", 4) == 0) {
         print_peak(bench);
         status = LLAVAOV_OK;
@@ -376,17 +416,28 @@ LlavaovStatus tool_bench(const ToolOptions *o, LlavaovError *error)
     if (status != LLAVAOV_OK)
         return status;
     const LlavaovGeneration greedy = llavaov_generation_default();
-    status = lv_sampler_open(&bench.greedy, &greedy, bench.m.model->config->text.vocab_size, error);
+    LlavaovGeneration drawing = greedy;
+    drawing.temperature = 0.7;
+    drawing.top_k = 50;
+    drawing.top_p = 0.9;
+    drawing.seed = 1;
+    const uint32_t vocabulary = bench.m.model->config->text.vocab_size;
+    bench.sampler = &bench.greedy;
+    status = lv_sampler_open(&bench.greedy, &greedy, vocabulary, error);
+    if (status == LLAVAOV_OK)
+        status = lv_sampler_open(&bench.drawing, &drawing, vocabulary, error);
     /* What the page cache drops between two runs must not be measured; without the right to lock,
      * it may be. */
     const bool on_cpu = strcmp(bench.m.backend->info.device, "cpu") == 0;
     const bool locked = on_cpu && mlockall(MCL_CURRENT | MCL_FUTURE) == 0;
     if (o->serve) {
         char line[256];
-        if (status == LLAVAOV_OK)
-            printf("{\"what\": \"ready\", \"threads\": %u, \"locked\": %s}\n",
+        if (status == LLAVAOV_OK) {
+            printf("{\"what\": \"ready\", \"threads\": %u, \"locked\": %s, \"device\": ",
                 bench.m.backend->info.threads, locked ? "true" : "false");
-        fflush(stdout);
+            print_text(bench.m.backend->info.detail);
+            print_end(&bench);
+        }
         while (status == LLAVAOV_OK && fgets(line, sizeof line, stdin))
             status = obey(&bench, line);
     } else if (status == LLAVAOV_OK) {
@@ -395,6 +446,7 @@ LlavaovStatus tool_bench(const ToolOptions *o, LlavaovError *error)
     if (bench.cache)
         bench.m.backend->ops->kv_close(bench.m.backend, bench.cache);
     lv_free(bench.logits);
+    lv_sampler_close(&bench.drawing);
     lv_sampler_close(&bench.greedy);
     tool_close_model(&bench.m);
     return status;
