@@ -87,14 +87,15 @@ typedef enum LlavaovColorMatrix { LLAVAOV_MATRIX_BT601, LLAVAOV_MATRIX_BT709 } L
 typedef enum LlavaovColorRange { LLAVAOV_RANGE_LIMITED, LLAVAOV_RANGE_FULL } LlavaovColorRange;
 
 /* Whether a picture's rows were taken at once. Interlaced pictures have two fields: the top one is
- * rows 0, 2, 4, ..., the bottom one rows 1, 3, 5, ... In I420 and NV12 the rows of the chroma planes
- * belong to the two fields in turn, too. How they are shown: engine/picture/display.h. */
+ * rows 0, 2, 4, ..., the bottom one rows 1, 3, 5, ... In I420 and NV12 the rows of the chroma
+ * planes belong to the two fields in turn, too. How they are shown: engine/picture/display.h. */
 typedef enum LlavaovScan {
     LLAVAOV_SCAN_PROGRESSIVE,
     LLAVAOV_SCAN_TOP_FIRST,    /* both fields, the top one earlier */
     LLAVAOV_SCAN_BOTTOM_FIRST, /* both fields, the bottom one earlier */
     /* One field without the rows of the other: the planes hold (height + 1) / 2 rows of a top one,
-     * height / 2 (at least 1) of a bottom one, and those of chroma that go with a picture so high. */
+     * height / 2 (at least 1) of a bottom one, and those of chroma that go with a picture so high.
+     */
     LLAVAOV_SCAN_TOP_FIELD,
     LLAVAOV_SCAN_BOTTOM_FIELD
 } LlavaovScan;

@@ -2,8 +2,7 @@
 #include "convert.h"
 
 gboolean
-gst_llavaov_convert (const GstVideoFrame * picture, gboolean field,
-    GstVideoFrame * rgb)
+gst_llavaov_convert (const GstVideoFrame * picture, GstVideoFrame * rgb)
 {
   const GstVideoInfo *from = &picture->info;
   GstVideoConverter *converter;
@@ -13,7 +12,7 @@ gst_llavaov_convert (const GstVideoFrame * picture, gboolean field,
 
   if (!gst_video_info_set_interlaced_format (&to, GST_VIDEO_FORMAT_RGB,
           GST_VIDEO_INFO_INTERLACE_MODE (from), GST_VIDEO_INFO_WIDTH (from),
-          GST_VIDEO_INFO_HEIGHT (from) * (field ? 2 : 1)))
+          GST_VIDEO_INFO_HEIGHT (from)))
     return FALSE;
   /* The converter insists on equal rates. */
   GST_VIDEO_INFO_FPS_N (&to) = GST_VIDEO_INFO_FPS_N (from);

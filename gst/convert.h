@@ -11,9 +11,8 @@
 G_BEGIN_DECLS
 
 /* The same picture in RGB, full range, of the same size and interlaced in the same way, mapped for reading; alpha is left
- * out. Unmap it: the last reference of its buffer is the map's. A field, a progressive picture here, is interpolated to
- * twice its height. FALSE: the converter does not know the format. */
-gboolean gst_llavaov_convert (const GstVideoFrame * picture, gboolean field,
+ * out. Unmap it: the last reference of its buffer is the map's. FALSE: the converter does not know the format. */
+gboolean gst_llavaov_convert (const GstVideoFrame * picture,
     GstVideoFrame * rgb);
 
 G_END_DECLS

@@ -399,6 +399,7 @@ gst_llavaov_frames_take (GstLlavaovElement * self, GstBuffer * buffer,
 
   refresh_settings (self);
   sample = gst_llavaov_sample_new (buffer, &self->info, running, duration);
+  sample->orientation = self->turn;
   if (self->run.sampling == GST_LLAVAOV_SAMPLING_CLIP)
     flow = clip_frame (self, sample);
   else

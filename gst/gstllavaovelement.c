@@ -249,6 +249,7 @@ finalize (GObject * object)
   gst_llavaov_settings_clear (&self->settings);
   gst_llavaov_settings_clear (&self->run);
   g_atomic_rc_box_release (self->backlog);
+  gst_llavaov_orientation_clear (&self->orientation);
   g_free (self->last_answer);
   g_mutex_clear (&self->lock);
   g_cond_clear (&self->cond);

@@ -27,6 +27,7 @@
 #include "clip.h"
 #include "engine-registry.h"
 #include "llavaov.h"
+#include "orientation.h"
 #include "settings.h"
 #include "stats.h"
 #include "textpad.h"
@@ -72,6 +73,9 @@ struct _GstLlavaovElement
 
   GstVideoInfo info;
   gboolean have_info, unsupported;
+  GstLlavaovOrientation orientation;    /* as the tags say */
+  LlavaovOrientation turn;      /* of the frames that come, once it is known */
+  gboolean turn_known;
   GstSegment segment;
   gboolean live, live_known;
   gboolean arrives;             /* live by its source alone: frames without timestamps out of a network */

@@ -230,8 +230,13 @@ gst_llavaov_loading_check_frames (GstLlavaovElement * self)
   self->frames_checked = TRUE;
   layout = self->layout;
   n_frames = layout == LLAVAOV_LAYOUT_IMAGE ? 1 : self->run.frames;
-  width = GST_VIDEO_INFO_WIDTH (&self->info);
-  height = GST_VIDEO_INFO_HEIGHT (&self->info);
+  if (gst_llavaov_orientation_swaps (self->turn)) {
+    width = GST_VIDEO_INFO_HEIGHT (&self->info);
+    height = GST_VIDEO_INFO_WIDTH (&self->info);
+  } else {
+    width = GST_VIDEO_INFO_WIDTH (&self->info);
+    height = GST_VIDEO_INFO_HEIGHT (&self->info);
+  }
   g_mutex_unlock (&self->lock);
   check_prompt (self, self->session, layout, n_frames, width, height);
 }

@@ -3,12 +3,14 @@
 
 #include "convert.h"
 #include "frame-map.h"
+#include "scan.h"
 
 /* What the engine holds of a frame until it has been prepared. */
 typedef struct
 {
   GstBuffer *buffer;
   GstVideoInfo info;
+  LlavaovOrientation orientation;
   GstLlavaovFrameMap mapped;
   GstVideoFrame converted;      /* what the engine lacks, as RGB; its buffer is NULL when there is none */
   gint *backlog;
@@ -80,23 +82,22 @@ core_format (GstVideoFormat format, LlavaovPixelFormat * pixel)
   }
 }
 
-/* The engine knows two matrices: those near BT.601 (FCC) go to it, all others, which were made for HD and above, to
- * BT.709. Caps without colorimetry have GStreamer's default by picture size in the info already. */
-static void
+/* FALSE: colours that the engine does not know. Caps without colorimetry have GStreamer's default by picture size in the
+ * info already. */
+static gboolean
 set_colorimetry (LlavaovImage * image, const GstVideoInfo * info)
 {
-  switch (info->colorimetry.matrix) {
-    case GST_VIDEO_COLOR_MATRIX_BT601:
-    case GST_VIDEO_COLOR_MATRIX_FCC:
-    case GST_VIDEO_COLOR_MATRIX_UNKNOWN:
-      image->matrix = LLAVAOV_MATRIX_BT601;
-      break;
-    default:
-      image->matrix = LLAVAOV_MATRIX_BT709;
-      break;
-  }
-  image->range = info->colorimetry.range == GST_VIDEO_COLOR_RANGE_0_255 ?
-      LLAVAOV_RANGE_FULL : LLAVAOV_RANGE_LIMITED;
+  gboolean full = info->colorimetry.range != GST_VIDEO_COLOR_RANGE_16_235;
+
+  image->range = full ? LLAVAOV_RANGE_FULL : LLAVAOV_RANGE_LIMITED;
+  if (GST_VIDEO_INFO_IS_RGB (info))
+    return full;
+  image->matrix =
+      info->colorimetry.matrix == GST_VIDEO_COLOR_MATRIX_BT709 ?
+      LLAVAOV_MATRIX_BT709 : LLAVAOV_MATRIX_BT601;
+  return info->colorimetry.matrix == GST_VIDEO_COLOR_MATRIX_BT601 ||
+      info->colorimetry.matrix == GST_VIDEO_COLOR_MATRIX_BT709 ||
+      info->colorimetry.matrix == GST_VIDEO_COLOR_MATRIX_UNKNOWN;
 }
 
 static void
@@ -144,45 +145,65 @@ set_image (LlavaovImage * image, const GstVideoFrame * frame,
   }
 }
 
+/* A field among the rows of both, in a format of one plane. */
+static void
+take_field (LlavaovImage * image)
+{
+  if (image->height == 1) {
+    image->scan = LLAVAOV_SCAN_PROGRESSIVE;
+    return;
+  }
+  if (image->scan == LLAVAOV_SCAN_BOTTOM_FIELD)
+    image->plane[0] += image->stride[0];
+  image->stride[0] *= 2;
+}
+
+/* The picture as it is mapped, or as RGB; FALSE: the engine has to be given the latter. */
+static gboolean
+readable (const Picture * picture, LlavaovImage * image, gboolean alternate)
+{
+  const GstVideoFrame *frame = &picture->mapped.frame;
+
+  return core_format (GST_VIDEO_FRAME_FORMAT (frame), &image->format) &&
+      set_colorimetry (image, &frame->info) && !goes_up (frame) &&
+      (alternate || !gst_llavaov_scan_is_field (image->scan));
+}
+
 static LlavaovStatus
 picture_map (void *data, LlavaovImage * image, LlavaovError * error)
 {
   Picture *picture = data;
   GstLlavaovFrameMap *mapped = &picture->mapped;
   const GstVideoInfo *info = &picture->info;
-  gboolean field = GST_VIDEO_INFO_INTERLACE_MODE (info) ==
+  gboolean alternate = GST_VIDEO_INFO_INTERLACE_MODE (info) ==
       GST_VIDEO_INTERLACE_MODE_ALTERNATE;
   GstVideoRectangle part;
-  gboolean known;
 
   memset (image, 0, sizeof (*image));
-  known = core_format (GST_VIDEO_INFO_FORMAT (info), &image->format);
-  if (!gst_llavaov_frame_map (mapped, info, picture->buffer, !known || field,
-          error))
+  if (!gst_llavaov_frame_map (mapped, info, picture->buffer, FALSE, error))
     return LLAVAOV_ERROR_FORMAT;
-  if (known && goes_up (&mapped->frame)) {
+  image->orientation = picture->orientation;
+  image->scan = gst_llavaov_scan (info, picture->buffer, mapped->frame.flags);
+  part = mapped->crop;
+  if (readable (picture, image, alternate)) {
+    set_image (image, &mapped->frame, &part);
+  } else {
     gst_llavaov_frame_unmap (mapped);
     if (!gst_llavaov_frame_map (mapped, info, picture->buffer, TRUE, error))
       return LLAVAOV_ERROR_FORMAT;
+    if (!gst_llavaov_convert (&mapped->frame, &picture->converted)) {
+      gst_llavaov_frame_unmap (mapped);
+      set_error (error, LLAVAOV_ERROR_UNSUPPORTED, "no conversion from %s to "
+          "RGB", GST_VIDEO_INFO_NAME (info));
+      return LLAVAOV_ERROR_UNSUPPORTED;
+    }
+    image->format = LLAVAOV_PIXEL_RGB;
+    set_image (image, &picture->converted, &part);
+    if (!alternate && gst_llavaov_scan_is_field (image->scan))
+      take_field (image);
   }
-  part = mapped->crop;
-  if (known && !field) {
-    set_colorimetry (image, &mapped->frame.info);
-    set_image (image, &mapped->frame, &part);
-    return LLAVAOV_OK;
-  }
-  if (!gst_llavaov_convert (&mapped->frame, field, &picture->converted)) {
-    gst_llavaov_frame_unmap (mapped);
-    set_error (error, LLAVAOV_ERROR_UNSUPPORTED, "no conversion from %s to RGB",
-        GST_VIDEO_INFO_NAME (info));
-    return LLAVAOV_ERROR_UNSUPPORTED;
-  }
-  if (field) {
-    part.y *= 2;
-    part.h = MIN (2 * part.h, GST_VIDEO_INFO_HEIGHT (info));
-  }
-  image->format = LLAVAOV_PIXEL_RGB;
-  set_image (image, &picture->converted, &part);
+  if (alternate)
+    image->height = MIN (2 * part.h, GST_VIDEO_INFO_HEIGHT (info));
   return LLAVAOV_OK;
 }
 
@@ -217,6 +238,7 @@ gst_llavaov_sample_source (GstLlavaovSample * sample, gint * backlog,
 
   picture->buffer = g_steal_pointer (&sample->buffer);
   picture->info = sample->info;
+  picture->orientation = sample->orientation;
   if (backlog) {
     g_atomic_int_inc (backlog);
     picture->backlog = g_atomic_rc_box_acquire (backlog);

@@ -20,6 +20,7 @@ typedef struct _GstLlavaovSample
   GstClockTime duration;        /* GST_CLOCK_TIME_NONE when unknown */
   gint64 arrival;               /* monotonic time, microseconds */
   GstVideoInfo info;
+  LlavaovOrientation orientation;
   GstBuffer *buffer;            /* until it is given to the engine */
   LlavaovFrame *frame;          /* afterwards */
   gboolean chosen;              /* a sampling point has taken it */

@@ -7,6 +7,7 @@
 #include "frames.h"
 #include "handover.h"
 #include "textflow.h"
+#include "topology.h"
 
 static GstBuffer *
 attach_metas (GstLlavaovElement * self, GstBuffer * buffer)
@@ -32,6 +33,28 @@ attach_metas (GstLlavaovElement * self, GstBuffer * buffer)
   return buffer;
 }
 
+/* How frames are to be turned. Asks upstream when that may have changed: by now its pads know the events that came here. */
+static void
+find_turn (GstLlavaovElement * self)
+{
+  LlavaovOrientation turn;
+  gboolean known;
+
+  g_mutex_lock (&self->lock);
+  known = self->turn_known;
+  turn = gst_llavaov_orientation_get (&self->orientation);
+  g_mutex_unlock (&self->lock);
+  if (known)
+    return;
+  if (turn != LLAVAOV_ORIENTATION_UPRIGHT &&
+      gst_llavaov_turned_upstream (self->sinkpad, turn))
+    turn = LLAVAOV_ORIENTATION_UPRIGHT;
+  g_mutex_lock (&self->lock);
+  self->turn = turn;
+  self->turn_known = TRUE;
+  g_mutex_unlock (&self->lock);
+}
+
 static GstFlowReturn
 sink_chain (GstPad * pad, GstObject * parent, GstBuffer * buffer)
 {
@@ -40,6 +63,7 @@ sink_chain (GstPad * pad, GstObject * parent, GstBuffer * buffer)
   GstFlowReturn flow;
 
   gst_llavaov_frames_find_live (self);
+  find_turn (self);
   if (!GST_BUFFER_PTS_IS_VALID (buffer) && !GST_BUFFER_DTS_IS_VALID (buffer))
     gst_llavaov_frames_untimed (self);
   now = gst_llavaov_clock_now (self);
@@ -79,6 +103,7 @@ sink_caps (GstLlavaovElement * self, GstEvent * event)
   ok = gst_video_info_from_caps (&info, caps);
   g_mutex_lock (&self->lock);
   self->have_info = ok;
+  self->turn_known = FALSE;
   if (ok)
     self->info = info;
   g_mutex_unlock (&self->lock);
@@ -99,12 +124,24 @@ sink_stream_start (GstLlavaovElement * self, GstEvent * event)
   GstClockTime now = gst_llavaov_clock_now (self);
 
   g_mutex_lock (&self->lock);
+  gst_llavaov_orientation_event (&self->orientation, event);
+  self->turn_known = FALSE;
   if (self->eos || self->stream_seqnum != gst_event_get_seqnum (event)) {
     self->stream_seqnum = gst_event_get_seqnum (event);
     gst_llavaov_frames_stream (self, now);
     gst_llavaov_handover_let_answer (self);
   }
   g_mutex_unlock (&self->lock);
+}
+
+static gboolean
+sink_tag (GstLlavaovElement * self, GstEvent * event)
+{
+  g_mutex_lock (&self->lock);
+  gst_llavaov_orientation_event (&self->orientation, event);
+  self->turn_known = FALSE;
+  g_mutex_unlock (&self->lock);
+  return gst_pad_push_event (self->srcpad, event);
 }
 
 static gboolean
@@ -225,6 +262,8 @@ sink_event (GstPad * pad, GstObject * parent, GstEvent * event)
       return gst_pad_push_event (self->srcpad, event);
     case GST_EVENT_CAPS:
       return sink_caps (self, event);
+    case GST_EVENT_TAG:
+      return sink_tag (self, event);
     case GST_EVENT_SEGMENT:
       return sink_segment (self, event);
     case GST_EVENT_SEGMENT_DONE:

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "topology.h"
 
+#include <gst/video/video.h>
+
+#include "orientation.h"
+
 /* A pipeline this deep is walked no further. */
 #define MAX_ELEMENTS 256
 
@@ -103,12 +107,15 @@ gst_llavaov_pads_meet (GstPad * video, GstPad * text)
 }
 
 static gboolean
-is_network_source (GstElement * source)
+is_network_source (GstElement * element, gconstpointer unused)
 {
-  GList *pads = copy_pads (source, GST_PAD_SRC), *item;
+  GList *pads, *item;
   GstSchedulingFlags flags;
   gboolean found = FALSE;
 
+  if (element->numsinkpads)
+    return FALSE;
+  pads = copy_pads (element, GST_PAD_SRC);
   for (item = pads; item && !found; item = item->next) {
     GstQuery *query = gst_query_new_scheduling ();
 
@@ -122,22 +129,23 @@ is_network_source (GstElement * source)
   return found;
 }
 
-/* A source, or a bin like uridecodebin that holds some. */
+typedef gboolean (*Test) (GstElement * element, gconstpointer data);
+
+/* The element, or one in a bin like uridecodebin. */
 static gboolean
-holds_network_source (GstElement * element)
+holds (GstElement * element, Test test, gconstpointer data)
 {
   GValue value = G_VALUE_INIT;
   gboolean found = FALSE;
   GstIterator *inside;
 
   if (!GST_IS_BIN (element))
-    return is_network_source (element);
+    return test (element, data);
   inside = gst_bin_iterate_recurse (GST_BIN (element));
   while (!found && gst_iterator_next (inside, &value) == GST_ITERATOR_OK) {
     GstElement *child = g_value_get_object (&value);
 
-    found = GST_OBJECT_FLAG_IS_SET (child, GST_ELEMENT_FLAG_SOURCE) &&
-        !GST_IS_BIN (child) && is_network_source (child);
+    found = !GST_IS_BIN (child) && test (child, data);
     g_value_reset (&value);
   }
   if (G_IS_VALUE (&value))
@@ -146,8 +154,46 @@ holds_network_source (GstElement * element)
   return found;
 }
 
+/* What is said of the way up on a pad's stream. FALSE: nothing. */
 static gboolean
-walk_up (GstPad * sink, GHashTable * seen)
+read_orientation (GstElement * element, const gchar * name,
+    LlavaovOrientation * orientation)
+{
+  GstPad *pad = gst_element_get_static_pad (element, name);
+  GstLlavaovOrientation said = { 0, };
+  GstEvent *event;
+  guint i;
+
+  if (pad == NULL)
+    return FALSE;
+  for (i = 0; (event = gst_pad_get_sticky_event (pad, GST_EVENT_TAG, i)); i++) {
+    gst_llavaov_orientation_event (&said, event);
+    gst_event_unref (event);
+  }
+  gst_object_unref (pad);
+  *orientation = gst_llavaov_orientation_get (&said);
+  gst_llavaov_orientation_clear (&said);
+  return i > 0;
+}
+
+/* Newer versions of videoflip change the tag themselves. A tag that is set behind it is about what comes out of it. */
+static gboolean
+turns_beside_tag (GstElement * element, gconstpointer data)
+{
+  const LlavaovOrientation *wanted = data;
+  GstVideoOrientationMethod method = GST_VIDEO_ORIENTATION_IDENTITY;
+  LlavaovOrientation before, after;
+
+  if (!g_type_is_a (G_OBJECT_TYPE (element), GST_TYPE_VIDEO_DIRECTION))
+    return FALSE;
+  g_object_get (element, "video-direction", &method, NULL);
+  return method != GST_VIDEO_ORIENTATION_IDENTITY &&
+      read_orientation (element, "sink", &before) && before == *wanted &&
+      read_orientation (element, "src", &after) && after == before;
+}
+
+static gboolean
+walk_up (GstPad * sink, GHashTable * seen, Test test, gconstpointer data)
 {
   GstElement *element = next_element (sink);
   gboolean found = FALSE;
@@ -161,21 +207,32 @@ walk_up (GstPad * sink, GHashTable * seen)
     return FALSE;
   }
   g_hash_table_add (seen, element);
+  found = holds (element, test, data);
   pads = copy_pads (element, GST_PAD_SINK);
-  if (pads == NULL)
-    return holds_network_source (element);
   for (item = pads; item && !found; item = item->next)
-    found = walk_up (item->data, seen);
+    found = walk_up (item->data, seen, test, data);
   g_list_free_full (pads, gst_object_unref);
+  return found;
+}
+
+static gboolean
+is_upstream (GstPad * sink, Test test, gconstpointer data)
+{
+  GHashTable *seen = g_hash_table_new_full (NULL, NULL, gst_object_unref, NULL);
+  gboolean found = walk_up (sink, seen, test, data);
+
+  g_hash_table_unref (seen);
   return found;
 }
 
 gboolean
 gst_llavaov_comes_over_network (GstPad * sink)
 {
-  GHashTable *seen = g_hash_table_new_full (NULL, NULL, gst_object_unref, NULL);
-  gboolean found = walk_up (sink, seen);
+  return is_upstream (sink, is_network_source, NULL);
+}
 
-  g_hash_table_unref (seen);
-  return found;
+gboolean
+gst_llavaov_turned_upstream (GstPad * sink, LlavaovOrientation orientation)
+{
+  return is_upstream (sink, turns_beside_tag, &orientation);
 }

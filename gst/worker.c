@@ -192,6 +192,9 @@ gst_llavaov_worker_start (GstLlavaovElement * self)
   self->frames_checked = FALSE;
   self->generation_told = FALSE;
   self->have_info = FALSE;
+  gst_llavaov_orientation_clear (&self->orientation);
+  self->turn = LLAVAOV_ORIENTATION_UPRIGHT;
+  self->turn_known = FALSE;
   self->next_seq = 0;
   memset (&self->stats, 0, sizeof (self->stats));
   gst_llavaov_frames_reset (self);

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * How the rows of a buffer were taken, from what caps and flags say. Pure; on any thread.
+ */
+#ifndef GST_LLAVAOV_SCAN_H
+#define GST_LLAVAOV_SCAN_H
+
+#include <gst/video/video.h>
+
+#include "llavaov.h"
+
+G_BEGIN_DECLS
+
+/* info: of the caps; flags: of the frame, as gst_video_frame_map() makes them. A TOP_FIELD or BOTTOM_FIELD of a frame that
+ * is not `alternate` lies among the rows of both fields. */
+LlavaovScan gst_llavaov_scan (const GstVideoInfo * info, GstBuffer * buffer,
+    GstVideoFrameFlags flags);
+gboolean gst_llavaov_scan_is_field (LlavaovScan scan);
+
+G_END_DECLS
+
+#endif
