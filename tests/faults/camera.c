@@ -12,6 +12,9 @@
  * clock when the picture was taken (live), or its timestamp (files). At 10 frames a second every
  * picture has another value for ten seconds.
  *
+ * An element named "paint" gets pictures of one colour each instead: red, green, blue, yellow, each
+ * for half a second by the timestamps.
+ *
  * Lines on the standard input, for RTSP:
  *   codec NAME      /cam is of this codec for the next client
  *   size W H        pictures change size
@@ -60,15 +63,19 @@ static const struct {
         "( " SOURCE X264 "key-int-max=1 ! " H264_PAY "timestamp-offset=4294850000 name=pay0 )"},
     {"wrap-sequence", "black",
         "( " SOURCE X264 "key-int-max=1 ! " H264_PAY "seqnum-offset=65525 name=pay0 )"},
-    /* Says H.264 and sends JPEG; says H.264 of a size and sends another. */
-    {"lies-codec", "black",
-        "( " SOURCE "jpegenc ! rtpjpegpay ! capssetter join=false replace=true "
-        "caps=application/x-rtp,media=video,encoding-name=H264,clock-rate=90000,payload=96 "
-        "name=pay0 )"},
-    {"lies-size", "black",
-        "( " SOURCE X264 "key-int-max=1 ! " H264_PAY "! capssetter "
-        "caps=application/x-rtp,a-framesize=(string)96-1920-1080,x-dimensions=(string)1920,1080,"
-        "a-framerate=(string)60 name=pay0 )"},
+    {"lies-codec", "black", "( " SOURCE "jpegenc ! rtpjpegpay pt=96 name=pay0 )"},
+    /* The parameter sets are those of 1920 x 1080 at 60. */
+    {"lies-size", "black", "( " SOURCE X264 "key-int-max=1 ! " H264_PAY "name=pay0 )"},
+};
+
+/* What goes into their caps, and so into the SDP. */
+static const struct {
+    const char *name, *fields;
+} lies[] = {
+    {"lies-codec", "encoding-name=(string)H264,packetization-mode=(string)1"},
+    {"lies-size",
+        "a-framesize=(string)\"96 1920-1080\",a-framerate=(string)60,"
+        "sprop-parameter-sets=(string)\"Z0LAKtoB4AiflwFqAgICgAAAAwCAAAA8R4wZUA==,aM48gA==\""},
 };
 
 typedef struct Camera {
@@ -109,6 +116,21 @@ static GstPadProbeReturn stamp(GstPad *pad, GstPadProbeInfo *info, gpointer data
     GST_PAD_PROBE_INFO_DATA(info) = buffer;
     gst_caps_unref(caps);
     gst_object_unref(element);
+    return GST_PAD_PROBE_OK;
+}
+
+/* Of 160 x 120 and I420. */
+static GstPadProbeReturn paint(GstPad *pad, GstPadProbeInfo *info, gpointer data)
+{
+    static const guint8 colours[4][3] = {
+        {81, 90, 240}, {145, 54, 34}, {41, 240, 110}, {210, 16, 146}};
+    GstBuffer *buffer = gst_buffer_make_writable(GST_PAD_PROBE_INFO_BUFFER(info));
+    const guint8 *colour = colours[GST_BUFFER_PTS(buffer) / (500 * GST_MSECOND) % 4];
+
+    gst_buffer_memset(buffer, 0, colour[0], 160 * 120);
+    gst_buffer_memset(buffer, 160 * 120, colour[1], 80 * 60);
+    gst_buffer_memset(buffer, 160 * 120 + 80 * 60, colour[2], 80 * 60);
+    GST_PAD_PROBE_INFO_DATA(info) = buffer;
     return GST_PAD_PROBE_OK;
 }
 
@@ -177,6 +199,30 @@ static GstPadProbeReturn packet(GstPad *pad, GstPadProbeInfo *info, gpointer dat
     return result;
 }
 
+static GstPadProbeReturn lie(GstPad *pad, GstPadProbeInfo *info, gpointer data)
+{
+    GstEvent *event = GST_PAD_PROBE_INFO_EVENT(info);
+    gchar *text = g_strdup_printf("lie,%s", (const char *)data);
+    GstStructure *fields = gst_structure_from_string(text, NULL);
+    GstCaps *caps;
+
+    if (GST_EVENT_TYPE(event) == GST_EVENT_CAPS && fields) {
+        gst_event_parse_caps(event, &caps);
+        caps = gst_caps_copy(caps);
+        for (gint i = 0; i < gst_structure_n_fields(fields); i++) {
+            const gchar *field = gst_structure_nth_field_name(fields, i);
+
+            gst_caps_set_value(caps, field, gst_structure_get_value(fields, field));
+        }
+        GST_PAD_PROBE_INFO_DATA(info) = gst_event_new_caps(caps);
+        gst_event_unref(event);
+        gst_caps_unref(caps);
+    }
+    g_clear_pointer(&fields, gst_structure_free);
+    g_free(text);
+    return GST_PAD_PROBE_OK;
+}
+
 /* ---- the server ---- */
 
 static char *fill(gsize codec)
@@ -196,6 +242,14 @@ static gint find_codec(const char *name)
     return -1;
 }
 
+static const char *find_lie(const char *name)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(lies); i++)
+        if (g_str_equal(lies[i].name, name))
+            return lies[i].fields;
+    return NULL;
+}
+
 static void configure(GstRTSPMediaFactory *factory, GstRTSPMedia *media, gpointer data)
 {
     GstElement *element = gst_rtsp_media_get_element(media);
@@ -203,6 +257,8 @@ static void configure(GstRTSPMediaFactory *factory, GstRTSPMedia *media, gpointe
     probe(element, "stamp", GST_PAD_PROBE_TYPE_BUFFER, stamp, NULL);
     probe(
         element, "pay0", GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_BUFFER_LIST, packet, NULL);
+    if (data)
+        probe(element, "pay0", GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, lie, data);
     g_mutex_lock(&camera.lock);
     gst_clear_object(&camera.size);
     gst_clear_object(&camera.media);
@@ -218,7 +274,8 @@ static void mount(GstRTSPServer *server, const char *path, gsize codec)
     gchar *line = fill(codec);
 
     gst_rtsp_media_factory_set_launch(factory, line);
-    g_signal_connect(factory, "media-configure", G_CALLBACK(configure), NULL);
+    g_signal_connect(
+        factory, "media-configure", G_CALLBACK(configure), (gpointer)find_lie(codecs[codec].name));
     gst_rtsp_mount_points_add_factory(mounts, path, factory);
     g_object_unref(mounts);
     g_free(line);
@@ -285,7 +342,8 @@ static int run_line(const char *line)
         return 2;
     }
     camera.live = strstr(line, "is-live=true") != NULL;
-    if (!probe(pipeline, "stamp", GST_PAD_PROBE_TYPE_BUFFER, stamp, NULL))
+    if (!probe(pipeline, "stamp", GST_PAD_PROBE_TYPE_BUFFER, stamp, NULL) &&
+        !probe(pipeline, "paint", GST_PAD_PROBE_TYPE_BUFFER, paint, NULL))
         return 2;
     bus = gst_element_get_bus(pipeline);
     gst_element_set_state(pipeline, GST_STATE_PLAYING);

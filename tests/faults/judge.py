@@ -26,7 +26,7 @@ def in_order(answer, window):
     start, times = answer["start"], answer["times"]
     if not times or len(times) > window.frames:
         yield "%d frames" % len(times)
-    elif sorted(times) != times or times[0] < start or times[-1] >= start + answer["duration"]:
+    elif sorted(times) != times or times[0] < start or times[-1] > start + answer["duration"]:
         yield "frames at %s are not in order in %d + %d" % (times, start, answer["duration"])
     if answer["duration"] > window.length:
         yield "it is longer than the window"
@@ -84,20 +84,40 @@ def silent_frames(events, window):
     spans = [span for span in (told_span(event, window) for event in events) if span]
     for event in events:
         if event["e"] == "frame" and event.get("t", -1) >= 0 and event["at"] < until:
-            if not any(start <= event["t"] < end for start, end in spans):
+            if not any(start <= event["t"] <= end for start, end in spans):
                 yield event["t"]
 
 
-def wrong(events, window):
-    """Everything that may never be."""
+# What camera-check says of the colours that camera.c paints, each for half a second.
+COLOURS = ["The picture is %s." % colour for colour in ("red", "green", "blue", "yellow")]
+
+
+def right_text(answer, subject, since):
+    window = subject.window
+    if window.echo:
+        yield from right_frames(answer, window)
+    elif window.colours and not subject.wrong_text:
+        wanted = COLOURS[(answer["stream"] + answer["times"][0] - answer["start"]) // 500_000_000 % 4]
+        if answer["text"] != wanted:
+            yield "\"%s\" instead of \"%s\"" % (answer["text"], wanted)
+    if window.live and "utc" in answer and answer["base"] + answer["start"] > since:
+        # What the wall clock says now, less the time since the window's start.
+        off = answer["wall"] - (answer["at"] - answer["base"] - answer["start"]) - answer["utc"]
+        if abs(off) > 10**9:
+            yield "utc-start is wrong by %.1f s" % (off / 1e9)
+
+
+def wrong(events, subject, since):
+    """Everything that may never be. since: the fault is over, on the monotonic clock."""
+    window = subject.window
     frames = {event.get("t") for event in events if event["e"] == "frame"}
     names = {event["by"] for event in events if event["e"] == "answer"}
     for event in events:
         if event["e"] != "answer":
             continue
-        for text in list(in_order(event, window)) + (list(right_frames(event, window)) if window.echo else []):
+        for text in list(in_order(event, window)) + list(right_text(event, subject, since)):
             yield "answer %d: %s" % (event["start"], text)
-        if frames and not set(event["times"]) <= frames:
+        if frames and None not in frames and not set(event["times"]) <= frames:
             yield "answer %d: frames at %s were never there" % (event["start"], event["times"])
     failed = any(event["e"] == "error" for event in events)
     if not failed and len(names) < 2:

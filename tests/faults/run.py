@@ -123,7 +123,9 @@ def main():
                 print("FAIL %s, seed %d: %s" % (row.name, seed, fault), flush=True)
     for row in rows:
         bad = sum(bool(r["faults"]) for r in results[row.name])
-        print("%s %-16s %s" % ("FAIL" if bad else "PASS", row.name, in_words(results[row.name])))
+        calls = sum(r.get("failed_calls", 0) for r in results[row.name])
+        print("%s %-16s %s%s" % ("FAIL" if bad else "PASS", row.name, in_words(results[row.name]),
+                                 "; %d calls failed" % calls if calls else ""))
     failed = sum(bool(r["faults"]) for some in results.values() for r in some)
     seconds = time.monotonic() - start
     print("%d scenarios, %d runs in %.0f s, %d unrecovered" % (len(rows), len(tasks), seconds, failed))

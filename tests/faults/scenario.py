@@ -12,6 +12,7 @@ import queue
 import random
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
@@ -39,9 +40,9 @@ def call(*command):
 class Program:
     """A program whose standard input takes commands. Its lines come with prefix `to` into a function."""
 
-    def __init__(self, command, env, on_line, prefix=()):
+    def __init__(self, command, env, on_line, prefix=(), pass_fds=()):
         self.process = subprocess.Popen(list(prefix) + command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                        text=True, errors="replace", env=env)
+                                        text=True, errors="replace", env=env, pass_fds=pass_fds)
         self.errors = []
         self.threads = [threading.Thread(target=self._read, args=(self.process.stdout, on_line), daemon=True),
                         threading.Thread(target=self._read, args=(self.process.stderr, self.errors.append), daemon=True)]
@@ -76,7 +77,9 @@ class Run:
         self.events, self.arrived, self.lock = [], queue.Queue(), threading.Lock()
         self.camera = self.viewer = self.wire = self.holder = None
         self.folder = tempfile.mkdtemp(prefix="faults-")
+        self.path = self.pass_as_9 = None  # the file that is looked at; a descriptor that the viewer gets as 9
         self.subject = subjects.make(row.subject, self)
+        self.monitor = isinstance(self.subject.line, list)
         self.since = 0                     # monotonic ns: the last step of the fault
         self.began = None                  # ... and the first
 
@@ -119,18 +122,35 @@ class Run:
             raise Wrong("the camera did not start: " + "".join(self.camera.errors[-3:]))
 
     def start(self):
+        with open(os.path.join(self.folder, "control"), "wb") as file:
+            file.write(bytes(4096))
         if self.row.kind == "net":
             self.open_net()
         if self.subject.camera:
             self.start_camera()
-        self.viewer = Program([os.path.join(self.tools, "tests/faults/viewer"), self.subject.line],
-                              self.environment(self.subject.engine), self.hear)
+        while self.row.steps and self.row.steps[0][0] == "early":
+            self.step(self.row.steps.pop(0)[1:])
+        env, line = self.environment(self.subject.engine), self.subject.line
+        if self.subject.shim:
+            env.update(LD_PRELOAD=os.path.join(self.tools, "tests/faults/libfaults-shim.so"), FAULTS_DISK=self.folder,
+                       FAULTS_CONTROL=os.path.join(self.folder, "control"))
+        command = [os.path.join(self.tools, "tests/faults/viewer"), line]
+        if isinstance(line, list):
+            command = [os.path.join(self.tools, "pipelines/camera-monitor/camera-monitor")] + line
+        prefix = [] if self.pass_as_9 is None else ["sh", "-c", "exec 9<&%d; exec \"$@\"" % self.pass_as_9, "sh"]
+        self.viewer = Program(command, env, self.hear, prefix, () if self.pass_as_9 is None else (self.pass_as_9,))
+        if self.pass_as_9 is not None:
+            os.close(self.pass_as_9)
 
     def hear(self, line):
         try:
             event = json.loads(line)
         except ValueError:
             event = {"e": "noise", "text": line}
+        if "e" not in event:  # an answer of camera-monitor
+            event = {"e": "answer", "by": event["stream"], "text": event["text"], "start": event["running-time"],
+                     "stream": event["stream-time"], "duration": event["duration"], "times": event["frame-times"],
+                     "at": time.monotonic_ns()}
         with self.lock:
             self.events.append(event)
         self.arrived.put(event)
@@ -158,9 +178,12 @@ class Run:
         with self.lock:
             events = list(self.events)
         found = set()
-        if sum(e["e"] == "answer" and e.get("base", 0) + e["start"] > self.since for e in events) >= 2:
+        length = self.subject.window.length
+        # Of a file only when it was answered is known.
+        if self.since and sum(e["e"] == "answer" and (e["base"] + e["start"] if self.subject.window.live and "base" in e else
+                                                      e["at"] - 2 * length) > self.since for e in events) >= 2:
             found.add("recovers")
-        if any(e["e"] == "told" and e["at"] >= self.began for e in events):
+        if self.began and any(e["e"] == "told" and e["at"] >= self.began for e in events):
             found.add("told")
         if any(e["e"] == "error" for e in events):
             found.add("error")
@@ -192,6 +215,8 @@ class Run:
         elif verb in ("camera", "viewer"):
             self.tell_program(verb, rest)
         elif verb == "address":
+            self.change_address(rest[0], subjects.VIEWER if rest[0] == "viewer" else subjects.CAMERA, rest[1])
+        elif verb == "address-of":
             self.change_address(*rest)
         elif verb == "link":
             call("ip", "link", "set", "near", rest[0])
@@ -207,15 +232,18 @@ class Run:
                 program.process.wait()
         elif words[0] == "start":
             self.start_camera()
+        elif words[0] == "start-as":
+            self.subject.camera = ["--codec", words[1]]
+            self.start_camera()
         else:
             program.say(" ".join(words))
 
-    def change_address(self, whose, address):
-        old = subjects.VIEWER if whose == "viewer" else subjects.CAMERA
-        run = call if whose == "viewer" else self.far
-        device = "near" if whose == "viewer" else "far"
-        run("ip", "addr", "add", address + "/24", "dev", device)
+    def change_address(self, whose, old, new):
+        run, device = (call, "near") if whose == "viewer" else (self.far, "far")
+        run("ip", "addr", "add", new + "/24", "dev", device)
         run("ip", "addr", "del", old + "/24", "dev", device)
+        if whose != "viewer":  # the other address is a secondary one, and goes with the first
+            subprocess.run(["nsenter", "-t", str(self.holder.pid), "-n", "ip", "addr", "add", new + "/24", "dev", device], stderr=subprocess.DEVNULL)
 
     def play(self):
         self.began = time.monotonic_ns()
@@ -232,7 +260,13 @@ class Run:
                 self.arrived.get(timeout=0.1)
             except queue.Empty:
                 pass
-        self.viewer.say("quit")
+        self.quit()
+
+    def quit(self):
+        if self.monitor:
+            self.viewer.process.terminate()
+        else:
+            self.viewer.say("quit")
 
     # ---- the end
 
@@ -242,13 +276,18 @@ class Run:
             yield "hangs:\n" + self.stacks()
             return
         ends = [e for e in self.events if e["e"] == "end"]
-        if status != 0 or not ends:
+        if status != 0 or not (ends or self.monitor):
             yield "ended with %d: %s" % (status, "".join(self.viewer.errors[-8:]))
             return
-        yield from judge.left(ends[0])
-        yield from judge.wrong(self.events, self.subject.window)
+        yield from judge.left(ends[0]) if ends else ()
+        yield from judge.wrong(self.events, self.subject, self.since)
         if not self.satisfied():
             yield "came to \"%s\", not %s" % (" ".join(sorted(self.outcome())) or "nothing", self.row.must_text)
+
+    def failed_calls(self):
+        """How many calls the shim let fail."""
+        with open(os.path.join(self.folder, "control"), "rb") as file:
+            return sum(struct.unpack("10q", file.read(80))[7:])
 
     def stacks(self):
         if not shutil.which("gdb"):
@@ -276,16 +315,20 @@ def main():
         run.play()
         faults = list(run.faults())
     except Wrong as error:
-        faults = [str(error)] + (list(run.faults()) if run.viewer and not run.viewer.say("quit") else [])
+        faults = [str(error)]
+        if run.viewer:
+            run.quit()
+            faults += run.faults()
     finally:
         if "--verbose" in sys.argv:
             for event in run.events:
                 print(json.dumps(event))
             print("".join(run.viewer.errors) if run.viewer else "")
             print("".join(run.camera.errors) if run.camera else "")
+        failed = run.failed_calls() if run.subject.shim else 0
         run.close()
     print(json.dumps({"outcome": sorted(run.outcome()), "faults": faults, "seconds": round(time.monotonic() - start, 1),
-                      "answers": sum(e["e"] == "answer" for e in run.events), "told": sum(e["e"] == "told" for e in run.events)}))
+                      "answers": sum(e["e"] == "answer" for e in run.events), "told": sum(e["e"] == "told" for e in run.events), "failed_calls": failed}))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@
  *   viewer LINE
  *
  *   {"e": "frame", "by", "t"}   a raw frame enters llavaovelement; t: its running time
- *   {"e": "answer", "by", "text", "start", "stream", "duration", "times": [...], "base"}
+ *   {"e": "answer", "by", "text", "start", "stream", "duration", "times": [...], "base",
+ *    "utc", "wall"}   wall: the wall clock now
  *   {"e": "told", "by", "kind": "no-frames" | "qos" | "warning", "reason", "start", "duration"}
  *   {"e": "error", "by", "text", "debug"}, {"e": "eos"}, {"e": "state", "name"}
  *   {"e": "end", "stop_ms", "threads": [names], "files": [names], "alive": [types]}
@@ -85,6 +86,8 @@ static void say_element(GstMessage *message)
         return;
     }
     json_object_set_new(object, "text", json_string(gst_structure_get_string(from, "text")));
+    copy_number(object, "utc", from, "utc-start");
+    json_object_set_new(object, "wall", json_integer(g_get_real_time() * 1000));
     json_object_set_new(object, "base", json_integer(gst_element_get_base_time(pipeline)));
     list = json_array();
     for (guint i = 0; times && i < gst_value_array_get_size(times); i++)
@@ -313,10 +316,12 @@ static json_t *files_left(void)
     return list;
 }
 
+/* The registry's, and caps, many of which are typefinders' and so the registry's, too. */
 static gboolean of_registry(GType type)
 {
-    return g_type_is_a(type, GST_TYPE_PLUGIN_FEATURE) || g_type_is_a(type, GST_TYPE_PLUGIN) ||
-           g_type_is_a(type, GST_TYPE_PAD_TEMPLATE) || g_type_is_a(type, GST_TYPE_REGISTRY);
+    return type == GST_TYPE_CAPS || g_type_is_a(type, GST_TYPE_PLUGIN_FEATURE) ||
+           g_type_is_a(type, GST_TYPE_PLUGIN) || g_type_is_a(type, GST_TYPE_PAD_TEMPLATE) ||
+           g_type_is_a(type, GST_TYPE_REGISTRY);
 }
 
 static json_t *objects_left(void)
