@@ -367,9 +367,11 @@ def main():
     parser.add_argument("stages", nargs="*", metavar="STAGE", help=", ".join(STAGES + NAMED_ONLY))
     parser.add_argument("--again", action="store_true", help="rows that are done are run again")
     parser.add_argument("--table", action="store_true", help="prints what has been measured, and measures nothing")
+    parser.add_argument("--results", type=pathlib.Path, default=RESULTS, help="of --table: another gpu-check.json")
     arguments = parser.parse_args()
     if arguments.table:
-        print("\n".join(acceptance.table(json.loads(RESULTS.read_text()))) if RESULTS.exists() else "gpu-check: nothing measured yet")
+        there = arguments.results.exists()
+        print("\n".join(acceptance.table(json.loads(arguments.results.read_text()))) if there else "gpu-check: nothing measured yet")
         return 0
     wanted = arguments.stages or list(STAGES)
     wanted.sort(key=lambda name: name in NAMED_ONLY)  # those last

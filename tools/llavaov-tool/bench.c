@@ -322,10 +322,14 @@ static void print_end(const Bench *bench)
     fflush(stdout);
 }
 
-static void print(const Bench *bench, const char *what, uint32_t a, uint32_t b, Spent spent)
+/* n: sequences, where there may be several. */
+static void print(
+    const Bench *bench, const char *what, uint32_t a, uint32_t b, uint32_t n, Spent spent)
 {
     printf("{\"what\": \"%s\", \"a\": %u, \"b\": %u, \"ns\": %llu, \"cpu_ns\": %llu", what, a, b,
         (unsigned long long)spent.ns, (unsigned long long)spent.cpu_ns);
+    if (n)
+        printf(", \"n\": %u", n);
     if (b)
         printf(", \"tokens\": \"%016llx\"", (unsigned long long)bench->tokens);
     print_end(bench);
@@ -350,7 +354,7 @@ static LlavaovStatus obey(Bench *bench, const char *line)
     if (sscanf(line, "encode %u", &a) == 1 && a >= 1 && a <= MOST_TILES) {
         status = encode(bench, a, &spent);
         if (status == LLAVAOV_OK)
-            print(bench, "encode", a, 0, spent);
+            print(bench, "encode", a, 0, 0, spent);
     } else if (sscanf(line, "frames %u %u %u", &a, &b, &c) == 3 && a >= 1 && a <= MOST_TILES &&
                b >= 1 && b <= LV_MAX_PICTURE_EDGE && c >= 1 && c <= LV_MAX_PICTURE_EDGE) {
         status = frames(bench, a, b, c, &with_copy, &spent);
@@ -364,22 +368,22 @@ static LlavaovStatus obey(Bench *bench, const char *line)
     } else if (sscanf(line, "prefill %u", &a) == 1 && a >= 1 && a <= most) {
         status = prefill(bench, a, &token, &spent);
         if (status == LLAVAOV_OK)
-            print(bench, "prefill", a, 0, spent);
+            print(bench, "prefill", a, 0, 0, spent);
     } else if (sscanf(line, "decode %u %u", &a, &b) == 2 && a >= 1 && b >= 1 && a <= most &&
                b <= most - a) {
         status = decode(bench, &bench->greedy, a, b, &spent);
         if (status == LLAVAOV_OK)
-            print(bench, "decode", a, b, spent);
+            print(bench, "decode", a, b, 0, spent);
     } else if (sscanf(line, "drawn %u %u", &a, &b) == 2 && a >= 1 && b >= 1 && a <= most &&
                b <= most - a) {
         status = decode(bench, &bench->drawing, a, b, &spent);
         if (status == LLAVAOV_OK)
-            print(bench, "drawn", a, b, spent);
+            print(bench, "drawn", a, b, 0, spent);
     } else if (sscanf(line, "batch %u %u %u", &a, &b, &c) == 3 && a >= 1 && b >= 1 && b <= 256 &&
                a <= most && b <= most - a && c >= 1 && c <= MOST_SEQUENCES) {
         status = batch(bench, a, b, c, &spent);
         if (status == LLAVAOV_OK)
-            print(bench, "batch", a, b, spent);
+            print(bench, "batch", a, b, c, spent);
     } else if (strncmp(line, "peak", 4) == 0) {
         print_peak(bench);
         status = LLAVAOV_OK;
