@@ -100,7 +100,8 @@ measure (const GstVideoInfo * info, guint index, GstLlavaovPlane * plane)
     plane->rows = 1;
   } else if (is_tiled (info)) {
     return measure_tiles (info, index, plane);
-  } else if (GST_VIDEO_FORMAT_INFO_IS_COMPLEX (info->finfo)) {
+  } else if (GST_VIDEO_FORMAT_INFO_IS_COMPLEX (info->finfo) ||
+      GST_VIDEO_FORMAT_INFO_PSTRIDE (info->finfo, 0) == 0) {
     measure_complex (info, index, plane);
   } else {
     measure_simple (info, index, plane);

@@ -121,6 +121,10 @@ copy_frame (GstLlavaovFrameMap * map, const GstLlavaovFrameLayout * layout)
       continue;
     }
     rows[i] = MAX (plane->rows, gst_llavaov_plane_own_rows (own, i));
+    /* The converter reads as many rows of chroma for one field as for the other, also where the format's layout has not
+     * room for them (P010). */
+    if (GST_VIDEO_INFO_IS_INTERLACED (own))
+      rows[i] = GST_ROUND_UP_2 (rows[i]);
     bytes += GST_ROUND_UP_16 ((gsize) rows[i] *
         GST_VIDEO_INFO_PLANE_STRIDE (own, i));
   }

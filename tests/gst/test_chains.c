@@ -466,7 +466,8 @@ step (Chain * chain)
       chain->stretch->len - 1).at < 500 && chain->pts > chain->start + 1500;
 
   /* What an engine was asked about before is answered or not, as it happens. */
-  if (chain->mode->drops && (!strcmp (name, "flush") || !strcmp (name, "ready")))
+  if (chain->mode->drops && (!strcmp (name, "flush")
+          || !strcmp (name, "ready")))
     return;
   g_string_append_printf (chain->log, "%s, ", name);
   if (!strcmp (name, "frames")) {

@@ -25,7 +25,8 @@ struct LvRuntime {
     pthread_mutex_t pinned_lock;
     uint64_t memory_bytes, used_bytes;
     uint64_t allocations, pinned, launches, captures;
-    uint64_t fail_alloc, fail_allocs, fail_pinned, fail_launch, refuse_launch, lose_at, fail_graph; /* 0: never */
+    uint64_t fail_alloc, fail_allocs, fail_pinned, fail_launch, refuse_launch, lose_at,
+        fail_graph; /* 0: never */
     atomic_bool lost;
 
     pthread_mutex_t lock; /* of the copies beside the work */
