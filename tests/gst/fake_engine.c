@@ -11,7 +11,8 @@
  *   ask-error=S   every answer fails with this status; with every=N only each N-th
  *   stuck=MS      loading does not look at its cancel flag for this long
  *
- * The answer to a prompt over frames whose first bytes are a, b, c is "PROMPT|a b c" (the first byte of the first plane);
+ * The answer to a prompt over frames whose first bytes are a, b, c is "PROMPT|a b c" (the first byte of the first plane),
+ * where a frame that is to be turned is "a@N", N as in EXIF;
  * to the prompt "generation" it is what was asked for: "TOKENS TEMPERATURE TOP-K TOP-P PENALTY SEED", where a setting that
  * is the checkpoint's is "-", and "+" behind them where its rules are wanted. Its notice is "nobody, somebody".
  * The detail of the device says how many engines this process has opened: "engine 1". A session has one thread of its own.
@@ -53,6 +54,7 @@ struct LlavaovFrame
   LlavaovFrameSource source;
   gboolean released, failed;
   guint8 first;
+  LlavaovOrientation orientation;
   LlavaovError error;
   void *data;
   guint width, height;
@@ -372,6 +374,7 @@ do_frame (LlavaovSession * session, Job * job)
   if (frame->source.map (frame->source.data, &image, &frame->error) ==
       LLAVAOV_OK) {
     frame->first = image.plane[0][0];
+    frame->orientation = image.orientation;
     frame->width = image.width;
     frame->height = image.height;
     frame->source.unmap (frame->source.data);
@@ -422,6 +425,8 @@ do_request (LlavaovSession * session, Job * job)
     LlavaovFrame *frame = g_ptr_array_index (job->frames, i);
 
     g_string_append_printf (text, i ? " %u" : "%u", frame->first);
+    if (frame->orientation != LLAVAOV_ORIENTATION_UPRIGHT)
+      g_string_append_printf (text, "@%d", frame->orientation + 1);
     if (frame->failed) {
       answer.status = frame->error.status;
       answer.error = frame->error;

@@ -40,8 +40,8 @@ sample_picture (const GstVideoInfo * info, GstBuffer * buffer,
   gst_llavaov_sample_source (sample, NULL, &source);
   gst_llavaov_sample_unref (sample);
   fail_unless (source.map (source.data, &image, &error) == LLAVAOV_OK,
-      "%s of %dx%d: %s", GST_VIDEO_INFO_NAME (info), GST_VIDEO_INFO_WIDTH (info),
-      GST_VIDEO_INFO_HEIGHT (info), error.message);
+      "%s of %dx%d: %s", GST_VIDEO_INFO_NAME (info),
+      GST_VIDEO_INFO_WIDTH (info), GST_VIDEO_INFO_HEIGHT (info), error.message);
   fail_unless_equals_int (lv_image_check (&image, &error), LLAVAOV_OK);
   fail_unless_equals_int (lv_image_show (&image, NULL, &shown, &pixels, &error),
       LLAVAOV_OK);
@@ -105,8 +105,10 @@ typedef struct
 static const Scan scans[] = {
   {"progressive", "", 0, -1, FALSE},
   {"progressive, flags that mean nothing", "", IL | TF | ONE, -1, FALSE},
-  {"tff", ", interlace-mode=interleaved, field-order=top-field-first", 0, 0, FALSE},
-  {"bff", ", interlace-mode=interleaved, field-order=bottom-field-first", 0, 1, FALSE},
+  {"tff", ", interlace-mode=interleaved, field-order=top-field-first", 0, 0,
+      FALSE},
+  {"bff", ", interlace-mode=interleaved, field-order=bottom-field-first", 0, 1,
+      FALSE},
   {"tff by flag", ", interlace-mode=interleaved", TF | IL, 0, FALSE},
   {"bff by flag", ", interlace-mode=interleaved", IL | RF, 1, FALSE},
   {"mixed, progressive", ", interlace-mode=mixed", TF, -1, FALSE},
@@ -233,7 +235,7 @@ is_read_by_engine (const GstVideoInfo * info)
 }
 
 /* A field as the picture of half the height that it is. GStreamer's converter, asked for fields as such, takes the rows of
- * their chroma for those of two fields and does not interpolate them (1.22 to 1.28). */
+ * their chroma for those of two fields and does not interpolate them. */
 static GstCaps *
 make_progressive (GstVideoInfo * info, GstCaps * caps, GstBuffer * buffer)
 {
