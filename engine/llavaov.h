@@ -125,9 +125,13 @@ typedef struct LlavaovImage {
     LlavaovOrientation orientation;
 } LlavaovImage;
 
-/* The two 8-bit bicubic resizes: torchvision's (the default of HF transformers 5.x, and ours) and
- * Pillow's. */
-typedef enum LlavaovResize { LLAVAOV_RESIZE_TORCHVISION, LLAVAOV_RESIZE_PILLOW } LlavaovResize;
+/* The two 8-bit resizes: torchvision's (the default of HF transformers 5.x) and Pillow's
+ * (LLaVA-NeXT's own code). AUTO: the one of the code that the checkpoint's layout is for. */
+typedef enum LlavaovResize {
+    LLAVAOV_RESIZE_TORCHVISION,
+    LLAVAOV_RESIZE_PILLOW,
+    LLAVAOV_RESIZE_AUTO
+} LlavaovResize;
 
 /* How frames become tokens: VIDEO = pooled frames in time order and one newline; IMAGE = one
  * picture, any-resolution tiles; IMAGES = every frame an image of its own, padded to a square;

@@ -186,6 +186,11 @@ typedef struct LvBackendOps {
     LlavaovStatus (*pool_bilinear)(LvBackend *backend, const LvRun *run, LvTensor out, LvTensor in,
         size_t n_items, uint32_t in_h, uint32_t in_w, uint32_t out_h, uint32_t out_w);
 
+    /* The greatest of every 2 x 2 of n_items maps [in_h * in_w, C] -> [in_h/2 * in_w/2, C]; the
+     * last row or column of an odd map counts for nothing. in_h, in_w >= 2. */
+    LlavaovStatus (*pool_max)(LvBackend *backend, const LvRun *run, LvTensor out, LvTensor in,
+        size_t n_items, uint32_t in_h, uint32_t in_w);
+
     /* ---- shared ---- */
     /* out [rows, N] = activation(in [rows, K] . weight^T [K, N] + bias) + residual. bias and
      * residual may be NULL; residual may be out itself. */

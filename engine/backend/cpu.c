@@ -182,6 +182,7 @@ static const LvBackendOps operations = {
     .layer_norm = lv_cpu_layer_norm,
     .attention_full = lv_cpu_attention_full,
     .pool_bilinear = lv_cpu_pool_bilinear,
+    .pool_max = lv_cpu_pool_max,
     .linear = lv_cpu_linear,
     .gather_rows = lv_cpu_gather_rows,
     .copy = lv_cpu_copy,

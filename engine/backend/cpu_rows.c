@@ -104,6 +104,33 @@ LlavaovStatus lv_cpu_pool_bilinear(LvBackend *backend, const LvRun *run, LvTenso
     return lv_cpu_run(pool.cpu, run, out.rows, ROWS_AT_ONCE, pool_rows, &pool);
 }
 
+static void greatest_rows(void *data, size_t first, size_t n, unsigned worker)
+{
+    const Pool *p = data;
+    for (size_t row = first; row < first + n; row++) {
+        const size_t item = row / ((size_t)p->out_h * p->out_w),
+                     at = row % ((size_t)p->out_h * p->out_w);
+        const size_t top = (item * p->in_h + at / p->out_w * 2) * p->in_w + at % p->out_w * 2;
+        const float *a = lv_row(p->in, top), *b = lv_row(p->in, top + 1),
+                    *c = lv_row(p->in, top + p->in_w), *d = lv_row(p->in, top + p->in_w + 1);
+        float *out = lv_row_out(p->out, row);
+        for (size_t i = 0; i < p->in.cols; i++) {
+            const float upper = a[i] > b[i] ? a[i] : b[i], lower = c[i] > d[i] ? c[i] : d[i];
+            out[i] = upper > lower ? upper : lower;
+        }
+    }
+}
+
+LlavaovStatus lv_cpu_pool_max(LvBackend *backend, const LvRun *run, LvTensor out, LvTensor in,
+    size_t n_items, uint32_t in_h, uint32_t in_w)
+{
+    if (in_h < 2 || in_w < 2 || in.rows != n_items * in_h * in_w ||
+        out.rows != n_items * (in_h / 2) * (in_w / 2) || in.cols != out.cols)
+        return lv_shape_error(run, "pool_max");
+    Pool pool = {lv_cpu(backend), out, in, in_h, in_w, in_h / 2, in_w / 2};
+    return lv_cpu_run(pool.cpu, run, out.rows, ROWS_AT_ONCE, greatest_rows, &pool);
+}
+
 /* ---- moving rows ---- */
 
 LlavaovStatus lv_cpu_gather_rows(

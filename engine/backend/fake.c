@@ -12,7 +12,7 @@
 
 /* clang-format off */
 #define OPERATIONS(M)                                                                              \
-    M(patch_embedding) M(layer_norm) M(attention_full) M(pool_bilinear)                            \
+    M(patch_embedding) M(layer_norm) M(attention_full) M(pool_bilinear) M(pool_max)                            \
     M(linear) M(gather_rows) M(copy)                                                               \
     M(embed_tokens) M(rms_norm) M(rope_store) M(attention_causal) M(linear_gated)                  \
     M(upload) M(download) M(weight_load) M(tensor_alloc) M(kv_open)
@@ -127,6 +127,10 @@ DECORATED(pool_bilinear, out,
     (LvBackend * backend, const LvRun *run, LvTensor out, LvTensor in, size_t n_items,
         uint32_t in_h, uint32_t in_w, uint32_t out_h, uint32_t out_w),
     (backend, run, out, in, n_items, in_h, in_w, out_h, out_w))
+DECORATED(pool_max, out,
+    (LvBackend * backend, const LvRun *run, LvTensor out, LvTensor in, size_t n_items,
+        uint32_t in_h, uint32_t in_w),
+    (backend, run, out, in, n_items, in_h, in_w))
 DECORATED(linear, out,
     (LvBackend * backend, const LvRun *run, LvTensor out, LvTensor in, const LvWeight *weight,
         const LvWeight *bias, LvActivation activation, const LvTensor *residual),

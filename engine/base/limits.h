@@ -13,8 +13,9 @@
 /* Commas in a configuration, an index or a header: 16 a tensor. */
 #define LV_MAX_JSON_VALUES (1u << 18)
 #define LV_MAX_LAYERS 512u
-#define LV_MAX_FEATURE_LAYERS 16u /* whose outputs the projector reads side by side */
-#define LV_MAX_HIDDEN 65536u      /* any width: hidden, intermediate, heads * head_dim */
+#define LV_MAX_FEATURE_LAYERS 16u   /* whose outputs the projector reads side by side */
+#define LV_MAX_PROJECTOR_LAYERS 16u /* and as many residual blocks */
+#define LV_MAX_HIDDEN 65536u        /* any width: hidden, intermediate, heads * head_dim */
 #define LV_MAX_VOCAB (1u << 20)
 #define LV_MAX_HEADS 1024u
 #define LV_MAX_HEAD_DIM 512u

@@ -152,6 +152,7 @@ static void nested(LvFields *top, LvConfig *config)
     placeholder(top, "video_token_index", "video_token_id", true, config, &config->video_token);
     lv_config_anyres(top, "vision_aspect_ratio", config);
     lv_config_pinpoints(top, config);
+    lv_preprocess_default(config);
     lv_config_eos(top, config);
 }
 
@@ -191,14 +192,10 @@ static void flat(LvFields *top, LvConfig *config)
         lv_field_fail(top, LLAVAOV_ERROR_FORMAT, "mm_hidden_size",
             "is %u, but the vision tower's width is %u", width, config->vision.hidden_size);
 
-    lv_config_only(top, "mm_projector_type", "mlp2x_gelu");
-    lv_config_only(top, "mm_patch_merge_type", "spatial_unpad");
-    lv_config_only(top, "mm_spatial_pool_mode", "bilinear");
-    lv_config_newline(top, config);
     placeholder(top, "image_token_index", "image_token_id", false, config, &config->image_token);
     placeholder(top, "video_token_index", "video_token_id", false, config, &config->video_token);
-    lv_config_next_anyres(top, config);
-    lv_config_pinpoints(top, config);
+    lv_preprocess_default(config);
+    lv_config_next(top, config);
     lv_config_eos(top, config);
 }
 
@@ -233,6 +230,7 @@ LlavaovStatus lv_config_parse(
     memset(config, 0, sizeof *config);
     config->projector_activation = LV_ACTIVATION_GELU_ERF;
     config->projector_bias = true;
+    config->projector_layers = 2;
     config->image_token = 151646;
     config->video_token = 151647;
     config->anyres_max = 9;
@@ -244,7 +242,6 @@ LlavaovStatus lv_config_parse(
     LvFields top = {root, file, "", error, LLAVAOV_OK};
     refuse_quantised(&top);
     choose(&top, config);
-    lv_preprocess_default(config);
     json_decref(root);
     if (top.status)
         lv_config_free(config);

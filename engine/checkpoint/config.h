@@ -104,11 +104,38 @@ typedef enum LvNewline {
     LV_NEWLINE_GRID   /* grid: after every row of every frame */
 } LvNewline;
 
+/* How a video's frames are made fewer (mm_spatial_pool_mode): halved, rounded up where bilinear and
+ * down otherwise. */
+typedef enum LvPooling {
+    LV_POOLING_BILINEAR, /* transformers has no other */
+    LV_POOLING_AVERAGE,
+    LV_POOLING_MAX
+} LvPooling;
+
+/* How a single picture becomes tiles (image_aspect_ratio). */
+typedef enum LvAspect {
+    LV_ASPECT_ANYRES, /* transformers has no other */
+    LV_ASPECT_PAD,    /* one tile, padded to a square */
+    LV_ASPECT_SQUASH  /* one tile, whatever its shape was */
+} LvAspect;
+
+/* How the features of an any-resolution picture's tiles become one sequence
+ * (mm_patch_merge_type). */
+typedef enum LvMerge {
+    LV_MERGE_UNPAD,  /* the map of the grid without padding, a newline after every row: as
+                        transformers */
+    LV_MERGE_MAP,    /* the whole map, row by row */
+    LV_MERGE_HALVED, /* the same, the greatest of every 2 x 2 */
+    LV_MERGE_FLAT    /* tile after tile */
+} LvMerge;
+
 typedef struct LvConfig {
     LvVisionConfig vision;
     LvTextConfig text;
     LvActivation projector_activation;
     bool projector_bias;
+    uint32_t projector_layers; /* 2, of which an activation stands between */
+    uint32_t projector_blocks; /* residual ones behind them (LLaVA-NeXT's mlpNx_resMx_gelu) */
     int32_t image_token, video_token;
     int32_t *eos_tokens; /* of config.json; owned; n may be 0 */
     uint32_t n_eos_tokens;
@@ -121,10 +148,24 @@ typedef struct LvConfig {
     uint32_t n_pinpoints;
     uint32_t (*pinpoints)[2]; /* height, width; owned */
     LvNewline video_newline;
+    LvPooling pooling;
+    LvAspect aspect;
+    LvMerge merge;
+    bool no_base;    /* the base tile's features are left out of an any-resolution picture's */
+    bool no_newline; /* the checkpoint has no newline vector */
+    /* Why a single picture cannot be laid out, and the field in question; empty: it can. */
+    char single_refusal[256], single_field[48];
     bool original_layout; /* flat lmms-lab configuration */
     LvPreprocess image, video;
     LvPlaceholderCount placeholders;
 } LvConfig;
+
+/* The place of residual block i among the projector's modules, in names: behind linear layers and
+ * the activations between them. */
+static inline uint32_t lv_projector_block(const LvConfig *config, uint32_t i)
+{
+    return 2 * config->projector_layers - 1 + i;
+}
 
 /* How pictures are prepared where no file says otherwise: to tiles of image_size, with the released
  * filter and values. Part of lv_config_parse. */

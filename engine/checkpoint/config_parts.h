@@ -33,12 +33,12 @@ LvVisionConfig lv_config_vision_siglip(void);
 uint32_t lv_anyres_of(const char *text);
 /* The same of a field, into anyres_max. */
 void lv_config_anyres(LvFields *fields, const char *name, LvConfig *config);
-/* mm_newline_position into video_newline. */
-void lv_config_newline(LvFields *fields, LvConfig *config);
-/* image_aspect_ratio as LLaVA-NeXT reads it: "anyres" has no bound. */
-void lv_config_next_anyres(LvFields *fields, LvConfig *config);
-/* image_grid_pinpoints: list of pairs, the same as text, or "(1x1),...,(6x6)" in tiles; absent: 6 x
- * 6 tiles of 384. */
+/* image_grid_pinpoints: list of pairs [height, width]; absent: 6 x 6 tiles of 384. */
 void lv_config_pinpoints(LvFields *fields, LvConfig *config);
+/* The same as LLaVA-NeXT reads it: pairs are [width, height], text may stand for them, or
+ * "(1x1),...,(6x6)" in tiles; absent: none. */
+void lv_config_next_pinpoints(LvFields *fields, LvConfig *config);
+/* What LLaVA-NeXT's code alone knows (mm_*, image_aspect_ratio); vision holds the tower. */
+void lv_config_next(LvFields *fields, LvConfig *config);
 
 #endif

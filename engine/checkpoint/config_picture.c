@@ -54,39 +54,6 @@ void lv_config_anyres(LvFields *fields, const char *name, LvConfig *config)
     strncpy(config->aspect_ratio, text, sizeof config->aspect_ratio - 1);
 }
 
-void lv_config_newline(LvFields *fields, LvConfig *config)
-{
-    static const char *const names[] = {"one_token", "no_token", "frame", "grid"};
-    const char *name = "mm_newline_position", *text = names[0];
-    lv_field_text(fields, name, &text);
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (!strcmp(text, names[i])) {
-            config->video_newline = (LvNewline)i;
-            return;
-        }
-    lv_field_fail(fields, LLAVAOV_ERROR_UNSUPPORTED, name,
-        "is \"%.64s\"; it must be \"one_token\", \"grid\", \"frame\" or \"no_token\"", text);
-}
-
-void lv_config_next_anyres(LvFields *fields, LvConfig *config)
-{
-    static const char bounded[] = "anyres_max_";
-    const char *name = "image_aspect_ratio", *text = config->aspect_ratio;
-    lv_field_text(fields, name, &text);
-    if (fields->status)
-        return;
-    if (!strcmp(text, "anyres")) {
-        config->anyres_max = UINT32_MAX;
-        return;
-    }
-    const char *digits = text + sizeof bounded - 1;
-    const bool known = !strncmp(text, bounded, sizeof bounded - 1);
-    config->anyres_max = known ? positive(digits, strspn(digits, "0123456789")) : 0;
-    if (!config->anyres_max)
-        lv_field_fail(fields, known ? LLAVAOV_ERROR_FORMAT : LLAVAOV_ERROR_UNSUPPORTED, name,
-            "is \"%.64s\"; only \"anyres\" and \"anyres_max_N\" are supported", text);
-}
-
 static const char pinpoints_name[] = "image_grid_pinpoints";
 
 /* One more pair; false after an error. */
@@ -136,7 +103,7 @@ static void from_list(LvFields *fields, LvConfig *config, const json_t *list)
         const json_t *height = json_array_get(pair, 0), *width = json_array_get(pair, 1);
         if (json_array_size(pair) != 2 || !json_is_integer(height) || !json_is_integer(width)) {
             lv_field_fail(fields, LLAVAOV_ERROR_FORMAT, pinpoints_name,
-                "[%zu] must be a pair [height, width]", i);
+                "[%zu] must be a pair of integers", i);
             return;
         }
         if (!add_pinpoint(fields, config, json_integer_value(height), json_integer_value(width)))
@@ -193,13 +160,30 @@ void lv_config_pinpoints(LvFields *fields, LvConfig *config)
         return;
     if (!value)
         add_range(fields, config, 384, (json_int_t[]){1, 1}, (json_int_t[]){6, 6});
-    else if (json_is_string(value))
+    else if (json_is_array(value))
+        from_list(fields, config, value);
+    else
+        lv_field_fail(fields, LLAVAOV_ERROR_FORMAT, pinpoints_name,
+            "must be a list of [height, width] pairs, in transformers, too");
+}
+
+void lv_config_next_pinpoints(LvFields *fields, LvConfig *config)
+{
+    const json_t *value = lv_field(fields, pinpoints_name);
+    if (fields->status || !value)
+        return;
+    if (json_is_string(value))
         from_text(fields, config, json_string_value(value));
     else if (json_is_array(value))
         from_list(fields, config, value);
     if (!fields->status && !config->n_pinpoints && !json_is_array(value))
         lv_field_fail(fields, LLAVAOV_ERROR_FORMAT, pinpoints_name,
-            "must be a list of [height, width] pairs");
+            "must be a list of [width, height] pairs, or the same as text");
+    for (uint32_t i = 0; i < config->n_pinpoints; i++) {
+        const uint32_t width = config->pinpoints[i][0];
+        config->pinpoints[i][0] = config->pinpoints[i][1];
+        config->pinpoints[i][1] = width;
+    }
 }
 
 void lv_preprocess_default(LvConfig *config)

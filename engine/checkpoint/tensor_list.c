@@ -73,14 +73,22 @@ static void vision(Visit *visit, const LvVisionConfig *v)
 
 static void projector(Visit *visit, const LvConfig *config)
 {
-    uint64_t hidden = config->text.hidden_size;
-    want(visit, hidden, lv_feature_width(&config->vision), 0, 0, "P.linear_1.weight");
-    want(visit, hidden, hidden, 0, 0, "P.linear_2.weight");
-    if (config->projector_bias) {
-        want(visit, hidden, 0, 0, 0, "P.linear_1.bias");
-        want(visit, hidden, 0, 0, 0, "P.linear_2.bias");
+    uint64_t hidden = config->text.hidden_size, width = lv_feature_width(&config->vision);
+    for (uint32_t i = 1; i <= config->projector_layers; i++, width = hidden) {
+        want(visit, hidden, width, 0, 0, "P.linear_%u.weight", i);
+        if (config->projector_bias)
+            want(visit, hidden, 0, 0, 0, "P.linear_%u.bias", i);
     }
-    want(visit, hidden, 0, 0, 0, "NL");
+    for (uint32_t i = 0; i < config->projector_blocks; i++) {
+        static const char *const parts[] = {"pre_norm", "proj.0", "proj.2"};
+        for (int k = 0; k < 3; k++) {
+            const uint32_t place = lv_projector_block(config, i);
+            want(visit, hidden, k ? hidden : 0, 0, 0, "P.block_%u.%s.weight", place, parts[k]);
+            want(visit, hidden, 0, 0, 0, "P.block_%u.%s.bias", place, parts[k]);
+        }
+    }
+    if (!config->no_newline)
+        want(visit, hidden, 0, 0, 0, "NL");
 }
 
 static void text(Visit *visit, const LvTextConfig *t)

@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "checkpoint/tensor_names.h"
 
+#include <ctype.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "base/limits.h"
 
 /* Tried in this order; the first prefix that fits decides. */
 static const struct {
@@ -15,8 +20,6 @@ static const struct {
     {"model.vision_tower.", "V."},
     {"vision_tower.vision_model.", "V."},
     {"vision_tower.", "V."},
-    {"model.mm_projector.0.", "P.linear_1."},
-    {"model.mm_projector.2.", "P.linear_2."},
     {"model.multi_modal_projector.", "P."},
     {"multi_modal_projector.", "P."},
     {"language_model.lm_head.", "HEAD."},
@@ -32,6 +35,22 @@ static const char *after(const char *name, const char *prefix)
 {
     size_t n = strlen(prefix);
     return strncmp(name, prefix, n) ? NULL : name + n;
+}
+
+/* Modules of LLaVA-NeXT's projector, [0-9]+ or none: linear layers at even places, residual blocks
+ * at any. */
+static bool projector_name(const char *rest, char canonical[LV_CANONICAL_BYTES])
+{
+    char *end = (char *)rest;
+    const unsigned long place = isdigit((unsigned char)*rest) ? strtoul(rest, &end, 10) : 0;
+    if (place > 3 * LV_MAX_PROJECTOR_LAYERS || (end != rest && *end++ != '.'))
+        return false;
+    if (!strcmp(end, "weight") || !strcmp(end, "bias"))
+        return place % 2 == 0 &&
+               snprintf(canonical, LV_CANONICAL_BYTES, "P.linear_%lu.%s", place / 2 + 1, end) > 0;
+    return (after(end, "pre_norm.") || after(end, "proj.")) &&
+           snprintf(canonical, LV_CANONICAL_BYTES, "P.block_%lu.%s", place, end) <
+               LV_CANONICAL_BYTES;
 }
 
 static int ends_with(const char *name, const char *suffix)
@@ -50,6 +69,9 @@ LvNameKind lv_tensor_name_canonical(const char *name, char canonical[LV_CANONICA
         strcpy(canonical, "NL");
         return LV_NAME_KNOWN;
     }
+    if (after(name, "model.mm_projector."))
+        return projector_name(after(name, "model.mm_projector."), canonical) ? LV_NAME_KNOWN
+                                                                             : LV_NAME_UNKNOWN;
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
         const char *rest = after(name, rules[i].prefix);
         if (!rest)

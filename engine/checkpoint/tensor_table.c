@@ -150,11 +150,11 @@ static LlavaovStatus check_expected(void *data, const LvExpectedTensor *expected
 }
 
 /* Known names that this configuration has no use for: a tower shipped whole, a projector that runs
- * without bias. */
+ * without bias, a newline vector that stands nowhere. */
 static bool may_be_spare(const char *canonical)
 {
     return !strncmp(canonical, "V.encoder.layers.", 17) || !strcmp(canonical, "P.linear_1.bias") ||
-           !strcmp(canonical, "P.linear_2.bias");
+           !strcmp(canonical, "P.linear_2.bias") || !strcmp(canonical, "NL");
 }
 
 /* The head and the embedding of a tied model are one tensor, and either name may hold it. */

@@ -193,11 +193,24 @@ static void load_tower(Loader *l)
 
 static void load_projector(Loader *l)
 {
-    static const char *const linear_1[MAX_PARTS] = {"linear_1"};
-    static const char *const linear_2[MAX_PARTS] = {"linear_2"};
+    static const char *const first[MAX_PARTS] = {"proj.0"}, *const second[MAX_PARTS] = {"proj.2"};
+    const LvConfig *config = l->model->config;
     LvProjector *projector = &l->model->projector;
-    projector->linear_1 = load_linear(l, "P.", linear_1, l->model->config->projector_bias);
-    projector->linear_2 = load_linear(l, "P.", linear_2, l->model->config->projector_bias);
+    char name[32];
+    const char *const names[MAX_PARTS] = {name};
+    projector->n_layers = config->projector_layers;
+    projector->n_blocks = config->projector_blocks;
+    for (uint32_t i = 0; i < projector->n_layers && l->status == LLAVAOV_OK; i++) {
+        snprintf(name, sizeof name, "linear_%u", i + 1);
+        projector->layers[i] = load_linear(l, "P.", names, config->projector_bias);
+    }
+    for (uint32_t i = 0; i < projector->n_blocks && l->status == LLAVAOV_OK; i++) {
+        LvProjectorBlock *block = &projector->blocks[i];
+        snprintf(name, sizeof name, "P.block_%u.", lv_projector_block(config, i));
+        block->norm = load_norm(l, name, "pre_norm");
+        block->first = load_linear(l, name, first, true);
+        block->second = load_linear(l, name, second, true);
+    }
 }
 
 /* The newline vector as a tensor of one row: it is copied between rows of features, never
@@ -282,7 +295,7 @@ LlavaovStatus lv_model_open(const LvCheckpoint *checkpoint, LvBackend *backend,
         load_tower(&l);
     if (l.status == LLAVAOV_OK)
         load_projector(&l);
-    if (l.status == LLAVAOV_OK)
+    if (l.status == LLAVAOV_OK && !config->no_newline)
         load_newline(&l);
     if (l.status == LLAVAOV_OK)
         load_decoder(&l);

@@ -36,9 +36,17 @@ typedef struct LvTower {
     uint32_t n_layers; /* that are run */
 } LvTower;
 
+/* x + second(activation(first(norm(x)))) */
+typedef struct LvProjectorBlock {
+    LvLayerNorm norm;       /* [H] */
+    LvLinear first, second; /* [H, H] */
+} LvProjectorBlock;
+
 typedef struct LvProjector {
-    LvLinear linear_1; /* [H, F], F = n_feature_layers * D */
-    LvLinear linear_2; /* [H, H] */
+    LvLinear
+        layers[LV_MAX_PROJECTOR_LAYERS]; /* [H, F], F = n_feature_layers * D; the rest [H, H] */
+    LvProjectorBlock blocks[LV_MAX_PROJECTOR_LAYERS];
+    uint32_t n_layers, n_blocks;
 } LvProjector;
 
 typedef struct LvDecoderLayer {
@@ -63,7 +71,7 @@ typedef struct LvModel {
     const LvConfig *config; /* the checkpoint's */
     LvTower tower;
     LvProjector projector;
-    LvTensor newline; /* [1, H] */
+    LvTensor newline; /* [1, H]; none where config->no_newline */
     LvDecoder decoder;
     struct LvModelStore *store; /* everything to free */
 } LvModel;

@@ -6,11 +6,13 @@
 
 #include "model/model.h"
 
-/* out [rows, H] from in [rows, F], F = lv_feature_width(). */
+/* out [rows, H] from in [rows, F], F = lv_feature_width(). LLaVA-NeXT's projectors have other
+ * counts of layers, and residual blocks behind them. */
 LlavaovStatus lv_projector_run(const LvModel *model, const LvRun *run, LvTensor out, LvTensor in);
 
 /* Where the pooling of video frames happens. Its four weights sum to one, so it may move before
- * linear_2, which then sees a quarter of the rows; the two differ in rounding alone. */
+ * the last linear layer, which then sees a quarter of the rows; the two differ in rounding alone.
+ * The greatest of four is always taken at the end. */
 typedef enum LvPoolOrder {
     LV_POOL_EARLY,  /* linear_1, activation, pool, linear_2: less work */
     LV_POOL_LITERAL /* linear_1, activation, linear_2, pool: the reference's order */

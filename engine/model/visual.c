@@ -55,7 +55,7 @@ LlavaovStatus lv_visual_assemble_frame(
     const LvModel *model, const LvRun *run, LvTensor out, LvTensor pooled)
 {
     LvBackend *b = model->backend;
-    const uint32_t edge = lv_pooled_grid(&model->config->vision);
+    const uint32_t edge = lv_pooled_grid(model->config);
     /* Rows between newlines. */
     const size_t n = model->config->video_newline == LV_NEWLINE_GRID ? edge : pooled.rows;
     LlavaovStatus status = LLAVAOV_OK;
@@ -76,7 +76,8 @@ LlavaovStatus lv_visual_assemble_one_of_many(
     LlavaovStatus status;
     const size_t dropped = model->config->drop_first, n = features.rows - dropped;
     LV_TRY(b->ops->copy(b, run, lv_tensor_rows(out, 0, n), lv_tensor_rows(features, dropped, n)));
-    LV_TRY(b->ops->copy(b, run, lv_tensor_rows(out, n, 1), model->newline));
+    if (!model->config->no_newline)
+        LV_TRY(b->ops->copy(b, run, lv_tensor_rows(out, n, 1), model->newline));
 done:
     return status;
 }
@@ -105,9 +106,55 @@ static LlavaovStatus shrink_map(const LvModel *model, const LvRun *run, LvTensor
     LlavaovStatus status;
     LV_TRY(scratch.status);
     LV_TRY(b->ops->gather_rows(b, run, whole, features, rows));
-    LV_TRY(b->ops->pool_bilinear(b, run, map, whole, 1, plan->crop_height, plan->crop_width,
-        plan->map_height, plan->map_width));
+    if (model->config->merge == LV_MERGE_HALVED)
+        LV_TRY(b->ops->pool_max(b, run, map, whole, 1, plan->crop_height, plan->crop_width));
+    else
+        LV_TRY(b->ops->pool_bilinear(b, run, map, whole, 1, plan->crop_height, plan->crop_width,
+            plan->map_height, plan->map_width));
 done:
+    lv_scratch_free(&scratch);
+    return status;
+}
+
+/* One gather lays out the map's rows with perhaps a newline after each, so the newline is a last
+ * row of its source. out [map_height * (map_width + newlines), H]. */
+static LlavaovStatus assemble_map(const LvModel *model, const LvRun *run, LvTensor out,
+    LvTensor features, const LvAnyresPlan *plan)
+{
+    LvBackend *b = model->backend;
+    const uint32_t grid = model->config->vision.grid;
+    const bool newlines = model->config->merge == LV_MERGE_UNPAD;
+    const bool shrunk =
+        plan->map_height != plan->crop_height || plan->map_width != plan->crop_width;
+    const size_t crop_size = (size_t)plan->crop_height * plan->crop_width;
+    const size_t source_rows = shrunk ? (size_t)plan->map_height * plan->map_width : features.rows;
+    LvScratch scratch = lv_scratch(b, run->error);
+    LvTensor source = lv_scratch_tensor(&scratch, source_rows + newlines, out.cols);
+    uint32_t *rows = lv_alloc(crop_size > out.rows ? crop_size : out.rows, sizeof *rows);
+    LlavaovStatus status;
+    LV_TRY(scratch.status);
+    if (!rows)
+        LV_TRY(lv_fail(run->error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for an image's layout"));
+
+    LvTensor map = lv_tensor_rows(source, 0, source_rows);
+    if (shrunk)
+        LV_TRY(shrink_map(model, run, map, features, plan, rows));
+    else
+        LV_TRY(b->ops->copy(b, run, map, features));
+    if (newlines)
+        LV_TRY(b->ops->copy(b, run, lv_tensor_rows(source, source_rows, 1), model->newline));
+
+    uint32_t *row = rows;
+    for (uint32_t y = 0; y < plan->map_height; y++) {
+        for (uint32_t x = 0; x < plan->map_width; x++)
+            *row++ = shrunk ? y * plan->map_width + x
+                            : map_row(plan, grid, plan->crop_top + y, plan->crop_left + x);
+        if (newlines)
+            *row++ = (uint32_t)source_rows;
+    }
+    LV_TRY(b->ops->gather_rows(b, run, out, source, rows));
+done:
+    lv_free(rows);
     lv_scratch_free(&scratch);
     return status;
 }
@@ -116,46 +163,21 @@ LlavaovStatus lv_visual_assemble_image(const LvModel *model, const LvRun *run, L
     LvTensor features, const LvAnyresPlan *plan)
 {
     LvBackend *b = model->backend;
-    const uint32_t grid = model->config->vision.grid;
-    const size_t base = (size_t)grid * grid;
-    const bool shrunk =
-        plan->map_height != plan->crop_height || plan->map_width != plan->crop_width;
-    const size_t map_size = (size_t)plan->map_height * plan->map_width;
-    const size_t n_rows = plan->map_height * ((size_t)plan->map_width + 1);
-    const size_t crop_size = (size_t)plan->crop_height * plan->crop_width;
-    if (out.rows != base + n_rows || features.rows != plan->n_tiles * base)
-        return lv_fail(run->error, LLAVAOV_ERROR_INTERNAL, NULL,
-            "image layout of %zu rows, plan of %zu", out.rows, base + n_rows);
-
-    /* One gather lays out the map's rows with a newline after each, so the newline is a last row of
-     * its source. */
-    const size_t source_rows = shrunk ? map_size : features.rows;
-    LvScratch scratch = lv_scratch(b, run->error);
-    LvTensor source = lv_scratch_tensor(&scratch, source_rows + 1, out.cols);
-    uint32_t *rows = lv_alloc(crop_size > n_rows ? crop_size : n_rows, sizeof *rows);
+    const LvConfig *config = model->config;
+    const size_t each = (size_t)config->vision.grid * config->vision.grid;
+    const size_t base = config->no_base ? 0 : each;
     LlavaovStatus status;
-    LV_TRY(scratch.status);
-    if (!rows)
-        LV_TRY(lv_fail(run->error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for an image's layout"));
-
-    LV_TRY(b->ops->copy(b, run, lv_tensor_rows(out, 0, base), lv_tensor_rows(features, 0, base)));
-    LvTensor map = lv_tensor_rows(source, 0, source_rows);
-    if (shrunk)
-        LV_TRY(shrink_map(model, run, map, features, plan, rows));
-    else
-        LV_TRY(b->ops->copy(b, run, map, features));
-    LV_TRY(b->ops->copy(b, run, lv_tensor_rows(source, source_rows, 1), model->newline));
-
-    uint32_t *row = rows;
-    for (uint32_t y = 0; y < plan->map_height; y++) {
-        for (uint32_t x = 0; x < plan->map_width; x++)
-            *row++ = shrunk ? y * plan->map_width + x
-                            : map_row(plan, grid, plan->crop_top + y, plan->crop_left + x);
-        *row++ = (uint32_t)source_rows;
-    }
-    LV_TRY(b->ops->gather_rows(b, run, lv_tensor_rows(out, base, n_rows), source, rows));
+    if (out.rows != plan->n_tokens || features.rows != plan->n_tiles * each)
+        return lv_fail(run->error, LLAVAOV_ERROR_INTERNAL, NULL,
+            "image layout of %zu rows, plan of %u", out.rows, plan->n_tokens);
+    if (plan->n_tiles == 1)
+        return lv_visual_assemble_one_of_many(model, run, out, features);
+    if (config->merge == LV_MERGE_FLAT)
+        return b->ops->copy(b, run, out, features);
+    if (base)
+        LV_TRY(
+            b->ops->copy(b, run, lv_tensor_rows(out, 0, base), lv_tensor_rows(features, 0, base)));
+    LV_TRY(assemble_map(model, run, lv_tensor_rows(out, base, out.rows - base), features, plan));
 done:
-    lv_free(rows);
-    lv_scratch_free(&scratch);
     return status;
 }

@@ -27,14 +27,14 @@ LlavaovStatus lv_visual_batch(const LvModel *model, const LvRun *run, LvTensor p
 LlavaovStatus lv_visual_assemble_frame(
     const LvModel *model, const LvRun *run, LvTensor out, LvTensor pooled);
 
-/* One image of several: out [lv_multi_image_tokens(), H] = its features [grid^2, H], perhaps
- * without the first, and a newline. */
+/* An image of one tile: out [lv_multi_image_tokens(), H] = its features [grid^2, H], perhaps
+ * without the first, and perhaps a newline. */
 LlavaovStatus lv_visual_assemble_one_of_many(
     const LvModel *model, const LvRun *run, LvTensor out, LvTensor features);
 
-/* A single any-resolution image: out [plan->n_tokens, H] from features [n_tiles * grid^2, H], base
- * tile first: the base tokens, then the unpadded and perhaps shrunk map, each row ended by a
- * newline. */
+/* A single image: out [plan->n_tokens, H] from features [n_tiles * grid^2, H], base tile first: the
+ * base tokens, then the unpadded and perhaps shrunk map, each row ended by a newline; or what else
+ * the configuration makes of the tiles (LvMerge). */
 LlavaovStatus lv_visual_assemble_image(const LvModel *model, const LvRun *run, LvTensor out,
     LvTensor features, const LvAnyresPlan *plan);
 

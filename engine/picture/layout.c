@@ -6,23 +6,6 @@
 #include "base/limits.h"
 #include "base/status.h"
 
-/* Python's int(round(value, 7)) for value >= 0: the next integer only if value lies within half of
- * 1e-7 below it. No double is exactly half-way, and 1 - fraction is exact, so this needs no decimal
- * conversion. */
-static uint32_t round7_truncate(double value)
-{
-    double whole = floor(value), fraction = value - whole;
-    return (uint32_t)whole + (1.0 - fraction < 5e-8);
-}
-
-/* Python's value // ratio for positive floats, which is not floor(value / ratio). */
-static uint32_t float_floor_divide(double value, double ratio)
-{
-    double quotient = (value - fmod(value, ratio)) / ratio;
-    double whole = floor(quotient);
-    return (uint32_t)(quotient - whole > 0.5 ? whole + 1.0 : whole);
-}
-
 static LlavaovStatus check_config(const LvConfig *config, LlavaovError *error)
 {
     const LvVisionConfig *vision = &config->vision;
@@ -35,82 +18,11 @@ static LlavaovStatus check_config(const LvConfig *config, LlavaovError *error)
             "vision_aspect_ratio is \"%s\": a single picture wants \"anyres_max_N\", of which it "
             "reads N, as transformers does; videos and several pictures do without it",
             config->aspect_ratio);
-    if (config->n_pinpoints == 0)
+    if (config->n_pinpoints == 0 && config->aspect == LV_ASPECT_ANYRES)
         return lv_fail(error, LLAVAOV_ERROR_UNSUPPORTED, "image_grid_pinpoints",
             "the model's configuration has no image_grid_pinpoints, which a single picture wants; "
             "videos and several pictures do without them");
     return LLAVAOV_OK;
-}
-
-/* The pinpoint that keeps most of the picture's pixels, then wastes the least of the canvas; the
- * first of equals. */
-static void choose_pinpoint(
-    uint32_t (*const pinpoints)[2], uint32_t n, double width, double height, LvAnyresPlan *plan)
-{
-    uint64_t best_kept = 0, best_waste = UINT64_MAX;
-    for (uint32_t i = 0; i < n; i++) {
-        double rows = pinpoints[i][0], cols = pinpoints[i][1];
-        double scale = fmin(cols / width, rows / height);
-        uint64_t kept = (uint64_t)(width * scale) * (uint64_t)(height * scale);
-        uint64_t pixels = (uint64_t)width * (uint64_t)height;
-        if (kept > pixels)
-            kept = pixels;
-        /* Rounding of the scale cannot make a picture larger than its canvas by a whole pixel. */
-        uint64_t waste = (uint64_t)(rows * cols) - kept;
-        if (kept > best_kept || (kept == best_kept && waste < best_waste)) {
-            best_kept = kept;
-            best_waste = waste;
-            plan->best_height = pinpoints[i][0];
-            plan->best_width = pinpoints[i][1];
-        }
-    }
-}
-
-static uint32_t ceil_at_most(double value, uint32_t most)
-{
-    double whole = ceil(value);
-    return whole < most ? (uint32_t)whole : most;
-}
-
-static void place_on_canvas(uint32_t width, uint32_t height, LvAnyresPlan *plan)
-{
-    double scale_width = plan->best_width / (double)width;
-    double scale_height = plan->best_height / (double)height;
-    if (scale_width < scale_height) {
-        plan->resized_width = plan->best_width;
-        plan->resized_height = ceil_at_most(height * scale_width, plan->best_height);
-    } else {
-        plan->resized_height = plan->best_height;
-        plan->resized_width = ceil_at_most(width * scale_height, plan->best_width);
-    }
-    plan->pad_top = (plan->best_height - plan->resized_height) / 2;
-    plan->pad_left = (plan->best_width - plan->resized_width) / 2;
-}
-
-/* Rows or columns of the feature map that lie wholly outside the picture go; half of an odd excess
- * stays. */
-static void unpad(uint32_t grid, double width, double height, LvAnyresPlan *plan)
-{
-    uint32_t rows = grid * plan->grid_rows, cols = grid * plan->grid_cols;
-    plan->crop_top = plan->crop_left = 0;
-    if (width / height > cols / (double)rows)
-        plan->crop_top = (rows - round7_truncate(height * (cols / width))) / 2;
-    else
-        plan->crop_left = (cols - round7_truncate(width * (rows / height))) / 2;
-    plan->crop_height = rows - 2 * plan->crop_top;
-    plan->crop_width = cols - 2 * plan->crop_left;
-}
-
-static void shrink(uint32_t grid, uint32_t anyres_max, LvAnyresPlan *plan)
-{
-    plan->map_height = plan->crop_height;
-    plan->map_width = plan->crop_width;
-    double ratio = sqrt((double)((uint64_t)plan->crop_height * plan->crop_width) /
-                        (double)((uint64_t)anyres_max * grid * grid));
-    if (ratio > 1.1) {
-        plan->map_height = float_floor_divide(plan->crop_height, ratio);
-        plan->map_width = float_floor_divide(plan->crop_width, ratio);
-    }
 }
 
 /* The reference fails on the chosen one alone. */
@@ -119,12 +31,14 @@ static LlavaovStatus check_chosen(
 {
     const uint32_t tile = config->vision.image_size;
     const uint32_t height = plan->best_height, width = plan->best_width;
+    if (config->merge == LV_MERGE_FLAT && height && width)
+        return LLAVAOV_OK; /* what is beyond the canvas is black */
     if (height == 0 || width == 0 || height % tile || width % tile ||
         height > LV_MAX_PICTURE_EDGE || width > LV_MAX_PICTURE_EDGE)
         return lv_fail(error, LLAVAOV_ERROR_UNSUPPORTED, "image_grid_pinpoints",
             "this picture takes %ux%u of image_grid_pinpoints, which is not a whole number of %u "
-            "pixel tiles: transformers fails on it, too",
-            height, width, tile);
+            "pixel tiles: %s fails on it, too",
+            height, width, tile, config->original_layout ? "LLaVA-NeXT's code" : "transformers");
     return LLAVAOV_OK;
 }
 
@@ -148,7 +62,7 @@ static LlavaovStatus check_processor(const LvConfig *config, uint32_t width, uin
             "%ux%u, which is not supported for a single picture",
             size, size);
     if (image->pinpoints)
-        choose_pinpoint(image->pinpoints, image->n_pinpoints, width, height, &own);
+        lv_anyres_choose(image->pinpoints, image->n_pinpoints, width, height, &own);
     if (own.best_height != plan->best_height || own.best_width != plan->best_width)
         return lv_fail(error, LLAVAOV_ERROR_UNSUPPORTED, "image_grid_pinpoints",
             "this picture takes %ux%u of the image processor's image_grid_pinpoints and %ux%u of "
@@ -185,8 +99,8 @@ static LlavaovStatus check_count(const LvConfig *config, uint32_t width, uint32_
     LvAnyresPlan own = *plan;
     const uint32_t grid = whole_root(p->n_image_tokens);
     if (p->anyres_max && grid) {
-        unpad(grid, width, height, &own);
-        shrink(grid, p->anyres_max, &own);
+        lv_anyres_unpad(grid, width, height, true, &own);
+        lv_anyres_shrink(grid, p->anyres_max, &own);
     }
     const uint64_t counted =
         p->n_image_tokens + (uint64_t)own.map_height * (own.map_width + 1) - p->drop_first;
@@ -219,6 +133,9 @@ LlavaovStatus lv_layout_check(const LvConfig *config, LlavaovLayout layout, Llav
     const LvPreprocess *pre = lv_preprocess_of(config, layout);
     if (*pre->refusal)
         return lv_fail(error, LLAVAOV_ERROR_UNSUPPORTED, pre->field, "%s", pre->refusal);
+    if (layout == LLAVAOV_LAYOUT_IMAGE && *config->single_refusal)
+        return lv_fail(
+            error, LLAVAOV_ERROR_UNSUPPORTED, config->single_field, "%s", config->single_refusal);
     if (config->placeholders.read && config->placeholders.n_image_tokens == 0)
         return lv_fail(error, LLAVAOV_ERROR_UNSUPPORTED, "num_image_tokens",
             "processor_config.json: num_image_tokens is missing, by which transformers counts "
@@ -226,6 +143,37 @@ LlavaovStatus lv_layout_check(const LvConfig *config, LlavaovLayout layout, Llav
             config->vision.grid * config->vision.grid);
     if (config->placeholders.read && layout != LLAVAOV_LAYOUT_IMAGE)
         return check_counts_of_tiles(config, layout, error);
+    return LLAVAOV_OK;
+}
+
+/* Of what the tiles' features become, crop_*, map_* and n_tokens. */
+static LlavaovStatus lay_out(const LvConfig *config, uint32_t width, uint32_t height,
+    LvAnyresPlan *plan, LlavaovError *error)
+{
+    const uint32_t grid = config->vision.grid;
+    plan->crop_height = plan->map_height = grid * plan->grid_rows;
+    plan->crop_width = plan->map_width = grid * plan->grid_cols;
+    switch (config->merge) {
+    case LV_MERGE_UNPAD:
+        lv_anyres_unpad(grid, width, height, !config->original_layout, plan);
+        lv_anyres_shrink(grid, config->anyres_max, plan);
+        break;
+    case LV_MERGE_HALVED:
+        plan->map_height /= 2;
+        plan->map_width /= 2;
+        break;
+    case LV_MERGE_MAP:
+        break;
+    case LV_MERGE_FLAT:
+        plan->n_tokens = plan->n_tiles * grid * grid;
+        return LLAVAOV_OK;
+    }
+    /* The reference fails here too: its interpolation and its pooling have no size 0. */
+    if (plan->crop_height && plan->crop_width && (!plan->map_height || !plan->map_width))
+        return lv_fail(error, LLAVAOV_ERROR_UNSUPPORTED, "image_grid_pinpoints",
+            "a picture of %ux%u pixels leaves an empty feature map after shrinking", width, height);
+    plan->n_tokens = (config->no_base ? 0 : grid * grid) +
+                     plan->map_height * (plan->map_width + (config->merge == LV_MERGE_UNPAD));
     return LLAVAOV_OK;
 }
 
@@ -241,26 +189,22 @@ LlavaovStatus lv_anyres_plan(const LvConfig *config, uint32_t width, uint32_t he
         return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, NULL,
             "a picture of %ux%u pixels is outside 1x1 to %ux%u", width, height, LV_MAX_PICTURE_EDGE,
             LV_MAX_PICTURE_EDGE);
-    uint32_t grid = config->vision.grid;
-    *plan = (LvAnyresPlan){0};
-    choose_pinpoint(config->pinpoints, config->n_pinpoints, width, height, plan);
+    *plan = (LvAnyresPlan){.n_tiles = 1, .n_tokens = lv_multi_image_tokens(config)};
+    if (config->aspect != LV_ASPECT_ANYRES)
+        return LLAVAOV_OK;
+    lv_anyres_choose(config->pinpoints, config->n_pinpoints, width, height, plan);
     status = check_chosen(config, plan, error);
     if (!status)
         status = check_processor(config, width, height, plan, error);
     if (status)
         return status;
-    plan->grid_rows = plan->best_height / config->vision.image_size;
-    plan->grid_cols = plan->best_width / config->vision.image_size;
+    const uint32_t tile = config->vision.image_size;
+    plan->grid_rows = (plan->best_height + tile - 1) / tile;
+    plan->grid_cols = (plan->best_width + tile - 1) / tile;
     plan->n_tiles = 1 + plan->grid_rows * plan->grid_cols;
-    place_on_canvas(width, height, plan);
-    unpad(grid, width, height, plan);
-    shrink(grid, config->anyres_max, plan);
-    /* The reference fails here too: its interpolation has no size 0. */
-    if (plan->crop_height && plan->crop_width && (!plan->map_height || !plan->map_width))
-        return lv_fail(error, LLAVAOV_ERROR_UNSUPPORTED, "image_grid_pinpoints",
-            "a picture of %ux%u pixels leaves an empty feature map after shrinking", width, height);
-    plan->n_tokens = grid * grid + plan->map_height * (plan->map_width + 1);
-    return check_count(config, width, height, plan, error);
+    lv_anyres_place(width, height, plan);
+    status = lay_out(config, width, height, plan, error);
+    return status ? status : check_count(config, width, height, plan, error);
 }
 
 void lv_anyres_rows(const LvVisionConfig *vision, const LvAnyresPlan *plan, uint32_t *rows)
@@ -273,14 +217,15 @@ void lv_anyres_rows(const LvVisionConfig *vision, const LvAnyresPlan *plan, uint
     }
 }
 
-uint32_t lv_pooled_grid(const LvVisionConfig *vision)
+uint32_t lv_pooled_grid(const LvConfig *config)
 {
-    return vision->grid / 2 + vision->grid % 2;
+    const uint32_t grid = config->vision.grid;
+    return grid / 2 + (config->pooling == LV_POOLING_BILINEAR ? grid % 2 : 0);
 }
 
 uint32_t lv_frame_tokens(const LvConfig *config)
 {
-    const uint32_t pooled = lv_pooled_grid(&config->vision);
+    const uint32_t pooled = lv_pooled_grid(config);
     return pooled * pooled + (config->video_newline == LV_NEWLINE_FRAME     ? 1
                                  : config->video_newline == LV_NEWLINE_GRID ? pooled
                                                                             : 0);
@@ -293,5 +238,5 @@ uint64_t lv_video_tokens(const LvConfig *config, uint64_t n_frames)
 
 uint32_t lv_multi_image_tokens(const LvConfig *config)
 {
-    return config->vision.grid * config->vision.grid - config->drop_first + 1;
+    return config->vision.grid * config->vision.grid - config->drop_first + !config->no_newline;
 }

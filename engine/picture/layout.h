@@ -6,24 +6,13 @@
 #include <stdint.h>
 
 #include "checkpoint/config.h"
+#include "picture/anyres.h"
 
-/* How one picture becomes tiles and its features a token sequence (single-image layout). */
-typedef struct LvAnyresPlan {
-    uint32_t best_height, best_width;       /* the chosen pinpoint */
-    uint32_t grid_rows, grid_cols;          /* tiles: best / image_size */
-    uint32_t resized_height, resized_width; /* picture inside the canvas, aspect kept */
-    uint32_t pad_top, pad_left;             /* black border before it; the remainder is after it */
-    uint32_t n_tiles;                       /* 1 base + grid_rows * grid_cols */
-    uint32_t crop_top, crop_left;     /* unpadding: first kept row and column of the feature map */
-    uint32_t crop_height, crop_width; /* feature map after unpadding */
-    uint32_t map_height, map_width;   /* after shrinking (equal to crop_* when not shrunk) */
-    uint32_t n_tokens;                /* grid^2 + map_height * (map_width + 1) */
-} LvAnyresPlan;
-
-/* The plan for a picture of width x height pixels. Every product is an IEEE double in the
- * reference's order. A very long picture can leave an empty map (crop_height or crop_width 0), as
- * in the reference. Errors: ARGUMENT for a picture outside LV_MAX_PICTURE_EDGE; UNSUPPORTED
- * where the reference fails: a pinpoint that is not of whole tiles is chosen, anyres_max is 0. */
+/* The plan for a picture of width x height pixels. A very long picture can leave an empty map
+ * (crop_height or crop_width 0), as in the reference. Of a configuration that has no tiles for
+ * single pictures, n_tiles = 1 and n_tokens are all. Errors: ARGUMENT for a picture outside
+ * LV_MAX_PICTURE_EDGE; UNSUPPORTED where the reference fails: a pinpoint that is not of whole tiles
+ * is chosen, anyres_max is 0. */
 LlavaovStatus lv_anyres_plan(const LvConfig *config, uint32_t width, uint32_t height,
     LvAnyresPlan *plan, LlavaovError *error);
 
@@ -35,13 +24,14 @@ LlavaovStatus lv_layout_check(const LvConfig *config, LlavaovLayout layout, Llav
  * is the base tile and never occurs). */
 void lv_anyres_rows(const LvVisionConfig *vision, const LvAnyresPlan *plan, uint32_t *rows);
 
-/* ceil(grid / 2): edge of the pooled video frame. */
-uint32_t lv_pooled_grid(const LvVisionConfig *vision);
+/* Edge of the pooled video frame: ceil(grid / 2) where bilinear, else floor. */
+uint32_t lv_pooled_grid(const LvConfig *config);
 /* One frame of a video, with the newlines in or after it. */
 uint32_t lv_frame_tokens(const LvConfig *config);
 /* A video: its frames, and the newline at the end where it is there. */
 uint64_t lv_video_tokens(const LvConfig *config, uint64_t n_frames);
-/* One image of several: grid^2 + 1, one less where the first feature is dropped. */
+/* An image of one tile: grid^2 + 1, one less where the first feature is dropped or no newline is
+ * there. */
 uint32_t lv_multi_image_tokens(const LvConfig *config);
 
 #endif

@@ -275,7 +275,9 @@ LlavaovStatus lv_picture_prepare(const LvConfig *config, LlavaovLayout layout, L
     }
 
     const LvPreprocess *pre = lv_preprocess_of(config, layout);
-    const bool square = layout == LLAVAOV_LAYOUT_IMAGES;
+    const bool tiled = tiles->n > 1;
+    const bool square = layout == LLAVAOV_LAYOUT_IMAGES ||
+                        (layout == LLAVAOV_LAYOUT_IMAGE && config->aspect == LV_ASPECT_PAD);
     if (square && pre->padding != LV_PADDING_ALWAYS &&
         (pre->padding == LV_PADDING_NEVER || image->width != image->height))
         return lv_fail(error, LLAVAOV_ERROR_UNSUPPORTED, "image_mean",
@@ -287,11 +289,10 @@ LlavaovStatus lv_picture_prepare(const LvConfig *config, LlavaovLayout layout, L
     if (!status)
         status = allocate_tiles(tiles, config, image, error);
     if (!status)
-        status = layout == LLAVAOV_LAYOUT_IMAGE
-                     ? scan_add(&scan, resize, pre->filter, size, size,
-                           single_tile(tiles->rgb, size, size), error)
-                     : add_single(&scan, config, pre, resize, tiles->rgb, error);
-    if (!status && layout == LLAVAOV_LAYOUT_IMAGE) {
+        status = tiled ? scan_add(&scan, resize, pre->filter, size, size,
+                             single_tile(tiles->rgb, size, size), error)
+                       : add_single(&scan, config, pre, resize, tiles->rgb, error);
+    if (!status && tiled) {
         const LvAnyresPlan *plan = &tiles->plan;
         Canvas canvas = {.tiles = tiles->rgb + (size_t)size * size * 3,
             .tile_width = size,

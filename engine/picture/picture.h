@@ -20,13 +20,22 @@ typedef struct LvTiles {
 } LvTiles;
 
 /* VIDEO: squashed to one tile. IMAGE: base tile (squashed), then the grid's tiles: resized with its
- * aspect kept, centred on black, cut row by row. IMAGES: padded with (127,127,127) to a square, one
- * tile. The picture is read once, row by row; no copy of it is made. cancel is polled between rows.
- * On error *tiles holds nothing. Errors: ARGUMENT, UNSUPPORTED (configuration), MEMORY, CANCELLED.
+ * aspect kept, centred on black, cut row by row; where the configuration says so, one tile as VIDEO
+ * or IMAGES. IMAGES: padded with (127,127,127) to a square, one tile. The picture is read once, row
+ * by row; no copy of it is made. cancel is polled between rows. On error *tiles holds nothing.
+ * Errors: ARGUMENT, UNSUPPORTED (configuration), MEMORY, CANCELLED.
  */
 LlavaovStatus lv_picture_prepare(const LvConfig *config, LlavaovLayout layout, LlavaovResize resize,
     const LlavaovImage *image, const LvCancel *cancel, LvTiles *tiles, LlavaovError *error);
 void lv_tiles_free(LvTiles *tiles);
+
+/* AUTO becomes the resize of the code that the checkpoint's layout is for. */
+static inline LlavaovResize lv_resize_of(const LvConfig *config, LlavaovResize resize)
+{
+    return resize != LLAVAOV_RESIZE_AUTO ? resize
+           : config->original_layout     ? LLAVAOV_RESIZE_PILLOW
+                                         : LLAVAOV_RESIZE_TORCHVISION;
+}
 
 /* The whole picture resized to width x height (1 to LV_MAX_PICTURE_EDGE each): width * height * 3
  * RGB bytes at rgb. Errors: ARGUMENT, MEMORY, CANCELLED. */

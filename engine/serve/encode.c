@@ -85,7 +85,7 @@ static size_t full_rows(const Call *call)
 
 static size_t pooled_rows(const Call *call)
 {
-    const size_t edge = lv_pooled_grid(&call->engine->model->config->vision);
+    const size_t edge = lv_pooled_grid(call->engine->model->config);
     return edge * edge;
 }
 

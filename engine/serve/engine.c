@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "base/status.h"
 #include "model/try.h"
+#include "picture/picture.h"
 #include "serve/event.h"
 #include "serve/pictures.h"
 #include "serve/request.h"
@@ -89,7 +90,7 @@ static LlavaovStatus name_model(LlavaovEngine *engine, const char *path, Llavaov
 static void describe(LlavaovEngine *engine, const LlavaovEngineOptions *options, uint64_t load_ns)
 {
     const LvConfig *config = engine->model->config;
-    const uint32_t pooled = lv_pooled_grid(&config->vision);
+    const uint32_t pooled = lv_pooled_grid(config);
     const LvHostTensor *table = lv_checkpoint_tensor(engine->checkpoint, "T.embed_tokens.weight");
     LlavaovEngineInfo *info = &engine->info;
     info->model_path = engine->path;
@@ -171,7 +172,7 @@ LlavaovStatus llavaov_engine_open(
     if (options->threads > LV_MAX_THREADS)
         return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "threads",
             "threads is %u, must be at most %u", options->threads, LV_MAX_THREADS);
-    if ((unsigned)options->resize > LLAVAOV_RESIZE_PILLOW)
+    if ((unsigned)options->resize > LLAVAOV_RESIZE_AUTO)
         return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "resize", "resize %d does not exist",
             (int)options->resize);
     LlavaovEngine *engine = lv_calloc(1, sizeof *engine);
@@ -185,7 +186,6 @@ LlavaovStatus llavaov_engine_open(
     pthread_cond_init(&engine->idle, NULL);
     lv_list_init(&engine->sessions);
     lv_admission_init(&engine->admission);
-    engine->resize = options->resize;
 
     const uint64_t start = lv_now_ns();
     LlavaovStatus status;
@@ -200,6 +200,7 @@ LlavaovStatus llavaov_engine_open(
     LV_TRY(open_backend(engine, options, error));
     LV_TRY(lv_model_open(engine->checkpoint, engine->backend, options->progress,
         options->progress_data, &engine->model, error));
+    engine->resize = lv_resize_of(engine->model->config, options->resize);
     LV_TRY(collect_stop_tokens(engine, error));
     describe(engine, options, lv_now_ns() - start);
     LV_TRY(start_threads(engine, error));

@@ -245,6 +245,9 @@ typedef struct LvCudaPool {
     uint32_t in_h, in_w, out_h, out_w; /* none 0 */
 } LvCudaPool;
 int lv_cuda_pool_bilinear(LvCudaStream stream, const LvCudaPool *args);
+/* The greatest of every 2 x 2; out_h = in_h / 2, out_w = in_w / 2, the last row or column of an odd
+ * map counts for nothing. */
+int lv_cuda_pool_max(LvCudaStream stream, const LvCudaPool *args);
 
 /* ---- attention (attention*.cu) ---- */
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Bilinear pooling of feature maps: a block an output row, float32 as the CPU backend has it. */
+ * Pooling of feature maps: a block an output row, float32 as the CPU backend has it. */
 #include "device.h"
 
 #define THREADS 128u
@@ -68,5 +68,48 @@ int lv_cuda_pool_bilinear(LvCudaStream stream, const LvCudaPool *args)
         return launch_pool<float>(stream, *args);
     if (args->type == LV_CUDA_BF16)
         return launch_pool<LvBf16>(stream, *args);
+    return LV_CUDA_BAD_ARGUMENT;
+}
+
+template <typename T, int WIDTH> LV_KERNEL(THREADS) pool_max(const LvCudaPool a)
+{
+    size_t pixels = (size_t)a.out_h * a.out_w, item = blockIdx.x / pixels;
+    size_t y = blockIdx.x % pixels / a.out_w, x = blockIdx.x % pixels % a.out_w;
+    const T *top = (const T *)a.in + ((item * a.in_h + 2 * y) * a.in_w + 2 * x) * a.in_stride;
+    const T *bottom = top + (size_t)a.in_w * a.in_stride;
+    T *out = (T *)a.out + (size_t)blockIdx.x * a.out_stride;
+    for (size_t c = (size_t)threadIdx.x * WIDTH; c < a.cols; c += THREADS * WIDTH) {
+        float p[WIDTH], q[WIDTH], r[WIDTH], s[WIDTH];
+        lv_load<WIDTH>(p, top + c);
+        lv_load<WIDTH>(q, top + a.in_stride + c);
+        lv_load<WIDTH>(r, bottom + c);
+        lv_load<WIDTH>(s, bottom + a.in_stride + c);
+        LV_UNROLL
+        for (int i = 0; i < WIDTH; i++) {
+            float upper = p[i] > q[i] ? p[i] : q[i], lower = r[i] > s[i] ? r[i] : s[i];
+            p[i] = upper > lower ? upper : lower;
+        }
+        lv_store<WIDTH>(out + c, p);
+    }
+}
+
+template <typename T> static int launch_max(LvCudaStream stream, const LvCudaPool &a)
+{
+    uint64_t rows = a.cols ? (uint64_t)a.n_items * a.out_h * a.out_w : 0;
+    if (a.cols % 4 == 0 && lv_rows_aligned(a.out, a.out_stride, sizeof(T), 4) &&
+        lv_rows_aligned(a.in, a.in_stride, sizeof(T), 4))
+        return lv_launch(pool_max<T, 4>, rows, 1, 1, THREADS, 0, stream, a);
+    return lv_launch(pool_max<T, 1>, rows, 1, 1, THREADS, 0, stream, a);
+}
+
+int lv_cuda_pool_max(LvCudaStream stream, const LvCudaPool *args)
+{
+    if (args->in_h < 2 || args->in_w < 2 || args->out_h != args->in_h / 2 ||
+        args->out_w != args->in_w / 2)
+        return LV_CUDA_BAD_ARGUMENT;
+    if (args->type == LV_CUDA_F32)
+        return launch_max<float>(stream, *args);
+    if (args->type == LV_CUDA_BF16)
+        return launch_max<LvBf16>(stream, *args);
     return LV_CUDA_BAD_ARGUMENT;
 }

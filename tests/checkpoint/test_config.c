@@ -138,8 +138,8 @@ static void the_original_configuration(void **state)
     assert_int_equal(c.eos_tokens[1], 151643);
     assert_int_equal(c.n_pinpoints, 36);
     for (uint32_t i = 0; i < 36; i++) {
-        assert_int_equal(c.pinpoints[i][0], 384 * (1 + i / 6));
-        assert_int_equal(c.pinpoints[i][1], 384 * (1 + i % 6));
+        assert_int_equal(c.pinpoints[i][0], 384 * (1 + i % 6)); /* width first */
+        assert_int_equal(c.pinpoints[i][1], 384 * (1 + i / 6));
     }
     lv_config_free(&c);
 }
@@ -296,9 +296,14 @@ static void fields_are_read(void **state)
         c.n_eos_tokens, 9u);
     READS(hub, "\"tie_word", "\"eos_token_id\": [1, 2], \"tie_word", c.n_eos_tokens,
         2u); /* the outer one wins */
-    READS(hub, "[[384, 768], [768, 384]]", "\"(1x1),...,(2x3)\"", c.n_pinpoints, 6u);
-    READS(hub, "[[384, 768], [768, 384]]", "\"[(384, 384), (384, 768), [768, 768]]\"",
-        c.pinpoints[2][0], 768u);
+    /* LLaVA-NeXT's pairs are [width, height]. */
+    READS(original, "(6x6)", "(2x3)", c.n_pinpoints, 6u);
+    READS(original, "(6x6)", "(2x3)", c.pinpoints[2][0], 1152u);
+    READS(original, "(1x1),...,(6x6)", "[(384, 384), (384, 768), [768, 768]]", c.pinpoints[1][0],
+        768u);
+    READS(original, "(1x1),...,(6x6)", "[(384, 384), (384, 768), [768, 768]]", c.pinpoints[1][1],
+        384u);
+    READS(original, ", \"image_grid_pinpoints\": \"(1x1),...,(6x6)\"", "", c.n_pinpoints, 0u);
     READS(hub, "\"hidden_size\": 896", "\"hidden_size\": 64, \"hidden_size\": 896",
         c.text.hidden_size, 896u); /* the last */
     READS(original, "\"llava\"", "\"llava_qwen\"", c.original_layout, true);
@@ -310,11 +315,70 @@ static void fields_are_read(void **state)
     READS(original, "one_token", "frame", c.video_newline, LV_NEWLINE_FRAME);
     READS(original, "one_token", "no_token", c.video_newline, LV_NEWLINE_NONE);
     READS(original, "anyres_max_9", "anyres", c.anyres_max, UINT32_MAX);
+    READS(original, "anyres_max_9", "anyres_max_4z", c.anyres_max, 4u);
+    READS(original, "anyres_max_9", "an anyres_max_4", c.anyres_max, UINT32_MAX);
+    READS(original, "anyres_max_9", "pad", c.aspect, LV_ASPECT_PAD);
+    READS(original, "anyres_max_9", "square", c.aspect, LV_ASPECT_SQUASH);
+    READS(original, "mlp2x_gelu", "linear", c.projector_layers, 1u);
+    READS(original, "mlp2x_gelu", "mlp0x_gelu", c.projector_layers, 1u);
+    READS(original, "mlp2x_gelu", "mlp3x_res2x_gelu", c.projector_blocks, 2u);
+    READS(original, "\"mm_projector_type\": \"mlp2x_gelu\",", "", c.projector_layers, 1u);
+    READS(original, "\"spatial_unpad\"", "\"flat\"", c.merge, LV_MERGE_FLAT);
+    READS(original, "\"mm_patch_merge_type\": \"spatial_unpad\",", "", c.video_newline,
+        LV_NEWLINE_NONE);
+    READS(original, "spatial_unpad", "spatial_nobase", c.no_base && c.no_newline, true);
+    READS(original, "spatial_unpad", "spatial", c.merge, LV_MERGE_MAP);
+    READS(original, "spatial_unpad", "spatial_unpad_maxpool2x2", c.merge, LV_MERGE_HALVED);
+    READS(original, "bilinear", "average", c.pooling, LV_POOLING_AVERAGE);
+    READS(original, "bilinear", "max", c.pooling, LV_POOLING_MAX);
+    READS(original, "\"mlp2x", "null, \"mm_resampler_type\": null, \"mm_projector_type\": \"mlp2x",
+        c.projector_layers, 2u);
     READS(original, "google/siglip-so400m-patch14-384", "/data/my-tower", c.vision.n_layers, 26u);
     READS(original, "\"mm_hidden_size\": 1152",
         "\"mm_hidden_size\": 64, \"vision_config\": {\"hidden_size\": 64, \"num_attention_heads\": "
         "4}",
         c.vision.head_dim, 16u);
+}
+
+/* What LLaVA-NeXT's code takes for some pictures and not for others. */
+static void settings_are_refused_for_what_wants_them(void **state)
+{
+    enum { SINGLE = 1, VIDEO = 2 };
+    static const struct {
+        const char *from, *to;
+        int refused;
+        const char *field;
+    } rows[] = {
+        {"\"model_type\"", "\"x\": 0, \"model_type\"", 0, ""},
+        {"one_token", "two_tokens", VIDEO, "mm_newline_position"},
+        {"\"one_token\"", "null", VIDEO, "mm_newline_position"},
+        {"\"one_token\"", "\"grid\", \"add_faster_video\": true", VIDEO, "add_faster_video"},
+        {"\"one_token\"", "\"frame\", \"add_faster_video\": true", 0, ""},
+        {"\"one_token\"", "\"grid\", \"mm_patch_merge_type\": \"spatial\"", VIDEO,
+            "mm_newline_position"},
+        {"\"one_token\"", "\"grid\", \"mm_patch_merge_type\": \"flat\"", 0, ""},
+        {"bilinear", "nearest", VIDEO, "mm_spatial_pool_mode"},
+        {"\"mm_spatial_pool_mode\": \"bilinear\",", "", VIDEO, "mm_spatial_pool_mode"},
+        {"anyres_max_9", "anyres_max_0", SINGLE, "image_aspect_ratio"},
+        {"anyres_max_9", "highres", SINGLE, "image_aspect_ratio"},
+        {"anyres_max_9", "crop_split", SINGLE, "image_aspect_ratio"},
+        {"\"anyres_max_9\"", "null", SINGLE, "image_aspect_ratio"},
+        {"\"image_aspect_ratio\": \"anyres_max_9\",", "", SINGLE, "image_aspect_ratio"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char *text = edited(original, rows[i].from, rows[i].to);
+        LvConfig config;
+        LlavaovError error;
+        if (parse(text, &config, &error))
+            fail_msg("%s", error.message);
+        const int found =
+            (*config.single_refusal ? SINGLE : 0) | (*config.video.refusal ? VIDEO : 0);
+        const char *field = found == VIDEO ? config.video.field : config.single_field;
+        if (found != rows[i].refused || strcmp(field, rows[i].field))
+            fail_msg("%s: %d, not %d (%s)", rows[i].to, found, rows[i].refused, field);
+        lv_config_free(&config);
+        free(text);
+    }
 }
 
 /* What is refused, and the field that the error must name. */
@@ -431,15 +495,17 @@ static const struct {
     {hub, "[768, 384]", "[384]", LLAVAOV_ERROR_FORMAT, "image_grid_pinpoints"},
     {hub, "[768, 384]", "[38400000, 384]", LLAVAOV_ERROR_FORMAT, "image_grid_pinpoints"},
     {hub, "[[384, 768], [768, 384]]", "5", LLAVAOV_ERROR_FORMAT, "image_grid_pinpoints"},
-    {hub, "[[384, 768], [768, 384]]", "\"(1x1),...,(99999999999x2)\"", LLAVAOV_ERROR_FORMAT,
+    {hub, "[[384, 768], [768, 384]]", "\"(1x1),...,(2x3)\"", LLAVAOV_ERROR_FORMAT,
         "image_grid_pinpoints"},
-    {hub, "[[384, 768], [768, 384]]", "\"(2x2),...,(1x1)\"", LLAVAOV_ERROR_FORMAT,
+    {original, "\"(1x1),...,(6x6)\"", "\"(1x1),...,(99999999999x2)\"", LLAVAOV_ERROR_FORMAT,
         "image_grid_pinpoints"},
-    {hub, "[[384, 768], [768, 384]]", "\"(1x2),...,(999999999x1)\"", LLAVAOV_ERROR_FORMAT,
+    {original, "\"(1x1),...,(6x6)\"", "\"(2x2),...,(1x1)\"", LLAVAOV_ERROR_FORMAT,
         "image_grid_pinpoints"},
-    {hub, "[[384, 768], [768, 384]]", "\"384, 384, 384\"", LLAVAOV_ERROR_FORMAT,
+    {original, "\"(1x1),...,(6x6)\"", "\"(1x2),...,(999999999x1)\"", LLAVAOV_ERROR_FORMAT,
         "image_grid_pinpoints"},
-    {hub, "[[384, 768], [768, 384]]", "\"all of them\"", LLAVAOV_ERROR_FORMAT,
+    {original, "\"(1x1),...,(6x6)\"", "\"384, 384, 384\"", LLAVAOV_ERROR_FORMAT,
+        "image_grid_pinpoints"},
+    {original, "\"(1x1),...,(6x6)\"", "\"all of them\"", LLAVAOV_ERROR_FORMAT,
         "image_grid_pinpoints"},
     {hub, "\"eos_token_id\": 151645", "\"eos_token_id\": -1", LLAVAOV_ERROR_FORMAT,
         "text_config.eos_token_id"},
@@ -452,14 +518,21 @@ static const struct {
     {original, "patch14-384", "patch16-512", LLAVAOV_ERROR_UNSUPPORTED, "mm_vision_tower"},
     {original, "\"mm_hidden_size\": 1152", "\"mm_hidden_size\": 1024", LLAVAOV_ERROR_FORMAT,
         "mm_hidden_size"},
-    {original, "mlp2x_gelu", "linear", LLAVAOV_ERROR_UNSUPPORTED, "mm_projector_type"},
-    {original, "spatial_unpad", "flat", LLAVAOV_ERROR_UNSUPPORTED, "mm_patch_merge_type"},
-    {original, "one_token", "two_tokens", LLAVAOV_ERROR_UNSUPPORTED, "mm_newline_position"},
+    {original, "mlp2x_gelu", "pooler", LLAVAOV_ERROR_UNSUPPORTED, "mm_projector_type"},
+    {original, "mlp2x_gelu", "identity", LLAVAOV_ERROR_UNSUPPORTED, "mm_projector_type"},
+    {original, "mlp2x_gelu", "mlpx_gelu", LLAVAOV_ERROR_UNSUPPORTED, "mm_projector_type"},
+    {original, "mlp2x_gelu", "mlp2x_gelu_new", LLAVAOV_ERROR_UNSUPPORTED, "mm_projector_type"},
+    {original, "mlp2x_gelu", "mlp17x_gelu", LLAVAOV_ERROR_UNSUPPORTED, "mm_projector_type"},
+    {original, "mlp2x_gelu", "mlp2x_res99999999999x_gelu", LLAVAOV_ERROR_UNSUPPORTED,
+        "mm_projector_type"},
+    {original, "\"mlp2x_gelu\"", "null", LLAVAOV_ERROR_UNSUPPORTED, "mm_projector_type"},
+    {original, "\"mm_projector_type\"",
+        "\"mm_resampler_type\": \"perceiver\", \"mm_projector_type\"", LLAVAOV_ERROR_UNSUPPORTED,
+        "mm_resampler_type"},
+    {original, "spatial_unpad", "unpad_spatial", LLAVAOV_ERROR_UNSUPPORTED, "mm_patch_merge_type"},
+    {original, "\"spatial_unpad\"", "null", LLAVAOV_ERROR_UNSUPPORTED, "mm_patch_merge_type"},
     {original, "google/siglip-so400m-patch14-384", "openai/clip-vit-large-patch14-336",
         LLAVAOV_ERROR_UNSUPPORTED, "mm_vision_tower"},
-    {original, "anyres_max_9", "pad", LLAVAOV_ERROR_UNSUPPORTED, "image_aspect_ratio"},
-    {original, "anyres_max_9", "anyres_max_0", LLAVAOV_ERROR_FORMAT, "image_aspect_ratio"},
-    {original, "bilinear", "average", LLAVAOV_ERROR_UNSUPPORTED, "mm_spatial_pool_mode"},
     {original, "\"num_key_value_heads\": 4", "\"num_key_value_heads\": 5", LLAVAOV_ERROR_FORMAT,
         "num_attention_heads"},
 };
@@ -532,6 +605,7 @@ int main(void)
         cmocka_unit_test(the_original_configuration),
         cmocka_unit_test(missing_fields_take_the_references_defaults),
         cmocka_unit_test(fields_are_read),
+        cmocka_unit_test(settings_are_refused_for_what_wants_them),
         cmocka_unit_test(absurd_and_unsupported_values_are_refused_by_name),
         cmocka_unit_test(broken_json_is_refused_by_file),
         cmocka_unit_test(every_cut_of_a_configuration_is_refused),

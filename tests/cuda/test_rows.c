@@ -365,6 +365,24 @@ static double source_of(size_t at, size_t in, size_t out, size_t *first, size_t 
     return position - (double)*first;
 }
 
+/* Of every 2 x 2, in the first rows of what args wrote before. */
+static void greatest(
+    LvCudaPool args, const Matrix *in, const Matrix *out, double *wanted, int number)
+{
+    const size_t n = args.cols, w = args.in_w, half_h = args.in_h / 2, half_w = w / 2;
+    args.out_h = args.in_h / 2;
+    args.out_w = args.in_w / 2;
+    for (size_t row = 0; row < args.n_items * half_h * half_w; row++) {
+        const size_t item = row / (half_h * half_w), place = row % (half_h * half_w);
+        const size_t at = (item * args.in_h + place / half_w * 2) * w + place % half_w * 2;
+        for (size_t k = 0; k < n; k++)
+            wanted[row * n + k] = fmax(fmax(matrix_at(in, at, k), matrix_at(in, at + 1, k)),
+                fmax(matrix_at(in, at + w, k), matrix_at(in, at + w + 1, k)));
+    }
+    assert_int_equal(lv_cuda_pool_max(device_stream(), &args), 0);
+    check_matrix(out, wanted, "pool max", number);
+}
+
 static void pool(void **state)
 {
     static const uint32_t sizes[][4] = {{27, 27, 14, 14}, {1, 1, 1, 1}, {1, 5, 3, 2},
@@ -397,6 +415,8 @@ static void pool(void **state)
                     out.data, out.stride, in.data, in.stride, types[t], items, n, ih, iw, oh, ow};
                 assert_int_equal(lv_cuda_pool_bilinear(device_stream(), &args), 0);
                 check_matrix(&out, wanted, "pool", number);
+                if (ih >= 2 && iw >= 2 && oh >= ih / 2 && ow >= iw / 2)
+                    greatest(args, &in, &out, wanted, number);
                 free(wanted);
                 matrix_free(&in);
                 matrix_free(&out);
@@ -507,6 +527,7 @@ static void refused(void **state)
     assert_int_equal(lv_cuda_rms_norm(device_stream(), &norm), LV_CUDA_BAD_ARGUMENT);
     LvCudaPool pool_args = {&x, 1, &x, 1, LV_CUDA_F32, 1, 1, 0, 1, 1, 1};
     assert_int_equal(lv_cuda_pool_bilinear(device_stream(), &pool_args), LV_CUDA_BAD_ARGUMENT);
+    assert_int_equal(lv_cuda_pool_max(device_stream(), &pool_args), LV_CUDA_BAD_ARGUMENT);
     LvCudaGated gated = {&x, 1, &x, 2, LV_CUDA_F16, 1, 1, LV_CUDA_SILU};
     assert_int_equal(lv_cuda_gated(device_stream(), &gated), LV_CUDA_BAD_ARGUMENT);
     LvCudaEpilogue end = {.out = &x, .in = &x, .in_type = LV_CUDA_F16, .rows = 1, .cols = 1};

@@ -257,6 +257,23 @@ static void rows_cases(Bench *b)
     }
     check(got, want, 2 * 3 * 4 * C, 1e-5, "pool_bilinear");
 
+    LvTensor tm = lv_tensor_rows(to, 0, 2 * (H / 2) * (W / 2));
+    assert_int_equal(b->ops->pool_max(b->backend, &b->run, tm, ti, 2, H, W), LLAVAOV_OK);
+    b->ops->download(b->backend, &b->run, got, tm);
+    for (size_t i = 0; i < tm.rows; i++)
+        for (int c = 0; c < C; c++) {
+            const size_t item = i / (H / 2 * (W / 2)), at = i % (H / 2 * (W / 2));
+            const float *map = in + item * H * W * C + c;
+            double best = -INFINITY;
+            for (size_t k = 0; k < 4; k++) {
+                const size_t y = at / (W / 2) * 2 + k / 2, x = at % (W / 2) * 2 + k % 2;
+                best = fmax(best, map[(y * W + x) * C]);
+            }
+            want[i * C + c] = best;
+        }
+    check(got, want, tm.rows * C, 0, "pool_max");
+    assert_int_not_equal(b->ops->pool_max(b->backend, &b->run, tm, ti, 2, H, W + 1), LLAVAOV_OK);
+
     const uint32_t picks[] = {3, 3, 69, 0};
     LvTensor tg = lv_tensor_rows(to, 1, 4);
     assert_int_equal(b->ops->gather_rows(b->backend, &b->run, tg, ti, picks), LLAVAOV_OK);

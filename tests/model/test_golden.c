@@ -224,7 +224,7 @@ static size_t encode(const Golden *g, size_t i, LvTensor out, size_t row)
     const LvVisionConfig *v = &model->config->vision;
     const size_t each = (size_t)v->grid * v->grid,
                  bytes = (size_t)v->image_size * v->image_size * 3;
-    const size_t pooled = (size_t)lv_pooled_grid(v) * lv_pooled_grid(v);
+    const size_t edge = lv_pooled_grid(model->config), pooled = edge * edge;
     LvTiles tiles;
     must(lv_picture_prepare(
              model->config, g->layout, LLAVAOV_RESIZE_TORCHVISION, &image, NULL, &tiles, &error),

@@ -107,7 +107,7 @@ static uint8_t *make_tile(unsigned seed)
 
 static void pooling_early_or_literally_differs_in_rounding_alone(void **state)
 {
-    const uint32_t pooled = lv_pooled_grid(&model->config->vision);
+    const uint32_t pooled = lv_pooled_grid(model->config);
     const size_t width = model->config->text.hidden_size;
     uint8_t *pixels[2] = {make_tile(1), make_tile(2)};
     const LvTile tiles[2] = {{.rgb = pixels[0]}, {.rgb = pixels[1]}};

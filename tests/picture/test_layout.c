@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
@@ -146,7 +147,7 @@ static void row_map_walks_tiles_in_picture_order(void **state)
 static void counts_of_video_and_of_several_images(void **state)
 {
     LvConfig config = {.vision.grid = 27};
-    assert_int_equal(lv_pooled_grid(&config.vision), 14);
+    assert_int_equal(lv_pooled_grid(&config), 14);
     assert_int_equal(lv_video_tokens(&config, 8), 1569);
     assert_int_equal(lv_video_tokens(&config, 32), 6273);
     assert_int_equal(lv_multi_image_tokens(&config), 730);
@@ -165,8 +166,48 @@ static void counts_of_video_and_of_several_images(void **state)
     }
     config.video_newline = LV_NEWLINE_END;
     config.vision.grid = 12;
-    assert_int_equal(lv_pooled_grid(&config.vision), 6);
+    assert_int_equal(lv_pooled_grid(&config), 6);
     assert_int_equal(lv_video_tokens(&config, 1), 37);
+}
+
+/* What LLaVA-NeXT's settings make of the counts; the features are compared with its own code by
+ * tests/parity/llava_next.py. */
+static void counts_of_other_layouts(void **state)
+{
+    static const struct {
+        LvAspect aspect;
+        LvMerge merge;
+        bool no_base, no_newline;
+        uint32_t tiles, tokens;
+    } rows[] = {
+        {LV_ASPECT_ANYRES, LV_MERGE_UNPAD, false, false, 7, 729 + 54 * (73 + 1)},
+        {LV_ASPECT_ANYRES, LV_MERGE_UNPAD, true, false, 7, 54 * (73 + 1)},
+        {LV_ASPECT_ANYRES, LV_MERGE_MAP, false, true, 7, 7 * 729},
+        {LV_ASPECT_ANYRES, LV_MERGE_MAP, true, true, 7, 6 * 729},
+        {LV_ASPECT_ANYRES, LV_MERGE_HALVED, false, false, 7, 729 + 27 * 40},
+        {LV_ASPECT_ANYRES, LV_MERGE_FLAT, true, true, 7, 7 * 729},
+        {LV_ASPECT_PAD, LV_MERGE_UNPAD, false, false, 1, 730},
+        {LV_ASPECT_SQUASH, LV_MERGE_FLAT, true, true, 1, 729},
+    };
+    LvConfig config = make_config(384, 27, 6);
+    config.original_layout = true;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        LvAnyresPlan plan;
+        config.aspect = rows[i].aspect;
+        config.merge = rows[i].merge;
+        config.no_base = rows[i].no_base;
+        config.no_newline = rows[i].no_newline;
+        assert_int_equal(lv_anyres_plan(&config, 800, 600, &plan, NULL), LLAVAOV_OK);
+        assert_int_equal(plan.n_tiles, rows[i].tiles);
+        assert_int_equal(plan.n_tokens, rows[i].tokens);
+    }
+    config.pooling = LV_POOLING_AVERAGE;
+    assert_int_equal(lv_frame_tokens(&config), 169);
+    snprintf(config.single_refusal, sizeof config.single_refusal, "no");
+    assert_int_equal(
+        lv_layout_check(&config, LLAVAOV_LAYOUT_IMAGE, NULL), LLAVAOV_ERROR_UNSUPPORTED);
+    assert_int_equal(lv_layout_check(&config, LLAVAOV_LAYOUT_IMAGES, NULL), LLAVAOV_OK);
+    free(config.pinpoints);
 }
 
 static void absurd_input_is_refused(void **state)
@@ -202,6 +243,7 @@ int main(void)
         cmocka_unit_test(plans_of_every_shape_are_consistent),
         cmocka_unit_test(row_map_walks_tiles_in_picture_order),
         cmocka_unit_test(counts_of_video_and_of_several_images),
+        cmocka_unit_test(counts_of_other_layouts),
         cmocka_unit_test(absurd_input_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

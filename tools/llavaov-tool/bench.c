@@ -77,7 +77,7 @@ static LlavaovStatus embed(Bench *bench, const LvTile *tiles, uint32_t n, Spent 
 {
     LvBackend *b = bench->m.backend;
     const LvConfig *config = bench->m.model->config;
-    const uint32_t pooled = lv_pooled_grid(&config->vision);
+    const uint32_t pooled = lv_pooled_grid(config);
     const LvRun run = {.error = bench->error};
     LvScratch scratch = lv_scratch(b, bench->error);
     LvTensor out =

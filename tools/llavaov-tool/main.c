@@ -60,7 +60,8 @@ static const struct argp_option options[] = {
     {"precision", OPTION_PRECISION, "NAME", 0, "auto, f32, bf16 or f16", 1},
     {"threads", 't', "N", 0, "compute threads; 0 = one per processor", 1},
     {"cpu-mask", OPTION_CPU_MASK, "NAME", 0, "auto, baseline, avx2 or avx512", 1},
-    {"resize", OPTION_RESIZE, "NAME", 0, "torchvision (default) or pillow", 1},
+    {"resize", OPTION_RESIZE, "NAME", 0, "torchvision, pillow or auto (default): as the checkpoint",
+        1},
     {"out", 'o', "FILE", 0, "where the result goes", 1},
     {"layout", 'l', "NAME", 0, "video (default), image or images", 2},
     {"size", 's', "WxH", 0, "size of raw pictures", 2},
@@ -146,7 +147,7 @@ static int choose(struct argp_state *state, const char *text, const char *const 
 static error_t parse(int key, char *text, struct argp_state *state)
 {
     static const char *const precisions[] = {"auto", "f32", "bf16", "f16", NULL};
-    static const char *const resizes[] = {"torchvision", "pillow", NULL};
+    static const char *const resizes[] = {"torchvision", "pillow", "auto", NULL};
     static const char *const layouts[] = {"video", "image", "images", NULL};
     static const char *const pools[] = {"early", "literal", NULL};
     ToolOptions *o = state->input;
@@ -304,6 +305,7 @@ int main(int argc, char **argv)
 {
     const struct argp argp = {options, parse, "COMMAND [ARGUMENT...]", doc, NULL, NULL, NULL};
     ToolOptions o = {.model = getenv("LLAVAOV_MODEL"),
+        .resize = LLAVAOV_RESIZE_AUTO,
         .generation = llavaov_generation_checkpoint(),
         .repeat = 3,
         .context = 1599};

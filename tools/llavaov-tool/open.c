@@ -69,7 +69,7 @@ static LlavaovStatus encode_video(const ToolOptions *o, ToolModel *m, const LvTi
     const LvRun run = {.error = error};
     const uint32_t preferred = m->backend->info.preferred_tiles;
     const size_t most = preferred == 0 ? 1 : preferred < MOST ? preferred : MOST;
-    const uint32_t edge = lv_pooled_grid(&m->model->config->vision);
+    const uint32_t edge = lv_pooled_grid(m->model->config);
     const size_t each = (size_t)edge * edge, rows = lv_frame_tokens(m->model->config);
     LvTensor pooled = {0};
     LlavaovStatus status =
@@ -136,8 +136,8 @@ LlavaovStatus tool_visual_rows(const ToolOptions *o, ToolModel *m, const ToolPic
         LV_TRY(lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for pictures"));
     for (size_t i = 0; i < pictures->n; i++) {
         LV_TRY(lv_image_check(&pictures->images[i], error));
-        LV_TRY(lv_picture_prepare(
-            config, layout, o->resize, &pictures->images[i], NULL, &tiles[i], error));
+        LV_TRY(lv_picture_prepare(config, layout, lv_resize_of(config, o->resize),
+            &pictures->images[i], NULL, &tiles[i], error));
         each[i] = rows_of(layout, config, &tiles[i]);
         total += each[i];
     }

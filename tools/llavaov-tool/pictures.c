@@ -10,6 +10,7 @@
 
 LlavaovStatus tool_resize(const ToolOptions *o, LlavaovError *error)
 {
+    const LvConfig any = {0};
     ToolPictures pictures = {0};
     uint8_t *rgb = NULL;
     LlavaovStatus status;
@@ -19,8 +20,8 @@ LlavaovStatus tool_resize(const ToolOptions *o, LlavaovError *error)
     rgb = lv_alloc((size_t)o->to_width * o->to_height, 3);
     if (!rgb)
         LV_TRY(lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a picture"));
-    LV_TRY(lv_picture_resize(
-        &pictures.images[0], o->resize, o->to_width, o->to_height, NULL, rgb, error));
+    LV_TRY(lv_picture_resize(&pictures.images[0], lv_resize_of(&any, o->resize), o->to_width,
+        o->to_height, NULL, rgb, error));
     const LvNpy out = {.type = LV_NPY_U8,
         .n_dims = 3,
         .shape = {o->to_height, o->to_width, 3},
@@ -54,8 +55,8 @@ static LlavaovStatus write_tiles(
     for (size_t i = 0; i < pictures->n; i++) {
         LvTiles tiles = {0};
         LV_TRY(lv_image_check(&pictures->images[i], error));
-        LV_TRY(lv_picture_prepare(config, tool_layout_for(o, pictures->n), o->resize,
-            &pictures->images[i], NULL, &tiles, error));
+        LV_TRY(lv_picture_prepare(config, tool_layout_for(o, pictures->n),
+            lv_resize_of(config, o->resize), &pictures->images[i], NULL, &tiles, error));
         uint8_t *grown = lv_realloc(all, n + tiles.n, bytes);
         if (grown) {
             all = grown;

@@ -237,6 +237,8 @@ LlavaovStatus lv_cuda_op_layer_norm(LvBackend *backend, const LvRun *run, LvTens
     const LvWeight *scale, const LvWeight *bias, double eps);
 LlavaovStatus lv_cuda_op_rms_norm(LvBackend *backend, const LvRun *run, LvTensor out, LvTensor in,
     const LvWeight *scale, double eps);
+LlavaovStatus lv_cuda_op_pool_max(LvBackend *backend, const LvRun *run, LvTensor out, LvTensor in,
+    size_t n_items, uint32_t in_h, uint32_t in_w);
 LlavaovStatus lv_cuda_op_pool_bilinear(LvBackend *backend, const LvRun *run, LvTensor out,
     LvTensor in, size_t n_items, uint32_t in_h, uint32_t in_w, uint32_t out_h, uint32_t out_w);
 LlavaovStatus lv_cuda_op_gather_rows(

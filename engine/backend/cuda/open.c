@@ -111,6 +111,7 @@ static const LvBackendOps operations = {
     .layer_norm = lv_cuda_op_layer_norm,
     .attention_full = lv_cuda_op_attention_full,
     .pool_bilinear = lv_cuda_op_pool_bilinear,
+    .pool_max = lv_cuda_op_pool_max,
     .linear = lv_cuda_op_linear,
     .gather_rows = lv_cuda_op_gather_rows,
     .copy = lv_cuda_op_copy,

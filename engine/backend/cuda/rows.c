@@ -156,6 +156,22 @@ LlavaovStatus lv_cuda_op_pool_bilinear(LvBackend *backend, const LvRun *run, LvT
     return lv_cuda_end(cuda, run, "pool_bilinear", lv_cuda_launched(cuda, code));
 }
 
+LlavaovStatus lv_cuda_op_pool_max(LvBackend *backend, const LvRun *run, LvTensor out, LvTensor in,
+    size_t n_items, uint32_t in_h, uint32_t in_w)
+{
+    LvCuda *cuda = lv_cuda(backend);
+    if (in_h < 2 || in_w < 2 || in.rows != n_items * in_h * in_w ||
+        out.rows != n_items * (in_h / 2) * (in_w / 2) || in.cols != out.cols)
+        return lv_cuda_shape_error(run, "pool_max");
+    LlavaovStatus status = lv_cuda_begin(cuda, run);
+    if (status != LLAVAOV_OK)
+        return status;
+    const LvCudaPool args = {out.data, out.stride, in.data, in.stride, cuda->type, n_items, in.cols,
+        in_h, in_w, in_h / 2, in_w / 2};
+    int code = lv_cuda_pool_max(lv_runtime_stream(cuda->runtime), &args);
+    return lv_cuda_end(cuda, run, "pool_max", lv_cuda_launched(cuda, code));
+}
+
 /* ---- moving rows ---- */
 
 /* Indices are known to lie inside. */
