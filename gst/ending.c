@@ -112,6 +112,7 @@ gst_llavaov_ending_watch (GstLlavaovElement * self, GstClockTime step,
     gst_llavaov_ending_cut (self, "no-progress", GST_CLOCK_TIME_NONE);
   else
     tell_silence (self, outside ? 0 : step,
-        outside ? "outside-segment" : "between-windows");
+        outside ? "outside-segment" : self->unreadable ? "unreadable-frames" :
+        "between-windows");
   self->silence = 0;
 }

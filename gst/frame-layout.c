@@ -224,8 +224,8 @@ too_small (const GstLlavaovFrameLayout * layout, gsize found, gboolean meta,
     g_string_append_printf (rows, i ? ", %" G_GSIZE_FORMAT : "%" G_GSIZE_FORMAT,
         plane->row_bytes);
   }
-  gst_llavaov_frame_error (error, "it has %" G_GSIZE_FORMAT " bytes, and %s of "
-      "%dx%d needs %" G_GSIZE_FORMAT "%s%s%s%s%s%s", found,
+  gst_llavaov_frame_error (error, "a buffer has %" G_GSIZE_FORMAT " bytes, and "
+      "%s of %dx%d needs %" G_GSIZE_FORMAT "%s%s%s%s%s%s", found,
       GST_VIDEO_INFO_NAME (info), GST_VIDEO_INFO_WIDTH (info),
       GST_VIDEO_INFO_HEIGHT (info), wanted,
       strides->len ? ", with rows every " : "", strides->str,
@@ -238,6 +238,15 @@ too_small (const GstLlavaovFrameLayout * layout, gsize found, gboolean meta,
   g_string_free (rows, TRUE);
 }
 
+static const gchar *
+format_name (GstVideoFormat format)
+{
+  const gchar *name = format == GST_VIDEO_FORMAT_UNKNOWN ? NULL :
+      gst_video_format_to_string (format);
+
+  return name ? name : "an unknown format";
+}
+
 /* FALSE: the meta is about another picture than the caps. */
 static gboolean
 check_meta (const GstVideoMeta * meta, const GstVideoInfo * info,
@@ -248,11 +257,12 @@ check_meta (const GstVideoMeta * meta, const GstVideoInfo * info,
       meta->width >= (guint) GST_VIDEO_INFO_WIDTH (info) &&
       meta->height >= (guint) GST_VIDEO_INFO_FIELD_HEIGHT (info))
     return TRUE;
-  gst_llavaov_frame_error (error, "its GstVideoMeta says %s of %ux%u in %u "
-      "planes, the caps %s of %dx%d in %u", gst_video_format_to_string
-      (meta->format), meta->width, meta->height, meta->n_planes,
-      GST_VIDEO_INFO_NAME (info), GST_VIDEO_INFO_WIDTH (info),
-      GST_VIDEO_INFO_FIELD_HEIGHT (info), GST_VIDEO_INFO_N_PLANES (info));
+  gst_llavaov_frame_error (error,
+      "a buffer's GstVideoMeta says %s of %ux%u in %u "
+      "planes, the caps %s of %dx%d in %u", format_name (meta->format),
+      meta->width, meta->height, meta->n_planes, GST_VIDEO_INFO_NAME (info),
+      GST_VIDEO_INFO_WIDTH (info), GST_VIDEO_INFO_FIELD_HEIGHT (info),
+      GST_VIDEO_INFO_N_PLANES (info));
   return FALSE;
 }
 
@@ -308,9 +318,9 @@ gst_llavaov_frame_layout (GstLlavaovFrameLayout * layout,
   if (!find_crop (&layout->crop, info, buffer, width, height, field)) {
     GstVideoCropMeta *crop = gst_buffer_get_video_crop_meta (buffer);
 
-    gst_llavaov_frame_error (error, "its GstVideoCropMeta shows %ux%u at "
-        "(%u, %u), outside %ux%u", crop->width, crop->height, crop->x, crop->y,
-        width, height);
+    gst_llavaov_frame_error (error,
+        "a buffer's GstVideoCropMeta shows %ux%u at " "(%u, %u), outside %ux%u",
+        crop->width, crop->height, crop->x, crop->y, width, height);
     return FALSE;
   }
   if (!describe (&layout->info, info, layout->crop.x + layout->crop.w,
@@ -331,7 +341,7 @@ gst_llavaov_frame_layout (GstLlavaovFrameLayout * layout,
     plane->stride = meta ? meta->stride[i] :
         GST_VIDEO_INFO_PLANE_STRIDE (info, i);
     if (!gst_llavaov_plane_measure (&layout->info, i, plane)) {
-      gst_llavaov_frame_error (error, "its plane %u of %u rows of %"
+      gst_llavaov_frame_error (error, "in a buffer plane %u of %u rows of %"
           G_GSIZE_FORMAT " bytes has the stride %d and begins at byte %"
           G_GSIZE_FORMAT, i, plane->rows, plane->row_bytes, plane->stride,
           plane->offset);

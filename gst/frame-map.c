@@ -17,7 +17,7 @@ map_meta (GstLlavaovFrameMap * map, const GstLlavaovFrameLayout * layout,
   memset (info, 0, sizeof (*info));
   if (!gst_video_meta_map (layout->meta, index, info, &data, &plane->stride,
           GST_MAP_READ)) {
-    gst_llavaov_frame_error (error, "its memory cannot be mapped");
+    gst_llavaov_frame_error (error, "the memory of a buffer cannot be mapped");
     return FALSE;
   }
   map->part[map->n_parts++].meta = layout->meta;
@@ -25,19 +25,19 @@ map_meta (GstLlavaovFrameMap * map, const GstLlavaovFrameLayout * layout,
   plane->offset = G_MAXINT64 / 4;
   if (!gst_llavaov_plane_measure (&layout->info, index, plane)
       || data == NULL) {
-    gst_llavaov_frame_error (error, "its plane %u of %u rows of %"
+    gst_llavaov_frame_error (error, "plane %u of %u rows of %"
         G_GSIZE_FORMAT " bytes is mapped with the stride %d", index,
         plane->rows, plane->row_bytes, plane->stride);
     return FALSE;
   }
   map->frame.data[index] = data;
-  if (info->data == NULL || info->size == 0)
+  if (info->data == NULL)
     return TRUE;
   before = (guint8 *) data - info->data;
   behind = (gint64) info->size - before;
   if (before < (gint64) (plane->offset - plane->begin) ||
       behind < (gint64) (plane->end - plane->offset)) {
-    gst_llavaov_frame_error (error, "its plane %u is mapped with %"
+    gst_llavaov_frame_error (error, "plane %u is mapped with %"
         G_GSIZE_FORMAT " bytes, and %u rows of %" G_GSIZE_FORMAT " bytes every "
         "%d do not fit from byte %" G_GINT64_FORMAT " on", index, info->size,
         plane->rows, plane->row_bytes, plane->stride, before);
@@ -58,13 +58,14 @@ map_memory (GstLlavaovFrameMap * map, guint index,
   if (!gst_buffer_find_memory (map->buffer, plane->begin, bytes, &first, &n,
           &skip) ||
       !gst_buffer_map_range (map->buffer, first, n, info, GST_MAP_READ)) {
-    gst_llavaov_frame_error (error, "its memory cannot be mapped");
+    gst_llavaov_frame_error (error, "the memory of a buffer cannot be mapped");
     return FALSE;
   }
   map->part[map->n_parts++].meta = NULL;
   /* What is mapped is what counts, not what the memory said before. */
   if (info->size < skip || info->size - skip < bytes) {
-    gst_llavaov_frame_error (error, "its memory is mapped with %" G_GSIZE_FORMAT
+    gst_llavaov_frame_error (error,
+        "the memory of a buffer is mapped with %" G_GSIZE_FORMAT
         " bytes, and plane %u ends at byte %" G_GSIZE_FORMAT, info->size, index,
         skip + bytes);
     return FALSE;
@@ -201,7 +202,8 @@ gst_llavaov_frame_map (GstLlavaovFrameMap * map, const GstVideoInfo * info,
     return TRUE;
   mapped = copy_frame (map, &layout);
   if (!mapped)
-    gst_llavaov_frame_error (error, "there is no memory for a copy of it");
+    gst_llavaov_frame_error (error,
+        "there is no memory for a copy of a picture");
   unmap_parts (map);
   return mapped;
 }

@@ -320,21 +320,28 @@ clip_frame (GstLlavaovElement * self, GstLlavaovSample * sample)
   return GST_FLOW_OK;
 }
 
+/* A frame has come, sampled or not: windows end whose time is over. */
+static GstFlowReturn
+advance (GstLlavaovElement * self, GstClockTime running, GstClockTime now)
+{
+  GQueue closed = G_QUEUE_INIT;
+
+  /* The first frame begins the windows. What has passed in silence before is for the clock to say: it may be of any time. */
+  if (self->have_time)
+    gst_llavaov_sampler_advance (&self->sampler, running, &closed);
+  else if (GST_CLOCK_TIME_IS_VALID (now))
+    gst_llavaov_sampler_advance (&self->sampler, MIN (now, running), &closed);
+  gst_llavaov_handover_windows (self, &closed);
+  return gst_llavaov_handover_let_answer (self);
+}
+
 static GstFlowReturn
 window_frame (GstLlavaovElement * self, GstLlavaovSample * sample,
     GstClockTime now)
 {
   GQueue closed = G_QUEUE_INIT;
-  GstFlowReturn flow;
+  GstFlowReturn flow = advance (self, sample->running, now);
 
-  /* The first frame begins the windows. What has passed in silence before is for the clock to say: it may be of any time. */
-  if (self->have_time)
-    gst_llavaov_sampler_advance (&self->sampler, sample->running, &closed);
-  else if (GST_CLOCK_TIME_IS_VALID (now))
-    gst_llavaov_sampler_advance (&self->sampler, MIN (now, sample->running),
-        &closed);
-  gst_llavaov_handover_windows (self, &closed);
-  flow = gst_llavaov_handover_let_answer (self);
   if (flow != GST_FLOW_OK)
     return flow;
   gst_llavaov_sampler_frame (&self->sampler, sample, &closed);
@@ -394,6 +401,12 @@ gst_llavaov_frames_take (GstLlavaovElement * self, GstBuffer * buffer,
   self->last_running = running;
   self->last_end = running + (known ? duration : GST_BUFFER_PTS_IS_VALID
       (buffer) ? 0 : UNKNOWN_DURATION);
+  if (self->unreadable) {
+    flow = self->run.sampling == GST_LLAVAOV_SAMPLING_CLIP ?
+        gst_llavaov_handover_let_answer (self) : advance (self, running, now);
+    self->have_time = flow == GST_FLOW_OK;
+    return flow;
+  }
   if (++self->n_frames == 2)
     gst_llavaov_handover_layout_of_many (self);
 

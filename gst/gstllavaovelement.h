@@ -3,6 +3,7 @@
  * llavaovelement: raw video in, the same raw video out, and answers about it.
  *
  *   streaming thread   stream.c      the video's pads: buffers, events, queries
+ *                      frame-check.c which of them can be read (frame-layout.c)
  *                      frames.c      what they mean for windows (window.c) and clips (clip.c); takes references only
  *                      ending.c      the ends of windows that are not their clock's
  *                      textflow.c    how the text stream follows
@@ -13,7 +14,7 @@
  *                      telling.c     messages, notifications, text, metas
  *                      clock.c       closes live windows on the clock
  *   engine threads     asking.c      on_done: keeps the answer and wakes the worker
- *                      sample.c      map and release pictures
+ *                      sample.c      map (frame-map.c, convert.c) and release pictures
  *   text pad's task    textpad.c     pushes answers and gaps
  *
  * One lock guards all that they share. No message is posted, no pad pushed and no request made with it held.
@@ -76,6 +77,8 @@ struct _GstLlavaovElement
   GstLlavaovOrientation orientation;    /* as the tags say */
   LlavaovOrientation turn;      /* of the frames that come, once it is known */
   gboolean turn_known;
+  gboolean unreadable;          /* the frame at hand: its buffer does not hold what the caps say; the streaming thread's */
+  gboolean unreadable_told;     /* of these caps */
   GstSegment segment;
   gboolean live, live_known;
   gboolean arrives;             /* live by its source alone: frames without timestamps out of a network */

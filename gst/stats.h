@@ -17,6 +17,7 @@ typedef struct _GstLlavaovStats
   guint64 answers, dropped_windows, failed_windows;
   guint64 empty_windows;        /* that held no frame and were told about */
   guint64 frames_seen, frames_sampled;  /* sampled: distinct frames given to the engine */
+  guint64 frames_unreadable;    /* whose buffers do not hold what caps and metas say */
   guint64 prompt_tokens, new_tokens;
   guint64 load_ns, encode_ns, prefill_ns, decode_ns;
   gchar device[64], precision[32];

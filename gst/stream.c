@@ -4,6 +4,7 @@
 #include "answers.h"
 #include "clock.h"
 #include "ending.h"
+#include "frame-check.h"
 #include "frames.h"
 #include "handover.h"
 #include "textflow.h"
@@ -66,6 +67,7 @@ sink_chain (GstPad * pad, GstObject * parent, GstBuffer * buffer)
   find_turn (self);
   if (!GST_BUFFER_PTS_IS_VALID (buffer) && !GST_BUFFER_DTS_IS_VALID (buffer))
     gst_llavaov_frames_untimed (self);
+  gst_llavaov_frame_check (self, buffer);
   now = gst_llavaov_clock_now (self);
 
   g_mutex_lock (&self->lock);
@@ -102,6 +104,8 @@ sink_caps (GstLlavaovElement * self, GstEvent * event)
   gst_event_parse_caps (event, &caps);
   ok = gst_video_info_from_caps (&info, caps);
   g_mutex_lock (&self->lock);
+  if (!ok || !self->have_info || !gst_video_info_is_equal (&info, &self->info))
+    self->unreadable_told = FALSE;
   self->have_info = ok;
   self->turn_known = FALSE;
   if (ok)

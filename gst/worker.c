@@ -195,6 +195,7 @@ gst_llavaov_worker_start (GstLlavaovElement * self)
   gst_llavaov_orientation_clear (&self->orientation);
   self->turn = LLAVAOV_ORIENTATION_UPRIGHT;
   self->turn_known = FALSE;
+  self->unreadable = FALSE;
   self->next_seq = 0;
   memset (&self->stats, 0, sizeof (self->stats));
   gst_llavaov_frames_reset (self);

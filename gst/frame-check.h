@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Frames whose buffers do not hold what their caps say are not sampled; the video itself goes through.
+ */
+#ifndef GST_LLAVAOV_FRAME_CHECK_H
+#define GST_LLAVAOV_FRAME_CHECK_H
+
+#include "gstllavaovelement.h"
+
+G_BEGIN_DECLS
+
+/* Looks at caps, metas and sizes alone. Sets self->unreadable and counts; a WARNING tells of the first such frame since the
+ * caps changed. On the streaming thread, once for every buffer, without the lock. */
+void gst_llavaov_frame_check (GstLlavaovElement * self, GstBuffer * buffer);
+
+G_END_DECLS
+
+#endif
