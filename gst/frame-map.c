@@ -33,7 +33,7 @@ map_meta (GstLlavaovFrameMap * map, const GstLlavaovFrameLayout * layout,
   map->frame.data[index] = data;
   if (info->data == NULL)
     return TRUE;
-  before = (guint8 *) data - info->data;
+  before = (gint64) ((guintptr) data - (guintptr) info->data);
   behind = (gint64) info->size - before;
   if (before < (gint64) (plane->offset - plane->begin) ||
       behind < (gint64) (plane->end - plane->offset)) {

@@ -6,9 +6,13 @@
 
 #include <gst/video/video.h>
 
+#include "base/alloc.h"
+#include "base/limits.h"
 #include "checkpoint/preprocess.h"
 #include "checkpoint/preprocessor_config.h"
 #include "guard.h"
+#include "picture/color.h"
+#include "picture/display.h"
 #include "picture/image.h"
 #include "picture/picture.h"
 #include "sample.h"
@@ -81,7 +85,7 @@ static const char *const multiviews[] = {
 static gint edge(Input *in)
 {
     if (chance(in, 248))
-        return 1 + byte(in) % 96;
+        return 1 + byte(in) % 40;
     return chance(in, 192) ? (gint)word(in) % 700 : (gint)near(in, 1);
 }
 
@@ -153,7 +157,7 @@ static gboolean own_map(GstVideoMeta *meta, guint plane, GstMapInfo *info, gpoin
         return FALSE;
     info->data = own.at;
     info->size = own.bytes;
-    *data = own.at + own.offset[plane];
+    *data = (gpointer)((uintptr_t)own.at + (uintptr_t)own.offset[plane]);
     *stride = own.stride[plane];
     own.open++;
     return TRUE;
@@ -226,34 +230,55 @@ static GstBuffer *make_buffer(Input *in, const GstVideoInfo *info)
 /* ---- what becomes of it ---- */
 
 /* Every byte that the image says it has. */
-static unsigned touch(const LlavaovImage *image)
+static void touch(const LlavaovImage *image)
 {
     LvPlaneSize planes[3];
-    unsigned sum = 0;
-    for (uint32_t i = 0, n = lv_image_planes(image, planes); i < n; i++)
-        for (uint32_t y = 0; y < planes[i].rows; y++) {
-            const volatile uint8_t *row = image->plane[i] + (ptrdiff_t)y * image->stride[i];
-            for (uint32_t x = 0; x < planes[i].row_bytes; x++)
-                sum += row[x];
-        }
-    return sum;
+    for (uint32_t i = 0, n = lv_image_planes(image, planes); i < n; i++) {
+        uint8_t *copy = g_malloc(planes[i].row_bytes);
+        for (uint32_t y = 0; y < planes[i].rows; y++)
+            memcpy(copy, image->plane[i] + (ptrdiff_t)y * image->stride[i], planes[i].row_bytes);
+        g_free(copy);
+    }
 }
 
-static void prepare(const LlavaovImage *image)
+/* The resize reads no more of a picture than this, and is slow: some pictures go through it. */
+static void read_colours(const LlavaovImage *image)
+{
+    LlavaovError error;
+    uint8_t *rgb = g_malloc((gsize)image->width * image->height * 3);
+    FUZZ_CHECK(lv_color_to_rgb(image, rgb, &error) == LLAVAOV_OK);
+    g_free(rgb);
+}
+
+static void resize(const LlavaovImage *image)
 {
     LvConfig config = {.vision = {.image_size = 28, .patch_size = 14, .grid = 2, .n_channels = 3}};
-    LlavaovError error = {0};
+    LlavaovError error;
     LvTiles tiles = {0};
-    if (lv_image_check(image, &error)) {
-        /* Only what the engine itself refuses. */
-        FUZZ_CHECK(image->width > 16384 || image->height > 16384);
-        return;
-    }
-    touch(image);
     lv_preprocess_default(&config);
     FUZZ_CHECK(lv_picture_prepare(&config, LLAVAOV_LAYOUT_VIDEO, LLAVAOV_RESIZE_TORCHVISION, image,
                    NULL, &tiles, &error) == LLAVAOV_OK);
     lv_tiles_free(&tiles);
+}
+
+static void prepare(const LlavaovImage *image, bool whole)
+{
+    LlavaovError error = {0};
+    LlavaovImage shown = *image;
+    uint8_t *pixels = NULL;
+    if (lv_image_check(image, &error)) {
+        /* Only what the engine itself refuses. */
+        FUZZ_CHECK(image->width > LV_MAX_PICTURE_EDGE || image->height > LV_MAX_PICTURE_EDGE);
+        return;
+    }
+    touch(image);
+    if (!lv_image_as_shown(image))
+        FUZZ_CHECK(lv_image_show(image, NULL, &shown, &pixels, &error) == LLAVAOV_OK);
+    else
+        read_colours(image);
+    if (whole)
+        resize(&shown);
+    lv_free(pixels);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -269,11 +294,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     GstBuffer *buffer = make_buffer(&in, &info);
     GstLlavaovSample *sample = gst_llavaov_sample_new(buffer, &info, 0, GST_CLOCK_TIME_NONE);
+    sample->orientation = byte(&in) % (LLAVAOV_ORIENTATION_ROTATE_270 + 1);
     gst_llavaov_sample_source(sample, NULL, &source);
+    const bool whole = !chance(&in, 244);
     const LlavaovStatus status = source.map(source.data, &image, &error);
     FUZZ_CHECK(status == error.status && (!status || *error.message));
     if (status == LLAVAOV_OK) {
-        prepare(&image);
+        prepare(&image, whole);
         source.unmap(source.data);
     }
     source.release(source.data);

@@ -19,6 +19,8 @@
 #define ASAN_UNPOISON_MEMORY_REGION(at, bytes) ((void)(at), (void)(bytes))
 #endif
 
+#define MARKED 4096 /* bytes on the side that has no missing page */
+
 static uint8_t *new_slot(void)
 {
     const size_t page = (size_t)sysconf(_SC_PAGESIZE);
@@ -38,7 +40,9 @@ uint8_t *guard_place(unsigned slot, size_t bytes, bool front)
     if (!slots[slot])
         slots[slot] = new_slot();
     uint8_t *at = front ? slots[slot] : slots[slot] + GUARD_BYTES - bytes;
-    ASAN_POISON_MEMORY_REGION(slots[slot], GUARD_BYTES);
+    /* More of what is beside it would be slow. */
+    const size_t beside = GUARD_BYTES - bytes < MARKED ? GUARD_BYTES - bytes : MARKED;
+    ASAN_POISON_MEMORY_REGION(front ? at + bytes : at - beside, beside);
     ASAN_UNPOISON_MEMORY_REGION(at, bytes);
     return at;
 }
