@@ -196,6 +196,9 @@ gst_llavaov_frame_map (GstLlavaovFrameMap * map, const GstVideoInfo * info,
       return FALSE;
     }
     GST_VIDEO_FRAME_PLANE_OFFSET (&map->frame, i) = plane->offset;
+    /* Nobody goes from one row to the next where there is one. */
+    if (plane->rows == 1 && !plane->block)
+      plane->stride = plane->row_bytes;
     GST_VIDEO_FRAME_PLANE_STRIDE (&map->frame, i) = plane->stride;
   }
   if (!copy)
