@@ -18,6 +18,7 @@
 #include "gstllavaov.h"
 
 #include "found.h"
+#include "jpeg.h"
 
 #define GST_CAT_DEFAULT gst_llavaov_debug
 
@@ -248,6 +249,8 @@ use_decoder (GstLlavaov * self)
       G_CALLBACK (decoder_no_more_pads), self);
   g_signal_connect (decoder, "autoplug-continue",
       G_CALLBACK (decoder_autoplug_continue), self);
+  g_signal_connect (decoder, "autoplug-sort",
+      G_CALLBACK (gst_llavaov_jpeg_sort), NULL);
   g_signal_connect (decoder, "unknown-type",
       G_CALLBACK (decoder_unknown_type), self);
   detach_nothing (self);

@@ -2,6 +2,7 @@
  *
  * Which frames the tag image-orientation turns: tags of the stream and global ones, in front of and between frames, streams
  * and flushes after each other, elements upstream that turn frames themselves. */
+#include <glib/gstdio.h>
 #include <gst/video/video.h>
 
 #include "support.h"
@@ -236,34 +237,120 @@ static const struct
   /* *INDENT-ON* */
 };
 
+/* The text of the first answer. Free it. */
+static gchar *
+run_pipeline (const gchar * line)
+{
+  GstElement *pipeline = gst_parse_launch (line, NULL);
+  GstMessage *message;
+  gchar *text = NULL;
+  GstBus *bus;
+
+  fail_unless (pipeline != NULL, "%s", line);
+  bus = gst_element_get_bus (pipeline);
+  gst_element_set_state (pipeline, GST_STATE_PLAYING);
+  while (text == NULL && (message = gst_bus_timed_pop_filtered (bus,
+              10 * GST_SECOND, GST_MESSAGE_ELEMENT | GST_MESSAGE_EOS |
+              GST_MESSAGE_ERROR))) {
+    if (gst_message_has_name (message, "llavaov-answer"))
+      text = g_strdup (gst_structure_get_string (gst_message_get_structure
+              (message), "text"));
+    else if (GST_MESSAGE_TYPE (message) != GST_MESSAGE_ELEMENT)
+      text = g_strdup (GST_MESSAGE_TYPE_NAME (message));
+    gst_message_unref (message);
+  }
+  gst_element_set_state (pipeline, GST_STATE_NULL);
+  gst_object_unref (bus);
+  gst_object_unref (pipeline);
+  return text;
+}
+
 GST_START_TEST (test_elements_upstream)
 {
   gchar *line = g_strdup_printf ("videotestsrc pattern=solid-color "
       "foreground-color=0xff090909 num-buffers=1 ! "
       "video/x-raw, format=RGB, width=16, height=16 ! %s ! "
       "llavaov device=fake: prompt=q frames=1 ! fakesink", chains[__i__].chain);
-  GstElement *pipeline = gst_parse_launch (line, NULL);
-  GstBus *bus;
-  GstMessage *message = NULL;
-  gchar *text = NULL;
+  gchar *text = run_pipeline (line);
 
-  fail_unless (pipeline != NULL, "%s", line);
-  bus = gst_element_get_bus (pipeline);
-  gst_element_set_state (pipeline, GST_STATE_PLAYING);
-  while (text == NULL && (message = gst_bus_timed_pop_filtered (bus,
-              10 * GST_SECOND, GST_MESSAGE_ELEMENT | GST_MESSAGE_ERROR))) {
-    if (gst_message_has_name (message, "llavaov-answer"))
-      text = g_strdup (gst_structure_get_string (gst_message_get_structure
-              (message), "text"));
-    gst_message_unref (message);
-  }
   fail_unless (text && !strcmp (text + 2, chains[__i__].seen), "%s: %s, not %s",
       line, text, chains[__i__].seen);
-  gst_element_set_state (pipeline, GST_STATE_NULL);
-  gst_object_unref (bus);
-  gst_object_unref (pipeline);
   g_free (text);
   g_free (line);
+}
+
+GST_END_TEST;
+
+/* Photographs and clips that say in their files which way up they are. */
+static const struct
+{
+  const gchar *name, *chain;
+  guint exif;
+} files[] = {
+  /* *INDENT-OFF* */
+  {"1.jpg", "jpegenc ! taginject tags=image-orientation=rotate-0 ! jifmux", 1},
+  {"2.jpg", "jpegenc ! taginject tags=image-orientation=flip-rotate-0 ! jifmux", 2},
+  {"3.jpg", "jpegenc ! taginject tags=image-orientation=rotate-180 ! jifmux", 3},
+  {"5.jpg", "jpegenc ! taginject tags=image-orientation=flip-rotate-270 ! jifmux", 5},
+  {"6.jpg", "jpegenc ! taginject tags=image-orientation=rotate-90 ! jifmux", 6},
+  {"7.jpg", "jpegenc ! taginject tags=image-orientation=flip-rotate-90 ! jifmux", 7},
+  {"8.jpg", "jpegenc ! taginject tags=image-orientation=rotate-270 ! jifmux", 8},
+  {"plain.jpg", "jpegenc", 1},
+  {"1.mov", "jpegenc ! qtmux", 1},
+  {"3.mov", "jpegenc ! qtmux", 3},
+  {"6.mov", "jpegenc ! qtmux", 6},
+  {"8.mov", "jpegenc ! qtmux", 8},
+  /* *INDENT-ON* */
+};
+
+/* Into the matrix of the track's header, as phones do. */
+static void
+write_matrix (const gchar * path, guint exif)
+{
+  static const gint32 sines[] = {[3] = 0,[6] = 1,[8] = -1 };
+  gint32 sine = sines[exif] * 65536, cosine = exif == 3 ? -65536 : 0;
+  const gint32 matrix[] = { cosine, sine, 0, -sine, cosine };
+  gchar *bytes, *header;
+  gsize size;
+  guint i;
+
+  fail_unless (g_file_get_contents (path, &bytes, &size, NULL));
+  for (header = bytes; memcmp (header, "tkhd", 4); header++)
+    fail_unless (header < bytes + size - 80);
+  for (i = 0; i < G_N_ELEMENTS (matrix); i++)
+    GST_WRITE_UINT32_BE (header + 44 + 4 * i, (guint32) matrix[i]);
+  fail_unless (g_file_set_contents (path, bytes, size, NULL));
+  g_free (bytes);
+}
+
+GST_START_TEST (test_files)
+{
+  gchar *folder = g_dir_make_tmp ("orientation-XXXXXX", NULL), *line, *text;
+  gchar *path = g_build_filename (folder, files[__i__].name, NULL);
+  gchar *seen = files[__i__].exif == 1 ? g_strdup ("q|16") :
+      g_strdup_printf ("q|16@%u", files[__i__].exif);
+
+  line = g_strdup_printf ("videotestsrc pattern=black num-buffers=3 ! "
+      "video/x-raw, width=16, height=16 ! identity eos-after=%d ! %s ! "
+      "filesink location=%s", g_str_has_suffix (path, ".jpg") ? 2 : 3,
+      files[__i__].chain, path);
+  text = run_pipeline (line);
+  fail_unless_equals_string (text, "eos");
+  g_free (text);
+  g_free (line);
+  if (g_str_has_suffix (path, ".mov") && files[__i__].exif != 1)
+    write_matrix (path, files[__i__].exif);
+  line = g_strdup_printf ("filesrc location=%s ! llavaov device=fake: prompt=q "
+      "frames=1 ! fakesink", path);
+  text = run_pipeline (line);
+  fail_unless (text && !strcmp (text, seen), "%s: %s", files[__i__].name, text);
+  g_free (text);
+  g_free (line);
+  g_free (seen);
+  g_unlink (path);
+  g_rmdir (folder);
+  g_free (path);
+  g_free (folder);
 }
 
 GST_END_TEST;
@@ -279,6 +366,7 @@ orientation_suite (void)
   tcase_add_test (tc, test_a_change_within_a_window);
   tcase_add_test (tc, test_the_video_is_not_turned);
   tcase_add_loop_test (tc, test_elements_upstream, 0, G_N_ELEMENTS (chains));
+  tcase_add_loop_test (tc, test_files, 0, G_N_ELEMENTS (files));
   return s;
 }
 
