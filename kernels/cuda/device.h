@@ -720,13 +720,17 @@ template <int N> LV_INLINE float lv_warp_sums(float *values)
     return sum;
 }
 
-/* Adds to a counter in shared memory; whole numbers, so that no order shows. */
-template <typename T> LV_INLINE void lv_count(T *counter, T n)
+/* Adds to a counter that threads share and gives what it was; whole numbers, so that no order
+ * shows.
+ */
+template <typename T> LV_INLINE T lv_count(T *counter, T n)
 {
 #ifdef __CUDACC__
-    atomicAdd(counter, n);
+    return atomicAdd(counter, n);
 #else
+    const T before = *counter;
     *counter += n;
+    return before;
 #endif
 }
 

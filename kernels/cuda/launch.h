@@ -363,7 +363,7 @@ uint32_t lv_cuda_splits(uint32_t n_sequences, uint32_t n_kv_heads, uint32_t n_pr
 uint32_t lv_cuda_keys_per_split(
     uint32_t n_sequences, uint32_t n_kv_heads, uint32_t max_keys, uint32_t n_processors);
 
-/* ---- tokens (sample.cu) ---- */
+/* ---- tokens (sample.cu, draw.cu) ---- */
 
 /* token[r] = index of the first maximum of row r, or -1 if the row holds NaN or Inf (or cols is
  * 0). */
@@ -406,8 +406,12 @@ typedef struct LvCudaSample {
     float *logits;  /* [rows, cols]; overwritten with probabilities (penalised logits if greedy) */
     size_t stride;
     size_t rows, cols;
-    LvCudaDraw *draws; /* [rows] */
+    LvCudaDraw *draws;          /* [rows] */
+    void *workspace;            /* rows * LV_CUDA_SAMPLE_ROW_BYTES, 16-byte aligned */
+    int32_t no_top_k, no_top_p; /* no row has it: kernels that it needs are left out */
+    int32_t overlap;            /* of all but the first of its kernels, which follow each other */
 } LvCudaSample;
+#define LV_CUDA_SAMPLE_ROW_BYTES ((size_t)16384)
 int lv_cuda_sample(LvCudaStream stream, const LvCudaSample *args);
 
 /* ---- pictures (picture.cu) ---- */

@@ -204,7 +204,7 @@ static void best_of_many(void **state)
  * kernels do not follow: scores here are all different. */
 static void sample(void **state)
 {
-    static const uint32_t cols[] = {1, 2, 5, 100, 511, 512, 513, 1281, 3000};
+    static const uint32_t cols[] = {1, 2, 5, 100, 511, 513, 1281, 4097, 9000};
     static const LlavaovGeneration settings[] = {
         {1, 0, 0, 1, 1, 1, 0, NULL},
         {1, 0, 0, 1, 1.3, 2, 0, NULL},
@@ -225,6 +225,8 @@ static void sample(void **state)
             Matrix logits = matrix_new(LV_CUDA_F32, rows, n, n + 3, 0, KIND_EMPTY);
             LvCudaDraw *draws = device_alloc(rows * sizeof *draws);
             int32_t *token = device_alloc(rows * sizeof *token);
+            void *workspace = device_alloc(rows * LV_CUDA_SAMPLE_ROW_BYTES);
+            memset(workspace, 0xFF, rows * LV_CUDA_SAMPLE_ROW_BYTES);
             for (int step = 0; step < 4; step++) {
                 for (uint32_t r = 0; r < rows; r++)
                     for (uint32_t c = 0; c < n; c++)
@@ -238,7 +240,16 @@ static void sample(void **state)
                 for (uint32_t r = 0; r < rows; r++)
                     draws[r] = (LvCudaDraw){(float)g.temperature, (float)g.repetition_penalty,
                         g.top_p, g.top_k, g.seed + r, (uint64_t)step, seen + r * n};
-                LvCudaSample args = {token, logits.data, logits.stride, rows, n, draws};
+                LvCudaSample args = {.token = token,
+                    .logits = logits.data,
+                    .stride = logits.stride,
+                    .rows = rows,
+                    .cols = n,
+                    .draws = draws,
+                    .workspace = workspace,
+                    .no_top_k = g.top_k == 0,
+                    .no_top_p = g.top_p == 1,
+                    .overlap = number % 3 && device_overlaps()};
                 assert_int_equal(lv_cuda_sample(device_stream(), &args), 0);
                 assert_int_equal(device_wait(), 0);
                 check_guards(&logits);
@@ -273,6 +284,7 @@ static void sample(void **state)
             }
             device_free(draws);
             device_free(token);
+            device_free(workspace);
             matrix_free(&logits);
         }
     check_cases(60);
@@ -281,7 +293,8 @@ static void sample(void **state)
 /* Equal scores: top-k keeps all of them, top-p drops the first ids; one always stays. */
 static void ties(void **state)
 {
-    enum { N = 600 };
+    enum { N = 4600 }; /* more than a block's */
+    void *workspace = device_alloc(LV_CUDA_SAMPLE_ROW_BYTES);
     Matrix logits = matrix_new(LV_CUDA_F32, 1, N, N, 0, KIND_ZERO);
     LvCudaDraw *draw = device_alloc(sizeof *draw);
     int32_t *token = device_alloc(sizeof *token);
@@ -289,7 +302,7 @@ static void ties(void **state)
         for (size_t c = 0; c < N; c++)
             matrix_set(&logits, 0, c, 1);
         *draw = (LvCudaDraw){1, 1, k == 0 ? 1 : k == 1 ? 0.5 : 0, k == 0 ? 7 : 0, 9, 0, NULL};
-        LvCudaSample args = {token, logits.data, N, 1, N, draw};
+        LvCudaSample args = {token, logits.data, N, 1, N, draw, workspace, 0, 0, device_overlaps()};
         assert_int_equal(lv_cuda_sample(device_stream(), &args), 0);
         assert_int_equal(device_wait(), 0);
         size_t kept = 0;
@@ -304,6 +317,37 @@ static void ties(void **state)
         assert_true(matrix_at(&logits, 0, (size_t)*token) > 0);
         assert_true(matrix_at(&logits, 0, N - 1) > 0);
     }
+    device_free(draw);
+    device_free(workspace);
+    device_free(token);
+    matrix_free(&logits);
+}
+
+/* Top-p at a border that is known to a few millionths: thousands of masses add up exactly. */
+static void masses_are_exact(void **state)
+{
+    enum { N = 4600, HIGH = 1000, DROPPED = 500 };
+    const double weight = (double)expf(-1), sum = HIGH + (N - HIGH) * weight;
+    const double low = trunc((double)(float)(weight / sum) * 0x1p60);
+    const double high = trunc((double)(float)(1 / sum) * 0x1p60);
+    const double drop = ((N - HIGH) * low + (DROPPED + 1) * high) * 0x1p-60;
+    Matrix logits = matrix_new(LV_CUDA_F32, 1, N, N, 0, KIND_ZERO);
+    LvCudaDraw *draw = device_alloc(sizeof *draw);
+    int32_t *token = device_alloc(sizeof *token);
+    void *workspace = device_alloc(LV_CUDA_SAMPLE_ROW_BYTES);
+    for (int more = 0; more < 2; more++) {
+        for (size_t c = 0; c < N; c++)
+            matrix_set(&logits, 0, c, c * 37 % N < HIGH);
+        *draw = (LvCudaDraw){1, 1, 1 - drop * (more ? 1 + 1e-6 : 1 - 1e-6), 0, 9, 0, NULL};
+        LvCudaSample args = {token, logits.data, N, 1, N, draw, workspace, 1, 0, 0};
+        assert_int_equal(lv_cuda_sample(device_stream(), &args), 0);
+        assert_int_equal(device_wait(), 0);
+        size_t kept = 0;
+        for (size_t c = 0; c < N; c++)
+            kept += matrix_at(&logits, 0, c) > 0;
+        assert_int_equal(kept, HIGH - DROPPED - more);
+    }
+    device_free(workspace);
     device_free(draw);
     device_free(token);
     matrix_free(&logits);
@@ -321,13 +365,15 @@ static void not_finite(void **state)
     matrix_set(&logits, 2, 5, 3e38);
     for (int r = 0; r < 3; r++)
         draws[r] = (LvCudaDraw){r == 2 ? 1e-3f : 1, 1, 1, 0, 1, 5, NULL};
-    LvCudaSample args = {token, logits.data, N, 3, N, draws};
+    void *workspace = device_alloc(3 * LV_CUDA_SAMPLE_ROW_BYTES);
+    LvCudaSample args = {token, logits.data, N, 3, N, draws, workspace, 0, 0, 0};
     assert_int_equal(lv_cuda_sample(device_stream(), &args), 0);
     assert_int_equal(device_wait(), 0);
     for (int r = 0; r < 3; r++) {
         assert_int_equal(token[r], -1);
         assert_int_equal(draws[r].index, 5);
     }
+    device_free(workspace);
     device_free(draws);
     device_free(token);
     matrix_free(&logits);
@@ -362,6 +408,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(best_of_many),
         cmocka_unit_test(sample),
         cmocka_unit_test(ties),
+        cmocka_unit_test(masses_are_exact),
         cmocka_unit_test(not_finite),
         cmocka_unit_test(told_once),
     };

@@ -6,7 +6,8 @@
 #   tests/gpu/first_run.sh B         180 s at most: arrival, 100 streams, and what was compared once more
 #   tests/gpu/first_run.sh C         540 s at most: hardware counters, memory checker, HF encode, 7B
 #   tests/gpu/first_run.sh pack [BUILD]   copies what A, B and C run from a build folder into build-first/, stripped and
-#                                    with the libraries that a bare machine lacks; to be done before, where there is no GPU
+#                                    with the libraries that a bare machine lacks; to be done before, where there is no GPU.
+#                                    build-first/packed.tar.gz holds it too, where less is to be carried
 #
 # Every line has a limit of its own and cannot keep the next ones. After each, $OUT (build-first/out without it) holds
 # gpu-check.json, first-run.log and table.md. Rows that passed are not done again: an earlier gpu-check.json is looked for in
@@ -51,6 +52,7 @@ pack() {
         sed -n 's/.*=> \(\/[^ ]*lib\(jansson\|cmocka\)\.so[^ ]*\) .*/\1/p' | sort -u)
     find "$bundle" -type f -exec objdump -T {} + 2>/dev/null | grep -o 'GLIBC_[0-9.]*' | sort -Vu | tail -n 1 | cut -d_ -f2 >"$bundle/glibc"
     sources >"$bundle/sources"
+    tar -czf "$bundle.tar.gz" -C "$bundle" . && mv "$bundle.tar.gz" "$bundle/packed.tar.gz"
     say "build-first: $(du -sm "$bundle" | cut -f1) MiB, $(find "$bundle" -type f | wc -l) files, needs glibc $(cat "$bundle/glibc"), sources $(cat "$bundle/sources")"
 }
 
@@ -216,6 +218,7 @@ have() { [ -x "$(program "$1")" ] || [ -f "$(program "$1")" ]; }
 
 # The carried programs run here: their libraries are found, and glibc is new enough.
 bundle_runs() {
+    [ -d "$bundle/tools" ] || [ ! -f "$bundle/packed.tar.gz" ] || tar -xzf "$bundle/packed.tar.gz" -C "$bundle"
     [ -x "$bundle/tools/llavaov-tool/llavaov-tool" ] || { say "there is no build-first/; pack makes it"; return 1; }
     local needs has
     needs=$(cat "$bundle/glibc" 2>/dev/null || echo 0) has=$(getconf GNU_LIBC_VERSION | cut -d' ' -f2)
@@ -307,12 +310,12 @@ repeated() { # N LINE
 
 everything() { # fewer runs of what is only compared
     local n=$1 size
-    repeated $((n + 8)) "frames 1 $picture"
+    repeated "$many" "frames 1 $picture"
     repeated "$n" "frames $tiles $tile_size $tile_size"
     repeated "$n" "prefill $context"
     repeated "$n" "decode $context $tokens"
     repeated "$n" "drawn $context $tokens"
-    for size in $batches; do repeated 3 "batch $context $tokens $size"; done
+    for size in $batches; do repeated "$few" "batch $context $tokens $size"; done
 }
 
 # The same tokens each time and in each way.
@@ -391,12 +394,12 @@ part_A() {
     gpu_only 175 15 bench/patches tests/gpu/gpu-patches
     gpu_only 175 15 bench/few tests/gpu/gpu-few
     say '== 5: bench'
-    line 215 40 bench/all bench bench "$(everything 7)"
+    line 215 40 bench/all bench bench "$(everything "$some")"
     LLAVAOV_CUDA_OVERLAP=off line 230 20 bench/overlap-off bench overlap-off "$(repeated 5 "decode $context $tokens")"
     LLAVAOV_CUDA_GRAPHS=off line 242 15 bench/graphs-off bench graphs-off "$(repeated 5 "decode $context $tokens")"
     LLAVAOV_CUDA_ROWS=$((context + 1)) line 250 12 bench/one-chunk bench one-chunk "$(repeated 5 "prefill $context")"
     say '== 6: parity'
-    line 315 60 parity/0.5b-seed-1 hf parity 1 --frames 1 8 $hf_options
+    line 315 60 parity/0.5b-seed-1 hf parity 1 --frames $hf_frames $hf_options
     line 330 30 parity/demo hf demo --clips "$clips" $hf_device
     say '== 7: HF prefill'
     line 355 60 bench/prefill-hf hf bench prefill --patience 15 $hf_options
@@ -454,14 +457,14 @@ fi
 set -a # for the lines' processes
 rehearsal=${FIRST_RUN_REHEARSAL:-}
 preset=0.5b context=6303 tokens=32 batches='8 64' picture='1920 1080' tiles=32 tile_size=384 clips=40
-equal_context=512 equal_tokens=256 arrival='' streams='100 30 8' hf_options='' hf_device=''
+equal_context=512 equal_tokens=256 arrival='' streams='100 30 8' hf_options='' hf_device='' hf_frames='1 8' many=15 some=7 few=3
 device='' capability='' driver=unknown
 if [ -n "$rehearsal" ]; then
     build=$(cd "$rehearsal" && pwd) || exit 2
     device='CPU stand-in' capability=9.0 driver=none
     export LLAVAOV_CUDA_MODULE=$build/tests/module/llavaov-cuda-standin.so
     preset=tiny context=20 tokens=2 batches='2' picture='64 48' tiles=2 tile_size=56 clips=4 equal_context=8 equal_tokens=3
-    arrival='0 1 3' streams='1 9 1'
+    arrival='0 1 3' streams='1 9 1' hf_frames=1 many=1 some=2 few=1
     hf_device="--device cuda" hf_options="--device cuda --torch-device cpu --preset tiny --context 20 --tokens 2"
 else
     IFS=, read -r device capability driver < <(nvidia-smi --query-gpu=name,compute_cap,driver_version --format=csv,noheader 2>/dev/null | head -n 1)

@@ -58,11 +58,11 @@ static unsigned steps_of(LlavaovPrecision precision)
     return precision == LLAVAOV_PRECISION_F32 ? MOST_STEPS : 11;
 }
 
-static void play(
-    LlavaovPrecision precision, const char *graphs, bool draw, bool ahead, Trace *trace)
+static void play(LlavaovPrecision precision, const char *graphs, const char *wishes, bool draw,
+    bool ahead, Trace *trace)
 {
     static const uint32_t positions[MEMBERS] = {5, 130, 255, 64, 0, 300};
-    open_model(precision, graphs, "");
+    open_model(precision, graphs, wishes);
     watch.ahead = ahead;
     memset(trace, 0, sizeof *trace);
     for (size_t i = 0; i < MEMBERS; i++)
@@ -80,14 +80,17 @@ static void whoever_joins_or_leaves_the_bits_are_the_same(void **state)
     static Trace direct, got;
     static const LlavaovPrecision precisions[] = {LLAVAOV_PRECISION_F32, LLAVAOV_PRECISION_BF16};
     for (size_t i = 0; i < 4; i += 3) { /* greedy in float32, drawn in bf16 */
-        play(precisions[i / 2], "off", i % 2, false, &direct);
+        play(precisions[i / 2], "off", "", i % 2, false, &direct);
         const unsigned n = steps_of(precisions[i / 2]);
         assert_int_equal(watch.computed, n);
         assert_int_equal(count().replayed, 0);
         assert_non_null(strstr(watch.b->info.detail, "without graphs: LLAVAOV_CUDA_GRAPHS"));
         close_model();
-        for (int ahead = 0; ahead < (i == 0 ? 2 : 1); ahead++) { /* of greedy steps alone */
-            play(precisions[i / 2], "on", i % 2, ahead, &got);
+        /* Kernels that overlap, and none that does; ahead of greedy steps alone. */
+        for (int way = 0; way < (i == 0 ? 3 : 2); way++) {
+            const bool ahead = way == 2;
+            play(precisions[i / 2], "on", way == 1 ? "no-overlap" : "", i % 2, ahead, &got);
+            assert_int_equal(count().overlapped > 0, way != 1);
             assert_null(strstr(watch.b->info.detail, "without graphs"));
             /* Each kind is enqueued directly once; most steps are of one that was seen before. */
             assert_true(count().replayed >= n / 2);

@@ -5,8 +5,9 @@
 /* What one call holds on the device. */
 typedef struct Call {
     int32_t *tokens;
-    float *scores; /* float32 [n, vocab], packed; NULL: the logits themselves */
-    uint8_t *seen; /* [penalised rows, vocab]; NULL: no row has a penalty */
+    float *scores;   /* float32 [n, vocab], packed; NULL: the logits themselves */
+    uint8_t *seen;   /* [penalised rows, vocab]; NULL: no row has a penalty */
+    void *workspace; /* of LvCudaSample */
 } Call;
 
 bool lv_cuda_has_penalty(const LvDraw *draw)
@@ -63,10 +64,21 @@ static int draw(LvCuda *cuda, const Call *call, LvTensor logits, const LvDraw *d
         seen += lv_cuda_has_penalty(&draws[i]) ? n_vocab : 0;
     }
     code = lv_runtime_to_device(cuda->runtime, device, host, n * sizeof *rows);
-    if (code == 0)
-        code = lv_cuda_launched(cuda, lv_cuda_sample(stream, &(LvCudaSample){call->tokens, scores,
-                                                                 stride, n, n_vocab, device}));
-    return code;
+    LvCudaSample args = {.token = call->tokens,
+        .logits = scores,
+        .stride = stride,
+        .rows = n,
+        .cols = n_vocab,
+        .draws = device,
+        .workspace = call->workspace,
+        .no_top_k = true,
+        .no_top_p = true,
+        .overlap = cuda->steps.overlap};
+    for (size_t i = 0; i < n; i++) {
+        args.no_top_k = args.no_top_k && draws[i].generation->top_k == 0;
+        args.no_top_p = args.no_top_p && !(draws[i].generation->top_p < 1);
+    }
+    return code == 0 ? lv_cuda_launched(cuda, lv_cuda_sample(stream, &args)) : code;
 }
 
 static int argmax(LvCuda *cuda, const Call *call, LvTensor logits)
@@ -87,12 +99,15 @@ int lv_cuda_enqueue_sample(LvCuda *cuda, int32_t *tokens, LvTensor logits, const
     int code = 0;
     if (!greedy && cuda->type != LV_CUDA_F32)
         code = lv_cuda_scratch(cuda, n * n_vocab * sizeof *call.scores, (void **)&call.scores);
+    if (code == 0 && !greedy)
+        code = lv_cuda_scratch(cuda, n * LV_CUDA_SAMPLE_ROW_BYTES, &call.workspace);
     if (code == 0 && n_penalised)
         code = lv_cuda_scratch(cuda, n_penalised * n_vocab, (void **)&call.seen);
     if (code == 0)
         code = greedy ? argmax(cuda, &call, logits) : draw(cuda, &call, logits, draws);
     lv_cuda_scratch_free(cuda, call.scores);
     lv_cuda_scratch_free(cuda, call.seen);
+    lv_cuda_scratch_free(cuda, call.workspace);
     return code;
 }
 

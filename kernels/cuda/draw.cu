@@ -1,0 +1,544 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * From logits to tokens that are drawn: the sampler of engine/model/sampler.c with its random
+ * stream. A row is cut among blocks, whose results lie in the workspace until the next kernel joins
+ * them. Order never depends on timing: histograms count whole numbers, and sums run over each
+ * thread's own ids, then over the threads, then over the blocks. */
+#include "best.h"
+
+#define THREADS 256u
+#define WARPS (THREADS / LV_WARP)
+#define BINS 256u       /* a thread each */
+#define MOST_BLOCKS 64u /* of a row */
+#define PASSES 4        /* of 8 bits over a key */
+
+/* The border that a histogram is narrowed down to. */
+struct Border {
+    uint32_t prefix;          /* of the keys on it */
+    unsigned long long below; /* top-k: of the k scores those still to be found; top-p: the mass
+                                 that is dropped */
+};
+
+/* What is known of a row between the kernels. */
+struct RowState {
+    LvCudaBest best[MOST_BLOCKS];
+    double weights[2][MOST_BLOCKS]; /* sums of what top-k left, of what top-p left */
+    double drawn[MOST_BLOCKS];      /* sums of probabilities */
+    unsigned long long masses[PASSES][BINS];
+    uint32_t counts[PASSES][BINS];
+    Border by_count[PASSES + 1], by_mass[PASSES + 1];
+    uint32_t equal[MOST_BLOCKS]; /* scores on the border of top-p */
+};
+static_assert(sizeof(RowState) <= LV_CUDA_SAMPLE_ROW_BYTES, "fits");
+
+struct Job {
+    LvCudaSample a;
+    uint32_t blocks; /* of a row */
+    uint32_t span;   /* ids of a thread */
+};
+
+struct Shared {
+    double sums[THREADS];
+    unsigned long long scan[BINS];
+    LvCudaBest candidates[32];
+    uint32_t counts[THREADS];
+    uint32_t bins[WARPS][BINS], high[WARPS][BINS];
+    Border border;
+    uint32_t token;
+};
+
+/* A block's part of its row; thread t owns ids [begin, end). */
+struct Part {
+    RowState *state;
+    LvCudaDraw *settings;
+    LvCudaDraw d;
+    float *scores;
+    uint32_t row, block, n, begin, end;
+    Shared *shared;
+};
+
+LV_INLINE Part part_of(const Job &job, uint32_t row, uint32_t block)
+{
+    Part p;
+    const uint64_t first = ((uint64_t)block * THREADS + threadIdx.x) * job.span;
+    p.row = row;
+    p.block = block;
+    p.n = (uint32_t)job.a.cols;
+    p.begin = first < p.n ? (uint32_t)first : p.n;
+    p.end = first + job.span < p.n ? (uint32_t)(first + job.span) : p.n;
+    p.state = (RowState *)((char *)job.a.workspace + (size_t)row * LV_CUDA_SAMPLE_ROW_BYTES);
+    p.settings = &job.a.draws[row];
+    p.d = *p.settings;
+    p.scores = job.a.logits + (size_t)row * job.a.stride;
+    p.shared = (Shared *)lv_shared();
+    return p;
+}
+
+LV_INLINE Part own_part(const Job &job)
+{
+    lv_let_next_start();
+    lv_wait_previous();
+    return part_of(job, blockIdx.x / job.blocks, blockIdx.x % job.blocks);
+}
+
+/* The block's best of each thread's own. */
+LV_INLINE LvCudaBest block_best(LvCudaBest own, LvCudaBest *scratch)
+{
+    LV_UNROLL
+    for (unsigned mask = LV_WARP / 2; mask; mask /= 2)
+        own = lv_better_of_lanes(own, mask);
+    if (lv_lane() == 0)
+        scratch[threadIdx.x / LV_WARP] = own;
+    __syncthreads();
+    own = scratch[0];
+    for (unsigned w = 1; w < WARPS; w++)
+        own = lv_better(own, scratch[w]);
+    __syncthreads();
+    return own;
+}
+
+/* Of the row, from all of its blocks. */
+LV_INLINE LvCudaBest row_best(const Job &job, const Part &p)
+{
+    return block_best(
+        threadIdx.x < job.blocks ? p.state->best[threadIdx.x] : lv_no_best(), p.shared->candidates);
+}
+
+/* A token is drawn: the row is not greedy, and all its scores are finite. */
+LV_INLINE bool draws(const Part &p, const LvCudaBest &best)
+{
+    return p.d.temperature > 0 && p.n && !best.not_finite;
+}
+
+LV_INLINE bool has_top_k(const Part &p)
+{
+    return p.d.top_k != 0 && p.d.top_k < p.n;
+}
+
+/* Whole numbers in the order of the floats. */
+LV_INLINE uint32_t key_of(float x)
+{
+    uint32_t bits = lv_float_bits(x);
+    return bits & 0x80000000u ? ~bits : bits | 0x80000000u;
+}
+
+LV_INLINE float float_of(uint32_t key)
+{
+    return lv_bits_float(key & 0x80000000u ? key & 0x7FFFFFFFu : ~key);
+}
+
+/* Probabilities as multiples of 2^-60: exact for all that matter, and their sum has no order. */
+LV_INLINE unsigned long long mass_of(float score, float largest, double sum)
+{
+    float probability = (float)(expf(score - largest) / sum);
+    return (unsigned long long)((double)probability * 0x1p60);
+}
+
+LV_INLINE bool droppable(unsigned long long mass, float drop)
+{
+    return (float)((double)mass * 0x1p-60) <= drop;
+}
+
+/* Over the block, of what each thread gives; in order. Every thread gets it. */
+LV_INLINE double ordered_sum(const Part &p, double own)
+{
+    p.shared->sums[threadIdx.x] = own;
+    __syncthreads();
+    double sum = 0;
+    for (unsigned t = 0; t < THREADS; t++)
+        sum += p.shared->sums[t];
+    __syncthreads();
+    return sum;
+}
+
+LV_INLINE double over_blocks(const Job &job, const double *sums)
+{
+    double sum = 0;
+    for (uint32_t b = 0; b < job.blocks; b++)
+        sum += sums[b];
+    return sum;
+}
+
+LV_INLINE void put_weights(const Part &p, float largest, double *sums)
+{
+    double own = 0;
+    for (uint32_t i = p.begin; i < p.end; i++)
+        own += p.scores[i] == -INFINITY ? 0.0f : expf(p.scores[i] - largest);
+    own = ordered_sum(p, own);
+    if (threadIdx.x == 0)
+        sums[p.block] = own;
+}
+
+/* ---- penalty and temperature, and the best of them ---- */
+
+LV_KERNEL(THREADS) draw_process(const Job job)
+{
+    const Part p = own_part(job);
+    LvCudaBest best = lv_no_best();
+    for (uint32_t i = p.begin; i < p.end; i++) {
+        float x = p.scores[i];
+        bool bad = lv_not_finite(x);
+        if (p.d.seen && p.d.repetition_penalty != 1 && p.d.seen[i])
+            x = x < 0 ? x * p.d.repetition_penalty : x / p.d.repetition_penalty;
+        if (p.d.temperature > 0 && p.d.temperature != 1)
+            x = x / p.d.temperature;
+        bad = bad || (p.d.temperature > 0 && lv_not_finite(x));
+        LvCudaBest one = lv_best_of_one(x, i);
+        one.not_finite = bad;
+        best = lv_better(best, one);
+        p.scores[i] = x;
+    }
+    best = block_best(best, p.shared->candidates);
+    if (threadIdx.x == 0)
+        p.state->best[p.block] = best;
+    if (p.block)
+        return;
+    LV_UNROLL
+    for (int pass = 0; pass < PASSES; pass++) {
+        p.state->counts[pass][threadIdx.x] = 0;
+        p.state->masses[pass][threadIdx.x] = 0;
+    }
+    if (threadIdx.x == 0) {
+        p.state->by_count[0] = Border{0, p.d.top_k};
+        p.state->by_mass[0] = Border{0, 0};
+    }
+}
+
+/* ---- histograms ---- */
+
+/* The sum over bins 0 .. own, or with `down` over bins own .. 255. */
+LV_INLINE unsigned long long scan_bins(const Part &p, unsigned long long own, bool down)
+{
+    unsigned long long *scan = p.shared->scan;
+    const uint32_t at = down ? BINS - 1 - threadIdx.x : threadIdx.x;
+    scan[at] = own;
+    __syncthreads();
+    for (uint32_t step = 1; step < BINS; step *= 2) {
+        const unsigned long long other = at >= step ? scan[at - step] : 0;
+        __syncthreads();
+        scan[at] += other;
+        __syncthreads();
+    }
+    own = scan[at];
+    __syncthreads();
+    return own;
+}
+
+/* Of the kernel that makes pass `pass`: the border as the pass before leaves it. Every block finds
+ * it, the first one writes it down. */
+LV_INLINE Border border_by_count(const Part &p, int pass)
+{
+    if (pass == 0)
+        return p.state->by_count[0];
+    const Border last = p.state->by_count[pass - 1];
+    const unsigned long long own = p.state->counts[pass - 1][threadIdx.x];
+    const unsigned long long with = scan_bins(p, own, true), without = with - own;
+    if (with >= last.below && without < last.below) {
+        p.shared->border = Border{last.prefix << 8 | threadIdx.x, last.below - without};
+        if (p.block == 0)
+            p.state->by_count[pass] = p.shared->border;
+    }
+    __syncthreads();
+    return p.shared->border;
+}
+
+LV_INLINE Border border_by_mass(const Part &p, int pass, float largest)
+{
+    if (pass == 0)
+        return p.state->by_mass[0];
+    const int shift = 24 - 8 * (pass - 1);
+    const float drop = (float)(1 - p.d.top_p);
+    const Border last = p.state->by_mass[pass - 1];
+    const unsigned long long own = p.state->masses[pass - 1][threadIdx.x];
+    const unsigned long long with = scan_bins(p, own, false), without = with - own;
+    /* The largest score's bin is the last that can be chosen. */
+    const uint32_t top = key_of(largest), bin = threadIdx.x;
+    const uint32_t most = (uint64_t)top >> (shift + 8) == last.prefix ? top >> shift & 255 : 255;
+    if (bin <= most && (bin == most || !droppable(last.below + with, drop)) &&
+        (bin == 0 || droppable(last.below + without, drop))) {
+        p.shared->border = Border{last.prefix << 8 | bin, last.below + without};
+        if (p.block == 0)
+            p.state->by_mass[pass] = p.shared->border;
+    }
+    __syncthreads();
+    return p.shared->border;
+}
+
+/* Adds to a number of 64 bits in two words; only additions of 32 bits are quick in shared memory.
+ */
+LV_INLINE void count_wide(uint32_t *low, uint32_t *high, unsigned long long n)
+{
+    const uint32_t before = lv_count(low, (uint32_t)n);
+    const uint32_t carry = before + (uint32_t)n < before;
+    if ((uint32_t)(n >> 32) + carry)
+        lv_count(high, (uint32_t)(n >> 32) + carry);
+}
+
+LV_INLINE void clear_bins(const Part &p)
+{
+    LV_UNROLL
+    for (uint32_t w = 0; w < WARPS; w++)
+        p.shared->bins[w][threadIdx.x] = p.shared->high[w][threadIdx.x] = 0;
+    __syncthreads();
+}
+
+/* Counts the scores whose key begins with the border's prefix, by the 8 bits below it. */
+template <int PASS> LV_KERNEL(THREADS) draw_count(const Job job)
+{
+    const Part p = own_part(job);
+    if (!draws(p, row_best(job, p)) || !has_top_k(p))
+        return;
+    const int shift = 24 - 8 * PASS;
+    const uint32_t prefix = border_by_count(p, PASS).prefix;
+    uint32_t *bins = p.shared->bins[threadIdx.x / LV_WARP], sum = 0;
+    clear_bins(p);
+    for (uint32_t i = p.begin; i < p.end; i++) {
+        const uint32_t key = key_of(p.scores[i]);
+        if ((uint64_t)key >> (shift + 8) == prefix)
+            lv_count(&bins[key >> shift & 255], 1u);
+    }
+    __syncthreads();
+    for (uint32_t w = 0; w < WARPS; w++)
+        sum += p.shared->bins[w][threadIdx.x];
+    if (sum)
+        lv_count(&p.state->counts[PASS][threadIdx.x], sum);
+}
+
+/* Adds up their masses. */
+template <int PASS> LV_KERNEL(THREADS) draw_weigh(const Job job)
+{
+    const Part p = own_part(job);
+    const LvCudaBest best = row_best(job, p);
+    if (!draws(p, best) || !(p.d.top_p < 1))
+        return;
+    const int shift = 24 - 8 * PASS;
+    const uint32_t prefix = border_by_mass(p, PASS, best.score).prefix,
+                   warp = threadIdx.x / LV_WARP;
+    const double weights = over_blocks(job, p.state->weights[0]);
+    uint32_t *low = p.shared->bins[warp], *high = p.shared->high[warp];
+    clear_bins(p);
+    for (uint32_t i = p.begin; i < p.end; i++) {
+        const uint32_t key = key_of(p.scores[i]), bin = key >> shift & 255;
+        if ((uint64_t)key >> (shift + 8) == prefix)
+            count_wide(&low[bin], &high[bin], mass_of(p.scores[i], best.score, weights));
+    }
+    __syncthreads();
+    unsigned long long sum = 0;
+    for (uint32_t w = 0; w < WARPS; w++)
+        sum += (unsigned long long)p.shared->high[w][threadIdx.x] << 32 |
+               p.shared->bins[w][threadIdx.x];
+    if (sum)
+        lv_count(&p.state->masses[PASS][threadIdx.x], sum);
+}
+
+/* ---- what is kept ---- */
+
+/* The k largest scores, and all that equal the last of them; the sum of what is left. */
+LV_KERNEL(THREADS) draw_keep_k(const Job job)
+{
+    const Part p = own_part(job);
+    const LvCudaBest best = row_best(job, p);
+    if (!draws(p, best))
+        return;
+    if (has_top_k(p)) {
+        const float least = float_of(border_by_count(p, PASSES).prefix);
+        for (uint32_t i = p.begin; i < p.end; i++)
+            if (p.scores[i] < least)
+                p.scores[i] = -INFINITY;
+    }
+    put_weights(p, best.score, p.state->weights[0]);
+}
+
+LV_KERNEL(THREADS) draw_border(const Job job)
+{
+    const Part p = own_part(job);
+    const LvCudaBest best = row_best(job, p);
+    if (!draws(p, best) || !(p.d.top_p < 1))
+        return;
+    const float border = float_of(border_by_mass(p, PASSES, best.score).prefix);
+    uint32_t own = 0;
+    for (uint32_t i = p.begin; i < p.end; i++)
+        own += p.scores[i] == border;
+    own = (uint32_t)ordered_sum(p, own);
+    if (threadIdx.x == 0)
+        p.state->equal[p.block] = own;
+}
+
+/* How many of the `most` on the border may go as well. */
+LV_INLINE uint32_t dropped_of(
+    uint32_t most, unsigned long long below, unsigned long long mass, float drop)
+{
+    uint32_t least = 0;
+    while (least < most) {
+        const uint32_t middle = least + (most - least + 1) / 2;
+        if (droppable(below + mass * middle, drop))
+            least = middle;
+        else
+            most = middle - 1;
+    }
+    return least;
+}
+
+/* Drops the least likely whose masses add up to no more than 1 - top_p; the likeliest stays. Of
+ * those on the border, the first ids as far as they may. */
+LV_KERNEL(THREADS) draw_keep_p(const Job job)
+{
+    const Part p = own_part(job);
+    const LvCudaBest best = row_best(job, p);
+    if (!draws(p, best) || !(p.d.top_p < 1))
+        return;
+    const Border at = p.state->by_mass[PASSES];
+    const float border = float_of(at.prefix);
+    const double weights = over_blocks(job, p.state->weights[0]);
+    uint32_t own = 0, before = 0, all = 0;
+    for (uint32_t i = p.begin; i < p.end; i++)
+        own += p.scores[i] == border;
+    p.shared->counts[threadIdx.x] = own;
+    __syncthreads();
+    for (uint32_t b = 0; b < job.blocks; b++) {
+        all += p.state->equal[b];
+        before += b < p.block ? p.state->equal[b] : 0;
+    }
+    for (unsigned t = 0; t < threadIdx.x; t++)
+        before += p.shared->counts[t];
+    const uint32_t dropped = dropped_of(border == best.score && all ? all - 1 : all, at.below,
+        mass_of(border, best.score, weights), (float)(1 - p.d.top_p));
+    for (uint32_t i = p.begin; i < p.end; i++)
+        if (p.scores[i] < border || (p.scores[i] == border && before++ < dropped))
+            p.scores[i] = -INFINITY;
+    put_weights(p, best.score, p.state->weights[1]);
+}
+
+/* ---- drawing ---- */
+
+/* The thread's own, in the order in which draw_pick goes through them. */
+LV_INLINE double own_probabilities(const Part &p)
+{
+    double own = 0;
+    for (uint32_t i = p.begin; i < p.end; i++)
+        own += p.scores[i];
+    return own;
+}
+
+LV_KERNEL(THREADS) draw_probabilities(const Job job)
+{
+    const Part p = own_part(job);
+    const LvCudaBest best = row_best(job, p);
+    if (!draws(p, best))
+        return;
+    const double sum = over_blocks(job, p.state->weights[p.d.top_p < 1]);
+    for (uint32_t i = p.begin; i < p.end; i++)
+        p.scores[i] =
+            p.scores[i] == -INFINITY ? 0.0f : (float)(expf(p.scores[i] - best.score) / sum);
+    const double own = ordered_sum(p, own_probabilities(p));
+    if (threadIdx.x == 0)
+        p.state->drawn[p.block] = own;
+}
+
+/* Draw number `index` of the stream of `seed`: lv_random of engine/model/sampler.c. */
+LV_INLINE double random_number(uint64_t seed, uint64_t index)
+{
+    uint32_t c[4] = {(uint32_t)index, (uint32_t)(index >> 32), 0, 0};
+    uint32_t k[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
+    for (int round = 0; round < 10; round++) {
+        uint64_t a = (uint64_t)0xD2511F53u * c[0], b = (uint64_t)0xCD9E8D57u * c[2];
+        uint32_t first = (uint32_t)(b >> 32) ^ c[1] ^ k[0];
+        uint32_t third = (uint32_t)(a >> 32) ^ c[3] ^ k[1];
+        c[0] = first;
+        c[1] = (uint32_t)b;
+        c[2] = third;
+        c[3] = (uint32_t)a;
+        k[0] += 0x9E3779B9u;
+        k[1] += 0xBB67AE85u;
+    }
+    return (double)(((uint64_t)c[1] << 32 | c[0]) >> 11) * 0x1p-53;
+}
+
+/* The id at which the probabilities' running sum passes `point`: its block, its thread, and then
+ * one by one. Rounding may leave the last ones empty-handed: then the last id that can be drawn. */
+LV_INLINE uint32_t pick(const Job &job, const Part &row, double point)
+{
+    double below = 0;
+    uint32_t block = 0;
+    while (block + 1 < job.blocks && below + row.state->drawn[block] <= point)
+        below += row.state->drawn[block++];
+    const Part p = part_of(job, row.row, block);
+    p.shared->sums[threadIdx.x] = own_probabilities(p);
+    __syncthreads();
+    if (threadIdx.x == 0) {
+        uint32_t t = 0;
+        while (t + 1 < THREADS && below + p.shared->sums[t] <= point)
+            below += p.shared->sums[t++];
+        uint32_t i = (block * THREADS + t) * job.span, token = p.n;
+        for (; i < p.n && token == p.n; i++) {
+            below += p.scores[i];
+            if (p.scores[i] > 0 && below > point)
+                token = i;
+        }
+        for (i = p.n; token == p.n && i > 0; i--)
+            if (p.scores[i - 1] > 0)
+                token = i - 1;
+        p.shared->token = token;
+    }
+    __syncthreads();
+    return p.shared->token;
+}
+
+/* A block a row. */
+LV_KERNEL(THREADS) draw_pick(const Job job)
+{
+    lv_let_next_start();
+    lv_wait_previous();
+    const Part p = part_of(job, blockIdx.x, 0);
+    const LvCudaBest best = row_best(job, p);
+    int32_t token = best.not_finite || !p.n ? -1 : (int32_t)best.id;
+    if (draws(p, best))
+        token = (int32_t)pick(
+            job, p, over_blocks(job, p.state->drawn) * random_number(p.d.seed, p.d.index));
+    if (threadIdx.x)
+        return;
+    if (draws(p, best))
+        p.settings->index = p.d.index + 1;
+    if (token >= 0 && p.d.seen)
+        p.d.seen[token] = 1;
+    job.a.token[p.row] = token;
+}
+
+/* The first kernel follows whatever was there; each of the others the one ahead of it. */
+static int launch(LvCudaStream stream, const Job &job, void (*kernel)(const Job), bool first)
+{
+    return lv_launch_as(job.a.overlap && !first, kernel, (uint64_t)job.a.rows * job.blocks, 1, 1,
+        THREADS, sizeof(Shared), stream, job);
+}
+
+int lv_cuda_sample(LvCudaStream stream, const LvCudaSample *args)
+{
+    void (*const by_count[])(const Job) = {
+        draw_count<0>, draw_count<1>, draw_count<2>, draw_count<3>};
+    void (*const by_mass[])(const Job) = {
+        draw_weigh<0>, draw_weigh<1>, draw_weigh<2>, draw_weigh<3>};
+    if (args->cols > INT32_MAX || (args->rows && !args->workspace) ||
+        (uintptr_t)args->workspace % 16)
+        return LV_CUDA_BAD_ARGUMENT;
+    /* Blocks of 16 ids a thread, as far as there are not too many. */
+    const uint64_t of_block = 16 * THREADS, n = args->cols;
+    uint64_t blocks = (n + of_block - 1) / of_block;
+    blocks = blocks < 1 ? 1 : blocks > MOST_BLOCKS ? MOST_BLOCKS : blocks;
+    const uint64_t threads = blocks * THREADS;
+    const Job job = {*args, (uint32_t)blocks, (uint32_t)((n + threads - 1) / threads)};
+    int result = launch(stream, job, draw_process, true);
+    for (int i = 0; i < PASSES && result == 0 && !args->no_top_k; i++)
+        result = launch(stream, job, by_count[i], false);
+    if (result == 0)
+        result = launch(stream, job, draw_keep_k, false);
+    for (int i = 0; i < PASSES && result == 0 && !args->no_top_p; i++)
+        result = launch(stream, job, by_mass[i], false);
+    if (result == 0 && !args->no_top_p)
+        result = launch(stream, job, draw_border, false);
+    if (result == 0 && !args->no_top_p)
+        result = launch(stream, job, draw_keep_p, false);
+    if (result == 0)
+        result = launch(stream, job, draw_probabilities, false);
+    return result ? result
+                  : lv_launch_as(args->overlap != 0, draw_pick, args->rows, 1, 1, THREADS,
+                        sizeof(Shared), stream, job);
+}
