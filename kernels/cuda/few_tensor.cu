@@ -203,6 +203,9 @@ template <typename S> LV_INLINE void prefetch_scale(const LvCudaFew &a)
 template <typename S, typename TO> LV_KERNEL(S::threads) linear_few_tensor(const LvCudaFew a)
 {
     Part<S::weights> *parts = (Part<S::weights> *)lv_shared();
+    float *bias = (float *)(parts + S::warps); /* each thread's own */
+    /* With 16 warps no register is left for what is added later: it is near by then. */
+    const bool early = S::warps <= 8;
     const size_t first = (size_t)blockIdx.x * OUTPUTS, col = first + threadIdx.x % OUTPUTS;
     const size_t row = threadIdx.x / OUTPUTS;
     const bool writes = row < a.rows && col < a.cols, gated = S::weights == 2;
@@ -212,17 +215,26 @@ template <typename S, typename TO> LV_KERNEL(S::threads) linear_few_tensor(const
     request<S>(w, a, first, first_step<S>());
     prefetch_scale<S>(a);
     if (writes && !gated)
-        addends.bias = lv_few_bias(a, col);
+        bias[threadIdx.x] = lv_few_bias(a, col);
     lv_wait_previous();
-    if (writes && !gated)
+    if (writes && !gated && early)
         addends.residual = lv_few_residual<LvBf16>(a, row, col);
+    else if (writes && !gated && a.residual)
+        lv_prefetch((const LvBf16 *)a.residual + row * a.residual_stride + col);
     multiply<S>(parts, w, a, first);
     __syncthreads();
-    if (!writes)
+    const unsigned thread = lv_thread_again();
+    const size_t to_row = thread / OUTPUTS,
+                 to_col = (size_t)blockIdx.x * OUTPUTS + thread % OUTPUTS;
+    if (to_row >= a.rows || to_col >= a.cols)
         return;
+    if (!gated)
+        addends.bias = bias[thread];
+    if (!gated && !early)
+        addends.residual = lv_few_residual<LvBf16>(a, to_row, to_col);
     float sums[S::weights];
     join<S>(a, parts, sums);
-    lv_few_write<TO, gated>(a, row, col, sums[0], sums[S::weights - 1], addends);
+    lv_few_write<TO, gated>(a, to_row, to_col, sums[0], sums[S::weights - 1], addends);
 }
 
 /* The parts of one round are read while those of the next are written. */
@@ -262,7 +274,8 @@ template <typename S> LV_KERNEL(S::threads) best_few_tensor(const LvCudaFew a)
 template <typename S, typename TO> static int launch(LvCudaStream stream, const LvCudaFew &a)
 {
     return lv_launch_overlapped(linear_few_tensor<S, TO>,
-        ((uint64_t)a.cols + OUTPUTS - 1) / OUTPUTS, 1, 1, S::threads, S::shared, stream, a);
+        ((uint64_t)a.cols + OUTPUTS - 1) / OUTPUTS, 1, 1, S::threads,
+        S::shared + RESULTS * sizeof(float), stream, a);
 }
 
 /* Long rows are cut among more warps: there are fewer blocks than would fill the device. */
