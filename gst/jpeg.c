@@ -49,8 +49,7 @@ gst_llavaov_jpeg_sort (GstElement * decoder, GstPad * pad, GstCaps * caps,
   g_value_take_object (&value, parser);
   /* The signal's own type. */
   G_GNUC_BEGIN_IGNORE_DEPRECATIONS
-  sorted = g_value_array_prepend (g_value_array_copy (factories), &value);
-  G_GNUC_END_IGNORE_DEPRECATIONS
-  g_value_unset (&value);
+      sorted = g_value_array_prepend (g_value_array_copy (factories), &value);
+  G_GNUC_END_IGNORE_DEPRECATIONS g_value_unset (&value);
   return sorted;
 }

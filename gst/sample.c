@@ -87,11 +87,11 @@ core_format (GstVideoFormat format, LlavaovPixelFormat * pixel)
 static gboolean
 set_colorimetry (LlavaovImage * image, const GstVideoInfo * info)
 {
-  gboolean full = info->colorimetry.range != GST_VIDEO_COLOR_RANGE_16_235;
-
-  image->range = full ? LLAVAOV_RANGE_FULL : LLAVAOV_RANGE_LIMITED;
   if (GST_VIDEO_INFO_IS_RGB (info))
-    return full;
+    return TRUE;
+  image->range =
+      info->colorimetry.range == GST_VIDEO_COLOR_RANGE_16_235 ?
+      LLAVAOV_RANGE_LIMITED : LLAVAOV_RANGE_FULL;
   image->matrix =
       info->colorimetry.matrix == GST_VIDEO_COLOR_MATRIX_BT709 ?
       LLAVAOV_MATRIX_BT709 : LLAVAOV_MATRIX_BT601;
@@ -238,6 +238,7 @@ gst_llavaov_sample_source (GstLlavaovSample * sample, gint * backlog,
 
   picture->buffer = g_steal_pointer (&sample->buffer);
   picture->info = sample->info;
+  gst_llavaov_scan_first_field (&picture->info, picture->buffer);
   picture->orientation = sample->orientation;
   if (backlog) {
     g_atomic_int_inc (backlog);

@@ -27,3 +27,18 @@ gst_llavaov_scan_is_field (LlavaovScan scan)
 {
   return scan == LLAVAOV_SCAN_TOP_FIELD || scan == LLAVAOV_SCAN_BOTTOM_FIELD;
 }
+
+void
+gst_llavaov_scan_first_field (GstVideoInfo * info, GstBuffer * buffer)
+{
+  GstVideoMeta *meta = gst_buffer_get_video_meta (buffer);
+  GstVideoInfo alternate = *info;
+
+  if (GST_VIDEO_INFO_INTERLACE_MODE (info) != GST_VIDEO_INTERLACE_MODE_FIELDS)
+    return;
+  GST_VIDEO_INFO_INTERLACE_MODE (&alternate) =
+      GST_VIDEO_INTERLACE_MODE_ALTERNATE;
+  if (meta && meta->height < (guint) GST_VIDEO_INFO_HEIGHT (info) &&
+      meta->height >= (guint) GST_VIDEO_INFO_FIELD_HEIGHT (&alternate))
+    *info = alternate;
+}

@@ -17,6 +17,10 @@ LlavaovScan gst_llavaov_scan (const GstVideoInfo * info, GstBuffer * buffer,
     GstVideoFrameFlags flags);
 gboolean gst_llavaov_scan_is_field (LlavaovScan scan);
 
+/* A buffer of mode `fields` whose GstVideoMetas describe one field each is taken as `alternate`: its first meta is that of
+ * the first field. info: of the caps, changed so. */
+void gst_llavaov_scan_first_field (GstVideoInfo * info, GstBuffer * buffer);
+
 G_END_DECLS
 
 #endif

@@ -353,6 +353,56 @@ GST_START_TEST (test_every_format_in_every_scan)
 
 GST_END_TEST;
 
+/* Both fields in one buffer, each with a meta of its own: the first is what a buffer of that field alone is. */
+GST_START_TEST (test_fields_with_metas)
+{
+  GRand *random = g_rand_new_with_seed (15);
+  guint s, parity;
+
+  for (s = 0; s < G_N_ELEMENTS (sizes); s++)
+    for (parity = 0; parity < 2; parity++) {
+      GstCaps *caps = make_caps (GST_VIDEO_FORMAT_NV12, sizes[s],
+          ", interlace-mode=fields");
+      GstVideoInfo info, field;
+      GstBuffer *both, *lone;
+      Picture seen, wanted;
+      guint id;
+
+      gst_video_info_from_caps (&info, caps);
+      gst_video_info_set_interlaced_format (&field, GST_VIDEO_FORMAT_NV12,
+          GST_VIDEO_INTERLACE_MODE_ALTERNATE, sizes[s][0], sizes[s][1]);
+      lone = noise (&field, random);
+      both = gst_buffer_append (gst_buffer_copy_deep (lone), noise (&field,
+              random));
+      for (id = 0; id < 2; id++) {
+        gsize offset[GST_VIDEO_MAX_PLANES] = { id * field.size,
+          id * field.size + field.offset[1]
+        };
+
+        gst_buffer_add_video_meta_full (both, 0, GST_VIDEO_FORMAT_NV12,
+            sizes[s][0], GST_VIDEO_INFO_FIELD_HEIGHT (&field), 2, offset,
+            field.stride)->id = id;
+      }
+      GST_BUFFER_FLAG_SET (both, parity ? 0 : TF);
+      GST_BUFFER_FLAG_SET (lone, parity ? ONE : TF | ONE);
+      field.colorimetry = info.colorimetry;
+      sample_picture (&info, both, LLAVAOV_ORIENTATION_UPRIGHT, &seen);
+      sample_picture (&field, lone, LLAVAOV_ORIENTATION_UPRIGHT, &wanted);
+      fail_unless_equals_int (seen.height, sizes[s][1]);
+      fail_unless_equals_int (wanted.height, sizes[s][1]);
+      fail_unless (!memcmp (seen.rgb, wanted.rgb,
+              seen.width * seen.height * 3));
+      picture_clear (&seen);
+      picture_clear (&wanted);
+      gst_buffer_unref (both);
+      gst_buffer_unref (lone);
+      gst_caps_unref (caps);
+    }
+  g_rand_free (random);
+}
+
+GST_END_TEST;
+
 /* Matrices, ranges and chroma sites that caps may name. */
 GST_START_TEST (test_every_colour)
 {
@@ -451,6 +501,7 @@ pictures_suite (void)
 
   suite_add_tcase (s, tc);
   tcase_add_test (tc, test_every_format_in_every_scan);
+  tcase_add_test (tc, test_fields_with_metas);
   tcase_add_test (tc, test_every_colour);
   tcase_add_test (tc, test_rgb_of_limited_range);
   tcase_add_test (tc, test_orientations_are_videoflips);
