@@ -173,12 +173,28 @@ static void released_tower_only(LvFields *top)
             tower);
 }
 
+/* LLaVA-NeXT's model puts rope_scaling away before it builds its decoder. */
+static void text_without_scaling(LvFields *top, LvTextConfig *text)
+{
+    json_t *copy = json_copy((json_t *)top->object);
+    if (!copy) {
+        lv_field_fail(top, LLAVAOV_ERROR_MEMORY, "model_type", "cannot be read: out of memory");
+        return;
+    }
+    json_object_del(copy, "rope_scaling");
+    LvFields fields = *top;
+    fields.object = copy;
+    lv_config_text(&fields, text);
+    top->status = fields.status;
+    json_decref(copy);
+}
+
 /* lmms-lab (model.md 2.5). mm_vision_select_layer is there too, but its own code ignores it for
  * this tower. */
 static void flat(LvFields *top, LvConfig *config)
 {
     config->original_layout = true;
-    lv_config_text(top, &config->text);
+    text_without_scaling(top, &config->text);
 
     LvFields vision = part_of(top, "vision_config", "vision_config.");
     config->vision = lv_config_vision_released();

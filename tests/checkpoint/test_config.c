@@ -329,6 +329,9 @@ static void fields_are_read(void **state)
     READS(original, "spatial_unpad", "spatial_nobase", c.no_base && c.no_newline, true);
     READS(original, "spatial_unpad", "spatial", c.merge, LV_MERGE_MAP);
     READS(original, "spatial_unpad", "spatial_unpad_maxpool2x2", c.merge, LV_MERGE_HALVED);
+    READS(original, "\"rope_theta\": 1000000.0",
+        "\"rope_theta\": 5000.0, \"rope_scaling\": {\"type\": \"linear\", \"factor\": 2}",
+        c.text.rope.type == LV_ROPE_DEFAULT && c.text.rope.theta == 5000, true);
     READS(original, "bilinear", "average", c.pooling, LV_POOLING_AVERAGE);
     READS(original, "bilinear", "max", c.pooling, LV_POOLING_MAX);
     READS(original, "\"mlp2x", "null, \"mm_resampler_type\": null, \"mm_projector_type\": \"mlp2x",

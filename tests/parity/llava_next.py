@@ -5,7 +5,7 @@
     python tests/parity/llava_next.py BUILD_DIR [--llava-next CHECKOUT] [--only TEXT] [--sizes N]
 
 Every configuration is asked with an image (of several shapes), two images and videos. The reference is next_reference.py; with a
-checkout of LLaVA-NeXT its own functions run, too, and must give the same vectors bit for bit. Where the reference runs, the
+checkout of LLaVA-NeXT its own functions run, too, and must give the same tiles and vectors. Where the reference runs, the
 tiles are equal byte for byte, the features within 1e-5, the greedy tokens the same; where it fails, ours refuses. Pictures of
 many sizes are then prepared by both. Exit code 0 when all of that holds.
 """
@@ -169,7 +169,8 @@ def run_case(tool, folder, references, model, case):
     if refusal is not None:
         return [f"LLaVA-NeXT runs, ours says: {refusal}"], ""
     for other in answers[1:]:
-        same = torch.equal(other[0], answers[0][0]) and torch.equal(other[1], answers[0][1])
+        same = torch.equal(other[0], answers[0][0]) and other[1].shape == answers[0][1].shape
+        same = same and relative(other[1], answers[0][1]) <= 1e-6  # it encodes several pictures at once
         check(failures, same, "the code itself gives other vectors than what is told again here")
     values, vectors, visuals = answers[0]
     check(failures, len(vectors) == len(ids), f"{len(ids)} rows, not {len(vectors)}")

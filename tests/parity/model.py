@@ -59,6 +59,10 @@ SHAPES = [
     Shape("tile-384", image=384, v_hidden=144, v_heads=2, v_mlp=272, hidden=128, heads=2, kv_heads=1, mlp=352, seed=30),
 ]
 
+# A prompt in more rows than are computed at once (768), by the tokenizer of these checkpoints.
+LONG_PROMPT = "Which way does the ball move? " * 120
+LONG_ROWS = 852
+
 # What the decoder's configuration may ask for beside its sizes. Lengths are small, so that the prompts lie on both sides
 # of where a rotary embedding changes and beyond where a window ends.
 LLAMA3 = dict(rope_type="llama3", factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=64)
@@ -69,15 +73,19 @@ SHAPES += [
     Shape("rope-linear-b2", layout="b2", rope=dict(rope_type="linear", factor=3), seed=51),
     Shape("rope-dynamic", rope=dict(rope_type="dynamic", factor=4.0), context=64, theta=1e4, seed=52),
     Shape("rope-dynamic-int", layout="b2", rope=dict(rope_type="dynamic", factor=3), context=128, seed=53),
-    Shape("rope-dynamic-short", layout="c", rope=dict(rope_type="dynamic", factor=2.0), context=4096, seed=54),
+    Shape("rope-dynamic-short", layout="b1", rope=dict(rope_type="dynamic", factor=2.0), context=4096, seed=54),
     Shape("rope-yarn", rope=YARN, theta=1e4, seed=55),
     Shape("rope-yarn-b2", layout="b2", rope=YARN, seed=56),
     Shape("rope-yarn-all", rope=dict(YARN, factor=16.0, beta_fast=16.0, beta_slow=2.0, mscale=0.7, mscale_all_dim=0.3,
           truncate=False), theta=1e4, seed=57),
-    Shape("rope-yarn-scale", layout="c", rope=dict(YARN, attention_factor=1.4), theta=1e4, seed=58),
+    Shape("rope-yarn-scale", layout="b1", rope=dict(YARN, attention_factor=1.4), theta=1e4, seed=58),
     Shape("rope-yarn-bare", rope=dict(rope_type="yarn", factor=2.0), context=512, theta=1e4, seed=59),
     Shape("rope-llama3", rope=LLAMA3, theta=1e4, context=4096, seed=60),
     Shape("rope-longrope", rope=LONG, text=dict(original_max_position_embeddings=64), context=256, theta=1e4, seed=61),
+    # Where the long prompt begins a pass below the length that changes the rotation and its answer goes beyond it.
+    Shape("rope-dynamic-crossed", rope=dict(rope_type="dynamic", factor=4.0), context=LONG_ROWS + 20, theta=1e4, seed=76),
+    Shape("rope-longrope-crossed", rope=LONG, text=dict(original_max_position_embeddings=LONG_ROWS + 20), context=4096,
+          theta=1e4, seed=77),
     Shape("rope-longrope-b2", layout="b2", rope=dict(LONG, attention_factor=0.9), seed=62,
           text=dict(original_max_position_embeddings=128), context=4096),
     Shape("window-all", text=dict(use_sliding_window=True, sliding_window=16, max_window_layers=0), layers=3, seed=63),
@@ -135,6 +143,8 @@ def cases_of(shape, rng, quick):
     yield Case("image-shrunk", "image", [picture(rng, 5 * e, 5 * e)])
     yield Case("images-2", "images", [picture(rng, e, 2 * e), picture(rng, 2 * e + 1, e)])
     yield Case("images-3", "images", [picture(rng, e, e), picture(rng, 9, 40), picture(rng, 40, 9)])
+    if shape.rope:  # more rows than one batch of a prompt takes
+        yield Case("text-long", "video", [], LONG_PROMPT)
     for n in (1, 2) if quick else (1, 2, 8, 32):
         yield Case(f"video-{n}", "video", [picture(rng, e, e + 30) for _ in range(n)], "Describe the video.")
 
