@@ -181,7 +181,8 @@ typedef struct LvBackendOps {
      * head_dim]; scale head_dim^-0.5. */
     LlavaovStatus (*attention_full)(LvBackend *backend, const LvRun *run, LvTensor out,
         LvTensor qkv, size_t n_items, size_t n_tokens, uint32_t n_heads, uint32_t head_dim);
-    /* Bilinear interpolation of n_items maps [in_h * in_w, C] -> [out_h * out_w, C] (model.md 3.9).
+    /* Bilinear interpolation of n_items maps [in_h * in_w, C] -> [out_h * out_w, C]
+     * (docs/model.md 3.9).
      */
     LlavaovStatus (*pool_bilinear)(LvBackend *backend, const LvRun *run, LvTensor out, LvTensor in,
         size_t n_items, uint32_t in_h, uint32_t in_w, uint32_t out_h, uint32_t out_w);
@@ -211,8 +212,8 @@ typedef struct LvBackendOps {
     LlavaovStatus (*rms_norm)(LvBackend *backend, const LvRun *run, LvTensor out, LvTensor in,
         const LvWeight *scale, double eps);
     /* Rotates queries and keys of qkv [rows, (n_heads + 2 n_kv_heads) * head_dim] in place
-     * (half/half pairs, model.md 5.3) by their absolute positions, and stores keys and values in
-     * the caches' layer. */
+     * (half/half pairs, docs/model.md 5.3) by their absolute positions, and stores keys and values
+     * in the caches' layer. */
     LlavaovStatus (*rope_store)(LvBackend *backend, const LvRun *run, LvTensor qkv,
         const LvBatch *batch, uint32_t layer, const LvTextConfig *text);
     /* Causal grouped-query attention of every row's queries over its sequence's cache, rows of this

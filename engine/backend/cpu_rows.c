@@ -52,7 +52,7 @@ LlavaovStatus lv_cpu_rms_norm(LvBackend *backend, const LvRun *run, LvTensor out
     return lv_cpu_run(norm.cpu, run, in.rows, ROWS_AT_ONCE, rms_norm_rows, &norm);
 }
 
-/* ---- bilinear pooling (model.md 3.9) ---- */
+/* ---- bilinear pooling (docs/model.md 3.9) ---- */
 
 typedef struct Pool {
     LvCpu *cpu;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The rotary embedding's cosines and sines (model.md 5.3), rounded to float32 wherever the
+ * The rotary embedding's cosines and sines (docs/model.md 5.3), rounded to float32 wherever the
  * reference rounds: its frequencies and angles are float32 numbers, and at position 30,000 an
  * angle's last bit is a thousandth of a radian. Pure functions. */
 #ifndef LV_ROPE_H

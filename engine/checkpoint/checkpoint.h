@@ -32,7 +32,7 @@ const LvConfig *lv_checkpoint_config(const LvCheckpoint *checkpoint);
 const LvGenerationConfig *lv_checkpoint_generation(const LvCheckpoint *checkpoint);
 const char *lv_checkpoint_folder(const LvCheckpoint *checkpoint);
 
-/* Lookup by canonical name (model.md 2.1), e.g. "V.encoder.layers.0.self_attn.q_proj.weight",
+/* Lookup by canonical name (docs/model.md 2.1), e.g. "V.encoder.layers.0.self_attn.q_proj.weight",
  * "P.linear_1.bias", "NL", "T.layers.3.mlp.gate_proj.weight", "HEAD.weight". NULL when the file has
  * none (only optional tensors can be absent). The result lives as long as the checkpoint. */
 const LvHostTensor *lv_checkpoint_tensor(

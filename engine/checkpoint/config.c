@@ -125,7 +125,7 @@ static void select_strategy(LvFields *top, LvConfig *config)
             "is \"%.64s\"; it must be \"full\" or \"default\"", strategy);
 }
 
-/* llava-hf (model.md 2.4). */
+/* llava-hf (docs/model.md 2.4). */
 static void nested(LvFields *top, LvConfig *config)
 {
     LvFields text = part_of(top, "text_config", "text_config.");
@@ -189,8 +189,8 @@ static void text_without_scaling(LvFields *top, LvTextConfig *text)
     json_decref(copy);
 }
 
-/* lmms-lab (model.md 2.5). mm_vision_select_layer is there too, but its own code ignores it for
- * this tower. */
+/* lmms-lab (docs/model.md 2.5). mm_vision_select_layer is there too, but its own code ignores it
+ * for this tower. */
 static void flat(LvFields *top, LvConfig *config)
 {
     config->original_layout = true;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * config.json of a LLaVA-OneVision checkpoint, read into numbers (model.md 2.4 and 2.5: the nested
- * llava-hf layout and the flat lmms-lab one). Missing fields take the reference's defaults; absurd
- * ones are refused by name. */
+ * config.json of a LLaVA-OneVision checkpoint, read into numbers (docs/model.md 2.4 and 2.5: the
+ * nested llava-hf layout and the flat lmms-lab one). Missing fields take the reference's defaults;
+ * absurd ones are refused by name. */
 #ifndef LV_CONFIG_H
 #define LV_CONFIG_H
 

@@ -24,7 +24,7 @@ void lv_config_rope(LvFields *fields, LvTextConfig *text);
 void lv_config_vision(LvFields *fields, LvVisionConfig *vision);
 /* vision_feature_layer: an index or a list of them, into feature_layers and n_layers_run. */
 void lv_config_feature_layer(LvFields *fields, LvVisionConfig *vision);
-/* The tower that the released checkpoints share (model.md 1.2). */
+/* The tower that the released checkpoints share (docs/model.md 1.2). */
 LvVisionConfig lv_config_vision_released(void);
 /* What a vision_config that names none of its sizes means to the reference. */
 LvVisionConfig lv_config_vision_siglip(void);

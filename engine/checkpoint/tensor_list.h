@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The tensors that a configuration asks for, with their shapes (model.md 2.1). */
+ * The tensors that a configuration asks for, with their shapes (docs/model.md 2.1). */
 #ifndef LV_TENSOR_LIST_H
 #define LV_TENSOR_LIST_H
 

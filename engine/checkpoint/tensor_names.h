@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Tensor names of the four layouts (model.md 2.2) to canonical ones (2.1). Pure; thread-safe. */
+ * Tensor names of the four layouts (docs/model.md 2.2) to canonical ones (2.1). Pure; thread-safe.
+ */
 #ifndef LV_TENSOR_NAMES_H
 #define LV_TENSOR_NAMES_H
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The Qwen2 decoder (model.md 5): embedding merge, layers over a batch of sequences, logits. */
+ * The Qwen2 decoder (docs/model.md 5): embedding merge, layers over a batch of sequences, logits.
+ */
 #ifndef LV_DECODER_H
 #define LV_DECODER_H
 

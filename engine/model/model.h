@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The weights of one checkpoint on one backend, under the names of the computation (model.md 2.1).
- * Immutable once open: every stream of every thread reads the same model. */
+ * The weights of one checkpoint on one backend, under the names of the computation
+ * (docs/model.md 2.1). Immutable once open: every stream of every thread reads the same model. */
 #ifndef LV_MODEL_H
 #define LV_MODEL_H
 
@@ -28,7 +28,7 @@ typedef struct LvTowerLayer {
 } LvTowerLayer;
 
 /* SigLIP's encoder up to the layer that the projector reads; its final norm is never applied
- * (model.md 1.2). */
+ * (docs/model.md 1.2). */
 typedef struct LvTower {
     LvLinear patch;     /* [D, 3 * patch^2] */
     LvWeight *position; /* [grid^2, D] */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * From the tower's width to the decoder's: linear_1, activation, linear_2 (model.md 1.3), and the
- * pooling of video frames (model.md 3.9). */
+ * From the tower's width to the decoder's: linear_1, activation, linear_2 (docs/model.md 1.3), and
+ * the pooling of video frames (docs/model.md 3.9). */
 #ifndef LV_PROJECTOR_H
 #define LV_PROJECTOR_H
 

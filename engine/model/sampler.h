@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * From logits to the next token, in the order of HF transformers' generate(): processors.h,
- * temperature, warpers.h, softmax, draw (model.md 5.7). One sampler belongs to one request; not
- * thread-safe. */
+ * temperature, warpers.h, softmax, draw (docs/model.md 5.7). One sampler belongs to one request;
+ * not thread-safe. */
 #ifndef LV_SAMPLER_H
 #define LV_SAMPLER_H
 

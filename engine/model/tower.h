@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The vision tower: SigLIP's encoder without its final norm (model.md 4). */
+ * The vision tower: SigLIP's encoder without its final norm (docs/model.md 4). */
 #ifndef LV_TOWER_H
 #define LV_TOWER_H
 

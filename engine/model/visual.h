@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * From tiles to the vectors that take the placeholders' places (model.md 3.6 to 3.8). */
+ * From tiles to the vectors that take the placeholders' places (docs/model.md 3.6 to 3.8). */
 #ifndef LV_VISUAL_H
 #define LV_VISUAL_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Token arithmetic of the three layouts (model.md 3.5 to 3.9). Pure functions; thread-safe. */
+ * Token arithmetic of the three layouts (docs/model.md 3.5 to 3.9). Pure functions; thread-safe. */
 #ifndef LV_LAYOUT_H
 #define LV_LAYOUT_H
 

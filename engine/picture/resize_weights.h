@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Integer weights of one axis of the antialiased resize (model.md 3.2 and 3.3; Pillow's
+ * Integer weights of one axis of the antialiased resize (docs/model.md 3.2 and 3.3; Pillow's
  * Resample.c and the uint8 path of PyTorch's UpSampleKernel.cpp that torchvision calls). Pure;
  * thread-safe.
  *

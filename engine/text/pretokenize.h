@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Qwen2's pre-tokenizer pattern (model.md 7.2), matched by hand. Thread-safe. */
+ * Qwen2's pre-tokenizer pattern (docs/model.md 7.2), matched by hand. Thread-safe. */
 #ifndef LV_PRETOKENIZE_H
 #define LV_PRETOKENIZE_H
 

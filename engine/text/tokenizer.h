@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Qwen2's byte-level BPE: NFC, the pre-tokenizer pattern, added tokens, merges
- * (model.md 7). Immutable once open; every function is thread-safe. */
+ * (docs/model.md 7). Immutable once open; every function is thread-safe. */
 #ifndef LV_TOKENIZER_H
 #define LV_TOKENIZER_H
 

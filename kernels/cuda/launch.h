@@ -233,8 +233,8 @@ static inline uint32_t lv_cuda_best_parts(size_t cols)
 }
 
 /* Bilinear interpolation of n_items maps, [in_h * in_w, cols] each, to [out_h * out_w, cols]
- * (model.md 3.9): float32 positions, weights and sums with every product and sum rounded, as the
- * CPU's; rounded to type once. */
+ * (docs/model.md 3.9): float32 positions, weights and sums with every product and sum rounded, as
+ * the CPU's; rounded to type once. */
 typedef struct LvCudaPool {
     void *out; /* type [n_items * out_h * out_w, cols] */
     size_t out_stride;

@@ -31,7 +31,7 @@ import full  # noqa: E402
 
 PREFILL = 1599
 DECODE_CONTEXT, DECODE_TOKENS = 1600, 16
-# Arithmetic of model.md 10.1 and 10.2, in FLOP and bytes.
+# Arithmetic of docs/model.md 10.1 and 10.2, in FLOP and bytes.
 ENCODE_FLOP = 641.8e9 + 1.82e9
 PREFILL_FLOP = 2 * 357_898_112 * PREFILL + 24 * 4 * 896 * PREFILL**2 / 2 + 0.27e9
 DECODE_BYTES = 0.988e9 + DECODE_CONTEXT * 12_288

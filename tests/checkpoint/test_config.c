@@ -10,7 +10,7 @@
 
 #include "checkpoint/config.h"
 
-/* The fields that the released 0.5B checkpoint has (model.md 2.4), with a comment's worth of
+/* The fields that the released 0.5B checkpoint has (docs/model.md 2.4), with a comment's worth of
  * pinpoints. */
 static const char hub[] =
     "{\"architectures\": [\"LlavaOnevisionForConditionalGeneration\"], \"model_type\": "

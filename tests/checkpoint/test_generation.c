@@ -23,7 +23,7 @@ static void parse_well(const char *json, LvGenerationConfig *config)
         fail_msg("%s: %s", json, error.message);
 }
 
-/* What the released folders say (hub.md 2 and 4): facts, not their files. */
+/* What the released folders say (docs/generation.md): facts, not their files. */
 static void the_released_files(void **state)
 {
     LvGenerationConfig c;

@@ -114,7 +114,7 @@ static LlavaovStatus stop_at_third(void *data, const LvExpectedTensor *expected)
     return ++*(int *)data == 3 ? LLAVAOV_ERROR_FORMAT : LLAVAOV_OK;
 }
 
-/* Counts and parameters of the released sizes (model.md 2.1, 10.2), less the two tensors of
+/* Counts and parameters of the released sizes (docs/model.md 2.1, 10.2), less the two tensors of
  * post_layernorm. */
 static void the_list_has_the_released_sizes(void **state)
 {

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Random checkpoints of any shape in the family, made with HF transformers' own classes and written in each of the four
-name layouts (model.md 2.2), so that what is read back is compared with the very model that was written."""
+name layouts (docs/model.md 2.2), so that what is read back is compared with the very model that was written."""
 import dataclasses
 import json
 import pathlib

@@ -110,7 +110,7 @@ if checkpoints.NESTED_ROPE:  # transformers 5 alone
         Shape("rope-yarn-null", layout="b2", rope=dict(YARN, factor=None), context=256, theta=1e4, seed=75),
     ]  # fmt: skip
 
-# Height, width: the size table of model.md 3.7.
+# Height, width: the size table of docs/model.md 3.7.
 SIZES = [
     (384, 384), (64, 64), (100, 100), (336, 336), (512, 512), (768, 768), (480, 640), (640, 480), (600, 800),
     (768, 1024), (800, 600), (1024, 768), (1024, 576), (899, 1024), (720, 1280), (1280, 720), (1000, 1000),

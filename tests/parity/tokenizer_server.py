@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Talks to tests/text/tokenizer_batch: many requests at once, answers in their order."""
+"""Talks to tests/text/tokenizer-batch: many requests at once, answers in their order."""
 import array
 import struct
 import subprocess

@@ -25,7 +25,7 @@ static LvConfig make_config(uint32_t tile, uint32_t grid, uint32_t edge)
     return config;
 }
 
-/* model.md 3.7 */
+/* docs/model.md 3.7 */
 static const struct Row {
     uint32_t height, width, best_height, best_width, resized_height, resized_width, tiles;
     uint32_t crop_height, crop_width, map_height, map_width, tokens;

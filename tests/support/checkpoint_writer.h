@@ -2,9 +2,9 @@
  * Writes checkpoint folders with random weights, of any shape in the family, for tests and for
  * measurements.
  *
- * Values depend on the seed and on a tensor's canonical name (model.md 2.1) alone: the same seed
- * gives the same model in every name layout and in any number of shards, and (up to rounding) in
- * every dtype.
+ * Values depend on the seed and on a tensor's canonical name (docs/model.md 2.1) alone: the same
+ * seed gives the same model in every name layout and in any number of shards, and (up to rounding)
+ * in every dtype.
  *
  * Scales keep activations near 1 at any depth: matrices have standard deviation 1/sqrt(inputs),
  * those that write to the residual stream are smaller by sqrt(2 layers); norms are 1 +- 0.1.
@@ -26,7 +26,7 @@ typedef enum LvWriterDtype {
     LV_WRITE_MIXED /* tensors take F32, F16 and BF16 in turn */
 } LvWriterDtype;
 
-/* Name prefixes on disk (model.md 2.2) and the matching style of config.json. */
+/* Name prefixes on disk (docs/model.md 2.2) and the matching style of config.json. */
 typedef enum LvWriterNames {
     LV_NAMES_A,      /* llava-hf: vision_tower.vision_model., language_model.model. */
     LV_NAMES_A_BARE, /* the same without the vision_model level */

@@ -2,7 +2,7 @@
  * check-weights: a look into a checkpoint. The decoder is causal, so the logits of the first three
  * positions of the prompt
  * "<|im_start|>system\n..." depend on its first three ids alone; for the released checkpoints they
- * are known (model.md 12: asserted by the script that converted them). */
+ * are known (docs/model.md 12: asserted by the script that converted them). */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,0 +1,254 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""What documents and comments cite is there.
+
+    documents.py ROOT              exit 1 and one line, FILE:LINE, per citation that does not resolve
+    documents.py ROOT --self-test  plants one wrong citation of each kind in memory and sees that it is found
+
+In README.md, CONTRIBUTING.md, docs/*.md, models/*.md and pipelines/*/README*: relative links, files, symbols with our
+prefixes, commands of ./dev, names of meson tests. In comments: documents with their sections, files. A heading "Sources" opens
+a part about other repositories, where paths are not ours.
+"""
+import glob
+import os
+import re
+import sys
+
+FOLDERS = ("demo", "docs", "engine", "gst", "kernels", "models", "pipelines", "scripts", "subprojects", "tests", "tools")
+CODE = (".c", ".h", ".cu", ".py", ".sh", ".build")
+# Where a file may be named from, besides the root and its own folder: where quoted includes are looked up.
+ROOTS = ("", "engine", "kernels", "gst")
+# Folders that commands make; what is in them is known by its name in a build file, a script or ./dev.
+MADE = ("build", "build-asan", "build-gpu", "demo-out", ".cache")
+
+HEADING = re.compile(r"^(#+) (.*)$", re.M)
+LINK = re.compile(r"\]\(([^()\s]+)\)")
+SPAN = re.compile(r"`([^`\n]+)`")
+TOP = "|".join(FOLDERS + tuple(re.escape(m) for m in MADE))
+# A path of ours anywhere in a text ...
+OURS = re.compile(r"(?<![\w/.*+-])((?:%s)/[\w./*+-]*)" % TOP)
+# ... or, as a span alone, a file by its name or from one of ROOTS.
+NAMED = re.compile(r"^(?:[\w-]+/)*[\w.-]+\.(?:c|h|cu|sh)$")
+SYMBOL = re.compile(r"(?<![\w/.-])((?:gst_llavaov|llavaov|lv|GST_LLAVAOV|LLAVAOV|LV)_\w+\b|(?:GstLlavaov|Llavaov|Lv)[A-Z]\w*(?:\.\w+)?)")
+CALL = re.compile(r"`(?!lv_|llavaov_|gst_llavaov_)([a-z]\w*_\w*)\([^`\n]*\)`")
+COMMAND = re.compile(r"(?<![\w/.])\./dev ([a-z][\w-]*)")
+MESON_TEST = re.compile(r"\bmeson test((?: +[\w.=/-]+)+)")
+CHAPTER = r"\d+(?:\.\d+)?"
+CITED = re.compile(r"\b((?:docs/)?[\w-]+\.md)\b(?:\s+(%s(?:(?:,| to| and)\s+%s)*)(?![\w.]*\w))?" % (CHAPTER, CHAPTER))
+WORD = re.compile(r"[A-Za-z_]\w*")
+C_COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.S)
+C_TEXT = re.compile(r'"(?:\\.|[^"\\\n])*"')
+OTHER_COMMENT = re.compile(r'^[ \t]*#[^\n]*|"""(?:.*?)"""', re.S | re.M)
+
+
+def read(path):
+    with open(path, encoding="utf-8", errors="replace") as file:
+        return file.read()
+
+
+def blanked(match):
+    """The match as blanks: what stays keeps its lines."""
+    return re.sub(r"[^\n]", " ", match.group())
+
+
+class Tree:
+    """The sources of a repository, and what they define."""
+
+    def __init__(self, root):
+        self.root = root
+        self.documents = {os.path.relpath(path, root): read(path) for pattern in (
+            "README.md", "CONTRIBUTING.md", "docs/*.md", "models/*.md", "pipelines/*/README*")
+            for path in sorted(glob.glob(os.path.join(root, pattern)))}
+        self.sources = {"dev": read(os.path.join(root, "dev"))}
+        for folder in FOLDERS:
+            for place, folders, names in os.walk(os.path.join(root, folder)):
+                folders[:] = [f for f in folders if not f.startswith((".", "packagecache", "__pycache__"))]
+                for name in names:
+                    path = os.path.join(place, name)
+                    if name.endswith(CODE) or (folder == "scripts" and "." not in name):
+                        self.sources[os.path.relpath(path, root)] = read(path)
+        self.sources["meson.build"] = read(os.path.join(root, "meson.build"))
+        self.sources.pop("tests/documents/documents.py", None)  # it names what does not exist
+        self.names = {os.path.basename(path) for path in self.sources}
+        self.words = set()
+        for path, text in self.sources.items():
+            self.words.update(WORD.findall(C_COMMENT.sub(" ", text) if path.endswith((".c", ".h", ".cu")) else text))
+        self.commands = set(re.findall(r"^([a-z-]+)\) ?", self.sources["dev"].split('case "$command" in')[-1], re.M)) | {"help"}
+        quoted = set()
+        for path, text in self.sources.items():
+            if path.endswith("meson.build"):
+                quoted.update(re.findall(r"'([\w.-]+)'", text))
+        self.quoted = quoted
+        self.sections = {path: {m.group(2).split()[0].rstrip(".") for m in HEADING.finditer(text) if m.group(2).strip()}
+                         for path, text in self.documents.items()}
+
+    def has_file(self, cited, folder=""):
+        parts = re.sub(r"\bNAME\b", "*", cited.rstrip("/")).split("/")
+        if parts[0] in MADE:
+            name = parts[-1].split(".")[0]
+            return len(parts) == 1 or any(name in text for path, text in self.sources.items()
+                                          if path.endswith(("meson.build", ".py", ".sh")) or path == "dev" or
+                                          path.startswith("scripts/"))
+        if any(glob.glob(os.path.join(self.root, place, *parts)) for place in ROOTS + (folder,)):
+            return True
+        # A program that is built there.
+        build = os.path.join(*parts[:-1], "meson.build") if len(parts) > 1 else ""
+        return "'%s'" % parts[-1] in self.sources.get(build, "")
+
+    def has_symbol(self, cited):
+        if cited.endswith("_"):
+            return any(word.startswith(cited) for word in self.words)
+        return all(word in self.words for word in cited.split("."))
+
+    def has_test(self, name):
+        """A name that a build file writes, whole or put together of two, as 'gst-' + name."""
+        return name in self.quoted or any(name[:i] in self.quoted and name[i:] in self.quoted for i in range(1, len(name)))
+
+
+def ours(text):
+    """Without what is said of other repositories: the part under a heading "Sources"."""
+    at = 0
+    for match in HEADING.finditer(text):
+        if match.group(2).split(" ", 1)[-1] == "Sources":
+            rest = HEADING.search(text, match.end())
+            while rest and len(rest.group(1)) > len(match.group(1)):
+                rest = HEADING.search(text, rest.end())
+            at = rest.start() if rest else len(text)
+            text = text[:match.start()] + re.sub(r"[^\n]", " ", text[match.start():at]) + text[at:]
+    return text
+
+
+def comments(path, text):
+    """Its comments, each line where it was; decoration between the lines of one becomes blank."""
+    keep = [" " if c != "\n" else c for c in text]
+    if path.endswith((".c", ".h", ".cu")):
+        found = C_COMMENT.finditer(C_TEXT.sub(blanked, text))
+    else:
+        found = OTHER_COMMENT.finditer(text)
+    for match in found:
+        keep[match.start():match.end()] = text[match.start():match.end()]
+    return re.sub(r"^[ \t]*(?:\*+|//+|#+)", lambda m: " " * len(m.group()), "".join(keep), flags=re.M)
+
+
+def of_document(tree, path, text):
+    """Pairs: place in the text, sentence."""
+    folder = os.path.dirname(path)
+    for match in LINK.finditer(text):
+        target = match.group(1).split("#")[0]
+        if target and "://" not in target and not os.path.exists(os.path.join(tree.root, folder, target)):
+            yield match.start(), "the link to %s leads nowhere" % target
+    text = ours(text)
+    for match in OURS.finditer(text):
+        cited = match.group(1).rstrip(".")
+        if not tree.has_file(cited, folder):
+            yield match.start(), "there is no %s" % cited
+    for match in SPAN.finditer(text):
+        cited = match.group(1)
+        if NAMED.match(cited) and not OURS.match(cited) and not tree.has_file(cited, folder) and \
+                not ("/" not in cited and cited in tree.names):
+            yield match.start(), "there is no %s" % cited
+    for match in SYMBOL.finditer(text):
+        if not tree.has_symbol(match.group(1)):
+            yield match.start(), "no source has a symbol %s" % match.group(1)
+    for match in CALL.finditer(text):
+        if not tree.has_symbol(match.group(1)):
+            yield match.start(), "no source has a function %s" % match.group(1)
+    for match in COMMAND.finditer(text):
+        if match.group(1) not in tree.commands:
+            yield match.start(), "./dev has no command %s" % match.group(1)
+    for match in MESON_TEST.finditer(text):
+        names = match.group(1).split()
+        for i, name in enumerate(names):
+            if not name.startswith("-") and not (i and names[i - 1] in ("-C", "--suite")) and not tree.has_test(name):
+                yield match.start(), "no build file has a test %s" % name
+    yield from of_sections(tree, path, text, links=False)
+
+
+def of_sections(tree, path, text, links=True):
+    for match in CITED.finditer(text):
+        name = match.group(1)
+        places = ("", "docs", os.path.dirname(path)) if links else ("docs", os.path.dirname(path))
+        document = next((p for p in (os.path.normpath(os.path.join(place, name)) for place in places)
+                         if p in tree.documents), None)
+        if document is None:
+            known = "/" in name or match.group(2)  # else it may be a file that a program writes
+            if links and known and not os.path.exists(os.path.join(tree.root, os.path.dirname(path), name)):
+                yield match.start(), "there is no document %s" % name
+            continue
+        for section in re.findall(CHAPTER, match.group(2) or ""):
+            if section not in tree.sections[document]:
+                yield match.start(), "%s has no section %s" % (document, section)
+
+
+def of_source(tree, path, text):
+    text = comments(path, text)
+    for match in OURS.finditer(text):
+        cited = match.group(1).rstrip(".")
+        if not cited.endswith(".md") and not tree.has_file(cited, os.path.dirname(path)):
+            yield match.start(), "there is no %s" % cited
+    yield from of_sections(tree, path, text)
+
+
+def faults(tree, path, text, document):
+    for at, sentence in (of_document if document else of_source)(tree, path, text):
+        yield "%s:%d: %s" % (path, text.count("\n", 0, at) + 1, sentence)
+
+
+def every_fault(tree):
+    for path, text in tree.documents.items():
+        yield from faults(tree, path, text, True)
+    for path, text in tree.sources.items():
+        yield from faults(tree, path, text, False)
+
+
+PLANTED = [  # (document?, path, text, what must be said of it, or None: nothing)
+    (True, "docs/x.md", "\n[a](model.md) and [b](../nowhere/b.md)", "docs/x.md:2: the link to ../nowhere/b.md leads nowhere"),
+    (True, "docs/x.md", "see engine/model/towers.c", "docs/x.md:1: there is no engine/model/towers.c"),
+    (True, "docs/x.md", "see `model/tower.h`, `color.h`, `tests/gst/test_*.c`, `engine/text/NAME`", None),
+    (True, "docs/x.md", "see `model/towers.h`", "docs/x.md:1: there is no model/towers.h"),
+    (True, "docs/x.md", "see `colour.h`", "docs/x.md:1: there is no colour.h"),
+    (True, "docs/x.md", "see `build/pipelines/camera-monitor/camera-monitors`",
+     "docs/x.md:1: there is no build/pipelines/camera-monitor/camera-monitors"),
+    (True, "docs/x.md", "`llavaov_engine_open` of `LvBackendOps.linear`, `LLAVAOV_ERROR_*`", None),
+    (True, "docs/x.md", "`llavaov_engine_opens`", "docs/x.md:1: no source has a symbol llavaov_engine_opens"),
+    (True, "docs/x.md", "`lv_tower_runs()`", "docs/x.md:1: no source has a symbol lv_tower_runs"),
+    (True, "docs/x.md", "`gst_llavaov_nothing`", "docs/x.md:1: no source has a symbol gst_llavaov_nothing"),
+    (True, "docs/x.md", "LLAVAOV_NOTHING", "docs/x.md:1: no source has a symbol LLAVAOV_NOTHING"),
+    (True, "docs/x.md", "`LV_MAX_NOTHING`", "docs/x.md:1: no source has a symbol LV_MAX_NOTHING"),
+    (True, "docs/x.md", "`LvBackendOps.nothing_at_all`", "docs/x.md:1: no source has a symbol LvBackendOps.nothing_at_all"),
+    (True, "docs/x.md", "`kv_fork(cache, tokens)`", "docs/x.md:1: no source has a function kv_fork"),
+    (True, "docs/x.md", "`./dev parity`, and `./dev partiy`", "docs/x.md:1: ./dev has no command partiy"),
+    (True, "docs/x.md", "`meson test -C build layering gst-callbacks`", None),
+    (True, "docs/x.md", "`meson test layering layerings`", "docs/x.md:1: no build file has a test layerings"),
+    (True, "docs/x.md", "# Sources\n`src/Resample.c`\n# More\n`Resample.c`", "docs/x.md:4: there is no Resample.c"),
+    (False, "engine/x.c", "/* docs/model.md 3.5 to\n * 3.9. */", None),
+    (False, "engine/x.c", "\n/* docs/model.md 3.5 to\n * 3.99. */", "engine/x.c:2: docs/model.md has no section 3.99"),
+    (False, "engine/x.c", "// models.md 3.5", "engine/x.c:1: there is no document models.md"),
+    (False, "engine/x.c", 'puts("/* docs/nothing.md */"); /* tests/gst/y.c */', "engine/x.c:1: there is no tests/gst/y.c"),
+    (False, "tests/x.py", "# tests/live/rtsp-server, tests/live/rtsp-servers", "tests/x.py:1: there is no tests/live/rtsp-servers"),
+    (False, "tests/x.py", '"""docs/model.md 99"""', "tests/x.py:1: docs/model.md has no section 99"),
+    (False, "tests/x.py", "a = 1\n  # docs/nothing.md", "tests/x.py:2: there is no document docs/nothing.md"),
+]
+
+
+def self_test(tree):
+    failed = False
+    for document, path, text, wanted in PLANTED:
+        found = list(faults(tree, path, text, document))
+        if found != ([wanted] if wanted else []):
+            print("%r\n  wanted %s\n  found  %s" % (text, wanted, found))
+            failed = True
+    return failed
+
+
+def main():
+    tree = Tree(sys.argv[1])
+    if "--self-test" in sys.argv:
+        sys.exit(self_test(tree))
+    found = list(every_fault(tree))
+    print("\n".join(found))
+    sys.exit(bool(found))
+
+
+if __name__ == "__main__":
+    main()
