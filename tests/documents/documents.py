@@ -32,7 +32,9 @@ NAMED = re.compile(r"^(?:[\w-]+/)*[\w.-]+\.(?:c|h|cu|sh)$")
 SYMBOL = re.compile(r"(?<![\w/.-])((?:gst_llavaov|llavaov|lv|GST_LLAVAOV|LLAVAOV|LV)_\w+\b|(?:GstLlavaov|Llavaov|Lv)[A-Z]\w*(?:\.\w+)?)")
 CALL = re.compile(r"`(?!lv_|llavaov_|gst_llavaov_)([a-z]\w*_\w*)\([^`\n]*\)`")
 COMMAND = re.compile(r"(?<![\w/.])\./dev ([a-z][\w-]*)")
+WORDS = re.compile(r"(?:`|^ {4,})\./dev ([a-z][\w-]*)((?: +-?-?[a-z][\w-]*)+)", re.M)
 MESON_TEST = re.compile(r"\bmeson test((?: +[\w.=/-]+)+)")
+ONE_TEST = re.compile(r"\btest `([\w-]+)`")
 CHAPTER = r"\d+(?:\.\d+)?"
 CITED = re.compile(r"\b((?:docs/)?[\w-]+\.md)\b(?:\s+(%s(?:(?:,| to| and)\s+%s)*)(?![\w.]*\w))?" % (CHAPTER, CHAPTER))
 WORD = re.compile(r"[A-Za-z_]\w*")
@@ -81,6 +83,16 @@ class Tree:
         self.quoted = quoted
         self.sections = {path: {m.group(2).split()[0].rstrip(".") for m in HEADING.finditer(text) if m.group(2).strip()}
                          for path, text in self.documents.items()}
+
+    def has_word(self, command, word):
+        """A part, a stage or a test that a command of ./dev takes: a word of ./dev or of what the command starts."""
+        if command == "test":
+            return self.has_test(word)
+        dev = self.sources["dev"]
+        block = "".join(re.findall(r"^%s(?:\(\) \{\n.*?^\}|\).*?;;)" % re.escape(command), dev, re.M | re.S))
+        texts = [block] + [read(path) for cited in re.findall(r"\b(?:tests|scripts|demo)/[\w./-]+", block)
+                           for path in [os.path.join(self.root, cited)] if os.path.isfile(path)]
+        return any(re.search(r"(?<![\w-])%s(?![\w-])" % re.escape(word), text) for text in texts)
 
     def has_file(self, cited, folder=""):
         parts = re.sub(r"\bNAME\b", "*", cited.rstrip("/")).split("/")
@@ -156,6 +168,14 @@ def of_document(tree, path, text):
     for match in COMMAND.finditer(text):
         if match.group(1) not in tree.commands:
             yield match.start(), "./dev has no command %s" % match.group(1)
+    for match in WORDS.finditer(text):
+        command, words = match.group(1), match.group(2).split()
+        for word in words if command in tree.commands else ():
+            if not tree.has_word(command, word):
+                yield match.start(), "./dev %s has no %s" % (command, word)
+    for match in ONE_TEST.finditer(text):
+        if not tree.has_test(match.group(1)):
+            yield match.start(), "no build file has a test %s" % match.group(1)
     for match in MESON_TEST.finditer(text):
         names = match.group(1).split()
         for i, name in enumerate(names):
@@ -218,6 +238,10 @@ PLANTED = [  # (document?, path, text, what must be said of it, or None: nothing
     (True, "docs/x.md", "`LvBackendOps.nothing_at_all`", "docs/x.md:1: no source has a symbol LvBackendOps.nothing_at_all"),
     (True, "docs/x.md", "`kv_fork(cache, tokens)`", "docs/x.md:1: no source has a function kv_fork"),
     (True, "docs/x.md", "`./dev parity`, and `./dev partiy`", "docs/x.md:1: ./dev has no command partiy"),
+    (True, "docs/x.md", "`./dev parity jinja`, `./dev test rope`, `./dev fmt --check`, `./dev soak --quick latency busy`", None),
+    (True, "docs/x.md", "`./dev soak latencies`", "docs/x.md:1: ./dev soak has no latencies"),
+    (True, "docs/x.md", "`./dev test ropes`", "docs/x.md:1: ./dev test has no ropes"),
+    (True, "docs/x.md", "the test `layerings`", "docs/x.md:1: no build file has a test layerings"),
     (True, "docs/x.md", "`meson test -C build layering gst-callbacks`", None),
     (True, "docs/x.md", "`meson test layering layerings`", "docs/x.md:1: no build file has a test layerings"),
     (True, "docs/x.md", "# Sources\n`src/Resample.c`\n# More\n`Resample.c`", "docs/x.md:4: there is no Resample.c"),
