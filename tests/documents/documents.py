@@ -6,7 +6,7 @@
     documents.py ROOT --self-test  plants one wrong citation of each kind in memory and sees that it is found
 
 In README.md, CONTRIBUTING.md, docs/*.md, models/*.md and pipelines/*/README*: relative links, files, symbols with our
-prefixes, commands of ./dev, names of meson tests. In comments: documents with their sections, files. A heading "Sources" opens
+prefixes, commands of ./dev, names of meson tests. In comments: documents with their sections, files, symbols. A heading "Sources" opens
 a part about other repositories, where paths are not ours.
 """
 import glob
@@ -131,15 +131,22 @@ def ours(text):
 
 
 def comments(path, text):
-    """Its comments, each line where it was; decoration between the lines of one becomes blank."""
-    keep = [" " if c != "\n" else c for c in text]
+    """Its comments, each on its lines; decoration at the beginning of one becomes blank."""
+    parts, end = [], 0
     if path.endswith((".c", ".h", ".cu")):
         found = C_COMMENT.finditer(C_TEXT.sub(blanked, text))
     else:
         found = OTHER_COMMENT.finditer(text)
     for match in found:
-        keep[match.start():match.end()] = text[match.start():match.end()]
-    return re.sub(r"^[ \t]*(?:\*+|//+|#+)", lambda m: " " * len(m.group()), "".join(keep), flags=re.M)
+        parts += ["\n" * text.count("\n", end, match.start()), " ", text[match.start():match.end()]]
+        end = match.end()
+    return re.sub(r"^[ \t]*(?:\*+|//+|#+)", " ", "".join(parts), flags=re.M)
+
+
+def of_symbols(tree, text):
+    for match in SYMBOL.finditer(text):
+        if not tree.has_symbol(match.group(1)):
+            yield match.start(), "no source has a symbol %s" % match.group(1)
 
 
 def of_document(tree, path, text):
@@ -159,9 +166,7 @@ def of_document(tree, path, text):
         if NAMED.match(cited) and not OURS.match(cited) and not tree.has_file(cited, folder) and \
                 not ("/" not in cited and cited in tree.names):
             yield match.start(), "there is no %s" % cited
-    for match in SYMBOL.finditer(text):
-        if not tree.has_symbol(match.group(1)):
-            yield match.start(), "no source has a symbol %s" % match.group(1)
+    yield from of_symbols(tree, text)
     for match in CALL.finditer(text):
         if not tree.has_symbol(match.group(1)):
             yield match.start(), "no source has a function %s" % match.group(1)
@@ -201,15 +206,17 @@ def of_sections(tree, path, text, links=True):
 
 
 def of_source(tree, path, text):
-    text = comments(path, text)
+    """Of a source's comments."""
     for match in OURS.finditer(text):
         cited = match.group(1).rstrip(".")
         if not cited.endswith(".md") and not tree.has_file(cited, os.path.dirname(path)):
             yield match.start(), "there is no %s" % cited
+    yield from of_symbols(tree, text)
     yield from of_sections(tree, path, text)
 
 
 def faults(tree, path, text, document):
+    text = text if document else comments(path, text)
     for at, sentence in (of_document if document else of_source)(tree, path, text):
         yield "%s:%d: %s" % (path, text.count("\n", 0, at) + 1, sentence)
 
@@ -250,6 +257,7 @@ PLANTED = [  # (document?, path, text, what must be said of it, or None: nothing
     (False, "engine/x.c", "// models.md 3.5", "engine/x.c:1: there is no document models.md"),
     (False, "engine/x.c", 'puts("/* docs/nothing.md */"); /* tests/gst/y.c */', "engine/x.c:1: there is no tests/gst/y.c"),
     (False, "tests/x.py", "# tests/live/rtsp-server, tests/live/rtsp-servers", "tests/x.py:1: there is no tests/live/rtsp-servers"),
+    (False, "engine/x.c", "int lv_x; /* lv_tower_run and\n * lv_tower_runs */", "engine/x.c:2: no source has a symbol lv_tower_runs"),
     (False, "tests/x.py", '"""docs/model.md 99"""', "tests/x.py:1: docs/model.md has no section 99"),
     (False, "tests/x.py", "a = 1\n  # docs/nothing.md", "tests/x.py:2: there is no document docs/nothing.md"),
 ]
