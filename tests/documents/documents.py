@@ -6,8 +6,8 @@
     documents.py ROOT --self-test  plants one wrong citation of each kind in memory and sees that it is found
 
 In README.md, CONTRIBUTING.md, docs/*.md, models/*.md and pipelines/*/README*: relative links, files, symbols with our
-prefixes, commands of ./dev, names of meson tests. In comments: documents with their sections, files, symbols. A heading "Sources" opens
-a part about other repositories, where paths are not ours.
+prefixes, commands of ./dev, names of meson tests. In comments: documents with their sections, files, symbols. A heading
+"Sources" opens a part about other repositories, where paths are not ours.
 """
 import glob
 import os
@@ -29,7 +29,8 @@ TOP = "|".join(FOLDERS + tuple(re.escape(m) for m in MADE))
 OURS = re.compile(r"(?<![\w/.*+-])((?:%s)/[\w./*+-]*)" % TOP)
 # ... or, as a span alone, a file by its name or from one of ROOTS.
 NAMED = re.compile(r"^(?:[\w-]+/)*[\w.-]+\.(?:c|h|cu|sh)$")
-SYMBOL = re.compile(r"(?<![\w/.-])((?:gst_llavaov|llavaov|lv|GST_LLAVAOV|LLAVAOV|LV)_\w+\b|(?:GstLlavaov|Llavaov|Lv)[A-Z]\w*(?:\.\w+)?)")
+SYMBOL = re.compile(r"(?<![\w/.-])((?:gst_llavaov|llavaov|lv|GST_LLAVAOV|LLAVAOV|LV)_\w+\b"
+                    r"|(?:GstLlavaov|Llavaov|Lv)[A-Z]\w*(?:\.\w+)?)")
 CALL = re.compile(r"`(?!lv_|llavaov_|gst_llavaov_)([a-z]\w*_\w*)\([^`\n]*\)`")
 COMMAND = re.compile(r"(?<![\w/.])\./dev ([a-z][\w-]*)")
 WORDS = re.compile(r"(?:`|^ {4,})\./dev ([a-z][\w-]*)((?: +-?-?[a-z][\w-]*)+)", re.M)
