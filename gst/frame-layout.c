@@ -296,6 +296,7 @@ gst_llavaov_frame_layout (GstLlavaovFrameLayout * layout,
   guint height = GST_VIDEO_INFO_FIELD_HEIGHT (info);
   gsize bytes = gst_buffer_get_size (buffer);
   gboolean fits = TRUE;
+  guint right;
 
   if (GST_VIDEO_INFO_N_PLANES (info) == 0 ||
       GST_VIDEO_INFO_N_PLANES (info) > GST_VIDEO_MAX_PLANES ||
@@ -323,7 +324,11 @@ gst_llavaov_frame_layout (GstLlavaovFrameLayout * layout,
         crop->width, crop->height, crop->x, crop->y, width, height);
     return FALSE;
   }
-  if (!describe (&layout->info, info, layout->crop.x + layout->crop.w,
+  /* Formats of groups of pixels need whole ones. */
+  right = layout->crop.x + layout->crop.w;
+  if (right < (guint) GST_VIDEO_INFO_WIDTH (info) || layout->crop.x)
+    right = MIN (GST_ROUND_UP_8 (right), width);
+  if (!describe (&layout->info, info, right,
           layout->crop.y + layout->crop.h, field)) {
     gst_llavaov_frame_error (error, "%s of %ux%u has no size",
         GST_VIDEO_INFO_NAME (info), width, height);

@@ -165,7 +165,7 @@ readable (const Picture * picture, LlavaovImage * image, gboolean alternate)
   const GstVideoFrame *frame = &picture->mapped.frame;
 
   return core_format (GST_VIDEO_FRAME_FORMAT (frame), &image->format) &&
-      set_colorimetry (image, &frame->info) && !goes_up (frame) &&
+      set_colorimetry (image, &frame->info) &&
       (alternate || !gst_llavaov_scan_is_field (image->scan));
 }
 
@@ -186,6 +186,11 @@ picture_map (void *data, LlavaovImage * image, LlavaovError * error)
   image->scan = gst_llavaov_scan (info, picture->buffer, mapped->frame.flags);
   part = mapped->crop;
   if (readable (picture, image, alternate)) {
+    if (goes_up (&mapped->frame)) {
+      gst_llavaov_frame_unmap (mapped);
+      if (!gst_llavaov_frame_map (mapped, info, picture->buffer, TRUE, error))
+        return LLAVAOV_ERROR_FORMAT;
+    }
     set_image (image, &mapped->frame, &part);
   } else {
     gst_llavaov_frame_unmap (mapped);
