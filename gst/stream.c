@@ -200,15 +200,20 @@ static gboolean
 sink_eos (GstLlavaovElement * self, GstEvent * event)
 {
   GstClockTime now = gst_llavaov_clock_now (self);
-  gboolean result;
+  gboolean result, nothing = FALSE;
 
   g_mutex_lock (&self->lock);
   if (gst_llavaov_handover_standing (self) == GST_FLOW_OK) {
+    nothing = self->stats.frames_seen == 0;
     gst_llavaov_ending_finish (self, "eos", now);
     self->eos = TRUE;
     gst_llavaov_handover_wait (self);
   }
   g_mutex_unlock (&self->lock);
+  if (nothing)
+    GST_ELEMENT_WARNING (self, STREAM, DECODE, ("The stream ended before a "
+            "single picture came, so there is nothing to answer about. Is the "
+            "file whole?"), (NULL));
 
   gst_llavaov_textflow_event (self, gst_event_ref (event));
   result = gst_pad_push_event (self->srcpad, event);

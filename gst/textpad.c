@@ -246,11 +246,20 @@ text_loop (gpointer data)
   }
 }
 
-/* The task keeps the pad until its thread has ended. */
+/* The task keeps the pad until its thread has ended. One that is there already, as behind a flush, takes no second reference:
+ * gst_pad_start_task() would leave it behind. */
 static gboolean
 start_task (GstLlavaovTextPad * self)
 {
-  return gst_pad_start_task (GST_PAD (self), text_loop, gst_object_ref (self),
+  GstPad *pad = GST_PAD (self);
+  gboolean there;
+
+  GST_OBJECT_LOCK (pad);
+  there = GST_PAD_TASK (pad) != NULL;
+  GST_OBJECT_UNLOCK (pad);
+  if (there)
+    return gst_pad_start_task (pad, text_loop, self, NULL);
+  return gst_pad_start_task (pad, text_loop, gst_object_ref (self),
       gst_object_unref);
 }
 

@@ -44,7 +44,7 @@ def right_frames(answer, window):
             return
     if window.live and "base" in answer:
         age = ((answer["base"] + times[0]) / STEP - found[0]) % CYCLE
-        if window.oldest * 10 < age < CYCLE - 3:
+        if window.oldest * 10 < age < CYCLE - 15:
             yield "pictures are %.1f s old" % (age / 10)
     elif not window.live:
         at = (answer["stream"] + times[0] - answer["start"]) / STEP
@@ -80,7 +80,7 @@ def silent_frames(events, window):
     """Frames that were seen and neither answered for nor told about. Not those of a window that may still be open, or
     under way, when the run was ended."""
     ended = any(event["e"] == "eos" for event in events)
-    until = 2**63 if ended else max((e["at"] for e in events), default=0) - window.length - 2 * 10**9
+    until = 2**63 if ended else max((e["at"] for e in events), default=0) - window.length - int(window.tail * 1e9)
     spans = [span for span in (told_span(event, window) for event in events) if span]
     for event in events:
         if event["e"] == "frame" and event.get("t", -1) >= 0 and event["at"] < until:
@@ -94,6 +94,9 @@ COLOURS = ["The picture is %s." % colour for colour in ("red", "green", "blue", 
 
 def right_text(answer, subject, since):
     window = subject.window
+    # GStreamer gives elements their clock a moment before their base time; do-timestamp=true then stamps with the clock alone.
+    if window.uptime and answer["start"] > 1000 * 10**9:
+        return
     if window.echo:
         yield from right_frames(answer, window)
     elif window.colours and not subject.wrong_text:

@@ -79,23 +79,26 @@ def in_words(results):
     return "; ".join("%d %s" % (n, what) for what, n in counts.most_common())
 
 
-def write(rows, results, seconds):
-    total = sum(map(len, results.values()))
-    failed = sum(bool(r["faults"]) for some in results.values() for r in some)
-    lines = [BEGIN, "", "%s: %d scenarios, %d runs, %d answers checked, %d messages; **%d unrecovered**; %d minutes on %d cores." % (
-        datetime.date.today().isoformat(), len(results), total, sum(r["answers"] for some in results.values() for r in some),
-        sum(r["told"] for some in results.values() for r in some), failed, round(seconds / 60), os.cpu_count() or 1), "",
-        "| scenario | kind | what happens | must come | came to | unrecovered |", "|---|---|---|---|---|---|"]
-    for row in rows:
-        if row.name in results:
-            some = results[row.name]
-            lines.append("| %s | %s | %s | %s | %s | %d of %d |" % (row.name, row.kind, row.what, row.must_text, in_words(some),
-                                                                   sum(bool(r["faults"]) for r in some), len(some)))
+HEAD = ["| scenario | kind | what happens | must come | came to | unrecovered | when |", "|---|---|---|---|---|---|---|"]
+
+
+def line_of(row, some):
+    return "| %s | %s | %s | %s | %s | %d of %d | %s |" % (row.name, row.kind, row.what, row.must_text, in_words(some),
+                                                          sum(bool(r["faults"]) for r in some), len(some), datetime.date.today().isoformat())
+
+
+def write(results):
+    """Puts the outcomes into the document. Of scenarios that did not run this time what stands there stays."""
     with open(DOCUMENT, encoding="utf-8") as file:
         text = file.read()
     before, after = text.index(BEGIN), text.index(END)
+    old = {line.split("|")[1].strip(): line for line in text[before:after].splitlines() if line.startswith("| ")}
+    lines = [line_of(row, results[row.name]) if row.name in results else old.get(row.name) for row in table.read().values()]
+    lines = [line for line in lines if line]
+    counts = [tuple(map(int, line.split("|")[6].split(" of "))) for line in lines]
+    total = "%d scenarios, %d runs, **%d unrecovered**." % (len(lines), sum(n for _, n in counts), sum(bad for bad, _ in counts))
     with open(DOCUMENT, "w", encoding="utf-8") as file:
-        file.write(text[:before] + "\n".join(lines) + "\n\n" + text[after:])
+        file.write(text[:before] + "\n".join([BEGIN, "", total, ""] + HEAD + lines) + "\n\n" + text[after:])
 
 
 def main():
@@ -130,7 +133,7 @@ def main():
     seconds = time.monotonic() - start
     print("%d scenarios, %d runs in %.0f s, %d unrecovered" % (len(rows), len(tasks), seconds, failed))
     if options.write:
-        write(rows, results, seconds)
+        write(results)
     return 1 if failed else 0
 
 

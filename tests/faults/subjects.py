@@ -20,6 +20,8 @@ class Window:
     echo: bool = True      # the scripted engine, which says what it saw
     slack: float = 2.5     # steps of 100 ms that a picture may be off: rtpjitterbuffer smooths times out
     oldest: float = 3.0    # s
+    tail: float = 2.0      # s that an answer may take: windows may still be open, or under way, when a run is ended
+    uptime: bool = False   # frames may bear the machine's uptime for a moment
     colours: bool = False  # the picture's colour is that of its window
 
 
@@ -40,8 +42,8 @@ def ask(window, device="fake:", more=""):
 SINK = " ! fakesink name=sink sync=false"
 
 
-def rtsp(protocol="udp", codec="h264", device="fake:", more="", source="", **window):
-    w = Window(**window)
+def rtsp(protocol="udp", codec="h264", device="fake:", more="", source="", slack=6, **window):
+    w = Window(slack=slack, **window)  # rtpjitterbuffer smooths times out, the more the busier the machine is
     line = "rtspsrc location=rtsp://%s:8554/cam protocols=%s latency=100 %s %s ! %s%s" % (
         CAMERA, protocol, source, "tcp-timeout=4000000" if protocol == "tcp" else "timeout=2000000", ask(w, device, more), SINK)
     return Subject(line, w, ["--codec", codec])
@@ -63,7 +65,7 @@ def transport():
 
 def multipart():
     """JPEG pictures in parts over TCP, as from cheap cameras."""
-    w = Window(slack=20, oldest=4)  # timed as they arrive
+    w = Window(slack=20, oldest=6, uptime=True)  # timed as they arrive
     return Subject("tcpclientsrc host=%s port=5001 do-timestamp=true ! multipartdemux ! %s%s" % (CAMERA, ask(w), SINK), w,
                    ["--launch", STAMPED + "jpegenc ! multipartmux ! tcpserversink sync=false host=0.0.0.0 port=5001"])
 
@@ -121,9 +123,9 @@ def colours(run, device="cpu", model=None, sync=False, more=""):
     return Subject(line, w, engine="real", shim=True)
 
 
-def live(run, device="cpu", model=None, text=True):
+def live(run, device="cpu", model=None, **window):
     """The real engine on a live source, whose answers' frames count."""
-    w = Window(echo=False)
+    w = Window(echo=False, **window)
     return Subject("videotestsrc is-live=true pattern=ball ! video/x-raw,width=160,height=120,framerate=10/1 ! %s%s" % (
         ask(w, device, "model-path=" + model if model else ""), SINK), w, engine="real", shim=True)
 
@@ -164,7 +166,7 @@ SUBJECTS = {
     "jpeg-udp": lambda run: rtsp(codec="mjpeg", echo=False),
     # rtspsrc wants a sink that does not wait for a frame in PAUSED, while it asks the camera for none.
     "rtsp-udp-paused": lambda run: (lambda s: dataclasses.replace(s, line=s.line + " async=false"))(rtsp(slack=20)),
-    "noise-udp": lambda run: rtsp(codec="mjpeg-noise", slack=3),
+    "noise-udp": lambda run: rtsp(codec="mjpeg-noise"),
     "noise-udp-loose": lambda run: rtsp(codec="mjpeg-noise", slack=20),
     "noise-h264": lambda run: rtsp(codec="noise", echo=False),
     "gop": lambda run: rtsp(codec="gop", echo=False),
@@ -175,7 +177,7 @@ SUBJECTS = {
     "lies-size": lambda run: rtsp(codec="lies-size"),
     "wrap-time": lambda run: rtsp(codec="wrap-time"),
     "wrap-sequence": lambda run: rtsp(codec="wrap-sequence"),
-    "slow-answers": lambda run: rtsp(device="fake:answer=1000"),
+    "slow-answers": lambda run: rtsp(device="fake:answer=1000", tail=6.0),
     "two-cameras": lambda run: two_cameras(),
     "monitor": lambda run: monitor(),
     "transport": lambda run: transport(),
@@ -187,9 +189,9 @@ SUBJECTS = {
     "jpegs": lambda run: clip(run, "clip.jpegs", source="filesrc location=%s ! multipartdemux ! "
                               "image/jpeg,framerate=10/1 "),
     "large": lambda run: clip(run, "clip.mkv", pattern="snow"),
-    "noise-mkv": lambda run: clip(run, "clip.mkv", echo=False),
-    "noise-mp4": lambda run: clip(run, "clip.mp4", echo=False),
-    "noise-ts": lambda run: clip(run, "clip.ts", echo=False),
+    "noise-mkv": lambda run: clip(run, "clip.mkv", sync=False, echo=False),
+    "noise-mp4": lambda run: clip(run, "clip.mp4", sync=False, echo=False),
+    "noise-ts": lambda run: clip(run, "clip.ts", sync=False, echo=False),
     "pipe": lambda run: clip(run, "clip.ts", source="fdsrc name=%s fd=9"),
     "video-to-disk": lambda run: clip(run, "clip.mkv", tail=" ! identity sync=true ! filesink name=sink location=%s/disk/out" % run.folder),
     "text-to-disk": lambda run: clip(run, "clip.mkv", tail=" ! fakesink name=sink sync=true l.text ! application/x-json ! "
@@ -199,7 +201,7 @@ SUBJECTS = {
     "live": lambda run: live(run),
     "live-fake": lambda run: live(run, device="fake"),
     "model": lambda run: live(run, model=model_copy(run)),
-    "engine-slow": lambda run: live(run, "fake:prefill-ms=%d" % run.random.randint(300, 2000)),
+    "engine-slow": lambda run: live(run, "fake:prefill-ms=%d" % run.random.randint(300, 2000), tail=9.0),
     "engine-slow-file": lambda run: colours(run, "fake:prefill-ms=%d" % run.random.randint(50, 300)),
     "engine-stuck": lambda run: live(run, "fake:prefill-ms=100000"),
     "engine-fails": lambda run: colours(run, spoiled(run, "fail")),

@@ -345,6 +345,20 @@ GST_START_TEST (test_live)
 
 GST_END_TEST;
 
+GST_START_TEST (test_nothing_came)
+{
+  Rig *rig = rig_new ("device=fake:", FALSE);
+  GstMessage *message;
+
+  gst_harness_push_event (rig->h, gst_event_new_eos ());
+  message = rig_wait (rig, GST_MESSAGE_WARNING, NULL, 1000);
+  fail_unless (message != NULL);
+  gst_message_unref (message);
+  rig_free (rig);
+}
+
+GST_END_TEST;
+
 static Suite *
 endings_suite (void)
 {
@@ -354,6 +368,7 @@ endings_suite (void)
   suite_add_tcase (s, tc);
   tcase_add_loop_test (tc, test_any_stream, 0, G_N_ELEMENTS (any));
   tcase_add_loop_test (tc, test_live, 0, G_N_ELEMENTS (live));
+  tcase_add_test (tc, test_nothing_came);
   return s;
 }
 

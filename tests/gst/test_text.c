@@ -124,6 +124,36 @@ GST_START_TEST (test_two_sinks_without_queues)
 
 GST_END_TEST;
 
+/* A flush starts the pad's task again: it held the pad once more each time. */
+GST_START_TEST (test_flushes_leave_no_pad)
+{
+  GstElement *pipeline = gst_parse_launch (RAW ASK "name=l ! fakesink "
+      "l.text ! fakesink", NULL);
+  GstElement *element = gst_bin_get_by_name (GST_BIN (pipeline), "l");
+  GstElement *inner = gst_bin_get_by_name (GST_BIN (element), "element");
+  GstPad *pad = gst_element_get_static_pad (inner, "text");
+  guint i;
+
+  g_object_add_weak_pointer (G_OBJECT (pad), (gpointer *) & pad);
+  gst_object_unref (pad);
+  gst_object_unref (inner);
+  gst_object_unref (element);
+  gst_element_set_state (pipeline, GST_STATE_PAUSED);
+  gst_element_get_state (pipeline, NULL, NULL, GST_CLOCK_TIME_NONE);
+  for (i = 0; i < 3; i++) {
+    fail_unless (gst_element_seek_simple (pipeline, GST_FORMAT_TIME,
+            GST_SEEK_FLAG_FLUSH, i * GST_SECOND));
+    gst_element_get_state (pipeline, NULL, NULL, GST_CLOCK_TIME_NONE);
+  }
+  gst_element_set_state (pipeline, GST_STATE_NULL);
+  gst_object_unref (pipeline);
+  for (i = 0; i < 200 && pad; i++)
+    g_usleep (10000);           /* the task's thread ends soon */
+  fail_unless (pad == NULL);
+}
+
+GST_END_TEST;
+
 static Suite *
 text_suite (void)
 {
@@ -138,6 +168,7 @@ text_suite (void)
   tcase_add_test (tc, test_textoverlay);
   tcase_add_test (tc, test_file_text_meets_video);
   tcase_add_test (tc, test_two_sinks_without_queues);
+  tcase_add_test (tc, test_flushes_leave_no_pad);
   return s;
 }
 
