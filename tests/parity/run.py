@@ -37,7 +37,7 @@ PARTS = {
     "model": (["model.py"], ["--quick"]),
     "configs": (["configs.py"], ["--quick"]),
     "preprocess": (["preprocess.py"], []),
-    "next": (["llava_next.py"], []),
+    "next": (["llava_next.py"], ["--quick"]),
     "cards": (["cards.py"], []),
     "chat": (["chat.py"], ["--conversations", "50"]),
     "cuda": (["cuda.py"], ["--seeds", "2", "--presets", "mini"]),
