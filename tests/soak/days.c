@@ -5,8 +5,8 @@
  *   days [--days N] [--faults N] [--seed N]
  *
  * A frame's pixels are its running time in seconds, modulo 251: every answer is compared with its
- * frames' times. Behind the first day resident memory may grow by 64 KiB; descriptors and
- * threads must be what they were.
+ * frames' times. Behind the first day resident memory of its own may grow by 64 KiB; descriptors
+ * and threads must be what they were.
  */
 #include "soak.h"
 
@@ -295,13 +295,15 @@ static void tick(guint *seconds)
     }
 }
 
+/* KiB. Without the pages of program files, which become resident one by one as their code is met.
+ */
 static gint64 settled_memory(void)
 {
     /* GLib keeps threads that nobody needs for a while. */
     g_thread_pool_stop_unused_threads();
     g_usleep(G_USEC_PER_SEC / 2);
     malloc_trim(0);
-    return soak_memory("Rss");
+    return soak_memory("Anonymous");
 }
 
 int main(int argc, char **argv)
