@@ -186,7 +186,11 @@ static void print_preprocessing(const Inspection *in)
 {
     const LvConfig *c = &in->config;
     print_preprocess("images", &c->image);
-    if (!*c->image.refusal)
+    if (!*c->image.refusal && (*c->single_refusal || c->aspect != LV_ASPECT_ANYRES))
+        printf("; single ones %s\n", *c->single_refusal ? "refused" : "in one tile");
+    else if (!*c->image.refusal && c->anyres_max == UINT32_MAX)
+        printf("; tiles for one of %u sizes\n", pinpoints(c));
+    else if (!*c->image.refusal)
         printf("; tiles for one of %u sizes, %u tiles' worth of tokens\n", pinpoints(c),
             c->anyres_max);
     print_preprocess("videos", &c->video);

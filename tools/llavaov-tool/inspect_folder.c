@@ -126,7 +126,22 @@ static void read_generation(Inspection *in)
     lv_free(text);
 }
 
-/* How pictures are prepared; what refuses all of one kind is a reason. */
+/* What refuses all pictures of one kind is a reason. */
+static void refused_kinds(Inspection *in)
+{
+    const LvConfig *c = &in->config;
+    const struct {
+        const char *kind, *refusal, *field;
+    } kinds[] = {{"images", c->image.refusal, c->image.field},
+        {"videos", c->video.refusal, c->video.field},
+        {"single pictures", c->single_refusal, c->single_field}};
+    for (int i = 0; i < 3; i++)
+        if (*kinds[i].refusal)
+            lv_reason(&in->reasons, LLAVAOV_ERROR_UNSUPPORTED, kinds[i].field,
+                "%.200s: %s are refused: %s", in->folder, kinds[i].kind, kinds[i].refusal);
+}
+
+/* How pictures are prepared. */
 static void read_preprocessing(Inspection *in)
 {
     static const char *const names[3] = {
@@ -134,9 +149,9 @@ static void read_preprocessing(Inspection *in)
     char paths[3][PATH_MAX], *texts[3] = {0};
     LvJsonFile files[3] = {0};
     LlavaovError error = {0};
-    if (!in->has_config || in->config.original_layout)
+    if (!in->has_config)
         return;
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 3 && !in->config.original_layout; i++) {
         size_t bytes;
         if (path_in(in, names[i], paths[i]) && !lv_listing_pointer(in->folder, names[i]) &&
             !lv_file_read(paths[i], LV_MAX_CONFIG_BYTES, &texts[i], &bytes, &error))
@@ -146,12 +161,7 @@ static void read_preprocessing(Inspection *in)
     if (lv_preprocess_parse(
             &(LvPreprocessFiles){files[0], files[1], files[2]}, &in->config, &error))
         lv_reason_add(&in->reasons, &error);
-    const LvPreprocess *const kinds[] = {&in->config.image, &in->config.video};
-    for (int i = 0; i < 2; i++)
-        if (*kinds[i]->refusal)
-            lv_reason(&in->reasons, LLAVAOV_ERROR_UNSUPPORTED, kinds[i]->field,
-                "%.200s: %s are refused: %s", in->folder, i ? "videos" : "images",
-                kinds[i]->refusal);
+    refused_kinds(in);
     for (int i = 0; i < 3; i++)
         lv_free(texts[i]);
 }
