@@ -124,6 +124,9 @@ typedef struct LvBackendInfo {
      * single rows do not depend on the others or on their number; a row alone may round
      * differently. On other devices the same batch gives the same bits. */
     uint32_t preferred_sequences;
+    /* For how long a model may be warmed up before its first request (model/warm.h): where kernels
+     * are loaded, algorithms chosen and steps recorded when they are first used. 0: not at all. */
+    uint32_t warm_ms;
 } LvBackendInfo;
 
 typedef struct LvBackendOps {

@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "base/status.h"
 #include "model/try.h"
+#include "model/warm.h"
 #include "picture/picture.h"
 #include "serve/event.h"
 #include "serve/pictures.h"
@@ -200,6 +201,8 @@ LlavaovStatus llavaov_engine_open(
     LV_TRY(open_backend(engine, options, error));
     LV_TRY(lv_model_open(engine->checkpoint, engine->backend, options->progress,
         options->progress_data, &engine->model, error));
+    const LvWarm warm = lv_warm_of(engine->backend);
+    LV_TRY(lv_model_warm(engine->model, &warm, NULL, error));
     engine->resize = lv_resize_of(engine->model->config, options->resize);
     LV_TRY(collect_stop_tokens(engine, error));
     describe(engine, options, lv_now_ns() - start);

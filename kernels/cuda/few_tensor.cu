@@ -242,8 +242,11 @@ template <typename S> LV_KERNEL(S::threads) best_few_tensor(const LvCudaFew a)
 {
     Part<1> *parts = (Part<1> *)lv_shared();
     unsigned round = 0;
-    LvCudaBest own = lv_no_best();
+    /* Each thread's own, in shared memory: no registers are left for it between the rounds. */
+    LvCudaBest *kept = (LvCudaBest *)(parts + 2 * S::warps);
     const unsigned row = threadIdx.x / OUTPUTS;
+    if (threadIdx.x < RESULTS)
+        kept[threadIdx.x] = lv_no_best();
     size_t first = (size_t)blockIdx.x * OUTPUTS;
     Weights<S> w;
     lv_let_next_start();
@@ -261,9 +264,10 @@ template <typename S> LV_KERNEL(S::threads) best_few_tensor(const LvCudaFew a)
         if (row < a.rows && col < a.cols) {
             float score;
             join<S>(a, now, &score);
-            own = lv_better(own, lv_few_score<LvBf16>(score, col));
+            kept[threadIdx.x] = lv_better(kept[threadIdx.x], lv_few_score<LvBf16>(score, col));
         }
     }
+    LvCudaBest own = threadIdx.x < RESULTS ? kept[threadIdx.x] : lv_no_best();
     LV_UNROLL
     for (unsigned mask = 1; mask < OUTPUTS; mask *= 2)
         own = lv_better_of_lanes(own, mask);
@@ -301,8 +305,8 @@ int lv_few_tensor(LvCudaStream stream, const LvCudaFew &a)
 
 template <typename S> static int launch_best(LvCudaStream stream, const LvCudaFew &a)
 {
-    return lv_launch_overlapped(
-        best_few_tensor<S>, lv_cuda_best_parts(a.cols), 1, 1, S::threads, 2 * S::shared, stream, a);
+    return lv_launch_overlapped(best_few_tensor<S>, lv_cuda_best_parts(a.cols), 1, 1, S::threads,
+        2 * S::shared + RESULTS * sizeof(LvCudaBest), stream, a);
 }
 
 /* The order of the sums is that of the product which is written. */

@@ -414,7 +414,6 @@ part_B() {
     line 115 20 bench/again bench again "$(repeated 7 "decode $context $tokens")$(repeated 7 "frames 1 $picture")"
     LLAVAOV_CUDA_OVERLAP=off line 135 20 bench/again-overlap-off bench again-overlap-off "$(repeated 7 "decode $context $tokens")"
     LLAVAOV_CUDA_GRAPHS=off line 155 20 bench/again-graphs-off bench again-graphs-off "$(repeated 7 "decode $context $tokens")"
-    LLAVAOV_CUDA_PLANS=timed line 175 20 bench/again-plans-timed bench again-plans-timed "$(repeated 7 "frames 1 $picture")$(repeated 5 "prefill $context")"
 }
 
 part_C() {

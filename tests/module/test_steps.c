@@ -11,6 +11,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "model/warm.h"
 #include "steps.h"
 
 enum { MOST_STEPS = 24 };
@@ -176,6 +177,33 @@ static void steady_steps_allocate_nothing(void **state)
     close_model();
 }
 
+/* Before the first request: every kind of step is recorded, the largest first so that none is
+ * forgotten again, and a request finds it. */
+static void a_warm_model_has_its_graphs(void **state)
+{
+    static const size_t who[] = {0, 1};
+    const LvWarm warm = {.tiles = 1, .rows = 4, .sequences = 3, .milliseconds = UINT32_MAX};
+    const LvWarm none = {.tiles = 1, .rows = 4, .sequences = 3, .milliseconds = 0};
+    uint32_t done = 0;
+    LlavaovError error = {0};
+    open_model(LLAVAOV_PRECISION_BF16, "on", "");
+    must(lv_model_warm(watch.model, &none, &done, &error), &error);
+    assert_int_equal(done, 0);
+    assert_int_equal(count().graphs, 0);
+    must(lv_model_warm(watch.model, &warm, &done, &error), &error);
+    assert_int_equal(done, 1 + 2 * 2 * 2 + 1); /* a tile; 2 and 1 sequences, twice, drawn or not */
+    assert_int_equal(count().graphs, 4);
+    const unsigned computed = watch.computed;
+    const uint64_t replayed = count().replayed;
+    open_three();
+    must_step(who, 2, NULL);
+    must_step(who + 1, 1, NULL);
+    assert_int_equal(watch.computed, computed);
+    assert_int_equal(count().replayed, replayed + 2);
+    close_model();
+    assert_int_equal(lv_warm_of(&(LvBackend){.info = {.warm_ms = 7}}).milliseconds, 7);
+}
+
 /* ---- ahead ---- */
 
 /* Every step but the first was computed before it was asked for, and one more is under way. */
@@ -277,6 +305,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(whoever_joins_or_leaves_the_bits_are_the_same),
         cmocka_unit_test(contexts_grow),
         cmocka_unit_test(steady_steps_allocate_nothing),
+        cmocka_unit_test(a_warm_model_has_its_graphs),
         cmocka_unit_test(the_device_works_ahead),
         cmocka_unit_test(drawn_steps_are_computed_ahead_too),
         cmocka_unit_test(what_was_computed_ahead_dies_with_its_cache),

@@ -28,6 +28,10 @@
 #define MOST_SLICE_US 1000000u
 #define PREFILL_SHARE (1.0 / 3)
 
+/* LvBackendInfo.warm_ms; the environment variable LLAVAOV_CUDA_WARM_MS sets another time. */
+#define WARM_MS 2000u
+#define MOST_WARM_MS 60000u
+
 /* Dense operations a second of one multiprocessor, sums in float32, from data sheets: A100 312e12 /
  * 108, H100 989e12 / 132, B200 2250e12 / 148; others from GeForce RTX 3090 on (71e12 / 82).
  * Products in float32 use no tensor cores. */
@@ -58,15 +62,17 @@ static LlavaovStatus wished_number(
 
 /* Sizes of what the device does at once. */
 typedef struct Sizes {
-    uint32_t tiles, rows, slice_us;
+    uint32_t tiles, rows, slice_us, warm_ms;
 } Sizes;
 
 static LlavaovStatus choose_sizes(Sizes *sizes, LlavaovError *error)
 {
-    *sizes = (Sizes){PREFERRED_TILES, PREFERRED_ROWS, SLICE_US};
+    *sizes = (Sizes){PREFERRED_TILES, PREFERRED_ROWS, SLICE_US, WARM_MS};
     LlavaovStatus status = wished_number("LLAVAOV_CUDA_ROWS", 1, MOST_ROWS, &sizes->rows, error);
     if (status == LLAVAOV_OK)
         status = wished_number("LLAVAOV_CUDA_SLICE_US", 0, MOST_SLICE_US, &sizes->slice_us, error);
+    if (status == LLAVAOV_OK)
+        status = wished_number("LLAVAOV_CUDA_WARM_MS", 0, MOST_WARM_MS, &sizes->warm_ms, error);
     return status;
 }
 
@@ -310,7 +316,8 @@ static LlavaovStatus cuda_open(
         .preferred_rows = sizes.rows,
         .slice_flops = cuda->facts.n_processors * processor_flops(cuda) * PREFILL_SHARE *
                        sizes.slice_us * 1e-6,
-        .preferred_sequences = PREFERRED_SEQUENCES};
+        .preferred_sequences = PREFERRED_SEQUENCES,
+        .warm_ms = cuda->facts.starts_cold ? sizes.warm_ms : 0};
     *backend = &cuda->base;
     return LLAVAOV_OK;
 }

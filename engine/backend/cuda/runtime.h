@@ -29,6 +29,7 @@ typedef struct LvDeviceFacts {
     uint32_t driver; /* 1000 * major + 10 * minor of the CUDA version it supports */
     uint64_t memory_bytes;
     uint64_t reserved_bytes; /* that the runtime and its libraries may still take for themselves */
+    bool starts_cold;        /* what is used for the first time takes long */
 } LvDeviceFacts;
 
 /* The device with this number. LLAVAOV_ERROR_DEVICE: no driver, no device or not this number;

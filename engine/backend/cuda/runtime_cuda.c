@@ -80,7 +80,8 @@ static cudaError_t read_facts(int device, LvDeviceFacts *facts)
         .n_processors = (uint32_t)properties.multiProcessorCount,
         .driver = (uint32_t)driver,
         .memory_bytes = properties.totalGlobalMem,
-        .reserved_bytes = RESERVED};
+        .reserved_bytes = RESERVED,
+        .starts_cold = true};
     snprintf(facts->name, sizeof facts->name, "%.127s", properties.name);
     return cudaSuccess;
 }

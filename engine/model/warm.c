@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "model/warm.h"
+
+#include <time.h>
+
+#include "base/alloc.h"
+#include "base/status.h"
+#include "model/choice.h"
+#include "model/decoder.h"
+#include "model/scratch.h"
+#include "model/try.h"
+#include "model/visual.h"
+
+#define MOST_SEQUENCES 64u
+#define CONTEXT 8u   /* tokens of a sequence of the steps */
+#define EACH_KIND 2u /* steps: what takes a step down does so the second time */
+
+typedef struct Warming {
+    const LvModel *model;
+    const LvWarm *warm;
+    LvBackend *b;
+    LlavaovError *error;
+    uint64_t end; /* nanoseconds */
+    uint32_t done;
+} Warming;
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static bool has_time(const Warming *w)
+{
+    return now_ns() < w->end;
+}
+
+LvWarm lv_warm_of(const LvBackend *backend)
+{
+    const LvBackendInfo *info = &backend->info;
+    const uint32_t most = info->preferred_sequences;
+    return (LvWarm){.tiles = info->preferred_tiles,
+        .rows = info->preferred_rows,
+        .sequences = most < MOST_SEQUENCES ? most : MOST_SEQUENCES,
+        .milliseconds = info->warm_ms};
+}
+
+static LlavaovStatus encode(Warming *w, const LvTile *tiles, uint32_t n)
+{
+    const LvConfig *config = w->model->config;
+    const size_t pooled = lv_pooled_grid(config);
+    const LvRun run = {.error = w->error};
+    LvScratch scratch = lv_scratch(w->b, w->error);
+    LvTensor out = lv_scratch_tensor(&scratch, n * pooled * pooled, config->text.hidden_size);
+    LlavaovStatus status = scratch.status;
+    if (status == LLAVAOV_OK)
+        status = lv_visual_video(w->model, &run, out, tiles, n, LV_POOL_EARLY);
+    if (status == LLAVAOV_OK)
+        status = w->b->ops->synchronize(w->b, &run);
+    lv_scratch_free(&scratch);
+    w->done += status == LLAVAOV_OK;
+    return status;
+}
+
+/* The sizes that come most first: a camera's frame, and as many as a call takes. */
+static LlavaovStatus encoder_calls(Warming *w, uint32_t first, uint32_t last)
+{
+    const size_t size = w->model->config->vision.image_size;
+    uint8_t *rgb = lv_calloc(size * size, 3);
+    LvTile *tiles = lv_calloc(last, sizeof *tiles);
+    LlavaovStatus status = LLAVAOV_OK;
+    if (!rgb || !tiles)
+        status = lv_fail(w->error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for tiles");
+    for (uint32_t i = 0; i < last && status == LLAVAOV_OK; i++)
+        tiles[i].rgb = rgb;
+    for (uint32_t n = last; n >= first && n > 0 && status == LLAVAOV_OK && has_time(w); n--)
+        status = encode(w, tiles, n);
+    lv_free(tiles);
+    lv_free(rgb);
+    return status;
+}
+
+static LlavaovStatus prefill(Warming *w, uint32_t rows)
+{
+    const LvTextConfig *text = &w->model->config->text;
+    const LvRun run = {.error = w->error};
+    LvScratch scratch = lv_scratch(w->b, w->error);
+    LvTensor hidden = lv_scratch_tensor(&scratch, rows, text->hidden_size);
+    int32_t *ids = lv_calloc(rows, sizeof *ids);
+    LvKvCache *cache = NULL;
+    LlavaovStatus status = scratch.status;
+    if (status == LLAVAOV_OK && !ids)
+        status = lv_fail(w->error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for ids");
+    if (status == LLAVAOV_OK)
+        status = w->b->ops->kv_open(
+            w->b, text->n_layers, text->n_kv_heads, text->head_dim, rows, &cache, w->error);
+    const LvPrompt prompt = {.ids = ids, .n = rows, .image_token = -1, .video_token = -1};
+    const LvSequence sequence = {cache, 0, rows, 0, 0};
+    const LvBatch batch = {&sequence, 1};
+    if (status == LLAVAOV_OK)
+        status = lv_decoder_embed(w->model, &run, hidden, &prompt, 0);
+    if (status == LLAVAOV_OK)
+        status = lv_decoder_run(w->model, &run, hidden, &batch, LV_LOGITS_NONE, NULL);
+    if (status == LLAVAOV_OK)
+        status = w->b->ops->synchronize(w->b, &run);
+    if (cache)
+        w->b->ops->kv_close(w->b, cache);
+    lv_free(ids);
+    lv_scratch_free(&scratch);
+    w->done += status == LLAVAOV_OK;
+    return status;
+}
+
+/* One kind of step, as often as it takes. Scores of nothing may be anything, also not finite. */
+static LlavaovStatus step(
+    Warming *w, LvKvCache *const *caches, uint32_t n, LvSampler *sampler, float *logits)
+{
+    const LvRun run = {.error = w->error};
+    LlavaovStatus status = LLAVAOV_OK;
+    for (uint32_t s = 0; s < EACH_KIND && status == LLAVAOV_OK; s++) {
+        LvSequence sequences[MOST_SEQUENCES];
+        LvChoice choices[MOST_SEQUENCES];
+        LlavaovError ignored = {0};
+        int32_t ids[MOST_SEQUENCES] = {0};
+        for (uint32_t i = 0; i < n; i++) {
+            sequences[i] = (LvSequence){caches[i], i, 1, s, 0};
+            choices[i] = (LvChoice){sampler, &ignored, LLAVAOV_OK, 0};
+        }
+        const LvBatch batch = {sequences, n};
+        status = lv_decoder_step(w->model, &run, ids, &batch, false, choices, logits);
+        w->done += status == LLAVAOV_OK;
+    }
+    return status;
+}
+
+/* The largest first: what they share is then large enough for all. */
+static LlavaovStatus steps(Warming *w, LvKvCache *const *caches, uint32_t most)
+{
+    const uint32_t n_vocab = w->model->config->text.vocab_size;
+    LlavaovGeneration ways[2] = {llavaov_generation_default(), llavaov_generation_default()};
+    LvSampler samplers[2];
+    ways[0].temperature = 1; /* drawn; then greedy */
+    ways[0].top_k = 50;
+    ways[0].top_p = 0.9;
+    float *logits = lv_alloc(n_vocab, sizeof *logits);
+    LlavaovStatus status = LLAVAOV_OK;
+    uint32_t opened = 0, size = 1;
+    if (!logits)
+        status = lv_fail(w->error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for logits");
+    while (opened < 2 && status == LLAVAOV_OK) {
+        status = lv_sampler_open(&samplers[opened], &ways[opened], n_vocab, w->error);
+        opened += status == LLAVAOV_OK;
+    }
+    while (size * 2 <= most)
+        size *= 2;
+    for (; size > 0 && status == LLAVAOV_OK; size /= 2)
+        for (uint32_t way = 0; way < 2 && status == LLAVAOV_OK && has_time(w); way++)
+            status = step(w, caches, size, &samplers[way], logits);
+    while (opened > 0)
+        lv_sampler_close(&samplers[--opened]);
+    lv_free(logits);
+    return status;
+}
+
+static LlavaovStatus decoding_steps(Warming *w, uint32_t most)
+{
+    const LvTextConfig *text = &w->model->config->text;
+    LvKvCache *caches[MOST_SEQUENCES] = {0};
+    LlavaovStatus status = LLAVAOV_OK;
+    uint32_t n = 0;
+    for (; n < most && status == LLAVAOV_OK; n++)
+        status = w->b->ops->kv_open(
+            w->b, text->n_layers, text->n_kv_heads, text->head_dim, CONTEXT, &caches[n], w->error);
+    if (status == LLAVAOV_OK)
+        status = steps(w, caches, most);
+    while (n > 0)
+        if (caches[--n])
+            w->b->ops->kv_close(w->b, caches[n]);
+    return status;
+}
+
+LlavaovStatus lv_model_warm(
+    const LvModel *model, const LvWarm *warm, uint32_t *done, LlavaovError *error)
+{
+    Warming w = {.model = model,
+        .warm = warm,
+        .b = model->backend,
+        .error = error,
+        .end = now_ns() + (uint64_t)warm->milliseconds * 1000000u};
+    LlavaovStatus status = LLAVAOV_OK;
+    if (warm->milliseconds && warm->tiles)
+        status = encoder_calls(&w, 1, 1);
+    if (status == LLAVAOV_OK && warm->sequences && has_time(&w))
+        status = decoding_steps(&w, warm->sequences);
+    if (status == LLAVAOV_OK && warm->rows && has_time(&w))
+        status = prefill(&w, warm->rows);
+    if (status == LLAVAOV_OK && warm->tiles > 1 && has_time(&w))
+        status = encoder_calls(&w, 2, warm->tiles);
+    if (done)
+        *done = w.done;
+    if (status == LLAVAOV_ERROR_MEMORY || status == LLAVAOV_ERROR_NUMERIC) {
+        lv_error_clear(error); /* whoever asks for that much will be told */
+        status = LLAVAOV_OK;
+    }
+    return status;
+}
