@@ -23,9 +23,9 @@ template <int WEIGHTS> struct Part {
     float squares[ROWS];
 };
 
-template <int WEIGHTS_, int WARPS_> struct Shape {
+template <int WEIGHTS_, int WARPS_, int DEPTH_ = 4 / WEIGHTS_> struct Shape {
     static const int weights = WEIGHTS_, warps = WARPS_;
-    static const int depth = 4 / WEIGHTS_; /* steps whose weights are asked for at once */
+    static const int depth = DEPTH_; /* steps whose weights are asked for at once */
     static const unsigned threads = WARPS_ * LV_WARP;
     static const size_t shared = WARPS_ * sizeof(Part<WEIGHTS_>);
 };
@@ -309,8 +309,10 @@ template <typename S> static int launch_best(LvCudaStream stream, const LvCudaFe
         2 * S::shared + RESULTS * sizeof(LvCudaBest), stream, a);
 }
 
-/* The order of the sums is that of the product which is written. */
+/* The order of the sums is that of the product which is written; sixteen warps that also keep their
+ * best have registers for half as many steps at once. */
 int lv_few_tensor_best(LvCudaStream stream, const LvCudaFew &a)
 {
-    return is_short(a) ? launch_best<Shape<1, 8>>(stream, a) : launch_best<Shape<1, 16>>(stream, a);
+    return is_short(a) ? launch_best<Shape<1, 8>>(stream, a)
+                       : launch_best<Shape<1, 16, 2>>(stream, a);
 }

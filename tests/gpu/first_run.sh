@@ -292,7 +292,7 @@ summary() {
         /"notice"/ && !bad { print "error: " field("notice"); bad = 1 }
         /^{.*"ns".*}$/ && !bad { key = field("what") "|" field("a") "|" field("b") "|" field("n")
             if (!(key in count)) order[kinds++] = key
-            value[key, "ns", count[key]] = field("ns"); value[key, "copy", count[key]] = field("with_copy_ns"); count[key]++ }
+            at = count[key]++ + 0; value[key, "ns", at] = field("ns"); value[key, "copy", at] = field("with_copy_ns") }
         END { for (k = 0; k < kinds; k++) { split(order[k], p, "|"); ms = median(order[k], "ns")
                 if (p[1] == "frames" && p[2] == 1) printf "ROW %s/frame {\"frame_ms\": %.4f, \"with_copy_ms\": %.4f, \"runs\": %d}\n", prefix, ms, median(order[k], "copy"), count[order[k]]
                 else if (p[1] == "frames") printf "ROW %s/encode {\"ours_ms\": %.4f, \"tiles\": %d, \"runs\": %d}\n", prefix, ms / p[2], p[2], count[order[k]]
