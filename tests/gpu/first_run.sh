@@ -10,7 +10,7 @@
 #                                    build-first/packed.tar.gz holds it too, where less is to be carried
 #
 # Every line has a limit of its own and cannot keep the next ones. After each, $OUT (build-first/out without it) holds
-# gpu-check.json, first-run.log and table.md. Rows that passed are not done again: an earlier gpu-check.json is looked for in
+# gpu-check.json and first-run.log, and table.md at the end. Rows that passed are not done again: an earlier gpu-check.json is looked for in
 # $OUT, in build-first/ and in the current folder, and counts where device and sources are the same. What is in build-first/
 # is used where it runs here, and otherwise built (build-gpu/).
 #
@@ -99,7 +99,6 @@ publish() {
         done
         printf '\n}}\n'
     } >"$scratch.json" && mv "$scratch.json" "$out/gpu-check.json"
-    table >"$scratch.md" && mv "$scratch.md" "$out/table.md"
 }
 
 table() {
@@ -476,11 +475,13 @@ fi
 out=${OUT:-$bundle/out} scratch=$(mktemp -d)
 rows=$scratch/rows log=$out/first-run.log
 mkdir -p "$out" "$rows"
+touch "$scratch/begun"
 end_all() {
     local file
     for file in "$scratch"/*.pid; do [ -f "$file" ] && kill -KILL -- "-$(cat "$file")" 2>/dev/null; done
     for file in $(jobs -p); do kill "$file" 2>/dev/null; done
     publish
+    [ -f "$out/table.md" ] && [ "$out/table.md" -nt "$scratch/begun" ] || table >"$out/table.md"
     rm -rf "$scratch"
 }
 trap end_all EXIT
@@ -506,7 +507,7 @@ fi
 publish
 "part_$part"
 say ''
-table
+table | tee "$out/table.md"
 python3 tests/gpu/check.py --table --results "$out/gpu-check.json" 2>/dev/null | tee -a "$out/table.md"
 say "part $part ended after $(seconds_of "$(now)") s, of $(seconds_of "$(scaled "$ends")"); $out/gpu-check.json"
 for file in "$rows"/*; do
