@@ -36,7 +36,7 @@ typedef struct LvTower {
     uint32_t n_layers; /* that are run */
 } LvTower;
 
-/* x + second(activation(first(norm(x)))) */
+/* n + second(activation(first(n))), n = norm(x) */
 typedef struct LvProjectorBlock {
     LvLayerNorm norm;       /* [H] */
     LvLinear first, second; /* [H, H] */

@@ -54,8 +54,8 @@ static LlavaovStatus blocks(const LvModel *model, const LvRun *run, LvTensor x)
             b, run, normed, x, block->norm.scale, block->norm.bias, PRE_NORM_EPS));
         LV_TRY(b->ops->linear(b, run, hidden, normed, block->first.weight, block->first.bias,
             model->config->projector_activation, NULL));
-        LV_TRY(b->ops->linear(
-            b, run, x, hidden, block->second.weight, block->second.bias, LV_ACTIVATION_NONE, &x));
+        LV_TRY(b->ops->linear(b, run, x, hidden, block->second.weight, block->second.bias,
+            LV_ACTIVATION_NONE, &normed));
     }
 done:
     lv_scratch_free(&scratch);
