@@ -5,19 +5,28 @@
  * is prepared or encoded. Past its capacity an engine answers as many windows as at its capacity,
  * about as late as there.
  *
- * Shares. A stream asks for computing time at the rate cost / interval: what an answer has cost it
+ * Costs. Computing time is counted at prices: what a tile, a row of a prompt and a token have
+ * lately taken anybody. So equal streams cost the same, whatever a busy machine did to one of them.
+ *
+ * Turns. A stream asks for computing time at the rate cost / interval: what an answer has cost it
  * lately (before its first answer: what one has cost anybody), and the time from one of its windows
  * to the next. While all ask for no more than there is, all get it. Else nobody gets more than a
- * rate that is the same for all, so chosen that what they get comes to what there is (max-min fair
- * shares): whoever asks for less gets all of it. A stream gathers its share as credit with every
- * window, and the window that brings it to one is taken on: at four fifths every fifth window is
- * refused, never two in a row.
+ * rate that is the same for all (max-min fair shares): whoever asks for less gets all of it. The
+ * engine's `turn` rises at that rate, and a window is taken on when what its stream has had,
+ * `served`, is no more than the turn: the least served first. What was taken on and is not answered
+ * is given back.
  *
- * What there is: the part of the device's time that others (files) leave, corrected by how well the
- * last second's windows came through: costs are estimates. A window is refused whatever its credit
- * if what is due before its end cannot be done by then and a slack of half the time to its
- * end, at least 1 s and at most 2 s; the credit stays. Its own cost does not count, so that an
- * engine that takes longer for one answer than a window lasts is not idle.
+ * Room. A window whose turn has come is refused nevertheless if what is due before its end cannot
+ * be done by about then; who waits longer than is fair is allowed more. Its own cost does not
+ * count, so that an engine that takes longer for one answer than a window lasts is not idle. The
+ * more streams are refused so, the slower the turn rises, and it stands still for many: nobody is
+ * served again before they were.
+ *
+ * What there is: the part of the device's time that others (files) leave, times `rise`, which each
+ * round of about a window corrects. It falls when the computing that windows still need which have
+ * ended was more than an answer's and than 50 ms for more than a twentieth of the time, or when
+ * more than a few were refused for want of room; it rises, the faster the emptier the engine was,
+ * while somebody is refused and neither is so.
  *
  * While nothing is known about costs every window is taken on.
  *
@@ -31,20 +40,33 @@
 #include "base/limits.h"
 #include "serve/list.h"
 
-/* Computing time an answer, over the recent ones. */
+/* Computing time of one, over the recent ones. */
 typedef struct LvFadingMean {
-    double spent, answers;
+    double spent, n;
 } LvFadingMean;
+
+typedef enum LvWork {
+    LV_WORK_TILE,
+    LV_WORK_ROW,   /* of a prompt */
+    LV_WORK_TOKEN, /* of an answer, one step of a sequence */
+    LV_WORKS
+} LvWork;
 
 /* One stream's account. */
 typedef struct LvAdmissionStream {
     LvLink in_admission;
     LvList reservations; /* LvReservation.in_stream, by age */
-    LvFadingMean mean;
-    double unaccounted; /* spent since the last answer */
-    double interval;    /* from one window to the next */
+    LvFadingMean mean;   /* an answer */
+    double unaccounted;  /* spent since the last answer */
+    double interval;     /* from one window to the next */
     uint64_t next_begins;
-    double credit; /* windows; the next is taken on when this comes to 1 */
+    double served; /* on the scale of LvAdmission.turn */
+    bool placed;   /* a window was taken on at a known cost */
+    bool joins;    /* it has asked since costs are known */
+    double joined; /* the turn when it first did */
+    double phase;  /* 0 to 1, of an answer: streams that begin together do not stay together */
+    bool refused;  /* its last window, for want of room */
+    double passed; /* windows that were refused since one was taken on */
 } LvAdmissionStream;
 
 /* A window that was taken on. */
@@ -65,15 +87,30 @@ typedef struct LvAdmission {
     uint32_t n_reservations, n_joined;
     uint64_t next_id;
     LvFadingMean mean; /* of all streams' answers */
+    LvFadingMean prices[LV_WORKS];
+
+    double turn; /* computing time of a stream */
+    uint64_t turn_since;
+    uint32_t n_refused; /* streams, for want of room */
+    double empty;       /* the part of the time to its end that was free at the last asking */
 
     /* Measured in periods of a second. */
     uint64_t period_began;
-    double other_spent;        /* in this one, by sessions that do not ask */
-    bool refused, late, early; /* in this one: somebody; for lateness; none came near to it */
-    double due;                /* to be computed when it began */
-    double other_share;        /* of the time, lately */
-    double correction;         /* of what there is */
-    double level;              /* the rate that nobody gets more than; INFINITY: there is enough */
+    double other_spent; /* in this one, by sessions that do not ask */
+    double other_share; /* of the time, lately */
+    double level;       /* the rate that nobody gets more than; INFINITY: there is enough */
+    /* In rounds of a window. */
+    uint64_t round_began;
+    double interval; /* between windows, the mean over those asked for in the round before */
+    double intervals, asked; /* in this round */
+    double late_for, empties;
+    uint64_t burst_began; /* windows that were taken on within a moment, and the most of a round */
+    double burst, most_burst;
+    bool any_refused; /* in this round */
+    double rise;      /* of the turn, of what prices say that there is */
+    double overdue;   /* when last watched */
+    uint64_t watched;
+    uint32_t unknown; /* windows that were taken on before costs were known */
 } LvAdmission;
 
 void lv_admission_init(LvAdmission *admission);
@@ -91,12 +128,14 @@ typedef struct LvWindowTimes {
 bool lv_admission_ask(LvAdmission *admission, LvAdmissionStream *stream, uint64_t now,
     const LvWindowTimes *window, LvReservation *reservation);
 
-/* Computing time was spent on a stream's frames and requests: on its oldest window's. stream NULL:
- * on somebody's who does not ask. */
-void lv_admission_spend(LvAdmission *admission, LvAdmissionStream *stream, double ns);
+/* So much computing time was spent on so many units of work of a stream, for its oldest window.
+ * stream NULL: of somebody's who does not ask. units 0: on something else. */
+void lv_admission_spend(
+    LvAdmission *admission, LvAdmissionStream *stream, LvWork work, double units, double ns);
 
 /* The window is answered, or given up; takes it out of the accounts. */
-void lv_admission_end(LvAdmission *admission, LvReservation *reservation, bool answered);
+void lv_admission_end(
+    LvAdmission *admission, LvReservation *reservation, bool answered, uint64_t now);
 
 /* The expected computing time of the stream's next window; 0: nothing is known. */
 double lv_admission_cost(const LvAdmission *admission, const LvAdmissionStream *stream);

@@ -7,8 +7,8 @@
 #include "model/scratch.h"
 #include "model/try.h"
 #include "model/visual.h"
+#include "serve/clock.h"
 #include "serve/slice.h"
-#include "serve/thread.h"
 
 uint32_t lv_encode_most(const LlavaovEngine *engine)
 {
@@ -205,7 +205,7 @@ static void charge(LvSlice *slice, uint64_t used)
         if (!session)
             continue;
         session->stats.encode_ns += share;
-        lv_turn_charge(session, part->arrival, share);
+        lv_turn_charge(session, part->arrival, LV_WORK_TILE, part->n_tiles, share);
     }
 }
 

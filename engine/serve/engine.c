@@ -13,6 +13,7 @@
 #include "serve/pictures.h"
 #include "serve/request.h"
 #include "serve/scheduler.h"
+#include "serve/clock.h"
 #include "serve/thread.h"
 #include "text/chat.h"
 

@@ -5,9 +5,9 @@
 #include "model/scratch.h"
 #include "model/try.h"
 #include "serve/answer.h"
+#include "serve/clock.h"
 #include "serve/settings.h"
 #include "serve/slice.h"
-#include "serve/thread.h"
 
 /* Everything that needs no arithmetic: ids, room in the context, memory. */
 static LlavaovStatus begin(LlavaovTicket *r, LlavaovError *error)

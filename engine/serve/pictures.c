@@ -4,8 +4,8 @@
 #include "base/alloc.h"
 #include "base/status.h"
 #include "picture/display.h"
+#include "serve/clock.h"
 #include "serve/frame.h"
-#include "serve/thread.h"
 
 typedef struct Prepared {
     LvTiles tiles;

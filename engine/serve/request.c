@@ -6,10 +6,10 @@
 #include "base/alloc.h"
 #include "base/limits.h"
 #include "base/status.h"
+#include "serve/clock.h"
 #include "serve/reserve.h"
 #include "serve/scheduler.h"
 #include "serve/settings.h"
-#include "serve/thread.h"
 
 static LlavaovStatus check(LlavaovSession *session, const LlavaovRequest *request,
     LvQuestion *question, LlavaovError *error)
@@ -151,7 +151,7 @@ void lv_request_finish(LlavaovTicket *r, LlavaovStatus status, const LlavaovErro
         answer->encode_ns += r->question.frames[i]->encode_ns;
     if (r->reservation)
         lv_admission_end(&r->engine->admission, &r->reservation->window,
-            status != LLAVAOV_ERROR_CANCELLED && status != LLAVAOV_ERROR_LATE);
+            status != LLAVAOV_ERROR_CANCELLED && status != LLAVAOV_ERROR_LATE, lv_now_ns());
     lv_list_remove(&r->in_session);
     session->n_requests--;
     if (status == LLAVAOV_OK)

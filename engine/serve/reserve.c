@@ -2,7 +2,7 @@
 #include "serve/reserve.h"
 
 #include "base/alloc.h"
-#include "serve/thread.h"
+#include "serve/clock.h"
 
 void lv_reservations_leave(LlavaovSession *session)
 {
@@ -37,7 +37,7 @@ void llavaov_reservation_free(LlavaovReservation *reservation)
         return;
     LlavaovEngine *engine = reservation->engine;
     pthread_mutex_lock(&engine->lock);
-    lv_admission_end(&engine->admission, &reservation->window, false);
+    lv_admission_end(&engine->admission, &reservation->window, false, lv_now_ns());
     pthread_mutex_unlock(&engine->lock);
     lv_free(reservation);
     llavaov_engine_unref(engine);

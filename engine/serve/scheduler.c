@@ -2,9 +2,9 @@
 #include "serve/scheduler.h"
 
 #include "base/status.h"
+#include "serve/clock.h"
 #include "serve/decode.h"
 #include "serve/encode.h"
-#include "serve/thread.h"
 #include "serve/turn.h"
 
 void lv_scheduler_notice_cancel(LlavaovEngine *engine)
@@ -23,6 +23,7 @@ static void run_requests(LlavaovEngine *engine, const LvTurn *turn)
     const uint64_t start = lv_now_ns();
     LvStep steps[LV_MAX_SLICE_REQUESTS];
     uint64_t prefill[LV_MAX_SLICE_REQUESTS], decode[LV_MAX_SLICE_REQUESTS];
+    const uint32_t cached = turn->requests[0]->n_cached;
     for (size_t i = 0; i < turn->n; i++) {
         LlavaovTicket *request = turn->requests[i];
         steps[i].request = request;
@@ -55,29 +56,36 @@ static void run_requests(LlavaovEngine *engine, const LvTurn *turn)
         request->running = false;
         stats->prefill_ns += request->answer.prefill_ns - prefill[i];
         stats->decode_ns += request->answer.decode_ns - decode[i];
+        const double units =
+            turn->kind == LV_TURN_DECODE ? 1 : (double)(request->n_cached - cached);
+        lv_turn_charge(turn->sessions[i], false,
+            turn->kind == LV_TURN_DECODE ? LV_WORK_TOKEN : LV_WORK_ROW, units, share);
         if (steps[i].finished)
             lv_request_finish(request, steps[i].status, &steps[i].error);
         else if (lv_cancelled(&request->cancel))
             lv_request_cancel(request);
-        lv_turn_charge(turn->sessions[i], false, share);
         lv_session_rest(turn->sessions[i]);
     }
+}
+
+bool lv_scheduler_turn(LlavaovEngine *engine)
+{
+    LvTurn turn;
+    lv_turn_next(engine, &turn);
+    if (turn.kind == LV_TURN_ENCODE)
+        lv_encode_run(engine, &turn);
+    else if (turn.kind != LV_TURN_NONE)
+        run_requests(engine, &turn);
+    return turn.kind != LV_TURN_NONE;
 }
 
 void *lv_scheduler_main(void *data)
 {
     LlavaovEngine *engine = data;
     pthread_mutex_lock(&engine->lock);
-    while (!engine->stopping) {
-        LvTurn turn;
-        lv_turn_next(engine, &turn);
-        if (turn.kind == LV_TURN_NONE)
+    while (!engine->stopping)
+        if (!lv_scheduler_turn(engine))
             pthread_cond_wait(&engine->work, &engine->lock);
-        else if (turn.kind == LV_TURN_ENCODE)
-            lv_encode_run(engine, &turn);
-        else
-            run_requests(engine, &turn);
-    }
     pthread_mutex_unlock(&engine->lock);
     return NULL;
 }

@@ -9,6 +9,9 @@
 
 #include "serve/request.h"
 
+/* One slice. False: there is nothing to do. Lock held, dropped meanwhile; the inference thread. */
+bool lv_scheduler_turn(LlavaovEngine *engine);
+
 /* The inference thread. */
 void *lv_scheduler_main(void *engine);
 

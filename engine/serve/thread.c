@@ -5,7 +5,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -47,11 +46,4 @@ bool lv_thread_start(pthread_t *thread, const char *name, void *(*main)(void *),
     if (failed)
         lv_free(start);
     return !failed;
-}
-
-uint64_t lv_now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
 }

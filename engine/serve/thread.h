@@ -5,13 +5,9 @@
 
 #include <pthread.h>
 #include <stdbool.h>
-#include <stdint.h>
 
 /* Starts a thread at lower priority than its maker (nice + 10, batch scheduling, all signals
  * blocked). Threads that it starts inherit that. False when the system refuses. */
 bool lv_thread_start(pthread_t *thread, const char *name, void *(*main)(void *), void *data);
-
-/* Monotonic time in nanoseconds. */
-uint64_t lv_now_ns(void);
 
 #endif

@@ -4,10 +4,10 @@
 #include <string.h>
 
 #include "base/status.h"
+#include "serve/clock.h"
 #include "serve/decode.h"
 #include "serve/encode.h"
 #include "serve/reserve.h"
-#include "serve/thread.h"
 
 /* A request that so many requests of other sessions have overtaken goes first. One of n sessions is
  * overtaken by no more than n in all: by at most 1 before, and from the slice on that makes it due
@@ -150,18 +150,26 @@ static bool lags(const LlavaovTicket *request)
 }
 
 /* What an engine that lags behind does: it finishes what was started, and starts as much as it
- * needs to be busy, the session first that has used the least. Frames are encoded on demand. */
+ * needs to be busy. Of the windows that were taken on, which have been shared out already, the one
+ * that ended first is next; between it and requests of others, the session that has used the least.
+ * Frames are encoded on demand. */
 typedef struct Backlog {
     bool lags;
+    size_t waiting;       /* sessions whose requests wait to be started */
     LlavaovSession *next; /* whose request may be started; NULL: none now */
 } Backlog;
+
+static uint64_t end_of(const LlavaovSession *session)
+{
+    return LV_LIST_FIRST(&session->requests, LlavaovTicket, in_session)->reservation->window.ends;
+}
 
 static Backlog find_backlog(LlavaovEngine *engine)
 {
     const size_t most_encoding = lv_encode_most(engine);
     Backlog backlog = {0};
     size_t started = 0, decoding = 0;
-    LlavaovSession *session;
+    LlavaovSession *session, *reserved = NULL, *other = NULL;
     LV_LIST_EACH(&engine->sessions, LlavaovSession, in_engine, session)
     {
         LvRequestNeed need = LV_REQUEST_FRAMES;
@@ -171,13 +179,19 @@ static Backlog find_backlog(LlavaovEngine *engine)
         started += request->started;
         decoding += request->started && lv_request_decoding(request);
         backlog.lags |= lags(request);
-        if (!request->started && need != LV_REQUEST_FRAMES &&
-            (!backlog.next || session->virtual_time < backlog.next->virtual_time))
-            backlog.next = session;
+        if (request->started || need == LV_REQUEST_FRAMES)
+            continue;
+        backlog.waiting++;
+        if (request->reservation)
+            reserved = reserved && end_of(reserved) <= end_of(session) ? reserved : session;
+        else
+            other = other && other->virtual_time <= session->virtual_time ? other : session;
     }
     const size_t at_once = most_encoding > 8 ? most_encoding / 8 : 1;
     if (started >= lv_decode_most(engine) || started - decoding >= at_once)
-        backlog.next = NULL;
+        return backlog;
+    backlog.next =
+        !reserved || (other && other->virtual_time < reserved->virtual_time) ? other : reserved;
     return backlog;
 }
 
@@ -257,16 +271,18 @@ void lv_turn_next(LlavaovEngine *engine, LvTurn *turn)
         take(turn, LV_TURN_ENCODE, s.encoding, s.n_encoding); /* the best stands first */
     turn->alone = s.n_works == turn->n;
     turn->bounded = s.n_decoding > 0;
-    turn->more_sessions = s.all_encoding - s.n_encoding;
+    turn->more_sessions = s.all_encoding - s.n_encoding + (backlog.lags ? backlog.waiting : 0);
     engine->slice.decoded = turn->kind == LV_TURN_DECODE;
     if (turn->kind != LV_TURN_DECODE)
         engine->slice.prompts = turn->kind == LV_TURN_PREFILL ? engine->slice.prompts + 1 : 0;
 }
 
-void lv_turn_charge(LlavaovSession *session, bool arrival, uint64_t used_ns)
+void lv_turn_charge(
+    LlavaovSession *session, bool arrival, LvWork work, double units, uint64_t used_ns)
 {
     session->virtual_time += used_ns;
-    lv_admission_spend(&session->engine->admission, &session->admission, (double)used_ns);
+    lv_admission_spend(
+        &session->engine->admission, &session->admission, work, units, (double)used_ns);
     *(arrival ? &session->encode_time : &session->request_time) += used_ns;
 }
 

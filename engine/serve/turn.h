@@ -46,8 +46,9 @@ typedef struct LvTurn {
 /* Requests whose frames failed are finished on the way. All: lock held, inference thread. */
 void lv_turn_next(LlavaovEngine *engine, LvTurn *turn);
 
-/* The session used so much, for frames on arrival or for its request. */
-void lv_turn_charge(LlavaovSession *session, bool arrival, uint64_t used_ns);
+/* The session used so much for so many units of work, of frames on arrival or of its request. */
+void lv_turn_charge(
+    LlavaovSession *session, bool arrival, LvWork work, double units, uint64_t used_ns);
 
 /* Some of the steps are finished, but their requests still on their sessions' lists: requests that
  * were not and could have gone on were overtaken. */

@@ -25,8 +25,8 @@
 
 #include "backend/backend.h"
 #include "llavaov.h"
+#include "serve/clock.h"
 #include "serve/engine.h"
-#include "serve/thread.h"
 
 #define SESSIONS 8
 #define MOST_FRAMES 32

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "serve/thread.h"
+#include "serve/clock.h"
 
 #define STAGING ((size_t)64 << 20)
 

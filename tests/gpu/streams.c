@@ -17,8 +17,8 @@
 #include <time.h>
 
 #include "llavaov.h"
+#include "serve/clock.h"
 #include "serve/engine.h"
-#include "serve/thread.h"
 
 #define WIDTH 1920
 #define HEIGHT 1080

@@ -105,12 +105,12 @@ static Result simulate(size_t n, double seconds, double others, uint32_t seed)
                 Window *w = &streams[i].windows[k];
                 if (!w->used || w->done > 0 || now < (double)w->reservation.give_up)
                     continue;
-                lv_admission_end(a, &w->reservation, false);
+                lv_admission_end(a, &w->reservation, false, (uint64_t)now);
                 w->used = false;
             }
         double left = STEP * (1 - others);
         if (others > 0)
-            lv_admission_spend(a, NULL, STEP * others);
+            lv_admission_spend(a, NULL, LV_WORK_TILE, 0, STEP * others);
         for (Window *w; left > 0 && (w = next_work(streams, n, now)) != NULL;) {
             const double part = fmin(left, possible(w, now) - w->done);
             LvAdmissionStream *account = w->reservation.stream;
@@ -118,10 +118,10 @@ static Result simulate(size_t n, double seconds, double others, uint32_t seed)
             w->done += part;
             left -= part;
             worked += part;
-            lv_admission_spend(a, account, part);
+            lv_admission_spend(a, account, LV_WORK_TILE, part / MS, part);
             if (w->done < w->work)
                 continue;
-            lv_admission_end(a, &w->reservation, true);
+            lv_admission_end(a, &w->reservation, true, (uint64_t)now);
             w->used = false;
             if (now < 20 * SECOND)
                 continue;
@@ -176,6 +176,7 @@ static void test_plateau(void **state)
     static const double loads[] = {0.5, 1, 1.25, 2, 10};
     static const char *const spreads[] = {"even", "random", "together"};
     for (int spread = 0; spread < 3; spread++) {
+        double at_capacity = 0;
         for (size_t i = 0; i < sizeof loads / sizeof *loads; i++) {
             const size_t n = (size_t)(64 * loads[i]);
             make_streams(n, 4 * SECOND, SECOND / 16, spread);
@@ -183,10 +184,16 @@ static void test_plateau(void **state)
             const double asked = (double)n / 4, fair_turn = loads[i] > 1 ? 4 * loads[i] : 4;
             show(spreads[spread], loads[i], &r);
             assert_true(r.rate >= 0.9 * fmin(asked, 16));
-            assert_true(r.latency <= 2.5);
+            /* Where all windows end together that is the time that it takes to answer them. */
+            if (loads[i] == 1)
+                at_capacity = r.latency;
+            assert_true(r.latency <= (spread == 2 ? 2 * fmax(at_capacity, 1) : 1.25));
             assert_true(r.longest <= 2 * fair_turn);
-            if (loads[i] <= 2 && spread < 2)
-                assert_true(r.fewest >= 0.75 && r.most <= 1.25);
+            /* Within a quarter, or one answer and a rest: they come whole. */
+            const double seconds = loads[i] > 2 ? 120 : 60, mean = r.rate * seconds / (double)n;
+            const double apart = fmax(0.25, 1.5 / mean);
+            if (spread < 2)
+                assert_true(r.fewest >= 1 - apart && r.most <= 1 + apart);
         }
     }
 }

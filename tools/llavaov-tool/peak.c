@@ -2,12 +2,13 @@
 #include "peak.h"
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/limits.h"
-#include "serve/thread.h"
+#include "serve/clock.h"
 
 #define FMA_CHAINS                                                                                 \
     12 /* enough to cover the latency of two FMA units, few enough to stay in registers */

@@ -1,0 +1,599 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * More live streams than an engine can serve: the whole engine in virtual time. Its scheduler,
+ * admission and requests are the real ones, driven by one thread; its device computes nothing and
+ * moves the clock on by what a device of its kind takes. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "harness.h"
+#include "serve/clock.h"
+#include "serve/frame.h"
+#include "serve/request.h"
+#include "serve/scheduler.h"
+#include "serve/slice.h"
+
+#define MS 1e6
+#define SECOND 1e9
+#define FRAMES 8
+#define MOST_FRAMES 32
+
+static double virtual_now;
+
+/* The engine's clock (serve/clock.h). */
+uint64_t lv_now_ns(void)
+{
+    return (uint64_t)virtual_now;
+}
+
+static double random_unit(void)
+{
+    static uint32_t state = 5;
+    state = state * 1664525u + 1013904223u;
+    return (state >> 8) / 16777216.0;
+}
+
+/* ---- devices ---- */
+
+typedef struct Device {
+    const char *name;
+    double call, tile;         /* ns of an encoder call, and a tile in it */
+    double prompt;             /* ns of the prefill of a prompt of 8 frames */
+    double step, row;          /* ns of a decoding step, and a sequence in it */
+    uint32_t tiles, sequences; /* preferred */
+    bool bounded;
+    unsigned tokens; /* of an answer */
+    double window;   /* ns */
+} Device;
+
+static const Device devices[] = {
+    /* The bundled model on two cores. */
+    {"camera-check", 0.1 * MS, 2.1 * MS, 5 * MS, 0.25 * MS, 0.05 * MS, 1, 32, false, 8, 4 * SECOND},
+    /* The 0.5B model on two cores (docs/performance.md). */
+    {"0.5B", 0, 3400 * MS, 6300 * MS, 65 * MS, 10 * MS, 1, 32, false, 20, 400 * SECOND},
+    /* The 0.5B model on a GPU: estimates of an H100 (docs/performance.md). */
+    {"GPU", 0.8 * MS, 1.35 * MS, 3.8 * MS, 0.5 * MS, 0.031 * MS, 32, 64, true, 20, 4 * SECOND},
+};
+static const Device *device;
+static unsigned prompt_rows;
+
+/* What a shared machine does to times: mostly a little, sometimes much. */
+static void pass(double ns)
+{
+    virtual_now += ns * (0.8 + 0.3 * random_unit() + (random_unit() < 0.01 ? 5 : 0));
+}
+
+static LlavaovStatus patch_embedding(LvBackend *b, const LvRun *run, LvTensor out,
+    const LvTile *tiles, size_t n_tiles, const LvVisionConfig *vision, const LvWeight *weight,
+    const LvWeight *bias, const LvWeight *position)
+{
+    pass(device->call + device->tile * (double)n_tiles);
+    return LLAVAOV_OK;
+}
+
+static LlavaovStatus rope_store(LvBackend *b, const LvRun *run, LvTensor qkv, const LvBatch *batch,
+    uint32_t layer, const LvTextConfig *text)
+{
+    bool decoding = true;
+    for (size_t i = 0; i < batch->n_sequences; i++)
+        decoding &= batch->sequences[i].n_rows == 1;
+    if (layer == 0 && decoding)
+        pass(device->step + device->row * (double)batch->n_sequences);
+    else if (layer == 0)
+        pass(device->prompt * (double)qkv.rows / prompt_rows);
+    return LLAVAOV_OK;
+}
+
+static LlavaovStatus layer_norm(LvBackend *b, const LvRun *run, LvTensor out, LvTensor in,
+    const LvWeight *scale, const LvWeight *bias, double eps)
+{
+    return LLAVAOV_OK;
+}
+
+static LlavaovStatus attention_full(LvBackend *b, const LvRun *run, LvTensor out, LvTensor qkv,
+    size_t n_items, size_t n_tokens, uint32_t n_heads, uint32_t head_dim)
+{
+    return LLAVAOV_OK;
+}
+
+static LlavaovStatus pool_bilinear(LvBackend *b, const LvRun *run, LvTensor out, LvTensor in,
+    size_t n_items, uint32_t in_h, uint32_t in_w, uint32_t out_h, uint32_t out_w)
+{
+    return LLAVAOV_OK;
+}
+
+static LlavaovStatus linear(LvBackend *b, const LvRun *run, LvTensor out, LvTensor in,
+    const LvWeight *weight, const LvWeight *bias, LvActivation activation, const LvTensor *residual)
+{
+    return LLAVAOV_OK;
+}
+
+static LlavaovStatus gather_rows(
+    LvBackend *b, const LvRun *run, LvTensor out, LvTensor in, const uint32_t *rows)
+{
+    return LLAVAOV_OK;
+}
+
+static LlavaovStatus copy(LvBackend *b, const LvRun *run, LvTensor out, LvTensor in)
+{
+    return LLAVAOV_OK;
+}
+
+static LlavaovStatus embed_tokens(
+    LvBackend *b, const LvRun *run, LvTensor out, const int32_t *ids, const LvWeight *table)
+{
+    return LLAVAOV_OK;
+}
+
+static LlavaovStatus rms_norm(
+    LvBackend *b, const LvRun *run, LvTensor out, LvTensor in, const LvWeight *scale, double eps)
+{
+    return LLAVAOV_OK;
+}
+
+static LlavaovStatus attention_causal(LvBackend *b, const LvRun *run, LvTensor out, LvTensor qkv,
+    const LvBatch *batch, uint32_t layer, const LvTextConfig *text)
+{
+    return LLAVAOV_OK;
+}
+
+static LlavaovStatus linear_gated(LvBackend *b, const LvRun *run, LvTensor out, LvTensor in,
+    const LvWeight *gate_up, LvActivation activation)
+{
+    return LLAVAOV_OK;
+}
+
+/* Always the same token, which ends nothing. */
+static LlavaovStatus download(LvBackend *b, const LvRun *run, float *dst, LvTensor src)
+{
+    memset(dst, 0, src.rows * src.cols * sizeof *dst);
+    for (size_t i = 0; i < src.rows; i++)
+        dst[i * src.cols + 5] = 1;
+    return LLAVAOV_OK;
+}
+
+static LvBackendOps make_ops(const LvBackendOps *real)
+{
+    LvBackendOps ops = *real;
+    ops.patch_embedding = patch_embedding;
+    ops.layer_norm = layer_norm;
+    ops.attention_full = attention_full;
+    ops.pool_bilinear = pool_bilinear;
+    ops.linear = linear;
+    ops.gather_rows = gather_rows;
+    ops.copy = copy;
+    ops.embed_tokens = embed_tokens;
+    ops.rms_norm = rms_norm;
+    ops.rope_store = rope_store;
+    ops.attention_causal = attention_causal;
+    ops.linear_gated = linear_gated;
+    ops.download = download;
+    ops.sample = NULL;
+    ops.norm_linear = NULL;
+    ops.norm_linear_gated = NULL;
+    ops.rope_attention = NULL;
+    ops.norm_linear_greedy = NULL;
+    ops.next_tokens = NULL;
+    return ops;
+}
+
+/* ---- streams, as the element has them ---- */
+
+typedef struct Stream {
+    LlavaovSession *session;
+    double begins;         /* the window that is open, or the next */
+    unsigned n_frames, at; /* of a window; the next point */
+    unsigned tokens;
+    LlavaovReservation *reservation; /* of the open window */
+    bool taken;
+    LlavaovFrame *frames[MOST_FRAMES];
+    bool asked, waiting;
+    double asked_at;
+    /* the window that waits for the answer before it */
+    LlavaovFrame *next_frames[MOST_FRAMES];
+    LlavaovReservation *next_reservation;
+    double next_since;
+    unsigned answers, late, refused;
+    double last_answer, longest;
+} Stream;
+
+typedef struct Result {
+    double rate, p50, p99;     /* a second; seconds */
+    double fewest, most, mean; /* answers of an equal stream */
+    double longest, fair_turn; /* seconds */
+    unsigned late, refused;
+    size_t most_reserved;
+} Result;
+
+static Stream *streams;
+static size_t n_streams;
+static unsigned special[2]; /* answers of streams 0 and 1, if unequal */
+static double counting_from;
+static double *latencies;
+static size_t n_latencies, most_latencies;
+
+static void forget(Stream *s, LlavaovFrame **frames)
+{
+    for (unsigned i = 0; i < s->n_frames; i++) {
+        llavaov_frame_unref(frames[i]);
+        frames[i] = NULL;
+    }
+}
+
+static void on_done(void *data, const LlavaovAnswer *answer);
+
+static void ask_window(Stream *s, LlavaovFrame **frames, LlavaovReservation *reservation, double at)
+{
+    LlavaovError error;
+    const LlavaovRequest request = {.layout = LLAVAOV_LAYOUT_VIDEO,
+        .frames = frames,
+        .n_frames = s->n_frames,
+        .prompt = "What?",
+        .generation = {.max_new_tokens = s->tokens, .repetition_penalty = 1, .top_p = 1},
+        .reservation = reservation,
+        .on_done = on_done,
+        .data = s};
+    s->asked = true;
+    s->asked_at = at;
+    if (llavaov_session_ask(s->session, &request, NULL, &error) != LLAVAOV_OK)
+        fail_msg("%s", error.message);
+    forget(s, frames);
+}
+
+static void on_done(void *data, const LlavaovAnswer *answer)
+{
+    Stream *s = data;
+    const bool ok = answer->status == LLAVAOV_OK;
+    if (answer->status == LLAVAOV_ERROR_CANCELLED && counting_from == INFINITY)
+        return; /* the run is over */
+    if (!ok && answer->status != LLAVAOV_ERROR_LATE)
+        fail_msg("%s", answer->error.message);
+    if (ok && virtual_now >= counting_from) {
+        s->answers++;
+        s->longest = fmax(s->longest, virtual_now - fmax(s->last_answer, counting_from));
+        assert_true(n_latencies < most_latencies);
+        latencies[n_latencies++] = (virtual_now - s->asked_at) / SECOND;
+    }
+    s->late += !ok;
+    if (ok)
+        s->last_answer = virtual_now;
+    s->asked = false;
+    if (s->waiting) {
+        s->waiting = false;
+        ask_window(s, s->next_frames, s->next_reservation, s->next_since);
+    }
+}
+
+static LlavaovStatus no_map(void *data, LlavaovImage *image, LlavaovError *error)
+{
+    return LLAVAOV_OK;
+}
+
+/* A frame, and the picture thread's work on it. */
+static LlavaovFrame *push(Harness *h, Stream *s)
+{
+    const LlavaovFrameSource source = {.map = no_map};
+    LlavaovFrame *frame;
+    LlavaovError error;
+    const LvTiles tiles = {.n = 1, .image_size = h->engine->model->config->vision.image_size};
+    if (llavaov_session_push_frame(s->session, &source, LLAVAOV_LAYOUT_VIDEO,
+            LLAVAOV_ENCODE_ON_ARRIVAL, NULL, &frame, &error) != LLAVAOV_OK)
+        fail_msg("%s", error.message);
+    pthread_mutex_lock(&h->engine->lock);
+    lv_list_remove(&frame->in_queue);
+    lv_frame_set_prepared(frame, &tiles, NULL);
+    pthread_mutex_unlock(&h->engine->lock);
+    return frame;
+}
+
+static void close_window(Stream *s, double window)
+{
+    if (s->taken && s->asked) {
+        if (s->waiting) { /* as overload=newest does */
+            llavaov_reservation_free(s->next_reservation);
+            forget(s, s->next_frames);
+            s->late++;
+        }
+        s->waiting = true;
+        memcpy(s->next_frames, s->frames, sizeof s->frames);
+        s->next_reservation = s->reservation;
+        s->next_since = virtual_now;
+    } else if (s->taken) {
+        ask_window(s, s->frames, s->reservation, virtual_now);
+    }
+    s->taken = false;
+    s->at = 0;
+    s->begins += window;
+}
+
+static double due(const Stream *s, double window)
+{
+    return s->begins + (s->at ? (s->at - 0.5) / s->n_frames * window : 0);
+}
+
+/* Point 0 is the window's start. */
+static void step(Harness *h, Stream *s, double window)
+{
+    if (s->at == 0) {
+        s->reservation =
+            llavaov_session_reserve(s->session, (uint64_t)(s->begins + window - virtual_now),
+                (uint64_t)(s->begins + window - virtual_now));
+        s->taken = s->reservation != NULL;
+        s->refused += !s->taken;
+    } else if (s->taken) {
+        s->frames[s->at - 1] = push(h, s);
+    }
+    if (++s->at > s->n_frames)
+        close_window(s, window);
+}
+
+/* ---- what is due next: a heap of streams ---- */
+
+static size_t *heap;
+
+static void sift(size_t at, double window)
+{
+    for (;;) {
+        size_t least = at;
+        for (size_t child = 2 * at + 1; child <= 2 * at + 2 && child < n_streams; child++)
+            if (due(&streams[heap[child]], window) < due(&streams[heap[least]], window))
+                least = child;
+        if (least == at)
+            return;
+        const size_t other = heap[at];
+        heap[at] = heap[least];
+        heap[least] = other;
+        at = least;
+    }
+}
+
+static void arrive(Harness *h, double window)
+{
+    while (due(&streams[heap[0]], window) <= virtual_now) {
+        step(h, &streams[heap[0]], window);
+        sift(0, window);
+    }
+}
+
+static void deliver(LlavaovEngine *engine)
+{
+    LlavaovSession *session;
+    LV_LIST_EACH(&engine->sessions, LlavaovSession, in_engine, session)
+    while (!lv_list_empty(&session->events))
+        lv_event_deliver(session);
+}
+
+/* ---- runs ---- */
+
+typedef enum Spread { EVEN, RANDOM, TOGETHER } Spread;
+
+static int compare(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* The first stream alone, so that costs are known when the others come two windows later; or all at
+ * once. */
+static void open_streams(Harness *h, Spread spread, bool unequal, bool at_once)
+{
+    streams = calloc(n_streams, sizeof *streams);
+    heap = calloc(n_streams, sizeof *heap);
+    for (size_t i = 0; i < n_streams; i++) {
+        const double phase = spread == EVEN     ? (double)i / (double)n_streams
+                             : spread == RANDOM ? random_unit()
+                                                : 0;
+        streams[i] = (Stream){.session = open_session(h),
+            .n_frames = unequal && i == 0 ? MOST_FRAMES : FRAMES,
+            .tokens = unequal && i == 1 ? 8 * device->tokens : device->tokens,
+            .begins = virtual_now + (phase + (i > 0 && !at_once ? 2 : 0)) * device->window};
+        streams[i].last_answer = streams[i].begins;
+        heap[i] = i;
+    }
+    for (size_t i = n_streams; i-- > 0;)
+        sift(i, device->window);
+}
+
+static Result count(double seconds, size_t first, size_t most_reserved)
+{
+    Result r = {.fewest = INFINITY, .most_reserved = most_reserved};
+    double all = 0, equal = 0;
+    for (size_t i = 0; i < n_streams; i++) {
+        const Stream *s = &streams[i];
+        all += s->answers;
+        r.late += s->late;
+        r.refused += s->refused;
+        if (i < first) {
+            special[i] = s->answers;
+            continue;
+        }
+        equal += s->answers;
+        r.fewest = fmin(r.fewest, s->answers);
+        r.most = fmax(r.most, s->answers);
+        r.longest = fmax(r.longest,
+            fmax(s->longest, virtual_now - fmax(s->last_answer, counting_from)) / SECOND);
+    }
+    qsort(latencies, n_latencies, sizeof *latencies, compare);
+    r.p50 = latencies[n_latencies / 2];
+    r.p99 = latencies[n_latencies * 99 / 100];
+    r.rate = all / seconds;
+    r.mean = equal / (double)(n_streams - first);
+    r.fair_turn = fmax(seconds / r.mean, device->window / SECOND);
+    return r;
+}
+
+/* For so many windows, and seven before. */
+static Result run(
+    const Device *which, size_t n, Spread spread, bool unequal, bool at_once, unsigned windows)
+{
+    Harness own, *h = &own;
+    device = which;
+    n_streams = n;
+    harness_open(h, 0);
+    LlavaovEngine *engine = h->engine;
+    pthread_mutex_lock(&engine->lock);
+    engine->stopping = true;
+    pthread_cond_broadcast(&engine->work);
+    pthread_cond_broadcast(&engine->pictures);
+    pthread_cond_broadcast(&engine->events);
+    pthread_mutex_unlock(&engine->lock);
+    while (engine->n_threads > 0)
+        pthread_join(engine->threads[--engine->n_threads], NULL);
+    engine->stopping = false;
+    const LvBackendOps *real = engine->backend->ops, ops = make_ops(h->real);
+    engine->backend->ops = &ops;
+    engine->backend->info.preferred_tiles = which->tiles;
+    engine->backend->info.preferred_sequences = which->sequences;
+    LvBackendInfo *info = &engine->backend->info;
+    info->slice_flops = which->bounded; /* then so that two tiles fill a slice, as on an H100 */
+    while (which->bounded && lv_slice_tiles(info, &engine->model->config->vision, 1, true) < 2)
+        info->slice_flops *= 1.2;
+
+    virtual_now += 1000 * SECOND;
+    open_streams(h, spread, unequal, at_once);
+    uint32_t tokens;
+    LlavaovError error;
+    assert_int_equal(llavaov_session_prompt_tokens(streams[0].session, LLAVAOV_LAYOUT_VIDEO, FRAMES,
+                         0, 0, NULL, "What?", &tokens, &error),
+        LLAVAOV_OK);
+    prompt_rows = tokens;
+    most_latencies = n * (windows + 3);
+    latencies = calloc(most_latencies, sizeof *latencies);
+    n_latencies = 0;
+    counting_from = virtual_now + 7 * which->window;
+    const double end = counting_from + windows * which->window;
+    size_t most_reserved = 0;
+    while (virtual_now < end) {
+        arrive(h, which->window);
+        pthread_mutex_lock(&engine->lock);
+        const bool busy = lv_scheduler_turn(engine);
+        deliver(engine);
+        if (virtual_now > counting_from && engine->admission.n_reservations > most_reserved)
+            most_reserved = engine->admission.n_reservations;
+        pthread_mutex_unlock(&engine->lock);
+        if (!busy)
+            virtual_now = fmax(virtual_now, due(&streams[heap[0]], which->window));
+    }
+    const Result r = count((virtual_now - counting_from) / SECOND, unequal ? 2 : 0, most_reserved);
+    for (size_t i = 0; i < n; i++) {
+        Stream *s = &streams[i];
+        forget(s, s->frames);
+        forget(s, s->next_frames);
+        if (s->taken)
+            llavaov_reservation_free(s->reservation);
+        if (s->waiting)
+            llavaov_reservation_free(s->next_reservation);
+        s->waiting = false;
+        counting_from = INFINITY;
+    }
+    for (size_t i = 0; i < n; i++)
+        llavaov_session_close(streams[i].session);
+    free(streams);
+    free(heap);
+    free(latencies);
+    engine->backend->ops = real;
+    harness_close(h);
+    return r;
+}
+
+static void show(const char *name, double load, size_t n, const Result *r)
+{
+    print_message(
+        "%-12s %5.2f: %4zu streams, %7.3f answers a second, latency %6.2f, %6.2f s, "
+        "answers of a stream %2.0f to %2.0f of %5.2f, longest %6.1f s of %6.1f, late %u\n",
+        name, load, n, r->rate, r->p50, r->p99, r->fewest, r->most, r->mean, r->longest,
+        r->fair_turn, r->late);
+}
+
+/* Equal streams have answers within 25 % of the mean, or one more or less: they come whole. */
+static void check_shares(const Result *r)
+{
+    const double apart = fmax(0.25 * r->mean, 1);
+    assert_true(r->fewest >= floor(r->mean - apart) && r->most <= ceil(r->mean + apart));
+    assert_true(r->longest <= 2 * r->fair_turn + device->window / SECOND);
+}
+
+/* Up to ten times the capacity that is measured first. */
+static void plateau(const Device *which, size_t probe, Spread spread)
+{
+    static const double loads[] = {0.5, 1, 1.25, 2, 10};
+    const double window = which->window / SECOND;
+    const Result capacity = run(which, probe, spread, false, false, 10);
+    Result results[sizeof loads / sizeof *loads];
+    double best = capacity.rate;
+    for (size_t i = 0; i < sizeof loads / sizeof *loads; i++) {
+        const size_t n = (size_t)round(capacity.rate * window * loads[i]);
+        results[i] = run(which, n, spread, false, false, loads[i] > 2 ? 25 : 15);
+        show(which->name, loads[i], n, &results[i]);
+        best = fmax(best, results[i].rate);
+    }
+    const Result *at = &results[1];
+    assert_true(results[0].rate >= 0.98 * round(capacity.rate * window * 0.5) / window);
+    assert_true(at->rate >= 0.9 * best);
+    for (size_t i = 0; i < sizeof loads / sizeof *loads; i++) {
+        check_shares(&results[i]);
+        assert_true(results[i].late <= 2);
+        /* A GPU's calls are not full at its capacity: past it they are, and each takes longer. */
+        assert_true(results[i].p99 <= (which->tiles > 1 ? 1.25 : 2 * at->p99));
+        if (loads[i] > 1)
+            assert_true(results[i].rate >= 0.9 * best);
+    }
+}
+
+static void test_plateau_of_the_bundled_model(void **state)
+{
+    plateau(&devices[0], 480, EVEN);
+}
+
+static void test_plateau_of_a_large_model(void **state)
+{
+    plateau(&devices[1], 30, EVEN);
+}
+
+static void test_plateau_of_a_gpu(void **state)
+{
+    plateau(&devices[2], 480, EVEN);
+}
+
+/* Nothing is known about costs when all windows begin: most of the first are given up. */
+static void test_all_at_once(void **state)
+{
+    for (Spread spread = RANDOM; spread <= TOGETHER; spread++) {
+        const Result r = run(&devices[0], 330, spread, false, true, 15);
+        show("at once", 2, 330, &r);
+        assert_true(r.rate >= 36);
+        check_shares(&r);
+    }
+}
+
+/* A stream with four times the frames and one with answers of eight times the length have no more
+ * than their share of the time, and not nothing. */
+static void test_unequal(void **state)
+{
+    for (size_t i = 0; i < 3; i += 2) {
+        const Result r = run(&devices[i], 330, RANDOM, true, false, 25);
+        show("unequal", 2, 330, &r);
+        print_message("32 frames %u, long answers %u\n", special[0], special[1]);
+        assert_true(special[0] >= 1 && special[0] <= r.mean * 0.6);
+        assert_true(special[1] >= 1 && special[1] <= r.mean * 1.25);
+        check_shares(&r);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_plateau_of_the_bundled_model),
+        cmocka_unit_test(test_plateau_of_a_large_model),
+        cmocka_unit_test(test_plateau_of_a_gpu),
+        cmocka_unit_test(test_all_at_once),
+        cmocka_unit_test(test_unequal),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
