@@ -6,7 +6,7 @@
  *
  * Streams of 640 x 360 I420 at 5 fps, window=4 s, frames=8 (load_streams.h), whose windows end
  * spread over 4 s, or together. Behind the first `settle` seconds (20) it is counted, for the other
- * `seconds` (60). One line of JSON; tests/soak/load.py makes a table of several. */
+ * `seconds` (60). One line of JSON. */
 #include "load_streams.h"
 
 #include <stdio.h>
