@@ -9,6 +9,7 @@
 #define PICTURES 8
 /* Of frames' times in the element, one in so many is kept. */
 #define KEEP_PASS 16
+#define FEED_EVERY_US 5000
 
 typedef struct Stream {
     Load *load;
@@ -203,21 +204,20 @@ static gpointer feed(gpointer data)
 {
     Load *load = data;
 
+    /* In turns of some milliseconds: looking at thousands of streams for each frame would cost more
+     * than pushing them. */
     while (!g_atomic_int_get(&load->stop)) {
-        gdouble next = soak_now() + 0.01;
+        const gdouble now = soak_now();
 
         for (gint i = 0, n = g_atomic_int_get(&load->n_fed); i < n; i++) {
             Stream *stream = &load->streams[i];
 
-            if (stream->next <= soak_now()) {
+            if (stream->next <= now) {
                 push(load, stream, stream->next);
                 stream->next += 1.0 / LOAD_FPS;
             }
-            next = MIN(next, stream->next);
         }
-        const gdouble wait = next - soak_now();
-        if (wait > 0)
-            g_usleep((gulong)(wait * 1e6) + 1);
+        g_usleep(FEED_EVERY_US);
     }
     return NULL;
 }
