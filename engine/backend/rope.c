@@ -100,7 +100,7 @@ static float frequency(const LvRope *rope, uint32_t head_dim, uint32_t variant, 
         return yarn(rope, period(theta, rope->dim, m), m);
     case LV_ROPE_LONGROPE:
         return 1 / ((variant ? rope->long_factor : rope->short_factor)[m] *
-                       period(theta, rope->dim, m));
+                       period(theta, rope->dim, rope->dim > 2 ? m : 0));
     case LV_ROPE_LLAMA3:
         return llama3(rope, 1 / period(theta, rope->dim, m));
     case LV_ROPE_PROPORTIONAL:

@@ -153,7 +153,8 @@ static void llama3(LvFields *fields, LvRope *rope)
 }
 
 /* The part of a head that rotates. The decoder of qwen2 rotates whole heads: it ignores the
- * fraction for the default type, and for others the library's product of unequal widths fails. */
+ * fraction for the default type, and for others the library's product of unequal widths fails;
+ * but a single frequency is spread over longrope's factors. */
 static void rotated_part(LvFields *fields, LvRope *rope, uint32_t head_dim)
 {
     const double part = rope->part * head_dim;
@@ -163,6 +164,8 @@ static void rotated_part(LvFields *fields, LvRope *rope, uint32_t head_dim)
     if (fields->status || rope->type == LV_ROPE_DEFAULT || rope->type == LV_ROPE_PROPORTIONAL)
         return;
     rope->dim = (uint32_t)part;
+    if (rope->type == LV_ROPE_LONGROPE && (rope->dim + 1) / 2 == 1)
+        return;
     if ((rope->dim + 1) / 2 * 2 != head_dim ||
         (rope->type == LV_ROPE_YARN && rope->dim != head_dim))
         lv_field_fail(fields, LLAVAOV_ERROR_UNSUPPORTED, "partial_rotary_factor",

@@ -126,7 +126,7 @@ static void add_memories(Input *in, GstBuffer *buffer, gsize size)
     unsigned n = chance(in, 160) ? 1 : byte(in) % 5;
     gsize left = at_most(near(in, (int64_t)size), GUARD_BYTES);
     for (unsigned i = 0; i < n; i++) {
-        gsize bytes = i + 1 == n ? left : at_most(near(in, (int64_t)size * 2 / 3), left);
+        gsize bytes = i + 1 == n ? left : at_most(near(in, (int64_t)(size / 3 * 2)), left);
         left -= bytes;
         /* A memory may show a part of what it has. */
         const gsize before = chance(in, 32) ? byte(in) % 64 : 0;
