@@ -247,6 +247,7 @@ def config_json(shape, config):
         "mm_hidden_size": shape.v_hidden,
         "mm_projector_type": "mlp2x_gelu",
         "mm_patch_merge_type": "spatial_unpad",
+        "mm_spatial_pool_mode": "bilinear",
         "image_aspect_ratio": aspect_of(shape),
         "image_grid_pinpoints": data["image_grid_pinpoints"],
         "image_token_index": data["image_token_index"],

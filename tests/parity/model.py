@@ -227,7 +227,8 @@ def run_case(tool, folder, shape, model, exact, processor, case):
     """Returns (failures, facts)."""
     failures, facts = [], {}
     ids, extra = hf_inputs(processor, case)
-    options = ["-m", folder, "-l", case.layout]
+    # The lmms-lab layout prepares pictures as LLaVA-NeXT does unless told otherwise (llava_next.py compares that).
+    options = ["-m", folder, "-l", case.layout, "--resize", "torchvision"]
     if case.system:
         options += ["--system", case.system]
     files = []
