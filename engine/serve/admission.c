@@ -35,7 +35,7 @@
 #define PATIENCE 0.4
 /* Windows that begin within a moment end together, and this part of their computing comes then. */
 #define MOMENT (20 * MILLISECOND)
-#define LAST_PART 0.5
+#define LAST_PART 0.45
 
 /* Of a window that has used what was expected of it, and is not done, this much is still to come.
  */

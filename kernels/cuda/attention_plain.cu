@@ -151,7 +151,7 @@ LV_INLINE uint32_t head_dim_of(const LvCudaDecode &a)
     return a.batch.head_dim;
 }
 
-template <typename T, int OWN, typename A> LV_KERNEL(THREADS) attention_plain(const A a)
+template <typename T, int OWN, typename A> LV_KERNEL_MANY_REGISTERS(THREADS) attention_plain(const A a)
 {
     Span<T> s;
     if (find_span(a, TILE_ROWS, &s))

@@ -18,6 +18,8 @@
 /* Every kernel says how many threads its blocks have, from the constant that its launch names: the
  * compiler keeps to the registers that they can have. */
 #define LV_KERNEL(threads) __global__ __launch_bounds__(threads) void
+/* As many as one block alone can have, where the compiler would spill some for more blocks. */
+#define LV_KERNEL_MANY_REGISTERS(threads) __global__ __launch_bounds__(threads, 1) void
 #define LV_INLINE static __device__ __forceinline__
 #define LV_NOINLINE __device__ __noinline__
 #define LV_SPECIAL __device__ __forceinline__ /* specialisations take no storage class */
@@ -27,6 +29,7 @@
 #include <string.h>
 #include "shim/shim.h"
 #define LV_KERNEL(threads) static void
+#define LV_KERNEL_MANY_REGISTERS(threads) static void
 #define LV_INLINE static inline
 #define LV_NOINLINE __attribute__((noinline, unused))
 #define LV_SPECIAL inline

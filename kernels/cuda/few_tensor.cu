@@ -238,7 +238,7 @@ template <typename S, typename TO> LV_KERNEL(S::threads) linear_few_tensor(const
 }
 
 /* The parts of one round are read while those of the next are written. */
-template <typename S> LV_KERNEL(S::threads) best_few_tensor(const LvCudaFew a)
+template <typename S> LV_KERNEL_MANY_REGISTERS(S::threads) best_few_tensor(const LvCudaFew a)
 {
     Part<1> *parts = (Part<1> *)lv_shared();
     unsigned round = 0;

@@ -23,7 +23,7 @@ LV_INLINE void load_operand(
     }
 }
 
-template <typename T, typename TO> LV_KERNEL(THREADS) product(const LvCudaProduct a)
+template <typename T, typename TO> LV_KERNEL_MANY_REGISTERS(THREADS) product(const LvCudaProduct a)
 {
     float *in = (float *)lv_shared(), *weight = in + DEPTH * STRIDE;
     const size_t across = (a.cols + TILE - 1) / TILE;
