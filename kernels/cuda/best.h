@@ -39,4 +39,21 @@ LV_INLINE LvCudaBest lv_better_of_lanes(const LvCudaBest &own, unsigned mask)
     return lv_better(own, other);
 }
 
+/* The block's best of each thread's own, for every thread. scratch: one for each of the WARPS of
+ * the block, in shared memory, free for use before and after. */
+template <unsigned WARPS> LV_INLINE LvCudaBest lv_best_of_block(LvCudaBest own, LvCudaBest *scratch)
+{
+    LV_UNROLL
+    for (unsigned mask = LV_WARP / 2; mask; mask /= 2)
+        own = lv_better_of_lanes(own, mask);
+    if (lv_lane() == 0)
+        scratch[threadIdx.x / LV_WARP] = own;
+    __syncthreads();
+    own = scratch[0];
+    for (unsigned w = 1; w < WARPS; w++)
+        own = lv_better(own, scratch[w]);
+    __syncthreads();
+    return own;
+}
+
 #endif

@@ -80,26 +80,10 @@ LV_INLINE Part own_part(const Job &job)
     return part_of(job, blockIdx.x / job.blocks, blockIdx.x % job.blocks);
 }
 
-/* The block's best of each thread's own. */
-LV_INLINE LvCudaBest block_best(LvCudaBest own, LvCudaBest *scratch)
-{
-    LV_UNROLL
-    for (unsigned mask = LV_WARP / 2; mask; mask /= 2)
-        own = lv_better_of_lanes(own, mask);
-    if (lv_lane() == 0)
-        scratch[threadIdx.x / LV_WARP] = own;
-    __syncthreads();
-    own = scratch[0];
-    for (unsigned w = 1; w < WARPS; w++)
-        own = lv_better(own, scratch[w]);
-    __syncthreads();
-    return own;
-}
-
 /* Of the row, from all of its blocks. */
 LV_INLINE LvCudaBest row_best(const Job &job, const Part &p)
 {
-    return block_best(
+    return lv_best_of_block<WARPS>(
         threadIdx.x < job.blocks ? p.state->best[threadIdx.x] : lv_no_best(), p.shared->candidates);
 }
 
@@ -187,7 +171,7 @@ LV_KERNEL(THREADS) draw_process(const Job job)
         best = lv_better(best, one);
         p.scores[i] = x;
     }
-    best = block_best(best, p.shared->candidates);
+    best = lv_best_of_block<WARPS>(best, p.shared->candidates);
     if (threadIdx.x == 0)
         p.state->best[p.block] = best;
     if (p.block)

@@ -51,26 +51,6 @@ template <typename T, int WIDTH> LV_KERNEL(THREADS) pool_bilinear(const LvCudaPo
     }
 }
 
-template <typename T> static int launch_pool(LvCudaStream stream, const LvCudaPool &a)
-{
-    uint64_t rows = a.cols ? (uint64_t)a.n_items * a.out_h * a.out_w : 0;
-    if (a.cols % 4 == 0 && lv_rows_aligned(a.out, a.out_stride, sizeof(T), 4) &&
-        lv_rows_aligned(a.in, a.in_stride, sizeof(T), 4))
-        return lv_launch(pool_bilinear<T, 4>, rows, 1, 1, THREADS, 0, stream, a);
-    return lv_launch(pool_bilinear<T, 1>, rows, 1, 1, THREADS, 0, stream, a);
-}
-
-int lv_cuda_pool_bilinear(LvCudaStream stream, const LvCudaPool *args)
-{
-    if (!args->in_h || !args->in_w || !args->out_h || !args->out_w)
-        return LV_CUDA_BAD_ARGUMENT;
-    if (args->type == LV_CUDA_F32)
-        return launch_pool<float>(stream, *args);
-    if (args->type == LV_CUDA_BF16)
-        return launch_pool<LvBf16>(stream, *args);
-    return LV_CUDA_BAD_ARGUMENT;
-}
-
 template <typename T, int WIDTH> LV_KERNEL(THREADS) pool_max(const LvCudaPool a)
 {
     size_t pixels = (size_t)a.out_h * a.out_w, item = blockIdx.x / pixels;
@@ -93,13 +73,26 @@ template <typename T, int WIDTH> LV_KERNEL(THREADS) pool_max(const LvCudaPool a)
     }
 }
 
-template <typename T> static int launch_max(LvCudaStream stream, const LvCudaPool &a)
+/* Four columns a thread where the rows allow it. */
+template <typename T>
+static int launch(LvCudaStream stream, const LvCudaPool &a, void (*wide)(const LvCudaPool),
+    void (*narrow)(const LvCudaPool))
 {
     uint64_t rows = a.cols ? (uint64_t)a.n_items * a.out_h * a.out_w : 0;
-    if (a.cols % 4 == 0 && lv_rows_aligned(a.out, a.out_stride, sizeof(T), 4) &&
-        lv_rows_aligned(a.in, a.in_stride, sizeof(T), 4))
-        return lv_launch(pool_max<T, 4>, rows, 1, 1, THREADS, 0, stream, a);
-    return lv_launch(pool_max<T, 1>, rows, 1, 1, THREADS, 0, stream, a);
+    bool aligned = a.cols % 4 == 0 && lv_rows_aligned(a.out, a.out_stride, sizeof(T), 4) &&
+                   lv_rows_aligned(a.in, a.in_stride, sizeof(T), 4);
+    return lv_launch(aligned ? wide : narrow, rows, 1, 1, THREADS, 0, stream, a);
+}
+
+int lv_cuda_pool_bilinear(LvCudaStream stream, const LvCudaPool *args)
+{
+    if (!args->in_h || !args->in_w || !args->out_h || !args->out_w)
+        return LV_CUDA_BAD_ARGUMENT;
+    if (args->type == LV_CUDA_F32)
+        return launch<float>(stream, *args, pool_bilinear<float, 4>, pool_bilinear<float, 1>);
+    if (args->type == LV_CUDA_BF16)
+        return launch<LvBf16>(stream, *args, pool_bilinear<LvBf16, 4>, pool_bilinear<LvBf16, 1>);
+    return LV_CUDA_BAD_ARGUMENT;
 }
 
 int lv_cuda_pool_max(LvCudaStream stream, const LvCudaPool *args)
@@ -108,8 +101,8 @@ int lv_cuda_pool_max(LvCudaStream stream, const LvCudaPool *args)
         args->out_w != args->in_w / 2)
         return LV_CUDA_BAD_ARGUMENT;
     if (args->type == LV_CUDA_F32)
-        return launch_max<float>(stream, *args);
+        return launch<float>(stream, *args, pool_max<float, 4>, pool_max<float, 1>);
     if (args->type == LV_CUDA_BF16)
-        return launch_max<LvBf16>(stream, *args);
+        return launch<LvBf16>(stream, *args, pool_max<LvBf16, 4>, pool_max<LvBf16, 1>);
     return LV_CUDA_BAD_ARGUMENT;
 }

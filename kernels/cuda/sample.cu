@@ -4,22 +4,6 @@
 
 #define THREADS 512u
 
-/* The block's best of each thread's own; `scratch` holds 32 of them, free for use. */
-LV_INLINE LvCudaBest block_best(LvCudaBest own, LvCudaBest *scratch)
-{
-    LV_UNROLL
-    for (unsigned mask = LV_WARP / 2; mask; mask /= 2)
-        own = lv_better_of_lanes(own, mask);
-    if (lv_lane() == 0)
-        scratch[threadIdx.x / LV_WARP] = own;
-    __syncthreads();
-    own = scratch[0];
-    for (unsigned w = 1; w < THREADS / LV_WARP; w++)
-        own = lv_better(own, scratch[w]);
-    __syncthreads();
-    return own;
-}
-
 LV_INLINE int32_t token_of(const LvCudaBest &best)
 {
     return best.not_finite ? -1 : (int32_t)best.id; /* none: -1 as well */
@@ -39,7 +23,7 @@ template <typename T> LV_KERNEL(THREADS) argmax(const LvCudaArgmax a)
     }
     for (size_t i = whole + threadIdx.x; i < a.cols; i += THREADS)
         own = lv_better(own, lv_best_of_one(lv_widen(in[i]), (uint32_t)i));
-    own = block_best(own, (LvCudaBest *)lv_shared());
+    own = lv_best_of_block<THREADS / LV_WARP>(own, (LvCudaBest *)lv_shared());
     if (threadIdx.x == 0)
         a.token[blockIdx.x] = token_of(own);
 }
@@ -65,7 +49,7 @@ LV_KERNEL(THREADS) best_of(const LvCudaBestOf a)
     LV_UNROLL_4
     for (uint32_t i = threadIdx.x; i < a.n_parts; i += THREADS)
         own = lv_better(own, parts[i]);
-    own = block_best(own, (LvCudaBest *)lv_shared());
+    own = lv_best_of_block<THREADS / LV_WARP>(own, (LvCudaBest *)lv_shared());
     if (threadIdx.x == 0)
         a.token[blockIdx.x] = token_of(own);
 }
