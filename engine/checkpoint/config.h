@@ -154,7 +154,7 @@ typedef struct LvConfig {
     bool no_base;    /* the base tile's features are left out of an any-resolution picture's */
     bool no_newline; /* the checkpoint has no newline vector */
     /* Why a single picture cannot be laid out, and the field in question; empty: it can. */
-    char single_refusal[256], single_field[48];
+    char single_refusal[LV_REFUSAL_BYTES], single_field[LV_REFUSED_FIELD];
     bool original_layout; /* flat lmms-lab configuration */
     LvPreprocess image, video;
     LvPlaceholderCount placeholders;

@@ -9,6 +9,7 @@
 
 #include "base/limits.h"
 #include "checkpoint/config_parts.h"
+#include "checkpoint/refusal.h"
 
 /* NULL for anything but text. */
 static const char *text_of(const LvFields *fields, const char *name, const char *absent)
@@ -17,23 +18,16 @@ static const char *text_of(const LvFields *fields, const char *name, const char 
     return value ? json_string_value(value) : absent;
 }
 
-static void refuse(const LvFields *fields, char out[256], char field[48], const char *name,
-    const char *format, ...) __attribute__((format(printf, 5, 6)));
+static void refuse(const LvFields *fields, char out[LV_REFUSAL_BYTES], char field[LV_REFUSED_FIELD],
+    const char *name, const char *format, ...) __attribute__((format(printf, 5, 6)));
 
-/* Of several reasons the first counts. */
-static void refuse(const LvFields *fields, char out[256], char field[48], const char *name,
-    const char *format, ...)
+static void refuse(const LvFields *fields, char out[LV_REFUSAL_BYTES], char field[LV_REFUSED_FIELD],
+    const char *name, const char *format, ...)
 {
-    if (*out)
-        return;
-    char text[160];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    lv_refuse(out, field, fields->file, name, format, arguments);
     va_end(arguments);
-    const char *slash = strrchr(fields->file, '/');
-    snprintf(out, 256, "%s: %s %s", slash ? slash + 1 : fields->file, name, text);
-    snprintf(field, 48, "%s", name);
 }
 
 /* The count in text after the prefix; -1 where there is none. */
@@ -77,8 +71,7 @@ static void resampler(LvFields *fields)
     if (type)
         lv_field_fail(fields, LLAVAOV_ERROR_UNSUPPORTED, "mm_resampler_type",
             "is \"%.64s\": resamplers are not supported (no LLaVA-OneVision checkpoint has one, "
-            "and "
-            "LLaVA-NeXT's code of today builds and never runs them)",
+            "and LLaVA-NeXT's code of today builds and never runs them)",
             json_is_string(type) ? json_string_value(type) : "no text");
 }
 

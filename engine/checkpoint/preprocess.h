@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "checkpoint/refusal.h"
+
 /* Filters of a resize, with the numbers that files give them (Pillow's). */
 typedef enum LvFilter {
     LV_FILTER_NEAREST,
@@ -53,7 +55,7 @@ typedef struct LvPreprocess {
     uint32_t n_pinpoints;
     bool no_pinpoints; /* null: no picture can be cut into tiles */
     /* Why pictures of this kind cannot be prepared, and the field in question; empty: they can. */
-    char refusal[256], field[48];
+    char refusal[LV_REFUSAL_BYTES], field[LV_REFUSED_FIELD];
 } LvPreprocess;
 
 /* To tiles of this edge, with the released filter and values. */

@@ -24,17 +24,10 @@ static void refuse(Reader *r, const char *field, const char *format, ...)
 
 static void refuse(Reader *r, const char *field, const char *format, ...)
 {
-    if (*r->out->refusal)
-        return;
-    char text[160];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    lv_refuse(r->out->refusal, r->out->field, r->file, field, format, arguments);
     va_end(arguments);
-    const char *slash = strrchr(r->file, '/');
-    snprintf(r->out->refusal, sizeof r->out->refusal, "%s: %s %s", slash ? slash + 1 : r->file,
-        field, text);
-    snprintf(r->out->field, sizeof r->out->field, "%s", field);
 }
 
 static bool is_null(const Reader *r, const char *name)
