@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "model/warm.h"
 
-#include <time.h>
-
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/status.h"
 #include "model/choice.h"
 #include "model/decoder.h"
@@ -17,23 +16,15 @@
 
 typedef struct Warming {
     const LvModel *model;
-    const LvWarm *warm;
     LvBackend *b;
     LlavaovError *error;
     uint64_t end; /* nanoseconds */
     uint32_t done;
 } Warming;
 
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 static bool has_time(const Warming *w)
 {
-    return now_ns() < w->end;
+    return lv_now_ns() < w->end;
 }
 
 LvWarm lv_warm_of(const LvBackend *backend)
@@ -184,10 +175,9 @@ LlavaovStatus lv_model_warm(
     const LvModel *model, const LvWarm *warm, uint32_t *done, LlavaovError *error)
 {
     Warming w = {.model = model,
-        .warm = warm,
         .b = model->backend,
         .error = error,
-        .end = now_ns() + (uint64_t)warm->milliseconds * 1000000u};
+        .end = lv_now_ns() + (uint64_t)warm->milliseconds * 1000000u};
     LlavaovStatus status = LLAVAOV_OK;
     if (warm->milliseconds && warm->tiles)
         status = encoder_calls(&w, 1, 1);

@@ -6,7 +6,7 @@
 #include "base/alloc.h"
 #include "base/status.h"
 #include "model/choice.h"
-#include "serve/clock.h"
+#include "base/clock.h"
 
 static bool grow(char **buffer, size_t *capacity, size_t needed)
 {

@@ -3,7 +3,7 @@
 
 #include "base/status.h"
 #include "serve/answer.h"
-#include "serve/clock.h"
+#include "base/clock.h"
 
 size_t lv_decode_most(const LlavaovEngine *engine)
 {

@@ -7,7 +7,7 @@
 #include "model/scratch.h"
 #include "model/try.h"
 #include "model/visual.h"
-#include "serve/clock.h"
+#include "base/clock.h"
 #include "serve/slice.h"
 
 uint32_t lv_encode_most(const LlavaovEngine *engine)

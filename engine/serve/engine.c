@@ -13,7 +13,7 @@
 #include "serve/pictures.h"
 #include "serve/request.h"
 #include "serve/scheduler.h"
-#include "serve/clock.h"
+#include "base/clock.h"
 #include "serve/thread.h"
 #include "text/chat.h"
 

@@ -5,7 +5,7 @@
 #include "model/scratch.h"
 #include "model/try.h"
 #include "serve/answer.h"
-#include "serve/clock.h"
+#include "base/clock.h"
 #include "serve/settings.h"
 #include "serve/slice.h"
 

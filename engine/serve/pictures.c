@@ -4,7 +4,7 @@
 #include "base/alloc.h"
 #include "base/status.h"
 #include "picture/display.h"
-#include "serve/clock.h"
+#include "base/clock.h"
 #include "serve/frame.h"
 
 typedef struct Prepared {

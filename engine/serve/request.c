@@ -6,7 +6,7 @@
 #include "base/alloc.h"
 #include "base/limits.h"
 #include "base/status.h"
-#include "serve/clock.h"
+#include "base/clock.h"
 #include "serve/reserve.h"
 #include "serve/scheduler.h"
 #include "serve/settings.h"

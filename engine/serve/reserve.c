@@ -2,7 +2,7 @@
 #include "serve/reserve.h"
 
 #include "base/alloc.h"
-#include "serve/clock.h"
+#include "base/clock.h"
 
 void lv_reservations_leave(LlavaovSession *session)
 {

@@ -2,7 +2,7 @@
 #include "serve/scheduler.h"
 
 #include "base/status.h"
-#include "serve/clock.h"
+#include "base/clock.h"
 #include "serve/decode.h"
 #include "serve/encode.h"
 #include "serve/turn.h"

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/status.h"
-#include "serve/clock.h"
+#include "base/clock.h"
 #include "serve/decode.h"
 #include "serve/encode.h"
 #include "serve/reserve.h"

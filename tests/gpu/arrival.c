@@ -25,7 +25,7 @@
 
 #include "backend/backend.h"
 #include "llavaov.h"
-#include "serve/clock.h"
+#include "base/clock.h"
 #include "serve/engine.h"
 
 #define SESSIONS 8

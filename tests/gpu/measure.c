@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "serve/clock.h"
+#include "base/clock.h"
 
 #define STAGING ((size_t)64 << 20)
 

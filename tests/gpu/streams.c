@@ -17,7 +17,7 @@
 #include <time.h>
 
 #include "llavaov.h"
-#include "serve/clock.h"
+#include "base/clock.h"
 #include "serve/engine.h"
 
 #define WIDTH 1920

@@ -13,7 +13,7 @@
 #include <cmocka.h>
 
 #include "harness.h"
-#include "serve/clock.h"
+#include "base/clock.h"
 #include "serve/frame.h"
 #include "serve/request.h"
 #include "serve/scheduler.h"
@@ -26,7 +26,7 @@
 
 static double virtual_now;
 
-/* The engine's clock (serve/clock.h). */
+/* The engine's clock (base/clock.h). */
 uint64_t lv_now_ns(void)
 {
     return (uint64_t)virtual_now;

@@ -24,7 +24,7 @@
 #include "model/visual.h"
 #include "peak.h"
 #include "picture/image.h"
-#include "serve/clock.h"
+#include "base/clock.h"
 #include "tool.h"
 
 #define MOST_TILES 64u

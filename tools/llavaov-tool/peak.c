@@ -8,7 +8,7 @@
 
 #include "base/alloc.h"
 #include "base/limits.h"
-#include "serve/clock.h"
+#include "base/clock.h"
 
 #define FMA_CHAINS                                                                                 \
     12 /* enough to cover the latency of two FMA units, few enough to stay in registers */
