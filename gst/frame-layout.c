@@ -238,13 +238,16 @@ too_small (const GstLlavaovFrameLayout * layout, gsize found, gboolean meta,
   g_string_free (rows, TRUE);
 }
 
+/* A meta may say any number; gst_video_format_to_string() of newer versions takes its own alone. */
 static const gchar *
 format_name (GstVideoFormat format)
 {
-  const gchar *name = format == GST_VIDEO_FORMAT_UNKNOWN ? NULL :
-      gst_video_format_to_string (format);
+  GEnumClass *formats = g_type_class_ref (GST_TYPE_VIDEO_FORMAT);
+  gboolean known = format != GST_VIDEO_FORMAT_UNKNOWN &&
+      g_enum_get_value (formats, format) != NULL;
 
-  return name ? name : "an unknown format";
+  g_type_class_unref (formats);
+  return known ? gst_video_format_to_string (format) : "an unknown format";
 }
 
 /* FALSE: the meta is about another picture than the caps. */

@@ -121,7 +121,10 @@ run_steps (Rig * rig, const gchar * steps)
         push_segment (rig->h);
         break;
       case 'P':
+        /* What is upstream goes to READY as well, and forgets its events. */
         gst_element_set_state (rig->element, GST_STATE_READY);
+        gst_pad_set_active (rig->h->srcpad, FALSE);
+        gst_pad_set_active (rig->h->srcpad, TRUE);
         gst_element_set_state (rig->element, GST_STATE_PLAYING);
         begin_stream (rig, "one");
         break;
