@@ -5,7 +5,7 @@
     documents.py ROOT              exit 1 and one line, FILE:LINE, per citation that does not resolve
     documents.py ROOT --self-test  plants one wrong citation of each kind in memory and sees that it is found
 
-In README.md, CONTRIBUTING.md, docs/*.md, models/*.md and pipelines/*/README*: relative links, files, symbols with our
+In README.md, CONTRIBUTING.md, docs, models/*.md and pipelines/*/README*: relative links, files, symbols with our
 prefixes, commands of ./dev, names of meson tests. In comments: documents with their sections, files, symbols. A heading
 "Sources" opens a part about other repositories, where paths are not ours.
 """
@@ -49,6 +49,11 @@ def read(path):
         return file.read()
 
 
+def slug(heading):
+    """What a heading is called in links, as GitHub and GitLab do."""
+    return re.sub(r"[^\w -]", "", heading.strip().lower()).replace(" ", "-")
+
+
 def blanked(match):
     """The match as blanks: what stays keeps its lines."""
     return re.sub(r"[^\n]", " ", match.group())
@@ -60,7 +65,7 @@ class Tree:
     def __init__(self, root):
         self.root = root
         self.documents = {os.path.relpath(path, root): read(path) for pattern in (
-            "README.md", "CONTRIBUTING.md", "docs/*.md", "models/*.md", "pipelines/*/README*")
+            "README.md", "CONTRIBUTING.md", "docs/*.md", "docs/howto/*.md", "models/*.md", "pipelines/*/README*")
             for path in sorted(glob.glob(os.path.join(root, pattern)))}
         self.sources = {"dev": read(os.path.join(root, "dev"))}
         for folder in FOLDERS:
@@ -154,9 +159,15 @@ def of_document(tree, path, text):
     """Pairs: place in the text, sentence."""
     folder = os.path.dirname(path)
     for match in LINK.finditer(text):
-        target = match.group(1).split("#")[0]
-        if target and "://" not in target and not os.path.exists(os.path.join(tree.root, folder, target)):
+        target, _, place = match.group(1).partition("#")
+        if "://" in target:
+            continue
+        if target and not os.path.exists(os.path.join(tree.root, folder, target)):
             yield match.start(), "the link to %s leads nowhere" % target
+        elif place:
+            linked = tree.documents.get(os.path.normpath(os.path.join(folder, target)) if target else path, text)
+            if place not in [slug(heading.group(2)) for heading in HEADING.finditer(linked)]:
+                yield match.start(), "%s has no heading #%s" % (target or path, place)
     text = ours(text)
     for match in OURS.finditer(text):
         cited = match.group(1).rstrip(".")
@@ -231,6 +242,8 @@ def every_fault(tree):
 
 PLANTED = [  # (document?, path, text, what must be said of it, or None: nothing)
     (True, "docs/x.md", "\n[a](model.md) and [b](../nowhere/b.md)", "docs/x.md:2: the link to ../nowhere/b.md leads nowhere"),
+    (True, "docs/x.md", "# One, two\n[a](#one-two) and [b](elements.md#answers)", None),
+    (True, "docs/x.md", "[b](elements.md#answer)", "docs/x.md:1: elements.md has no heading #answer"),
     (True, "docs/x.md", "see engine/model/towers.c", "docs/x.md:1: there is no engine/model/towers.c"),
     (True, "docs/x.md", "see `model/tower.h`, `color.h`, `tests/gst/test_*.c`, `engine/text/NAME`", None),
     (True, "docs/x.md", "see `model/towers.h`", "docs/x.md:1: there is no model/towers.h"),

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs gst-launch-1.0 lines as people type them, and reads what they print."""
+"""Runs gst-launch-1.0 lines as people type them, and reads what they print; a camera and a display for them."""
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import threading
@@ -94,3 +95,22 @@ class Server:
         self.process.kill()
         self.process.wait()
         self.process.stdout.close()
+
+
+class Display:
+    """An X server without XVideo; None where there is no Xvfb."""
+
+    def __enter__(self):
+        self.process = None
+        if not shutil.which("Xvfb"):
+            return None
+        self.process = subprocess.Popen(["Xvfb", "-displayfd", "1", "-screen", "0", "640x480x24", "-nolisten", "tcp",
+                                         "-noreset"],
+                                        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        return ":" + self.process.stdout.readline().strip()
+
+    def __exit__(self, *_):
+        if self.process:
+            self.process.kill()
+            self.process.wait()
+            self.process.stdout.close()

@@ -11,12 +11,10 @@ import concurrent.futures
 import glob
 import os
 import re
-import shutil
-import subprocess
 import sys
 import tempfile
 
-from gstlaunch import Server, launch
+from gstlaunch import Display, Server, launch
 
 ROOT = sys.argv[1]
 PAGES = ["README.md", "CONTRIBUTING.md", "models/README.md", "docs/*.md", "gst/*.c"]
@@ -38,25 +36,6 @@ def here(line, folder, port):
                      (r"model-path=llava[^ ]*", "model-path=" + os.environ["LLAVAOV_MODEL"])):
         line = re.sub(old, new, line)
     return re.sub(r"^-v ", "", line)
-
-
-class Display:
-    """An X server without XVideo; None where there is no Xvfb."""
-
-    def __enter__(self):
-        self.process = None
-        if not shutil.which("Xvfb"):
-            return None
-        self.process = subprocess.Popen(["Xvfb", "-displayfd", "1", "-screen", "0", "640x480x24", "-nolisten", "tcp",
-                                         "-noreset"],
-                                        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        return ":" + self.process.stdout.readline().strip()
-
-    def __exit__(self, *_):
-        if self.process:
-            self.process.kill()
-            self.process.wait()
-            self.process.stdout.close()
 
 
 def clips(folder):

@@ -1,0 +1,209 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Runs one page of docs/howto as a reader would: every line of its sh blocks, in order, in one shell.
+
+    howto.py ROOT BUILD PAGE
+
+    ```sh      each line must end with 0; one with "# Ctrl-C ends it" is interrupted once the output below it has come;
+               behind a block that ends with "&" that output is waited for
+    ```text    what the sh block above prints: these lines in this order, "..." standing for anything, any number of lines too
+    ```python  the file named last before it, as `name.py`; a later line must run it
+    ```c       the same
+
+A block of any other kind, and one that is indented instead of fenced, is an error: it would not be run. The shell starts in a
+folder that holds the repository with BUILD as build/, so nothing is built or installed. The port 8554 is replaced by a free one.
+"""
+import os
+import queue
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+from gstlaunch import Display
+
+ROOT, BUILD, PAGE = (os.path.abspath(argument) for argument in sys.argv[1:4])
+STUBS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "stubs")
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
+INTERRUPTED = "# Ctrl-C ends it"
+DONE = "howto-line-ended:"
+SECONDS = 150  # a line
+
+
+class Wrong(Exception):
+    pass
+
+
+def blocks(text):
+    """(kind, text, line number, the file named before it) of every block."""
+    outside = FENCE.sub(lambda match: re.sub(r"[^\n]", "", match.group()), text)
+    indented = re.search(r"\n\n(?: {4}|\t)\S", outside)
+    if indented or "```" in outside:
+        raise Wrong("line %d: a block that is not fenced" % (outside.count("\n", 0, (indented or re.search("```", outside)).end()) + 1))
+    for match in FENCE.finditer(text):
+        named = re.findall(r"`([\w-]+\.(?:py|c))`", text[:match.start()])
+        yield match.group(1), match.group(2), text.count("\n", 0, match.start()) + 1, named[-1] if named else None
+
+
+def matches(pattern, output):
+    """How many of the pattern's lines have come, in order."""
+    wanted = [line.strip() for line in pattern.splitlines() if line.strip() not in ("", "...")]
+    came = 0
+    for line in output:
+        if came < len(wanted) and re.fullmatch(".*".join(map(re.escape, wanted[came].split("..."))), line.strip()):
+            came += 1
+    return came, wanted
+
+
+class Shell:
+    def __init__(self, folder, environment):
+        self.process = subprocess.Popen(["bash"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                        cwd=folder, env=environment, text=True, errors="replace", start_new_session=True)
+        self.lines = queue.Queue()
+        threading.Thread(target=self.read, daemon=True).start()
+
+    def read(self):
+        for line in self.process.stdout:
+            self.lines.put(line)
+        self.lines.put(None)
+
+    def type(self, line, shown):
+        """Runs a line and returns what it prints; interrupts it when it says so and the output shown has come."""
+        # What an interactive shell started by the line reads next is ours, too: its end is told by the line behind it.
+        self.process.stdin.write("%s\necho; echo %s$?\n" % (line, DONE))
+        self.process.stdin.flush()
+        output, end, interrupted = [], time.monotonic() + SECONDS, False
+        while True:
+            try:
+                text = self.lines.get(timeout=max(0.01, end - time.monotonic()))
+            except queue.Empty:
+                raise Wrong("%s\ndid not end within %d s:\n%s" % (line, SECONDS, "".join(output[-30:]))) from None
+            if text is None:
+                raise Wrong("%s\nended the shell:\n%s" % (line, "".join(output[-30:])))
+            if text.startswith(DONE):
+                status = int(text[len(DONE):])
+                if status and not (interrupted and status in (1, 128 + signal.SIGINT)):
+                    raise Wrong("%s\nended with %d:\n%s" % (line, status, "".join(output[-30:])))
+                return output
+            output.append(text)
+            if line.rstrip().endswith(INTERRUPTED) and not interrupted:
+                came, wanted = matches(shown, output)
+                if came == len(wanted):
+                    self.interrupt()
+                    interrupted = True
+
+    def wait(self, shown, output):
+        """For what a program in the background prints."""
+        end = time.monotonic() + SECONDS
+        while True:
+            came, wanted = matches(shown, output)
+            if came == len(wanted) or time.monotonic() > end:
+                return
+            try:
+                output.append(self.lines.get(timeout=0.5) or "")
+            except queue.Empty:
+                pass
+
+    def interrupt(self):
+        """Ctrl-C, for the program that is farthest from the shell."""
+        process = self.process.pid
+        while True:
+            with open("/proc/%d/task/%d/children" % (process, process), encoding="ascii") as file:
+                children = file.read().split()
+            if not children:
+                break
+            process = int(children[-1])
+        os.kill(process, signal.SIGINT)
+
+    def close(self):
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+
+def free_port():
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return sock.getsockname()[1]
+
+
+def repository(folder):
+    """What the reader has: a clone that is built. ./dev and the demo write beside themselves, so they are copied."""
+    for name in os.listdir(ROOT):
+        if name in ("dev", "demo"):
+            copy = shutil.copytree if os.path.isdir(os.path.join(ROOT, name)) else shutil.copy
+            copy(os.path.join(ROOT, name), os.path.join(folder, name))
+        elif not name.startswith(".") and not name.startswith(("build", "demo-out")):
+            os.symlink(os.path.join(ROOT, name), os.path.join(folder, name))
+    os.symlink(BUILD, os.path.join(folder, "build"))
+
+
+def run(folder, text, display):
+    environment = dict(os.environ, LLAVAOV_CUDA="disabled", PATH=STUBS + ":" + os.environ["PATH"], SHELL="/bin/bash",
+                       HOWTO_BUILD=BUILD, HOME=folder, MESON_DISABLE_PS1_OVERRIDE="1")
+    for name in ("LLAVAOV_MODEL", "GST_PLUGIN_PATH", "GST_PLUGIN_PATH_1_0", "DISPLAY", "WAYLAND_DISPLAY"):
+        environment.pop(name, None)
+    if display:
+        environment["DISPLAY"] = display
+    found = list(blocks(text))
+    files = {}
+    shell = Shell(folder, environment)
+    try:
+        for i, (kind, content, number, named) in enumerate(found):
+            where = "%s:%d" % (os.path.relpath(PAGE, ROOT), number)
+            if kind in ("python", "c"):
+                if not named or not named.endswith(".py" if kind == "python" else ".c"):
+                    raise Wrong("%s: no file is named before this block" % where)
+                with open(os.path.join(folder, named), "w", encoding="utf-8") as file:
+                    file.write(content)
+                files[named] = where
+            elif kind == "text":
+                if not i or found[i - 1][0] != "sh":
+                    raise Wrong("%s: this output has no command" % where)
+            elif kind == "sh":
+                shown = found[i + 1][1] if i + 1 < len(found) and found[i + 1][0] == "text" else ""
+                output, start = [], time.monotonic()
+                for line in content.replace("\\\n", " ").splitlines():
+                    output += shell.type(line, shown)
+                    for name in [name for name in files if name in line]:
+                        del files[name]
+                if content.rstrip().endswith("&"):
+                    shell.wait(shown, output)
+                came, wanted = matches(shown, output)
+                if came < len(wanted):
+                    raise Wrong("%s: this did not come: %s\nbut this:\n%s" % (where, wanted[came], "".join(output[-60:])))
+                print("ok   %s: %.1f s" % (where, time.monotonic() - start), flush=True)
+            else:
+                raise Wrong("%s: a block of kind '%s' is not run by anything" % (where, kind))
+        if files:
+            raise Wrong("never run: %s" % files)
+    finally:
+        shell.close()
+
+
+def main():
+    with open(PAGE, encoding="utf-8") as file:
+        text = file.read().replace("8554", str(free_port()))
+    with tempfile.TemporaryDirectory(prefix="llavaov-howto-") as folder:
+        repository(folder)
+        try:
+            if "autovideosink" in text:
+                if not shutil.which("Xvfb"):
+                    print("skip: no Xvfb for a line with a window")
+                    return 77
+                with Display() as display:
+                    run(folder, text, display)
+            else:
+                run(folder, text, None)
+        except Wrong as wrong:
+            print("FAIL %s: %s" % (os.path.relpath(PAGE, ROOT), wrong))
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
