@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "clock.h"
 
-#include "handover.h"
+#include "window-queue.h"
 
 /* Frames of a live window may come this much later than upstream's latency promises before the clock closes it. */
 #define CLOCK_SLACK (200 * GST_MSECOND)
@@ -32,7 +32,7 @@ gst_llavaov_clock_now (GstLlavaovElement * self)
 }
 
 void
-gst_llavaov_clock_compare (GstLlavaovElement * self, GstClockTime now)
+gst_llavaov_clock_update_utc (GstLlavaovElement * self, GstClockTime now)
 {
   gint64 *offset = &self->sampler.utc_offset, found;
 
@@ -46,7 +46,7 @@ gst_llavaov_clock_compare (GstLlavaovElement * self, GstClockTime now)
 }
 
 void
-gst_llavaov_clock_follow (GstLlavaovElement * self, GstClockTime now,
+gst_llavaov_clock_update_lag (GstLlavaovElement * self, GstClockTime now,
     GstClockTime running)
 {
   if (!GST_CLOCK_TIME_IS_VALID (now) || !GST_CLOCK_TIME_IS_VALID (running))
@@ -64,7 +64,7 @@ gst_llavaov_clock_follow (GstLlavaovElement * self, GstClockTime now,
 }
 
 GstClockTime
-gst_llavaov_clock_behind (GstLlavaovElement * self, GstClockTime now)
+gst_llavaov_clock_stream_position (GstLlavaovElement * self, GstClockTime now)
 {
   GstClockTime late = self->upstream_latency + MAX (self->lag,
       self->lag_before);
@@ -153,11 +153,11 @@ gst_llavaov_clock_close_windows (GstLlavaovElement * self)
   GQueue closed = G_QUEUE_INIT;
 
   g_mutex_lock (&self->lock);
-  gst_llavaov_clock_compare (self, now);
+  gst_llavaov_clock_update_utc (self, now);
   if (GST_CLOCK_TIME_IS_VALID (now) && self->running && !self->flushing &&
       now >= delay (self)) {
     gst_llavaov_sampler_advance (&self->sampler, now - delay (self), &closed);
-    gst_llavaov_handover_windows (self, &closed);
+    gst_llavaov_window_queue_add (self, &closed);
   }
   self->clock_stale = TRUE;
   g_mutex_unlock (&self->lock);

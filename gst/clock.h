@@ -15,15 +15,15 @@ GstClockTime gst_llavaov_clock_now (GstLlavaovElement * self);
 
 /* What the wall clock shows at running time 0, for windows that open from here on. Compared again and again, since the
  * base time comes with PLAYING only, and either clock may be set. With the lock. */
-void gst_llavaov_clock_compare (GstLlavaovElement * self, GstClockTime now);
+void gst_llavaov_clock_update_utc (GstLlavaovElement * self, GstClockTime now);
 
 /* A frame of this running time has come. Sources with buffers, slow decoders and bursts after a late start bring frames
  * later than upstream's latency promises; the clock closes live windows as much later. With the lock. */
-void gst_llavaov_clock_follow (GstLlavaovElement * self, GstClockTime now,
+void gst_llavaov_clock_update_lag (GstLlavaovElement * self, GstClockTime now,
     GstClockTime running);
 
 /* How far a live stream has come at `now`, going by what was followed; NONE stays NONE. With the lock. */
-GstClockTime gst_llavaov_clock_behind (GstLlavaovElement * self,
+GstClockTime gst_llavaov_clock_stream_position (GstLlavaovElement * self,
     GstClockTime now);
 
 /* Asks the clock to wake the worker when the next live window ends, or no more when none will. With the lock held; lets

@@ -2,8 +2,8 @@
 #include "frames.h"
 
 #include "clock.h"
-#include "ending.h"
-#include "handover.h"
+#include "drain.h"
+#include "window-queue.h"
 #include "topology.h"
 
 #define GST_CAT_DEFAULT gst_llavaov_debug
@@ -30,7 +30,7 @@ sample_chosen (gpointer data, GstLlavaovSample * sample)
     sample->chosen = TRUE;
     self->stats.frames_sampled++;
   }
-  gst_llavaov_handover_sample (self, sample);
+  gst_llavaov_window_queue_push_sample (self, sample);
 }
 
 /* Windows that may wait for their answers ask nobody, and before the engine is there nobody can be asked. */
@@ -39,7 +39,7 @@ reserve_window (gpointer data, GstLlavaovWindow * window, GstClockTime next)
 {
   GstLlavaovElement *self = data;
 
-  if (self->session == NULL || gst_llavaov_handover_blocks (self))
+  if (self->session == NULL || gst_llavaov_window_queue_blocks (self))
     return TRUE;
   window->reservation = llavaov_session_reserve (self->session,
       window->length, next - window->start);
@@ -148,13 +148,13 @@ gst_llavaov_frames_find_live (GstLlavaovElement * self)
   self->live = live;
   self->upstream_latency = GST_CLOCK_TIME_IS_VALID (minimum) ? minimum : 0;
   self->sampler.live = live;
-  self->sampler.early = live && !gst_llavaov_handover_blocks (self);
-  gst_llavaov_clock_compare (self, now);
+  self->sampler.early = live && !gst_llavaov_window_queue_blocks (self);
+  gst_llavaov_clock_update_utc (self, now);
   if (live && GST_CLOCK_TIME_IS_VALID (now) &&
       self->run.sampling == GST_LLAVAOV_SAMPLING_WINDOW)
     gst_llavaov_sampler_start (&self->sampler, now);
   if (live)
-    gst_llavaov_handover_layout_of_many (self); /* nothing live is a still picture */
+    gst_llavaov_window_queue_set_layout_of_many (self); /* nothing live is a still picture */
   self->clock_stale = TRUE;
   g_cond_broadcast (&self->cond);
   g_mutex_unlock (&self->lock);
@@ -218,7 +218,7 @@ gst_llavaov_frames_segment (GstLlavaovElement * self,
     const GstSegment * segment, GstClockTime now)
 {
   if (!same_times (&self->segment, segment)) {
-    gst_llavaov_ending_cut (self, "segment", now);
+    gst_llavaov_drain_windows (self, "segment", now);
     self->live_known = FALSE;
   }
   self->segment = *segment;
@@ -230,7 +230,7 @@ gst_llavaov_frames_stream (GstLlavaovElement * self, GstClockTime now)
 {
   gboolean live = self->live, live_known = self->live_known;
 
-  gst_llavaov_ending_finish (self, "stream-start", now);
+  gst_llavaov_drain_stream (self, "stream-start", now);
   gst_llavaov_frames_reset (self);
   if (!live_known || !live)
     return;
@@ -290,16 +290,16 @@ frame_time (GstLlavaovElement * self, GstBuffer * buffer, GstClockTime now)
 static GstFlowReturn
 clip_frame (GstLlavaovElement * self, GstLlavaovSample * sample)
 {
-  if (gst_llavaov_handover_blocks (self)) {
-    while (gst_llavaov_handover_standing (self) == GST_FLOW_OK &&
+  if (gst_llavaov_window_queue_blocks (self)) {
+    while (gst_llavaov_window_queue_flow (self) == GST_FLOW_OK &&
         (self->session == NULL ||
             g_atomic_int_get (self->backlog) >= CLIP_BACKLOG)) {
       /* The engine lets go of pictures without a word to this condition. */
       g_cond_wait_until (&self->cond, &self->lock,
           g_get_monotonic_time () + 5 * G_TIME_SPAN_MILLISECOND);
     }
-    if (gst_llavaov_handover_standing (self) != GST_FLOW_OK)
-      return gst_llavaov_handover_standing (self);
+    if (gst_llavaov_window_queue_flow (self) != GST_FLOW_OK)
+      return gst_llavaov_window_queue_flow (self);
   } else if (g_atomic_int_get (self->backlog) >= CLIP_BACKLOG_LIVE ||
       (self->session == NULL && self->clip.kept->len >= CLIP_BACKLOG_LIVE)) {
     return GST_FLOW_OK;
@@ -315,7 +315,7 @@ clip_frame (GstLlavaovElement * self, GstLlavaovSample * sample)
   self->clip_end = MAX (self->clip_end, self->last_end);
   if (gst_llavaov_clip_frame (&self->clip, sample)) {
     self->stats.frames_sampled++;
-    gst_llavaov_handover_sample (self, sample);
+    gst_llavaov_window_queue_push_sample (self, sample);
   }
   return GST_FLOW_OK;
 }
@@ -331,8 +331,8 @@ advance (GstLlavaovElement * self, GstClockTime running, GstClockTime now)
     gst_llavaov_sampler_advance (&self->sampler, running, &closed);
   else if (GST_CLOCK_TIME_IS_VALID (now))
     gst_llavaov_sampler_advance (&self->sampler, MIN (now, running), &closed);
-  gst_llavaov_handover_windows (self, &closed);
-  return gst_llavaov_handover_let_answer (self);
+  gst_llavaov_window_queue_add (self, &closed);
+  return gst_llavaov_window_queue_wait_if_blocking (self);
 }
 
 static GstFlowReturn
@@ -345,7 +345,7 @@ window_frame (GstLlavaovElement * self, GstLlavaovSample * sample,
   if (flow != GST_FLOW_OK)
     return flow;
   gst_llavaov_sampler_frame (&self->sampler, sample, &closed);
-  gst_llavaov_handover_windows (self, &closed);
+  gst_llavaov_window_queue_add (self, &closed);
   return GST_FLOW_OK;
 }
 
@@ -376,25 +376,25 @@ gst_llavaov_frames_take (GstLlavaovElement * self, GstBuffer * buffer,
   GstFlowReturn flow;
 
   self->stats.frames_seen++;
-  gst_llavaov_clock_compare (self, now);
-  gst_llavaov_clock_follow (self, now, running);
+  gst_llavaov_clock_update_utc (self, now);
+  gst_llavaov_clock_update_lag (self, now, running);
   if (!GST_CLOCK_TIME_IS_VALID (running)) {
-    gst_llavaov_ending_watch (self, GST_CLOCK_TIME_NONE, counted);
-    return gst_llavaov_handover_let_answer (self);
+    gst_llavaov_drain_watch_progress (self, GST_CLOCK_TIME_NONE, counted);
+    return gst_llavaov_window_queue_wait_if_blocking (self);
   }
   interrupted = interruption (self, running, GST_BUFFER_IS_DISCONT (buffer));
   if (interrupted) {
-    gst_llavaov_ending_cut (self, interrupted, self->live ? now : running);
-    flow = gst_llavaov_handover_let_answer (self);
+    gst_llavaov_drain_windows (self, interrupted, self->live ? now : running);
+    flow = gst_llavaov_window_queue_wait_if_blocking (self);
     if (flow != GST_FLOW_OK)
       return flow;
   }
-  gst_llavaov_ending_watch (self, self->have_time &&
+  gst_llavaov_drain_watch_progress (self, self->have_time &&
       running > self->last_running ? running - self->last_running : 0, counted);
   if (self->have_time && running < self->last_running) {
     GST_DEBUG_OBJECT (self, "frame out of order: not sampled");
     self->n_late++;
-    return gst_llavaov_handover_let_answer (self);
+    return gst_llavaov_window_queue_wait_if_blocking (self);
   }
   if (!self->have_time || running > self->last_running)
     self->n_late = 0;
@@ -403,12 +403,13 @@ gst_llavaov_frames_take (GstLlavaovElement * self, GstBuffer * buffer,
       (buffer) ? 0 : UNKNOWN_DURATION);
   if (self->unreadable) {
     flow = self->run.sampling == GST_LLAVAOV_SAMPLING_CLIP ?
-        gst_llavaov_handover_let_answer (self) : advance (self, running, now);
+        gst_llavaov_window_queue_wait_if_blocking (self) : advance (self,
+        running, now);
     self->have_time = flow == GST_FLOW_OK;
     return flow;
   }
   if (++self->n_frames == 2)
-    gst_llavaov_handover_layout_of_many (self);
+    gst_llavaov_window_queue_set_layout_of_many (self);
 
   refresh_settings (self);
   sample = gst_llavaov_sample_new (buffer, &self->info, running, duration);
@@ -430,7 +431,7 @@ gst_llavaov_frames_gap (GstLlavaovElement * self, GstClockTime timestamp,
   GstClockTime running;
 
   if (self->segment.format != GST_FORMAT_TIME ||
-      gst_llavaov_handover_standing (self) != GST_FLOW_OK)
+      gst_llavaov_window_queue_flow (self) != GST_FLOW_OK)
     return GST_CLOCK_TIME_NONE;
   if (GST_CLOCK_TIME_IS_VALID (duration) && self->segment.rate > 0)
     timestamp += duration;
@@ -440,7 +441,7 @@ gst_llavaov_frames_gap (GstLlavaovElement * self, GstClockTime timestamp,
       self->run.sampling != GST_LLAVAOV_SAMPLING_WINDOW)
     return running;
   gst_llavaov_sampler_advance (&self->sampler, running, &closed);
-  gst_llavaov_handover_windows (self, &closed);
-  gst_llavaov_handover_let_answer (self);
+  gst_llavaov_window_queue_add (self, &closed);
+  gst_llavaov_window_queue_wait_if_blocking (self);
   return running;
 }

@@ -17,7 +17,7 @@
  */
 #include "gstllavaov.h"
 
-#include "found.h"
+#include "decoder-errors.h"
 #include "jpeg.h"
 
 #define GST_CAT_DEFAULT gst_llavaov_debug
@@ -48,7 +48,7 @@ struct _GstLlavaov
   GMutex lock;                  /* around the choice of the inside */
   GstElement *decoder, *converter;
   GList *swallowed;             /* sinks for streams that are not the video */
-  GstLlavaovFound found;        /* what the decoder came upon instead of video */
+  GstLlavaovDecoderErrors decoder_errors;       /* what the decoder came upon instead of video */
   gboolean chosen, linked_video;
 };
 
@@ -94,9 +94,10 @@ set_target (GstLlavaov * self, GstElement * element)
 /* ---- the decoder ---- */
 
 static void
-say_no_video (GstLlavaov * self)
+post_no_video (GstLlavaov * self)
 {
-  GError *error = gst_llavaov_found_error (&self->found, NULL);
+  GError *error =
+      gst_llavaov_decoder_errors_no_video (&self->decoder_errors, NULL);
 
   gst_element_post_message (GST_ELEMENT (self),
       gst_message_new_error (GST_OBJECT (self), error, NULL));
@@ -137,7 +138,7 @@ decoder_pad_added (GstElement * decoder, GstPad * pad, gpointer data)
     video = gst_structure_has_name (gst_caps_get_structure (caps, 0),
         "video/x-raw");
   if (!video)
-    gst_llavaov_found_other (&self->found, caps);
+    gst_llavaov_decoder_errors_add_stream (&self->decoder_errors, caps);
   gst_caps_unref (caps);
 
   if (video) {
@@ -161,7 +162,7 @@ decoder_no_more_pads (GstElement * decoder, gpointer data)
   GstLlavaov *self = data;
 
   if (!self->linked_video)
-    say_no_video (self);
+    post_no_video (self);
 }
 
 static void
@@ -170,7 +171,7 @@ decoder_unknown_type (GstElement * decoder, GstPad * pad, GstCaps * caps,
 {
   GstLlavaov *self = data;
 
-  gst_llavaov_found_unknown (&self->found, caps);
+  gst_llavaov_decoder_errors_add_undecodable (&self->decoder_errors, caps);
 }
 
 /* Decoding what is thrown away would be a waste: other streams come out as they are. */
@@ -200,7 +201,7 @@ remove_children (GstLlavaov * self)
   self->chosen = self->linked_video = FALSE;
   g_mutex_unlock (&self->lock);
 
-  gst_llavaov_found_clear (&self->found);
+  gst_llavaov_decoder_errors_clear (&self->decoder_errors);
   set_target (self, NULL);
   if (decoder) {
     gst_element_set_locked_state (decoder, TRUE);
@@ -448,8 +449,9 @@ handle_message (GstBin * bin, GstMessage * message)
       && !self->linked_video && self->decoder
       && gst_object_has_as_ancestor (GST_MESSAGE_SRC (message),
           GST_OBJECT (self->decoder))) {
-    message = gst_llavaov_found_explain (&self->found, GST_OBJECT (self),
-        message);
+    message =
+        gst_llavaov_decoder_errors_explain (&self->decoder_errors,
+        GST_OBJECT (self), message);
   }
   GST_BIN_CLASS (gst_llavaov_parent_class)->handle_message (bin, message);
 }
@@ -545,7 +547,7 @@ finalize (GObject * object)
 {
   GstLlavaov *self = GST_LLAVAOV (object);
 
-  gst_llavaov_found_free (&self->found);
+  gst_llavaov_decoder_errors_free (&self->decoder_errors);
   g_mutex_clear (&self->lock);
   G_OBJECT_CLASS (gst_llavaov_parent_class)->finalize (object);
 }
@@ -596,7 +598,7 @@ gst_llavaov_init (GstLlavaov * self)
   GstPad *pad;
 
   g_mutex_init (&self->lock);
-  gst_llavaov_found_init (&self->found);
+  gst_llavaov_decoder_errors_init (&self->decoder_errors);
   self->inner = g_object_new (GST_TYPE_LLAVAOV_ELEMENT, "name", "element",
       NULL);
   gst_object_ref_sink (self->inner);

@@ -18,7 +18,7 @@
 #include "answers.h"
 #include "clock.h"
 #include "errors.h"
-#include "handover.h"
+#include "window-queue.h"
 #include "stream.h"
 #include "worker.h"
 
@@ -232,7 +232,7 @@ change_state (GstElement * element, GstStateChange transition)
 static gboolean
 send_event (GstElement * element, GstEvent * event)
 {
-  gst_llavaov_handover_let_pass (GST_LLAVAOV_ELEMENT (element));
+  gst_llavaov_window_queue_release_waiters (GST_LLAVAOV_ELEMENT (element));
   return GST_ELEMENT_CLASS (gst_llavaov_element_parent_class)->send_event
       (element, event);
 }

@@ -2,20 +2,20 @@
  *
  * llavaovelement: raw video in, the same raw video out, and answers about it.
  *
- *   streaming thread   stream.c      the video's pads: buffers, events, queries
- *                      frame-check.c which of them can be read (frame-layout.c)
- *                      frames.c      what they mean for windows (window.c) and clips (clip.c); takes references only
- *                      ending.c      the ends of windows that are not their clock's
- *                      textflow.c    how the text stream follows
- *                      handover.c    closed windows to the worker; who waits for whom
- *   worker thread      worker.c      everything slow or public, in turn:
- *                      loading.c     follows the model's load
- *                      asking.c      puts a window's question to the engine
- *                      telling.c     messages, notifications, text, metas
- *                      clock.c       closes live windows on the clock
- *   engine threads     asking.c      on_done: keeps the answer and wakes the worker
- *                      sample.c      map (frame-map.c, convert.c) and release pictures
- *   text pad's task    textpad.c     pushes answers and gaps
+ *   streaming thread   stream.c        the video's pads: buffers, events, queries
+ *                      frame-check.c   which of them can be read (frame-layout.c)
+ *                      frames.c        what they mean for windows (window.c) and clips (clip.c); takes references only
+ *                      drain.c         closes windows early: discontinuities, segments, EOS
+ *                      text-stream.c   how the text stream follows the video
+ *                      window-queue.c  queues closed windows for the worker; who waits for whom
+ *   worker thread      worker.c        everything slow or public, in turn:
+ *                      loading.c       follows the model's load
+ *                      requests.c      sends a window to the engine
+ *                      reports.c       messages, notifications, text, metas
+ *                      clock.c         closes live windows on the clock
+ *   engine threads     requests.c      on_done: keeps the answer and wakes the worker
+ *                      sample.c        map (frame-map.c, convert.c) and release pictures
+ *   text pad's task    text-pad.c      pushes answers and gaps
  *
  * One lock guards all that they share. No message is posted, no pad pushed and no request made with it held.
  */
@@ -31,7 +31,7 @@
 #include "orientation.h"
 #include "settings.h"
 #include "stats.h"
-#include "textpad.h"
+#include "text-pad.h"
 #include "window.h"
 
 G_BEGIN_DECLS
@@ -106,8 +106,8 @@ struct _GstLlavaovElement
   GstLlavaovWindow *asked;
   LlavaovTicket *ticket;
   GQueue outbox;                /* of GstLlavaovWindow, to be told about */
-  GstLlavaovWindow *telling;    /* being told about */
-  gint64 telling_since;         /* monotonic microseconds */
+  GstLlavaovWindow *reporting;    /* being told about */
+  gint64 reporting_since;         /* monotonic microseconds */
   guint undelivered;            /* windows handed over and not yet told about */
 
   LlavaovChatTemplate *chat_template;   /* NULL until it is known; owned */

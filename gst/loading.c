@@ -2,7 +2,7 @@
 #include "loading.h"
 
 #include "errors.h"
-#include "handover.h"
+#include "window-queue.h"
 
 #define GST_CAT_DEFAULT gst_llavaov_debug
 
@@ -67,13 +67,13 @@ check_generation (GstLlavaovElement * self)
     error.status = status;
     gst_llavaov_element_fail (self, &error);
   } else {
-    gst_llavaov_loading_tell_generation (self, &asked);
+    gst_llavaov_loading_warn_generation (self, &asked);
   }
   return status == LLAVAOV_OK;
 }
 
 void
-gst_llavaov_loading_tell_generation (GstLlavaovElement * self,
+gst_llavaov_loading_warn_generation (GstLlavaovElement * self,
     const LlavaovGeneration * asked)
 {
   const gchar *notice = llavaov_engine_info (self->engine)->generation_notice;
@@ -162,14 +162,14 @@ engine_ready (GstLlavaovElement * self, LlavaovEngine * engine)
   g_mutex_lock (&self->lock);
   self->session = session;
   self->ready = !self->stop;    /* a callback may have stopped it */
-  gst_llavaov_handover_held (self);
+  gst_llavaov_window_queue_push_held_samples (self);
   g_cond_broadcast (&self->cond);
   g_mutex_unlock (&self->lock);
   gst_llavaov_element_notify (self, "ready");
 }
 
 void
-gst_llavaov_loading_follow (GstLlavaovElement * self, guint * last_percent)
+gst_llavaov_loading_poll (GstLlavaovElement * self, guint * last_percent)
 {
   GstLlavaovEngineState state;
   LlavaovEngine *engine = NULL;

@@ -15,7 +15,7 @@ G_BEGIN_DECLS
 
 /* Looks how far the load has come, posts PROGRESS and, once it is through, opens the session or posts the ERROR.
  * last_percent is kept for the next call, GST_LLAVAOV_LOADING_UNTOLD before the first. */
-void gst_llavaov_loading_follow (GstLlavaovElement * self,
+void gst_llavaov_loading_poll (GstLlavaovElement * self,
     guint * last_percent);
 /* The worker ends; a load that was told about and is not through was cancelled. */
 void gst_llavaov_loading_end (GstLlavaovElement * self, guint last_percent);
@@ -26,7 +26,7 @@ gboolean gst_llavaov_loading_can_check_frames (GstLlavaovElement * self);
 void gst_llavaov_loading_check_frames (GstLlavaovElement * self);
 
 /* Posts one WARNING in a run: what of the checkpoint's generation settings has no effect here, where they were asked for. */
-void gst_llavaov_loading_tell_generation (GstLlavaovElement * self,
+void gst_llavaov_loading_warn_generation (GstLlavaovElement * self,
     const LlavaovGeneration * asked);
 
 G_END_DECLS

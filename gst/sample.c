@@ -3,7 +3,7 @@
 
 #include "convert.h"
 #include "frame-map.h"
-#include "scan.h"
+#include "interlacing.h"
 
 /* What the engine holds of a frame until it has been prepared. */
 typedef struct
@@ -166,7 +166,7 @@ readable (const Picture * picture, LlavaovImage * image, gboolean alternate)
 
   return core_format (GST_VIDEO_FRAME_FORMAT (frame), &image->format) &&
       set_colorimetry (image, &frame->info) &&
-      (alternate || !gst_llavaov_scan_is_field (image->scan));
+      (alternate || !gst_llavaov_interlacing_is_field (image->scan));
 }
 
 static LlavaovStatus
@@ -183,7 +183,8 @@ picture_map (void *data, LlavaovImage * image, LlavaovError * error)
   if (!gst_llavaov_frame_map (mapped, info, picture->buffer, FALSE, error))
     return LLAVAOV_ERROR_FORMAT;
   image->orientation = picture->orientation;
-  image->scan = gst_llavaov_scan (info, picture->buffer, mapped->frame.flags);
+  image->scan =
+      gst_llavaov_interlacing_scan (info, picture->buffer, mapped->frame.flags);
   part = mapped->crop;
   if (readable (picture, image, alternate)) {
     if (goes_up (&mapped->frame)) {
@@ -204,7 +205,7 @@ picture_map (void *data, LlavaovImage * image, LlavaovError * error)
     }
     image->format = LLAVAOV_PIXEL_RGB;
     set_image (image, &picture->converted, &part);
-    if (!alternate && gst_llavaov_scan_is_field (image->scan))
+    if (!alternate && gst_llavaov_interlacing_is_field (image->scan))
       take_field (image);
   }
   if (alternate)
@@ -243,7 +244,7 @@ gst_llavaov_sample_source (GstLlavaovSample * sample, gint * backlog,
 
   picture->buffer = g_steal_pointer (&sample->buffer);
   picture->info = sample->info;
-  gst_llavaov_scan_first_field (&picture->info, picture->buffer);
+  gst_llavaov_interlacing_first_field (&picture->info, picture->buffer);
   picture->orientation = sample->orientation;
   if (backlog) {
     g_atomic_int_inc (backlog);

@@ -3,11 +3,11 @@
 
 #include "answers.h"
 #include "clock.h"
-#include "ending.h"
+#include "drain.h"
 #include "frame-check.h"
 #include "frames.h"
-#include "handover.h"
-#include "textflow.h"
+#include "window-queue.h"
+#include "text-stream.h"
 #include "topology.h"
 
 static GstBuffer *
@@ -71,13 +71,13 @@ sink_chain (GstPad * pad, GstObject * parent, GstBuffer * buffer)
   now = gst_llavaov_clock_now (self);
 
   g_mutex_lock (&self->lock);
-  flow = gst_llavaov_handover_standing (self);
+  flow = gst_llavaov_window_queue_flow (self);
   if (flow == GST_FLOW_OK && !self->have_info)
     flow = GST_FLOW_NOT_NEGOTIATED;
   if (flow == GST_FLOW_OK)
     flow = gst_llavaov_frames_take (self, buffer, now);
   if (flow == GST_FLOW_ERROR)
-    flow = gst_llavaov_handover_refuse (self);
+    flow = gst_llavaov_window_queue_delay_error (self);
   if (flow != GST_FLOW_OK) {
     g_mutex_unlock (&self->lock);
     gst_buffer_unref (buffer);
@@ -85,12 +85,12 @@ sink_chain (GstPad * pad, GstObject * parent, GstBuffer * buffer)
   }
   buffer = attach_metas (self, buffer);
   /* Beyond the frame's start even when nobody says how long it lasts. */
-  until = self->have_time ? gst_llavaov_textflow_limit (self,
+  until = self->have_time ? gst_llavaov_text_stream_limit (self,
       MAX (self->last_end, self->last_running + GST_MSECOND)) :
       GST_CLOCK_TIME_NONE;
   g_mutex_unlock (&self->lock);
 
-  gst_llavaov_textflow_advance (self, until);
+  gst_llavaov_text_stream_advance (self, until);
   return gst_pad_push (self->srcpad, buffer);
 }
 
@@ -117,7 +117,7 @@ sink_caps (GstLlavaovElement * self, GstEvent * event)
     gst_event_unref (event);
     return FALSE;
   }
-  gst_llavaov_textflow_start (self);
+  gst_llavaov_text_stream_start (self);
   return gst_pad_push_event (self->srcpad, event);
 }
 
@@ -133,7 +133,7 @@ sink_stream_start (GstLlavaovElement * self, GstEvent * event)
   if (self->eos || self->stream_seqnum != gst_event_get_seqnum (event)) {
     self->stream_seqnum = gst_event_get_seqnum (event);
     gst_llavaov_frames_stream (self, now);
-    gst_llavaov_handover_let_answer (self);
+    gst_llavaov_window_queue_wait_if_blocking (self);
   }
   g_mutex_unlock (&self->lock);
 }
@@ -157,11 +157,11 @@ sink_segment (GstLlavaovElement * self, GstEvent * event)
   gst_event_copy_segment (event, &segment);
   g_mutex_lock (&self->lock);
   gst_llavaov_frames_segment (self, &segment, now);
-  gst_llavaov_handover_let_answer (self);
+  gst_llavaov_window_queue_wait_if_blocking (self);
   g_mutex_unlock (&self->lock);
   gst_llavaov_frames_find_live (self);
 
-  gst_llavaov_textflow_segment (self, event);
+  gst_llavaov_text_stream_segment (self, event);
   return gst_pad_push_event (self->srcpad, event);
 }
 
@@ -172,12 +172,12 @@ sink_segment_done (GstLlavaovElement * self, GstEvent * event)
   GstClockTime now = gst_llavaov_clock_now (self);
 
   g_mutex_lock (&self->lock);
-  if (gst_llavaov_handover_standing (self) == GST_FLOW_OK) {
-    gst_llavaov_ending_finish (self, "segment-done", now);
-    gst_llavaov_handover_wait (self);
+  if (gst_llavaov_window_queue_flow (self) == GST_FLOW_OK) {
+    gst_llavaov_drain_stream (self, "segment-done", now);
+    gst_llavaov_window_queue_wait (self);
   }
   g_mutex_unlock (&self->lock);
-  gst_llavaov_textflow_event (self, gst_event_ref (event));
+  gst_llavaov_text_stream_event (self, gst_event_ref (event));
   return gst_pad_push_event (self->srcpad, event);
 }
 
@@ -190,9 +190,9 @@ sink_gap (GstLlavaovElement * self, GstEvent * event)
   g_mutex_lock (&self->lock);
   until = gst_llavaov_frames_gap (self, timestamp, duration);
   if (GST_CLOCK_TIME_IS_VALID (until))
-    until = gst_llavaov_textflow_limit (self, until);
+    until = gst_llavaov_text_stream_limit (self, until);
   g_mutex_unlock (&self->lock);
-  gst_llavaov_textflow_advance (self, until);
+  gst_llavaov_text_stream_advance (self, until);
   return gst_pad_push_event (self->srcpad, event);
 }
 
@@ -203,11 +203,11 @@ sink_eos (GstLlavaovElement * self, GstEvent * event)
   gboolean result, nothing = FALSE;
 
   g_mutex_lock (&self->lock);
-  if (gst_llavaov_handover_standing (self) == GST_FLOW_OK) {
+  if (gst_llavaov_window_queue_flow (self) == GST_FLOW_OK) {
     nothing = self->stats.frames_seen == 0;
-    gst_llavaov_ending_finish (self, "eos", now);
+    gst_llavaov_drain_stream (self, "eos", now);
     self->eos = TRUE;
-    gst_llavaov_handover_wait (self);
+    gst_llavaov_window_queue_wait (self);
   }
   g_mutex_unlock (&self->lock);
   if (nothing)
@@ -215,22 +215,22 @@ sink_eos (GstLlavaovElement * self, GstEvent * event)
             "single picture came, so there is nothing to answer about. Is the "
             "file whole?"), (NULL));
 
-  gst_llavaov_textflow_event (self, gst_event_ref (event));
+  gst_llavaov_text_stream_event (self, gst_event_ref (event));
   result = gst_pad_push_event (self->srcpad, event);
-  gst_llavaov_textflow_video_ended (self);
+  gst_llavaov_text_stream_video_ended (self);
   return result;
 }
 
 static gboolean
 sink_flush_start (GstLlavaovElement * self, GstEvent * event)
 {
-  GstLlavaovTextPad *text = gst_llavaov_textflow_pad (self);
+  GstLlavaovTextPad *text = gst_llavaov_text_stream_pad (self);
   LlavaovTicket *ticket;
   gboolean result;
 
   g_mutex_lock (&self->lock);
   self->flushing = TRUE;
-  ticket = gst_llavaov_handover_discard (self);
+  ticket = gst_llavaov_window_queue_flush (self);
   g_mutex_unlock (&self->lock);
   if (ticket) {
     llavaov_ticket_cancel (ticket);
@@ -247,7 +247,7 @@ sink_flush_start (GstLlavaovElement * self, GstEvent * event)
 static gboolean
 sink_flush_stop (GstLlavaovElement * self, GstEvent * event)
 {
-  GstLlavaovTextPad *text = gst_llavaov_textflow_pad (self);
+  GstLlavaovTextPad *text = gst_llavaov_text_stream_pad (self);
 
   g_mutex_lock (&self->lock);
   gst_llavaov_frames_reset (self);
@@ -365,7 +365,7 @@ gst_llavaov_stream_src_event (GstPad * pad, GstObject * parent,
     /* Where the stream waits for answers, a sink that is late is late because of that: a decoder that skipped frames for
      * it would change what is sampled from run to run. */
     g_mutex_lock (&self->lock);
-    ours = gst_llavaov_handover_blocks (self);
+    ours = gst_llavaov_window_queue_blocks (self);
     g_mutex_unlock (&self->lock);
     if (ours) {
       gst_event_unref (event);
@@ -378,7 +378,7 @@ gst_llavaov_stream_src_event (GstPad * pad, GstObject * parent,
     g_mutex_unlock (&self->lock);
   }
   if (GST_EVENT_TYPE (event) == GST_EVENT_SEEK) {
-    gst_llavaov_handover_let_pass (self);
+    gst_llavaov_window_queue_release_waiters (self);
     /* Both source pads bring the same seek. */
     g_mutex_lock (&self->lock);
     again = self->seek_seqnum == gst_event_get_seqnum (event);

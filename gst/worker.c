@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "worker.h"
 
-#include "asking.h"
+#include "requests.h"
 #include "clock.h"
 #include "errors.h"
 #include "frames.h"
-#include "handover.h"
+#include "window-queue.h"
 #include "loading.h"
-#include "telling.h"
+#include "reports.h"
 
 static void
 engine_changed (gpointer data)
@@ -39,7 +39,7 @@ let_go (GstLlavaovElement * self)
   llavaov_session_close (session);
 
   g_mutex_lock (&self->lock);
-  ticket = gst_llavaov_handover_discard (self);
+  ticket = gst_llavaov_window_queue_flush (self);
   self->engine = NULL;
   self->ready = FALSE;
   if (self->asked)
@@ -79,7 +79,7 @@ worker_main (gpointer data)
     if (self->engine_changed) {
       self->engine_changed = FALSE;
       g_mutex_unlock (&self->lock);
-      gst_llavaov_loading_follow (self, &percent);
+      gst_llavaov_loading_poll (self, &percent);
       g_mutex_lock (&self->lock);
     } else if (gst_llavaov_loading_can_check_frames (self)) {
       g_mutex_unlock (&self->lock);
@@ -88,13 +88,13 @@ worker_main (gpointer data)
     } else if ((window = g_queue_pop_head (&self->outbox))) {
       guint generation = window->generation;
 
-      self->telling = window;
-      self->telling_since = g_get_monotonic_time ();
+      self->reporting = window;
+      self->reporting_since = g_get_monotonic_time ();
       g_cond_broadcast (&self->cond);
       g_mutex_unlock (&self->lock);
-      gst_llavaov_tell (self, window);
+      gst_llavaov_report (self, window);
       g_mutex_lock (&self->lock);
-      self->telling = NULL;
+      self->reporting = NULL;
       self->let_pass = FALSE;
       gst_llavaov_window_free (window);
       if (generation == self->generation)
@@ -102,7 +102,7 @@ worker_main (gpointer data)
       g_cond_broadcast (&self->cond);
     } else if (self->session && !self->asked && !self->failed &&
         (window = g_queue_pop_head (&self->waiting))) {
-      gst_llavaov_ask (self, window);
+      gst_llavaov_request_send (self, window);
     } else if (self->clock_fired) {
       self->clock_fired = FALSE;
       g_mutex_unlock (&self->lock);
@@ -235,7 +235,7 @@ gst_llavaov_worker_interrupt (GstLlavaovElement * self)
   g_mutex_lock (&self->lock);
   self->running = FALSE;
   self->stop = TRUE;
-  ticket = gst_llavaov_handover_discard (self);
+  ticket = gst_llavaov_window_queue_flush (self);
   g_mutex_unlock (&self->lock);
   if (ticket) {
     llavaov_ticket_cancel (ticket);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "handover.h"
+#include "window-queue.h"
 
 #define GST_CAT_DEFAULT gst_llavaov_debug
 
@@ -14,7 +14,7 @@
 #define MAX_WAITING 64
 
 gboolean
-gst_llavaov_handover_blocks (GstLlavaovElement * self)
+gst_llavaov_window_queue_blocks (GstLlavaovElement * self)
 {
   if (self->run.overload == GST_LLAVAOV_OVERLOAD_AUTO)
     return !self->live;
@@ -22,7 +22,7 @@ gst_llavaov_handover_blocks (GstLlavaovElement * self)
 }
 
 GstFlowReturn
-gst_llavaov_handover_standing (GstLlavaovElement * self)
+gst_llavaov_window_queue_flow (GstLlavaovElement * self)
 {
   if (!self->running || self->flushing)
     return GST_FLOW_FLUSHING;
@@ -30,12 +30,12 @@ gst_llavaov_handover_standing (GstLlavaovElement * self)
 }
 
 GstFlowReturn
-gst_llavaov_handover_refuse (GstLlavaovElement * self)
+gst_llavaov_window_queue_delay_error (GstLlavaovElement * self)
 {
-  while (gst_llavaov_handover_standing (self) == GST_FLOW_ERROR
+  while (gst_llavaov_window_queue_flow (self) == GST_FLOW_ERROR
       && g_cond_wait_until (&self->cond, &self->lock,
           self->failed_at + REFUSAL_DELAY));
-  return gst_llavaov_handover_standing (self);
+  return gst_llavaov_window_queue_flow (self);
 }
 
 /* One wait while something is undelivered. FALSE: a callback of the application has the worker, and may want what this
@@ -43,7 +43,7 @@ gst_llavaov_handover_refuse (GstLlavaovElement * self)
 static gboolean
 wait_once (GstLlavaovElement * self, gint64 patience)
 {
-  if (self->telling == NULL) {
+  if (self->reporting == NULL) {
     g_cond_wait (&self->cond, &self->lock);
     return TRUE;
   }
@@ -54,9 +54,9 @@ wait_once (GstLlavaovElement * self, gint64 patience)
     return TRUE;
   }
   if (g_cond_wait_until (&self->cond, &self->lock,
-          self->telling_since + patience))
+          self->reporting_since + patience))
     return TRUE;
-  if (self->telling == NULL || self->undelivered == 0)
+  if (self->reporting == NULL || self->undelivered == 0)
     return TRUE;
   GST_INFO_OBJECT (self, "a callback does not return: not waiting for it");
   return FALSE;
@@ -70,24 +70,24 @@ wait_for (GstLlavaovElement * self, gint64 patience)
         ("Waiting for an answer of %s from a callback in its worker would "
         "deadlock. Send events to it from another thread.",
         GST_OBJECT_NAME (self));
-    return gst_llavaov_handover_standing (self);
+    return gst_llavaov_window_queue_flow (self);
   }
-  while (gst_llavaov_handover_standing (self) == GST_FLOW_OK
+  while (gst_llavaov_window_queue_flow (self) == GST_FLOW_OK
       && self->undelivered && wait_once (self, patience));
-  return gst_llavaov_handover_standing (self);
+  return gst_llavaov_window_queue_flow (self);
 }
 
 GstFlowReturn
-gst_llavaov_handover_wait (GstLlavaovElement * self)
+gst_llavaov_window_queue_wait (GstLlavaovElement * self)
 {
   return wait_for (self, END_PATIENCE);
 }
 
 void
-gst_llavaov_handover_let_pass (GstLlavaovElement * self)
+gst_llavaov_window_queue_release_waiters (GstLlavaovElement * self)
 {
   g_mutex_lock (&self->lock);
-  if (g_thread_self () == self->worker && self->telling) {
+  if (g_thread_self () == self->worker && self->reporting) {
     self->let_pass = TRUE;
     g_cond_broadcast (&self->cond);
   }
@@ -95,12 +95,12 @@ gst_llavaov_handover_let_pass (GstLlavaovElement * self)
 }
 
 GstFlowReturn
-gst_llavaov_handover_let_answer (GstLlavaovElement * self)
+gst_llavaov_window_queue_wait_if_blocking (GstLlavaovElement * self)
 {
   guint generation = self->generation;
   GstFlowReturn flow = GST_FLOW_OK;
 
-  if (gst_llavaov_handover_blocks (self))
+  if (gst_llavaov_window_queue_blocks (self))
     flow = wait_for (self, PATIENCE);
   if (flow == GST_FLOW_OK && generation != self->generation)
     return GST_FLOW_FLUSHING;
@@ -108,7 +108,7 @@ gst_llavaov_handover_let_answer (GstLlavaovElement * self)
 }
 
 static void
-give_sample (GstLlavaovElement * self, GstLlavaovSample * sample,
+push_sample (GstLlavaovElement * self, GstLlavaovSample * sample,
     LlavaovLayout layout)
 {
   if (self->session == NULL)
@@ -122,25 +122,25 @@ give_sample (GstLlavaovElement * self, GstLlavaovSample * sample,
 }
 
 static void
-give_samples (GstLlavaovElement * self, GPtrArray * samples,
+push_samples (GstLlavaovElement * self, GPtrArray * samples,
     LlavaovLayout layout)
 {
   guint i;
 
   for (i = 0; i < samples->len; i++)
-    give_sample (self, g_ptr_array_index (samples, i), layout);
+    push_sample (self, g_ptr_array_index (samples, i), layout);
 }
 
 void
-gst_llavaov_handover_sample (GstLlavaovElement * self,
+gst_llavaov_window_queue_push_sample (GstLlavaovElement * self,
     GstLlavaovSample * sample)
 {
   if (self->layout_known)
-    give_sample (self, sample, self->layout);
+    push_sample (self, sample, self->layout);
 }
 
 void
-gst_llavaov_handover_held (GstLlavaovElement * self)
+gst_llavaov_window_queue_push_held_samples (GstLlavaovElement * self)
 {
   GstLlavaovWindow *window;
   GList *walk;
@@ -148,38 +148,39 @@ gst_llavaov_handover_held (GstLlavaovElement * self)
   /* What waits has its layout, maybe that of the stream before. */
   for (walk = self->waiting.head; walk; walk = walk->next) {
     window = walk->data;
-    give_samples (self, window->samples, window->layout);
+    push_samples (self, window->samples, window->layout);
   }
   if (!self->layout_known)
     return;
   for (walk = self->sampler.open.head; walk; walk = walk->next) {
     window = walk->data;
-    give_samples (self, window->samples, self->layout);
+    push_samples (self, window->samples, self->layout);
   }
-  give_samples (self, self->clip.kept, self->layout);
+  push_samples (self, self->clip.kept, self->layout);
 }
 
 void
-gst_llavaov_handover_layout (GstLlavaovElement * self, LlavaovLayout layout)
+gst_llavaov_window_queue_set_layout (GstLlavaovElement * self,
+    LlavaovLayout layout)
 {
   if (self->layout_known)
     return;
   self->layout_known = TRUE;
   self->layout = layout;
-  gst_llavaov_handover_held (self);
+  gst_llavaov_window_queue_push_held_samples (self);
   g_cond_broadcast (&self->cond);
 }
 
 void
-gst_llavaov_handover_layout_of_many (GstLlavaovElement * self)
+gst_llavaov_window_queue_set_layout_of_many (GstLlavaovElement * self)
 {
-  gst_llavaov_handover_layout (self,
+  gst_llavaov_window_queue_set_layout (self,
       self->run.layout == GST_LLAVAOV_LAYOUT_IMAGES ? LLAVAOV_LAYOUT_IMAGES :
       LLAVAOV_LAYOUT_VIDEO);
 }
 
 void
-gst_llavaov_handover_windows (GstLlavaovElement * self, GQueue * closed)
+gst_llavaov_window_queue_add (GstLlavaovElement * self, GQueue * closed)
 {
   GstLlavaovWindow *window;
   guint room;
@@ -195,7 +196,7 @@ gst_llavaov_handover_windows (GstLlavaovElement * self, GQueue * closed)
       g_queue_push_tail (&self->outbox, window);
       continue;
     }
-    gst_llavaov_handover_layout_of_many (self);
+    gst_llavaov_window_queue_set_layout_of_many (self);
     if (self->layout == LLAVAOV_LAYOUT_IMAGE)
       g_ptr_array_set_size (window->samples, 1);
     window->layout = self->layout;
@@ -206,10 +207,10 @@ gst_llavaov_handover_windows (GstLlavaovElement * self, GQueue * closed)
       g_queue_push_tail (&self->outbox, window);
       continue;
     }
-    give_samples (self, window->samples, window->layout);
+    push_samples (self, window->samples, window->layout);
     g_queue_push_tail (&self->waiting, window);
   }
-  if (!gst_llavaov_handover_blocks (self)) {
+  if (!gst_llavaov_window_queue_blocks (self)) {
     room = self->run.max_pending + (self->asked == NULL && self->session);
     while (self->waiting.length > room) {
       window = g_queue_pop_head (&self->waiting);
@@ -235,7 +236,7 @@ free_windows (GQueue * windows)
 }
 
 LlavaovTicket *
-gst_llavaov_handover_discard (GstLlavaovElement * self)
+gst_llavaov_window_queue_flush (GstLlavaovElement * self)
 {
   LlavaovTicket *ticket = g_steal_pointer (&self->ticket);
   GstStructure *meta;

@@ -3,15 +3,15 @@
  * What became of a window, told in every way the element has: an answer by message, notification, text buffer and meta; a
  * dropped window by QOS; an empty one by llavaov-no-frames; a failed one by WARNING.
  */
-#ifndef GST_LLAVAOV_TELLING_H
-#define GST_LLAVAOV_TELLING_H
+#ifndef GST_LLAVAOV_REPORTS_H
+#define GST_LLAVAOV_REPORTS_H
 
 #include "gstllavaovelement.h"
 
 G_BEGIN_DECLS
 
 /* On the worker's thread, without the lock. The window stays the caller's. */
-void gst_llavaov_tell (GstLlavaovElement * self, GstLlavaovWindow * window);
+void gst_llavaov_report (GstLlavaovElement * self, GstLlavaovWindow * window);
 
 G_END_DECLS
 

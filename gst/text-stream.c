@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "textflow.h"
+#include "text-stream.h"
 
 #include "topology.h"
 
 /* auto: a consumer that reads text and video side by side would wait for a window's text at its start and so never let
  * the window pass; there the answer is stamped when it is there, as in live streams. */
 gboolean
-gst_llavaov_textflow_by_window (GstLlavaovElement * self)
+gst_llavaov_text_stream_by_window (GstLlavaovElement * self)
 {
   if (self->run.text_timing == GST_LLAVAOV_TEXT_AUTO)
     return !self->live && !self->text_meets;
@@ -14,7 +14,7 @@ gst_llavaov_textflow_by_window (GstLlavaovElement * self)
 }
 
 GstLlavaovTextPad *
-gst_llavaov_textflow_pad (GstLlavaovElement * self)
+gst_llavaov_text_stream_pad (GstLlavaovElement * self)
 {
   GstLlavaovTextPad *text;
 
@@ -52,7 +52,8 @@ catch_up (GstLlavaovElement * self, GstLlavaovTextPad * text)
 }
 
 GstClockTime
-gst_llavaov_textflow_timestamp (GstLlavaovElement * self, GstClockTime running)
+gst_llavaov_text_stream_timestamp (GstLlavaovElement * self,
+    GstClockTime running)
 {
   guint64 timestamp;
 
@@ -67,14 +68,14 @@ gst_llavaov_textflow_timestamp (GstLlavaovElement * self, GstClockTime running)
 }
 
 GstClockTime
-gst_llavaov_textflow_limit (GstLlavaovElement * self, GstClockTime running)
+gst_llavaov_text_stream_limit (GstLlavaovElement * self, GstClockTime running)
 {
   GstClockTime limit = running;
   GstLlavaovWindow *window;
   GList *walk;
 
-  if (!gst_llavaov_textflow_by_window (self))
-    return gst_llavaov_textflow_timestamp (self, limit);
+  if (!gst_llavaov_text_stream_by_window (self))
+    return gst_llavaov_text_stream_timestamp (self, limit);
   if (self->run.sampling == GST_LLAVAOV_SAMPLING_CLIP)
     return GST_CLOCK_TIME_NONE;
   limit = MIN (limit, gst_llavaov_sampler_earliest (&self->sampler));
@@ -89,9 +90,9 @@ gst_llavaov_textflow_limit (GstLlavaovElement * self, GstClockTime running)
   }
   if (self->asked)
     limit = MIN (limit, self->asked->start);
-  if (self->telling)
-    limit = MIN (limit, self->telling->start);
-  return gst_llavaov_textflow_timestamp (self, limit);
+  if (self->reporting)
+    limit = MIN (limit, self->reporting->start);
+  return gst_llavaov_text_stream_timestamp (self, limit);
 }
 
 /* Where and how long an answer stands in the text stream; NONE for where the stream has got to. With the lock. */
@@ -110,7 +111,7 @@ time_of_cue (GstLlavaovElement * self,
   /* The video has ended; the text should not outlast it by a window. */
   if (self->eos && window->length)
     *duration = MIN (interval, window->length);
-  if (gst_llavaov_textflow_by_window (self)) {
+  if (gst_llavaov_text_stream_by_window (self)) {
     /* A still picture lasts no time, what is said about it does. */
     *duration = window->length ? window->length : window->settings.window;
     *timestamp = self->segment.format == GST_FORMAT_TIME ?
@@ -124,10 +125,10 @@ time_of_cue (GstLlavaovElement * self,
 }
 
 void
-gst_llavaov_textflow_answer (GstLlavaovElement * self,
+gst_llavaov_text_stream_answer (GstLlavaovElement * self,
     const GstLlavaovWindow * window, const GstStructure * answer)
 {
-  GstLlavaovTextPad *text = gst_llavaov_textflow_pad (self);
+  GstLlavaovTextPad *text = gst_llavaov_text_stream_pad (self);
   GstClockTime timestamp, duration;
 
   if (text == NULL)
@@ -141,9 +142,9 @@ gst_llavaov_textflow_answer (GstLlavaovElement * self,
 }
 
 void
-gst_llavaov_textflow_start (GstLlavaovElement * self)
+gst_llavaov_text_stream_start (GstLlavaovElement * self)
 {
-  GstLlavaovTextPad *text = gst_llavaov_textflow_pad (self);
+  GstLlavaovTextPad *text = gst_llavaov_text_stream_pad (self);
   GstEvent *start;
 
   if (text == NULL)
@@ -155,9 +156,9 @@ gst_llavaov_textflow_start (GstLlavaovElement * self)
 }
 
 void
-gst_llavaov_textflow_segment (GstLlavaovElement * self, GstEvent * segment)
+gst_llavaov_text_stream_segment (GstLlavaovElement * self, GstEvent * segment)
 {
-  GstLlavaovTextPad *text = gst_llavaov_textflow_pad (self);
+  GstLlavaovTextPad *text = gst_llavaov_text_stream_pad (self);
   GstEvent *start;
 
   if (text == NULL)
@@ -170,9 +171,9 @@ gst_llavaov_textflow_segment (GstLlavaovElement * self, GstEvent * segment)
 }
 
 void
-gst_llavaov_textflow_advance (GstLlavaovElement * self, GstClockTime until)
+gst_llavaov_text_stream_advance (GstLlavaovElement * self, GstClockTime until)
 {
-  GstLlavaovTextPad *text = gst_llavaov_textflow_pad (self);
+  GstLlavaovTextPad *text = gst_llavaov_text_stream_pad (self);
 
   if (text == NULL)
     return;
@@ -182,9 +183,9 @@ gst_llavaov_textflow_advance (GstLlavaovElement * self, GstClockTime until)
 }
 
 void
-gst_llavaov_textflow_video_ended (GstLlavaovElement * self)
+gst_llavaov_text_stream_video_ended (GstLlavaovElement * self)
 {
-  GstLlavaovTextPad *text = gst_llavaov_textflow_pad (self);
+  GstLlavaovTextPad *text = gst_llavaov_text_stream_pad (self);
 
   if (text == NULL)
     return;
@@ -193,9 +194,9 @@ gst_llavaov_textflow_video_ended (GstLlavaovElement * self)
 }
 
 void
-gst_llavaov_textflow_event (GstLlavaovElement * self, GstEvent * event)
+gst_llavaov_text_stream_event (GstLlavaovElement * self, GstEvent * event)
 {
-  GstLlavaovTextPad *text = gst_llavaov_textflow_pad (self);
+  GstLlavaovTextPad *text = gst_llavaov_text_stream_pad (self);
 
   if (text == NULL) {
     gst_event_unref (event);

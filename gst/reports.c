@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "telling.h"
+#include "reports.h"
 
 #include "answers.h"
 #include "errors.h"
-#include "textflow.h"
+#include "text-stream.h"
 
 /* Metas that may wait for a buffer to carry them. */
 #define MAX_METAS 64
 
 static void
-tell_answer (GstLlavaovElement * self, GstLlavaovWindow * window)
+report_answer (GstLlavaovElement * self, GstLlavaovWindow * window)
 {
   const LlavaovEngineInfo *info = llavaov_engine_info (self->engine);
   GstStructure *answer;
@@ -43,7 +43,7 @@ tell_answer (GstLlavaovElement * self, GstLlavaovWindow * window)
         gst_message_new_element (GST_OBJECT (self),
             gst_structure_copy (answer)));
   gst_llavaov_element_notify (self, "last-answer");
-  gst_llavaov_textflow_answer (self, window, answer);
+  gst_llavaov_text_stream_answer (self, window, answer);
 
   g_mutex_lock (&self->lock);
   if (window->generation == self->generation) {
@@ -60,7 +60,7 @@ tell_answer (GstLlavaovElement * self, GstLlavaovWindow * window)
 }
 
 static void
-tell_dropped (GstLlavaovElement * self, const GstLlavaovWindow * window)
+report_dropped (GstLlavaovElement * self, const GstLlavaovWindow * window)
 {
   GstClockTime timestamp = gst_llavaov_window_timestamp (window);
   GstClockTime stream_time = timestamp;
@@ -85,7 +85,7 @@ tell_dropped (GstLlavaovElement * self, const GstLlavaovWindow * window)
 }
 
 static void
-tell_empty (GstLlavaovElement * self, const GstLlavaovWindow * window)
+report_empty (GstLlavaovElement * self, const GstLlavaovWindow * window)
 {
   gchar *name = gst_llavaov_element_stream_name (self);
 
@@ -96,7 +96,7 @@ tell_empty (GstLlavaovElement * self, const GstLlavaovWindow * window)
 }
 
 static void
-tell_failed (GstLlavaovElement * self, const GstLlavaovWindow * window)
+report_failed (GstLlavaovElement * self, const GstLlavaovWindow * window)
 {
   gchar *what;
 
@@ -112,20 +112,20 @@ tell_failed (GstLlavaovElement * self, const GstLlavaovWindow * window)
 }
 
 void
-gst_llavaov_tell (GstLlavaovElement * self, GstLlavaovWindow * window)
+gst_llavaov_report (GstLlavaovElement * self, GstLlavaovWindow * window)
 {
   switch (window->state) {
     case GST_LLAVAOV_WINDOW_ANSWERED:
-      tell_answer (self, window);
+      report_answer (self, window);
       break;
     case GST_LLAVAOV_WINDOW_DROPPED:
-      tell_dropped (self, window);
+      report_dropped (self, window);
       break;
     case GST_LLAVAOV_WINDOW_EMPTY:
-      tell_empty (self, window);
+      report_empty (self, window);
       break;
     default:
-      tell_failed (self, window);
+      report_failed (self, window);
       break;
   }
 }

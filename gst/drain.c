@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "ending.h"
+#include "drain.h"
 
 #include "clock.h"
-#include "handover.h"
+#include "window-queue.h"
 
 #define GST_CAT_DEFAULT gst_llavaov_debug
 
@@ -15,7 +15,7 @@ end_windows (GstLlavaovElement * self, const gchar * reason, GstClockTime now)
   GQueue closed = G_QUEUE_INIT;
   GstClockTime end;
 
-  now = gst_llavaov_clock_behind (self, now);
+  now = gst_llavaov_clock_stream_position (self, now);
   end = self->have_time ? self->last_end : now;
   GST_DEBUG_OBJECT (self, "windows end: %s", reason);
   if (GST_CLOCK_TIME_IS_VALID (end))
@@ -26,7 +26,7 @@ end_windows (GstLlavaovElement * self, const gchar * reason, GstClockTime now)
   /* A live stream without frames is told about from here on. */
   if (self->live && GST_CLOCK_TIME_IS_VALID (now))
     gst_llavaov_sampler_start (&self->sampler, now);
-  gst_llavaov_handover_windows (self, &closed);
+  gst_llavaov_window_queue_add (self, &closed);
 }
 
 static void
@@ -46,11 +46,11 @@ end_clip (GstLlavaovElement * self)
   gst_llavaov_clip_finish (&self->clip, window,
       self->layout == LLAVAOV_LAYOUT_IMAGE ? 1 : self->run.frames);
   g_queue_push_tail (&closed, window);
-  gst_llavaov_handover_windows (self, &closed);
+  gst_llavaov_window_queue_add (self, &closed);
 }
 
 void
-gst_llavaov_ending_cut (GstLlavaovElement * self, const gchar * reason,
+gst_llavaov_drain_windows (GstLlavaovElement * self, const gchar * reason,
     GstClockTime now)
 {
   if (self->run.sampling == GST_LLAVAOV_SAMPLING_WINDOW)
@@ -61,14 +61,14 @@ gst_llavaov_ending_cut (GstLlavaovElement * self, const gchar * reason,
 }
 
 void
-gst_llavaov_ending_finish (GstLlavaovElement * self, const gchar * reason,
+gst_llavaov_drain_stream (GstLlavaovElement * self, const gchar * reason,
     GstClockTime now)
 {
   if (self->n_frames == 1)
-    gst_llavaov_handover_layout (self, LLAVAOV_LAYOUT_IMAGE);
+    gst_llavaov_window_queue_set_layout (self, LLAVAOV_LAYOUT_IMAGE);
   if (self->run.sampling == GST_LLAVAOV_SAMPLING_CLIP)
     end_clip (self);
-  gst_llavaov_ending_cut (self, reason, now);
+  gst_llavaov_drain_windows (self, reason, now);
 }
 
 static GstClockTime
@@ -93,11 +93,11 @@ tell_silence (GstLlavaovElement * self, GstClockTime step, const gchar * reason)
   g_queue_push_tail (&closed, gst_llavaov_window_new_empty (start,
           end - start, &self->run, &self->segment,
           self->sampler.utc_offset, reason));
-  gst_llavaov_handover_windows (self, &closed);
+  gst_llavaov_window_queue_add (self, &closed);
 }
 
 void
-gst_llavaov_ending_watch (GstLlavaovElement * self, GstClockTime step,
+gst_llavaov_drain_watch_progress (GstLlavaovElement * self, GstClockTime step,
     GstClockTime duration)
 {
   gboolean outside = !GST_CLOCK_TIME_IS_VALID (step);
@@ -109,7 +109,7 @@ gst_llavaov_ending_watch (GstLlavaovElement * self, GstClockTime step,
   if (self->silence <= allowed_silence (&self->run))
     return;
   if (gst_llavaov_sampler_has_frames (&self->sampler))
-    gst_llavaov_ending_cut (self, "no-progress", GST_CLOCK_TIME_NONE);
+    gst_llavaov_drain_windows (self, "no-progress", GST_CLOCK_TIME_NONE);
   else
     tell_silence (self, outside ? 0 : step,
         outside ? "outside-segment" : self->unreadable ? "unreadable-frames" :

@@ -6,8 +6,8 @@
  *
  * Thread-safe. Functions only queue; the task pushes.
  */
-#ifndef GST_LLAVAOV_TEXTPAD_H
-#define GST_LLAVAOV_TEXTPAD_H
+#ifndef GST_LLAVAOV_TEXT_PAD_H
+#define GST_LLAVAOV_TEXT_PAD_H
 
 #include <gst/gst.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "textpad.h"
+#include "text-pad.h"
 
 #include "answers.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "found.h"
+#include "decoder-errors.h"
 
 /* A file may hold thousands of streams. */
 #define LONGEST_LIST 200
@@ -7,28 +7,28 @@
 #define WANTED "llavaov wants video, raw or encoded, or a picture."
 
 void
-gst_llavaov_found_init (GstLlavaovFound * found)
+gst_llavaov_decoder_errors_init (GstLlavaovDecoderErrors * errors)
 {
-  g_mutex_init (&found->lock);
-  found->others = g_string_new (NULL);
-  found->undecoded = g_string_new (NULL);
+  g_mutex_init (&errors->lock);
+  errors->others = g_string_new (NULL);
+  errors->undecodable = g_string_new (NULL);
 }
 
 void
-gst_llavaov_found_free (GstLlavaovFound * found)
+gst_llavaov_decoder_errors_free (GstLlavaovDecoderErrors * errors)
 {
-  g_string_free (found->others, TRUE);
-  g_string_free (found->undecoded, TRUE);
-  g_mutex_clear (&found->lock);
+  g_string_free (errors->others, TRUE);
+  g_string_free (errors->undecodable, TRUE);
+  g_mutex_clear (&errors->lock);
 }
 
 void
-gst_llavaov_found_clear (GstLlavaovFound * found)
+gst_llavaov_decoder_errors_clear (GstLlavaovDecoderErrors * errors)
 {
-  g_mutex_lock (&found->lock);
-  g_string_truncate (found->others, 0);
-  g_string_truncate (found->undecoded, 0);
-  g_mutex_unlock (&found->lock);
+  g_mutex_lock (&errors->lock);
+  g_string_truncate (errors->others, 0);
+  g_string_truncate (errors->undecodable, 0);
+  g_mutex_unlock (&errors->lock);
 }
 
 static const gchar *
@@ -40,61 +40,64 @@ name_of (const GstCaps * caps)
 }
 
 static void
-add (GstLlavaovFound * found, GString * list, const gchar * name)
+add (GstLlavaovDecoderErrors * errors, GString * list, const gchar * name)
 {
   if (name == NULL)
     return;
-  g_mutex_lock (&found->lock);
+  g_mutex_lock (&errors->lock);
   if (list->len < LONGEST_LIST)
     g_string_append_printf (list, "%s%s", list->len ? ", " : "", name);
-  g_mutex_unlock (&found->lock);
+  g_mutex_unlock (&errors->lock);
 }
 
 void
-gst_llavaov_found_other (GstLlavaovFound * found, const GstCaps * caps)
+gst_llavaov_decoder_errors_add_stream (GstLlavaovDecoderErrors * errors,
+    const GstCaps * caps)
 {
-  add (found, found->others, name_of (caps));
+  add (errors, errors->others, name_of (caps));
 }
 
 void
-gst_llavaov_found_unknown (GstLlavaovFound * found, const GstCaps * caps)
+gst_llavaov_decoder_errors_add_undecodable (GstLlavaovDecoderErrors * errors,
+    const GstCaps * caps)
 {
   const gchar *name = name_of (caps);
 
   if (name && (g_str_has_prefix (name, "video/")
           || g_str_has_prefix (name, "image/")))
-    add (found, found->undecoded, name);
+    add (errors, errors->undecodable, name);
   else
-    add (found, found->others, name);
+    add (errors, errors->others, name);
 }
 
 GError *
-gst_llavaov_found_error (GstLlavaovFound * found, const GError * heard)
+gst_llavaov_decoder_errors_no_video (GstLlavaovDecoderErrors * errors,
+    const GError * cause)
 {
   GError *error;
 
-  g_mutex_lock (&found->lock);
-  if (found->undecoded->len)
+  g_mutex_lock (&errors->lock);
+  if (errors->undecodable->len)
     error = g_error_new (GST_CORE_ERROR, GST_CORE_ERROR_MISSING_PLUGIN,
         "Nothing that is installed decodes %s. On Debian most decoders are in "
         "gstreamer1.0-libav, gstreamer1.0-plugins-good and "
         "gstreamer1.0-plugins-bad; gst-inspect-1.0 lists what is there.",
-        found->undecoded->str);
-  else if (found->others->len)
+        errors->undecodable->str);
+  else if (errors->others->len)
     error = g_error_new (GST_STREAM_ERROR, GST_STREAM_ERROR_WRONG_TYPE,
         "There is no video in the stream, only %s. " WANTED,
-        found->others->str);
+        errors->others->str);
   else
     error = g_error_new (GST_STREAM_ERROR, GST_STREAM_ERROR_WRONG_TYPE,
         "There is no video in the stream (%s). " WANTED,
-        heard ? heard->message : "it is of no known type");
-  g_mutex_unlock (&found->lock);
+        cause ? cause->message : "it is of no known type");
+  g_mutex_unlock (&errors->lock);
   return error;
 }
 
 GstMessage *
-gst_llavaov_found_explain (GstLlavaovFound * found, GstObject * src,
-    GstMessage * message)
+gst_llavaov_decoder_errors_explain (GstLlavaovDecoderErrors * errors,
+    GstObject * src, GstMessage * message)
 {
   GError *error, *ours;
   GstMessage *said = message;
@@ -107,7 +110,7 @@ gst_llavaov_found_explain (GstLlavaovFound * found, GstObject * src,
       g_error_matches (error, GST_STREAM_ERROR, GST_STREAM_ERROR_WRONG_TYPE) ||
       g_error_matches (error, GST_STREAM_ERROR,
           GST_STREAM_ERROR_CODEC_NOT_FOUND)) {
-    ours = gst_llavaov_found_error (found, error);
+    ours = gst_llavaov_decoder_errors_no_video (errors, error);
     said = gst_message_new_error (src, ours, debug);
     gst_message_unref (message);
     g_error_free (ours);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "asking.h"
+#include "requests.h"
 
 #include "loading.h"
 
@@ -51,7 +51,7 @@ on_done (void *data, const LlavaovAnswer * answer)
 }
 
 void
-gst_llavaov_ask (GstLlavaovElement * self, GstLlavaovWindow * window)
+gst_llavaov_request_send (GstLlavaovElement * self, GstLlavaovWindow * window)
 {
   LlavaovFrame *frames[GST_LLAVAOV_MAX_FRAMES];
   LlavaovRequest request = { 0, };
@@ -82,7 +82,7 @@ gst_llavaov_ask (GstLlavaovElement * self, GstLlavaovWindow * window)
     request.system_prompt = window->settings.system_prompt;
     request.prompt = window->settings.prompt;
     request.generation = window->settings.generation;
-    gst_llavaov_loading_tell_generation (self, &request.generation);
+    gst_llavaov_loading_warn_generation (self, &request.generation);
     request.reservation = window->reservation;
     request.on_done = on_done;
     request.data = window;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "scan.h"
+#include "interlacing.h"
 
 LlavaovScan
-gst_llavaov_scan (const GstVideoInfo * info, GstBuffer * buffer,
+gst_llavaov_interlacing_scan (const GstVideoInfo * info, GstBuffer * buffer,
     GstVideoFrameFlags flags)
 {
   gboolean alternate = GST_VIDEO_INFO_INTERLACE_MODE (info) ==
@@ -23,13 +23,13 @@ gst_llavaov_scan (const GstVideoInfo * info, GstBuffer * buffer,
 }
 
 gboolean
-gst_llavaov_scan_is_field (LlavaovScan scan)
+gst_llavaov_interlacing_is_field (LlavaovScan scan)
 {
   return scan == LLAVAOV_SCAN_TOP_FIELD || scan == LLAVAOV_SCAN_BOTTOM_FIELD;
 }
 
 void
-gst_llavaov_scan_first_field (GstVideoInfo * info, GstBuffer * buffer)
+gst_llavaov_interlacing_first_field (GstVideoInfo * info, GstBuffer * buffer)
 {
   GstVideoMeta *meta = gst_buffer_get_video_meta (buffer);
   GstVideoInfo alternate = *info;
