@@ -7,12 +7,13 @@
     ```sh      each line must end with 0; one with "# Ctrl-C ends it" is interrupted once the output below it has come;
                behind a block that ends with "&" that output is waited for
     ```text    what the sh block above prints: these lines in this order, "..." standing for anything, any number of lines too
-    ```python  the file named last before it, as `name.py`; a later line must run it
+    ```python  the file named last before it, as `name.py`; every statement in it must be run by the lines behind it
     ```c       the same
 
 A block of any other kind, and one that is indented instead of fenced, is an error: it would not be run. The shell starts in a
 folder that holds the repository with BUILD as build/, so nothing is built or installed. The port 8554 is replaced by a free one.
 """
+import ast
 import os
 import queue
 import re
@@ -48,6 +49,61 @@ def blocks(text):
     for match in FENCE.finditer(text):
         named = re.findall(r"`([\w-]+\.(?:py|c))`", text[:match.start()])
         yield match.group(1), match.group(2), text.count("\n", 0, match.start()) + 1, named[-1] if named else None
+
+
+class Marked(ast.NodeTransformer):
+    """A program whose every statement first writes its line's number into a file."""
+
+    def __init__(self, log):
+        self.log, self.numbers = log, set()
+
+    def generic_visit(self, node):
+        super().generic_visit(node)
+        for name in ("body", "orelse", "finalbody"):
+            statements = getattr(node, name, None)
+            if isinstance(statements, list):
+                self.numbers.update(statement.lineno for statement in statements)
+                setattr(node, name, [part for statement in statements for part in (self.mark(statement), statement)])
+        return node
+
+    def mark(self, statement):
+        call = ast.parse("open(%r, 'a').write('%d\\n')" % (self.log, statement.lineno)).body[0]
+        return ast.copy_location(call, statement)
+
+
+class Python:
+    """A python block as a file that remembers which of its lines were run."""
+
+    def __init__(self, path, content):
+        self.log, self.content = path + ".lines", content.splitlines()
+        marked = Marked(self.log)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(ast.unparse(ast.fix_missing_locations(marked.visit(ast.parse(content)))))
+        self.numbers = marked.numbers
+
+    def not_run(self):
+        ran = set()
+        if os.path.exists(self.log):
+            with open(self.log, encoding="ascii") as file:
+                ran = {int(number) for number in file}
+        return [self.content[number - 1] for number in sorted(self.numbers - ran)]
+
+
+class C:
+    """A c block as a file. stubs/cc compiles it so that gcov knows which of its lines were run."""
+
+    def __init__(self, path, content):
+        self.path = path
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(content)
+
+    def not_run(self):
+        folder, name = os.path.split(self.path)
+        notes = [found for found in os.listdir(folder) if found.endswith(name[:-1] + "gcda")]
+        if not notes:
+            return ["all of it"]
+        text = subprocess.run(["gcov", "--stdout", notes[0]], cwd=folder, stdout=subprocess.PIPE, text=True, check=True).stdout
+        return re.findall(r"^ *#####: *\d+:(.*)$", text, re.M)
 
 
 def matches(pattern, output):
@@ -158,9 +214,7 @@ def run(folder, text, display):
             if kind in ("python", "c"):
                 if not named or not named.endswith(".py" if kind == "python" else ".c"):
                     raise Wrong("%s: no file is named before this block" % where)
-                with open(os.path.join(folder, named), "w", encoding="utf-8") as file:
-                    file.write(content)
-                files[named] = where
+                files[where] = (Python if kind == "python" else C)(os.path.join(folder, named), content)
             elif kind == "text":
                 if not i or found[i - 1][0] != "sh":
                     raise Wrong("%s: this output has no command" % where)
@@ -169,8 +223,6 @@ def run(folder, text, display):
                 output, start = [], time.monotonic()
                 for line in content.replace("\\\n", " ").splitlines():
                     output += shell.type(line, shown)
-                    for name in [name for name in files if name in line]:
-                        del files[name]
                 if content.rstrip().endswith("&"):
                     shell.wait(shown, output)
                 came, wanted = matches(shown, output)
@@ -179,8 +231,9 @@ def run(folder, text, display):
                 print("ok   %s: %.1f s" % (where, time.monotonic() - start), flush=True)
             else:
                 raise Wrong("%s: a block of kind '%s' is not run by anything" % (where, kind))
-        if files:
-            raise Wrong("never run: %s" % files)
+        for where, program in files.items():
+            if program.not_run():
+                raise Wrong("%s: never run:\n%s" % (where, "\n".join(program.not_run())))
     finally:
         shell.close()
 
@@ -191,6 +244,9 @@ def main():
     with tempfile.TemporaryDirectory(prefix="llavaov-howto-") as folder:
         repository(folder)
         try:
+            if "import gi" in text and subprocess.run(["/usr/bin/python3", "-c", "import gi"], stderr=subprocess.DEVNULL).returncode:
+                print("skip: no python3-gi")
+                return 77
             if "autovideosink" in text:
                 if not shutil.which("Xvfb"):
                     print("skip: no Xvfb for a line with a window")
