@@ -50,9 +50,9 @@ static int64_t near(Input *in, int64_t value)
     if (how < 200)
         return value + (int8_t)byte(in);
     if (how < 215)
-        return -value;
+        return (int64_t)-(uint64_t)value;
     if (how < 230)
-        return value * (byte(in) % 5) / 2;
+        return (int64_t)((uint64_t)value * (byte(in) % 5)) / 2;
     if (how < 250)
         return (int16_t)word(in);
     return (int64_t)((uint64_t)word(in) << 48 | (uint64_t)word(in) << 16 | word(in));
@@ -120,7 +120,51 @@ static gsize at_most(int64_t value, gsize most)
     return value < 0 ? 0 : (gsize)value > most ? most : (gsize)value;
 }
 
-/* Memories, together about as large as the caps want. */
+/* Where rows lie, and how many bytes that takes. */
+typedef struct Shape {
+    GstVideoInfo info;
+    gsize size;
+} Shape;
+
+/* Not a byte between rows, between planes or behind the last one. */
+static void pack(Shape *shape, const GstVideoInfo *info)
+{
+    const GstVideoFormatInfo *format = info->finfo;
+    shape->size = 0;
+    for (guint i = 0; i < GST_VIDEO_INFO_N_PLANES(info); i++) {
+        gsize row = 0, rows = 0;
+        for (guint c = 0; c < GST_VIDEO_FORMAT_INFO_N_COMPONENTS(format); c++) {
+            if (GST_VIDEO_FORMAT_INFO_PLANE(format, c) != i)
+                continue;
+            row = MAX(row, (gsize)GST_VIDEO_FORMAT_INFO_SCALE_WIDTH(format, c, info->width) *
+                               (gsize)GST_VIDEO_FORMAT_INFO_PSTRIDE(format, c));
+            rows = MAX(rows, (gsize)GST_VIDEO_FORMAT_INFO_SCALE_HEIGHT(
+                                 format, c, GST_VIDEO_INFO_FIELD_HEIGHT(info)));
+        }
+        shape->info.offset[i] = shape->size;
+        shape->info.stride[i] = (gint)row;
+        shape->size += row * rows;
+    }
+}
+
+/* As the caps have it, larger, or packed. */
+static void make_shape(Input *in, const GstVideoInfo *info, Shape *shape)
+{
+    const gint width = GST_VIDEO_INFO_WIDTH(info), height = GST_VIDEO_INFO_FIELD_HEIGHT(info);
+    const unsigned how = byte(in);
+    shape->info = *info;
+    shape->size = info->size;
+    if (how < 64 && width < 2000 && height < 2000) {
+        /* On the right and below, as decoders do. */
+        gst_video_info_set_format(&shape->info, GST_VIDEO_INFO_FORMAT(info),
+            (guint)width + byte(in) % 32, (guint)height + byte(in) % 32);
+        shape->size = shape->info.size;
+    } else if (how < 144 && GST_VIDEO_FORMAT_INFO_PSTRIDE(info->finfo, 0)) {
+        pack(shape, info);
+    }
+}
+
+/* Memories, together about as large as the shape wants. */
 static void add_memories(Input *in, GstBuffer *buffer, gsize size)
 {
     unsigned n = chance(in, 160) ? 1 : byte(in) % 5;
@@ -169,20 +213,16 @@ static gboolean own_unmap(GstVideoMeta *meta, guint plane, GstMapInfo *info)
     return TRUE;
 }
 
-static void add_meta(Input *in, GstBuffer *buffer, const GstVideoInfo *info)
+static void add_meta(Input *in, GstBuffer *buffer, const GstVideoInfo *info, Shape *shape)
 {
-    const gint width = GST_VIDEO_INFO_WIDTH(info), height = GST_VIDEO_INFO_FIELD_HEIGHT(info);
-    GstVideoInfo larger = *info;
-    /* Padded on the right and below, as decoders do, with strides and offsets to match. */
-    if (chance(in, 96) && width < 2000 && height < 2000)
-        gst_video_info_set_format(&larger, GST_VIDEO_INFO_FORMAT(info),
-            (guint)width + byte(in) % 32, (guint)height + byte(in) % 32);
+    const gint height = GST_VIDEO_INFO_FIELD_HEIGHT(info);
+    GstVideoInfo *larger = &shape->info;
     GstVideoMeta *meta = gst_buffer_add_video_meta_full(buffer, GST_VIDEO_FRAME_FLAG_NONE,
-        GST_VIDEO_INFO_FORMAT(info), 1, 1, GST_VIDEO_INFO_N_PLANES(info), larger.offset,
-        larger.stride);
-    meta->width = (guint)near(in, GST_VIDEO_INFO_WIDTH(&larger));
+        GST_VIDEO_INFO_FORMAT(info), 1, 1, GST_VIDEO_INFO_N_PLANES(info), larger->offset,
+        larger->stride);
+    meta->width = (guint)near(in, GST_VIDEO_INFO_WIDTH(larger));
     meta->height = (guint)near(in,
-        chance(in, 128) ? GST_VIDEO_INFO_HEIGHT(&larger) : GST_VIDEO_INFO_FIELD_HEIGHT(&larger));
+        chance(in, 128) ? GST_VIDEO_INFO_HEIGHT(larger) : GST_VIDEO_INFO_FIELD_HEIGHT(larger));
     meta->flags = byte(in);
     if (chance(in, 8))
         meta->format = byte(in);
@@ -205,7 +245,7 @@ static void add_meta(Input *in, GstBuffer *buffer, const GstVideoInfo *info)
         meta->map = own_map;
         meta->unmap = own_unmap;
         own.fails = chance(in, 16);
-        own.bytes = at_most(near(in, (int64_t)larger.size), GUARD_BYTES);
+        own.bytes = at_most(near(in, (int64_t)shape->size), GUARD_BYTES);
         own.at = guard_place(GUARD_SLOTS - 1, own.bytes, chance(in, 96));
     }
 }
@@ -213,15 +253,18 @@ static void add_meta(Input *in, GstBuffer *buffer, const GstVideoInfo *info)
 static GstBuffer *make_buffer(Input *in, const GstVideoInfo *info)
 {
     GstBuffer *buffer = gst_buffer_new();
-    add_memories(in, buffer, info->size);
-    if (chance(in, 128))
-        add_meta(in, buffer, info);
+    Shape shape;
+    make_shape(in, info, &shape);
+    add_memories(in, buffer, shape.size);
+    if (chance(in, 160))
+        add_meta(in, buffer, info, &shape);
     if (chance(in, 48)) {
         GstVideoCropMeta *crop = gst_buffer_add_video_crop_meta(buffer);
         crop->x = chance(in, 224) ? byte(in) % 64 : word(in) << 16 | word(in);
         crop->y = chance(in, 224) ? byte(in) % 64 : word(in) << 16 | word(in);
-        crop->width = (guint)near(in, GST_VIDEO_INFO_WIDTH(info));
-        crop->height = (guint)near(in, GST_VIDEO_INFO_HEIGHT(info));
+        /* Up to the edge, or about that. */
+        crop->width = (guint)near(in, GST_VIDEO_INFO_WIDTH(info) - (gint64)crop->x) + byte(in) % 3;
+        crop->height = (guint)near(in, GST_VIDEO_INFO_HEIGHT(info) - (gint64)crop->y);
     }
     GST_BUFFER_FLAGS(buffer) |= (byte(in) & 0x1F) * GST_VIDEO_BUFFER_FLAG_INTERLACED;
     return buffer;
