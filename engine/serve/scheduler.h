@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * One thread per engine computes for all sessions, in slices: an encoder call of up to
  * preferred_tiles tiles, the start of a request, a prefill chunk, or a decoding step of up to
- * preferred_sequences requests. After every slice turn.h says what goes next.
- *
- * docs/architecture.md says how several prompts on one prefix and several devices fit in. */
+ * preferred_sequences requests. After every slice turn.h says what goes next
+ * (docs/scheduling.md). */
 #ifndef LV_SCHEDULER_H
 #define LV_SCHEDULER_H
 

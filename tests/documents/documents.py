@@ -6,7 +6,7 @@
     documents.py ROOT --self-test  plants one wrong citation of each kind in memory and sees that it is found
 
 In README.md, CONTRIBUTING.md, docs, models/*.md and pipelines/*/README*: relative links, files, symbols with our
-prefixes, commands of ./dev, names of meson tests. In comments: documents with their sections, files, symbols. A heading
+prefixes, commands of ./dev, names of meson tests; no paragraph of more than 8 lines. In comments: documents with their sections, files, symbols. A heading
 "Sources" opens a part about other repositories, where paths are not ours.
 """
 import glob
@@ -21,6 +21,11 @@ ROOTS = ("", "engine", "kernels", "gst")
 # Folders that commands make; what is in them is known by its name in a build file, a script or ./dev.
 MADE = ("build", "build-asan", "build-gpu", "demo-out", ".cache")
 
+# What a reader takes in at once.
+PARAGRAPH = 8
+MOST_LINES = {"docs/architecture.md": 120}
+
+ITEM = re.compile(r" *(?:[*-]|\d+\.) ")
 HEADING = re.compile(r"^(#+) (.*)$", re.M)
 LINK = re.compile(r"\]\(([^()\s]+)\)")
 SPAN = re.compile(r"`([^`\n]+)`")
@@ -149,6 +154,22 @@ def comments(path, text):
     return re.sub(r"^[ \t]*(?:\*+|//+|#+)", " ", "".join(parts), flags=re.M)
 
 
+def of_length(path, text):
+    """Paragraphs that are too long to be read; code blocks, tables and headings are none, each item of a list is one."""
+    lines, start, fenced = text.split("\n"), None, False
+    if path in MOST_LINES and len(lines) - 1 > MOST_LINES[path]:
+        yield 0, "more than %d lines" % MOST_LINES[path]
+    for i, line in enumerate(lines + [""]):
+        fenced ^= line.startswith("```")
+        outside = fenced or not line.strip() or line.startswith(("```", "|", "#", "    "))
+        if start is not None and (outside or ITEM.match(line)):
+            if i - start > PARAGRAPH:
+                yield sum(len(before) + 1 for before in lines[:start]), "a paragraph of more than %d lines" % PARAGRAPH
+            start = None
+        if start is None and not outside:
+            start = i
+
+
 def of_symbols(tree, text):
     for match in SYMBOL.finditer(text):
         if not tree.has_symbol(match.group(1)):
@@ -158,6 +179,7 @@ def of_symbols(tree, text):
 def of_document(tree, path, text):
     """Pairs: place in the text, sentence."""
     folder = os.path.dirname(path)
+    yield from of_length(path, text)
     for match in LINK.finditer(text):
         target, _, place = match.group(1).partition("#")
         if "://" in target:
@@ -242,6 +264,10 @@ def every_fault(tree):
 
 PLANTED = [  # (document?, path, text, what must be said of it, or None: nothing)
     (True, "docs/x.md", "\n[a](model.md) and [b](../nowhere/b.md)", "docs/x.md:2: the link to ../nowhere/b.md leads nowhere"),
+    (True, "docs/x.md", "a\n" * 8 + "\n* b\n" * 9 + "1. c\n" * 9 + "| d\n" * 9 + "```\n" + "e\n" * 9 + "```\n", None),
+    (True, "docs/x.md", "\n" + "a\n" * 9, "docs/x.md:2: a paragraph of more than 8 lines"),
+    (True, "docs/x.md", "* b\n" + "  a\n" * 8, "docs/x.md:1: a paragraph of more than 8 lines"),
+    (True, "docs/architecture.md", "\n" * 121, "docs/architecture.md:1: more than 120 lines"),
     (True, "docs/x.md", "# One, two\n[a](#one-two) and [b](elements.md#answers)", None),
     (True, "docs/x.md", "[b](elements.md#answer)", "docs/x.md:1: elements.md has no heading #answer"),
     (True, "docs/x.md", "see engine/model/towers.c", "docs/x.md:1: there is no engine/model/towers.c"),

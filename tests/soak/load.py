@@ -19,7 +19,7 @@ WINDOW = 4.0
 LOADS = (0.5, 1, 1.25, 2, 10)
 PROBE = 400
 
-# The bound of resident memory, in MiB (docs/architecture.md has the formula).
+# The bound of resident memory, in MiB (docs/scheduling.md has the formula).
 STREAM = 0.5      # one stream: its element, its thread, its session, its newest frame
 FRAME = 640 * 360 * 1.5 / 2**20 + 192 * 192 * 3 / 2**20 + 49 * 128 * 4 / 2**20
 LATE = 3.0        # seconds after its end at which a window is given up
