@@ -52,11 +52,24 @@ typedef enum LlavaovStatus {
         -12 /* the engine did not come to a reserved window in time, and gave it up */
 } LlavaovStatus;
 
-/* A cause, filled by whoever found it. `subject` names the file, tensor, configuration field or
- * option that is to blame (empty when there is none); `message` is one sentence for a person and
- * names the subject again where that helps. */
+/* What an error is about. */
+typedef enum LlavaovAbout {
+    LLAVAOV_ABOUT_NOTHING =
+        0,                /* or nothing that could be named: memory, a cancelled request, a bug */
+    LLAVAOV_ABOUT_FILE,   /* the checkpoint's folder, a file of it, or a field in one */
+    LLAVAOV_ABOUT_TENSOR, /* of the checkpoint or of the computation */
+    LLAVAOV_ABOUT_OPTION, /* what a caller set, such as "precision" or "top-p" */
+    LLAVAOV_ABOUT_DEVICE, /* the device, or an operation on it */
+    LLAVAOV_ABOUT_PICTURE,
+    LLAVAOV_ABOUT_PROMPT /* prompt, system prompt or messages */
+} LlavaovAbout;
+
+/* A cause, filled by whoever found it. `subject` names what `about` says is to blame (empty when it
+ * has no name); `message` is one sentence for a person and names the subject again where that
+ * helps. */
 typedef struct LlavaovError {
     LlavaovStatus status;
+    LlavaovAbout about;
     char subject[256];
     char message[768];
 } LlavaovError;

@@ -148,6 +148,7 @@ gst_llavaov_engine_acquire (const gchar * engine_id, const gchar * model_path,
           strcmp (entry->model_path, model_path))
       && engine_id) {
     error->status = LLAVAOV_ERROR_ARGUMENT;
+    error->about = LLAVAOV_ABOUT_OPTION;
     g_strlcpy (error->subject, "engine-id", sizeof (error->subject));
     g_snprintf (error->message, sizeof (error->message),
         "engine-id=\"%s\" is in use with model-path=\"%s\", device=\"%s\"; "

@@ -43,30 +43,47 @@ gst_llavaov_error_code (LlavaovStatus status, GQuark * domain, gint * code)
   }
 }
 
+static gboolean
+is_of_checkpoint (LlavaovStatus status)
+{
+  return status == LLAVAOV_ERROR_NOT_FOUND || status == LLAVAOV_ERROR_IO ||
+      status == LLAVAOV_ERROR_FORMAT || status == LLAVAOV_ERROR_NUMERIC ||
+      status == LLAVAOV_ERROR_UNSUPPORTED;
+}
+
+/* The property that is to blame, where the message does not begin with it. */
 static gchar *
 name_property (const LlavaovError * error, const GstLlavaovSettings * settings,
     const gchar * model_path)
 {
-  switch (error->status) {
-    case LLAVAOV_ERROR_NOT_FOUND:
-    case LLAVAOV_ERROR_IO:
-    case LLAVAOV_ERROR_FORMAT:
-    case LLAVAOV_ERROR_NUMERIC:
-      return g_strdup_printf ("model-path=\"%s\": ", model_path);
-    case LLAVAOV_ERROR_DEVICE:
-      return g_strdup_printf ("device=\"%s\": ", settings->device);
-    case LLAVAOV_ERROR_UNSUPPORTED:
-      if (!strcmp (error->subject, "device") &&
-          strstr (error->message, settings->device))
-        return g_strdup ("");
-      if (strstr (error->subject, "device"))
-        return g_strdup_printf ("device=\"%s\": ", settings->device);
-      if (strstr (error->subject, "precision"))
-        return g_strdup_printf ("precision=\"%s\": ", settings->precision);
-      return g_strdup_printf ("model-path=\"%s\": ", model_path);
-    default:
-      return g_strdup ("");
+  const gchar *name = NULL, *value = NULL;
+
+  switch (error->about) {
+    case LLAVAOV_ABOUT_OPTION:
+      if (error->status == LLAVAOV_ERROR_UNSUPPORTED &&
+          !strcmp (error->subject, "precision")) {
+        name = "precision";
+        value = settings->precision;
+      }
+      break;
+    case LLAVAOV_ABOUT_PICTURE:
+    case LLAVAOV_ABOUT_PROMPT:
+      break;
+    case LLAVAOV_ABOUT_NOTHING:
+    case LLAVAOV_ABOUT_FILE:
+    case LLAVAOV_ABOUT_TENSOR:
+    case LLAVAOV_ABOUT_DEVICE:
+      if (error->status == LLAVAOV_ERROR_DEVICE) {
+        name = "device";
+        value = settings->device;
+      } else if (error->about != LLAVAOV_ABOUT_DEVICE &&
+          is_of_checkpoint (error->status)) {
+        name = "model-path";
+        value = model_path;
+      }
+      break;
   }
+  return name ? g_strdup_printf ("%s=\"%s\": ", name, value) : g_strdup ("");
 }
 
 static gchar *
@@ -80,10 +97,7 @@ void
 gst_llavaov_post_error (GstElement * element, const LlavaovError * error,
     const GstLlavaovSettings * settings, const gchar * model_path)
 {
-  gsize length = strlen (error->subject);
-  gboolean named = length && !strncmp (error->message, error->subject, length)
-      && error->message[length] == '=';
-  gchar *property = named ? g_strdup ("") :
+  gchar *property =
       name_property (error, settings, model_path ? model_path : "");
   gchar *text = g_strconcat (property, error->message, NULL);
   GQuark domain;
@@ -113,6 +127,7 @@ bad_value (LlavaovError * error, const gchar * property, const gchar * value,
     const gchar * hint)
 {
   error->status = LLAVAOV_ERROR_ARGUMENT;
+  error->about = LLAVAOV_ABOUT_OPTION;
   g_strlcpy (error->subject, property, sizeof (error->subject));
   g_snprintf (error->message, sizeof (error->message), "%s=\"%s\": %s",
       property, value, hint);

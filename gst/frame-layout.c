@@ -13,6 +13,7 @@ gst_llavaov_frame_error (LlavaovError * error, const gchar * format, ...)
   if (error == NULL)
     return;
   error->status = LLAVAOV_ERROR_FORMAT;
+  error->about = LLAVAOV_ABOUT_PICTURE;
   g_strlcpy (error->subject, "frame", sizeof (error->subject));
   va_start (args, format);
   g_vsnprintf (error->message, sizeof (error->message), format, args);

@@ -39,6 +39,7 @@ check_prompt (GstLlavaovElement * self, LlavaovSession * session,
   g_free (system_prompt);
   if (status == LLAVAOV_OK && tokens >= info->context_length) {
     status = error.status = LLAVAOV_ERROR_CONTEXT_FULL;
+    error.about = LLAVAOV_ABOUT_PROMPT;
     g_strlcpy (error.subject, "prompt", sizeof (error.subject));
     g_snprintf (error.message, sizeof (error.message),
         "prompt=... with frames=%u makes %u tokens, and the model's context "
@@ -77,7 +78,9 @@ gst_llavaov_loading_warn_generation (GstLlavaovElement * self,
     const LlavaovGeneration * asked)
 {
   const gchar *notice = llavaov_engine_info (self->engine)->generation_notice;
-  LlavaovError error = { LLAVAOV_ERROR_UNSUPPORTED, "generation", "" };
+  LlavaovError error = { LLAVAOV_ERROR_UNSUPPORTED, LLAVAOV_ABOUT_OPTION,
+    "generation", ""
+  };
   gboolean tell;
 
   if (notice == NULL || !(asked->as_checkpoint & LLAVAOV_SETTING_RULES))

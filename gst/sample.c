@@ -107,6 +107,7 @@ set_error (LlavaovError * error, LlavaovStatus status, const gchar * format,
   if (error == NULL)
     return;
   error->status = status;
+  error->about = LLAVAOV_ABOUT_PICTURE;
   g_strlcpy (error->subject, "frame", sizeof (error->subject));
   g_snprintf (error->message, sizeof (error->message), format, text);
 }

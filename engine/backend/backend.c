@@ -16,18 +16,16 @@ static bool is_cuda(const char *device)
            strspn(device + 5, "0123456789") == strlen(device + 5);
 }
 
-/* Without a GPU, its driver or the module for it there is the CPU, and a word of why. Whatever else
- * goes wrong (memory is short, a value makes no sense) is the caller's to know. */
+/* Falls back to the CPU, and says why, where the GPU, its driver or the module is missing. Every
+ * other failure (not enough memory, a bad value) is the caller's to handle. */
 static LlavaovStatus open_auto(
     const LvBackendOptions *options, LvBackend **backend, LlavaovError *error)
 {
     LlavaovError why = {0};
     LlavaovStatus status = lv_backend_cuda_open(options, backend, &why);
     if (status == LLAVAOV_ERROR_UNSUPPORTED || status == LLAVAOV_ERROR_DEVICE) {
-        const char *reason =
-            strncmp(why.message, "device \"", 8) ? NULL : strstr(why.message, ": ");
         LvBackendOptions cpu = *options;
-        cpu.why_cpu = reason ? reason + 2 : why.message;
+        cpu.why_cpu = why.message;
         return lv_backend_cpu_open(&cpu, backend, error);
     }
     if (status != LLAVAOV_OK && error)
@@ -48,6 +46,6 @@ LlavaovStatus lv_backend_open(
         return lv_backend_cuda_open(options, backend, error);
     if (strncmp(device, "fake:", 5) == 0 || strcmp(device, "fake") == 0)
         return lv_backend_fake_open(options, backend, error);
-    return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "device",
+    return lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_DEVICE, "device",
         "device \"%s\" is not known; use \"auto\", \"cpu\", \"cuda\" or \"cuda:N\"", device);
 }

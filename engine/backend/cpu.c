@@ -56,7 +56,7 @@ LlavaovStatus lv_cpu_run(
 
 LlavaovStatus lv_shape_error(const LvRun *run, const char *operation)
 {
-    return lv_fail(run->error, LLAVAOV_ERROR_INTERNAL, operation,
+    return lv_fail_about(run->error, LLAVAOV_ERROR_INTERNAL, LLAVAOV_ABOUT_DEVICE, operation,
         "%s: operands do not fit together", operation);
 }
 
@@ -204,7 +204,7 @@ static LlavaovStatus choose_kernels(
     else if (strcmp(mask, "baseline") == 0)
         allowed = 0;
     else
-        return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "cpu-mask",
+        return lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION, "cpu-mask",
             "cpu mask \"%s\" is not known; use \"auto\", \"baseline\", \"avx2\" or \"avx512\"",
             mask);
     *kernels = lv_kernels_choose(allowed & lv_cpu_flags());
@@ -220,12 +220,12 @@ LlavaovStatus lv_backend_cpu_open(
     if (status != LLAVAOV_OK)
         return status;
     if (options->precision == LLAVAOV_PRECISION_BF16 || options->precision == LLAVAOV_PRECISION_F16)
-        return lv_fail(error, LLAVAOV_ERROR_UNSUPPORTED, "precision",
+        return lv_fail_about(error, LLAVAOV_ERROR_UNSUPPORTED, LLAVAOV_ABOUT_OPTION, "precision",
             "the CPU backend computes in float32 on weights as stored; use precision \"auto\" or "
             "\"f32\"");
     if (options->threads > LV_MAX_THREADS)
-        return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "threads", "at most %u threads, not %u",
-            LV_MAX_THREADS, options->threads);
+        return lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION, "threads",
+            "at most %u threads, not %u", LV_MAX_THREADS, options->threads);
     LvCpu *cpu = lv_calloc(1, sizeof *cpu);
     if (!cpu)
         return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for the CPU backend");
@@ -234,8 +234,8 @@ LlavaovStatus lv_backend_cpu_open(
         cpu->workers = lv_calloc(lv_pool_threads(cpu->pool), sizeof *cpu->workers);
     if (!cpu->workers) {
         cpu_close(&cpu->base);
-        return lv_fail(
-            error, LLAVAOV_ERROR_MEMORY, "threads", "no memory for the CPU backend's threads");
+        return lv_fail_about(error, LLAVAOV_ERROR_MEMORY, LLAVAOV_ABOUT_OPTION, "threads",
+            "no memory for the CPU backend's threads");
     }
     cpu->kernels = kernels;
     uint32_t threads = lv_pool_threads(cpu->pool);

@@ -46,8 +46,8 @@ LlavaovStatus lv_cpu_weight_load(LvBackend *backend, const LvHostTensor *const *
         lv_pool_run(cpu->pool, lv_ceil_div(matrix->rows * matrix->cols, CHECK_ELEMENTS), 64,
             check_units, &check, NULL);
         if (atomic_load(&check.bad))
-            status = lv_fail(error, LLAVAOV_ERROR_NUMERIC, parts[i]->name,
-                "%s: tensor %s holds NaN or Inf", parts[i]->file, parts[i]->name);
+            status = lv_fail_about(error, LLAVAOV_ERROR_NUMERIC, LLAVAOV_ABOUT_TENSOR,
+                parts[i]->name, "%s: tensor %s holds NaN or Inf", parts[i]->file, parts[i]->name);
         weight->n_parts++;
     }
     weight->rows = rows;
@@ -55,8 +55,8 @@ LlavaovStatus lv_cpu_weight_load(LvBackend *backend, const LvHostTensor *const *
     if (status == LLAVAOV_OK && (use & LV_WEIGHT_VECTOR)) {
         weight->vector = lv_alloc_aligned(weight->rows * weight->cols, sizeof *weight->vector);
         if (!weight->vector)
-            status = lv_fail(error, LLAVAOV_ERROR_MEMORY, parts[0]->name, "no memory for tensor %s",
-                parts[0]->name);
+            status = lv_fail_about(error, LLAVAOV_ERROR_MEMORY, LLAVAOV_ABOUT_TENSOR,
+                parts[0]->name, "no memory for tensor %s", parts[0]->name);
         float *dst = weight->vector;
         for (size_t i = 0; weight->vector && i < n_parts; i++) {
             size_t elements = weight->parts[i].rows * weight->parts[i].cols;

@@ -65,17 +65,17 @@ static LlavaovStatus before(Fake *fake, const LvRun *run, int operation, uint64_
     uint64_t total = operation < OP_weight_load ? ++fake->total : fake->total;
     const char *name = operation_names[operation];
     if (total > fake->lost_after)
-        return lv_fail(
-            run->error, LLAVAOV_ERROR_DEVICE, name, "the device was lost (fake), seen by %s", name);
+        return lv_fail_about(run->error, LLAVAOV_ERROR_DEVICE, LLAVAOV_ABOUT_DEVICE, name,
+            "the device was lost (fake), seen by %s", name);
     for (size_t i = 0; i < fake->n_rules; i++) {
         const Rule *rule = &fake->rules[i];
         if (rule->operation != operation || rule->call != *call)
             continue;
         if (rule->effect == EFFECT_DEVICE)
-            return lv_fail(run->error, LLAVAOV_ERROR_DEVICE, name, "call %llu of %s failed (fake)",
-                (unsigned long long)*call, name);
+            return lv_fail_about(run->error, LLAVAOV_ERROR_DEVICE, LLAVAOV_ABOUT_DEVICE, name,
+                "call %llu of %s failed (fake)", (unsigned long long)*call, name);
         if (rule->effect == EFFECT_MEMORY)
-            return lv_fail(run->error, LLAVAOV_ERROR_MEMORY, name,
+            return lv_fail_about(run->error, LLAVAOV_ERROR_MEMORY, LLAVAOV_ABOUT_DEVICE, name,
                 "no memory for call %llu of %s (fake)", (unsigned long long)*call, name);
     }
     return sleep_us(run, fake->delay_us[operation]);
@@ -346,7 +346,7 @@ static LlavaovStatus parse_wishes(
         if (equals)
             *equals = '\0';
         if (!equals || !parse_wish(fake, wish, equals + 1, open_status))
-            status = lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "device",
+            status = lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_DEVICE, "device",
                 "fake backend: \"%s%s%s\" is not understood", wish, equals ? "=" : "",
                 equals ? equals + 1 : "");
     }
@@ -366,7 +366,8 @@ LlavaovStatus lv_backend_fake_open(
     LlavaovStatus open_status = LLAVAOV_OK;
     LlavaovStatus status = parse_wishes(fake, colon ? colon + 1 : "", &open_status, error);
     if (status == LLAVAOV_OK && open_status != LLAVAOV_OK)
-        status = lv_fail(error, open_status, "device", "opening failed (fake)");
+        status = lv_fail_about(
+            error, open_status, LLAVAOV_ABOUT_DEVICE, "device", "opening failed (fake)");
     if (status == LLAVAOV_OK) {
         LvBackendOptions inner = *options;
         inner.device = "cpu";

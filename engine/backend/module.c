@@ -55,45 +55,45 @@ static const char *first_existing(const Places *places)
     return NULL;
 }
 
-static LlavaovStatus none_found(const char *device, const Places *places, LlavaovError *error)
+static LlavaovStatus none_found(const char *label, const Places *places, LlavaovError *error)
 {
-    const char *hint = strcmp(device, "auto") == 0 ? "" : "; use \"cpu\" or \"auto\"";
+    const char *hint = *label ? "; use \"cpu\" or \"auto\"" : "";
     if (places->named)
-        return lv_fail(error, LLAVAOV_ERROR_UNSUPPORTED, "device",
-            "device \"%s\": there is no CUDA module %s, which LLAVAOV_CUDA_MODULE names%s", device,
-            places->named, hint);
+        return lv_fail_about(error, LLAVAOV_ERROR_UNSUPPORTED, LLAVAOV_ABOUT_DEVICE, "device",
+            "%sthere is no CUDA module %s, which LLAVAOV_CUDA_MODULE names%s", label, places->named,
+            hint);
     if (!LV_MODULE_BUILT || !places->n)
-        return lv_fail(error, LLAVAOV_ERROR_UNSUPPORTED, "device",
-            "device \"%s\": this build has no CUDA backend%s", device, hint);
-    return lv_fail(error, LLAVAOV_ERROR_UNSUPPORTED, "device",
-        "device \"%s\": the CUDA backend is not installed, %s is missing%s", device,
-        places->path[places->n - 1], hint);
+        return lv_fail_about(error, LLAVAOV_ERROR_UNSUPPORTED, LLAVAOV_ABOUT_DEVICE, "device",
+            "%sthis build has no CUDA backend%s", label, hint);
+    return lv_fail_about(error, LLAVAOV_ERROR_UNSUPPORTED, LLAVAOV_ABOUT_DEVICE, "device",
+        "%sthe CUDA backend is not installed, %s is missing%s", label, places->path[places->n - 1],
+        hint);
 }
 
 LlavaovStatus lv_backend_cuda_open(
     const LvBackendOptions *options, LvBackend **backend, LlavaovError *error)
 {
     *backend = NULL;
-    const char *device = options->device && *options->device ? options->device : "auto";
+    const LvDeviceLabel label = lv_device_label(options->device);
     Places places = {0};
     find_places(&places);
     const char *path = first_existing(&places);
     if (!path)
-        return none_found(device, &places, error);
+        return none_found(label.text, &places, error);
 
     /* Never unloaded: a driver's threads may outlive the last backend. */
     void *object = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     if (!object) {
         const char *reason = dlerror();
-        return lv_fail(error, LLAVAOV_ERROR_UNSUPPORTED, "device",
-            "device \"%s\": the CUDA module cannot be loaded: %s", device, reason ? reason : path);
+        return lv_fail_about(error, LLAVAOV_ERROR_UNSUPPORTED, LLAVAOV_ABOUT_DEVICE, "device",
+            "%sthe CUDA module cannot be loaded: %s", label.text, reason ? reason : path);
     }
     LvModuleFunction function = (LvModuleFunction)(uintptr_t)dlsym(object, LV_MODULE_SYMBOL);
     const LvModule *module = function ? function() : NULL;
     if (!module || strcmp(module->version, LLAVAOV_VERSION) != 0 ||
         module->ops_bytes != sizeof(LvBackendOps) ||
         module->options_bytes != sizeof(LvBackendOptions))
-        return lv_fail(error, LLAVAOV_ERROR_UNSUPPORTED, "device",
-            "device \"%s\": %s belongs to another build of llavaov", device, path);
+        return lv_fail_about(error, LLAVAOV_ERROR_UNSUPPORTED, LLAVAOV_ABOUT_DEVICE, "device",
+            "%s%s belongs to another build of llavaov", label.text, path);
     return module->open(options, backend, error);
 }

@@ -8,6 +8,9 @@
 #ifndef LV_MODULE_H
 #define LV_MODULE_H
 
+#include <stdio.h>
+#include <string.h>
+
 #include "backend/backend.h"
 
 typedef struct LvModule {
@@ -29,5 +32,19 @@ typedef const LvModule *(*LvModuleFunction)(void);
  * module stays in memory. */
 LlavaovStatus lv_backend_cuda_open(
     const LvBackendOptions *options, LvBackend **backend, LlavaovError *error);
+
+/* How messages about a device begin that the user asked for. With "auto" they are the clause behind
+ * it: the CPU's detail line says with it why the CPU was taken. */
+typedef struct LvDeviceLabel {
+    char text[320];
+} LvDeviceLabel;
+
+static inline LvDeviceLabel lv_device_label(const char *device)
+{
+    LvDeviceLabel label = {""};
+    if (device && *device && strcmp(device, "auto") != 0)
+        snprintf(label.text, sizeof label.text, "device \"%.300s\": ", device);
+    return label;
+}
 
 #endif

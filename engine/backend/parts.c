@@ -15,7 +15,7 @@ LlavaovStatus lv_part_shape(
     *rows = *cols = 0;
     if (wrong || __builtin_mul_overflow(elements, (uint64_t)lv_dtype_bytes(part->dtype), &bytes) ||
         bytes != part->bytes)
-        return lv_fail(error, LLAVAOV_ERROR_FORMAT, part->name,
+        return lv_fail_about(error, LLAVAOV_ERROR_FORMAT, LLAVAOV_ABOUT_TENSOR, part->name,
             "%s: tensor %s has an impossible shape", part->file, part->name);
     *rows = part->shape[0];
     *cols = elements / part->shape[0];
@@ -32,7 +32,7 @@ LlavaovStatus lv_parts_shape(const LvHostTensor *const *parts, size_t n_parts, s
         if (status != LLAVAOV_OK)
             return status;
         if (i && width != *cols)
-            return lv_fail(error, LLAVAOV_ERROR_FORMAT, parts[i]->name,
+            return lv_fail_about(error, LLAVAOV_ERROR_FORMAT, LLAVAOV_ABOUT_TENSOR, parts[i]->name,
                 "%s: tensor %s and tensor %s differ in width", parts[i]->file, parts[0]->name,
                 parts[i]->name);
         *rows += n;

@@ -26,19 +26,37 @@ void lv_error_clear(LlavaovError *error)
         memset(error, 0, sizeof *error);
 }
 
+static void fill(LlavaovError *error, LlavaovStatus status, LlavaovAbout about, const char *subject,
+    const char *format, va_list arguments)
+{
+    if (!error)
+        return;
+    error->status = status;
+    error->about = about;
+    snprintf(error->subject, sizeof error->subject, "%s", subject ? subject : "");
+    trim_utf8_tail(error->subject);
+    vsnprintf(error->message, sizeof error->message, format, arguments);
+    trim_utf8_tail(error->message);
+}
+
 LlavaovStatus lv_fail(
     LlavaovError *error, LlavaovStatus status, const char *subject, const char *format, ...)
 {
-    if (!error)
-        return status;
-    error->status = status;
-    snprintf(error->subject, sizeof error->subject, "%s", subject ? subject : "");
-    trim_utf8_tail(error->subject);
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(error->message, sizeof error->message, format, arguments);
+    fill(error, status, subject ? LLAVAOV_ABOUT_FILE : LLAVAOV_ABOUT_NOTHING, subject, format,
+        arguments);
     va_end(arguments);
-    trim_utf8_tail(error->message);
+    return status;
+}
+
+LlavaovStatus lv_fail_about(LlavaovError *error, LlavaovStatus status, LlavaovAbout about,
+    const char *subject, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    fill(error, status, about, subject, format, arguments);
+    va_end(arguments);
     return status;
 }
 

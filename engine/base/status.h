@@ -7,9 +7,13 @@
 
 /* Fills *error (when not NULL) and returns status, so that a finder can write
  *     return lv_fail(error, LLAVAOV_ERROR_FORMAT, path, "%s: header is cut short", path);
- * subject may be NULL. Over-long text is cut at a whole UTF-8 character. */
+ * subject is a file of the checkpoint or a field in one, or NULL. Over-long text is cut at a whole
+ * UTF-8 character. */
 LlavaovStatus lv_fail(LlavaovError *error, LlavaovStatus status, const char *subject,
     const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* The same about something else than a file; subject may be NULL here, too. */
+LlavaovStatus lv_fail_about(LlavaovError *error, LlavaovStatus status, LlavaovAbout about,
+    const char *subject, const char *format, ...) __attribute__((format(printf, 5, 6)));
 
 void lv_error_clear(LlavaovError *error);
 

@@ -161,10 +161,11 @@ static LlavaovStatus check_index(const LvCheckpoint *checkpoint, LlavaovError *e
             const LvShardEntry *entry = &shards->entries[i];
             const char *key = entry->tensor;
             if (entry->file == f && !bsearch(&key, names, file->n_tensors, sizeof *names, by_text))
-                status = lv_fail(error, LLAVAOV_ERROR_FORMAT, entry->tensor,
-                    "%s: tensor %.128s is missing, which model.safetensors.index.json promises "
-                    "there",
-                    shards->files[f], entry->tensor);
+                status =
+                    lv_fail_about(error, LLAVAOV_ERROR_FORMAT, LLAVAOV_ABOUT_TENSOR, entry->tensor,
+                        "%s: tensor %.128s is missing, which model.safetensors.index.json promises "
+                        "there",
+                        shards->files[f], entry->tensor);
         }
         lv_free(names);
     }

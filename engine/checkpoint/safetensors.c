@@ -51,8 +51,8 @@ typedef struct Header {
 
 static LlavaovStatus broken(const Header *header, const char *tensor, const char *what)
 {
-    return lv_fail(header->error, LLAVAOV_ERROR_FORMAT, tensor, "%s: tensor %.128s %s",
-        header->file, tensor, what);
+    return lv_fail_about(header->error, LLAVAOV_ERROR_FORMAT, LLAVAOV_ABOUT_TENSOR, tensor,
+        "%s: tensor %.128s %s", header->file, tensor, what);
 }
 
 static LlavaovStatus read_dtype(
@@ -67,8 +67,9 @@ static LlavaovStatus read_dtype(
         }
     if (!name)
         return broken(header, tensor->name, "has no dtype");
-    return lv_fail(header->error, LLAVAOV_ERROR_UNSUPPORTED, tensor->name,
-        "%s: tensor %.128s has unknown dtype \"%.32s\"", header->file, tensor->name, name);
+    return lv_fail_about(header->error, LLAVAOV_ERROR_UNSUPPORTED, LLAVAOV_ABOUT_TENSOR,
+        tensor->name, "%s: tensor %.128s has unknown dtype \"%.32s\"", header->file, tensor->name,
+        name);
 }
 
 /* Elements of the shape; fails on overflow. */
@@ -128,7 +129,7 @@ static LlavaovStatus read_tensor(
     if (__builtin_mul_overflow(elements, (uint64_t)bits, &total))
         return broken(header, name, "has a shape whose product overflows");
     if (total % 8 || total / 8 != tensor->end - tensor->begin)
-        return lv_fail(header->error, LLAVAOV_ERROR_FORMAT, name,
+        return lv_fail_about(header->error, LLAVAOV_ERROR_FORMAT, LLAVAOV_ABOUT_TENSOR, name,
             "%s: tensor %.128s has %" PRIu64 " bytes by its data_offsets, but %" PRIu64
             " by its shape and dtype",
             header->file, name, tensor->end - tensor->begin, total / 8);
@@ -150,12 +151,14 @@ static LlavaovStatus check_data(const Header *header)
     for (size_t i = 0; i < file->n_tensors; i++) {
         const LvSafetensor *tensor = &file->tensors[i];
         if (tensor->begin < at)
-            return lv_fail(header->error, LLAVAOV_ERROR_FORMAT, tensor->name,
-                "%s: tensor %.128s overlaps %.128s", header->file, tensor->name, tensor[-1].name);
+            return lv_fail_about(header->error, LLAVAOV_ERROR_FORMAT, LLAVAOV_ABOUT_TENSOR,
+                tensor->name, "%s: tensor %.128s overlaps %.128s", header->file, tensor->name,
+                tensor[-1].name);
         if (tensor->begin > at)
             return broken(header, tensor->name, "leaves a gap before its data");
         if (tensor->end > file->data_bytes)
-            return lv_fail(header->error, LLAVAOV_ERROR_FORMAT, tensor->name,
+            return lv_fail_about(header->error, LLAVAOV_ERROR_FORMAT, LLAVAOV_ABOUT_TENSOR,
+                tensor->name,
                 "%s: the file is cut short: tensor %.128s ends at byte %" PRIu64
                 " of data, which has %" PRIu64 "; fetch it again",
                 header->file, tensor->name, tensor->end, file->data_bytes);

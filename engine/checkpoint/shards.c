@@ -67,7 +67,7 @@ static LlavaovStatus read_map(json_t *map, const char *file, LvShards *shards, L
     {
         const char *name = json_string_value(value);
         if (!name || !plain(name))
-            return lv_fail(error, LLAVAOV_ERROR_FORMAT, tensor,
+            return lv_fail_about(error, LLAVAOV_ERROR_FORMAT, LLAVAOV_ABOUT_TENSOR, tensor,
                 "%s: weight_map has \"%.64s\" for %.128s; it must be the name of a file in the "
                 "folder",
                 file, name ? name : "(no text)", tensor);

@@ -35,7 +35,7 @@ LlavaovStatus lv_table_add(
         if (kind == LV_NAME_IGNORED)
             continue;
         if (kind == LV_NAME_UNKNOWN)
-            return lv_fail(error, LLAVAOV_ERROR_FORMAT, tensor->name,
+            return lv_fail_about(error, LLAVAOV_ERROR_FORMAT, LLAVAOV_ABOUT_TENSOR, tensor->name,
                 "%s: tensor %.128s is not one of a LLaVA-OneVision model", name, tensor->name);
         LvTableEntry *entry = &table->entries[table->n];
         memset(entry, 0, sizeof *entry);
@@ -100,9 +100,9 @@ static LlavaovStatus misshapen(
     char has[160], wants[160];
     print_shape(has, entry->source->n_dims, entry->source->shape);
     print_shape(wants, expected->n_dims, expected->shape);
-    return lv_fail(check->error, LLAVAOV_ERROR_FORMAT, entry->source->name,
-        "%s: tensor %.128s has shape %s; config.json asks for %s", entry->file, entry->source->name,
-        has, wants);
+    return lv_fail_about(check->error, LLAVAOV_ERROR_FORMAT, LLAVAOV_ABOUT_TENSOR,
+        entry->source->name, "%s: tensor %.128s has shape %s; config.json asks for %s", entry->file,
+        entry->source->name, has, wants);
 }
 
 static LlavaovStatus use(const Check *check, LvTableEntry *entry)
@@ -116,9 +116,9 @@ static LlavaovStatus use(const Check *check, LvTableEntry *entry)
     else if (!strcmp(source->dtype, "BF16"))
         tensor->dtype = LV_BF16;
     else
-        return lv_fail(check->error, LLAVAOV_ERROR_UNSUPPORTED, source->name,
-            "%s: tensor %.128s has dtype %s; F32, F16 and BF16 are supported", entry->file,
-            source->name, source->dtype);
+        return lv_fail_about(check->error, LLAVAOV_ERROR_UNSUPPORTED, LLAVAOV_ABOUT_TENSOR,
+            source->name, "%s: tensor %.128s has dtype %s; F32, F16 and BF16 are supported",
+            entry->file, source->name, source->dtype);
     tensor->name = source->name;
     tensor->file = entry->file;
     tensor->n_dims = source->n_dims;
@@ -140,8 +140,8 @@ static LlavaovStatus check_expected(void *data, const LvExpectedTensor *expected
     if (!entry) {
         char name[2 * LV_CANONICAL_BYTES];
         name_on_disk(check->table, expected->name, name, sizeof name);
-        return lv_fail(check->error, LLAVAOV_ERROR_FORMAT, name, "%s: tensor %s is missing",
-            check->folder, name);
+        return lv_fail_about(check->error, LLAVAOV_ERROR_FORMAT, LLAVAOV_ABOUT_TENSOR, name,
+            "%s: tensor %s is missing", check->folder, name);
     }
     if (entry->source->n_dims != expected->n_dims ||
         memcmp(entry->source->shape, expected->shape, expected->n_dims * sizeof *expected->shape))
@@ -191,7 +191,7 @@ LlavaovStatus lv_table_check(
     for (size_t i = 1; i < table->n; i++) {
         const LvTableEntry *a = &table->entries[i - 1], *b = &table->entries[i];
         if (!strcmp(a->canonical, b->canonical))
-            return lv_fail(error, LLAVAOV_ERROR_FORMAT, b->source->name,
+            return lv_fail_about(error, LLAVAOV_ERROR_FORMAT, LLAVAOV_ABOUT_TENSOR, b->source->name,
                 "%s: tensor %.128s is stored twice, also as %.128s in %s", b->file, b->source->name,
                 a->source->name, a->file);
     }
@@ -200,8 +200,9 @@ LlavaovStatus lv_table_check(
     for (size_t i = 0; !status && i < table->n; i++) {
         const LvTableEntry *entry = &table->entries[i];
         if (!entry->used && !may_be_spare(entry->canonical))
-            status = lv_fail(error, LLAVAOV_ERROR_FORMAT, entry->source->name,
-                "%s: config.json has no use for tensor %.128s", entry->file, entry->source->name);
+            status = lv_fail_about(error, LLAVAOV_ERROR_FORMAT, LLAVAOV_ABOUT_TENSOR,
+                entry->source->name, "%s: config.json has no use for tensor %.128s", entry->file,
+                entry->source->name);
     }
     return status;
 }
@@ -214,8 +215,9 @@ LlavaovStatus lv_table_align(LvTensorTable *table, LlavaovError *error)
             continue;
         entry->copy = lv_alloc_aligned(entry->tensor.bytes, 1);
         if (!entry->copy)
-            return lv_fail(error, LLAVAOV_ERROR_MEMORY, entry->source->name,
-                "%s: out of memory for tensor %.128s", entry->file, entry->source->name);
+            return lv_fail_about(error, LLAVAOV_ERROR_MEMORY, LLAVAOV_ABOUT_TENSOR,
+                entry->source->name, "%s: out of memory for tensor %.128s", entry->file,
+                entry->source->name);
         entry->tensor.data = memcpy(entry->copy, entry->data, entry->tensor.bytes);
     }
     return LLAVAOV_OK;

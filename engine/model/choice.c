@@ -16,8 +16,8 @@ static void take(LvChoice *choices, const int32_t *tokens, size_t n, size_t n_vo
             lv_sampler_note(choice->sampler, tokens[i]);
             choice->status = LLAVAOV_OK;
         } else {
-            choice->status = lv_fail(choice->error, LLAVAOV_ERROR_NUMERIC, "logits",
-                "the model gave logits that are not finite");
+            choice->status = lv_fail_about(choice->error, LLAVAOV_ERROR_NUMERIC,
+                LLAVAOV_ABOUT_TENSOR, "logits", "the model gave logits that are not finite");
         }
     }
 }

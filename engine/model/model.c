@@ -37,8 +37,8 @@ static const LvHostTensor *find(Loader *l, const char *prefix, const char *name)
     snprintf(canonical, sizeof canonical, "%s%s", prefix, name);
     const LvHostTensor *tensor = lv_checkpoint_tensor(l->checkpoint, canonical);
     if (!tensor && l->status == LLAVAOV_OK)
-        l->status = lv_fail(l->error, LLAVAOV_ERROR_FORMAT, canonical, "%s: tensor %s is missing",
-            lv_checkpoint_folder(l->checkpoint), canonical);
+        l->status = lv_fail_about(l->error, LLAVAOV_ERROR_FORMAT, LLAVAOV_ABOUT_TENSOR, canonical,
+            "%s: tensor %s is missing", lv_checkpoint_folder(l->checkpoint), canonical);
     return tensor;
 }
 

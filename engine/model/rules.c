@@ -71,20 +71,22 @@ LlavaovStatus lv_generation_check(const LlavaovGeneration *g, LlavaovError *erro
     const bool has_length = g->rules && g->rules->max_length && (own & LLAVAOV_SETTING_RULES);
     if ((own & LLAVAOV_SETTING_MAX_NEW_TOKENS) &&
         ((g->max_new_tokens == 0 && !has_length) || g->max_new_tokens > LV_MAX_NEW_TOKENS))
-        return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "max-new-tokens",
+        return lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION, "max-new-tokens",
             "max-new-tokens is %u, must be 1 to %u", g->max_new_tokens, LV_MAX_NEW_TOKENS);
     if ((own & LLAVAOV_SETTING_TEMPERATURE) && !(g->temperature >= 0 && g->temperature <= 1e6))
-        return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "temperature",
+        return lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION, "temperature",
             "temperature is %g, must be 0 (greedy) or positive", g->temperature);
     if ((own & LLAVAOV_SETTING_TOP_P) && !(g->top_p >= 0 && g->top_p <= 1))
-        return lv_fail(
-            error, LLAVAOV_ERROR_ARGUMENT, "top-p", "top-p is %g, must be 0 to 1", g->top_p);
+        return lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION, "top-p",
+            "top-p is %g, must be 0 to 1", g->top_p);
     if ((own & LLAVAOV_SETTING_REPETITION_PENALTY) &&
         !(g->repetition_penalty > 0 && g->repetition_penalty <= 1e6))
-        return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "repetition-penalty",
-            "repetition-penalty is %g, must be positive", g->repetition_penalty);
+        return lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION,
+            "repetition-penalty", "repetition-penalty is %g, must be positive",
+            g->repetition_penalty);
     const char *bad = g->rules && (own & LLAVAOV_SETTING_RULES) ? bad_rule(g->rules) : NULL;
-    return bad ? lv_fail(error, LLAVAOV_ERROR_ARGUMENT, bad, "%s is out of its range", bad)
+    return bad ? lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION, bad,
+                     "%s is out of its range", bad)
                : LLAVAOV_OK;
 }
 

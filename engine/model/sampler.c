@@ -78,8 +78,8 @@ static LlavaovStatus check_finite(const float *logits, uint32_t n, LlavaovError 
 {
     for (uint32_t i = 0; i < n; i++)
         if (!isfinite(logits[i]))
-            return lv_fail(error, LLAVAOV_ERROR_NUMERIC, "logits", "the model gave %s for token %u",
-                isnan(logits[i]) ? "NaN" : "infinity", i);
+            return lv_fail_about(error, LLAVAOV_ERROR_NUMERIC, LLAVAOV_ABOUT_TENSOR, "logits",
+                "the model gave %s for token %u", isnan(logits[i]) ? "NaN" : "infinity", i);
     return LLAVAOV_OK;
 }
 
@@ -91,7 +91,7 @@ static LlavaovStatus divide(float *scores, uint32_t n, float temperature, Llavao
         const bool finite = isfinite(scores[i]) && scores[i] > -FLT_MAX;
         scores[i] /= temperature;
         if (finite && !isfinite(scores[i]))
-            return lv_fail(error, LLAVAOV_ERROR_NUMERIC, "logits",
+            return lv_fail_about(error, LLAVAOV_ERROR_NUMERIC, LLAVAOV_ABOUT_TENSOR, "logits",
                 "the model gave infinity for token %u, divided by the temperature", i);
     }
     return LLAVAOV_OK;
@@ -104,11 +104,11 @@ static LlavaovStatus check_drawable(const float *scores, uint32_t n, LlavaovErro
     for (uint32_t i = 0; i < n; i++) {
         left |= scores[i] > -INFINITY;
         if (isnan(scores[i]) || scores[i] == INFINITY)
-            return lv_fail(error, LLAVAOV_ERROR_NUMERIC, "logits",
+            return lv_fail_about(error, LLAVAOV_ERROR_NUMERIC, LLAVAOV_ABOUT_TENSOR, "logits",
                 "the generation settings make the score of token %u infinite", i);
     }
     return left ? LLAVAOV_OK
-                : lv_fail(error, LLAVAOV_ERROR_NUMERIC, "logits",
+                : lv_fail_about(error, LLAVAOV_ERROR_NUMERIC, LLAVAOV_ABOUT_TENSOR, "logits",
                       "the generation settings exclude every token");
 }
 

@@ -162,7 +162,7 @@ LlavaovStatus lv_image_show(const LlavaovImage *image, const LvCancel *cancel, L
         d.own = rows + 6 * width;
         status = show_rows(&d, cancel, error);
     } else {
-        status = lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL,
+        status = lv_fail_about(error, LLAVAOV_ERROR_MEMORY, LLAVAOV_ABOUT_PICTURE, NULL,
             "no memory for a picture of %ux%u pixels", image->width, image->height);
     }
     lv_free(rows);

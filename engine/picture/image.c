@@ -49,11 +49,11 @@ static LlavaovStatus check_plane(
 {
     ptrdiff_t last;
     if (!image->plane[plane])
-        return lv_fail(
-            error, LLAVAOV_ERROR_ARGUMENT, NULL, "plane %u of a picture is missing", plane);
+        return lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_PICTURE, NULL,
+            "plane %u of a picture is missing", plane);
     if (image->stride[plane] < (ptrdiff_t)size.row_bytes ||
         __builtin_mul_overflow(image->stride[plane], (ptrdiff_t)size.rows, &last))
-        return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, NULL,
+        return lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_PICTURE, NULL,
             "stride %td of plane %u cannot hold rows of %u bytes", image->stride[plane], plane,
             size.row_bytes);
     return LLAVAOV_OK;
@@ -63,23 +63,23 @@ LlavaovStatus lv_image_check(const LlavaovImage *image, LlavaovError *error)
 {
     uint32_t width = image->width, height = image->height;
     if (bytes_per_pixel(image->format) == 0)
-        return lv_fail(
-            error, LLAVAOV_ERROR_ARGUMENT, NULL, "pixel format %d is unknown", (int)image->format);
+        return lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_PICTURE, NULL,
+            "pixel format %d is unknown", (int)image->format);
     if (width == 0 || height == 0 || width > LV_MAX_PICTURE_EDGE || height > LV_MAX_PICTURE_EDGE)
-        return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, NULL,
+        return lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_PICTURE, NULL,
             "a picture of %ux%u pixels is outside 1x1 to %ux%u", width, height, LV_MAX_PICTURE_EDGE,
             LV_MAX_PICTURE_EDGE);
     if ((unsigned)image->scan > LLAVAOV_SCAN_BOTTOM_FIELD ||
         (unsigned)image->orientation > LLAVAOV_ORIENTATION_ROTATE_270)
-        return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, NULL, "scan %d or orientation %d is unknown",
-            (int)image->scan, (int)image->orientation);
+        return lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_PICTURE, NULL,
+            "scan %d or orientation %d is unknown", (int)image->scan, (int)image->orientation);
     LvPlaneSize planes[3];
     const uint32_t n = lv_image_planes(image, planes);
     LlavaovStatus status = check_plane(image, 0, planes[0], error);
     if (status == LLAVAOV_OK && n > 1 &&
         ((image->matrix != LLAVAOV_MATRIX_BT601 && image->matrix != LLAVAOV_MATRIX_BT709) ||
             (image->range != LLAVAOV_RANGE_LIMITED && image->range != LLAVAOV_RANGE_FULL)))
-        status = lv_fail(error, LLAVAOV_ERROR_ARGUMENT, NULL,
+        status = lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_PICTURE, NULL,
             "colour matrix %d or range %d is unknown", (int)image->matrix, (int)image->range);
     for (uint32_t i = 1; i < n && status == LLAVAOV_OK; i++)
         status = check_plane(image, i, planes[i], error);

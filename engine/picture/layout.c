@@ -186,7 +186,7 @@ LlavaovStatus lv_anyres_plan(const LvConfig *config, uint32_t width, uint32_t he
     if (status)
         return status;
     if (width == 0 || height == 0 || width > LV_MAX_PICTURE_EDGE || height > LV_MAX_PICTURE_EDGE)
-        return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, NULL,
+        return lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_PICTURE, NULL,
             "a picture of %ux%u pixels is outside 1x1 to %ux%u", width, height, LV_MAX_PICTURE_EDGE,
             LV_MAX_PICTURE_EDGE);
     *plan = (LvAnyresPlan){.n_tiles = 1, .n_tokens = lv_multi_image_tokens(config)};

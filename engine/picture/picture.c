@@ -143,7 +143,8 @@ static Canvas single_tile(uint8_t *rgb, uint32_t width, uint32_t height)
 static LlavaovStatus check_variant(LlavaovResize resize, LlavaovError *error)
 {
     if (resize != LLAVAOV_RESIZE_TORCHVISION && resize != LLAVAOV_RESIZE_PILLOW)
-        return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, NULL, "resize %d is unknown", (int)resize);
+        return lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_PICTURE, NULL,
+            "resize %d is unknown", (int)resize);
     return LLAVAOV_OK;
 }
 
@@ -151,7 +152,7 @@ static LlavaovStatus check_image(const LlavaovImage *image, LlavaovError *error)
 {
     LlavaovStatus status = lv_image_check(image, error);
     if (!status && !lv_image_as_shown(image))
-        status = lv_fail(error, LLAVAOV_ERROR_ARGUMENT, NULL,
+        status = lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_PICTURE, NULL,
             "an interlaced or turned picture is not as it is shown");
     return status;
 }
@@ -259,7 +260,8 @@ LlavaovStatus lv_picture_prepare(const LvConfig *config, LlavaovLayout layout, L
             size);
     if (layout != LLAVAOV_LAYOUT_VIDEO && layout != LLAVAOV_LAYOUT_IMAGE &&
         layout != LLAVAOV_LAYOUT_IMAGES)
-        return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, NULL, "layout %d is unknown", (int)layout);
+        return lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_PICTURE, NULL,
+            "layout %d is unknown", (int)layout);
     LlavaovStatus status = check_variant(resize, error);
     if (!status)
         status = lv_layout_check(config, layout, error);

@@ -190,7 +190,7 @@ LlavaovStatus lv_resize_axis_init(LvResizeAxis *axis, LlavaovResize variant, LvF
 {
     *axis = (LvResizeAxis){.in = in, .out = out, .precision = 22};
     if (in == 0 || out == 0 || in > LV_MAX_PICTURE_EDGE || out > LV_MAX_PICTURE_EDGE)
-        return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, NULL,
+        return lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_PICTURE, NULL,
             "a resize from %u to %u pixels is outside 1 to %u", in, out, LV_MAX_PICTURE_EDGE);
     if (in != out && variant == LLAVAOV_RESIZE_TORCHVISION &&
         (filter == LV_FILTER_BOX || filter == LV_FILTER_HAMMING))

@@ -169,14 +169,14 @@ LlavaovStatus llavaov_engine_open(
         error = &ignored;
     lv_error_clear(error);
     if (!options->model_path || !*options->model_path)
-        return lv_fail(
-            error, LLAVAOV_ERROR_ARGUMENT, "model-path", "no checkpoint folder is given");
+        return lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION, "model-path",
+            "no checkpoint folder is given");
     if (options->threads > LV_MAX_THREADS)
-        return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "threads",
+        return lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION, "threads",
             "threads is %u, must be at most %u", options->threads, LV_MAX_THREADS);
     if ((unsigned)options->resize > LLAVAOV_RESIZE_AUTO)
-        return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "resize", "resize %d does not exist",
-            (int)options->resize);
+        return lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION, "resize",
+            "resize %d does not exist", (int)options->resize);
     LlavaovEngine *engine = lv_calloc(1, sizeof *engine);
     if (!engine)
         return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for an engine");

@@ -178,10 +178,11 @@ LlavaovStatus llavaov_session_push_frame(LlavaovSession *session, const LlavaovF
     LlavaovFrame *frame = lv_calloc(1, sizeof *frame);
     LlavaovStatus status = LLAVAOV_OK;
     if (!source->map)
-        status = lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "source", "the frame has no map function");
+        status = lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION, "source",
+            "the frame has no map function");
     else if ((unsigned)layout > LLAVAOV_LAYOUT_IMAGES)
-        status = lv_fail(
-            error, LLAVAOV_ERROR_ARGUMENT, "layout", "layout %d does not exist", (int)layout);
+        status = lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION, "layout",
+            "layout %d does not exist", (int)layout);
     else if (!frame)
         status = lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a frame");
     if (status != LLAVAOV_OK)

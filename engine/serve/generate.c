@@ -22,7 +22,7 @@ static LlavaovStatus begin(LlavaovTicket *r, LlavaovError *error)
         engine, r->chat_template, &r->question, &r->prompt_ids, r->pieces, &r->input, error));
     const size_t n = r->prompt_ids.n;
     if (n >= text->context_length)
-        LV_TRY(lv_fail(error, LLAVAOV_ERROR_CONTEXT_FULL, "prompt",
+        LV_TRY(lv_fail_about(error, LLAVAOV_ERROR_CONTEXT_FULL, LLAVAOV_ABOUT_PROMPT, "prompt",
             "the prompt with its frames takes %zu tokens, the model's context holds %u", n,
             text->context_length));
     LV_TRY(lv_prompt_check(engine->model, &r->input, error));

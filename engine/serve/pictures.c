@@ -78,7 +78,8 @@ static void work_on(LlavaovEngine *engine, LlavaovSession *session, LlavaovFrame
 {
     Prepared prepared = {0};
     LlavaovError error;
-    lv_fail(&error, LLAVAOV_ERROR_IO, NULL, "the frame cannot be mapped");
+    lv_fail_about(
+        &error, LLAVAOV_ERROR_IO, LLAVAOV_ABOUT_PICTURE, NULL, "the frame cannot be mapped");
     lv_list_remove(&frame->in_queue);
     frame->state = LV_FRAME_PREPARING;
     frame->has_source = false;

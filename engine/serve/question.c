@@ -19,14 +19,15 @@ static LlavaovStatus check_visual(const LlavaovVisual *visual, bool video, size_
 {
     if ((unsigned)visual->layout > LLAVAOV_LAYOUT_IMAGES ||
         video != (visual->layout == LLAVAOV_LAYOUT_VIDEO))
-        return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "layout",
+        return lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION, "layout",
             "visual %zu stands for %s and cannot have layout %d", index,
             video ? "a video" : "an image", (int)visual->layout);
     if (visual->n_frames == 0 || (!video && visual->n_frames > 1))
-        return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "frames", "visual %zu has %zu frames, %s",
-            index, visual->n_frames, video ? "a video needs one at least" : "an image has one");
+        return lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION, "frames",
+            "visual %zu has %zu frames, %s", index, visual->n_frames,
+            video ? "a video needs one at least" : "an image has one");
     if (visual->n_frames > LV_MAX_FRAMES_PER_REQUEST - frames_before)
-        return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "frames",
+        return lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION, "frames",
             "more than %u frames in one request", LV_MAX_FRAMES_PER_REQUEST);
     return LLAVAOV_OK;
 }
@@ -46,12 +47,12 @@ static LlavaovStatus read_messages(
     LlavaovStatus status = LLAVAOV_OK;
     size_t n_frames = 0;
     if (request->prompt || request->system_prompt || request->n_frames > 0)
-        LV_TRY(lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "messages",
+        LV_TRY(lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_PROMPT, "messages",
             "messages stand in place of prompt, system prompt and frames, not beside them"));
     LV_TRY(lv_conversation_parse(
         request->messages, strlen(request->messages), "messages", &q->conversation, error));
     if (q->conversation.n_media != request->n_visuals)
-        LV_TRY(lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "messages",
+        LV_TRY(lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_PROMPT, "messages",
             "the messages hold %zu pictures and clips, %zu are given", q->conversation.n_media,
             request->n_visuals));
     for (size_t i = 0; i < request->n_visuals; i++) {
@@ -77,15 +78,16 @@ static LlavaovStatus read_prompt(const LlavaovRequest *request, LvQuestion *q, L
     const size_t n_visuals = video ? n > 0 : n;
     LlavaovStatus status = LLAVAOV_OK;
     if (!request->prompt)
-        LV_TRY(lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "prompt", "there is no prompt"));
+        LV_TRY(lv_fail_about(
+            error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_PROMPT, "prompt", "there is no prompt"));
     if (request->n_visuals > 0)
-        LV_TRY(lv_fail(
-            error, LLAVAOV_ERROR_ARGUMENT, "visuals", "visuals are for a request with messages"));
+        LV_TRY(lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION, "visuals",
+            "visuals are for a request with messages"));
     if (n > LV_MAX_FRAMES_PER_REQUEST)
-        LV_TRY(lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "frames",
+        LV_TRY(lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION, "frames",
             "%zu frames, at most %u in one request", n, LV_MAX_FRAMES_PER_REQUEST));
     if (request->layout == LLAVAOV_LAYOUT_IMAGE && n > 1)
-        LV_TRY(lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "frames",
+        LV_TRY(lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION, "frames",
             "the image layout takes one frame, not %zu", n));
     LV_TRY(lv_conversation_ask(request->system_prompt, request->prompt, video ? 0 : n,
         video ? n_visuals : 0, &q->conversation, error));
@@ -119,10 +121,10 @@ LlavaovStatus lv_question_check_frames(
         const LvQuestionVisual *visual = &question->visuals[i];
         for (size_t k = visual->first; k < visual->first + visual->n; k++) {
             if (question->frames[k]->session != session)
-                return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "frames",
+                return lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION, "frames",
                     "frame %zu belongs to another session", k);
             if (question->frames[k]->layout != visual->layout)
-                return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "layout",
+                return lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION, "layout",
                     "frame %zu was pushed with another layout", k);
         }
     }
@@ -146,7 +148,7 @@ LlavaovStatus lv_question_ids(const LlavaovEngine *engine, const LlavaovChatTemp
     LV_TRY(lv_chat_template_render(chat_template, conversation, &text, error));
     LV_TRY(lv_chat_tokenize(engine->tokenizer, chat_template, &text, ids, error));
     if (ids->n == 0)
-        LV_TRY(lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "chat-template",
+        LV_TRY(lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION, "chat-template",
             "the chat template renders an empty prompt (%s)",
             llavaov_chat_template_origin(chat_template)));
     LV_TRY(lv_chat_expand(

@@ -15,7 +15,8 @@ static LlavaovStatus check(LlavaovSession *session, const LlavaovRequest *reques
     LvQuestion *question, LlavaovError *error)
 {
     if (!request->on_done)
-        return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "on_done", "there is no on_done");
+        return lv_fail_about(
+            error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION, "on_done", "there is no on_done");
     LlavaovStatus status = lv_question_read(request, question, error);
     if (status != LLAVAOV_OK)
         return status;

@@ -120,10 +120,11 @@ LlavaovStatus llavaov_session_prompt_tokens(LlavaovSession *session, LlavaovLayo
     LvChatVisual *visuals = NULL;
     LlavaovStatus status = LLAVAOV_OK;
     if (n_frames > LV_MAX_FRAMES_PER_REQUEST)
-        LV_TRY(lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "frames",
+        LV_TRY(lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION, "frames",
             "%zu frames, at most %u in one request", n_frames, LV_MAX_FRAMES_PER_REQUEST));
     if (!prompt)
-        LV_TRY(lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "prompt", "there is no prompt"));
+        LV_TRY(lv_fail_about(
+            error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_PROMPT, "prompt", "there is no prompt"));
     const bool video = layout == LLAVAOV_LAYOUT_VIDEO;
     const size_t n_visuals = video ? n_frames > 0 : n_frames;
     if (n_visuals > 0)

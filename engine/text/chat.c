@@ -56,7 +56,8 @@ static LlavaovStatus check_counts(const LvTokens *ids, LvPlaceholders placeholde
     }
     for (int kind = 0; kind < 2; kind++)
         if (wanted[kind] != given[kind])
-            return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "chat-template",
+            return lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION,
+                "chat-template",
                 "the chat template's prompt holds %zu %s placeholder%s (token id %d) for %zu %s%s",
                 wanted[kind], words[kind], wanted[kind] == 1 ? "" : "s",
                 kind ? placeholders.video : placeholders.image, given[kind], things[kind],
@@ -80,7 +81,7 @@ LlavaovStatus lv_chat_expand(LvTokens *ids, LvPlaceholders placeholders,
     if (status != LLAVAOV_OK || n_visuals == 0)
         return status;
     if (total > LV_MAX_CONTEXT)
-        return lv_fail(error, LLAVAOV_ERROR_CONTEXT_FULL, "prompt",
+        return lv_fail_about(error, LLAVAOV_ERROR_CONTEXT_FULL, LLAVAOV_ABOUT_PROMPT, "prompt",
             "the prompt with its pictures takes %llu tokens, more than any context holds",
             (unsigned long long)total);
     int32_t *all = lv_alloc(total, sizeof *all);

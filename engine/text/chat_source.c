@@ -296,8 +296,8 @@ static LlavaovStatus blame_choice(Finder *f, LlavaovStatus status)
         return status;
     char cause[sizeof f->error->message];
     snprintf(cause, sizeof cause, "%s", f->error->message);
-    return lv_fail(
-        f->error, LLAVAOV_ERROR_ARGUMENT, SUBJECT, SUBJECT "=\"%.160s\": %.560s", f->choice, cause);
+    return lv_fail_about(f->error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION, SUBJECT,
+        SUBJECT "=\"%.160s\": %.560s", f->choice, cause);
 }
 
 static LlavaovStatus take_text(Finder *f, const char *text, size_t bytes, const char *file)
@@ -316,7 +316,7 @@ static LlavaovStatus take_text(Finder *f, const char *text, size_t bytes, const 
         return status;
     const json_t *value = json_object_get(root, "chat_template");
     status = value ? take_value(f, value, file, "default")
-                   : lv_fail(f->error, LLAVAOV_ERROR_ARGUMENT, SUBJECT,
+                   : lv_fail_about(f->error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION, SUBJECT,
                          "%s: there is no key chat_template", file);
     json_decref(root);
     return status;
@@ -349,7 +349,7 @@ static LlavaovStatus find_chosen(Finder *f)
 {
     LvChatSource *source = f->source;
     if (!*f->choice)
-        return lv_fail(f->error, LLAVAOV_ERROR_ARGUMENT, SUBJECT,
+        return lv_fail_about(f->error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION, SUBJECT,
             SUBJECT "=\"\": a file, or hub, conversion or qwen_1_5");
     if (lv_chat_builtin(f->choice)) {
         snprintf(source->why, sizeof source->why, "%s, as chosen", f->choice);

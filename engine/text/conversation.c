@@ -39,14 +39,15 @@ static LlavaovStatus bad(
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    return lv_fail(r->error, status, where, "%s: %s %s", r->file, where, text);
+    return lv_fail_about(
+        r->error, status, LLAVAOV_ABOUT_PROMPT, where, "%s: %s %s", r->file, where, text);
 }
 
 static LlavaovStatus add_medium(Reader *r, bool video, const char *source)
 {
     LvConversation *c = r->conversation;
     if (c->n_media == LV_MAX_VISUALS_PER_REQUEST)
-        return lv_fail(r->error, LLAVAOV_ERROR_ARGUMENT, "messages",
+        return lv_fail_about(r->error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_PROMPT, "messages",
             "%s: more than %u pictures and clips", r->file, LV_MAX_VISUALS_PER_REQUEST);
     if (c->n_media == r->capacity) {
         const size_t capacity = 2 * r->capacity + 8;
@@ -164,8 +165,9 @@ static LlavaovStatus take_root(Reader *r, json_t *root)
                              : strcmp(key, "documents") == 0 ? &c->documents
                                                              : NULL;
             if (!place)
-                status = lv_fail(r->error, LLAVAOV_ERROR_UNSUPPORTED, key,
-                    "%s: \"%.64s\" is not known; messages, tools and documents are", r->file, key);
+                status = lv_fail_about(r->error, LLAVAOV_ERROR_UNSUPPORTED, LLAVAOV_ABOUT_PROMPT,
+                    key, "%s: \"%.64s\" is not known; messages, tools and documents are", r->file,
+                    key);
             else if (!json_is_null(value))
                 *place = json_incref(value);
             if (status != LLAVAOV_OK)
@@ -176,11 +178,11 @@ static LlavaovStatus take_root(Reader *r, json_t *root)
     if (status != LLAVAOV_OK)
         return status;
     if (!json_is_array(c->messages) || json_array_size(c->messages) == 0)
-        return lv_fail(r->error, LLAVAOV_ERROR_FORMAT, "messages",
+        return lv_fail_about(r->error, LLAVAOV_ERROR_FORMAT, LLAVAOV_ABOUT_PROMPT, "messages",
             "%s: a list of messages is wanted, with at least one", r->file);
     if (json_array_size(c->messages) > LV_MAX_MESSAGES)
-        return lv_fail(r->error, LLAVAOV_ERROR_ARGUMENT, "messages", "%s: more than %u messages",
-            r->file, LV_MAX_MESSAGES);
+        return lv_fail_about(r->error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_PROMPT, "messages",
+            "%s: more than %u messages", r->file, LV_MAX_MESSAGES);
     for (size_t i = 0; i < json_array_size(c->messages) && status == LLAVAOV_OK; i++)
         status = take_message(r, i);
     return status;
@@ -192,7 +194,7 @@ LlavaovStatus lv_conversation_parse(const char *json, size_t bytes, const char *
     Reader r = {.file = file, .conversation = conversation, .error = error};
     *conversation = (LvConversation){0};
     if (bytes > LV_MAX_MESSAGES_BYTES)
-        return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "messages",
+        return lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_PROMPT, "messages",
             "%s: a conversation is longer than %u bytes", file, LV_MAX_MESSAGES_BYTES);
     json_t *root;
     LlavaovStatus status = lv_json_parse_any(json, bytes, file, &root, error);
@@ -223,11 +225,11 @@ static LlavaovStatus check_text(const char *text, const char *what, LlavaovError
 {
     const size_t bytes = strlen(text), valid = lv_utf8_valid_prefix(text, bytes);
     if (bytes > LV_MAX_PROMPT_BYTES)
-        return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, what, "the %s of %zu bytes is longer than %u",
-            what, bytes, LV_MAX_PROMPT_BYTES);
+        return lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_PROMPT, what,
+            "the %s of %zu bytes is longer than %u", what, bytes, LV_MAX_PROMPT_BYTES);
     if (valid < bytes)
-        return lv_fail(
-            error, LLAVAOV_ERROR_ARGUMENT, what, "the %s is not UTF-8 at byte %zu", what, valid);
+        return lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_PROMPT, what,
+            "the %s is not UTF-8 at byte %zu", what, valid);
     return LLAVAOV_OK;
 }
 

@@ -314,8 +314,8 @@ LlavaovStatus lv_tokenizer_encode_runs(const LvTokenizer *tokenizer, const char 
     LlavaovStatus status = LLAVAOV_OK;
     for (size_t i = 0; i < n_runs && status == LLAVAOV_OK; i++) {
         if (runs[i].bytes > LV_MAX_TEXT_BYTES - whole.n)
-            status = lv_fail(error, LLAVAOV_ERROR_ARGUMENT, NULL, "a text is longer than %u bytes",
-                LV_MAX_TEXT_BYTES);
+            status = lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_PROMPT, NULL,
+                "a text is longer than %u bytes", LV_MAX_TEXT_BYTES);
         else if (runs[i].bytes && whole.n_stretches &&
                  stretches[whole.n_stretches - 1].user == runs[i].user)
             stretches[whole.n_stretches - 1].end += runs[i].bytes;
@@ -327,8 +327,8 @@ LlavaovStatus lv_tokenizer_encode_runs(const LvTokenizer *tokenizer, const char 
     if (status == LLAVAOV_OK && whole.n) {
         size_t valid = lv_utf8_valid_prefix(text, whole.n);
         if (valid < whole.n)
-            status = lv_fail(
-                error, LLAVAOV_ERROR_ARGUMENT, NULL, "the text is not UTF-8 at byte %zu", valid);
+            status = lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_PROMPT, NULL,
+                "the text is not UTF-8 at byte %zu", valid);
     }
     Encoder e = {.tokenizer = tokenizer, .tokens = tokens, .error = error};
     const size_t n_before = tokens->n;

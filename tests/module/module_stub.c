@@ -10,8 +10,8 @@ static LlavaovStatus open_none(
     const LvBackendOptions *options, LvBackend **backend, LlavaovError *error)
 {
     *backend = NULL;
-    return lv_fail(error, MODULE_STATUS, "device", "device \"%s\": nothing to open here",
-        options->device ? options->device : "auto");
+    return lv_fail_about(error, MODULE_STATUS, LLAVAOV_ABOUT_DEVICE, "device",
+        "%snothing to open here", lv_device_label(options->device).text);
 }
 
 const LvModule *lv_cuda_module(void)

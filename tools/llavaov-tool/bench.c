@@ -122,8 +122,8 @@ static LlavaovStatus frames(
             LV_TRY(b->ops->picture_take(b, &image, LLAVAOV_LAYOUT_VIDEO, LLAVAOV_RESIZE_TORCHVISION,
                 bench->m.model->config, &tiles[i].picture, bench->error));
         if (!tiles[i].picture)
-            LV_TRY(lv_fail(bench->error, LLAVAOV_ERROR_UNSUPPORTED, "frames",
-                "%s does not take %u frames of %ux%u", b->info.device, n, width, height));
+            LV_TRY(lv_fail_about(bench->error, LLAVAOV_ERROR_UNSUPPORTED, LLAVAOV_ABOUT_OPTION,
+                "frames", "%s does not take %u frames of %ux%u", b->info.device, n, width, height));
     }
     LV_TRY(embed(bench, tiles, n, spent));
     *with_copy = since(start);
@@ -388,8 +388,8 @@ static LlavaovStatus obey(Bench *bench, const char *line)
         print_peak(bench);
         status = LLAVAOV_OK;
     } else {
-        status =
-            lv_fail(bench->error, LLAVAOV_ERROR_ARGUMENT, "command", "not understood: %s", line);
+        status = lv_fail_about(bench->error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION,
+            "command", "not understood: %s", line);
     }
     return status;
 }

@@ -15,8 +15,8 @@ LlavaovStatus tool_open_template(
 {
     *chat_template = NULL;
     if (!o->model)
-        return lv_fail(
-            error, LLAVAOV_ERROR_ARGUMENT, "model", "a checkpoint folder is wanted: -m DIR");
+        return lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION, "model",
+            "a checkpoint folder is wanted: -m DIR");
     LlavaovStatus status =
         llavaov_chat_template_open(o->model, o->chat_template, chat_template, error);
     if (status == LLAVAOV_OK)
@@ -89,7 +89,8 @@ static LlavaovStatus read_placeholders(const ToolOptions *o, const LvTokenizer *
     size_t bytes;
     LvConfig config;
     if (snprintf(path, sizeof path, "%s/config.json", o->model) >= (int)sizeof path)
-        return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "model", "the folder's name is too long");
+        return lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION, "model",
+            "the folder's name is too long");
     LlavaovStatus status = lv_file_read(path, LV_MAX_CONFIG_BYTES, &text, &bytes, error);
     if (status == LLAVAOV_ERROR_NOT_FOUND) {
         lv_error_clear(error);
@@ -118,7 +119,7 @@ static LlavaovStatus read_file(const char *path, char **text, size_t *bytes, Lla
 static LlavaovStatus check_choice(const ToolOptions *o, LlavaovError *error)
 {
     if (o->messages_file && (o->prompt || o->system || o->n_images || o->n_videos))
-        return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "messages",
+        return lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_PROMPT, "messages",
             "--messages stands in place of --prompt, --system, --images and --videos");
     return LLAVAOV_OK;
 }
@@ -191,13 +192,13 @@ static LlavaovStatus read_medium(
 {
     const char *what = medium->video ? "video" : "image", *source = medium->source;
     if (!source)
-        return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, o->messages_file,
+        return lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_PROMPT, o->messages_file,
             "%s: a part of type %s names no file (\"path\")", o->messages_file, what);
     if (strncmp(source, "file://", 7) == 0)
         source += 7;
     else if (strncmp(source, "data:", 5) == 0 || strstr(source, "://"))
-        return lv_fail(error, LLAVAOV_ERROR_UNSUPPORTED, o->messages_file,
-            "%s: \"%.128s\" is no local file", o->messages_file, source);
+        return lv_fail_about(error, LLAVAOV_ERROR_UNSUPPORTED, LLAVAOV_ABOUT_PROMPT,
+            o->messages_file, "%s: \"%.128s\" is no local file", o->messages_file, source);
     ToolOptions one = *o;
     char *arguments[1] = {(char *)source};
     one.arguments = arguments;

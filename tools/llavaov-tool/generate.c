@@ -231,20 +231,20 @@ LlavaovStatus tool_generate(const ToolOptions *o, LlavaovError *error)
     LlavaovSession *session = NULL;
     LlavaovStatus status;
     if (!o->prompt && !o->messages_file)
-        LV_TRY(
-            lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "prompt", "--prompt or --messages is wanted"));
+        LV_TRY(lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_PROMPT, "prompt",
+            "--prompt or --messages is wanted"));
     if (o->messages_file && o->n_arguments > 0)
-        LV_TRY(lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "messages",
+        LV_TRY(lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_PROMPT, "messages",
             "with --messages the pictures are those that the messages name"));
     LV_TRY(tool_open_template(o, &session_options.chat_template, error));
     if (o->messages_file)
         LV_TRY(tool_read_messages(o, &messages, error));
     LV_TRY(tool_read_pictures(o, &pictures, error));
     if (o->every && (pictures.n == 0 || pictures.n % o->every != 0))
-        LV_TRY(lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "every",
+        LV_TRY(lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION, "every",
             "%zu pictures cannot be divided into windows of %u", pictures.n, o->every));
     if (o->every && o->out)
-        LV_TRY(lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "every",
+        LV_TRY(lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION, "every",
             "the answers about several windows go to standard output"));
     LV_TRY(llavaov_engine_open(&options, &engine, error));
     const char *notice = llavaov_engine_info(engine)->generation_notice;

@@ -49,7 +49,8 @@ static LlavaovStatus read_one(
             p, array.data, array.n_dims == 4 ? array.shape[0] : 1, shape[1], shape[0], path, error);
     }
     if (o->width == 0)
-        return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "size", "%s: raw pictures need --size", path);
+        return lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION, "size",
+            "%s: raw pictures need --size", path);
     size_t n;
     status = lv_read_file(path, LV_NPY_MAX_BYTES, block, &n, error);
     if (status != LLAVAOV_OK)

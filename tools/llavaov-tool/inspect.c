@@ -276,11 +276,11 @@ LlavaovStatus tool_inspect(const ToolOptions *o, LlavaovError *error)
 {
     const char *folder = o->n_arguments ? o->arguments[0] : o->model;
     if (!folder)
-        return lv_fail(
-            error, LLAVAOV_ERROR_ARGUMENT, "model", "a checkpoint folder is wanted: inspect DIR");
+        return lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION, "model",
+            "a checkpoint folder is wanted: inspect DIR");
     if (o->n_arguments > 1)
-        return lv_fail(
-            error, LLAVAOV_ERROR_ARGUMENT, "model", "inspect looks at one folder at a time");
+        return lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION, "model",
+            "inspect looks at one folder at a time");
     Inspection inspection;
     inspection_make(&inspection, folder, o->chat_template);
     LlavaovStatus status = LLAVAOV_OK;

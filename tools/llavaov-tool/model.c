@@ -37,7 +37,8 @@ LlavaovStatus tool_features(const ToolOptions *o, LlavaovError *error)
     size_t n_visuals;
     LlavaovStatus status;
     if (o->n_arguments == 0)
-        LV_TRY(lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "files", "a picture is wanted"));
+        LV_TRY(lv_fail_about(
+            error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION, "files", "a picture is wanted"));
     LV_TRY(tool_read_pictures(o, &pictures, error));
     LV_TRY(tool_open_model(o, &m, error));
     LV_TRY(tool_visual_rows(o, &m, &pictures, &rows, &each, &n_visuals, error));
@@ -75,7 +76,8 @@ static LlavaovStatus prompt_ids(const ToolOptions *o, const LvConfig *config, co
     if (o->ids_file)
         return read_ids(o->ids_file, ids, error);
     if (!o->prompt)
-        return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "prompt", "--prompt or --ids is wanted");
+        return lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_PROMPT, "prompt",
+            "--prompt or --ids is wanted");
     LvTokenizer *tokenizer;
     LlavaovStatus status = tool_open_tokenizer(o, &tokenizer, error);
     if (status != LLAVAOV_OK)
@@ -152,7 +154,7 @@ LlavaovStatus tool_logits(const ToolOptions *o, LlavaovError *error)
         LV_TRY(write_rows(&m, rows, o->features_file, error));
     LV_TRY(prompt_ids(o, config, each, n_visuals, &ids, error));
     if (ids.n == 0 || ids.n > config->text.context_length)
-        LV_TRY(lv_fail(error, LLAVAOV_ERROR_CONTEXT_FULL, "ids",
+        LV_TRY(lv_fail_about(error, LLAVAOV_ERROR_CONTEXT_FULL, LLAVAOV_ABOUT_OPTION, "ids",
             "%zu tokens, the model's context holds %u", ids.n, config->text.context_length));
     const LvPrompt prompt = {.ids = ids.ids,
         .n = ids.n,

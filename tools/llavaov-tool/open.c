@@ -11,7 +11,7 @@
 static LlavaovStatus need_model(const ToolOptions *o, LlavaovError *error)
 {
     return o->model ? LLAVAOV_OK
-                    : lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "model",
+                    : lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION, "model",
                           "a checkpoint folder is wanted: -m DIR");
 }
 

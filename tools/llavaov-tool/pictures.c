@@ -15,7 +15,8 @@ LlavaovStatus tool_resize(const ToolOptions *o, LlavaovError *error)
     uint8_t *rgb = NULL;
     LlavaovStatus status;
     if (o->to_width == 0 || o->n_arguments != 1)
-        LV_TRY(lv_fail(error, LLAVAOV_ERROR_ARGUMENT, "to", "one file and --to WxH are wanted"));
+        LV_TRY(lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION, "to",
+            "one file and --to WxH are wanted"));
     LV_TRY(tool_read_pictures(o, &pictures, error));
     rgb = lv_alloc((size_t)o->to_width * o->to_height, 3);
     if (!rgb)
@@ -84,8 +85,8 @@ LlavaovStatus tool_layout(const ToolOptions *o, LlavaovError *error)
     ToolPictures pictures = {0};
     LlavaovStatus status;
     if (!o->model)
-        LV_TRY(lv_fail(
-            error, LLAVAOV_ERROR_ARGUMENT, "model", "a checkpoint folder is wanted: -m DIR"));
+        LV_TRY(lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION, "model",
+            "a checkpoint folder is wanted: -m DIR"));
     LV_TRY(lv_checkpoint_open(o->model, &checkpoint, error));
     const LvConfig *config = lv_checkpoint_config(checkpoint);
     if (o->n_arguments > 0 && o->out) {

@@ -101,8 +101,8 @@ LlavaovStatus tool_detokenize(const ToolOptions *o, LlavaovError *error)
         char *end;
         long id = strtol(o->arguments[i], &end, 10);
         if (*end || end == o->arguments[i] || id < 0 || id > INT32_MAX)
-            LV_TRY(lv_fail(
-                error, LLAVAOV_ERROR_ARGUMENT, "ids", "%s is no token id", o->arguments[i]));
+            LV_TRY(lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION, "ids",
+                "%s is no token id", o->arguments[i]));
         LV_TRY(lv_tokens_append(&ids, (int32_t)id, error));
     }
     LV_TRY(lv_tokenizer_decode(tokenizer, ids.ids, ids.n, !o->special, &text, &bytes, error));

@@ -8,7 +8,7 @@
 
 static LlavaovStatus lost(LvCuda *cuda, LlavaovError *error)
 {
-    return lv_fail(error, LLAVAOV_ERROR_DEVICE, cuda->device,
+    return lv_fail_about(error, LLAVAOV_ERROR_DEVICE, LLAVAOV_ABOUT_DEVICE, cuda->device,
         "%s: %s failed: %s (error %d); the device is not used any more", cuda->device,
         cuda->failed_in, lv_runtime_error(cuda->failed), cuda->failed);
 }
@@ -31,7 +31,7 @@ static LlavaovStatus full(LvCuda *cuda, LlavaovError *error, const char *what)
     if (lv_runtime_memory(cuda->runtime, &free_bytes) != 0)
         free_bytes = 0;
     const double mib = 1 << 20;
-    return lv_fail(error, LLAVAOV_ERROR_MEMORY, cuda->device,
+    return lv_fail_about(error, LLAVAOV_ERROR_MEMORY, LLAVAOV_ABOUT_DEVICE, cuda->device,
         "%s: no memory for %s: %.1f MiB are in use here, %.1f MiB are free of %.1f MiB",
         cuda->device, what, (double)use.used / mib, (double)free_bytes / mib,
         (double)cuda->facts.memory_bytes / mib);
@@ -61,13 +61,13 @@ LlavaovStatus lv_cuda_end(LvCuda *cuda, const LvRun *run, const char *operation,
     else if (cuda->steps.recording &&
              (code == LV_CUDA_NOT_RECORDABLE || lv_runtime_not_recordable(code))) {
         cuda->steps.unrecordable = true;
-        status = lv_fail(run->error, LLAVAOV_ERROR_INTERNAL, operation,
+        status = lv_fail_about(run->error, LLAVAOV_ERROR_INTERNAL, LLAVAOV_ABOUT_DEVICE, operation,
             "%s cannot be part of a graph", operation);
     } else if (code == LV_CUDA_BAD_ARGUMENT)
-        status = lv_fail(run->error, LLAVAOV_ERROR_INTERNAL, operation,
+        status = lv_fail_about(run->error, LLAVAOV_ERROR_INTERNAL, LLAVAOV_ABOUT_DEVICE, operation,
             "%s: no kernel takes these operands", operation);
     else if (code == LV_RUNTIME_OUT_OF_RESOURCES)
-        status = lv_fail(run->error, LLAVAOV_ERROR_DEVICE, operation,
+        status = lv_fail_about(run->error, LLAVAOV_ERROR_DEVICE, LLAVAOV_ABOUT_DEVICE, operation,
             "%s: %s: %s (error %d): its kernel was built for more registers or threads than this "
             "GPU gives a block; build the module with this GPU among gpu-architectures",
             cuda->device, operation, lv_runtime_error(code), code);
@@ -89,7 +89,7 @@ LlavaovStatus lv_cuda_no_memory(LvCuda *cuda, LlavaovError *error, const char *w
 
 LlavaovStatus lv_cuda_shape_error(const LvRun *run, const char *operation)
 {
-    return lv_fail(run->error, LLAVAOV_ERROR_INTERNAL, operation,
+    return lv_fail_about(run->error, LLAVAOV_ERROR_INTERNAL, LLAVAOV_ABOUT_DEVICE, operation,
         "%s: operands do not fit together", operation);
 }
 

@@ -118,7 +118,7 @@ static void *open_library(LlavaovError *error)
     if (named && *named) {
         void *library = dlopen(named, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
         if (!library)
-            lv_fail(error, LLAVAOV_ERROR_UNSUPPORTED, "device",
+            lv_fail_about(error, LLAVAOV_ERROR_UNSUPPORTED, LLAVAOV_ABOUT_DEVICE, "device",
                 "cuBLASLt cannot be opened, LLAVAOV_CUBLASLT names %s: %s", named, dlerror());
         return library;
     }
@@ -130,7 +130,8 @@ static void *open_library(LlavaovError *error)
         if (i == 0)
             snprintf(first, sizeof first, "%s", reason ? reason : names[i]);
     }
-    lv_fail(error, LLAVAOV_ERROR_UNSUPPORTED, "device", "cuBLASLt cannot be opened: %s", first);
+    lv_fail_about(error, LLAVAOV_ERROR_UNSUPPORTED, LLAVAOV_ABOUT_DEVICE, "device",
+        "cuBLASLt cannot be opened: %s", first);
     return NULL;
 }
 
@@ -157,16 +158,17 @@ LlavaovStatus lv_lt_open(void *workspace, LvLt **lt_out, LlavaovError *error)
     lt->workspace = workspace;
     if (!find_functions(library, &lt->call)) {
         lv_free(lt);
-        return lv_fail(
-            error, LLAVAOV_ERROR_UNSUPPORTED, "device", LIBRARY " lacks functions that are needed");
+        return lv_fail_about(error, LLAVAOV_ERROR_UNSUPPORTED, LLAVAOV_ABOUT_DEVICE, "device",
+            LIBRARY " lacks functions that are needed");
     }
     cublasStatus_t status = lt->call.Create(&lt->handle);
     if (status != CUBLAS_STATUS_SUCCESS) {
         lv_free(lt);
         if (status == CUBLAS_STATUS_ALLOC_FAILED)
-            return lv_fail(error, LLAVAOV_ERROR_MEMORY, "device", "no memory for cuBLASLt");
-        return lv_fail(error, LLAVAOV_ERROR_UNSUPPORTED, "device", "%s (error %d)",
-            lv_lt_error(LV_LT_ERRORS + (int)status), (int)status);
+            return lv_fail_about(error, LLAVAOV_ERROR_MEMORY, LLAVAOV_ABOUT_DEVICE, "device",
+                "no memory for cuBLASLt");
+        return lv_fail_about(error, LLAVAOV_ERROR_UNSUPPORTED, LLAVAOV_ABOUT_DEVICE, "device",
+            "%s (error %d)", lv_lt_error(LV_LT_ERRORS + (int)status), (int)status);
     }
     *lt_out = lt;
     return LLAVAOV_OK;

@@ -54,8 +54,8 @@ static LlavaovStatus wished_number(
         return LLAVAOV_OK;
     const unsigned long number = strtoul(text, &end, 10);
     if (*text < '0' || *text > '9' || *end || number < least || number > most)
-        return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, name, "%s is \"%s\", must be %u to %u", name,
-            text, least, most);
+        return lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION, name,
+            "%s is \"%s\", must be %u to %u", name, text, least, most);
     *value = (uint32_t)number;
     return LLAVAOV_OK;
 }
@@ -148,7 +148,7 @@ static LlavaovStatus choose_type(LvCuda *cuda, LlavaovPrecision precision, Llava
     case LLAVAOV_PRECISION_F16:
         break;
     }
-    return lv_fail(error, LLAVAOV_ERROR_UNSUPPORTED, "precision",
+    return lv_fail_about(error, LLAVAOV_ERROR_UNSUPPORTED, LLAVAOV_ABOUT_OPTION, "precision",
         "the CUDA backend computes in bf16 or float32; use precision \"auto\", \"bf16\" or "
         "\"f32\"");
 }
@@ -160,8 +160,8 @@ static LlavaovStatus check_budget(
     uint64_t free_bytes = 0;
     int code = lv_runtime_memory(cuda->runtime, &free_bytes);
     if (code != 0)
-        return lv_fail(error, LLAVAOV_ERROR_DEVICE, "device", "%s: asking for its memory: %s",
-            cuda->device, lv_runtime_error(code));
+        return lv_fail_about(error, LLAVAOV_ERROR_DEVICE, LLAVAOV_ABOUT_DEVICE, "device",
+            "%s: asking for its memory: %s", cuda->device, lv_runtime_error(code));
     if (!options->config)
         return LLAVAOV_OK;
     LvCudaNeed need;
@@ -178,7 +178,7 @@ static LlavaovStatus check_budget(
     if (sum <= free_bytes)
         return LLAVAOV_OK;
     const double mib = 1 << 20;
-    return lv_fail(error, LLAVAOV_ERROR_MEMORY, "device",
+    return lv_fail_about(error, LLAVAOV_ERROR_MEMORY, LLAVAOV_ABOUT_DEVICE, "device",
         "%s (%s): %.1f MiB of memory are missing: the model needs %.1f MiB (weights %.1f, "
         "key-value cache of a whole context %.1f, workspace %.1f), %.1f MiB are free",
         cuda->device, cuda->facts.name, (double)(sum - free_bytes) / mib, (double)sum / mib,
@@ -200,16 +200,17 @@ static bool device_number(const char *device, uint32_t *number)
 }
 
 static LlavaovStatus open_runtime(
-    LvCuda *cuda, const char *name, uint32_t number, LlavaovError *error)
+    LvCuda *cuda, const char *label, uint32_t number, LlavaovError *error)
 {
     LlavaovError why = {0};
     LlavaovStatus status = lv_runtime_open(number, &cuda->runtime, &cuda->facts, &why);
     if (status != LLAVAOV_OK)
-        return lv_fail(error, status, "device", "device \"%s\": %s", name, why.message);
+        return lv_fail_about(
+            error, status, LLAVAOV_ABOUT_DEVICE, "device", "%s%s", label, why.message);
     if (cuda->facts.major < LEAST_MAJOR)
-        return lv_fail(error, LLAVAOV_ERROR_UNSUPPORTED, "device",
-            "device \"%s\": %s has compute capability %u.%u, at least %u.0 is needed", name,
-            cuda->facts.name, cuda->facts.major, cuda->facts.minor, LEAST_MAJOR);
+        return lv_fail_about(error, LLAVAOV_ERROR_UNSUPPORTED, LLAVAOV_ABOUT_DEVICE, "device",
+            "%s%s has compute capability %u.%u, at least %u.0 is needed", label, cuda->facts.name,
+            cuda->facts.major, cuda->facts.minor, LEAST_MAJOR);
     return LLAVAOV_OK;
 }
 
@@ -244,23 +245,23 @@ static LlavaovStatus open_rope(LvCuda *cuda, const LvConfig *config, LlavaovErro
 }
 
 /* What the kernels for this device cannot do. */
-static LlavaovStatus check_model(const char *name, const LvConfig *config, LlavaovError *error)
+static LlavaovStatus check_model(const char *label, const LvConfig *config, LlavaovError *error)
 {
     if (!config)
         return LLAVAOV_OK;
     for (uint32_t i = 0; i < config->text.n_layers; i++)
         if (lv_text_window(&config->text, i))
-            return lv_fail(error, LLAVAOV_ERROR_UNSUPPORTED, "device",
-                "device \"%s\": the model's layers have sliding windows, which only the CPU "
+            return lv_fail_about(error, LLAVAOV_ERROR_UNSUPPORTED, LLAVAOV_ABOUT_DEVICE, "device",
+                "%sthe model's layers have sliding windows, which only the CPU "
                 "backend "
                 "computes; use \"cpu\"",
-                name);
+                label);
     if (!lv_rope_is_fixed(&config->text.rope))
-        return lv_fail(error, LLAVAOV_ERROR_UNSUPPORTED, "device",
-            "device \"%s\": the model's rotary embedding changes with the length (rope type "
+        return lv_fail_about(error, LLAVAOV_ERROR_UNSUPPORTED, LLAVAOV_ABOUT_DEVICE, "device",
+            "%sthe model's rotary embedding changes with the length (rope type "
             "dynamic "
             "or longrope), which only the CPU backend computes; use \"cpu\"",
-            name);
+            label);
     return LLAVAOV_OK;
 }
 
@@ -268,12 +269,12 @@ static LlavaovStatus cuda_open(
     const LvBackendOptions *options, LvBackend **backend, LlavaovError *error)
 {
     *backend = NULL;
-    const char *name = options->device && *options->device ? options->device : "auto";
+    const LvDeviceLabel label = lv_device_label(options->device);
     uint32_t number;
     Sizes sizes;
-    if (!device_number(name, &number))
-        return lv_fail(
-            error, LLAVAOV_ERROR_DEVICE, "device", "device \"%s\": there is no such GPU", name);
+    if (!device_number(options->device, &number))
+        return lv_fail_about(error, LLAVAOV_ERROR_DEVICE, LLAVAOV_ABOUT_DEVICE, "device",
+            "%sthere is no such GPU", label.text);
     LvCuda *cuda = lv_calloc(1, sizeof *cuda);
     if (!cuda)
         return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for the CUDA backend");
@@ -284,13 +285,13 @@ static LlavaovStatus cuda_open(
     pthread_mutexattr_destroy(&recursive);
     pthread_mutex_init(&cuda->pictures.lock, NULL);
     snprintf(cuda->device, sizeof cuda->device, "cuda:%u", number);
-    LlavaovStatus status = check_model(name, options->config, error);
+    LlavaovStatus status = check_model(label.text, options->config, error);
     if (status == LLAVAOV_OK)
         status = choose_type(cuda, options->precision, error);
     if (status == LLAVAOV_OK)
         status = choose_sizes(&sizes, error);
     if (status == LLAVAOV_OK)
-        status = open_runtime(cuda, name, number, error);
+        status = open_runtime(cuda, label.text, number, error);
     if (status == LLAVAOV_OK)
         status = check_budget(cuda, options, &sizes, error);
     if (status == LLAVAOV_OK)

@@ -52,16 +52,17 @@ static LlavaovStatus count_devices(uint32_t wanted, LlavaovError *error)
     int n = 0;
     cudaError_t code = cudaGetDeviceCount(&n);
     if (code == cudaErrorInsufficientDriver || code == cudaErrorStubLibrary)
-        return lv_fail(error, LLAVAOV_ERROR_DEVICE, "device",
+        return lv_fail_about(error, LLAVAOV_ERROR_DEVICE, LLAVAOV_ABOUT_DEVICE, "device",
             "there is no NVIDIA driver, or one too old for CUDA %d.%d", CUDART_VERSION / 1000,
             CUDART_VERSION % 1000 / 10);
     if (code == cudaErrorNoDevice || (code == cudaSuccess && n == 0))
-        return lv_fail(error, LLAVAOV_ERROR_DEVICE, "device", "there is no NVIDIA GPU");
+        return lv_fail_about(
+            error, LLAVAOV_ERROR_DEVICE, LLAVAOV_ABOUT_DEVICE, "device", "there is no NVIDIA GPU");
     if (code != cudaSuccess)
-        return lv_fail(error, LLAVAOV_ERROR_DEVICE, "device", "looking for GPUs: %s (error %d)",
-            cudaGetErrorString(code), (int)code);
+        return lv_fail_about(error, LLAVAOV_ERROR_DEVICE, LLAVAOV_ABOUT_DEVICE, "device",
+            "looking for GPUs: %s (error %d)", cudaGetErrorString(code), (int)code);
     if (wanted >= (uint32_t)n)
-        return lv_fail(error, LLAVAOV_ERROR_DEVICE, "device",
+        return lv_fail_about(error, LLAVAOV_ERROR_DEVICE, LLAVAOV_ABOUT_DEVICE, "device",
             "there is no GPU %u, the GPUs of this machine are numbered 0 to %d", wanted, n - 1);
     return LLAVAOV_OK;
 }
@@ -139,13 +140,14 @@ LlavaovStatus lv_runtime_open(
     }
     if (code == cudaErrorNoKernelImageForDevice || code == cudaErrorUnsupportedPtxVersion ||
         code == cudaErrorInvalidKernelImage || code == cudaErrorInvalidDeviceFunction)
-        status = lv_fail(error, LLAVAOV_ERROR_UNSUPPORTED, "device",
+        status = lv_fail_about(error, LLAVAOV_ERROR_UNSUPPORTED, LLAVAOV_ABOUT_DEVICE, "device",
             "this build has no code for %s, compute capability %u.%u", facts->name, facts->major,
             facts->minor);
     else if (code != cudaSuccess)
-        status = lv_fail(error,
+        status = lv_fail_about(error,
             code == cudaErrorMemoryAllocation ? LLAVAOV_ERROR_MEMORY : LLAVAOV_ERROR_DEVICE,
-            "device", "%s: %s (error %d)", what, cudaGetErrorString(code), (int)code);
+            LLAVAOV_ABOUT_DEVICE, "device", "%s: %s (error %d)", what, cudaGetErrorString(code),
+            (int)code);
     else
         status = lv_lt_open(runtime->workspace, &runtime->lt, error);
     if (status != LLAVAOV_OK) {

@@ -136,7 +136,7 @@ LlavaovStatus lv_cuda_weight_load(LvBackend *backend, const LvHostTensor *const 
     status = lv_cuda_end(
         cuda, &run, code == LV_RUNTIME_OUT_OF_MEMORY ? parts[0]->name : "loading a weight", code);
     if (status == LLAVAOV_OK && bad < n_parts)
-        status = lv_fail(error, LLAVAOV_ERROR_NUMERIC, parts[bad]->name,
+        status = lv_fail_about(error, LLAVAOV_ERROR_NUMERIC, LLAVAOV_ABOUT_TENSOR, parts[bad]->name,
             "%s: tensor %s holds NaN or Inf", parts[bad]->file, parts[bad]->name);
     if (status != LLAVAOV_OK) {
         lv_cuda_weight_free(backend, w);
