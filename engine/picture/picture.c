@@ -143,7 +143,7 @@ static Canvas single_tile(uint8_t *rgb, uint32_t width, uint32_t height)
 static LlavaovStatus check_variant(LlavaovResize resize, LlavaovError *error)
 {
     if (resize != LLAVAOV_RESIZE_TORCHVISION && resize != LLAVAOV_RESIZE_PILLOW)
-        return lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_PICTURE, NULL,
+        return lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION, NULL,
             "resize %d is unknown", (int)resize);
     return LLAVAOV_OK;
 }
@@ -260,7 +260,7 @@ LlavaovStatus lv_picture_prepare(const LvConfig *config, LlavaovLayout layout, L
             size);
     if (layout != LLAVAOV_LAYOUT_VIDEO && layout != LLAVAOV_LAYOUT_IMAGE &&
         layout != LLAVAOV_LAYOUT_IMAGES)
-        return lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_PICTURE, NULL,
+        return lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION, NULL,
             "layout %d is unknown", (int)layout);
     LlavaovStatus status = check_variant(resize, error);
     if (!status)

@@ -54,7 +54,11 @@ static void failing_fills_the_error(void **state)
         LLAVAOV_ERROR_FORMAT);
     assert_int_equal(error.status, LLAVAOV_ERROR_FORMAT);
     assert_string_equal(error.subject, "config.json");
+    assert_int_equal(error.about, LLAVAOV_ABOUT_FILE);
     assert_string_equal(error.message, "config.json is 7");
+    lv_fail_about(&error, LLAVAOV_ERROR_DEVICE, LLAVAOV_ABOUT_DEVICE, NULL, "it is gone");
+    assert_int_equal(error.about, LLAVAOV_ABOUT_DEVICE);
+    assert_string_equal(error.subject, "");
     assert_int_equal(lv_fail(NULL, LLAVAOV_ERROR_IO, NULL, "no one listens"), LLAVAOV_ERROR_IO);
 }
 

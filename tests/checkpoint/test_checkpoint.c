@@ -131,6 +131,7 @@ static void a_tied_head_may_be_stored(void **state)
     LlavaovError error = {0};
     assert_int_equal(lv_checkpoint_open(folder.path, &checkpoint, &error), LLAVAOV_ERROR_FORMAT);
     assert_string_equal(error.subject, "HEAD.weight");
+    assert_int_equal(error.about, LLAVAOV_ABOUT_TENSOR);
     folder_remove(&folder);
     /* A head beside a configuration that ties: its values count. */
     folder_write(&folder, NULL);

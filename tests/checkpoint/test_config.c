@@ -569,6 +569,7 @@ static void broken_json_is_refused_by_file(void **state)
         if (parse(texts[i], &config, &error) != LLAVAOV_ERROR_FORMAT)
             fail_msg("\"%s\" gives %s", texts[i], llavaov_status_name(error.status));
         assert_string_equal(error.subject, "folder/config.json");
+        assert_int_equal(error.about, LLAVAOV_ABOUT_FILE);
     }
     LvConfig config;
     LlavaovError error;

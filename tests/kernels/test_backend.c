@@ -29,6 +29,7 @@ static void bad_weights_are_named(void **state)
         assert_int_equal(b.ops->weight_load(b.backend, parts, 1, LV_WEIGHT_VECTOR, &w, &b.error),
             LLAVAOV_ERROR_NUMERIC);
         assert_string_equal(b.error.subject, "layer.weight");
+        assert_int_equal(b.error.about, LLAVAOV_ABOUT_TENSOR);
         assert_null(w);
     }
     b.ops->close(b.backend);

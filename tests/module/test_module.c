@@ -37,6 +37,7 @@ static void refused(LlavaovStatus status, const char *text)
         assert_null(backend);
         assert_int_equal(error.status, status);
         assert_string_equal(error.subject, "device");
+        assert_int_equal(error.about, LLAVAOV_ABOUT_DEVICE);
         assert_memory_equal(error.message, start, strlen(start));
         assert_non_null(strstr(error.message, text));
         assert_null(strchr(error.message, '\n'));

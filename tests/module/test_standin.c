@@ -153,6 +153,7 @@ static void half_precision_is_refused(void **state)
     assert_int_equal(
         open_engine("cuda", LLAVAOV_PRECISION_F16, "", &engine, &error), LLAVAOV_ERROR_UNSUPPORTED);
     assert_string_equal(error.subject, "precision");
+    assert_int_equal(error.about, LLAVAOV_ABOUT_OPTION);
 }
 
 /* The sum is known before a weight is sent, and what is missing is told. */

@@ -150,6 +150,7 @@ static void assert_refused(const LlavaovImage *image)
     assert_int_equal(lv_image_check(image, &error), LLAVAOV_ERROR_ARGUMENT);
     assert_true(error.message[0] != 0);
     assert_int_equal(prepare(LLAVAOV_LAYOUT_VIDEO, image, &tiles, &error), LLAVAOV_ERROR_ARGUMENT);
+    assert_int_equal(error.about, LLAVAOV_ABOUT_PICTURE);
     assert_null(tiles.rgb);
 }
 
@@ -224,6 +225,7 @@ static void bad_arguments_and_configurations_are_refused(void **state)
     assert_int_equal(lv_picture_prepare(&config, LLAVAOV_LAYOUT_VIDEO, (LlavaovResize)2, &image,
                          NULL, &tiles, &error),
         LLAVAOV_ERROR_ARGUMENT);
+    assert_int_equal(error.about, LLAVAOV_ABOUT_OPTION);
     LvConfig other = config;
     other.vision.n_channels = 1;
     assert_int_equal(lv_picture_prepare(&other, LLAVAOV_LAYOUT_VIDEO, LLAVAOV_RESIZE_PILLOW, &image,

@@ -393,6 +393,8 @@ static void bad_arguments_are_refused_by_name(void **state)
         assert_int_equal(
             llavaov_session_ask(session, &cases[i].request, NULL, &error), LLAVAOV_ERROR_ARGUMENT);
         assert_string_equal(error.subject, cases[i].subject);
+        assert_int_equal(error.about,
+            strcmp(error.subject, "prompt") ? LLAVAOV_ABOUT_OPTION : LLAVAOV_ABOUT_PROMPT);
     }
     const LlavaovRequest foreign = {
         .prompt = "x", .generation = good, .on_done = done, .frames = two, .n_frames = 1};
@@ -463,6 +465,7 @@ static void a_conversation_has_pictures_and_clips(void **state)
         assert_int_equal(
             llavaov_session_ask(session, &request, NULL, &error), LLAVAOV_ERROR_ARGUMENT);
         assert_string_equal(error.subject, wrong[i].subject);
+        assert_int_equal(error.about, i ? LLAVAOV_ABOUT_OPTION : LLAVAOV_ABOUT_PROMPT);
     }
     for (size_t i = 0; i < 4; i++)
         llavaov_frame_unref(frames[i]);

@@ -98,6 +98,7 @@ static void lengths_and_ends(void **state)
     answer(h, &generation, &reply);
     assert_int_equal(reply.status, LLAVAOV_ERROR_ARGUMENT);
     assert_string_equal(reply.error.subject, "max_length");
+    assert_int_equal(reply.error.about, LLAVAOV_ABOUT_FILE);
     assert_non_null(strstr(reply.error.message, "max-new-tokens"));
 
     size_t late = 3;
@@ -220,6 +221,7 @@ static void single_settings_override_the_checkpoint(void **state)
     asked = llavaov_generation_checkpoint();
     assert_int_equal(lv_settings_settle(&c, 100, &asked, &g, &error), LLAVAOV_ERROR_FORMAT);
     assert_string_equal(error.subject, "temperature");
+    assert_int_equal(error.about, LLAVAOV_ABOUT_OPTION);
     assert_non_null(strstr(error.message, "g.json"));
     lv_generation_config_free(&c);
 }

@@ -176,6 +176,8 @@ static void a_folder_s_template_is_the_one_that_transformers_takes(void **state)
             assert_non_null(strstr(error.message, wanted));
             assert_int_equal(error.status, status);
             assert_null(source.text);
+            assert_int_equal(error.about,
+                status == LLAVAOV_ERROR_ARGUMENT ? LLAVAOV_ABOUT_OPTION : LLAVAOV_ABOUT_FILE);
             if (status != LLAVAOV_ERROR_NOT_FOUND && status != LLAVAOV_ERROR_FORMAT)
                 assert_string_equal(error.subject, "chat-template");
         }
@@ -561,8 +563,10 @@ static void long_prompts_are_refused(void **state)
     memset(text, 'a', LV_MAX_PROMPT_BYTES + 1);
     assert_int_equal(lv_conversation_ask(NULL, text, 0, 0, &c, &error), LLAVAOV_ERROR_ARGUMENT);
     assert_string_equal(error.subject, "prompt");
+    assert_int_equal(error.about, LLAVAOV_ABOUT_PROMPT);
     assert_int_equal(lv_conversation_ask(text, "", 0, 0, &c, &error), LLAVAOV_ERROR_ARGUMENT);
     assert_string_equal(error.subject, "system prompt");
+    assert_int_equal(error.about, LLAVAOV_ABOUT_PROMPT);
     assert_int_equal(lv_conversation_ask(NULL, "a\xFF", 0, 0, &c, &error), LLAVAOV_ERROR_ARGUMENT);
     assert_non_null(strstr(error.message, "UTF-8"));
     free(text);
