@@ -27,6 +27,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "llavaov-version.h"
+
+/* What the library exports; everything else in it is hidden. */
+#if defined(__GNUC__)
+#define LLAVAOV_API __attribute__((visibility("default")))
+#else
+#define LLAVAOV_API
+#endif
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -75,10 +84,10 @@ typedef struct LlavaovError {
 } LlavaovError;
 
 /* A short fixed name such as "not-found". Never NULL. */
-const char *llavaov_status_name(LlavaovStatus status);
+LLAVAOV_API const char *llavaov_status_name(LlavaovStatus status);
 
 /* The library's version, "MAJOR.MINOR.PATCH". */
-const char *llavaov_version(void);
+LLAVAOV_API const char *llavaov_version(void);
 
 /* ---- pictures
  * --------------------------------------------------------------------------------------------------
@@ -210,12 +219,12 @@ typedef struct LlavaovEngineInfo {
  * Weights are mapped from their files as long as the engine lives. A file that is shortened or
  * rewritten in place meanwhile changes the weights or raises SIGBUS in whoever reads them; nothing
  * here can catch that. Replace files by renaming, never in place. */
-LlavaovStatus llavaov_engine_open(
+LLAVAOV_API LlavaovStatus llavaov_engine_open(
     const LlavaovEngineOptions *options, LlavaovEngine **engine, LlavaovError *error);
-LlavaovEngine *llavaov_engine_ref(LlavaovEngine *engine);
+LLAVAOV_API LlavaovEngine *llavaov_engine_ref(LlavaovEngine *engine);
 /* The last reference stops the threads and frees the weights; NULL is allowed. */
-void llavaov_engine_unref(LlavaovEngine *engine);
-const LlavaovEngineInfo *llavaov_engine_info(const LlavaovEngine *engine);
+LLAVAOV_API void llavaov_engine_unref(LlavaovEngine *engine);
+LLAVAOV_API const LlavaovEngineInfo *llavaov_engine_info(const LlavaovEngine *engine);
 
 /* Since the engine was opened: calls of the encoder and the tiles in them (a video frame is one),
  * decoding steps and the requests in them, of all sessions. What failed or was cancelled counts. */
@@ -226,7 +235,7 @@ typedef struct LlavaovEngineStats {
      * lives as long as the engine. */
     const char *notice;
 } LlavaovEngineStats;
-void llavaov_engine_stats(LlavaovEngine *engine, LlavaovEngineStats *stats);
+LLAVAOV_API void llavaov_engine_stats(LlavaovEngine *engine, LlavaovEngineStats *stats);
 
 /* ---- chat templates
  * --------------------------------------------------------------------------------------------
@@ -248,12 +257,12 @@ typedef struct LlavaovChatTemplate LlavaovChatTemplate;
  * Reads small files alone. Errors: NOT_FOUND and IO when the folder cannot be read, ARGUMENT about
  * the choice, FORMAT and UNSUPPORTED about the folder's templates. The caller owns one reference.
  */
-LlavaovStatus llavaov_chat_template_open(const char *model_path, const char *choice,
+LLAVAOV_API LlavaovStatus llavaov_chat_template_open(const char *model_path, const char *choice,
     LlavaovChatTemplate **chat_template, LlavaovError *error);
-LlavaovChatTemplate *llavaov_chat_template_ref(LlavaovChatTemplate *chat_template);
-void llavaov_chat_template_unref(LlavaovChatTemplate *chat_template); /* NULL is allowed */
+LLAVAOV_API LlavaovChatTemplate *llavaov_chat_template_ref(LlavaovChatTemplate *chat_template);
+LLAVAOV_API void llavaov_chat_template_unref(LlavaovChatTemplate *chat_template); /* NULL is allowed */
 /* One clause, as long as the template lives: which one this is, and why. */
-const char *llavaov_chat_template_origin(const LlavaovChatTemplate *chat_template);
+LLAVAOV_API const char *llavaov_chat_template_origin(const LlavaovChatTemplate *chat_template);
 
 /* ---- session and frames
  * ---------------------------------------------------------------------------------------- */
@@ -294,29 +303,29 @@ typedef struct LlavaovSessionOptions {
 } LlavaovSessionOptions;
 
 /* Fails where the chat template does. */
-LlavaovStatus llavaov_session_open(LlavaovEngine *engine, const LlavaovSessionOptions *options,
+LLAVAOV_API LlavaovStatus llavaov_session_open(LlavaovEngine *engine, const LlavaovSessionOptions *options,
     LlavaovSession **session, LlavaovError *error);
 /* Cancels every frame and request of the session and returns at once; their callbacks follow. */
-void llavaov_session_cancel(LlavaovSession *session);
+LLAVAOV_API void llavaov_session_cancel(LlavaovSession *session);
 /* Cancels, waits until no callback of the session runs (within about 20 ms; never for another
  * session's work, nor for a call of the encoder), frees. Frames and tickets that the caller still
  * holds stay valid to unref. NULL is allowed. */
-void llavaov_session_close(LlavaovSession *session);
+LLAVAOV_API void llavaov_session_close(LlavaovSession *session);
 
 /* Number of tokens of a whole prompt (template, frames, question). width and height matter for
  * LAYOUT_IMAGE only. */
-LlavaovStatus llavaov_session_prompt_tokens(LlavaovSession *session, LlavaovLayout layout,
+LLAVAOV_API LlavaovStatus llavaov_session_prompt_tokens(LlavaovSession *session, LlavaovLayout layout,
     size_t n_frames, uint32_t width, uint32_t height, const char *system_prompt, const char *prompt,
     uint32_t *tokens, LlavaovError *error);
 
 /* Takes one frame. Returns at once; never copies or resizes on the calling thread. On success
  * *frame is a new reference of the caller's. Work on a frame whose last reference goes is dropped.
  */
-LlavaovStatus llavaov_session_push_frame(LlavaovSession *session, const LlavaovFrameSource *source,
+LLAVAOV_API LlavaovStatus llavaov_session_push_frame(LlavaovSession *session, const LlavaovFrameSource *source,
     LlavaovLayout layout, LlavaovEncode encode, void *frame_data, LlavaovFrame **frame,
     LlavaovError *error);
-LlavaovFrame *llavaov_frame_ref(LlavaovFrame *frame);
-void llavaov_frame_unref(LlavaovFrame *frame);
+LLAVAOV_API LlavaovFrame *llavaov_frame_ref(LlavaovFrame *frame);
+LLAVAOV_API void llavaov_frame_unref(LlavaovFrame *frame);
 
 typedef struct LlavaovSessionStats {
     uint64_t frames_pushed, frames_prepared, frames_encoded, frames_failed;
@@ -324,7 +333,7 @@ typedef struct LlavaovSessionStats {
     uint64_t prompt_tokens, new_tokens;
     uint64_t prepare_ns, encode_ns, prefill_ns, decode_ns;
 } LlavaovSessionStats;
-void llavaov_session_stats(LlavaovSession *session, LlavaovSessionStats *stats);
+LLAVAOV_API void llavaov_session_stats(LlavaovSession *session, LlavaovSessionStats *stats);
 
 /* ---- windows of live streams
  * -------------------------------------------------------------------------------------------- */
@@ -337,11 +346,11 @@ typedef struct LlavaovReservation LlavaovReservation;
  * is this stream's turn to do without an answer; its frames need not be pushed. What streams may
  * expect of each other stands in engine/serve/admission.h. A stream whose windows may wait (a file)
  * does not ask. Never blocks. */
-LlavaovReservation *llavaov_session_reserve(
+LLAVAOV_API LlavaovReservation *llavaov_session_reserve(
     LlavaovSession *session, uint64_t ends_in, uint64_t next_begins_in);
 /* There will be no request for the window, or llavaov_session_ask failed. The session may be
  * closed. NULL is allowed. */
-void llavaov_reservation_free(LlavaovReservation *reservation);
+LLAVAOV_API void llavaov_reservation_free(LlavaovReservation *reservation);
 
 /* ---- requests
  * --------------------------------------------------------------------------------------------------
@@ -417,15 +426,15 @@ typedef struct LlavaovGeneration {
 } LlavaovGeneration;
 
 /* Greedy, 64 new tokens, nothing of the checkpoint's but the ids that end an answer. */
-LlavaovGeneration llavaov_generation_default(void);
+LLAVAOV_API LlavaovGeneration llavaov_generation_default(void);
 /* Everything as the checkpoint says; seed 0. */
-LlavaovGeneration llavaov_generation_checkpoint(void);
+LLAVAOV_API LlavaovGeneration llavaov_generation_checkpoint(void);
 
 /* What `asked` comes to on this checkpoint: *settled has no as_checkpoint left; its rules are
  * asked's or live as long as the engine, and a max_new_tokens of 0 leaves the length to their
  * max_length. Errors: ARGUMENT (a value of the caller's), FORMAT (one of the checkpoint's, named by
  * file and field, with which generate() fails too). */
-LlavaovStatus llavaov_engine_generation(const LlavaovEngine *engine, const LlavaovGeneration *asked,
+LLAVAOV_API LlavaovStatus llavaov_engine_generation(const LlavaovEngine *engine, const LlavaovGeneration *asked,
     LlavaovGeneration *settled, LlavaovError *error);
 
 typedef enum LlavaovFinishReason {
@@ -497,12 +506,12 @@ typedef struct LlavaovTicket LlavaovTicket;
 
 /* Queues a question. Strings and the array are copied. ticket may be NULL. Argument errors are
  * returned here; all others arrive in on_done. */
-LlavaovStatus llavaov_session_ask(LlavaovSession *session, const LlavaovRequest *request,
+LLAVAOV_API LlavaovStatus llavaov_session_ask(LlavaovSession *session, const LlavaovRequest *request,
     LlavaovTicket **ticket, LlavaovError *error);
 /* on_done follows with ERROR_CANCELLED and FINISH_CANCELLED, unless the answer is complete already.
  */
-void llavaov_ticket_cancel(LlavaovTicket *ticket);
-void llavaov_ticket_unref(LlavaovTicket *ticket);
+LLAVAOV_API void llavaov_ticket_cancel(LlavaovTicket *ticket);
+LLAVAOV_API void llavaov_ticket_unref(LlavaovTicket *ticket);
 
 #ifdef __cplusplus
 }

@@ -28,8 +28,8 @@ static void add(Places *places, const char *folder, size_t n, const char *rest)
         places->n++;
 }
 
-/* An installed plugin is in LIBDIR/gstreamer-1.0 and an installed tool in PREFIX/bin: the first is
- * found from where it is, the second by the installation's own folder. */
+/* In the library this code is in LIBDIR, wherever that has been moved to; in a program that has the
+ * engine in itself it is anywhere, and the installation's own folder is looked at. */
 static void find_places(Places *places)
 {
     const char *named = secure_getenv("LLAVAOV_CUDA_MODULE");
@@ -42,7 +42,7 @@ static void find_places(Places *places)
     if (dladdr((void *)(uintptr_t)&find_places, &info) && info.dli_fname) {
         const char *slash = strrchr(info.dli_fname, '/');
         if (slash)
-            add(places, info.dli_fname, (size_t)(slash - info.dli_fname), "/../llavaov/" FILE_NAME);
+            add(places, info.dli_fname, (size_t)(slash - info.dli_fname), "/llavaov/" FILE_NAME);
     }
     add(places, LV_MODULE_FOLDER, strlen(LV_MODULE_FOLDER), "/" FILE_NAME);
 }

@@ -27,8 +27,8 @@ typedef const LvModule *(*LvModuleFunction)(void);
 
 /* Looks for the module, opens it and asks it for a backend. Looked for are: the file that the
  * environment variable LLAVAOV_CUDA_MODULE names, and nothing else when it is set; otherwise
- * llavaov/llavaov-cuda.so in the folder above the one that this code was loaded from, then in the
- * library folder of the installation. Where there is none: LLAVAOV_ERROR_UNSUPPORTED. The
+ * llavaov/llavaov-cuda.so in the folder that this code was loaded from, then in the library folder
+ * of the installation. Where there is none: LLAVAOV_ERROR_UNSUPPORTED. The
  * module stays in memory. */
 LlavaovStatus lv_backend_cuda_open(
     const LvBackendOptions *options, LvBackend **backend, LlavaovError *error);

@@ -35,7 +35,7 @@ CUDA_PLACES = ("kernels/cuda/", "engine/backend/cuda/")
 WITHOUT_GLIB = ("kernels", "engine", "tools")
 # The engine's modules, lowest first; a module includes itself and those before it.
 MODULES = (("base",), ("checkpoint",), ("text", "picture"), ("backend",), ("model",), ("serve",))
-PUBLIC = re.compile(r"^std(bool|def|int)\.h$")
+PUBLIC = re.compile(r"^(std(bool|def|int)|llavaov-version)\.h$")
 # Where circles are refused, and whose types only must not repeat those of the rest.
 ROOMS = ("engine/", "gst/", "kernels/", "tools/")
 TESTS = ("tests/",)

@@ -1,0 +1,24 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# What shared objects export: the library the functions of its header, the plugin its two.
+#
+#   exports.sh HEADER LIBRARY [PLUGIN]
+set -eu
+names() {
+    nm -D --defined-only "$1" | awk '{ print $3 }' | sort
+}
+# only LIST PATTERN WHAT: each line of the list is of that form.
+only() {
+    if printf '%s\n' "$1" | grep -Ev "$2"; then
+        echo "^ exported by $3"
+        exit 1
+    fi
+}
+exported=$(names "$2")
+only "$exported" '^llavaov_[a-z_]+$' "$2"
+declared=$(sed -n '/static inline/!s/.*\(llavaov_[a-z_]*\)(.*/\1/p' "$1" | sort -u)
+[ -n "$declared" ]
+for name in $declared; do
+    printf '%s\n' "$exported" | grep -qx "$name" || { echo "$2 lacks $name"; exit 1; }
+done
+[ $# -lt 3 ] || only "$(names "$3")" '^gst_plugin_[a-z_]+$' "$3"
