@@ -196,6 +196,22 @@ gst_llavaov_engine_poll (GstLlavaovEngineUser * user, guint * percent,
   return state;
 }
 
+/* With the registry's lock. */
+static void
+forget (Entry * entry)
+{
+  if (registry && g_hash_table_lookup (registry, entry->key) == entry)
+    g_hash_table_remove (registry, entry->key);
+}
+
+void
+gst_llavaov_engine_give_up (GstLlavaovEngineUser * user)
+{
+  g_mutex_lock (&registry_lock);
+  forget (user->entry);
+  g_mutex_unlock (&registry_lock);
+}
+
 void
 gst_llavaov_engine_release (GstLlavaovEngineUser * user)
 {
@@ -206,8 +222,7 @@ gst_llavaov_engine_release (GstLlavaovEngineUser * user)
   entry->users = g_list_remove (entry->users, user);
   last = entry->users == NULL;
   if (last) {
-    if (registry && g_hash_table_lookup (registry, entry->key) == entry)
-      g_hash_table_remove (registry, entry->key);
+    forget (entry);
     if (registry && g_hash_table_size (registry) == 0)
       g_clear_pointer (&registry, g_hash_table_unref);
     if (entry->loading) {

@@ -69,6 +69,7 @@ struct _GstLlavaovElement
   gboolean flushing;
   gboolean failed;              /* an ERROR has been posted: nothing goes on */
   gint64 failed_at;             /* then, on the monotonic clock */
+  guint device_failures;        /* windows in a row that the device failed */
   gboolean eos;
   guint generation;
 

@@ -2,8 +2,12 @@
 #include "reports.h"
 
 #include "answers.h"
+#include "engine-registry.h"
 #include "errors.h"
 #include "text-stream.h"
+
+/* Windows in a row that a device may fail. One that fails them all is lost, and comes back to no engine that had it. */
+#define MAX_DEVICE_FAILURES 3
 
 /* Metas that may wait for a buffer to carry them. */
 #define MAX_METAS 64
@@ -19,6 +23,7 @@ report_answer (GstLlavaovElement * self, GstLlavaovWindow * window)
   gchar *model = g_utf8_make_valid (info->model_name, -1);      /* a folder's name */
 
   g_mutex_lock (&self->lock);
+  self->device_failures = 0;
   self->stats.answers++;
   self->stats.prompt_tokens += window->prompt_tokens;
   self->stats.new_tokens += window->new_tokens;
@@ -95,20 +100,42 @@ report_empty (GstLlavaovElement * self, const GstLlavaovWindow * window)
   g_free (name);
 }
 
+/* Whoever comes next gets an engine of its own. */
+static void
+report_lost (GstLlavaovElement * self, const LlavaovError * cause)
+{
+  LlavaovError error = *cause;
+
+  g_snprintf (error.message, sizeof (error.message),
+      "%d windows in a row failed "
+      "on it: stop and start again, in a new process if that does not help. The "
+      "last: %s", MAX_DEVICE_FAILURES, cause->message);
+  gst_llavaov_engine_give_up (self->engine_user);
+  gst_llavaov_element_fail (self, &error);
+}
+
 static void
 report_failed (GstLlavaovElement * self, const GstLlavaovWindow * window)
 {
+  gboolean lost;
   gchar *what;
 
   if (window->status == LLAVAOV_ERROR_CANCELLED)
     return;
   g_mutex_lock (&self->lock);
   self->stats.failed_windows++;
+  if (window->status == LLAVAOV_ERROR_DEVICE)
+    self->device_failures++;
+  else
+    self->device_failures = 0;
+  lost = self->device_failures >= MAX_DEVICE_FAILURES && !self->failed;
   g_mutex_unlock (&self->lock);
   what = g_strdup_printf ("Window %" G_GUINT64_FORMAT " at %" GST_TIME_FORMAT
       " has no answer", window->seq, GST_TIME_ARGS (window->start));
   gst_llavaov_post_warning (GST_ELEMENT (self), &window->error, what);
   g_free (what);
+  if (lost)
+    report_lost (self, &window->error);
 }
 
 void

@@ -196,6 +196,7 @@ gst_llavaov_worker_start (GstLlavaovElement * self)
   self->turn = LLAVAOV_ORIENTATION_UPRIGHT;
   self->turn_known = FALSE;
   self->unreadable = FALSE;
+  self->device_failures = 0;
   self->next_seq = 0;
   memset (&self->stats, 0, sizeof (self->stats));
   gst_llavaov_frames_reset (self);

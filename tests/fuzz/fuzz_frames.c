@@ -50,7 +50,7 @@ static int64_t near(Input *in, int64_t value)
     if (how < 200)
         return value + (int8_t)byte(in);
     if (how < 215)
-        return (int64_t)-(uint64_t)value;
+        return (int64_t) - (uint64_t)value;
     if (how < 230)
         return (int64_t)((uint64_t)value * (byte(in) % 5)) / 2;
     if (how < 250)
@@ -221,8 +221,8 @@ static void add_meta(Input *in, GstBuffer *buffer, const GstVideoInfo *info, Sha
         GST_VIDEO_INFO_FORMAT(info), 1, 1, GST_VIDEO_INFO_N_PLANES(info), larger->offset,
         larger->stride);
     meta->width = (guint)near(in, GST_VIDEO_INFO_WIDTH(larger));
-    meta->height = (guint)near(in,
-        chance(in, 128) ? GST_VIDEO_INFO_HEIGHT(larger) : GST_VIDEO_INFO_FIELD_HEIGHT(larger));
+    meta->height = (guint)near(
+        in, chance(in, 128) ? GST_VIDEO_INFO_HEIGHT(larger) : GST_VIDEO_INFO_FIELD_HEIGHT(larger));
     meta->flags = byte(in);
     if (chance(in, 8))
         meta->format = byte(in);

@@ -153,6 +153,68 @@ GST_START_TEST (test_failed_window_is_a_warning)
 
 GST_END_TEST;
 
+/* The number that the scripted engine gave itself. */
+static guint
+ready_engine (Rig * rig)
+{
+  GstProgressType type = GST_PROGRESS_TYPE_START;
+  GstMessage *message;
+  gchar *text = NULL;
+  guint number;
+
+  while (type != GST_PROGRESS_TYPE_COMPLETE) {
+    g_free (text);
+    message = rig_wait (rig, GST_MESSAGE_PROGRESS, NULL, 5000);
+    fail_unless (message != NULL);
+    gst_message_parse_progress (message, &type, NULL, &text);
+    gst_message_unref (message);
+  }
+  number = atoi (strstr (text, "(engine ") + strlen ("(engine "));
+  g_free (text);
+  return number;
+}
+
+/* A device that fails now and then costs windows; one that fails three in a row is lost, and an ERROR says so once. Who
+ * comes then does not get the same engine. */
+GST_START_TEST (test_lost_device_is_an_error)
+{
+  Rig *rig = rig_new ("device=fake:ask-error=device,every=2 prompt=q "
+      "frames=1 window=100000000", FALSE), *next;
+  GstFlowReturn flow = GST_FLOW_OK;
+  guint i, lost, warnings = 0, errors = 0;
+  GstMessage *message;
+
+  rig_push_many (rig, 0, 40, 0, 50 * MS);
+  fail_unless (rig_stat (rig, "failed-windows") >= 9);
+  fail_if (rig_wait (rig, GST_MESSAGE_ERROR, NULL, 0));
+  rig_free (rig);
+
+  rig = rig_new ("device=fake:ask-error=device prompt=q frames=1 "
+      "window=100000000", FALSE);
+  lost = ready_engine (rig);
+  for (i = 0; i < 50 && flow == GST_FLOW_OK; i++)
+    flow = rig_push (rig, i, i * 50 * MS, 50 * MS);
+  fail_unless_equals_int (flow, GST_FLOW_ERROR);
+  while ((message = rig_wait (rig, GST_MESSAGE_WARNING | GST_MESSAGE_ERROR,
+              NULL, 200))) {
+    if (GST_MESSAGE_TYPE (message) == GST_MESSAGE_ERROR)
+      errors++;
+    else
+      warnings++;
+    gst_message_unref (message);
+  }
+  fail_unless_equals_int (warnings, 3);
+  fail_unless_equals_int (errors, 1);
+
+  next = rig_new ("device=fake:ask-error=device prompt=q frames=1 "
+      "window=100000000", FALSE);
+  fail_unless (ready_engine (next) > lost);
+  rig_free (next);
+  rig_free (rig);
+}
+
+GST_END_TEST;
+
 GST_START_TEST (test_prompt_too_long)
 {
   Rig *rig = rig_new ("device=fake:context=40 prompt=q frames=4 "
@@ -314,6 +376,7 @@ element_suite (void)
   tcase_add_test (tc, test_live_without_frames);
   tcase_add_test (tc, test_lateness_of_our_own_stays_here);
   tcase_add_test (tc, test_failed_window_is_a_warning);
+  tcase_add_test (tc, test_lost_device_is_an_error);
   tcase_add_test (tc, test_prompt_too_long);
   tcase_add_test (tc, test_queries);
   tcase_add_test (tc, test_whose_generation_settings);
