@@ -3,8 +3,8 @@
 
 #include "clock.h"
 #include "drain.h"
-#include "window-queue.h"
 #include "topology.h"
+#include "window-queue.h"
 
 #define GST_CAT_DEFAULT gst_llavaov_debug
 

@@ -18,6 +18,7 @@
 #include "gstllavaov.h"
 
 #include "decoder-errors.h"
+#include "host.h"
 #include "jpeg.h"
 
 #define GST_CAT_DEFAULT gst_llavaov_debug
@@ -558,7 +559,7 @@ dispose (GObject * object)
   GstLlavaov *self = GST_LLAVAOV (object);
 
   if (self->inner)
-    gst_llavaov_element_set_host (GST_LLAVAOV_ELEMENT (self->inner), NULL);
+    gst_llavaov_host_set (GST_LLAVAOV_ELEMENT (self->inner), NULL);
   if (self->nothing)
     detach_nothing (self);
   gst_clear_object (&self->nothing);
@@ -602,8 +603,7 @@ gst_llavaov_init (GstLlavaov * self)
   self->inner = g_object_new (GST_TYPE_LLAVAOV_ELEMENT, "name", "element",
       NULL);
   gst_object_ref_sink (self->inner);
-  gst_llavaov_element_set_host (GST_LLAVAOV_ELEMENT (self->inner),
-      GST_ELEMENT (self));
+  gst_llavaov_host_set (GST_LLAVAOV_ELEMENT (self->inner), GST_ELEMENT (self));
   gst_bin_add (GST_BIN (self), self->inner);
 
   templ = gst_static_pad_template_get (&sink_template);

@@ -18,8 +18,8 @@
 #include "answers.h"
 #include "clock.h"
 #include "errors.h"
-#include "window-queue.h"
 #include "stream.h"
+#include "window-queue.h"
 #include "worker.h"
 
 #define GST_CAT_DEFAULT gst_llavaov_debug
@@ -34,14 +34,6 @@ static GstStaticPadTemplate text_template = GST_STATIC_PAD_TEMPLATE ("text",
 G_DEFINE_TYPE (GstLlavaovElement, gst_llavaov_element, GST_TYPE_ELEMENT);
 GST_ELEMENT_REGISTER_DEFINE (llavaovelement, "llavaovelement", GST_RANK_NONE,
     GST_TYPE_LLAVAOV_ELEMENT);
-
-void
-gst_llavaov_element_set_host (GstLlavaovElement * self, GstElement * host)
-{
-  GST_OBJECT_LOCK (self);
-  self->host = host;
-  GST_OBJECT_UNLOCK (self);
-}
 
 gboolean
 gst_llavaov_element_set (GstLlavaovElement * self, guint id,
@@ -99,47 +91,6 @@ gst_llavaov_element_get (GstLlavaovElement * self, guint id, GValue * value)
       break;
   }
   return found;
-}
-
-void
-gst_llavaov_element_notify (GstLlavaovElement * self, const gchar * property)
-{
-  GstElement *host;
-
-  GST_OBJECT_LOCK (self);
-  host = gst_object_ref (self->host ? self->host : GST_ELEMENT (self));
-  GST_OBJECT_UNLOCK (self);
-  /* Inside a bin only the bin notifies: a deep-notify listener must not see every answer twice. */
-  g_object_notify (G_OBJECT (host), property);
-  gst_object_unref (host);
-}
-
-gchar *
-gst_llavaov_element_stream_name (GstLlavaovElement * self)
-{
-  const gchar *given;
-  gchar *name;
-
-  GST_OBJECT_LOCK (self);
-  given = self->settings.stream_name;
-  if (given == NULL)
-    given = GST_OBJECT_NAME (self->host ? self->host : (gpointer) self);
-  /* Structures and JSON take UTF-8 only; the name alone must not cost a stream its answers' fields. */
-  name = g_utf8_make_valid (given, -1);
-  GST_OBJECT_UNLOCK (self);
-  return name;
-}
-
-void
-gst_llavaov_element_fail (GstLlavaovElement * self, const LlavaovError * error)
-{
-  gst_llavaov_post_error (GST_ELEMENT (self), error, &self->run,
-      self->run.model_path);
-  g_mutex_lock (&self->lock);
-  self->failed = TRUE;
-  self->failed_at = g_get_monotonic_time ();
-  g_cond_broadcast (&self->cond);
-  g_mutex_unlock (&self->lock);
 }
 
 static void

@@ -138,22 +138,11 @@ struct _GstLlavaovElement
 
 GST_ELEMENT_REGISTER_DECLARE (llavaovelement);
 
-/* For the bin: it becomes the name in answers and the object of notifications. */
-void gst_llavaov_element_set_host (GstLlavaovElement * self,
-    GstElement * host);
+/* Properties of both elements, by the ids of settings.h. FALSE: there is none of this id. */
 gboolean gst_llavaov_element_set (GstLlavaovElement * self, guint id,
     const GValue * value);
 gboolean gst_llavaov_element_get (GstLlavaovElement * self, guint id,
     GValue * value);
-
-/* Notifies in the name of the bin around the element, if there is one. Without any lock. */
-void gst_llavaov_element_notify (GstLlavaovElement * self,
-    const gchar * property);
-/* What answers call this stream. Free it. */
-gchar *gst_llavaov_element_stream_name (GstLlavaovElement * self);
-/* Posts an ERROR; nothing goes on after it. Without any lock. */
-void gst_llavaov_element_fail (GstLlavaovElement * self,
-    const LlavaovError * error);
 
 G_END_DECLS
 

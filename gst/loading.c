@@ -2,6 +2,7 @@
 #include "loading.h"
 
 #include "errors.h"
+#include "host.h"
 #include "window-queue.h"
 
 #define GST_CAT_DEFAULT gst_llavaov_debug
@@ -47,7 +48,7 @@ check_prompt (GstLlavaovElement * self, LlavaovSession * session,
   }
   if (status != LLAVAOV_OK) {
     error.status = status;
-    gst_llavaov_element_fail (self, &error);
+    gst_llavaov_host_fail (self, &error);
   }
   return status == LLAVAOV_OK;
 }
@@ -66,7 +67,7 @@ check_generation (GstLlavaovElement * self)
   status = llavaov_engine_generation (self->engine, &asked, &settled, &error);
   if (status != LLAVAOV_OK) {
     error.status = status;
-    gst_llavaov_element_fail (self, &error);
+    gst_llavaov_host_fail (self, &error);
   } else {
     gst_llavaov_loading_warn_generation (self, &asked);
   }
@@ -106,14 +107,14 @@ open_session (GstLlavaovElement * self, LlavaovEngine * engine,
   LlavaovStatus status;
   gchar *name;
 
-  name = gst_llavaov_element_stream_name (self);
+  name = gst_llavaov_host_stream_name (self);
   options.name = name;
   options.chat_template = self->chat_template;
   status = llavaov_session_open (engine, &options, session, &error);
   g_free (name);
   if (status != LLAVAOV_OK) {
     error.status = status;
-    gst_llavaov_element_fail (self, &error);
+    gst_llavaov_host_fail (self, &error);
     return FALSE;
   }
   if (check_prompt (self, *session, LLAVAOV_LAYOUT_VIDEO, 1, 0, 0))
@@ -168,7 +169,7 @@ engine_ready (GstLlavaovElement * self, LlavaovEngine * engine)
   gst_llavaov_window_queue_push_held_samples (self);
   g_cond_broadcast (&self->cond);
   g_mutex_unlock (&self->lock);
-  gst_llavaov_element_notify (self, "ready");
+  gst_llavaov_host_notify (self, "ready");
 }
 
 void
@@ -203,7 +204,7 @@ gst_llavaov_loading_poll (GstLlavaovElement * self, guint * last_percent)
     case GST_LLAVAOV_ENGINE_FAILED:
       if (*last_percent != GST_LLAVAOV_LOADING_UNTOLD)
         post_progress (self, GST_PROGRESS_TYPE_ERROR, percent, error.message);
-      gst_llavaov_element_fail (self, &error);
+      gst_llavaov_host_fail (self, &error);
       break;
   }
 }

@@ -4,6 +4,7 @@
 #include "answers.h"
 #include "engine-registry.h"
 #include "errors.h"
+#include "host.h"
 #include "text-stream.h"
 
 /* Windows in a row that a device may fail. One that fails them all is lost, and comes back to no engine that had it. */
@@ -19,7 +20,7 @@ report_answer (GstLlavaovElement * self, GstLlavaovWindow * window)
   GstStructure *answer;
   guint64 dropped;
   gboolean post;
-  gchar *name = gst_llavaov_element_stream_name (self);
+  gchar *name = gst_llavaov_host_stream_name (self);
   gchar *model = g_utf8_make_valid (info->model_name, -1);      /* a folder's name */
 
   g_mutex_lock (&self->lock);
@@ -47,7 +48,7 @@ report_answer (GstLlavaovElement * self, GstLlavaovWindow * window)
     gst_element_post_message (GST_ELEMENT (self),
         gst_message_new_element (GST_OBJECT (self),
             gst_structure_copy (answer)));
-  gst_llavaov_element_notify (self, "last-answer");
+  gst_llavaov_host_notify (self, "last-answer");
   gst_llavaov_text_stream_answer (self, window, answer);
 
   g_mutex_lock (&self->lock);
@@ -92,7 +93,7 @@ report_dropped (GstLlavaovElement * self, const GstLlavaovWindow * window)
 static void
 report_empty (GstLlavaovElement * self, const GstLlavaovWindow * window)
 {
-  gchar *name = gst_llavaov_element_stream_name (self);
+  gchar *name = gst_llavaov_host_stream_name (self);
 
   gst_element_post_message (GST_ELEMENT (self),
       gst_message_new_element (GST_OBJECT (self),
@@ -111,7 +112,7 @@ report_lost (GstLlavaovElement * self, const LlavaovError * cause)
       "on it: stop and start again, in a new process if that does not help. The "
       "last: %s", MAX_DEVICE_FAILURES, cause->message);
   gst_llavaov_engine_give_up (self->engine_user);
-  gst_llavaov_element_fail (self, &error);
+  gst_llavaov_host_fail (self, &error);
 }
 
 static void

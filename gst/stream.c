@@ -6,9 +6,9 @@
 #include "drain.h"
 #include "frame-check.h"
 #include "frames.h"
-#include "window-queue.h"
 #include "text-stream.h"
 #include "topology.h"
+#include "window-queue.h"
 
 static GstBuffer *
 attach_metas (GstLlavaovElement * self, GstBuffer * buffer)

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "worker.h"
 
-#include "requests.h"
 #include "clock.h"
 #include "errors.h"
 #include "frames.h"
-#include "window-queue.h"
+#include "host.h"
 #include "loading.h"
 #include "reports.h"
+#include "requests.h"
+#include "window-queue.h"
 
 static void
 engine_changed (gpointer data)
@@ -51,7 +52,7 @@ let_go (GstLlavaovElement * self)
     llavaov_ticket_unref (ticket);
   gst_llavaov_engine_release (g_steal_pointer (&self->engine_user));
   g_clear_pointer (&self->chat_template, llavaov_chat_template_unref);
-  gst_llavaov_element_notify (self, "ready");
+  gst_llavaov_host_notify (self, "ready");
 }
 
 /* Whether the worker that was left alone has ended; waits a little for it. With the lock. */
@@ -270,7 +271,7 @@ gst_llavaov_worker_stop (GstLlavaovElement * self)
         "callback returns. You cannot change the state of an element from a "
         "callback in its own thread: do it from the main loop.",
         GST_OBJECT_NAME (self));
-    gst_llavaov_element_notify (self, "ready");
+    gst_llavaov_host_notify (self, "ready");
     return;
   }
   g_thread_join (g_steal_pointer (&self->worker));
