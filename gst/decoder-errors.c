@@ -39,13 +39,24 @@ name_of (const GstCaps * caps)
   return gst_structure_get_name (gst_caps_get_structure (caps, 0));
 }
 
+static gboolean
+is_listed (const GString * list, const gchar * name)
+{
+  gchar **names = g_strsplit (list->str, ", ", -1);
+  gboolean listed = g_strv_contains ((const gchar * const *) names, name);
+
+  g_strfreev (names);
+  return listed;
+}
+
+/* Each kind of stream is named once. */
 static void
 add (GstLlavaovDecoderErrors * errors, GString * list, const gchar * name)
 {
   if (name == NULL)
     return;
   g_mutex_lock (&errors->lock);
-  if (list->len < LONGEST_LIST)
+  if (list->len < LONGEST_LIST && !is_listed (list, name))
     g_string_append_printf (list, "%s%s", list->len ? ", " : "", name);
   g_mutex_unlock (&errors->lock);
 }
@@ -68,6 +79,43 @@ gst_llavaov_decoder_errors_add_undecodable (GstLlavaovDecoderErrors * errors,
     add (errors, errors->undecodable, name);
   else
     add (errors, errors->others, name);
+}
+
+static void
+look_at_pad (const GValue * value, gpointer data)
+{
+  GstPad *pad = g_value_get_object (value);
+  GstCaps *caps;
+
+  if (gst_pad_is_linked (pad))
+    return;
+  caps = gst_pad_get_current_caps (pad);
+  if (caps == NULL)
+    caps = gst_pad_query_caps (pad, NULL);
+  gst_llavaov_decoder_errors_add_undecodable (data, caps);
+  gst_caps_unref (caps);
+}
+
+static void
+look_at_element (const GValue * value, gpointer data)
+{
+  GstIterator *pads = gst_element_iterate_src_pads (g_value_get_object (value));
+
+  while (gst_iterator_foreach (pads, look_at_pad, data) == GST_ITERATOR_RESYNC)
+    gst_iterator_resync (pads);
+  gst_iterator_free (pads);
+}
+
+void
+gst_llavaov_decoder_errors_add_unlinked (GstLlavaovDecoderErrors * errors,
+    GstElement * decoder)
+{
+  GstIterator *elements = gst_bin_iterate_elements (GST_BIN (decoder));
+
+  while (gst_iterator_foreach (elements, look_at_element, errors) ==
+      GST_ITERATOR_RESYNC)
+    gst_iterator_resync (elements);
+  gst_iterator_free (elements);
 }
 
 GError *
@@ -97,7 +145,7 @@ gst_llavaov_decoder_errors_no_video (GstLlavaovDecoderErrors * errors,
 
 GstMessage *
 gst_llavaov_decoder_errors_explain (GstLlavaovDecoderErrors * errors,
-    GstObject * src, GstMessage * message)
+    GstElement * decoder, GstObject * src, GstMessage * message)
 {
   GError *error, *ours;
   GstMessage *said = message;
@@ -110,6 +158,9 @@ gst_llavaov_decoder_errors_explain (GstLlavaovDecoderErrors * errors,
       g_error_matches (error, GST_STREAM_ERROR, GST_STREAM_ERROR_WRONG_TYPE) ||
       g_error_matches (error, GST_STREAM_ERROR,
           GST_STREAM_ERROR_CODEC_NOT_FOUND)) {
+    /* All streams have come to their ends when the decoder itself says so; an element may say it of one. */
+    if (GST_MESSAGE_SRC (message) == GST_OBJECT (decoder))
+      gst_llavaov_decoder_errors_add_unlinked (errors, decoder);
     ours = gst_llavaov_decoder_errors_no_video (errors, error);
     said = gst_message_new_error (src, ours, debug);
     gst_message_unref (message);

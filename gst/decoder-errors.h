@@ -30,13 +30,18 @@ void gst_llavaov_decoder_errors_add_stream (GstLlavaovDecoderErrors *
 void gst_llavaov_decoder_errors_add_undecodable (GstLlavaovDecoderErrors *
     errors, const GstCaps * caps);
 
+/* The streams that end in the decoder's elements, as undecodable ones: decodebin gives up on them in one thread before it
+ * says so in another. */
+void gst_llavaov_decoder_errors_add_unlinked (GstLlavaovDecoderErrors *
+    errors, GstElement * decoder);
+
 /* The error that there is no video. cause: the decoder's own error, or NULL. The caller owns the result. */
 GError *gst_llavaov_decoder_errors_no_video (GstLlavaovDecoderErrors *
     errors, const GError * cause);
-/* Takes an ERROR message of the decoder. Returns one from src that explains it if it is about the kind of stream, else the
+/* Takes an ERROR message of the decoder or an element in it. Returns one from src that explains it if it is about the kind of stream, else the
  * message itself. */
 GstMessage *gst_llavaov_decoder_errors_explain (GstLlavaovDecoderErrors *
-    errors, GstObject * src, GstMessage * message);
+    errors, GstElement * decoder, GstObject * src, GstMessage * message);
 
 G_END_DECLS
 

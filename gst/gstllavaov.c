@@ -95,11 +95,12 @@ set_target (GstLlavaov * self, GstElement * element)
 /* ---- the decoder ---- */
 
 static void
-post_no_video (GstLlavaov * self)
+post_no_video (GstLlavaov * self, GstElement * decoder)
 {
-  GError *error =
-      gst_llavaov_decoder_errors_no_video (&self->decoder_errors, NULL);
+  GError *error;
 
+  gst_llavaov_decoder_errors_add_unlinked (&self->decoder_errors, decoder);
+  error = gst_llavaov_decoder_errors_no_video (&self->decoder_errors, NULL);
   gst_element_post_message (GST_ELEMENT (self),
       gst_message_new_error (GST_OBJECT (self), error, NULL));
   g_error_free (error);
@@ -163,7 +164,7 @@ decoder_no_more_pads (GstElement * decoder, gpointer data)
   GstLlavaov *self = data;
 
   if (!self->linked_video)
-    post_no_video (self);
+    post_no_video (self, decoder);
 }
 
 static void
@@ -452,7 +453,7 @@ handle_message (GstBin * bin, GstMessage * message)
           GST_OBJECT (self->decoder))) {
     message =
         gst_llavaov_decoder_errors_explain (&self->decoder_errors,
-        GST_OBJECT (self), message);
+        self->decoder, GST_OBJECT (self), message);
   }
   GST_BIN_CLASS (gst_llavaov_parent_class)->handle_message (bin, message);
 }

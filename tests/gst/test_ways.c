@@ -326,6 +326,70 @@ GST_START_TEST (test_no_video_is_explained)
 
 GST_END_TEST;
 
+typedef struct
+{
+  GMutex lock;
+  GCond changed;
+  gboolean failed;
+} Race;
+
+/* Holds the thread of decodebin that is about to say which stream it gave up on, until another of its threads has said that
+ * none is left; for a moment only, since the other may have been first or be the same. */
+static GstBusSyncReply
+hold_what_is_missing (GstBus * bus, GstMessage * message, gpointer data)
+{
+  gint64 until = g_get_monotonic_time () + G_TIME_SPAN_SECOND / 2;
+  Race *race = data;
+
+  g_mutex_lock (&race->lock);
+  if (GST_MESSAGE_TYPE (message) == GST_MESSAGE_ERROR) {
+    race->failed = TRUE;
+    g_cond_broadcast (&race->changed);
+  } else if (gst_message_has_name (message, "missing-plugin")) {
+    while (!race->failed &&
+        g_cond_wait_until (&race->changed, &race->lock, until));
+  }
+  g_mutex_unlock (&race->lock);
+  return GST_BUS_PASS;
+}
+
+/* The same whichever of decodebin's threads comes first, with sound or without. */
+GST_START_TEST (test_no_video_is_explained_at_once)
+{
+  gchar *path = g_build_filename (folder, "a.mp4", NULL);
+  guint sound;
+  Run run;
+
+  for (sound = 0; sound < 2; sound++) {
+    Race race = { 0, };
+    GstElement *pipeline;
+    gchar *line;
+    GstBus *bus;
+
+    run_line (&run,
+        "%smp4mux name=m ! filesink location=%s " RAW "x264enc ! m.",
+        sound ? "audiotestsrc num-buffers=50 ! avenc_aac ! " : "", path);
+    fail_unless (run.error == NULL);
+    run_clear (&run);
+    forget_decoders ("video/x-h264");
+    line = g_strdup_printf ("filesrc location=%s ! " ASK "! fakesink", path);
+    pipeline = gst_parse_launch (line, NULL);
+    bus = gst_element_get_bus (pipeline);
+    gst_bus_set_sync_handler (bus, hold_what_is_missing, &race, NULL);
+    run_pipeline (pipeline, &run);
+    fail_unless (run.error != NULL);
+    fail_unless (strstr (run.error->message, "decodes video/x-h264."),
+        "sound %u: %s", sound, run.error->message);
+    run_clear (&run);
+    gst_object_unref (bus);
+    gst_object_unref (pipeline);
+    g_free (line);
+  }
+  g_free (path);
+}
+
+GST_END_TEST;
+
 /* What is decoded is converted where what follows wants something else, and only there. */
 GST_START_TEST (test_decoded_fits_what_follows)
 {
@@ -367,6 +431,7 @@ ways_suite (void)
   tcase_add_test (tc, test_coding_bins);
   tcase_add_test (tc, test_nothing_comes);
   tcase_add_test (tc, test_no_video_is_explained);
+  tcase_add_test (tc, test_no_video_is_explained_at_once);
   tcase_add_test (tc, test_decoded_fits_what_follows);
   return s;
 }
