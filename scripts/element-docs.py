@@ -19,9 +19,9 @@ MUTABLE = (("changeable only in NULL or READY", "READY"), ("changeable in NULL, 
 
 HEAD = """# Elements
 
-Made from `gst-inspect-1.0` by `./dev docs`; a test sees that it is up to date. Times are in nanoseconds.
-"Set until" is the highest state in which a property may be changed; `–` means read-only. Read-only properties notify, so
-`gst-launch-1.0 -v` prints each answer.
+Generated from `gst-inspect-1.0` by `./dev docs`; a test checks that it is up to date. Times are in nanoseconds. "Set until" is the
+highest state in which a property may be changed; `–` means read-only. Read-only properties notify, so `gst-launch-1.0 -v` prints
+each answer.
 """
 
 TAIL = """
@@ -46,25 +46,19 @@ with `gst_custom_meta_get_structure()`), and each JSON line of the text pad with
 | dropped-windows | uint64 | windows dropped so far |
 | model, device | string | which answered |
 
-With `meta-mode=once` the meta is on the first buffer pushed after the answer is there: live, whenever that is; of a file,
-which waits for its answers, on the buffer that closed the window (the first one behind it). The last window of a file and
-the one answer of `sampling=clip` are closed by the end of the stream. No buffer follows them, so they have no meta; their
-message, notification and text come before EOS.
+With `meta-mode=once` the meta is on the first buffer pushed after the answer is there. A file waits for its answers, so there it is the
+buffer that closed the window, the first one after it. The last window of a file, and the one answer of `sampling=clip`, are closed by
+the end of the stream: no buffer follows, so they have no meta. Their message, notification and text come before EOS.
 
-In a bus watch:
-
-    if (gst_message_has_name (message, "llavaov-answer"))
-      text = gst_structure_get_string (gst_message_get_structure (message), "text");
-
-From Python, also without the overrides of python3-gst-1.0:
+[From C](howto/c.md) and [From Python](howto/python.md) read answers. In Python, with or without the overrides of python3-gst-1.0, an
+array is read so:
 
     found, times = structure.get_array("frame-times")
     times = [times.get_nth(i) for i in range(times.n_values)]
 
-Other messages: `llavaov-no-frames` for a live window in which no frame came, PROGRESS while the model loads, QOS for each
-dropped window, WARNING for a window that failed, ERROR for what cannot go on. The first and the dropped windows' say why in
-the field `reason`; [windows.md](windows.md) has what ends a window and what comes of it,
-[text.md](text.md) which elements take the text beside the video, and which want queues.
+Other messages: `llavaov-no-frames` for a live window without a frame, QOS for each dropped window (both with the cause in the field
+`reason`), PROGRESS while the model loads, WARNING for a window that failed, ERROR for what cannot go on. [Windows](windows.md) says what
+ends a window and what happens to it, [Text](text.md) which elements take the text beside the video.
 """
 
 
