@@ -5,9 +5,9 @@
     documents.py ROOT              exit 1 and one line, FILE:LINE, per citation that does not resolve
     documents.py ROOT --self-test  plants one wrong citation of each kind in memory and sees that it is found
 
-In README.md, CONTRIBUTING.md, docs, models/*.md and pipelines/*/README*: relative links, files, symbols with our
-prefixes, commands of ./dev, names of meson tests; no paragraph of more than 8 lines. In comments: documents with their sections, files, symbols. A heading
-"Sources" opens a part about other repositories, where paths are not ours.
+In README.md, CONTRIBUTING.md, docs, models/*.md and pipelines/*/README*: relative links, files, symbols with our prefixes, commands of
+./dev and llavaov-tool, names of meson tests; no paragraph of more than 8 lines. In comments: documents with their sections, files,
+symbols, commands, tests. A heading "Sources" opens a part about other repositories, where paths are not ours.
 """
 import glob
 import os
@@ -40,6 +40,8 @@ CALL = re.compile(r"`(?!lv_|llavaov_|gst_llavaov_)([a-z]\w*_\w*)\([^`\n]*\)`")
 COMMAND = re.compile(r"(?<![\w/.])\./dev ([a-z][\w-]*)")
 WORDS = re.compile(r"(?:`|^ {4,})\./dev ([a-z][\w-]*)((?: +-?-?[a-z][\w-]*)+)", re.M)
 MESON_TEST = re.compile(r"\bmeson test((?: +[\w.=/-]+)+)")
+# A command of the tool, in a span or on a line of its own.
+TOOL = re.compile(r"(?:`|^ {4,}|tool/)llavaov-tool ([a-z][\w-]*)", re.M)
 ONE_TEST = re.compile(r"\btest `([\w-]+)`")
 CHAPTER = r"\d+(?:\.\d+)?"
 CITED = re.compile(r"\b((?:docs/)?[\w-]+\.md)\b(?:\s+(%s(?:(?:,| to| and)\s+%s)*)(?![\w.]*\w))?" % (CHAPTER, CHAPTER))
@@ -87,6 +89,7 @@ class Tree:
         for path, text in self.sources.items():
             self.words.update(WORD.findall(C_COMMENT.sub(" ", text) if path.endswith((".c", ".h", ".cu")) else text))
         self.commands = set(re.findall(r"^([a-z-]+)\) ?", self.sources["dev"].split('case "$command" in')[-1], re.M)) | {"help"}
+        self.tools = set(re.findall(r'\{"([\w-]+)", tool_', self.sources.get("tools/llavaov-tool/main.c", "")))
         quoted = set()
         for path, text in self.sources.items():
             if path.endswith("meson.build"):
@@ -176,6 +179,28 @@ def of_symbols(tree, text):
             yield match.start(), "no source has a symbol %s" % match.group(1)
 
 
+def of_commands(tree, text, comment=False):
+    for match in COMMAND.finditer(text):
+        if match.group(1) not in tree.commands:
+            yield match.start(), "./dev has no command %s" % match.group(1)
+    for match in () if comment else WORDS.finditer(text):
+        command, words = match.group(1), match.group(2).split()
+        for word in words if command in tree.commands else ():
+            if not tree.has_word(command, word):
+                yield match.start(), "./dev %s has no %s" % (command, word)
+    for match in TOOL.finditer(text):
+        if match.group(1) not in tree.tools:
+            yield match.start(), "llavaov-tool has no command %s" % match.group(1)
+    for match in ONE_TEST.finditer(text):
+        if not tree.has_test(match.group(1)):
+            yield match.start(), "no build file has a test %s" % match.group(1)
+    for match in MESON_TEST.finditer(text):
+        names = match.group(1).split()
+        for i, name in enumerate(names):
+            if not name.startswith("-") and not (i and names[i - 1] in ("-C", "--suite")) and not tree.has_test(name):
+                yield match.start(), "no build file has a test %s" % name
+
+
 def of_document(tree, path, text):
     """Pairs: place in the text, sentence."""
     folder = os.path.dirname(path)
@@ -205,22 +230,7 @@ def of_document(tree, path, text):
     for match in CALL.finditer(text):
         if not tree.has_symbol(match.group(1)):
             yield match.start(), "no source has a function %s" % match.group(1)
-    for match in COMMAND.finditer(text):
-        if match.group(1) not in tree.commands:
-            yield match.start(), "./dev has no command %s" % match.group(1)
-    for match in WORDS.finditer(text):
-        command, words = match.group(1), match.group(2).split()
-        for word in words if command in tree.commands else ():
-            if not tree.has_word(command, word):
-                yield match.start(), "./dev %s has no %s" % (command, word)
-    for match in ONE_TEST.finditer(text):
-        if not tree.has_test(match.group(1)):
-            yield match.start(), "no build file has a test %s" % match.group(1)
-    for match in MESON_TEST.finditer(text):
-        names = match.group(1).split()
-        for i, name in enumerate(names):
-            if not name.startswith("-") and not (i and names[i - 1] in ("-C", "--suite")) and not tree.has_test(name):
-                yield match.start(), "no build file has a test %s" % name
+    yield from of_commands(tree, text)
     yield from of_sections(tree, path, text, links=False)
 
 
@@ -247,6 +257,7 @@ def of_source(tree, path, text):
         if not cited.endswith(".md") and not tree.has_file(cited, os.path.dirname(path)):
             yield match.start(), "there is no %s" % cited
     yield from of_symbols(tree, text)
+    yield from of_commands(tree, text, comment=True)
     yield from of_sections(tree, path, text)
 
 
@@ -291,6 +302,9 @@ PLANTED = [  # (document?, path, text, what must be said of it, or None: nothing
     (True, "docs/x.md", "`./dev parity jinja`, `./dev test rope`, `./dev fmt --check`, `./dev soak --quick latency busy`", None),
     (True, "docs/x.md", "`./dev soak latencies`", "docs/x.md:1: ./dev soak has no latencies"),
     (True, "docs/x.md", "`./dev test ropes`", "docs/x.md:1: ./dev test has no ropes"),
+    (True, "docs/x.md", "`llavaov-tool inspect DIR`, `build/tools/llavaov-tool/llavaov-tool --help`", None),
+    (True, "docs/x.md", "`llavaov-tool inspects DIR`", "docs/x.md:1: llavaov-tool has no command inspects"),
+    (False, "tests/x.py", "# ./dev partiy", "tests/x.py:1: ./dev has no command partiy"),
     (True, "docs/x.md", "the test `layerings`", "docs/x.md:1: no build file has a test layerings"),
     (True, "docs/x.md", "`meson test -C build layering gst-callbacks`", None),
     (True, "docs/x.md", "`meson test layering layerings`", "docs/x.md:1: no build file has a test layerings"),

@@ -188,7 +188,7 @@ def free_port():
 
 
 def repository(folder):
-    """What the reader has: a clone that is built. ./dev and the demo write beside themselves, so they are copied."""
+    """What the reader has: a clone that is built. Two programs write beside themselves, so they are copied."""
     for name in os.listdir(ROOT):
         if name in ("dev", "demo"):
             copy = shutil.copytree if os.path.isdir(os.path.join(ROOT, name)) else shutil.copy
