@@ -7,11 +7,6 @@
 #include "text/bpe.h"
 #include "text/tokenizer.h"
 
-/* How the file spells bytes: byte b as the character lv_byte_character(b) (GPT-2's table); the
- * other way round, -1 for a character that stands for no byte. */
-uint32_t lv_byte_character(unsigned char byte);
-int lv_character_byte(uint32_t character);
-
 struct LvTokenizer {
     uint32_t n_tokens; /* 1 + the largest id; ids without a token have no bytes */
     uint32_t n_vocab;  /* ids that merging gives are below */

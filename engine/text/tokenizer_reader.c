@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "text/byte_level.h"
 #include "text/tokenizer_reader.h"
 
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Rotary embedding with the store into the cache, and the choice of the attention kernel; decoding
  * steps have theirs in attention_decode.cu. */
-#include "attention.h"
+#include "attention_span.h"
 
 #define THREADS 128u
 

@@ -8,7 +8,7 @@
  * their way. Where the kernel rotates (LvCudaDecode.rope), all but the newest key were in the cache
  * before the step began: they are asked for before the product that makes queries, key and value is
  * done. */
-#include "attention.h"
+#include "attention_span.h"
 #include "fragment.h"
 
 #define WARPS 4

@@ -11,7 +11,7 @@
 #ifndef LV_CUDA_ATTENTION_TILE_H
 #define LV_CUDA_ATTENTION_TILE_H
 
-#include "attention.h"
+#include "attention_span.h"
 #include "fragment.h"
 
 #define WARPS 4

@@ -10,7 +10,7 @@
  *
  * The squares that a norm of the input needs are added up beside: the norm reads its scale, and
  * nothing of the input a second time. */
-#include "few.h"
+#include "few_output.h"
 
 template <typename T, int ROWS_, bool GATED_, int WARPS_, int DEPTH_> struct Shape {
     typedef T Type;

@@ -9,7 +9,7 @@
  *
  * A norm's scale goes to the input, and what that has more digits than bf16 holds is multiplied as
  * a second bf16: together they keep 16 of its digits. The norm's factor goes to the sums. */
-#include "few.h"
+#include "few_output.h"
 #include "fragment.h"
 
 #define ROWS 16

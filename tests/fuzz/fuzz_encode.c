@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "text/byte_level.h"
 #include "text/pretokenize.h"
 #include "text/tokenizer.h"
 #include "text/tokenizer_private.h"

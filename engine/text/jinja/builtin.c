@@ -3,52 +3,6 @@
 
 #include <string.h>
 
-#include "text/jinja/filters.h"
-#include "text/jinja/text.h"
-
-static const LvJBuiltin *find(const LvJTable *const *tables, size_t n, const LvJString *name)
-{
-    for (size_t t = 0; t < n; t++)
-        for (size_t i = 0; i < tables[t]->n; i++)
-            if (lv_jinja_is(name, tables[t]->rows[i].name))
-                return &tables[t]->rows[i];
-    return NULL;
-}
-
-const LvJBuiltin *lv_jinja_find_filter(const LvJString *name)
-{
-    static const LvJTable *const tables[] = {&lv_jinja_text_filters, &lv_jinja_escape_filters,
-        &lv_jinja_sequence_filters, &lv_jinja_lazy_filters, &lv_jinja_order_filters,
-        &lv_jinja_value_filters};
-    return find(tables, sizeof tables / sizeof *tables, name);
-}
-
-const LvJBuiltin *lv_jinja_find_test(const LvJString *name)
-{
-    static const LvJTable *const tables[] = {&lv_jinja_tests};
-    return find(tables, 1, name);
-}
-
-const LvJBuiltin *lv_jinja_find_function(const LvJString *name)
-{
-    static const LvJTable *const tables[] = {&lv_jinja_functions};
-    return find(tables, 1, name);
-}
-
-const char *lv_jinja_shown(LvJ *j, const LvJString *string)
-{
-    size_t n = string->bytes < 80 ? string->bytes : 80;
-    while (n < string->bytes && n && ((unsigned char)string->text[n] & 0xC0) == 0x80)
-        n--;
-    char *text = lv_jinja_arena_alloc(&j->arena, n + 1);
-    if (!text)
-        return "?";
-    if (n)
-        memcpy(text, string->text, n);
-    text[n] = '\0';
-    return text;
-}
-
 /* The position of `name` in the list of parameters; -1 = none. *count: how many there are. */
 static int position(const char *parameters, const LvJString *name, int *count)
 {

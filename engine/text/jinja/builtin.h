@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Filters, tests and global functions by name, and what they are called with. */
+ * A filter, test or global function, and what it is called with. */
 #ifndef LV_JINJA_BUILTIN_H
 #define LV_JINJA_BUILTIN_H
 
@@ -17,16 +17,8 @@ typedef struct LvJBuiltin {
         LvJ *j, LvJValue value, const LvJValue *given, const LvJArgs *args, LvJValue *out);
 } LvJBuiltin;
 
-/* NULL where there is none. Tests give a bool. */
-const LvJBuiltin *lv_jinja_find_filter(const LvJString *name);
-const LvJBuiltin *lv_jinja_find_test(const LvJString *name);
-const LvJBuiltin *lv_jinja_find_function(const LvJString *name);
-
 /* Sorts args into the builtin's parameters and calls it. */
 bool lv_jinja_call_builtin(
     LvJ *j, const LvJBuiltin *builtin, LvJValue value, const LvJArgs *args, LvJValue *out);
-
-/* A string as a C string for an error's text: cut at 80 bytes. */
-const char *lv_jinja_shown(LvJ *j, const LvJString *string);
 
 #endif

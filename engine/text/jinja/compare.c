@@ -212,3 +212,34 @@ bool lv_jinja_contains(LvJ *j, LvJValue haystack, LvJValue needle, bool *out)
             return true;
     }
 }
+
+/* ---- keys, which are found by equality ---- */
+
+bool lv_jinja_dict_find(LvJ *j, const LvJDict *dict, LvJValue key, LvJValue **found)
+{
+    if (key.type == LVJ_STRING)
+        return lv_jinja_dict_find_name(j, dict, key.string, found);
+    *found = NULL;
+    if (!lv_jinja_hashable(j, key))
+        return false;
+    for (size_t i = 0; i < dict->n; i++) {
+        bool same;
+        if (!lv_jinja_equal(j, dict->entries[i].key, key, &same))
+            return false;
+        if (same) {
+            *found = &dict->entries[i].value;
+            break;
+        }
+    }
+    return true;
+}
+
+bool lv_jinja_dict_set(LvJ *j, LvJDict *dict, LvJValue key, LvJValue value)
+{
+    LvJValue *found;
+    if (!lv_jinja_dict_find(j, dict, key, &found))
+        return false;
+    if (found)
+        *found = value;
+    return found || lv_jinja_dict_add(j, dict, key, value);
+}

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "text/jinja/builtin.h"
+#include "text/jinja/builtin_tables.h"
 #include "text/jinja/object.h"
 #include "text/jinja/operate.h"
 #include "text/jinja/print.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The tables that builtin.c joins, each by its file. */
+ * The tables that builtin_tables.c joins, each by its file. */
 #ifndef LV_JINJA_FILTERS_H
 #define LV_JINJA_FILTERS_H
 

@@ -7,7 +7,7 @@
 #include "base/alloc.h"
 #include "base/limits.h"
 #include "base/status.h"
-#include "text/jinja/builtin.h"
+#include "text/jinja/builtin_tables.h"
 #include "text/jinja/exec.h"
 #include "text/jinja/input.h"
 #include "text/jinja/parser.h"

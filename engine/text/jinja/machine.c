@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/limits.h"
 #include "base/status.h"
@@ -16,6 +17,20 @@ bool lv_jinja_fail(LvJ *j, LlavaovStatus status, const char *format, ...)
     va_end(arguments);
     lv_fail(j->error, status, j->file, "%s, line %u: %s", j->file, j->line, message);
     return false;
+}
+
+const char *lv_jinja_shown(LvJ *j, const LvJString *string)
+{
+    size_t n = string->bytes < 80 ? string->bytes : 80;
+    while (n < string->bytes && n && ((unsigned char)string->text[n] & 0xC0) == 0x80)
+        n--;
+    char *text = lv_jinja_arena_alloc(&j->arena, n + 1);
+    if (!text)
+        return "?";
+    if (n)
+        memcpy(text, string->text, n);
+    text[n] = '\0';
+    return text;
 }
 
 void *lv_jinja_alloc(LvJ *j, size_t count, size_t size)

@@ -45,6 +45,9 @@ bool lv_jinja_fail(LvJ *j, LlavaovStatus status, const char *format, ...)
 /* Valid in jinja2, but nothing that this interpreter can do. */
 #define lv_jinja_cannot(j, ...) lv_jinja_fail(j, LLAVAOV_ERROR_UNSUPPORTED, __VA_ARGS__)
 
+/* A string as a C string for an error's text: cut at 80 bytes. */
+const char *lv_jinja_shown(LvJ *j, const LvJString *string);
+
 /* Bounded memory; NULL after failing. */
 void *lv_jinja_alloc(LvJ *j, size_t count, size_t size);
 /* Counts work: false after failing when the bound is passed. */

@@ -2,7 +2,7 @@
  * What stands behind an operand: attributes, items, calls, filters and tests. */
 #include <string.h>
 
-#include "text/jinja/builtin.h"
+#include "text/jinja/builtin_tables.h"
 #include "text/jinja/parse_parts.h"
 #include "text/jinja/text.h"
 
@@ -45,7 +45,7 @@ static bool parse_arguments(LvJParser *p, LvJNode *node)
             return lv_jinja_wrong(p->j, "arguments in a wrong order");
         if (argument->kind > before || argument->kind == LVJ_STAR)
             before = argument->kind;
-        argument->a = lv_jinja_parse_expression(p, true);
+        argument->a = p->expression(p, true);
         if (!lv_jinja_child(p, argument, argument->a) || !lv_jinja_child(p, node, argument))
             return false;
         *last = argument;
@@ -69,7 +69,7 @@ static LvJNode *parse_subscript(LvJParser *p)
     uint32_t line = p->at->line;
     LvJNode *parts[3] = {NULL, NULL, NULL};
     if (!is_operator(p, ":")) {
-        parts[0] = lv_jinja_parse_expression(p, true);
+        parts[0] = p->expression(p, true);
         if (!parts[0] || !is_operator(p, ":"))
             return parts[0];
     }
@@ -77,7 +77,7 @@ static LvJNode *parse_subscript(LvJParser *p)
     for (int i = 1; node && i < 3 && lv_jinja_accept(p, LVJ_TOKEN_OPERATOR, ":"); i++) {
         if (is_operator(p, ":") || is_operator(p, "]") || is_operator(p, ","))
             continue;
-        if (!(parts[i] = lv_jinja_parse_expression(p, true)))
+        if (!(parts[i] = p->expression(p, true)))
             return NULL;
     }
     for (int i = 0; node && i < 3; i++)

@@ -103,13 +103,13 @@ static LvJNode *parse_display(LvJParser *p, bool dict)
             return NULL;
         if (is_operator(p, close))
             break;
-        LvJNode *item = lv_jinja_parse_expression(p, true);
+        LvJNode *item = p->expression(p, true);
         if (dict && item) {
             LvJNode *pair = lv_jinja_node(p, LVJ_PAIR, item->line);
             if (!pair || !lv_jinja_expect(p, LVJ_TOKEN_OPERATOR, ":"))
                 return NULL;
             pair->a = item;
-            pair->b = lv_jinja_parse_expression(p, true);
+            pair->b = p->expression(p, true);
             if (!lv_jinja_child(p, pair, item) || !lv_jinja_child(p, pair, pair->b))
                 return NULL;
             item = pair;
@@ -177,7 +177,7 @@ static LvJNode *parse_items(LvJParser *p, Items items, bool parentheses, const c
             break;
         LvJNode *item = items == TARGETS || items == MEMBERS
                             ? target_item(p, items == MEMBERS)
-                            : lv_jinja_parse_expression(p, items == CONDITIONS);
+                            : p->expression(p, items == CONDITIONS);
         if (!item || (tuple && !lv_jinja_child(p, tuple, item)))
             return NULL;
         *last = item;

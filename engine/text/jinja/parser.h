@@ -10,6 +10,8 @@
 typedef struct LvJParser {
     LvJ *j;
     const LvJToken *at;
+    /* lv_jinja_parse_expression, for the parts of an expression that hold others in brackets. */
+    struct LvJNode *(*expression)(struct LvJParser *p, bool condition);
     unsigned nesting;
     unsigned loops; /* for loops around, as far as break reaches */
     uint8_t uses;   /* special names seen */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What the two ways of multiplying few rows share: plain sums (few.cu) and tensor cores
  * (few_tensor.cu). */
-#ifndef LV_CUDA_FEW_H
-#define LV_CUDA_FEW_H
+#ifndef LV_CUDA_FEW_OUTPUT_H
+#define LV_CUDA_FEW_OUTPUT_H
 
 #include "best.h"
 

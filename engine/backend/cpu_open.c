@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The CPU backend: memory, the table of operations and opening. Tensors are float32, weights stay as
+ * stored. */
+#include <stdio.h>
+#include <string.h>
+
+#include "backend/cpu.h"
+
+/* ---- memory ---- */
+
+static LlavaovStatus tensor_alloc(
+    LvBackend *backend, size_t rows, size_t cols, LvTensor *tensor, LlavaovError *error)
+{
+    size_t stride = 0, total = 0;
+    *tensor = (LvTensor){0};
+    float *data = NULL;
+    if (!__builtin_add_overflow(cols, (size_t)15, &stride)) {
+        stride &= ~(size_t)15;
+        if (!__builtin_mul_overflow(rows, stride, &total))
+            data = lv_alloc_aligned(total, sizeof *data);
+    }
+    if (!data)
+        return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL,
+            "no memory for a tensor of %zu x %zu floats", rows, cols);
+    *tensor = (LvTensor){data, LV_F32, rows, cols, stride};
+    return LLAVAOV_OK;
+}
+
+static void tensor_free(LvBackend *backend, LvTensor *tensor)
+{
+    lv_free(tensor->data);
+    *tensor = (LvTensor){0};
+}
+
+static LlavaovStatus upload(LvBackend *backend, const LvRun *run, LvTensor dst, const float *src)
+{
+    for (size_t r = 0; r < dst.rows; r++)
+        memcpy(lv_row_out(dst, r), src + r * dst.cols, dst.cols * sizeof(float));
+    return LLAVAOV_OK;
+}
+
+static LlavaovStatus download(LvBackend *backend, const LvRun *run, float *dst, LvTensor src)
+{
+    for (size_t r = 0; r < src.rows; r++)
+        memcpy(dst + r * src.cols, lv_row(src, r), src.cols * sizeof(float));
+    return LLAVAOV_OK;
+}
+
+static LlavaovStatus synchronize(LvBackend *backend, const LvRun *run)
+{
+    return LLAVAOV_OK;
+}
+
+static void cpu_close(LvBackend *backend)
+{
+    LvCpu *cpu = lv_cpu(backend);
+    if (!cpu)
+        return;
+    if (cpu->workers)
+        for (uint32_t i = 0; i < lv_pool_threads(cpu->pool); i++)
+            lv_free(cpu->workers[i].data);
+    lv_free(cpu->workers);
+    lv_free(cpu->packed.data);
+    lv_free(cpu->rope.table.data);
+    lv_free(cpu->rope_pass.table.data);
+    lv_pool_close(cpu->pool);
+    lv_free(cpu);
+}
+
+/* ---- opening ---- */
+
+static const LvBackendOps operations = {
+    .close = cpu_close,
+    .tensor_alloc = tensor_alloc,
+    .tensor_free = tensor_free,
+    .upload = upload,
+    .download = download,
+    .synchronize = synchronize,
+    .weight_load = lv_cpu_weight_load,
+    .weight_free = lv_cpu_weight_free,
+    .kv_open = lv_cpu_kv_open,
+    .kv_close = lv_cpu_kv_close,
+    .patch_embedding = lv_cpu_patch_embedding,
+    .layer_norm = lv_cpu_layer_norm,
+    .attention_full = lv_cpu_attention_full,
+    .pool_bilinear = lv_cpu_pool_bilinear,
+    .pool_max = lv_cpu_pool_max,
+    .linear = lv_cpu_linear,
+    .gather_rows = lv_cpu_gather_rows,
+    .copy = lv_cpu_copy,
+    .embed_tokens = lv_cpu_embed_tokens,
+    .rms_norm = lv_cpu_rms_norm,
+    .rope_store = lv_cpu_rope_store,
+    .attention_causal = lv_cpu_attention_causal,
+    .linear_gated = lv_cpu_linear_gated,
+};
+
+static LlavaovStatus choose_kernels(
+    const char *mask, const LvKernels **kernels, LlavaovError *error)
+{
+    unsigned allowed;
+    if (!mask || !*mask || strcmp(mask, "auto") == 0 || strcmp(mask, "avx512") == 0)
+        allowed = LV_CPU_AVX2 | LV_CPU_AVX512;
+    else if (strcmp(mask, "avx2") == 0)
+        allowed = LV_CPU_AVX2;
+    else if (strcmp(mask, "baseline") == 0)
+        allowed = 0;
+    else
+        return lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION, "cpu-mask",
+            "cpu mask \"%s\" is not known; use \"auto\", \"baseline\", \"avx2\" or \"avx512\"",
+            mask);
+    *kernels = lv_kernels_choose(allowed & lv_cpu_flags());
+    return LLAVAOV_OK;
+}
+
+LlavaovStatus lv_backend_cpu_open(
+    const LvBackendOptions *options, LvBackend **backend, LlavaovError *error)
+{
+    *backend = NULL;
+    const LvKernels *kernels = NULL;
+    LlavaovStatus status = choose_kernels(options->cpu_mask, &kernels, error);
+    if (status != LLAVAOV_OK)
+        return status;
+    if (options->precision == LLAVAOV_PRECISION_BF16 || options->precision == LLAVAOV_PRECISION_F16)
+        return lv_fail_about(error, LLAVAOV_ERROR_UNSUPPORTED, LLAVAOV_ABOUT_OPTION, "precision",
+            "the CPU backend computes in float32 on weights as stored; use precision \"auto\" or "
+            "\"f32\"");
+    if (options->threads > LV_MAX_THREADS)
+        return lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION, "threads",
+            "at most %u threads, not %u", LV_MAX_THREADS, options->threads);
+    LvCpu *cpu = lv_calloc(1, sizeof *cpu);
+    if (!cpu)
+        return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for the CPU backend");
+    cpu->pool = lv_pool_open(options->threads);
+    if (cpu->pool)
+        cpu->workers = lv_calloc(lv_pool_threads(cpu->pool), sizeof *cpu->workers);
+    if (!cpu->workers) {
+        cpu_close(&cpu->base);
+        return lv_fail_about(error, LLAVAOV_ERROR_MEMORY, LLAVAOV_ABOUT_OPTION, "threads",
+            "no memory for the CPU backend's threads");
+    }
+    cpu->kernels = kernels;
+    uint32_t threads = lv_pool_threads(cpu->pool);
+    snprintf(cpu->detail, sizeof cpu->detail,
+        "cpu: %s kernels, %u thread%s, weights as stored, float32 arithmetic%s%s", kernels->name,
+        threads, threads == 1 ? "" : "s", options->why_cpu ? "; chosen because " : "",
+        options->why_cpu ? options->why_cpu : "");
+    cpu->base.ops = &operations;
+    cpu->base.info = (LvBackendInfo){.device = "cpu",
+        .detail = cpu->detail,
+        .activation_dtype = LV_F32,
+        .threads = threads,
+        .preferred_tiles = 1,
+        .preferred_rows = LV_PANEL_ROWS,
+        .preferred_sequences = LV_FEW_ROWS};
+    *backend = &cpu->base;
+    return LLAVAOV_OK;
+}
