@@ -73,7 +73,7 @@ typedef struct LvMatrix {
 /* One call's share of out = function(in . weight^T + bias) + residual, or, when `up` is set, of
  * out = function(in . weight^T) * (in . up^T) with neither bias nor residual.
  * Here out, bias and residual point at the first of the call's outputs. */
-typedef struct LvLinear {
+typedef struct LvLinearArgs {
     float *out;
     size_t out_stride;
     const float
@@ -88,7 +88,7 @@ typedef struct LvLinear {
     size_t residual_stride;
     LvFunction function;
     float *scratch; /* linear_panel: linear_scratch floats, 64-byte aligned */
-} LvLinear;
+} LvLinearArgs;
 
 #define LV_PANEL_COLS 64u  /* most outputs of one linear_panel call; half of it when `up` is set */
 #define LV_PANEL_ROWS 768u /* most rows of one linear_panel call */
@@ -145,11 +145,11 @@ typedef struct LvKernels {
     /* Floats of scratch that linear_panel needs for so many rows and this inner size. */
     size_t (*linear_scratch)(size_t rows, size_t inner);
     /* Many rows: at most LV_PANEL_ROWS rows and LV_PANEL_COLS outputs. */
-    void (*linear_panel)(const LvLinear *linear);
+    void (*linear_panel)(const LvLinearArgs *linear);
     /* Few rows: 1 to LV_FEW_ROWS, any number of outputs; reads the weights once, in order. The bits
      * of a row do not depend on how many rows there are, except that one alone may be summed in
      * another order. */
-    void (*linear_few)(const LvLinear *linear);
+    void (*linear_few)(const LvLinearArgs *linear);
 
     /* ---- attention ---- */
     /* queries[i][l] = sources[l][i] * scale for l < n_lanes; 0 for the other lanes. dst is 64-byte

@@ -16,7 +16,7 @@ static void use_huge_pages(void *data, size_t bytes)
             MADV_HUGEPAGE); /* a wish; without it all is slower, nothing is wrong */
 }
 
-LlavaovStatus lv_scratch_reserve(LvScratch *scratch, size_t floats, LlavaovError *error)
+LlavaovStatus lv_cpu_scratch_reserve(LvCpuScratch *scratch, size_t floats, LlavaovError *error)
 {
     if (floats <= scratch->size)
         return LLAVAOV_OK;
@@ -31,11 +31,11 @@ LlavaovStatus lv_scratch_reserve(LvScratch *scratch, size_t floats, LlavaovError
     return LLAVAOV_OK;
 }
 
-LlavaovStatus lv_workers_reserve(LvCpu *cpu, size_t floats, LlavaovError *error)
+LlavaovStatus lv_cpu_workers_reserve(LvCpu *cpu, size_t floats, LlavaovError *error)
 {
     LlavaovStatus status = LLAVAOV_OK;
     for (uint32_t i = 0; i < lv_pool_threads(cpu->pool) && status == LLAVAOV_OK; i++)
-        status = lv_scratch_reserve(&cpu->workers[i], floats, error);
+        status = lv_cpu_scratch_reserve(&cpu->workers[i], floats, error);
     return status;
 }
 

@@ -12,14 +12,14 @@
 #include "ops.h"
 
 /* Memory that only grows. */
-typedef struct LvScratch {
+typedef struct LvCpuScratch {
     float *data;
     size_t size;
-} LvScratch;
+} LvCpuScratch;
 
 /* Cosines and sines of positions first .. first + n - 1 (rope.h). */
 typedef struct LvCpuRope {
-    LvScratch table;
+    LvCpuScratch table;
     LvRope made_for;
     uint32_t head_dim, variant, first, n;
 } LvCpuRope;
@@ -29,8 +29,8 @@ typedef struct LvCpu {
     char detail[512];
     const LvKernels *kernels;
     LvPool *pool;
-    LvScratch *workers;  /* one a thread */
-    LvScratch packed;    /* packed operands, states of split attention */
+    LvCpuScratch *workers;  /* one a thread */
+    LvCpuScratch packed;    /* packed operands, states of split attention */
     LvCpuRope rope;      /* of short passes, from position 0 on; grows */
     LvCpuRope rope_pass; /* of the rows under way, where their pass has frequencies of its own */
     float pixel_value[3][256]; /* of the values that were asked for last */
@@ -84,9 +84,9 @@ static inline float *lv_row_out(LvTensor t, size_t row)
 }
 
 /* Makes room for `floats` (a == SIZE_MAX overflow is refused too). */
-LlavaovStatus lv_scratch_reserve(LvScratch *scratch, size_t floats, LlavaovError *error);
+LlavaovStatus lv_cpu_scratch_reserve(LvCpuScratch *scratch, size_t floats, LlavaovError *error);
 /* The same for every worker. */
-LlavaovStatus lv_workers_reserve(LvCpu *cpu, size_t floats, LlavaovError *error);
+LlavaovStatus lv_cpu_workers_reserve(LvCpu *cpu, size_t floats, LlavaovError *error);
 /* Runs a loop on the pool; a raised cancel flag becomes LLAVAOV_ERROR_CANCELLED. */
 LlavaovStatus lv_cpu_run(
     LvCpu *cpu, const LvRun *run, size_t n_units, size_t most, LvPoolTask task, void *data);

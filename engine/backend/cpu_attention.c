@@ -185,7 +185,7 @@ LlavaovStatus lv_cpu_attention_full(LvBackend *backend, const LvRun *run, LvTens
     size_t tiles = lv_ceil_div(n_tokens, kernels->lanes);
     if (lv_pool_threads(cpu->pool) > 1 && heads < wanted)
         full.splits = lv_ceil_div(wanted, heads) < tiles ? lv_ceil_div(wanted, heads) : tiles;
-    LlavaovStatus status = lv_workers_reserve(cpu,
+    LlavaovStatus status = lv_cpu_workers_reserve(cpu,
         tile_scratch_size(kernels, head_dim, n_tokens) +
             kernels->key_panel_size(full.capacity, head_dim) +
             kernels->value_panel_size(full.capacity, head_dim),
@@ -252,7 +252,7 @@ static LlavaovStatus rope_table(LvCpu *cpu, const LvTextConfig *text, const LvSe
         const uint32_t first = variant ? sequence->position : 0,
                        n = variant ? sequence->n_rows : (end + 1023) / 1024 * 1024;
         rope->n = 0;
-        LlavaovStatus status = lv_scratch_reserve(&rope->table, (size_t)n * text->head_dim, error);
+        LlavaovStatus status = lv_cpu_scratch_reserve(&rope->table, (size_t)n * text->head_dim, error);
         if (status != LLAVAOV_OK)
             return status;
         lv_rope_rows(rope->table.data, &text->rope, text->head_dim, variant, first, n);
@@ -461,7 +461,7 @@ static LlavaovStatus attend(Rows *r, const LvRun *run)
     r->pairs = (size_t)r->sequence->n_rows * (r->n_heads / r->n_kv_heads);
     r->tiles = lv_ceil_div(r->pairs, kernels->lanes);
     LlavaovStatus status =
-        lv_workers_reserve(cpu, tile_scratch_size(kernels, r->head_dim, keys), run->error);
+        lv_cpu_workers_reserve(cpu, tile_scratch_size(kernels, r->head_dim, keys), run->error);
     if (status != LLAVAOV_OK)
         return status;
     r->first_block = first_block(r, (size_t)r->sequence->position + 1);
@@ -469,7 +469,7 @@ static LlavaovStatus attend(Rows *r, const LvRun *run)
     if (r->tiles > SPLIT_TILES || r->blocks == 1)
         return lv_cpu_run(cpu, run, r->tiles * r->n_kv_heads, 4, causal_units, r);
     size_t heads = r->tiles * r->n_kv_heads;
-    status = lv_scratch_reserve(
+    status = lv_cpu_scratch_reserve(
         &cpu->packed, heads * r->blocks * state_size(kernels, r->head_dim), run->error);
     if (status == LLAVAOV_OK)
         status = lv_cpu_run(cpu, run, heads * r->blocks, 1, block_units, r);

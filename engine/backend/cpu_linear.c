@@ -10,7 +10,7 @@
 
 typedef struct Loop {
     LvCpu *cpu;
-    LvLinear base;          /* what all pieces have in common; out, residual at output 0 */
+    LvLinearArgs base;          /* what all pieces have in common; out, residual at output 0 */
     const LvWeight *weight; /* all parts */
     const LvMatrix *gate, *up;
     const float *bias;
@@ -26,7 +26,7 @@ typedef struct Loop {
 static void run_outputs(const Loop *loop, LvMatrix matrix, const LvMatrix *up, size_t column,
     size_t first, size_t cols, unsigned worker)
 {
-    LvLinear piece = loop->base;
+    LvLinearArgs piece = loop->base;
     piece.weight = matrix;
     piece.up = up;
     piece.first = first;
@@ -132,10 +132,10 @@ static LlavaovStatus run_many(
     size_t inner = loop->in.cols, chunk = chunk_rows(kernels, out.rows);
     size_t scratch = kernels->linear_scratch(chunk, inner),
            rows_scratch = kernels->tile_rows * inner;
-    LlavaovStatus status = lv_scratch_reserve(&cpu->packed, chunk * inner, run->error);
+    LlavaovStatus status = lv_cpu_scratch_reserve(&cpu->packed, chunk * inner, run->error);
     if (status == LLAVAOV_OK)
         status =
-            lv_workers_reserve(cpu, scratch > rows_scratch ? scratch : rows_scratch, run->error);
+            lv_cpu_workers_reserve(cpu, scratch > rows_scratch ? scratch : rows_scratch, run->error);
     loop->base.in = cpu->packed.data;
     loop->unit = loop->gate ? kernels->lanes / 2 : kernels->lanes;
     size_t most = (loop->gate ? LV_PANEL_COLS / 2 : LV_PANEL_COLS) / loop->unit;

@@ -7,15 +7,15 @@
 
 #define CHECK_ELEMENTS 65536u /* of one unit: big enough to stream, small enough to share */
 
-typedef struct Check {
+typedef struct FiniteCheck {
     const LvKernels *kernels;
     LvMatrix matrix;
     atomic_bool bad;
-} Check;
+} FiniteCheck;
 
 static void check_units(void *data, size_t first, size_t n, unsigned worker)
 {
-    Check *check = data;
+    FiniteCheck *check = data;
     size_t total = check->matrix.rows * check->matrix.cols, begin = first * CHECK_ELEMENTS;
     size_t end = (first + n) * CHECK_ELEMENTS < total ? (first + n) * CHECK_ELEMENTS : total;
     const char *src =
@@ -42,7 +42,7 @@ LlavaovStatus lv_cpu_weight_load(LvBackend *backend, const LvHostTensor *const *
         matrix->data = parts[i]->data;
         matrix->element = lv_element_of(parts[i]->dtype);
         lv_part_shape(parts[i], &matrix->rows, &matrix->cols, NULL);
-        Check check = {cpu->kernels, *matrix, false};
+        FiniteCheck check = {cpu->kernels, *matrix, false};
         lv_pool_run(cpu->pool, lv_ceil_div(matrix->rows * matrix->cols, CHECK_ELEMENTS), 64,
             check_units, &check, NULL);
         if (atomic_load(&check.bad))

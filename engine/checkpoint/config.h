@@ -121,13 +121,13 @@ typedef enum LvAspect {
 
 /* How the features of an any-resolution picture's tiles become one sequence
  * (mm_patch_merge_type). */
-typedef enum LvMerge {
+typedef enum LvPatchMerge {
     LV_MERGE_UNPAD,  /* the map of the grid without padding, a newline after every row: as
                         transformers */
     LV_MERGE_MAP,    /* the whole map, row by row */
     LV_MERGE_HALVED, /* the same, the greatest of every 2 x 2 */
     LV_MERGE_FLAT    /* tile after tile */
-} LvMerge;
+} LvPatchMerge;
 
 typedef struct LvConfig {
     LvVisionConfig vision;
@@ -150,7 +150,7 @@ typedef struct LvConfig {
     LvNewline video_newline;
     LvPooling pooling;
     LvAspect aspect;
-    LvMerge merge;
+    LvPatchMerge merge;
     bool no_base;    /* the base tile's features are left out of an any-resolution picture's */
     bool no_newline; /* the checkpoint has no newline vector */
     /* Why a single picture cannot be laid out, and the field in question; empty: it can. */

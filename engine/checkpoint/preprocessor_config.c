@@ -13,16 +13,16 @@
 #include "checkpoint/json.h"
 
 /* One processor's fields. */
-typedef struct Reader {
+typedef struct PreprocessReader {
     const json_t *object;
     const char *file;
     LvPreprocess *out;
-} Reader;
+} PreprocessReader;
 
-static void refuse(Reader *r, const char *field, const char *format, ...)
+static void refuse(PreprocessReader *r, const char *field, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-static void refuse(Reader *r, const char *field, const char *format, ...)
+static void refuse(PreprocessReader *r, const char *field, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
@@ -30,12 +30,12 @@ static void refuse(Reader *r, const char *field, const char *format, ...)
     va_end(arguments);
 }
 
-static bool is_null(const Reader *r, const char *name)
+static bool is_null(const PreprocessReader *r, const char *name)
 {
     return json_is_null(json_object_get(r->object, name));
 }
 
-static bool flag(Reader *r, const char *name, bool absent)
+static bool flag(PreprocessReader *r, const char *name, bool absent)
 {
     const json_t *value = json_object_get(r->object, name);
     if (!value)
@@ -46,7 +46,7 @@ static bool flag(Reader *r, const char *name, bool absent)
 }
 
 /* A list of three numbers, or one number for all. False: there is none. */
-static bool channels(Reader *r, const char *name, const double absent[3], double values[3])
+static bool channels(PreprocessReader *r, const char *name, const double absent[3], double values[3])
 {
     const json_t *value = json_object_get(r->object, name);
     const size_t n = json_array_size(value);
@@ -70,7 +70,7 @@ static bool channels(Reader *r, const char *name, const double absent[3], double
     return true;
 }
 
-static void read_values(Reader *r)
+static void read_values(PreprocessReader *r)
 {
     static const double clip_mean[3] = {0.48145466, 0.4578275, 0.40821073},
                         clip_std[3] = {0.26862954, 0.26130258, 0.27577711};
@@ -106,7 +106,7 @@ static void read_values(Reader *r)
     }
 }
 
-static void read_filter(Reader *r)
+static void read_filter(PreprocessReader *r)
 {
     static const char *const names[] = {
         "nearest-exact", "lanczos", "bilinear", "bicubic", "box", "hamming"};
@@ -155,7 +155,7 @@ static bool given(const json_t *object, const char *name)
     return value && !json_is_null(value);
 }
 
-static void read_size(Reader *r)
+static void read_size(PreprocessReader *r)
 {
     LvPreprocess *out = r->out;
     const json_t *size = json_object_get(r->object, "size");
@@ -179,7 +179,7 @@ static void read_size(Reader *r)
         LV_MAX_PICTURE_EDGE);
 }
 
-static void read_crop(Reader *r)
+static void read_crop(PreprocessReader *r)
 {
     LvPreprocess *out = r->out;
     const json_t *crop = json_object_get(r->object, "crop_size");
@@ -200,7 +200,7 @@ static void read_crop(Reader *r)
 }
 
 /* The processor's own list; absent: the class's. */
-static LlavaovStatus read_pinpoints(Reader *r, LvConfig *config, LlavaovError *error)
+static LlavaovStatus read_pinpoints(PreprocessReader *r, LvConfig *config, LlavaovError *error)
 {
     LvPreprocess *out = r->out;
     if (is_null(r, "image_grid_pinpoints")) {
@@ -227,7 +227,7 @@ static LlavaovStatus read_pinpoints(Reader *r, LvConfig *config, LlavaovError *e
 }
 
 /* "LlavaOnevisionImageProcessor" with what versions append to it. */
-static void check_type(Reader *r, const char *field, const char *wanted)
+static void check_type(PreprocessReader *r, const char *field, const char *wanted)
 {
     const char *type = json_string_value(json_object_get(r->object, field));
     const size_t n = strlen(wanted);
@@ -237,7 +237,7 @@ static void check_type(Reader *r, const char *field, const char *wanted)
     refuse(r, field, "is \"%.64s\"; only %s is known here", type, wanted);
 }
 
-static void read_one(Reader *r)
+static void read_one(PreprocessReader *r)
 {
     r->out->resize = flag(r, "do_resize", true);
     read_values(r);
@@ -264,7 +264,7 @@ static void read_placeholders(const json_t *processor, const char *file, LvConfi
     p->anyres_max = lv_anyres_of(aspect);
     p->drop_first = strategy && !strcmp(strategy, "default");
     const char *class = json_string_value(json_object_get(processor, "processor_class"));
-    Reader image = {processor, file, &config->image}, video = {processor, file, &config->video};
+    PreprocessReader image = {processor, file, &config->image}, video = {processor, file, &config->video};
     if (class && strcmp(class, "LlavaOnevisionProcessor")) {
         refuse(&image, "processor_class",
             "is \"%.64s\"; only LlavaOnevisionProcessor is known here", class);
@@ -293,7 +293,7 @@ LlavaovStatus lv_preprocess_parse(
         read_placeholders(processor, files->processor.file, config);
 
     const json_t *inner = json_object_get(processor, "image_processor");
-    Reader r = {json_is_object(inner) ? inner : image,
+    PreprocessReader r = {json_is_object(inner) ? inner : image,
         json_is_object(inner) ? files->processor.file : files->image.file, &config->image};
     if (!status && r.object) {
         check_type(&r, "image_processor_type", "LlavaOnevisionImageProcessor");
@@ -301,7 +301,7 @@ LlavaovStatus lv_preprocess_parse(
         status = read_pinpoints(&r, config, error);
     }
     inner = json_object_get(processor, "video_processor");
-    r = (Reader){json_is_object(inner) ? inner
+    r = (PreprocessReader){json_is_object(inner) ? inner
                  : video               ? video
                                        : image,
         json_is_object(inner) ? files->processor.file

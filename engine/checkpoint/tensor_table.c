@@ -61,11 +61,11 @@ static LvTableEntry *find(const LvTensorTable *table, const char *canonical)
     return table->n ? bsearch(&key, table->entries, table->n, sizeof key, by_name) : NULL;
 }
 
-typedef struct Check {
+typedef struct TensorCheck {
     LvTensorTable *table;
     const char *folder;
     LlavaovError *error;
-} Check;
+} TensorCheck;
 
 /* The name that a missing tensor would have in this checkpoint: with the prefix that its neighbours
  * have. */
@@ -95,7 +95,7 @@ static void print_shape(char text[160], uint32_t n_dims, const uint64_t *shape)
 }
 
 static LlavaovStatus misshapen(
-    const Check *check, const LvTableEntry *entry, const LvExpectedTensor *expected)
+    const TensorCheck *check, const LvTableEntry *entry, const LvExpectedTensor *expected)
 {
     char has[160], wants[160];
     print_shape(has, entry->source->n_dims, entry->source->shape);
@@ -105,7 +105,7 @@ static LlavaovStatus misshapen(
         entry->source->name, has, wants);
 }
 
-static LlavaovStatus use(const Check *check, LvTableEntry *entry)
+static LlavaovStatus use(const TensorCheck *check, LvTableEntry *entry)
 {
     const LvSafetensor *source = entry->source;
     LvHostTensor *tensor = &entry->tensor;
@@ -133,7 +133,7 @@ static LlavaovStatus use(const Check *check, LvTableEntry *entry)
 
 static LlavaovStatus check_expected(void *data, const LvExpectedTensor *expected)
 {
-    const Check *check = data;
+    const TensorCheck *check = data;
     LvTableEntry *entry = find(check->table, expected->name);
     if (!entry && expected->optional)
         return LLAVAOV_OK;
@@ -195,7 +195,7 @@ LlavaovStatus lv_table_check(
                 "%s: tensor %.128s is stored twice, also as %.128s in %s", b->file, b->source->name,
                 a->source->name, a->file);
     }
-    Check check = {table, folder, error};
+    TensorCheck check = {table, folder, error};
     LlavaovStatus status = lv_tensor_list(config, check_expected, &check);
     for (size_t i = 0; !status && i < table->n; i++) {
         const LvTableEntry *entry = &table->entries[i];

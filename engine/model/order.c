@@ -6,17 +6,17 @@
 
 #define SMALL 16 /* ranges up to this are left to the final insertion sort */
 
-typedef struct Items {
+typedef struct SortItems {
     const float *scores;
     uint32_t *at;
-} Items;
+} SortItems;
 
-static bool less(const Items *items, uint32_t a, uint32_t b)
+static bool less(const SortItems *items, uint32_t a, uint32_t b)
 {
     return items->scores[items->at[a]] < items->scores[items->at[b]];
 }
 
-static void swap(const Items *items, uint32_t a, uint32_t b)
+static void swap(const SortItems *items, uint32_t a, uint32_t b)
 {
     uint32_t index = items->at[a];
     items->at[a] = items->at[b];
@@ -24,7 +24,7 @@ static void swap(const Items *items, uint32_t a, uint32_t b)
 }
 
 /* Puts the median of positions a, b, c at `first`. */
-static void pick_pivot(const Items *items, uint32_t first, uint32_t a, uint32_t b, uint32_t c)
+static void pick_pivot(const SortItems *items, uint32_t first, uint32_t a, uint32_t b, uint32_t c)
 {
     uint32_t median;
     if (less(items, a, b))
@@ -36,7 +36,7 @@ static void pick_pivot(const Items *items, uint32_t first, uint32_t a, uint32_t 
 
 /* Splits [first + 1, last) by the pivot at first; returns where the upper part begins. Both scans
  * stop at equal scores. */
-static uint32_t split(const Items *items, uint32_t first, uint32_t last)
+static uint32_t split(const SortItems *items, uint32_t first, uint32_t last)
 {
     const uint32_t pivot = first;
     uint32_t low = first + 1, high = last;
@@ -55,7 +55,7 @@ static uint32_t split(const Items *items, uint32_t first, uint32_t last)
 
 /* Sinks `index` from the hole to the bottom along the larger children, then lifts it to its place.
  */
-static void settle(const Items *items, uint32_t first, uint32_t hole, uint32_t n, uint32_t index)
+static void settle(const SortItems *items, uint32_t first, uint32_t hole, uint32_t n, uint32_t index)
 {
     uint32_t *heap = items->at + first;
     const uint32_t top = hole;
@@ -79,7 +79,7 @@ static void settle(const Items *items, uint32_t first, uint32_t hole, uint32_t n
     heap[hole] = index;
 }
 
-static void heap_sort(const Items *items, uint32_t first, uint32_t last)
+static void heap_sort(const SortItems *items, uint32_t first, uint32_t last)
 {
     uint32_t *heap = items->at + first;
     const uint32_t n = last - first;
@@ -92,7 +92,7 @@ static void heap_sort(const Items *items, uint32_t first, uint32_t last)
     }
 }
 
-static void quick_sort(const Items *items, uint32_t first, uint32_t last, uint32_t levels)
+static void quick_sort(const SortItems *items, uint32_t first, uint32_t last, uint32_t levels)
 {
     while (last - first > SMALL) {
         if (levels-- == 0) {
@@ -106,7 +106,7 @@ static void quick_sort(const Items *items, uint32_t first, uint32_t last, uint32
     }
 }
 
-static void insertion_sort(const Items *items, uint32_t n)
+static void insertion_sort(const SortItems *items, uint32_t n)
 {
     for (uint32_t i = 1; i < n; i++) {
         const uint32_t index = items->at[i];
@@ -119,7 +119,7 @@ static void insertion_sort(const Items *items, uint32_t n)
 
 void lv_order_ascending(const float *scores, uint32_t *order, uint32_t n)
 {
-    const Items items = {scores, order};
+    const SortItems items = {scores, order};
     uint32_t levels = 0;
     for (uint32_t i = 0; i < n; i++)
         order[i] = i;

@@ -34,7 +34,7 @@ LlavaovStatus lv_visual_assemble_one_of_many(
 
 /* A single image: out [plan->n_tokens, H] from features [n_tiles * grid^2, H], base tile first: the
  * base tokens, then the unpadded and perhaps shrunk map, each row ended by a newline; or what else
- * the configuration makes of the tiles (LvMerge). */
+ * the configuration makes of the tiles (LvPatchMerge). */
 LlavaovStatus lv_visual_assemble_image(const LvModel *model, const LvRun *run, LvTensor out,
     LvTensor features, const LvAnyresPlan *plan);
 

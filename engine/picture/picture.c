@@ -46,7 +46,7 @@ static void paste_row(void *data, uint32_t y, const uint8_t *planes)
 }
 
 /* One scan of the picture feeds every resizer. */
-typedef struct Scan {
+typedef struct SourceScan {
     const LlavaovImage *image;
     const LvPlaneKernels *kernels;
     int16_t *row; /* [3][samples] */
@@ -56,16 +56,16 @@ typedef struct Scan {
     LvResizer *resizers[2];
     Canvas canvases[2];
     uint32_t n;
-} Scan;
+} SourceScan;
 
-static void scan_free(Scan *scan)
+static void scan_free(SourceScan *scan)
 {
     for (uint32_t i = 0; i < scan->n; i++)
         lv_resizer_free(scan->resizers[i]);
     lv_free(scan->row);
 }
 
-static void fill_pad(Scan *scan)
+static void fill_pad(SourceScan *scan)
 {
     for (int c = 0; c < 3; c++)
         for (size_t i = 0; i < scan->samples; i++)
@@ -73,9 +73,9 @@ static void fill_pad(Scan *scan)
 }
 
 static LlavaovStatus scan_init(
-    Scan *scan, const LlavaovImage *image, bool square, const uint8_t pad[3], LlavaovError *error)
+    SourceScan *scan, const LlavaovImage *image, bool square, const uint8_t pad[3], LlavaovError *error)
 {
-    *scan = (Scan){.image = image,
+    *scan = (SourceScan){.image = image,
         .pad = pad,
         .kernels = lv_plane_kernels_choose(lv_cpu_flags()),
         .width = image->width,
@@ -95,7 +95,7 @@ static LlavaovStatus scan_init(
     return LLAVAOV_OK;
 }
 
-static LlavaovStatus scan_add(Scan *scan, LlavaovResize variant, LvFilter filter, uint32_t width,
+static LlavaovStatus scan_add(SourceScan *scan, LlavaovResize variant, LvFilter filter, uint32_t width,
     uint32_t height, Canvas canvas, LlavaovError *error)
 {
     uint32_t i = scan->n;
@@ -107,7 +107,7 @@ static LlavaovStatus scan_add(Scan *scan, LlavaovResize variant, LvFilter filter
     return status;
 }
 
-static LlavaovStatus scan_run(Scan *scan, const LvCancel *cancel, LlavaovError *error)
+static LlavaovStatus scan_run(SourceScan *scan, const LvCancel *cancel, LlavaovError *error)
 {
     int16_t *red = scan->row, *green = red + scan->samples, *blue = green + scan->samples;
     for (uint32_t y = 0; y < scan->height; y++) {
@@ -165,7 +165,7 @@ LlavaovStatus lv_picture_resize(const LlavaovImage *image, LlavaovResize resize,
         status = check_image(image, error);
     if (status)
         return status;
-    Scan scan;
+    SourceScan scan;
     static const uint8_t unused[3];
     status = scan_init(&scan, image, false, unused, error);
     if (!status)
@@ -226,7 +226,7 @@ static void crop_axis(uint32_t in, uint32_t crop, uint32_t tile, uint32_t *final
 
 /* A video's frame, or an image of several: one tile. What lies beyond the tower's whole patches is
  * never read, so a frame may be larger or smaller than the tile by less than a patch. */
-static LlavaovStatus add_single(Scan *scan, const LvConfig *config, const LvPreprocess *pre,
+static LlavaovStatus add_single(SourceScan *scan, const LvConfig *config, const LvPreprocess *pre,
     LlavaovResize resize, uint8_t *rgb, LlavaovError *error)
 {
     const LvVisionConfig *v = &config->vision;
@@ -286,7 +286,7 @@ LlavaovStatus lv_picture_prepare(const LvConfig *config, LlavaovLayout layout, L
             "image_mean must be a list of three numbers: it gives the colour with which pictures "
             "are padded to squares");
 
-    Scan scan;
+    SourceScan scan;
     status = scan_init(&scan, image, square, pre->pad, error);
     if (!status)
         status = allocate_tiles(tiles, config, image, error);

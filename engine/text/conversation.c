@@ -11,12 +11,12 @@
 #include "checkpoint/json.h"
 #include "text/utf8.h"
 
-typedef struct Reader {
+typedef struct ConversationReader {
     const char *file;
     LvConversation *conversation;
     size_t capacity; /* of media */
     LlavaovError *error;
-} Reader;
+} ConversationReader;
 
 static LlavaovStatus no_memory(LlavaovError *error)
 {
@@ -24,11 +24,11 @@ static LlavaovStatus no_memory(LlavaovError *error)
 }
 
 /* "FILE: messages[2].content[0] <text>". part < 0: of the whole message. */
-static LlavaovStatus bad(Reader *r, LlavaovStatus status, size_t message, long part,
+static LlavaovStatus bad(ConversationReader *r, LlavaovStatus status, size_t message, long part,
     const char *format, ...) __attribute__((format(printf, 5, 6)));
 
 static LlavaovStatus bad(
-    Reader *r, LlavaovStatus status, size_t message, long part, const char *format, ...)
+    ConversationReader *r, LlavaovStatus status, size_t message, long part, const char *format, ...)
 {
     char where[96], text[384];
     if (part < 0)
@@ -43,7 +43,7 @@ static LlavaovStatus bad(
         r->error, status, LLAVAOV_ABOUT_PROMPT, where, "%s: %s %s", r->file, where, text);
 }
 
-static LlavaovStatus add_medium(Reader *r, bool video, const char *source)
+static LlavaovStatus add_medium(ConversationReader *r, bool video, const char *source)
 {
     LvConversation *c = r->conversation;
     if (c->n_media == LV_MAX_VISUALS_PER_REQUEST)
@@ -62,7 +62,7 @@ static LlavaovStatus add_medium(Reader *r, bool video, const char *source)
 }
 
 /* {"type": "image_url", "image_url": {"url": "..."}} becomes {"type": "image", "url": "..."}. */
-static LlavaovStatus rename_url(Reader *r, json_t *list, size_t at, json_t **part)
+static LlavaovStatus rename_url(ConversationReader *r, json_t *list, size_t at, json_t **part)
 {
     json_t *value = json_object_get(*part, "image_url");
     if (json_is_object(value))
@@ -74,7 +74,7 @@ static LlavaovStatus rename_url(Reader *r, json_t *list, size_t at, json_t **par
     return LLAVAOV_OK;
 }
 
-static LlavaovStatus take_part(Reader *r, json_t *list, size_t message, size_t at)
+static LlavaovStatus take_part(ConversationReader *r, json_t *list, size_t message, size_t at)
 {
     static const char *const places[] = {"image", "video", "url", "path"};
     json_t *part = json_array_get(list, at);
@@ -111,7 +111,7 @@ static LlavaovStatus take_part(Reader *r, json_t *list, size_t message, size_t a
 
 /* As transformers 5.x: whatever a message's reasoning is called, templates find it under both
  * names. */
-static LlavaovStatus name_reasoning(Reader *r, json_t *message)
+static LlavaovStatus name_reasoning(ConversationReader *r, json_t *message)
 {
     json_t *reasoning = json_object_get(message, "reasoning_content");
     json_t *thinking = json_object_get(message, "thinking");
@@ -124,7 +124,7 @@ static LlavaovStatus name_reasoning(Reader *r, json_t *message)
     return good ? LLAVAOV_OK : no_memory(r->error);
 }
 
-static LlavaovStatus take_message(Reader *r, size_t index)
+static LlavaovStatus take_message(ConversationReader *r, size_t index)
 {
     json_t *message = json_array_get(r->conversation->messages, index), *value;
     if (!json_is_object(message))
@@ -149,7 +149,7 @@ static LlavaovStatus take_message(Reader *r, size_t index)
 }
 
 /* The list itself, or an object around it. Takes root. */
-static LlavaovStatus take_root(Reader *r, json_t *root)
+static LlavaovStatus take_root(ConversationReader *r, json_t *root)
 {
     LvConversation *c = r->conversation;
     LlavaovStatus status = LLAVAOV_OK;
@@ -191,7 +191,7 @@ static LlavaovStatus take_root(Reader *r, json_t *root)
 LlavaovStatus lv_conversation_parse(const char *json, size_t bytes, const char *file,
     LvConversation *conversation, LlavaovError *error)
 {
-    Reader r = {.file = file, .conversation = conversation, .error = error};
+    ConversationReader r = {.file = file, .conversation = conversation, .error = error};
     *conversation = (LvConversation){0};
     if (bytes > LV_MAX_MESSAGES_BYTES)
         return lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_PROMPT, "messages",
@@ -242,7 +242,7 @@ LlavaovStatus lv_conversation_ask(const char *system_prompt, const char *prompt,
         status = check_text(system_prompt, "system prompt", error);
     if (status != LLAVAOV_OK)
         return status;
-    Reader r = {.conversation = conversation, .error = error};
+    ConversationReader r = {.conversation = conversation, .error = error};
     json_t *list = conversation->messages = json_array(), *parts = json_array();
     bool good = list && parts;
     if (good && system_prompt)

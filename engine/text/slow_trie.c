@@ -11,14 +11,14 @@
 #include "text/utf8.h"
 
 /* The beginning of a token at start, which is node so far. */
-typedef struct State {
+typedef struct TrieState {
     size_t start;
     LvAddedNode node;
     bool ended; /* the character does not continue it */
-} State;
+} TrieState;
 
 typedef struct States {
-    State *state;
+    TrieState *state;
     size_t n, capacity;
 } States;
 
@@ -36,11 +36,11 @@ bool lv_cuts_add(LvCuts *cuts, size_t at)
     return true;
 }
 
-static bool begin_state(States *states, State state)
+static bool begin_state(States *states, TrieState state)
 {
     if (states->n == states->capacity) {
         size_t capacity = states->capacity * 2 + 16;
-        State *grown = lv_realloc(states->state, capacity, sizeof *grown);
+        TrieState *grown = lv_realloc(states->state, capacity, sizeof *grown);
         if (!grown)
             return false;
         states->state = grown;
@@ -125,7 +125,7 @@ bool lv_slow_trie_cut(
             skip = found.skip ? found.skip : skip;
             states.n = 0;
         }
-        State state = {.start = current, .node = lv_added_root(added)};
+        TrieState state = {.start = current, .node = lv_added_root(added)};
         if (current >= skip &&
             lv_added_step(added, &state.node, text + current, character(text + current)))
             good = good && begin_state(&states, state);

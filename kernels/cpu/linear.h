@@ -135,7 +135,7 @@ static inline size_t at_most(size_t n, size_t limit)
 /* Finishes n <= VEC sums of row r, columns c .. c + n - 1 of the call; up_sum is used when there is
  * an up matrix. */
 static inline __attribute__((always_inline)) void finish(
-    const LvLinear *l, LvFunction function, size_t r, size_t c, size_t n, vf sum, vf up_sum)
+    const LvLinearArgs *l, LvFunction function, size_t r, size_t c, size_t n, vf sum, vf up_sum)
 {
     bool whole = n == VEC;
     if (l->bias)
@@ -156,7 +156,7 @@ static inline __attribute__((always_inline)) void finish(
 
 /* Finishes rows x LANES sums at `sums`, which are columns c .. of the call (gates, then ups, when
  * there is an up matrix). */
-static inline __attribute__((always_inline)) void finish_tile_as(const LvLinear *l,
+static inline __attribute__((always_inline)) void finish_tile_as(const LvLinearArgs *l,
     LvFunction function, size_t r0, size_t rows, size_t c, const float *sums, size_t stride)
 {
     for (size_t r = 0; r < rows; r++, sums += stride) {
@@ -168,7 +168,7 @@ static inline __attribute__((always_inline)) void finish_tile_as(const LvLinear 
 }
 
 static void finish_tile(
-    const LvLinear *l, size_t r0, size_t rows, size_t c, const float *sums, size_t stride)
+    const LvLinearArgs *l, size_t r0, size_t rows, size_t c, const float *sums, size_t stride)
 {
     switch (l->function) {
     case LV_FUNCTION_NONE:
@@ -196,7 +196,7 @@ static size_t linear_scratch(size_t rows, size_t inner)
     return (padded + BLOCK_K) * LV_PANEL_COLS;
 }
 
-static void linear_panel(const LvLinear *l)
+static void linear_panel(const LvLinearArgs *l)
 {
     size_t inner = l->weight.cols, blocks = (inner + BLOCK_K - 1) / BLOCK_K;
     size_t block = blocks ? ((inner + blocks - 1) / blocks + VEC - 1) / VEC * VEC : 0;
@@ -319,7 +319,7 @@ static inline __attribute__((always_inline)) float dot_one(
     return vf_sum(vf_add(vf_add(s0, s1), vf_add(s2, s3)));
 }
 
-static void one_sums(const LvLinear *l, const LvMatrix *m, size_t first, size_t n, float *sums)
+static void one_sums(const LvLinearArgs *l, const LvMatrix *m, size_t first, size_t n, float *sums)
 {
     for (size_t i = 0; i < n; i++) {
         const char *w = weight_at(m, first + i, 0);
@@ -331,7 +331,7 @@ static void one_sums(const LvLinear *l, const LvMatrix *m, size_t first, size_t 
 }
 
 /* Sums of up to FEW_OUTPUTS outputs; those beyond `end` repeat the last one and are ignored. */
-static void few_sums(const LvLinear *l, const LvMatrix *m, size_t first, size_t end, float *sums)
+static void few_sums(const LvLinearArgs *l, const LvMatrix *m, size_t first, size_t end, float *sums)
 {
     const char *w[FEW_OUTPUTS];
     for (size_t i = 0; i < FEW_OUTPUTS; i++)
@@ -346,7 +346,7 @@ static void few_sums(const LvLinear *l, const LvMatrix *m, size_t first, size_t 
 
 /* The sums of VEC outputs at a time are gathered per row, so that the epilogue is the same as for
  * many rows. */
-static void linear_few(const LvLinear *l)
+static void linear_few(const LvLinearArgs *l)
 {
     float sums[VEC * LV_FEW_ROWS], up_sums[VEC * LV_FEW_ROWS];
     size_t end = l->first + l->cols;

@@ -130,7 +130,7 @@ static double dot(const float *in, const LvMatrix *weight, size_t n)
     return sum;
 }
 
-static void linear_rows(const LvLinear *l, size_t in_stride)
+static void linear_rows(const LvLinearArgs *l, size_t in_stride)
 {
     for (size_t r = 0; r < l->rows; r++)
         for (size_t n = 0; n < l->cols; n++) {
@@ -147,12 +147,12 @@ static void linear_rows(const LvLinear *l, size_t in_stride)
         }
 }
 
-static void linear_panel(const LvLinear *l)
+static void linear_panel(const LvLinearArgs *l)
 {
     linear_rows(l, l->weight.cols);
 }
 
-static void linear_few(const LvLinear *l)
+static void linear_few(const LvLinearArgs *l)
 {
     linear_rows(l, l->in_stride);
 }

@@ -33,7 +33,7 @@ template <int D> struct Size {
 
 /* ---- what a block works on ---- */
 
-struct Work {
+struct DecodeWork {
     const LvBf16 *queries;     /* the first head's; heads lie head_dim apart */
     const LvBf16 *key, *value; /* of this step */
     LvBf16 *keys, *values;     /* the cache's, from key 0 on */
@@ -44,7 +44,7 @@ struct Work {
 };
 
 /* Blocks: splits; tiles of a kv head's queries; sequences. False: nothing to do. */
-template <int D> LV_INLINE bool find_work(const LvCudaDecode &a, Work *w)
+template <int D> LV_INLINE bool find_work(const LvCudaDecode &a, DecodeWork *w)
 {
     const LvCudaBatch &b = a.batch;
     const LvCudaSequence sequence = lv_load_fresh(b.sequences + blockIdx.z);
@@ -74,7 +74,7 @@ template <int D> LV_INLINE bool find_work(const LvCudaDecode &a, Work *w)
 /* ---- copies ---- */
 
 /* Starts the copy of the warp's part of tile t; zeros for keys that are not in the cache. */
-template <int D> LV_INLINE void copy_tile(LvBf16 *tiles, const Work &w, uint32_t t)
+template <int D> LV_INLINE void copy_tile(LvBf16 *tiles, const DecodeWork &w, uint32_t t)
 {
     const uint32_t pieces = Size<D>::pieces, rows = LV_WARP / pieces;
     const uint32_t row = lv_lane() / pieces, col = lv_lane() % pieces * 8;
@@ -142,7 +142,7 @@ LV_INLINE void rotate(LvPiece &x, LvPiece &y, const Angles &angles)
 
 /* All rows of queries, zeros behind the last. */
 template <int D>
-LV_INLINE void load_queries(LvBf16 *to, const Work &w, bool rotated, const Angles &angles)
+LV_INLINE void load_queries(LvBf16 *to, const DecodeWork &w, bool rotated, const Angles &angles)
 {
     static_assert(ROWS * Size<D>::halves <= (int)THREADS, "a thread eight pairs");
     const uint32_t row = threadIdx.x / Size<D>::halves, col = threadIdx.x % Size<D>::halves * 8;
@@ -164,7 +164,7 @@ struct Newest {
     LvPiece x, y, value;
 };
 
-template <int D> LV_INLINE Newest load_newest(const Work &w, const Angles &angles)
+template <int D> LV_INLINE Newest load_newest(const DecodeWork &w, const Angles &angles)
 {
     const unsigned lane = lv_lane(), col = lane % Size<D>::halves * 8;
     Newest newest;
@@ -189,7 +189,7 @@ template <int D> LV_INLINE void put_newest(LvBf16 *key, LvBf16 *value, const New
 /* ---- a warp's arithmetic ---- */
 
 /* What a warp knows of its queries; rows g and g + 8 of each lane. */
-template <int D> struct State {
+template <int D> struct DecodeState {
     float acc[D / 8][4];
     float best[2], sum[2]; /* the greatest score, not yet scaled */
 };
@@ -207,7 +207,7 @@ LV_INLINE float over_row(float x, bool greatest)
 /* One tile: 16 keys from `first` on, of which those behind `end` are not seen. Rows g + 8 are
  * worked on where there are any. */
 template <int D>
-LV_INLINE void attend(State<D> &state, const uint32_t (*query)[4], const LvBf16 *keys, float factor,
+LV_INLINE void attend(DecodeState<D> &state, const uint32_t (*query)[4], const LvBf16 *keys, float factor,
     uint32_t first, uint32_t end, bool all_rows)
 {
     const unsigned lane = lv_lane();
@@ -268,7 +268,7 @@ LV_INLINE void attend(State<D> &state, const uint32_t (*query)[4], const LvBf16 
 }
 
 /* The warps' results, joined through shared memory, go to the workspace. */
-template <int D> LV_INLINE void join_warps(const Work &w, const State<D> &state, float factor)
+template <int D> LV_INLINE void join_warps(const DecodeWork &w, const DecodeState<D> &state, float factor)
 {
     const uint32_t width = Size<D>::result;
     float *all = (float *)lv_shared();
@@ -313,7 +313,7 @@ template <int D> LV_KERNEL(THREADS) attention_decode(const LvCudaDecode a)
     const uint32_t warp = threadIdx.x / LV_WARP, lane = lv_lane();
     LvBf16 *tiles = queries + ROWS * Size<D>::stride + warp * Size<D>::stages * Size<D>::tile;
     const float factor = a.scale * LOG2_E;
-    Work w;
+    DecodeWork w;
     Angles angles = {};
     lv_let_next_start();
     if (!a.rope)
@@ -347,7 +347,7 @@ template <int D> LV_KERNEL(THREADS) attention_decode(const LvCudaDecode a)
     }
     __syncthreads();
 
-    State<D> state = {};
+    DecodeState<D> state = {};
     state.best[0] = state.best[1] = -INFINITY;
     uint32_t query[D / 16][4];
     LV_UNROLL

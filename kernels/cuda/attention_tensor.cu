@@ -21,7 +21,7 @@ LV_INLINE LvBf16 *behind_block()
 /* The place of the tile from key `first` on: every other tile has the same. */
 template <int D> LV_INLINE LvBf16 *tile_at(LvBf16 *tiles, uint32_t first)
 {
-    return tiles + first / TILE_KEYS % 2 * Row<D>::tile;
+    return tiles + first / TILE_KEYS % 2 * TileRow<D>::tile;
 }
 
 /* ---- different queries a warp ---- */
@@ -31,24 +31,24 @@ template <int D> LV_INLINE LvBf16 *tile_at(LvBf16 *tiles, uint32_t first)
 template <int D, int M> struct Many {
     static const int queries = WARPS * 16 * M;
     static const size_t shared =
-        BLOCK_BYTES + ((size_t)queries * Row<D>::stride + 2 * Row<D>::tile) * sizeof(LvBf16) +
+        BLOCK_BYTES + ((size_t)queries * TileRow<D>::stride + 2 * TileRow<D>::tile) * sizeof(LvBf16) +
         Parked<D, M>::bytes;
 };
 
 /* A warp's results: through shared memory, its own rows of the queries, to whole rows. */
 template <int D, int M>
-LV_INLINE void write_rows(const Span<LvBf16> &s, const State<D, M> &state, LvBf16 *queries)
+LV_INLINE void write_rows(const Span<LvBf16> &s, const TileState<D, M> &state, LvBf16 *queries)
 {
     const unsigned lane = lv_lane();
     const uint32_t first = threadIdx.x / 32 * 16 * M;
-    LvBf16 *rows = queries + first * Row<D>::stride;
+    LvBf16 *rows = queries + first * TileRow<D>::stride;
     lv_sync_warp();
     LV_UNROLL
     for (int m = 0; m < M; m++) {
         LV_UNROLL
         for (int r = 0; r < 2; r++) {
-            float scale = lv_reciprocal(row_sum(state, m, r));
-            LvBf16 *to = rows + (m * 16 + 8 * r + lane / 4) * Row<D>::stride + lane % 4 * 2;
+            float scale = lv_reciprocal(sum_of_row(state, m, r));
+            LvBf16 *to = rows + (m * 16 + 8 * r + lane / 4) * TileRow<D>::stride + lane % 4 * 2;
             LV_UNROLL
             for (int n = 0; n < D / 8; n++)
                 *(uint32_t *)(to + n * 8) = lv_pack_bf16(
@@ -61,7 +61,7 @@ LV_INLINE void write_rows(const Span<LvBf16> &s, const State<D, M> &state, LvBf1
         uint32_t row = i / pieces, col = i % pieces * 8;
         if (first + row < s.n_queries)
             *(LvVector<LvBf16, 8> *)(s.out + (first + row) * s.out_stride + col) =
-                *(const LvVector<LvBf16, 8> *)(rows + row * Row<D>::stride + col);
+                *(const LvVector<LvBf16, 8> *)(rows + row * TileRow<D>::stride + col);
     }
 }
 
@@ -80,7 +80,7 @@ template <int M> LV_INLINE void find_ends(Block *block, uint32_t row)
 
 template <int D, int M> LV_INLINE void attend_many(Block *block, size_t stride, float factor)
 {
-    LvBf16 *queries = behind_block(), *tiles = queries + Many<D, M>::queries * Row<D>::stride;
+    LvBf16 *queries = behind_block(), *tiles = queries + Many<D, M>::queries * TileRow<D>::stride;
     const Span<LvBf16> &s = block->span;
     const unsigned warp = threadIdx.x / 32;
     const uint32_t row = warp * 16 * M;
@@ -93,13 +93,13 @@ template <int D, int M> LV_INLINE void attend_many(Block *block, size_t stride, 
     lv_copy_wait<1>();
     __syncthreads();
     Queries<D, M> query = load_queries<D, M>(queries);
-    State<D, M> state;
+    TileState<D, M> state;
     clear(state);
-    float *place = (float *)(tiles + 2 * Row<D>::tile);
+    float *place = (float *)(tiles + 2 * TileRow<D>::tile);
     if (Parked<D, M>::maxima)
         park(place, threadIdx.x, state);
     for (uint32_t first = s.first_key; first < s.end_key; first += TILE_KEYS) {
-        const LvBf16 *keys = tile_at<D>(tiles, first), *values = keys + Row<D>::tile / 2;
+        const LvBf16 *keys = tile_at<D>(tiles, first), *values = keys + TileRow<D>::tile / 2;
         lv_copy_wait<0>();
         __syncthreads();
         if (first + TILE_KEYS < s.end_key)

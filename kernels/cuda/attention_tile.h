@@ -20,7 +20,7 @@
 
 /* Rows in shared memory are an odd number of 16 bytes apart, so that the 8 rows of a fragment meet
  * no bank twice. */
-template <int D> struct Row {
+template <int D> struct TileRow {
     static const int steps = D / 16;
     static const bool half = D % 16 != 0; /* a step of 8 behind them */
     static const int stride = D / 8 % 2 ? D : D + 8;
@@ -38,18 +38,18 @@ LV_INLINE void copy_rows(
 {
     const unsigned across = D == 128 ? 16 : D == 32 ? 4 : 8, down = THREADS / across;
     const unsigned i = threadIdx.x, row = i / across, col = i % across * 8;
-    LvBf16 *to_key = to + row * Row<D>::stride + col, *to_value = to_key + Row<D>::tile / 2;
+    LvBf16 *to_key = to + row * TileRow<D>::stride + col, *to_value = to_key + TileRow<D>::tile / 2;
     const LvBf16 *key = keys + row * stride + col, *value = values + row * stride + col;
     LV_UNROLL
     for (unsigned n = 0; n < TILE_KEYS; n += down, key += down * stride, value += down * stride) {
         const bool inside = WHOLE || row + n < left;
-        lv_copy_async(to_key + n * Row<D>::stride, inside ? key : keys, inside);
-        lv_copy_async(to_value + n * Row<D>::stride, inside ? value : values, inside);
+        lv_copy_async(to_key + n * TileRow<D>::stride, inside ? key : keys, inside);
+        lv_copy_async(to_value + n * TileRow<D>::stride, inside ? value : values, inside);
     }
     if (D / 8 > across) {
         const unsigned own = i % TILE_KEYS;
         const bool inside = WHOLE || own < left;
-        lv_copy_async(to + i * Row<D>::stride + across * 8,
+        lv_copy_async(to + i * TileRow<D>::stride + across * 8,
             (i < TILE_KEYS ? keys : values) + (inside ? own * stride + across * 8 : 0), inside);
     }
 }
@@ -73,7 +73,7 @@ template <int D, int ROWS> LV_INLINE void copy_queries(LvBf16 *to, const Span<Lv
     for (uint32_t i = threadIdx.x; i < ROWS * pieces; i += THREADS) {
         uint32_t row = i / pieces, col = i % pieces * 8;
         bool inside = row < s.n_queries;
-        lv_copy_async(to + row * Row<D>::stride + col,
+        lv_copy_async(to + row * TileRow<D>::stride + col,
             s.queries + (inside ? row * s.query_stride + col : 0), inside);
     }
 }
@@ -96,19 +96,19 @@ LV_INLINE float sum_of_row(float x)
 /* What a warp knows of its queries so far; [..][r] is row g + 8 r of 16. The sum of a row's weights
  * lies in its lanes in parts, or where these additions would keep too many weights in registers, is
  * the weights' product with ones. */
-template <int D, int M> struct State {
+template <int D, int M> struct TileState {
     static const bool ones = D >= 128;
     float acc[M][D / 8][4];
     float best[M][2]; /* the greatest score, not yet scaled */
     float sum[M][ones ? 4 : 2];
 };
 
-template <int D, int M> LV_INLINE float row_sum(const State<D, M> &state, int m, int r)
+template <int D, int M> LV_INLINE float sum_of_row(const TileState<D, M> &state, int m, int r)
 {
     return state.ones ? state.sum[m][state.ones ? 2 * r : 0] : sum_of_row(state.sum[m][r]);
 }
 
-template <int D, int M> LV_INLINE void clear(State<D, M> &state)
+template <int D, int M> LV_INLINE void clear(TileState<D, M> &state)
 {
     LV_UNROLL
     for (int m = 0; m < M; m++) {
@@ -130,7 +130,7 @@ template <int D, int M> LV_INLINE void clear(State<D, M> &state)
 /* A warp's queries: in registers, or read again for every tile where they would not fit. */
 template <int D, int M> struct Queries {
     static const bool kept = D * M <= 160;
-    uint32_t at[kept ? Row<D>::steps : 1][M][4];
+    uint32_t at[kept ? TileRow<D>::steps : 1][M][4];
     uint32_t half[4];   /* the step of 8 of both */
     const LvBf16 *rows; /* of the block */
 };
@@ -144,31 +144,31 @@ template <int D, int M> LV_INLINE unsigned thread_of(const Queries<D, M> &q)
 /* The lane's row of the first fragment of the warp's queries. */
 template <int D, int M> LV_INLINE const LvBf16 *fragment_row(const LvBf16 *rows, unsigned thread)
 {
-    return rows + (thread / 32 * 16 * M + thread % 16) * Row<D>::stride + thread % 32 / 16 * 8;
+    return rows + (thread / 32 * 16 * M + thread % 16) * TileRow<D>::stride + thread % 32 / 16 * 8;
 }
 
 template <int D, int M> LV_INLINE void load_step(uint32_t (*to)[4], const LvBf16 *from, int k)
 {
     LV_UNROLL
     for (int m = 0; m < M; m++)
-        lv_load_tiles(to[m], from + m * 16 * Row<D>::stride + k * 16);
+        lv_load_tiles(to[m], from + m * 16 * TileRow<D>::stride + k * 16);
 }
 
 /* rows: of the block. */
 template <int D, int M> LV_INLINE Queries<D, M> load_queries(const LvBf16 *rows)
 {
-    static_assert(M <= 2 && !(Row<D>::half && D * M > 160), "half a step is kept, of two at most");
+    static_assert(M <= 2 && !(TileRow<D>::half && D * M > 160), "half a step is kept, of two at most");
     const unsigned thread = threadIdx.x;
     Queries<D, M> q;
     q.rows = rows;
     if (q.kept) {
         LV_UNROLL
-        for (int k = 0; k < Row<D>::steps; k++)
+        for (int k = 0; k < TileRow<D>::steps; k++)
             load_step<D, M>(q.at[q.kept ? k : 0], fragment_row<D, M>(rows, thread), k);
     }
-    if (Row<D>::half)
-        lv_load_tiles(q.half, rows + (thread / 32 * 16 * M + thread % (16 * M)) * Row<D>::stride +
-                                  Row<D>::steps * 16);
+    if (TileRow<D>::half)
+        lv_load_tiles(q.half, rows + (thread / 32 * 16 * M + thread % (16 * M)) * TileRow<D>::stride +
+                                  TileRow<D>::steps * 16);
     return q;
 }
 
@@ -177,9 +177,9 @@ template <int D, int M, int KEYS, bool CUT>
 LV_INLINE void multiply_keys(
     float (*scores)[KEYS / 8][4], Queries<D, M> &q, const LvBf16 *keys, int steps)
 {
-    static_assert(!Row<D>::half || KEYS % 32 == 0, "half a step is read of 32 keys at once");
+    static_assert(!TileRow<D>::half || KEYS % 32 == 0, "half a step is read of 32 keys at once");
     const unsigned thread = thread_of(q), lane = thread % 32;
-    const LvBf16 *row = keys + (lane / 16 * 8 + lane % 8) * Row<D>::stride + lane / 8 % 2 * 8;
+    const LvBf16 *row = keys + (lane / 16 * 8 + lane % 8) * TileRow<D>::stride + lane / 8 % 2 * 8;
     LV_UNROLL
     for (int m = 0; m < M; m++) {
         LV_UNROLL
@@ -190,7 +190,7 @@ LV_INLINE void multiply_keys(
         }
     }
     LV_UNROLL
-    for (int k = 0; k < Row<D>::steps; k++) {
+    for (int k = 0; k < TileRow<D>::steps; k++) {
         if (!q.kept)
             load_step<D, M>(q.at[0], fragment_row<D, M>(q.rows, thread), k);
         LV_UNROLL
@@ -198,7 +198,7 @@ LV_INLINE void multiply_keys(
             if (CUT && n >= steps)
                 continue;
             uint32_t b[4];
-            lv_load_tiles(b, row + n * 16 * Row<D>::stride + k * 16);
+            lv_load_tiles(b, row + n * 16 * TileRow<D>::stride + k * 16);
             LV_UNROLL
             for (int m = 0; m < M; m++) {
                 lv_multiply_add(scores[m][2 * n], q.at[q.kept ? k : 0][m], b);
@@ -206,13 +206,13 @@ LV_INLINE void multiply_keys(
             }
         }
     }
-    if (Row<D>::half) {
+    if (TileRow<D>::half) {
         LV_UNROLL
         for (int n = 0; n < KEYS / 32; n++) {
             if (CUT && 2 * n >= steps)
                 continue;
             uint32_t b[4];
-            lv_load_tiles(b, keys + (n * 32 + lane) * Row<D>::stride + Row<D>::steps * 16);
+            lv_load_tiles(b, keys + (n * 32 + lane) * TileRow<D>::stride + TileRow<D>::steps * 16);
             LV_UNROLL
             for (int i = 0; i < 4; i++) {
                 LV_UNROLL
@@ -227,7 +227,7 @@ LV_INLINE void multiply_keys(
  * q of the span sees of these keys, whose first is key `first` of the span, those below
  * visible_end(s, q); `row` is the warp's first query. centre: what is taken off a scaled score. */
 template <int D, int M, int KEYS, bool CUT>
-LV_INLINE void raise_maxima(State<D, M> &state, float (*centre)[2], float (*scores)[KEYS / 8][4],
+LV_INLINE void raise_maxima(TileState<D, M> &state, float (*centre)[2], float (*scores)[KEYS / 8][4],
     float factor, const Span<LvBf16> &s, uint32_t row, uint32_t first)
 {
     const unsigned lane = lv_lane();
@@ -271,12 +271,12 @@ LV_INLINE void raise_maxima(State<D, M> &state, float (*centre)[2], float (*scor
 /* acc += weights . values of KEYS keys, of which only the first 16 * `steps` weigh anything; the
  * weights are 2^(factor score - centre), made 16 keys at a time so that few of them are alive. */
 template <int D, int M, int KEYS, bool CUT>
-LV_INLINE void multiply_values(State<D, M> &state, float (*scores)[KEYS / 8][4], float factor,
+LV_INLINE void multiply_values(TileState<D, M> &state, float (*scores)[KEYS / 8][4], float factor,
     const float (*centre)[2], const LvBf16 *values, unsigned lane, int steps)
 {
     static_assert(D % 16 == 0 || KEYS % 32 == 0, "the last 8 columns are read of 32 keys at once");
-    const LvBf16 *row = values + lane % 16 * Row<D>::stride + lane / 16 * 8;
-    const LvBf16 *last = values + lane * Row<D>::stride + D - 8;
+    const LvBf16 *row = values + lane % 16 * TileRow<D>::stride + lane / 16 * 8;
+    const LvBf16 *last = values + lane * TileRow<D>::stride + D - 8;
     uint32_t odd[4];
     LV_UNROLL
     for (int k = 0; k < KEYS / 16; k++) {
@@ -302,7 +302,7 @@ LV_INLINE void multiply_values(State<D, M> &state, float (*scores)[KEYS / 8][4],
         LV_UNROLL
         for (int n = 0; n + 1 < D / 8; n += 2) {
             uint32_t b[4];
-            lv_load_tiles_transposed(b, row + k * 16 * Row<D>::stride + n * 8);
+            lv_load_tiles_transposed(b, row + k * 16 * TileRow<D>::stride + n * 8);
             LV_UNROLL
             for (int m = 0; m < M; m++) {
                 lv_multiply_add(state.acc[m][n], a[m], b);
@@ -311,7 +311,7 @@ LV_INLINE void multiply_values(State<D, M> &state, float (*scores)[KEYS / 8][4],
         }
         if (D / 8 % 2) {
             if (k % 2 == 0)
-                lv_load_tiles_transposed(odd, last + k * 16 * Row<D>::stride);
+                lv_load_tiles_transposed(odd, last + k * 16 * TileRow<D>::stride);
             LV_UNROLL
             for (int m = 0; m < M; m++)
                 lv_multiply_add(state.acc[m][D / 8 - 1], a[m], odd + k % 2 * 2);
@@ -326,7 +326,7 @@ template <int D, int M> struct Parked {
     static const size_t bytes = maxima ? THREADS * 4 * sizeof(float) : 0;
 };
 
-template <int D, int M> LV_INLINE void park(float *place, unsigned thread, const State<D, M> &state)
+template <int D, int M> LV_INLINE void park(float *place, unsigned thread, const TileState<D, M> &state)
 {
     LvVector<float, 4> own;
     LV_UNROLL
@@ -336,7 +336,7 @@ template <int D, int M> LV_INLINE void park(float *place, unsigned thread, const
 }
 
 template <int D, int M>
-LV_INLINE void fetch(const float *place, unsigned thread, State<D, M> &state)
+LV_INLINE void fetch(const float *place, unsigned thread, TileState<D, M> &state)
 {
     const LvVector<float, 4> own = *(const LvVector<float, 4> *)(place + thread * 4);
     LV_UNROLL
@@ -346,7 +346,7 @@ LV_INLINE void fetch(const float *place, unsigned thread, State<D, M> &state)
 
 /* All of the above: one tile of keys and its values; `place` is where the maxima are parked. */
 template <int D, int M, int KEYS, bool CUT>
-LV_INLINE void attend_tile(State<D, M> &state, Queries<D, M> &query, const LvBf16 *keys,
+LV_INLINE void attend_tile(TileState<D, M> &state, Queries<D, M> &query, const LvBf16 *keys,
     const LvBf16 *values, float factor, const Span<LvBf16> &s, uint32_t row, uint32_t first,
     int steps, float *place)
 {

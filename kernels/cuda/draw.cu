@@ -30,7 +30,7 @@ struct RowState {
 };
 static_assert(sizeof(RowState) <= LV_CUDA_SAMPLE_ROW_BYTES, "fits");
 
-struct Job {
+struct DrawJob {
     LvCudaSample a;
     uint32_t blocks; /* of a row */
     uint32_t span;   /* ids of a thread */
@@ -56,7 +56,7 @@ struct Part {
     Shared *shared;
 };
 
-LV_INLINE Part part_of(const Job &job, uint32_t row, uint32_t block)
+LV_INLINE Part part_of(const DrawJob &job, uint32_t row, uint32_t block)
 {
     Part p;
     const uint64_t first = ((uint64_t)block * THREADS + threadIdx.x) * job.span;
@@ -73,7 +73,7 @@ LV_INLINE Part part_of(const Job &job, uint32_t row, uint32_t block)
     return p;
 }
 
-LV_INLINE Part own_part(const Job &job)
+LV_INLINE Part own_part(const DrawJob &job)
 {
     lv_let_next_start();
     lv_wait_previous();
@@ -81,7 +81,7 @@ LV_INLINE Part own_part(const Job &job)
 }
 
 /* Of the row, from all of its blocks. */
-LV_INLINE LvCudaBest row_best(const Job &job, const Part &p)
+LV_INLINE LvCudaBest row_best(const DrawJob &job, const Part &p)
 {
     return lv_best_of_block<WARPS>(
         threadIdx.x < job.blocks ? p.state->best[threadIdx.x] : lv_no_best(), p.shared->candidates);
@@ -134,7 +134,7 @@ LV_INLINE double ordered_sum(const Part &p, double own)
     return sum;
 }
 
-LV_INLINE double over_blocks(const Job &job, const double *sums)
+LV_INLINE double over_blocks(const DrawJob &job, const double *sums)
 {
     double sum = 0;
     for (uint32_t b = 0; b < job.blocks; b++)
@@ -154,7 +154,7 @@ LV_INLINE void put_weights(const Part &p, float largest, double *sums)
 
 /* ---- penalty and temperature, and the best of them ---- */
 
-LV_KERNEL(THREADS) draw_process(const Job job)
+LV_KERNEL(THREADS) draw_process(const DrawJob job)
 {
     const Part p = own_part(job);
     LvCudaBest best = lv_no_best();
@@ -266,7 +266,7 @@ LV_INLINE void clear_bins(const Part &p)
 }
 
 /* Counts the scores whose key begins with the border's prefix, by the 8 bits below it. */
-template <int PASS> LV_KERNEL(THREADS) draw_count(const Job job)
+template <int PASS> LV_KERNEL(THREADS) draw_count(const DrawJob job)
 {
     const Part p = own_part(job);
     if (!draws(p, row_best(job, p)) || !has_top_k(p))
@@ -288,7 +288,7 @@ template <int PASS> LV_KERNEL(THREADS) draw_count(const Job job)
 }
 
 /* Adds up their masses. */
-template <int PASS> LV_KERNEL(THREADS) draw_weigh(const Job job)
+template <int PASS> LV_KERNEL(THREADS) draw_weigh(const DrawJob job)
 {
     const Part p = own_part(job);
     const LvCudaBest best = row_best(job, p);
@@ -317,7 +317,7 @@ template <int PASS> LV_KERNEL(THREADS) draw_weigh(const Job job)
 /* ---- what is kept ---- */
 
 /* The k largest scores, and all that equal the last of them; the sum of what is left. */
-LV_KERNEL(THREADS) draw_keep_k(const Job job)
+LV_KERNEL(THREADS) draw_keep_k(const DrawJob job)
 {
     const Part p = own_part(job);
     const LvCudaBest best = row_best(job, p);
@@ -332,7 +332,7 @@ LV_KERNEL(THREADS) draw_keep_k(const Job job)
     put_weights(p, best.score, p.state->weights[0]);
 }
 
-LV_KERNEL(THREADS) draw_border(const Job job)
+LV_KERNEL(THREADS) draw_border(const DrawJob job)
 {
     const Part p = own_part(job);
     const LvCudaBest best = row_best(job, p);
@@ -364,7 +364,7 @@ LV_INLINE uint32_t dropped_of(
 
 /* Drops the least likely whose masses add up to no more than 1 - top_p; the likeliest stays. Of
  * those on the border, the first ids as far as they may. */
-LV_KERNEL(THREADS) draw_keep_p(const Job job)
+LV_KERNEL(THREADS) draw_keep_p(const DrawJob job)
 {
     const Part p = own_part(job);
     const LvCudaBest best = row_best(job, p);
@@ -403,7 +403,7 @@ LV_INLINE double own_probabilities(const Part &p)
     return own;
 }
 
-LV_KERNEL(THREADS) draw_probabilities(const Job job)
+LV_KERNEL(THREADS) draw_probabilities(const DrawJob job)
 {
     const Part p = own_part(job);
     const LvCudaBest best = row_best(job, p);
@@ -439,7 +439,7 @@ LV_INLINE double random_number(uint64_t seed, uint64_t index)
 
 /* The id at which the probabilities' running sum passes `point`: its block, its thread, and then
  * one by one. Rounding may leave the last ones empty-handed: then the last id that can be drawn. */
-LV_INLINE uint32_t pick(const Job &job, const Part &row, double point)
+LV_INLINE uint32_t pick(const DrawJob &job, const Part &row, double point)
 {
     double below = 0;
     uint32_t block = 0;
@@ -468,7 +468,7 @@ LV_INLINE uint32_t pick(const Job &job, const Part &row, double point)
 }
 
 /* A block a row. */
-LV_KERNEL(THREADS) draw_pick(const Job job)
+LV_KERNEL(THREADS) draw_pick(const DrawJob job)
 {
     lv_let_next_start();
     lv_wait_previous();
@@ -488,7 +488,7 @@ LV_KERNEL(THREADS) draw_pick(const Job job)
 }
 
 /* The first kernel follows whatever was there; each of the others the one ahead of it. */
-static int launch(LvCudaStream stream, const Job &job, void (*kernel)(const Job), bool first)
+static int launch(LvCudaStream stream, const DrawJob &job, void (*kernel)(const DrawJob), bool first)
 {
     return lv_launch_as(job.a.overlap && !first, kernel, (uint64_t)job.a.rows * job.blocks, 1, 1,
         THREADS, sizeof(Shared), stream, job);
@@ -496,9 +496,9 @@ static int launch(LvCudaStream stream, const Job &job, void (*kernel)(const Job)
 
 int lv_cuda_sample(LvCudaStream stream, const LvCudaSample *args)
 {
-    void (*const by_count[])(const Job) = {
+    void (*const by_count[])(const DrawJob) = {
         draw_count<0>, draw_count<1>, draw_count<2>, draw_count<3>};
-    void (*const by_mass[])(const Job) = {
+    void (*const by_mass[])(const DrawJob) = {
         draw_weigh<0>, draw_weigh<1>, draw_weigh<2>, draw_weigh<3>};
     if (args->cols > INT32_MAX || (args->rows && !args->workspace) ||
         (uintptr_t)args->workspace % 16)
@@ -508,7 +508,7 @@ int lv_cuda_sample(LvCudaStream stream, const LvCudaSample *args)
     uint64_t blocks = (n + of_block - 1) / of_block;
     blocks = blocks < 1 ? 1 : blocks > MOST_BLOCKS ? MOST_BLOCKS : blocks;
     const uint64_t threads = blocks * THREADS;
-    const Job job = {*args, (uint32_t)blocks, (uint32_t)((n + threads - 1) / threads)};
+    const DrawJob job = {*args, (uint32_t)blocks, (uint32_t)((n + threads - 1) / threads)};
     int result = launch(stream, job, draw_process, true);
     for (int i = 0; i < PASSES && result == 0 && !args->no_top_k; i++)
         result = launch(stream, job, by_count[i], false);

@@ -18,20 +18,20 @@
 #define RESULTS (ROWS * OUTPUTS)
 
 /* What one warp adds to the results of its block. WEIGHTS: 2 with a gate. */
-template <int WEIGHTS> struct Part {
+template <int WEIGHTS> struct TensorPart {
     float products[WEIGHTS][RESULTS];
     float squares[ROWS];
 };
 
-template <int WEIGHTS_, int WARPS_, int DEPTH_ = 4 / WEIGHTS_> struct Shape {
+template <int WEIGHTS_, int WARPS_, int DEPTH_ = 4 / WEIGHTS_> struct TensorShape {
     static const int weights = WEIGHTS_, warps = WARPS_;
     static const int depth = DEPTH_; /* steps whose weights are asked for at once */
     static const unsigned threads = WARPS_ * LV_WARP;
-    static const size_t shared = WARPS_ * sizeof(Part<WEIGHTS_>);
+    static const size_t shared = WARPS_ * sizeof(TensorPart<WEIGHTS_>);
 };
 
 /* The weights of `depth` steps: columns 8t .. 8t + 7 of output g of each. */
-template <typename S> struct Weights {
+template <typename S> struct TensorWeights {
     LvPiece at[S::depth][S::weights];
 };
 
@@ -48,7 +48,7 @@ template <typename S> LV_INLINE size_t column_of(size_t start, int d)
 /* Outputs [first, first + OUTPUTS), those behind the last read as the last; columns behind the last
  * are zeros. */
 template <typename S>
-LV_INLINE void request(Weights<S> &w, const LvCudaFew &a, size_t first, size_t start)
+LV_INLINE void request(TensorWeights<S> &w, const LvCudaFew &a, size_t first, size_t start)
 {
     const size_t g = lv_lane() / 4;
     const size_t output = (first + g < a.cols ? first + g : a.cols - 1) * a.weight_stride;
@@ -95,12 +95,12 @@ LV_INLINE void multiply_step(float (*sums)[4], const uint32_t (*x)[4], const LvP
 
 /* What the input holds in the columns of `depth` steps, rows g and g + 8, and the norm's scales of
  * these; zeros behind the last row and column. */
-template <typename S> struct Input {
+template <typename S> struct TensorInput {
     uint32_t at[S::depth][2][4];
     float scale[S::depth][8];
 };
 
-template <typename S> LV_INLINE void load_input(Input<S> &x, const LvCudaFew &a, size_t start)
+template <typename S> LV_INLINE void load_input(TensorInput<S> &x, const LvCudaFew &a, size_t start)
 {
     const unsigned g = lv_lane() / 4;
     LV_UNROLL
@@ -123,7 +123,7 @@ template <typename S> LV_INLINE void load_input(Input<S> &x, const LvCudaFew &a,
 
 template <typename S>
 LV_INLINE void add_step(
-    float (*sums)[4], float *squares, const Weights<S> &w, Input<S> &x, const LvCudaFew &a, int d)
+    float (*sums)[4], float *squares, const TensorWeights<S> &w, TensorInput<S> &x, const LvCudaFew &a, int d)
 {
     if (a.norm_scale) {
         uint32_t rest[2][4] = {};
@@ -137,14 +137,14 @@ LV_INLINE void add_step(
 
 /* The warp's share of all columns; w holds its first weights. */
 template <typename S>
-LV_INLINE void multiply(Part<S::weights> *parts, Weights<S> &w, const LvCudaFew &a, size_t first)
+LV_INLINE void multiply(TensorPart<S::weights> *parts, TensorWeights<S> &w, const LvCudaFew &a, size_t first)
 {
     const unsigned g = lv_lane() / 4, t = lv_lane() % 4;
-    Part<S::weights> &part = parts[threadIdx.x / LV_WARP];
+    TensorPart<S::weights> &part = parts[threadIdx.x / LV_WARP];
     float sums[S::weights][4] = {}, squares[2] = {};
     size_t start = first_step<S>();
     while (start < a.inner) {
-        Input<S> x;
+        TensorInput<S> x;
         load_input<S>(x, a, start);
         LV_UNROLL
         for (int d = 0; d < S::depth; d++)
@@ -170,7 +170,7 @@ LV_INLINE void multiply(Part<S::weights> *parts, Weights<S> &w, const LvCudaFew 
 
 /* This thread's result, of row threadIdx.x / OUTPUTS. */
 template <typename S>
-LV_INLINE void join(const LvCudaFew &a, const Part<S::weights> *parts, float *sums)
+LV_INLINE void join(const LvCudaFew &a, const TensorPart<S::weights> *parts, float *sums)
 {
     float squares = 0;
     LV_UNROLL
@@ -202,7 +202,7 @@ template <typename S> LV_INLINE void prefetch_scale(const LvCudaFew &a)
 
 template <typename S, typename TO> LV_KERNEL(S::threads) linear_few_tensor(const LvCudaFew a)
 {
-    Part<S::weights> *parts = (Part<S::weights> *)lv_shared();
+    TensorPart<S::weights> *parts = (TensorPart<S::weights> *)lv_shared();
     float *bias = (float *)(parts + S::warps); /* each thread's own */
     /* With 16 warps no register is left for what is added later: it is near by then. */
     const bool early = S::warps <= 8;
@@ -210,7 +210,7 @@ template <typename S, typename TO> LV_KERNEL(S::threads) linear_few_tensor(const
     const size_t row = threadIdx.x / OUTPUTS;
     const bool writes = row < a.rows && col < a.cols, gated = S::weights == 2;
     LvFewAddends addends = {0, 0};
-    Weights<S> w;
+    TensorWeights<S> w;
     lv_let_next_start();
     request<S>(w, a, first, first_step<S>());
     prefetch_scale<S>(a);
@@ -240,7 +240,7 @@ template <typename S, typename TO> LV_KERNEL(S::threads) linear_few_tensor(const
 /* The parts of one round are read while those of the next are written. */
 template <typename S> LV_KERNEL_MANY_REGISTERS(S::threads) best_few_tensor(const LvCudaFew a)
 {
-    Part<1> *parts = (Part<1> *)lv_shared();
+    TensorPart<1> *parts = (TensorPart<1> *)lv_shared();
     unsigned round = 0;
     /* Each thread's own, in shared memory: no registers are left for it between the rounds. */
     LvCudaBest *kept = (LvCudaBest *)(parts + 2 * S::warps);
@@ -248,14 +248,14 @@ template <typename S> LV_KERNEL_MANY_REGISTERS(S::threads) best_few_tensor(const
     if (threadIdx.x < RESULTS)
         kept[threadIdx.x] = lv_no_best();
     size_t first = (size_t)blockIdx.x * OUTPUTS;
-    Weights<S> w;
+    TensorWeights<S> w;
     lv_let_next_start();
     request<S>(w, a, first, first_step<S>());
     prefetch_scale<S>(a);
     lv_wait_previous();
     while (first < a.cols) {
         const size_t col = first + threadIdx.x % OUTPUTS;
-        Part<1> *now = parts + round++ % 2 * S::warps;
+        TensorPart<1> *now = parts + round++ % 2 * S::warps;
         multiply<S>(now, w, a, first);
         first += (size_t)gridDim.x * OUTPUTS;
         if (first < a.cols)
@@ -290,8 +290,8 @@ static bool is_short(const LvCudaFew &a)
 
 template <int WEIGHTS, typename TO> static int launch_of(LvCudaStream stream, const LvCudaFew &a)
 {
-    return is_short(a) ? launch<Shape<WEIGHTS, 8>, TO>(stream, a)
-                       : launch<Shape<WEIGHTS, 16>, TO>(stream, a);
+    return is_short(a) ? launch<TensorShape<WEIGHTS, 8>, TO>(stream, a)
+                       : launch<TensorShape<WEIGHTS, 16>, TO>(stream, a);
 }
 
 int lv_few_tensor(LvCudaStream stream, const LvCudaFew &a)
@@ -313,6 +313,6 @@ template <typename S> static int launch_best(LvCudaStream stream, const LvCudaFe
  * best have registers for half as many steps at once. */
 int lv_few_tensor_best(LvCudaStream stream, const LvCudaFew &a)
 {
-    return is_short(a) ? launch_best<Shape<1, 8>>(stream, a)
-                       : launch_best<Shape<1, 16, 2>>(stream, a);
+    return is_short(a) ? launch_best<TensorShape<1, 8>>(stream, a)
+                       : launch_best<TensorShape<1, 16, 2>>(stream, a);
 }

@@ -13,7 +13,7 @@
 #include "device.h"
 
 #ifndef __CUDACC__
-struct LvTiles {
+struct LvMatrixTiles {
     const LvBf16 *row;
     uint32_t *to;
     bool transposed;
@@ -22,13 +22,13 @@ struct LvTiles {
 static inline void lv_tiles_compute(void *const *lanes)
 {
     for (unsigned lane = 0; lane < LV_WARP; lane++) {
-        const LvTiles *own = (const LvTiles *)lanes[lane];
+        const LvMatrixTiles *own = (const LvMatrixTiles *)lanes[lane];
         for (unsigned tile = 0; own && tile < 4; tile++) {
             uint16_t pair[2];
             for (unsigned i = 0; i < 2; i++) {
                 unsigned row = own->transposed ? lane % 4 * 2 + i : lane / 4;
                 unsigned col = own->transposed ? lane / 4 : lane % 4 * 2 + i;
-                pair[i] = ((const LvTiles *)lanes[tile * 8 + row])->row[col].bits;
+                pair[i] = ((const LvMatrixTiles *)lanes[tile * 8 + row])->row[col].bits;
             }
             own->to[tile] = (uint32_t)pair[1] << 16 | pair[0];
         }
@@ -79,7 +79,7 @@ LV_INLINE void lv_load_tiles(uint32_t *to, const LvBf16 *row)
                  : "r"(address)
                  : "memory");
 #else
-    LvTiles operand = {row, to, false};
+    LvMatrixTiles operand = {row, to, false};
     lv_shim_meet(lv_tiles_compute, &operand);
 #endif
 }
@@ -94,7 +94,7 @@ LV_INLINE void lv_load_tiles_transposed(uint32_t *to, const LvBf16 *row)
                  : "r"(address)
                  : "memory");
 #else
-    LvTiles operand = {row, to, true};
+    LvMatrixTiles operand = {row, to, true};
     lv_shim_meet(lv_tiles_compute, &operand);
 #endif
 }

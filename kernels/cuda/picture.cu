@@ -7,7 +7,7 @@
 
 #define THREADS 128u
 
-struct Job {
+struct PictureJob {
     LvCudaPicture a;
     int32_t black, luma, red_v, green_u, green_v, blue_u;
 };
@@ -21,7 +21,7 @@ LV_INLINE uint8_t to_byte(int32_t value)
     return (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value);
 }
 
-LV_INLINE Pixel yuv_pixel(const Job &job, uint32_t x, uint32_t y)
+LV_INLINE Pixel yuv_pixel(const PictureJob &job, uint32_t x, uint32_t y)
 {
     const LvCudaPicture &a = job.a;
     bool planar = a.pixels == LV_CUDA_I420;
@@ -38,7 +38,7 @@ LV_INLINE Pixel yuv_pixel(const Job &job, uint32_t x, uint32_t y)
 }
 
 /* Pixel (x, y) of the field. */
-LV_INLINE Pixel field_pixel(const Job &job, uint32_t x, uint32_t y)
+LV_INLINE Pixel field_pixel(const PictureJob &job, uint32_t x, uint32_t y)
 {
     const LvCudaPicture &a = job.a;
     Pixel p = {{a.pad[0], a.pad[1], a.pad[2]}};
@@ -106,7 +106,7 @@ template <typename L> LV_INLINE Pixel filtered(const LvCudaAxis &axis, uint32_t 
 
 /* The horizontal pass: a block a row of the field, which stands in shared memory as RGB.
  * between [down.in][across.out][3]. */
-LV_KERNEL(THREADS) first_across(const Job job)
+LV_KERNEL(THREADS) first_across(const PictureJob job)
 {
     const LvCudaPicture &a = job.a;
     uint32_t *words = (uint32_t *)lv_shared(), y = blockIdx.x;
@@ -127,7 +127,7 @@ LV_KERNEL(THREADS) first_across(const Job job)
 
 /* The vertical pass where it comes first: a block a piece of an output row.
  * between [down.out][across.in][3]. */
-LV_KERNEL(THREADS) first_down(const Job job)
+LV_KERNEL(THREADS) first_down(const PictureJob job)
 {
     const LvCudaPicture &a = job.a;
     uint32_t x = blockIdx.x * THREADS + threadIdx.x, y = blockIdx.y;
@@ -176,7 +176,7 @@ LV_INLINE void write_patch(const PatchGrid &g, size_t tile, uint32_t x, uint32_t
 }
 
 /* The second pass: a block a piece of a row of the canvas. */
-template <typename T> LV_KERNEL(THREADS) second_pass(const Job job)
+template <typename T> LV_KERNEL(THREADS) second_pass(const PictureJob job)
 {
     const LvCudaPicture &a = job.a;
     uint32_t x = blockIdx.x * THREADS + threadIdx.x, y = blockIdx.y;
@@ -230,7 +230,7 @@ int lv_cuda_picture(LvCudaStream stream, const LvCudaPicture *args)
         (a.patches && !patches_run(a.tile_size, a.patch, a.patch_cols, a.type)))
         return LV_CUDA_BAD_ARGUMENT;
     const int32_t *f = factors[a.bt709 != 0][a.full_range != 0];
-    Job job = {a, a.full_range ? 0 : 16, f[0], f[1], f[2], f[3], f[4]};
+    PictureJob job = {a, a.full_range ? 0 : 16, f[0], f[1], f[2], f[3], f[4]};
     int result;
     if (a.down_first)
         result = lv_launch(first_down, (a.across.in + THREADS - 1) / THREADS, a.down.out, 1,

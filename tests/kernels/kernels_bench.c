@@ -97,7 +97,7 @@ static void bench_many(const LvKernels *k, size_t rows, size_t cols, size_t inne
         double start = now();
         k->pack_rows(packed, in, inner, rows, inner);
         for (size_t c = 0; c < cols; c += LV_PANEL_COLS) {
-            LvLinear l = {.out = out + c,
+            LvLinearArgs l = {.out = out + c,
                 .out_stride = cols,
                 .in = packed,
                 .rows = rows,
@@ -122,7 +122,7 @@ static void bench_few(
     double best = 1e9;
     for (int round = 0; round < 3; round++) {
         double start = now();
-        LvLinear l = {.out = out,
+        LvLinearArgs l = {.out = out,
             .out_stride = cols,
             .in = in,
             .in_stride = inner,

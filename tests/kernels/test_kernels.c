@@ -164,7 +164,7 @@ static double allowed(const Case *c, const float *in, const float *w, const floa
 }
 
 static void run_linear(
-    const LvKernels *k, const Case *c, LvLinear l, const float *in, size_t in_stride, bool few)
+    const LvKernels *k, const Case *c, LvLinearArgs l, const float *in, size_t in_stride, bool few)
 {
     if (few) {
         l.in = in;
@@ -192,7 +192,7 @@ static void linear_case(const LvKernels *k, const Case *c)
     reference->to_float(w, raw + 1, c->element, outputs * c->inner);
     reference->to_float(u, raw_up + 1, c->element, outputs * c->inner);
     LvMatrix up = {raw_up + 1, c->element, outputs, c->inner};
-    LvLinear l = {.out_stride = stride,
+    LvLinearArgs l = {.out_stride = stride,
         .rows = c->rows,
         .weight = {raw + 1, c->element, outputs, c->inner},
         .up = c->gated ? &up : NULL,
@@ -230,7 +230,7 @@ static void linear_case(const LvKernels *k, const Case *c)
             }
         /* The same outputs in pieces of odd sizes: not a bit may differ. */
         for (size_t begin = 0; begin < c->cols; begin += 7) {
-            LvLinear piece = l;
+            LvLinearArgs piece = l;
             piece.first = c->first + begin;
             piece.cols = c->cols - begin < 7 ? c->cols - begin : 7;
             piece.out = again + begin;
@@ -242,7 +242,7 @@ static void linear_case(const LvKernels *k, const Case *c)
             assert_memory_equal(again + r * stride, got + r * stride, c->cols * sizeof(float));
         /* Two of the rows without the others: not a bit may differ. */
         for (size_t r = 0; few && !c->residual && r + 2 <= c->rows; r++) {
-            LvLinear pair = l;
+            LvLinearArgs pair = l;
             pair.rows = 2;
             pair.out = again + r * stride;
             run_linear(k, c, pair, in + r * in_stride, in_stride, few);
@@ -294,7 +294,7 @@ static void functions_are_accurate(void **state)
         for (int f = 0; f <= LV_LAST_FUNCTION; f++)
             for (int i = 0; i < N; i += 12) {
                 size_t n = N - i < 12 ? (size_t)(N - i) : 12;
-                LvLinear l = {.out = got,
+                LvLinearArgs l = {.out = got,
                     .out_stride = 1,
                     .rows = n,
                     .weight = {&one, LV_ELEMENT_F32, 1, 1},

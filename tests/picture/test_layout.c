@@ -176,7 +176,7 @@ static void counts_of_other_layouts(void **state)
 {
     static const struct {
         LvAspect aspect;
-        LvMerge merge;
+        LvPatchMerge merge;
         bool no_base, no_newline;
         uint32_t tiles, tokens;
     } rows[] = {

@@ -68,12 +68,12 @@ static float (*widest(size_t *lanes))(float)
     return fma_128;
 }
 
-typedef struct Job {
+typedef struct PeakJob {
     const uint64_t *data; /* NULL: arithmetic */
     size_t n;
     volatile uint64_t sum;
     volatile float value;
-} Job;
+} PeakJob;
 
 __attribute__((optimize("O3"))) static uint64_t read_all(const uint64_t *data, size_t n)
 {
@@ -92,7 +92,7 @@ __attribute__((optimize("O3"))) static uint64_t read_all(const uint64_t *data, s
 
 static void *work(void *data)
 {
-    Job *job = data;
+    PeakJob *job = data;
     size_t lanes;
     if (!job->data)
         job->value = widest(&lanes)(1e-3f);
@@ -102,7 +102,7 @@ static void *work(void *data)
 }
 
 /* Nanoseconds that all jobs together take. */
-static uint64_t run(Job *jobs, uint32_t threads)
+static uint64_t run(PeakJob *jobs, uint32_t threads)
 {
     pthread_t ids[LV_MAX_THREADS];
     bool started[LV_MAX_THREADS];
@@ -118,7 +118,7 @@ static uint64_t run(Job *jobs, uint32_t threads)
 
 double lv_peak_gflops(uint32_t threads)
 {
-    Job jobs[LV_MAX_THREADS] = {0};
+    PeakJob jobs[LV_MAX_THREADS] = {0};
     size_t lanes;
     widest(&lanes);
     threads = threads < LV_MAX_THREADS ? threads : LV_MAX_THREADS;
@@ -128,7 +128,7 @@ double lv_peak_gflops(uint32_t threads)
 
 double lv_peak_gbytes(uint32_t threads)
 {
-    Job jobs[LV_MAX_THREADS] = {0};
+    PeakJob jobs[LV_MAX_THREADS] = {0};
     threads = threads < LV_MAX_THREADS ? threads : LV_MAX_THREADS;
     const size_t each = READ_BYTES / 8 / threads / 16 * 16;
     uint64_t *memory = lv_alloc_aligned(READ_BYTES / 8, 8);

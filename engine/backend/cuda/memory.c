@@ -7,18 +7,18 @@
 
 #define SMALLEST 512u
 
-typedef struct Block {
-    struct Block *next;
+typedef struct MemoryBlock {
+    struct MemoryBlock *next;
     void *data;
     size_t bytes;
     bool exact; /* goes back to the driver at once */
-} Block;
+} MemoryBlock;
 
 struct LvMemory {
     LvRuntime *runtime;
     pthread_mutex_t lock;
-    Block *used; /* latest first */
-    Block *kept;
+    MemoryBlock *used; /* latest first */
+    MemoryBlock *kept;
     LvMemoryUse use;
 
     bool laying; /* requests of one thread are laid one behind the other */
@@ -41,7 +41,7 @@ LvMemory *lv_memory_open(LvRuntime *runtime, uint64_t limit)
 static void give_up_kept(LvMemory *memory)
 {
     while (memory->kept) {
-        Block *block = memory->kept;
+        MemoryBlock *block = memory->kept;
         memory->kept = block->next;
         memory->use.kept -= block->bytes;
         lv_runtime_free(memory->runtime, block->data);
@@ -69,22 +69,22 @@ static size_t rounded(size_t bytes)
 }
 
 /* The smallest that will do and is not wasted on it. */
-static Block *take_kept(LvMemory *memory, size_t bytes)
+static MemoryBlock *take_kept(LvMemory *memory, size_t bytes)
 {
-    Block **best = NULL;
-    for (Block **place = &memory->kept; *place; place = &(*place)->next)
+    MemoryBlock **best = NULL;
+    for (MemoryBlock **place = &memory->kept; *place; place = &(*place)->next)
         if ((*place)->bytes >= bytes && (*place)->bytes / 2 <= bytes &&
             (!best || (*place)->bytes < (*best)->bytes))
             best = place;
     if (!best)
         return NULL;
-    Block *block = *best;
+    MemoryBlock *block = *best;
     *best = block->next;
     memory->use.kept -= block->bytes;
     return block;
 }
 
-static int take_new(LvMemory *memory, size_t bytes, Block *block)
+static int take_new(LvMemory *memory, size_t bytes, MemoryBlock *block)
 {
     const LvMemoryUse *use = &memory->use;
     if (use->limit && use->used + use->kept + bytes > use->limit)
@@ -145,7 +145,7 @@ int lv_memory_take(LvMemory *memory, size_t bytes, bool exact, void **data)
             return *data ? 0 : LV_RUNTIME_OUT_OF_MEMORY;
         }
     }
-    Block *block = exact ? NULL : take_kept(memory, bytes);
+    MemoryBlock *block = exact ? NULL : take_kept(memory, bytes);
     if (!block) {
         block = lv_calloc(1, sizeof *block);
         code = block ? take_new(memory, bytes, block) : LV_RUNTIME_OUT_OF_MEMORY;
@@ -172,10 +172,10 @@ void lv_memory_give(LvMemory *memory, void *data)
     pthread_mutex_lock(&memory->lock);
     const size_t offset = (size_t)((uintptr_t)data - (uintptr_t)memory->ground);
     const bool laid = memory->laying && memory->ground && offset < memory->ground_bytes;
-    Block **place = &memory->used;
+    MemoryBlock **place = &memory->used;
     while (*place && (*place)->data != data)
         place = &(*place)->next;
-    Block *block = *place;
+    MemoryBlock *block = *place;
     if (block && !laid) {
         *place = block->next;
         memory->use.used -= block->bytes;

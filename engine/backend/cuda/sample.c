@@ -3,12 +3,12 @@
 #include "backend/cuda/cuda.h"
 
 /* What one call holds on the device. */
-typedef struct Call {
+typedef struct SampleCall {
     int32_t *tokens;
     float *scores;   /* float32 [n, vocab], packed; NULL: the logits themselves */
     uint8_t *seen;   /* [penalised rows, vocab]; NULL: no row has a penalty */
     void *workspace; /* of LvCudaSample */
-} Call;
+} SampleCall;
 
 bool lv_cuda_has_penalty(const LvDraw *draw)
 {
@@ -39,7 +39,7 @@ static int send_seen(LvCuda *cuda, const LvDraw *draws, size_t n, size_t n_vocab
     return code;
 }
 
-static int draw(LvCuda *cuda, const Call *call, LvTensor logits, const LvDraw *draws)
+static int draw(LvCuda *cuda, const SampleCall *call, LvTensor logits, const LvDraw *draws)
 {
     LvCudaStream stream = lv_runtime_stream(cuda->runtime);
     const size_t n = logits.rows, n_vocab = logits.cols;
@@ -81,7 +81,7 @@ static int draw(LvCuda *cuda, const Call *call, LvTensor logits, const LvDraw *d
     return code == 0 ? lv_cuda_launched(cuda, lv_cuda_sample(stream, &args)) : code;
 }
 
-static int argmax(LvCuda *cuda, const Call *call, LvTensor logits)
+static int argmax(LvCuda *cuda, const SampleCall *call, LvTensor logits)
 {
     const LvCudaArgmax args = {
         call->tokens, logits.data, logits.stride, cuda->type, logits.rows, logits.cols};
@@ -95,7 +95,7 @@ int lv_cuda_enqueue_sample(LvCuda *cuda, int32_t *tokens, LvTensor logits, const
     size_t n_penalised = 0;
     for (size_t i = 0; i < n; i++)
         n_penalised += lv_cuda_has_penalty(&draws[i]);
-    Call call = {.tokens = tokens};
+    SampleCall call = {.tokens = tokens};
     int code = 0;
     if (!greedy && cuda->type != LV_CUDA_F32)
         code = lv_cuda_scratch(cuda, n * n_vocab * sizeof *call.scores, (void **)&call.scores);

@@ -12,11 +12,11 @@ static const char *const plain_names[] = {"system", "user", "assistant", "tool",
     "text", "image", "image_url", "video", "video_url", "audio", "audio_url", "input_audio",
     "document", "tool_response", "tool_call", NULL};
 
-typedef struct Input {
+typedef struct InputReader {
     LvJ *j;
     const char *const *plain;
     bool user; /* of what is converted now */
-} Input;
+} InputReader;
 
 static bool listed(const char *const *names, const char *text, size_t bytes)
 {
@@ -26,9 +26,9 @@ static bool listed(const char *const *names, const char *text, size_t bytes)
     return false;
 }
 
-static bool convert(Input *input, const json_t *json, bool named, LvJValue *out);
+static bool convert(InputReader *input, const json_t *json, bool named, LvJValue *out);
 
-static bool convert_object(Input *input, json_t *json, LvJValue *out)
+static bool convert_object(InputReader *input, json_t *json, LvJValue *out)
 {
     if (!lv_jinja_new_dict(input->j, LVJ_DICT, out))
         return false;
@@ -47,7 +47,7 @@ static bool convert_object(Input *input, json_t *json, LvJValue *out)
     return true;
 }
 
-static bool convert_array(Input *input, const json_t *json, LvJValue *out)
+static bool convert_array(InputReader *input, const json_t *json, LvJValue *out)
 {
     size_t n = json_array_size(json);
     if (!lv_jinja_new_list(input->j, LVJ_LIST, n, out))
@@ -60,7 +60,7 @@ static bool convert_array(Input *input, const json_t *json, LvJValue *out)
 }
 
 /* named: the value of a member "role" or "type". */
-static bool convert(Input *input, const json_t *json, bool named, LvJValue *out)
+static bool convert(InputReader *input, const json_t *json, bool named, LvJValue *out)
 {
     LvJ *j = input->j;
     bool user = input->user, done = true;
@@ -100,7 +100,7 @@ bool lv_jinja_input(LvJ *j, const json_t *variables, const LvJinjaOptions *optio
 {
     const char *const *users =
         options && options->user_variables ? options->user_variables : user_variables;
-    Input input = {
+    InputReader input = {
         .j = j, .plain = options && options->plain_names ? options->plain_names : plain_names};
     const char *name;
     json_t *member;

@@ -166,9 +166,9 @@ static LvJNode *target_item(LvJParser *p, bool member)
     return lv_jinja_parse_primary(p);
 }
 
-typedef enum Items { EXPRESSIONS, CONDITIONS, TARGETS, MEMBERS } Items;
+typedef enum ItemKind { EXPRESSIONS, CONDITIONS, TARGETS, MEMBERS } ItemKind;
 
-static LvJNode *parse_items(LvJParser *p, Items items, bool parentheses, const char *end)
+static LvJNode *parse_items(LvJParser *p, ItemKind items, bool parentheses, const char *end)
 {
     uint32_t line = p->at->line;
     LvJNode *first = NULL, **last = &first, *tuple = NULL;
