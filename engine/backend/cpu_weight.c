@@ -2,7 +2,7 @@
  * Weights: kept where the checkpoint mapped them, checked for NaN and Inf once, in parallel. */
 #include "backend/cpu.h"
 
-#include "backend/parts.h"
+#include "backend/tensor_shape.h"
 #include "base/limits.h"
 
 #define CHECK_ELEMENTS 65536u /* of one unit: big enough to stream, small enough to share */
@@ -36,12 +36,12 @@ LlavaovStatus lv_cpu_weight_load(LvBackend *backend, const LvHostTensor *const *
     if (!weight)
         return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a weight");
     size_t rows, cols;
-    LlavaovStatus status = lv_parts_shape(parts, n_parts, &rows, &cols, error);
+    LlavaovStatus status = lv_stacked_shape(parts, n_parts, &rows, &cols, error);
     for (size_t i = 0; i < n_parts && status == LLAVAOV_OK; i++) {
         LvMatrix *matrix = &weight->parts[i];
         matrix->data = parts[i]->data;
         matrix->element = lv_element_of(parts[i]->dtype);
-        lv_part_shape(parts[i], &matrix->rows, &matrix->cols, NULL);
+        lv_matrix_shape(parts[i], &matrix->rows, &matrix->cols, NULL);
         FiniteCheck check = {cpu->kernels, *matrix, false};
         lv_pool_run(cpu->pool, lv_ceil_div(matrix->rows * matrix->cols, CHECK_ELEMENTS), 64,
             check_units, &check, NULL);

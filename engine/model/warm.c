@@ -4,7 +4,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/status.h"
-#include "model/choice.h"
+#include "model/next_token.h"
 #include "model/decoder.h"
 #include "model/scratch.h"
 #include "model/try.h"
@@ -111,12 +111,12 @@ static LlavaovStatus step(
     LlavaovStatus status = LLAVAOV_OK;
     for (uint32_t s = 0; s < EACH_KIND && status == LLAVAOV_OK; s++) {
         LvSequence sequences[MOST_SEQUENCES];
-        LvChoice choices[MOST_SEQUENCES];
+        LvNextToken choices[MOST_SEQUENCES];
         LlavaovError ignored = {0};
         int32_t ids[MOST_SEQUENCES] = {0};
         for (uint32_t i = 0; i < n; i++) {
             sequences[i] = (LvSequence){caches[i], i, 1, s, 0};
-            choices[i] = (LvChoice){sampler, &ignored, LLAVAOV_OK, 0};
+            choices[i] = (LvNextToken){sampler, &ignored, LLAVAOV_OK, 0};
         }
         const LvBatch batch = {sequences, n};
         status = lv_decoder_step(w->model, &run, ids, &batch, false, choices, logits);

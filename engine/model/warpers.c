@@ -4,7 +4,7 @@
 #include <float.h>
 #include <math.h>
 
-#include "model/order.h"
+#include "model/sorting.h"
 
 bool lv_needs_scratch(const LlavaovRules *rules)
 {
@@ -51,7 +51,7 @@ static void keep_top_h(const LvWarping *w, double top_h, float *scores)
 {
     enum { MOST = 100 };
     const uint32_t n = w->n, most = n < MOST ? n : MOST, *last = w->order + n;
-    lv_order_ascending(scores, w->order, n);
+    lv_sort_ascending(scores, w->order, n);
     Softmax s = {.largest = scores[last[-1]]};
     for (uint32_t i = 1; i <= most; i++)
         s.sum += expf(scores[last[-(ptrdiff_t)i]] - s.largest);
@@ -95,7 +95,7 @@ static void keep_top_p(const LvWarping *w, double top_p, float *scores)
         return;
     const uint32_t n = w->n, *order = w->order;
     const float drop = (float)(1 - top_p);
-    lv_order_ascending(scores, w->order, n);
+    lv_sort_ascending(scores, w->order, n);
     const float largest = scores[order[n - 1]];
     double sum = 0, below = 0;
     for (uint32_t i = 0; i < n; i++)
@@ -156,7 +156,7 @@ static void keep_typical(const LvWarping *w, double mass, float *scores)
     const float entropy = (float)entropy_of(w, &s, scores);
     for (uint32_t i = 0; i < n; i++)
         w->scratch[i] = fabsf(-log_probability(&s, scores[i]) - entropy);
-    lv_order_ascending(w->scratch, w->order, n);
+    lv_sort_ascending(w->scratch, w->order, n);
     double sum = 0;
     uint32_t last = 0;
     for (; last + 1 < n; last++) {

@@ -5,7 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/status.h"
-#include "model/choice.h"
+#include "model/next_token.h"
 #include "base/clock.h"
 
 static bool grow(char **buffer, size_t *capacity, size_t needed)
@@ -82,11 +82,11 @@ static LlavaovStatus extend(LlavaovTicket *r, int32_t token, bool *finished, Lla
 
 /* Scratch of sampling on the host. */
 static LlavaovStatus reserve_row(
-    LlavaovEngine *engine, const LvChoice *choices, size_t n, LlavaovError *error)
+    LlavaovEngine *engine, const LvNextToken *choices, size_t n, LlavaovError *error)
 {
     bool wanted = false;
     for (size_t i = 0; i < n; i++)
-        wanted |= lv_chosen_on_host(engine->backend, choices[i].sampler);
+        wanted |= lv_next_token_on_host(engine->backend, choices[i].sampler);
     if (engine->logits || !wanted)
         return LLAVAOV_OK;
     engine->logits = lv_alloc(engine->model->config->text.vocab_size, sizeof *engine->logits);
@@ -94,13 +94,13 @@ static LlavaovStatus reserve_row(
                           : lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for logits");
 }
 
-static void open_choices(const LvBatch *batch, LvStep *steps, LvChoice *choices)
+static void open_choices(const LvBatch *batch, LvStep *steps, LvNextToken *choices)
 {
     for (size_t i = 0; i < batch->n_sequences; i++)
-        choices[i] = (LvChoice){&steps[i].request->sampler, &steps[i].error, LLAVAOV_OK, 0};
+        choices[i] = (LvNextToken){&steps[i].request->sampler, &steps[i].error, LLAVAOV_OK, 0};
 }
 
-static void take_choices(const LvBatch *batch, const LvChoice *choices, LvStep *steps)
+static void take_choices(const LvBatch *batch, const LvNextToken *choices, LvStep *steps)
 {
     for (size_t i = 0; i < batch->n_sequences; i++) {
         LvStep *step = &steps[i];
@@ -116,7 +116,7 @@ static void take_choices(const LvBatch *batch, const LvChoice *choices, LvStep *
 LlavaovStatus lv_answers_extend(
     LlavaovEngine *engine, const LvRun *run, LvTensor hidden, const LvBatch *batch, LvStep *steps)
 {
-    LvChoice choices[LV_MAX_SLICE_REQUESTS];
+    LvNextToken choices[LV_MAX_SLICE_REQUESTS];
     open_choices(batch, steps, choices);
     LlavaovStatus status = reserve_row(engine, choices, batch->n_sequences, run->error);
     if (status == LLAVAOV_OK)
@@ -129,7 +129,7 @@ LlavaovStatus lv_answers_extend(
 LlavaovStatus lv_answers_continue(LlavaovEngine *engine, const LvRun *run, const int32_t *ids,
     const LvBatch *batch, bool ahead, LvStep *steps)
 {
-    LvChoice choices[LV_MAX_SLICE_REQUESTS];
+    LvNextToken choices[LV_MAX_SLICE_REQUESTS];
     open_choices(batch, steps, choices);
     LlavaovStatus status = reserve_row(engine, choices, batch->n_sequences, run->error);
     if (status == LLAVAOV_OK)

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "model/order.h"
+#include "model/sorting.h"
 #include "model/sampler.h"
 
 #define N 8
@@ -118,9 +118,9 @@ static void equal_scores_come_in_the_references_order(void **state)
     uint32_t order[100];
     for (int i = 0; i < 100; i++)
         ones[i] = 1;
-    lv_order_ascending(ones, order, 20);
+    lv_sort_ascending(ones, order, 20);
     assert_memory_equal(order, twenty, sizeof twenty);
-    lv_order_ascending(ones, order, 100);
+    lv_sort_ascending(ones, order, 100);
     assert_memory_equal(order, hundred, sizeof hundred);
 }
 
@@ -148,7 +148,7 @@ static void orders_are_orders(void **state)
                                 : (float)(i % 2 ? i : n - i); /* bad for a median of three */
             memcpy(sorted, scores, n * sizeof *scores);
             qsort(sorted, n, sizeof *sorted, by_value);
-            lv_order_ascending(scores, order, n);
+            lv_sort_ascending(scores, order, n);
             for (uint32_t i = 0; i < n; i++)
                 assert_float_equal(scores[order[i]], sorted[i], 0);
             for (uint32_t k = 1; k <= n; k += 1 + n / 7)

@@ -142,13 +142,13 @@ void open_member(size_t i, uint32_t position, const LlavaovGeneration *generatio
 LlavaovStatus step(const size_t *who, size_t n, float *scores, LlavaovError *error)
 {
     LvSequence sequences[MEMBERS];
-    LvChoice choices[MEMBERS];
+    LvNextToken choices[MEMBERS];
     int32_t ids[MEMBERS] = {0};
     LlavaovError errors[MEMBERS] = {0};
     for (size_t i = 0; i < n; i++) {
         Member *m = &watch.members[who[i]];
         sequences[i] = (LvSequence){m->cache, (uint32_t)i, 1, m->position, 0};
-        choices[i] = (LvChoice){&m->sampler, &errors[i], LLAVAOV_OK, 0};
+        choices[i] = (LvNextToken){&m->sampler, &errors[i], LLAVAOV_OK, 0};
         ids[i] = m->token;
     }
     const LvBatch batch = {sequences, n};

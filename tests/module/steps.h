@@ -4,7 +4,7 @@
 #define STEPS_H
 
 #include "backend/cuda/cuda.h"
-#include "model/choice.h"
+#include "model/next_token.h"
 #include "standin_test.h"
 
 /* A cache has room for SPARE tokens behind its first position. */

@@ -159,7 +159,7 @@ static void steps_that_do_not_fit_are_refused(void **state)
 static void nan_is_its_rows_own(void **state)
 {
     LvSequence sequences[2];
-    LvChoice choices[2];
+    LvNextToken choices[2];
     const int32_t ids[2] = {3, 4};
     LlavaovError errors[2] = {0}, error = {0};
     const LvRun run = {.error = &error};
@@ -171,7 +171,7 @@ static void nan_is_its_rows_own(void **state)
         for (uint32_t i = 0; i < 2; i++) {
             sequences[i] =
                 (LvSequence){watch.members[i].cache, i, 1, watch.members[i].position + s, 0};
-            choices[i] = (LvChoice){&watch.members[i].sampler, &errors[i], LLAVAOV_OK, 0};
+            choices[i] = (LvNextToken){&watch.members[i].sampler, &errors[i], LLAVAOV_OK, 0};
         }
         if (s == 3)
             sequences[1].position += 5; /* rows that nobody wrote */

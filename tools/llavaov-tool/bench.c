@@ -18,7 +18,7 @@
 #include "base/alloc.h"
 #include "base/limits.h"
 #include "base/status.h"
-#include "model/choice.h"
+#include "model/next_token.h"
 #include "model/scratch.h"
 #include "model/try.h"
 #include "model/visual.h"
@@ -177,7 +177,7 @@ static LlavaovStatus forward(Bench *bench, uint32_t position, uint32_t n, bool l
     const LvRun run = {.error = bench->error};
     const LvSequence sequence = {bench->cache, 0, n, position, 0};
     const LvBatch batch = {&sequence, 1};
-    LvChoice choice = {&bench->greedy, bench->error, LLAVAOV_OK, 0};
+    LvNextToken choice = {&bench->greedy, bench->error, LLAVAOV_OK, 0};
     int32_t *ids = lv_alloc(n, sizeof *ids);
     LvScratch scratch = lv_scratch(b, bench->error);
     LvTensor hidden = lv_scratch_tensor(&scratch, n, text->hidden_size);
@@ -207,9 +207,9 @@ done:
 static LlavaovStatus step(Bench *bench, const LvBatch *batch, int32_t *ids, bool more)
 {
     const LvRun run = {.error = bench->error};
-    LvChoice choices[MOST_SEQUENCES];
+    LvNextToken choices[MOST_SEQUENCES];
     for (size_t i = 0; i < batch->n_sequences; i++)
-        choices[i] = (LvChoice){bench->sampler, bench->error, LLAVAOV_OK, 0};
+        choices[i] = (LvNextToken){bench->sampler, bench->error, LLAVAOV_OK, 0};
     LlavaovStatus status =
         lv_decoder_step(bench->m.model, &run, ids, batch, more, choices, bench->logits);
     for (size_t i = 0; i < batch->n_sequences && status == LLAVAOV_OK; i++) {

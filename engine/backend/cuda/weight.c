@@ -2,7 +2,7 @@
  * Weights: sent as the file has them, converted and checked for NaN and Inf on the device. */
 #include "backend/cuda/cuda.h"
 
-#include "backend/parts.h"
+#include "backend/tensor_shape.h"
 
 /* One weight on its way. */
 typedef struct Load {
@@ -106,7 +106,7 @@ LlavaovStatus lv_cuda_weight_load(LvBackend *backend, const LvHostTensor *const 
     LvWeight *w = load.weight = lv_calloc(1, sizeof *w);
     if (!w)
         return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a weight");
-    LlavaovStatus status = lv_parts_shape(parts, n_parts, &w->rows, &w->cols, error);
+    LlavaovStatus status = lv_stacked_shape(parts, n_parts, &w->rows, &w->cols, error);
     if (status == LLAVAOV_OK)
         status = lv_cuda_begin(cuda, &run);
     if (status != LLAVAOV_OK) {
@@ -124,7 +124,7 @@ LlavaovStatus lv_cuda_weight_load(LvBackend *backend, const LvHostTensor *const 
     for (size_t i = 0; i < n_parts && code == 0 && bad == n_parts; i++) {
         bool finite = true;
         size_t n, cols;
-        lv_part_shape(parts[i], &n, &cols, NULL);
+        lv_matrix_shape(parts[i], &n, &cols, NULL);
         code = send_part(&load, parts[i], row, n);
         if (code == 0)
             code = check_part(&load, &finite);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "backend/parts.h"
+#include "backend/tensor_shape.h"
 
 #include <stdbool.h>
 
 #include "base/status.h"
 
-LlavaovStatus lv_part_shape(
+LlavaovStatus lv_matrix_shape(
     const LvHostTensor *part, size_t *rows, size_t *cols, LlavaovError *error)
 {
     uint64_t elements = 1, bytes;
@@ -22,13 +22,13 @@ LlavaovStatus lv_part_shape(
     return LLAVAOV_OK;
 }
 
-LlavaovStatus lv_parts_shape(const LvHostTensor *const *parts, size_t n_parts, size_t *rows,
+LlavaovStatus lv_stacked_shape(const LvHostTensor *const *parts, size_t n_parts, size_t *rows,
     size_t *cols, LlavaovError *error)
 {
     *rows = *cols = 0;
     for (size_t i = 0; i < n_parts; i++) {
         size_t n, width;
-        LlavaovStatus status = lv_part_shape(parts[i], &n, &width, error);
+        LlavaovStatus status = lv_matrix_shape(parts[i], &n, &width, error);
         if (status != LLAVAOV_OK)
             return status;
         if (i && width != *cols)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "model/choice.h"
+#include "model/next_token.h"
 
 #include "base/alloc.h"
 #include "base/status.h"
@@ -7,10 +7,10 @@
 #include "model/try.h"
 
 /* Tokens that the device chose, -1 where it could not. */
-static void take(LvChoice *choices, const int32_t *tokens, size_t n, size_t n_vocab)
+static void take(LvNextToken *choices, const int32_t *tokens, size_t n, size_t n_vocab)
 {
     for (size_t i = 0; i < n; i++) {
-        LvChoice *choice = &choices[i];
+        LvNextToken *choice = &choices[i];
         choice->token = tokens[i];
         if (tokens[i] >= 0 && (size_t)tokens[i] < n_vocab) {
             lv_sampler_note(choice->sampler, tokens[i]);
@@ -22,13 +22,13 @@ static void take(LvChoice *choices, const int32_t *tokens, size_t n, size_t n_vo
     }
 }
 
-bool lv_chosen_on_host(const LvBackend *backend, const LvSampler *sampler)
+bool lv_next_token_on_host(const LvBackend *backend, const LvSampler *sampler)
 {
     return !backend->ops->sample || !lv_generation_simple(&sampler->generation);
 }
 
 /* NULL when memory ran out. */
-static LvDraw *open_draws(const LvChoice *choices, size_t n)
+static LvDraw *open_draws(const LvNextToken *choices, size_t n)
 {
     LvDraw *draws = lv_alloc(n, sizeof *draws);
     for (size_t i = 0; draws && i < n; i++) {
@@ -40,7 +40,7 @@ static LvDraw *open_draws(const LvChoice *choices, size_t n)
 
 /* Rows [first, first + n) of the scores. */
 static LlavaovStatus choose_on_device(LvBackend *b, const LvRun *run, LvTensor scores, size_t first,
-    size_t n, LvChoice *choices, int32_t *tokens)
+    size_t n, LvNextToken *choices, int32_t *tokens)
 {
     LvDraw *draws = open_draws(choices + first, n);
     if (!draws)
@@ -53,7 +53,7 @@ static LlavaovStatus choose_on_device(LvBackend *b, const LvRun *run, LvTensor s
 }
 
 static LlavaovStatus choose_here(
-    LvBackend *b, const LvRun *run, LvTensor scores, size_t i, LvChoice *choice, float *row)
+    LvBackend *b, const LvRun *run, LvTensor scores, size_t i, LvNextToken *choice, float *row)
 {
     LlavaovStatus status = b->ops->download(b, run, row, lv_tensor_rows(scores, i, 1));
     if (status == LLAVAOV_OK)
@@ -63,12 +63,12 @@ static LlavaovStatus choose_here(
 
 /* Each row where it can be chosen: neighbours that the device knows in one call. */
 static LlavaovStatus choose(
-    LvBackend *b, const LvRun *run, LvTensor scores, LvChoice *choices, int32_t *tokens, float *row)
+    LvBackend *b, const LvRun *run, LvTensor scores, LvNextToken *choices, int32_t *tokens, float *row)
 {
     LlavaovStatus status = LLAVAOV_OK;
     for (size_t i = 0; i < scores.rows && status == LLAVAOV_OK;) {
         size_t end = i;
-        while (end < scores.rows && !lv_chosen_on_host(b, choices[end].sampler))
+        while (end < scores.rows && !lv_next_token_on_host(b, choices[end].sampler))
             end++;
         if (end > i) {
             status = choose_on_device(b, run, scores, i, end - i, choices, tokens);
@@ -82,7 +82,7 @@ static LlavaovStatus choose(
 }
 
 LlavaovStatus lv_decoder_next(const LvModel *model, const LvRun *run, LvTensor hidden,
-    const LvBatch *batch, LvChoice *choices, float *row)
+    const LvBatch *batch, LvNextToken *choices, float *row)
 {
     LvBackend *b = model->backend;
     const size_t n = batch->n_sequences, n_vocab = model->config->text.vocab_size;
@@ -141,7 +141,7 @@ done:
 }
 
 static LlavaovStatus step_on_device(const LvModel *model, const LvRun *run, const int32_t *ids,
-    const LvBatch *batch, bool ahead, LvChoice *choices)
+    const LvBatch *batch, bool ahead, LvNextToken *choices)
 {
     LvBackend *b = model->backend;
     const size_t n = batch->n_sequences, n_vocab = model->config->text.vocab_size;
@@ -160,12 +160,12 @@ done:
 }
 
 LlavaovStatus lv_decoder_step(const LvModel *model, const LvRun *run, const int32_t *ids,
-    const LvBatch *batch, bool ahead, LvChoice *choices, float *row)
+    const LvBatch *batch, bool ahead, LvNextToken *choices, float *row)
 {
     LvBackend *b = model->backend;
     bool on_device = b->ops->next_tokens && batch->n_sequences <= b->info.preferred_sequences;
     for (size_t i = 0; i < batch->n_sequences; i++)
-        on_device = on_device && !lv_chosen_on_host(b, choices[i].sampler);
+        on_device = on_device && !lv_next_token_on_host(b, choices[i].sampler);
     if (on_device)
         return step_on_device(model, run, ids, batch, ahead, choices);
     LvScratch scratch = lv_scratch(b, run->error);

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What every backend needs to know of stored tensors. Pure functions. */
-#ifndef LV_PARTS_H
-#define LV_PARTS_H
+ * Stored tensors as the matrices that every backend makes of them. Pure functions. */
+#ifndef LV_TENSOR_SHAPE_H
+#define LV_TENSOR_SHAPE_H
 
 #include "base/tensor.h"
 #include "llavaov.h"
 
 /* The tensor as a matrix: its first dimension by the product of the others. An impossible shape is
  * LLAVAOV_ERROR_FORMAT. */
-LlavaovStatus lv_part_shape(
+LlavaovStatus lv_matrix_shape(
     const LvHostTensor *part, size_t *rows, size_t *cols, LlavaovError *error);
 
 /* All parts stacked; LLAVAOV_ERROR_FORMAT names the first one whose width differs. */
-LlavaovStatus lv_parts_shape(const LvHostTensor *const *parts, size_t n_parts, size_t *rows,
+LlavaovStatus lv_stacked_shape(const LvHostTensor *const *parts, size_t n_parts, size_t *rows,
     size_t *cols, LlavaovError *error);
 
 #endif

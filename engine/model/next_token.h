@@ -1,34 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The next token of each sequence of a batch: chosen on the device where the backend can, so that
  * logits need not leave it, and otherwise by the sampler on the host. */
-#ifndef LV_CHOICE_H
-#define LV_CHOICE_H
+#ifndef LV_NEXT_TOKEN_H
+#define LV_NEXT_TOKEN_H
 
 #include "model/decoder.h"
 #include "model/sampler.h"
 
-typedef struct LvChoice {
+typedef struct LvNextToken {
     LvSampler *sampler;  /* of the sequence; notes the token */
     LlavaovError *error; /* filled when status is not OK */
     LlavaovStatus status;
     int32_t token;
-} LvChoice;
+} LvNextToken;
 
 /* The backend does not know how to choose this sampler's token: its logits are downloaded. */
-bool lv_chosen_on_host(const LvBackend *backend, const LvSampler *sampler);
+bool lv_next_token_on_host(const LvBackend *backend, const LvSampler *sampler);
 
 /* Runs all layers as lv_decoder_logits and chooses a token after each sequence's last row, one
  * choice for each sequence. `row`: vocab_size floats of scratch; may be NULL where
- * lv_chosen_on_host is false of every sampler.
+ * lv_next_token_on_host is false of every sampler.
  *
  * A choice's status is its own: NUMERIC when its logits are not finite. The result is what befell
  * all of them. When it is CANCELLED no sampler has moved on and the call may be repeated. */
 LlavaovStatus lv_decoder_next(const LvModel *model, const LvRun *run, LvTensor hidden,
-    const LvBatch *batch, LvChoice *choices, float *row);
+    const LvBatch *batch, LvNextToken *choices, float *row);
 
 /* The same for a step of decoding: each sequence has one row, its token ids[i], which lies inside
  * the vocabulary. ahead: LvNextTokens. */
 LlavaovStatus lv_decoder_step(const LvModel *model, const LvRun *run, const int32_t *ids,
-    const LvBatch *batch, bool ahead, LvChoice *choices, float *row);
+    const LvBatch *batch, bool ahead, LvNextToken *choices, float *row);
 
 #endif

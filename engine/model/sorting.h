@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Ordering of scores as the reference orders them, ties included. */
-#ifndef LV_ORDER_H
-#define LV_ORDER_H
+#ifndef LV_SORTING_H
+#define LV_SORTING_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -10,7 +10,7 @@
  * torch.sort leaves them on a CPU, which decides what top-p drops among them: that of the C++
  * library's std::sort (an introsort: median-of-three quicksort down to 16 elements, heapsort beyond
  * 2 log2(n) levels, a final insertion sort), started from 0, 1, ... n - 1. No NaN. */
-void lv_order_ascending(const float *scores, uint32_t *order, uint32_t n);
+void lv_sort_ascending(const float *scores, uint32_t *order, uint32_t n);
 
 /* The k-th largest value, 1 <= k <= n. No NaN. */
 float lv_kth_largest(const float *scores, uint32_t n, uint32_t k);

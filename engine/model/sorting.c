@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "model/order.h"
+#include "model/sorting.h"
 
 #include <stdbool.h>
 #include <string.h>
@@ -117,7 +117,7 @@ static void insertion_sort(const SortItems *items, uint32_t n)
     }
 }
 
-void lv_order_ascending(const float *scores, uint32_t *order, uint32_t n)
+void lv_sort_ascending(const float *scores, uint32_t *order, uint32_t n)
 {
     const SortItems items = {scores, order};
     uint32_t levels = 0;
