@@ -292,7 +292,7 @@ typedef struct LvBackendOptions {
 /* Chooses and opens a backend by its device name. */
 LlavaovStatus lv_backend_open(
     const LvBackendOptions *options, LvBackend **backend, LlavaovError *error);
-/* The CPU backend (engine/backend/cpu.c). A CUDA device is in a module of its own:
+/* The CPU backend (engine/backend/cpu_open.c). A CUDA device is in a module of its own:
  * engine/backend/module.h. */
 LlavaovStatus lv_backend_cpu_open(
     const LvBackendOptions *options, LvBackend **backend, LlavaovError *error);

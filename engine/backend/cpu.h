@@ -29,10 +29,10 @@ typedef struct LvCpu {
     char detail[512];
     const LvKernels *kernels;
     LvPool *pool;
-    LvCpuScratch *workers;  /* one a thread */
-    LvCpuScratch packed;    /* packed operands, states of split attention */
-    LvCpuRope rope;      /* of short passes, from position 0 on; grows */
-    LvCpuRope rope_pass; /* of the rows under way, where their pass has frequencies of its own */
+    LvCpuScratch *workers; /* one a thread */
+    LvCpuScratch packed;   /* packed operands, states of split attention */
+    LvCpuRope rope;        /* of short passes, from position 0 on; grows */
+    LvCpuRope rope_pass;   /* of the rows under way, where their pass has frequencies of its own */
     float pixel_value[3][256]; /* of the values that were asked for last */
     LvPixelValues pixel_values;
 } LvCpu;

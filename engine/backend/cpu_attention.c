@@ -252,7 +252,8 @@ static LlavaovStatus rope_table(LvCpu *cpu, const LvTextConfig *text, const LvSe
         const uint32_t first = variant ? sequence->position : 0,
                        n = variant ? sequence->n_rows : (end + 1023) / 1024 * 1024;
         rope->n = 0;
-        LlavaovStatus status = lv_cpu_scratch_reserve(&rope->table, (size_t)n * text->head_dim, error);
+        LlavaovStatus status =
+            lv_cpu_scratch_reserve(&rope->table, (size_t)n * text->head_dim, error);
         if (status != LLAVAOV_OK)
             return status;
         lv_rope_rows(rope->table.data, &text->rope, text->head_dim, variant, first, n);

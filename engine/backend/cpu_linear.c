@@ -10,7 +10,7 @@
 
 typedef struct Loop {
     LvCpu *cpu;
-    LvLinearArgs base;          /* what all pieces have in common; out, residual at output 0 */
+    LvLinearArgs base;      /* what all pieces have in common; out, residual at output 0 */
     const LvWeight *weight; /* all parts */
     const LvMatrix *gate, *up;
     const float *bias;
@@ -134,8 +134,8 @@ static LlavaovStatus run_many(
            rows_scratch = kernels->tile_rows * inner;
     LlavaovStatus status = lv_cpu_scratch_reserve(&cpu->packed, chunk * inner, run->error);
     if (status == LLAVAOV_OK)
-        status =
-            lv_cpu_workers_reserve(cpu, scratch > rows_scratch ? scratch : rows_scratch, run->error);
+        status = lv_cpu_workers_reserve(
+            cpu, scratch > rows_scratch ? scratch : rows_scratch, run->error);
     loop->base.in = cpu->packed.data;
     loop->unit = loop->gate ? kernels->lanes / 2 : kernels->lanes;
     size_t most = (loop->gate ? LV_PANEL_COLS / 2 : LV_PANEL_COLS) / loop->unit;

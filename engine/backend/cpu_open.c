@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The CPU backend: memory, the table of operations and opening. Tensors are float32, weights stay as
- * stored. */
+ * The CPU backend: memory, the table of operations and opening. Tensors are float32, weights stay
+ * as stored. */
 #include <stdio.h>
 #include <string.h>
 

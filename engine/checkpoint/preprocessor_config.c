@@ -46,7 +46,8 @@ static bool flag(PreprocessReader *r, const char *name, bool absent)
 }
 
 /* A list of three numbers, or one number for all. False: there is none. */
-static bool channels(PreprocessReader *r, const char *name, const double absent[3], double values[3])
+static bool channels(
+    PreprocessReader *r, const char *name, const double absent[3], double values[3])
 {
     const json_t *value = json_object_get(r->object, name);
     const size_t n = json_array_size(value);
@@ -264,7 +265,8 @@ static void read_placeholders(const json_t *processor, const char *file, LvConfi
     p->anyres_max = lv_anyres_of(aspect);
     p->drop_first = strategy && !strcmp(strategy, "default");
     const char *class = json_string_value(json_object_get(processor, "processor_class"));
-    PreprocessReader image = {processor, file, &config->image}, video = {processor, file, &config->video};
+    PreprocessReader image = {processor, file, &config->image},
+                     video = {processor, file, &config->video};
     if (class && strcmp(class, "LlavaOnevisionProcessor")) {
         refuse(&image, "processor_class",
             "is \"%.64s\"; only LlavaOnevisionProcessor is known here", class);
@@ -302,8 +304,8 @@ LlavaovStatus lv_preprocess_parse(
     }
     inner = json_object_get(processor, "video_processor");
     r = (PreprocessReader){json_is_object(inner) ? inner
-                 : video               ? video
-                                       : image,
+                           : video               ? video
+                                                 : image,
         json_is_object(inner) ? files->processor.file
         : video               ? files->video.file
                               : files->image.file,

@@ -62,8 +62,8 @@ static LlavaovStatus choose_here(
 }
 
 /* Each row where it can be chosen: neighbours that the device knows in one call. */
-static LlavaovStatus choose(
-    LvBackend *b, const LvRun *run, LvTensor scores, LvNextToken *choices, int32_t *tokens, float *row)
+static LlavaovStatus choose(LvBackend *b, const LvRun *run, LvTensor scores, LvNextToken *choices,
+    int32_t *tokens, float *row)
 {
     LlavaovStatus status = LLAVAOV_OK;
     for (size_t i = 0; i < scores.rows && status == LLAVAOV_OK;) {

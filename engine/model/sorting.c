@@ -55,7 +55,8 @@ static uint32_t split(const SortItems *items, uint32_t first, uint32_t last)
 
 /* Sinks `index` from the hole to the bottom along the larger children, then lifts it to its place.
  */
-static void settle(const SortItems *items, uint32_t first, uint32_t hole, uint32_t n, uint32_t index)
+static void settle(
+    const SortItems *items, uint32_t first, uint32_t hole, uint32_t n, uint32_t index)
 {
     uint32_t *heap = items->at + first;
     const uint32_t top = hole;

@@ -72,8 +72,8 @@ static void fill_pad(SourceScan *scan)
             scan->row[c * scan->samples + i] = scan->pad[c];
 }
 
-static LlavaovStatus scan_init(
-    SourceScan *scan, const LlavaovImage *image, bool square, const uint8_t pad[3], LlavaovError *error)
+static LlavaovStatus scan_init(SourceScan *scan, const LlavaovImage *image, bool square,
+    const uint8_t pad[3], LlavaovError *error)
 {
     *scan = (SourceScan){.image = image,
         .pad = pad,
@@ -95,8 +95,8 @@ static LlavaovStatus scan_init(
     return LLAVAOV_OK;
 }
 
-static LlavaovStatus scan_add(SourceScan *scan, LlavaovResize variant, LvFilter filter, uint32_t width,
-    uint32_t height, Canvas canvas, LlavaovError *error)
+static LlavaovStatus scan_add(SourceScan *scan, LlavaovResize variant, LvFilter filter,
+    uint32_t width, uint32_t height, Canvas canvas, LlavaovError *error)
 {
     uint32_t i = scan->n;
     canvas.row = width;

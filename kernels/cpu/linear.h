@@ -331,7 +331,8 @@ static void one_sums(const LvLinearArgs *l, const LvMatrix *m, size_t first, siz
 }
 
 /* Sums of up to FEW_OUTPUTS outputs; those beyond `end` repeat the last one and are ignored. */
-static void few_sums(const LvLinearArgs *l, const LvMatrix *m, size_t first, size_t end, float *sums)
+static void few_sums(
+    const LvLinearArgs *l, const LvMatrix *m, size_t first, size_t end, float *sums)
 {
     const char *w[FEW_OUTPUTS];
     for (size_t i = 0; i < FEW_OUTPUTS; i++)

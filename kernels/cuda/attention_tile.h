@@ -157,7 +157,8 @@ template <int D, int M> LV_INLINE void load_step(uint32_t (*to)[4], const LvBf16
 /* rows: of the block. */
 template <int D, int M> LV_INLINE Queries<D, M> load_queries(const LvBf16 *rows)
 {
-    static_assert(M <= 2 && !(TileRow<D>::half && D * M > 160), "half a step is kept, of two at most");
+    static_assert(
+        M <= 2 && !(TileRow<D>::half && D * M > 160), "half a step is kept, of two at most");
     const unsigned thread = threadIdx.x;
     Queries<D, M> q;
     q.rows = rows;
@@ -167,7 +168,8 @@ template <int D, int M> LV_INLINE Queries<D, M> load_queries(const LvBf16 *rows)
             load_step<D, M>(q.at[q.kept ? k : 0], fragment_row<D, M>(rows, thread), k);
     }
     if (TileRow<D>::half)
-        lv_load_tiles(q.half, rows + (thread / 32 * 16 * M + thread % (16 * M)) * TileRow<D>::stride +
+        lv_load_tiles(q.half, rows +
+                                  (thread / 32 * 16 * M + thread % (16 * M)) * TileRow<D>::stride +
                                   TileRow<D>::steps * 16);
     return q;
 }
@@ -227,8 +229,8 @@ LV_INLINE void multiply_keys(
  * q of the span sees of these keys, whose first is key `first` of the span, those below
  * visible_end(s, q); `row` is the warp's first query. centre: what is taken off a scaled score. */
 template <int D, int M, int KEYS, bool CUT>
-LV_INLINE void raise_maxima(TileState<D, M> &state, float (*centre)[2], float (*scores)[KEYS / 8][4],
-    float factor, const Span<LvBf16> &s, uint32_t row, uint32_t first)
+LV_INLINE void raise_maxima(TileState<D, M> &state, float (*centre)[2],
+    float (*scores)[KEYS / 8][4], float factor, const Span<LvBf16> &s, uint32_t row, uint32_t first)
 {
     const unsigned lane = lv_lane();
     LV_UNROLL
@@ -326,7 +328,8 @@ template <int D, int M> struct Parked {
     static const size_t bytes = maxima ? THREADS * 4 * sizeof(float) : 0;
 };
 
-template <int D, int M> LV_INLINE void park(float *place, unsigned thread, const TileState<D, M> &state)
+template <int D, int M>
+LV_INLINE void park(float *place, unsigned thread, const TileState<D, M> &state)
 {
     LvVector<float, 4> own;
     LV_UNROLL

@@ -13,7 +13,7 @@ struct StandinCopy {
     uint64_t number;
 };
 
-struct LvEvent {
+struct LvCudaEvent {
     int recorded;
     uint64_t sent; /* recorded behind so many copies beside the work */
 };
@@ -80,18 +80,18 @@ int lv_runtime_zero(LvRuntime *runtime, void *data, size_t bytes)
 
 /* ---- beside it ---- */
 
-int lv_runtime_event_open(LvRuntime *runtime, LvEvent **event)
+int lv_runtime_event_open(LvRuntime *runtime, LvCudaEvent **event)
 {
     *event = calloc(1, sizeof **event);
     return *event ? 0 : LV_RUNTIME_OUT_OF_MEMORY;
 }
 
-void lv_runtime_event_close(LvRuntime *runtime, LvEvent *event)
+void lv_runtime_event_close(LvRuntime *runtime, LvCudaEvent *event)
 {
     free(event);
 }
 
-int lv_runtime_event_record(LvRuntime *runtime, LvEvent *event)
+int lv_runtime_event_record(LvRuntime *runtime, LvCudaEvent *event)
 {
     event->recorded = 1;
     event->sent = 0;
@@ -99,7 +99,7 @@ int lv_runtime_event_record(LvRuntime *runtime, LvEvent *event)
 }
 
 /* Does the copies up to the event's. */
-static void arrive(LvRuntime *runtime, const LvEvent *event)
+static void arrive(LvRuntime *runtime, const LvCudaEvent *event)
 {
     pthread_mutex_lock(&runtime->lock);
     while (runtime->first && runtime->first->number <= event->sent) {
@@ -113,13 +113,13 @@ static void arrive(LvRuntime *runtime, const LvEvent *event)
     pthread_mutex_unlock(&runtime->lock);
 }
 
-int lv_runtime_event_wait(LvRuntime *runtime, LvEvent *event)
+int lv_runtime_event_wait(LvRuntime *runtime, LvCudaEvent *event)
 {
     arrive(runtime, event);
     return runtime->lost ? DEVICE_LOST : event->recorded ? standin_refused() : LAUNCH_FAILED;
 }
 
-int lv_runtime_send(LvRuntime *runtime, void *to, const void *from, size_t bytes, LvEvent *sent)
+int lv_runtime_send(LvRuntime *runtime, void *to, const void *from, size_t bytes, LvCudaEvent *sent)
 {
     StandinCopy *copy = runtime->lost ? NULL : malloc(sizeof *copy);
     if (!copy)
@@ -139,7 +139,7 @@ int lv_runtime_send(LvRuntime *runtime, void *to, const void *from, size_t bytes
     return failed ? LAUNCH_FAILED : 0;
 }
 
-int lv_runtime_await(LvRuntime *runtime, LvEvent *sent)
+int lv_runtime_await(LvRuntime *runtime, LvCudaEvent *sent)
 {
     if (!runtime->no_await)
         arrive(runtime, sent);

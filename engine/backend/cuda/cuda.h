@@ -18,7 +18,7 @@
  * in turn; a half is taken again once the work that read it is done. */
 typedef struct LvStaging {
     char *host, *device;
-    LvEvent *used[2]; /* recorded when a half was left */
+    LvCudaEvent *used[2]; /* recorded when a half was left */
     bool recorded[2];
     unsigned half;
     size_t at; /* in the half */
@@ -37,7 +37,7 @@ typedef struct LvPictures {
     size_t bytes;        /* of either */
     char *between;       /* device: rows between the passes of a resize, one picture's at a time */
     size_t most;         /* that one picture may take up, there and here together */
-    LvEvent *read;       /* recorded behind the kernels of the picture that was read last */
+    LvCudaEvent *read;   /* recorded behind the kernels of the picture that was read last */
 } LvPictures;
 
 /* For each tile of an encoder call: more than a frame of 1920x1080 in NV12 takes, which is 3.0 MiB
@@ -118,7 +118,7 @@ typedef struct LvSteps {
     LvStepBlock *block; /* device */
     int32_t *tokens;    /* device [LV_STEP_MOST] */
     int32_t *fetched;   /* pinned [2][LV_STEP_MOST]: tokens on the host, of two steps in turn */
-    LvEvent *arrived[2];
+    LvCudaEvent *arrived[2];
     LvFlight flight;
 
     LvNextTokens maker; /* of the graphs: compute, model and n_vocab */

@@ -19,9 +19,9 @@ typedef struct LvHeld {
     struct LvHeld *next;
     size_t at; /* its place */
     LvCudaPicture args;
-    LvEvent *sent; /* recorded behind its copy */
-    int code;      /* of sending it */
-    bool read;     /* by kernels */
+    LvCudaEvent *sent; /* recorded behind its copy */
+    int code;          /* of sending it */
+    bool read;         /* by kernels */
 } LvHeld;
 
 int lv_pictures_open(LvCuda *cuda, uint64_t tiles)

@@ -20,7 +20,7 @@
 #include "llavaov.h"
 
 typedef struct LvRuntime LvRuntime;
-typedef struct LvEvent LvEvent; /* a point in a stream that can be waited for */
+typedef struct LvCudaEvent LvCudaEvent; /* a point in a stream that can be waited for */
 
 typedef struct LvDeviceFacts {
     char name[128];
@@ -67,17 +67,18 @@ int lv_runtime_launched(LvRuntime *runtime, int code);
 /* Waits for all that was enqueued and tells of a failure among it. */
 int lv_runtime_synchronize(LvRuntime *runtime);
 
-int lv_runtime_event_open(LvRuntime *runtime, LvEvent **event);
-void lv_runtime_event_close(LvRuntime *runtime, LvEvent *event);
-int lv_runtime_event_record(LvRuntime *runtime, LvEvent *event);
-int lv_runtime_event_wait(LvRuntime *runtime, LvEvent *event); /* the host waits; any thread */
+int lv_runtime_event_open(LvRuntime *runtime, LvCudaEvent **event);
+void lv_runtime_event_close(LvRuntime *runtime, LvCudaEvent *event);
+int lv_runtime_event_record(LvRuntime *runtime, LvCudaEvent *event);
+int lv_runtime_event_wait(LvRuntime *runtime, LvCudaEvent *event); /* the host waits; any thread */
 
 /* ---- copies beside the work ---- */
 /* Enqueues a copy from pinned memory in the stream of copies, which runs while the other one
  * computes, and records the event behind it. Any thread, also while another enqueues work. */
-int lv_runtime_send(LvRuntime *runtime, void *to, const void *from, size_t bytes, LvEvent *sent);
+int lv_runtime_send(
+    LvRuntime *runtime, void *to, const void *from, size_t bytes, LvCudaEvent *sent);
 /* Work that is enqueued from now on begins after what was sent before the event. */
-int lv_runtime_await(LvRuntime *runtime, LvEvent *sent);
+int lv_runtime_await(LvRuntime *runtime, LvCudaEvent *sent);
 
 /* ---- graphs ---- */
 

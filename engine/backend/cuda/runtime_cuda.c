@@ -32,7 +32,7 @@ struct LvRuntime {
     _Atomic(const char *) notice;
 };
 
-struct LvEvent {
+struct LvCudaEvent {
     cudaEvent_t event;
 };
 
@@ -293,9 +293,9 @@ int lv_runtime_synchronize(LvRuntime *runtime)
     return (int)(code == cudaSuccess ? wait_for(runtime, runtime->done) : code);
 }
 
-int lv_runtime_event_open(LvRuntime *runtime, LvEvent **event_out)
+int lv_runtime_event_open(LvRuntime *runtime, LvCudaEvent **event_out)
 {
-    LvEvent *event = lv_calloc(1, sizeof *event);
+    LvCudaEvent *event = lv_calloc(1, sizeof *event);
     if (!event)
         return LV_RUNTIME_OUT_OF_MEMORY;
     cudaError_t code = cudaSetDevice(runtime->device);
@@ -309,25 +309,25 @@ int lv_runtime_event_open(LvRuntime *runtime, LvEvent **event_out)
     return 0;
 }
 
-void lv_runtime_event_close(LvRuntime *runtime, LvEvent *event)
+void lv_runtime_event_close(LvRuntime *runtime, LvCudaEvent *event)
 {
     if (cudaSetDevice(runtime->device) == cudaSuccess)
         cudaEventDestroy(event->event);
     lv_free(event);
 }
 
-int lv_runtime_event_record(LvRuntime *runtime, LvEvent *event)
+int lv_runtime_event_record(LvRuntime *runtime, LvCudaEvent *event)
 {
     return (int)cudaEventRecord(event->event, runtime->stream);
 }
 
-int lv_runtime_event_wait(LvRuntime *runtime, LvEvent *event)
+int lv_runtime_event_wait(LvRuntime *runtime, LvCudaEvent *event)
 {
     cudaError_t code = cudaSetDevice(runtime->device);
     return (int)(code == cudaSuccess ? wait_for(runtime, event->event) : code);
 }
 
-int lv_runtime_send(LvRuntime *runtime, void *to, const void *from, size_t bytes, LvEvent *sent)
+int lv_runtime_send(LvRuntime *runtime, void *to, const void *from, size_t bytes, LvCudaEvent *sent)
 {
     cudaError_t code = cudaSetDevice(runtime->device);
     if (code == cudaSuccess)
@@ -337,7 +337,7 @@ int lv_runtime_send(LvRuntime *runtime, void *to, const void *from, size_t bytes
     return (int)code;
 }
 
-int lv_runtime_await(LvRuntime *runtime, LvEvent *sent)
+int lv_runtime_await(LvRuntime *runtime, LvCudaEvent *sent)
 {
     return (int)cudaStreamWaitEvent(runtime->stream, sent->event, 0);
 }

@@ -315,8 +315,7 @@ static bool parse_until(LvJParser *p, LvJNode *owner, LvJNode **first, const cha
 
 bool lv_jinja_parse(LvJ *j, const LvJTokens *tokens, LvJNode **out)
 {
-    LvJParser parser = {
-        .j = j, .at = tokens->tokens, .expression = lv_jinja_parse_expression};
+    LvJParser parser = {.j = j, .at = tokens->tokens, .expression = lv_jinja_parse_expression};
     *out = NULL;
     return parse_until(&parser, NULL, out, NULL);
 }
