@@ -177,6 +177,11 @@ typedef enum LlavaovPrecision {
     LLAVAOV_PRECISION_F16
 } LlavaovPrecision;
 
+/* "auto", "f32", "bf16", "f16", in the order of the values; NULL for what is no precision. */
+LLAVAOV_API const char *llavaov_precision_name(LlavaovPrecision precision);
+/* false: there is none of this name, and *precision stays as it is. */
+LLAVAOV_API bool llavaov_precision_from_name(const char *name, LlavaovPrecision *precision);
+
 /* `done` of `total` bytes of weights are ready. Called from the thread that opens. Return false to
  * cancel. */
 typedef bool (*LlavaovProgress)(void *data, uint64_t done, uint64_t total);

@@ -151,28 +151,35 @@ known_device (const gchar * device)
   return TRUE;
 }
 
+/* "this build has auto, ... and f16" */
+static gchar *
+precision_names (void)
+{
+  GString *text = g_string_new ("this build has ");
+  guint i;
+
+  for (i = 0; llavaov_precision_name (i); i++)
+    g_string_append_printf (text, "%s%s", i == 0 ? "" :
+        llavaov_precision_name (i + 1) ? ", " : " and ",
+        llavaov_precision_name (i));
+  return g_string_free (text, FALSE);
+}
+
 gboolean
 gst_llavaov_check_settings (const GstLlavaovSettings * settings,
     LlavaovPrecision * precision, LlavaovError * error)
 {
-  static const gchar *names[] = { "auto", "f32", "bf16", "f16" };
-  static const LlavaovPrecision values[] = { LLAVAOV_PRECISION_AUTO,
-    LLAVAOV_PRECISION_F32, LLAVAOV_PRECISION_BF16, LLAVAOV_PRECISION_F16
-  };
-  guint i;
+  gchar *known;
 
   if (!known_device (settings->device))
     return bad_value (error, "device", settings->device,
         "not one of auto, cpu, cuda, cuda:N");
-  for (i = 0; i < G_N_ELEMENTS (names); i++) {
-    if (!strcmp (settings->precision, names[i])) {
-      *precision = values[i];
-      break;
-    }
+  if (!llavaov_precision_from_name (settings->precision, precision)) {
+    known = precision_names ();
+    bad_value (error, "precision", settings->precision, known);
+    g_free (known);
+    return FALSE;
   }
-  if (i == G_N_ELEMENTS (names))
-    return bad_value (error, "precision", settings->precision,
-        "this build has auto, f32, bf16 and f16");
   if (settings->engine_id && !*settings->engine_id)
     return bad_value (error, "engine-id", "", "a name must not be empty");
   return TRUE;

@@ -100,13 +100,12 @@ static void describe(LlavaovEngine *engine, const LlavaovEngineOptions *options,
     info->generation_notice = lv_checkpoint_generation(engine->checkpoint)->notice;
     info->device = engine->backend->info.device;
     info->device_detail = engine->backend->info.detail;
-    info->precision = options->precision == LLAVAOV_PRECISION_F32    ? "f32"
-                      : options->precision == LLAVAOV_PRECISION_BF16 ? "bf16"
-                      : options->precision == LLAVAOV_PRECISION_F16  ? "f16"
+    info->precision = options->precision != LLAVAOV_PRECISION_AUTO
+                          ? llavaov_precision_name(options->precision)
                       : engine->backend->info.activation_dtype != LV_F32
                           ? lv_dtype_name(engine->backend->info.activation_dtype)
                       : table ? lv_dtype_name(table->dtype)
-                              : "f32";
+                              : lv_dtype_name(LV_F32);
     info->threads = engine->backend->info.threads;
     info->image_size = config->vision.image_size;
     info->tokens_per_frame = pooled * pooled;

@@ -62,6 +62,20 @@ static void failing_fills_the_error(void **state)
     assert_int_equal(lv_fail(NULL, LLAVAOV_ERROR_IO, NULL, "no one listens"), LLAVAOV_ERROR_IO);
 }
 
+static void precisions_have_names(void **state)
+{
+    LlavaovPrecision precision;
+    int n = 0;
+    for (; llavaov_precision_name((LlavaovPrecision)n); n++) {
+        assert_true(
+            llavaov_precision_from_name(llavaov_precision_name((LlavaovPrecision)n), &precision));
+        assert_int_equal(precision, n);
+    }
+    assert_int_equal(n, LLAVAOV_PRECISION_F16 + 1);
+    assert_false(llavaov_precision_from_name("F32", &precision));
+    assert_false(llavaov_precision_from_name("", &precision));
+}
+
 static void long_messages_end_in_whole_characters(void **state)
 {
     char text[2048];
@@ -84,6 +98,7 @@ int main(void)
         cmocka_unit_test(aligned_blocks_are_aligned),
         cmocka_unit_test(the_nth_allocation_fails_on_demand),
         cmocka_unit_test(failing_fills_the_error),
+        cmocka_unit_test(precisions_have_names),
         cmocka_unit_test(long_messages_end_in_whole_characters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

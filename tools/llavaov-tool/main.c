@@ -146,7 +146,6 @@ static int choose(struct argp_state *state, const char *text, const char *const 
 
 static error_t parse(int key, char *text, struct argp_state *state)
 {
-    static const char *const precisions[] = {"auto", "f32", "bf16", "f16", NULL};
     static const char *const resizes[] = {"torchvision", "pillow", "auto", NULL};
     static const char *const layouts[] = {"video", "image", "images", NULL};
     static const char *const pools[] = {"early", "literal", NULL};
@@ -159,7 +158,8 @@ static error_t parse(int key, char *text, struct argp_state *state)
         o->device = text;
         break;
     case OPTION_PRECISION:
-        o->precision = (LlavaovPrecision)choose(state, text, precisions);
+        if (!llavaov_precision_from_name(text, &o->precision))
+            argp_error(state, "%s: unknown", text);
         break;
     case 't':
         o->threads = (uint32_t)parse_number(state, text, 256);

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The precisions by name: the only place that spells them. */
+#include <string.h>
+
+#include "llavaov.h"
+
+static const struct {
+    const char *name;
+    LlavaovPrecision precision;
+} precisions[] = {
+    {"auto", LLAVAOV_PRECISION_AUTO},
+    {"f32", LLAVAOV_PRECISION_F32},
+    {"bf16", LLAVAOV_PRECISION_BF16},
+    {"f16", LLAVAOV_PRECISION_F16},
+};
+
+const char *llavaov_precision_name(LlavaovPrecision precision)
+{
+    for (size_t i = 0; i < sizeof precisions / sizeof *precisions; i++)
+        if (precisions[i].precision == precision)
+            return precisions[i].name;
+    return NULL;
+}
+
+bool llavaov_precision_from_name(const char *name, LlavaovPrecision *precision)
+{
+    for (size_t i = 0; i < sizeof precisions / sizeof *precisions; i++)
+        if (strcmp(precisions[i].name, name) == 0) {
+            *precision = precisions[i].precision;
+            return true;
+        }
+    return false;
+}
