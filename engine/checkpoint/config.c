@@ -13,7 +13,9 @@ void lv_config_only(LvFields *fields, const char *name, const char *only)
     lv_field_text(fields, name, &text);
     if (!fields->status && strcmp(text, only))
         lv_field_fail(fields, LLAVAOV_ERROR_UNSUPPORTED, name,
-            "is \"%.64s\"; only \"%s\" is supported", text, only);
+            "is \"%.64s\"; only \"%s\" is supported: take a LLaVA-OneVision checkpoint, for "
+            "example llava-hf/llava-onevision-qwen2-7b-ov-hf",
+            text, only);
 }
 
 void lv_config_eos(LvFields *fields, LvConfig *config)

@@ -82,8 +82,16 @@ LlavaovStatus lv_tokenizer_open_folder(
                 folder, names[i]);
     if (find(folder, "tokenizer.json", path))
         return lv_tokenizer_open(path, tokenizer, error);
-    if (find(folder, "vocab.json", other) || find(folder, "merges.txt", other))
+    for (int i = 0; i < 2; i++) {
+        const char *there = names[1 + i], *missing = names[2 - i];
+        if (find(folder, there, path) && !find(folder, missing, other))
+            return lv_fail(error, LLAVAOV_ERROR_NOT_FOUND, other,
+                "%s: no such file beside %s; fetch it from where the weights are from", other,
+                there);
+    }
+    if (find(folder, "vocab.json", other))
         return open_files(folder, tokenizer, error);
+    find(folder, "tokenizer.json", path);
     return lv_fail(error, LLAVAOV_ERROR_NOT_FOUND, path,
         "%s: no such file, nor vocab.json with merges.txt in its place; fetch it from where the "
         "weights are from",

@@ -113,7 +113,7 @@ static LlavaovStatus scan_file(LvTokenizerReader *r, char *json, size_t bytes)
 {
     size_t valid = lv_utf8_valid_prefix(json, bytes);
     if (valid < bytes)
-        return BROKEN(r, "the file", "is not UTF-8 at byte %zu", valid);
+        return BROKEN(r, "the file", "is not UTF-8 at byte %zu; fetch it again", valid);
     LvScan scan = lv_scan(json, json + bytes);
     r->root = json_object();
     if (!r->root)

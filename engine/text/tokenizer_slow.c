@@ -42,7 +42,7 @@ static LlavaovStatus read_vocabulary(SlowReader *s, char *vocab)
     turn_to(s, LV_VOCAB_JSON);
     size_t bytes = s->files->file[LV_VOCAB_JSON].bytes, valid = lv_utf8_valid_prefix(vocab, bytes);
     if (valid < bytes)
-        return BROKEN(&s->r, "the file", "is not UTF-8 at byte %zu", valid);
+        return BROKEN(&s->r, "the file", "is not UTF-8 at byte %zu; fetch it again", valid);
     s->r.vocab_text = lv_scan(vocab, vocab + bytes);
     LlavaovStatus status = lv_reader_take_vocab(&s->r);
     if (status == LLAVAOV_OK && lv_scan_peek(&s->r.vocab_text))
@@ -56,7 +56,7 @@ static LlavaovStatus read_merges(SlowReader *s)
     const char *text = s->files->file[LV_MERGES_TXT].text;
     size_t bytes = s->files->file[LV_MERGES_TXT].bytes, valid = lv_utf8_valid_prefix(text, bytes);
     if (valid < bytes)
-        return BROKEN(&s->r, "the file", "is not UTF-8 at byte %zu", valid);
+        return BROKEN(&s->r, "the file", "is not UTF-8 at byte %zu; fetch it again", valid);
     LvMerge *merges;
     size_t n;
     LlavaovStatus status =

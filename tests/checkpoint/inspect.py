@@ -62,6 +62,11 @@ BROKEN = {
     "another tokenizer": (lambda f: edit(f, "tokenizer.json", many_tokens), ["they belong to different models"]),
     "pictures": (lambda f: [(f / n).write_text(json.dumps(pictures)) for n, pictures in PICTURES.items()], ["images are refused"]),
     "generation": (lambda f: (f / "generation_config.json").write_text('{"eos_token_id": "x"}'), ["eos_token_id"]),
+    "half a tokenizer": (lambda f: [(f / "tokenizer.json").unlink(), (f / "vocab.json").write_text("{}")],
+                         ["merges.txt: no such file beside vocab.json; fetch it"]),
+    "bytes": (lambda f: (f / "tokenizer.json").write_bytes(b"\x1f\x8b"), ["tokenizer.json: the file is not UTF-8 at byte 1; fetch it"]),
+    "another decoder": (lambda f: edit(f, "config.json", lambda c: c["text_config"].update(model_type="llama")),
+                        ['"llama"; only "qwen2" is supported: take']),
     "json": (lambda f: (f / "config.json").write_text("{\n,}"), ["config.json: broken JSON at line 2"]),
     "all": (lambda f: [edit(f, "config.json", other_model), cut(f, "model.safetensors", 10), (f / "tokenizer.json").unlink(),
                        (f / "adapter_config.json").write_text("{}")],
@@ -108,6 +113,11 @@ def main():
                 assert reason in ran.stdout, (what, reason, ran.stdout)
                 assert any(reason in f for f in found), (what, reason, found)
             assert len(found) == len(reasons), (what, found)
+        good(top / "hot")
+        (top / "hot" / "generation_config.json").write_text('{"do_sample": true, "temperature": -1, "eos_token_id": 2}')
+        ran = inspect(top / "hot")
+        assert ran.returncode == 0 and "refused: " in ran.stdout and "temperature is -1" in ran.stdout, ran
+        assert "temperature" in json.loads(inspect(top / "hot", "--json").stdout)["generation"]["refusal"]
         ran = inspect("llava-hf/llava-onevision-qwen2-0.5b-ov-hf")
         assert ran.returncode == 1 and "hf download llava-hf/llava-onevision-qwen2-0.5b-ov-hf" in ran.stdout, ran
         assert inspect(top, top).returncode == 1

@@ -53,15 +53,17 @@ static json_t *preprocess_json(const LvPreprocess *p)
         "refusal", *p->refusal ? p->refusal : NULL);
 }
 
-static json_t *generation_json(const LvGenerationConfig *g)
+static json_t *generation_json(const Inspection *in)
 {
+    const LvGenerationConfig *g = &in->generation;
     json_t *stops = json_array();
     for (size_t i = 0; i < g->rules.stop_tokens.n; i++)
         json_array_append_new(stops, json_integer(g->rules.stop_tokens.ids[i]));
-    return json_pack("{sb sf sf sI sf si so ss*}", "do-sample", (int)g->do_sample, "temperature",
-        g->temperature, "top-p", g->top_p, "top-k", (json_int_t)g->top_k, "repetition-penalty",
-        g->repetition_penalty, "max-new-tokens", (int)g->max_new_tokens, "stop-tokens", stops,
-        "notice", g->notice);
+    return json_pack("{sb sf sf sI sf si so ss* ss*}", "do-sample", (int)g->do_sample,
+        "temperature", g->temperature, "top-p", g->top_p, "top-k", (json_int_t)g->top_k,
+        "repetition-penalty", g->repetition_penalty, "max-new-tokens", (int)g->max_new_tokens,
+        "stop-tokens", stops, "notice", g->notice, "refusal",
+        in->generation_refusal.status ? in->generation_refusal.message : NULL);
 }
 
 static json_t *reasons_json(const LvReasons *reasons)
@@ -105,7 +107,7 @@ static json_t *as_json(const Inspection *in)
     if (*in->chat_template)
         json_object_set_new(root, "template", json_string(in->chat_template));
     if (in->has_generation)
-        json_object_set_new(root, "generation", generation_json(&in->generation));
+        json_object_set_new(root, "generation", generation_json(in));
     if (in->has_config)
         json_object_set_new(root, "memory",
             json_pack("{sI sI sI}", "weights", (json_int_t)memory.weights, "kv-cache",
@@ -217,8 +219,9 @@ static void print_weights(const Inspection *in)
     printf("\n");
 }
 
-static void print_generation(const LvGenerationConfig *g)
+static void print_generation(const Inspection *in)
 {
+    const LvGenerationConfig *g = &in->generation;
     if (g->do_sample)
         printf("generation     sampling: temperature %g, top-k %lld, top-p %g", g->temperature,
             (long long)g->top_k, g->top_p);
@@ -233,6 +236,8 @@ static void print_generation(const LvGenerationConfig *g)
     printf("%s\n", g->rules.stop_tokens.n ? "" : " the end of the turn");
     if (g->notice)
         printf("               %s\n", g->notice);
+    if (in->generation_refusal.status)
+        printf("               refused: %s\n", in->generation_refusal.message);
 }
 
 static void print_memory(const Inspection *in)
@@ -262,7 +267,7 @@ static void print(const Inspection *in)
     if (*in->chat_template)
         printf("template       %s\n", in->chat_template);
     if (in->has_generation)
-        print_generation(&in->generation);
+        print_generation(in);
     if (in->has_config && in->n_files)
         print_memory(in);
     if (!in->reasons.n)

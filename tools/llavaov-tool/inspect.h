@@ -17,6 +17,7 @@ typedef struct Inspection {
     size_t n_preprocessors; /* files that say how pictures are prepared */
     bool has_generation;
     LvGenerationConfig generation;
+    LlavaovError generation_refusal; /* why its settings cannot be taken; status OK: they can */
     /* Of the files' headers; the weights themselves are not read. */
     uint64_t n_parameters, weight_bytes;
     size_t n_files;

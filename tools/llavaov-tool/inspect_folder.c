@@ -123,6 +123,9 @@ static void read_generation(Inspection *in)
     in->has_generation = status == LLAVAOV_OK;
     if (status != LLAVAOV_OK && own)
         lv_reason_add(&in->reasons, &error);
+    if (in->has_generation && in->has_config)
+        lv_generation_config_check(&in->generation, in->generation.do_sample, LLAVAOV_SETTING_ALL,
+            in->config.text.vocab_size, &in->generation_refusal);
     lv_free(text);
 }
 
