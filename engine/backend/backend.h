@@ -91,8 +91,8 @@ typedef struct LvNextTokens {
     const LvDraw *draws;  /* [sequences] */
     size_t n_vocab;
     /* The caller expects to go on with the same sequences, and nothing else waits for the backend:
-     * it may compute the step after this one before its tokens are known to the caller. What comes
-     * of that costs time, but never shows. */
+     * it may compute the step after this one before its tokens are known to the caller. A wasted
+     * step costs time, but never shows. */
     bool ahead;
     /* The model: scores [rows, n_vocab] of the rows with these ids, or where tokens is not NULL
      * (all draws are greedy and without a penalty) the tokens of norm_linear_greedy; by operations

@@ -12,8 +12,8 @@
  *   memory=OP@N    ... with LLAVAOV_ERROR_MEMORY
  *   nan=OP@N       the N-th call of OP leaves NaN in its first output
  *   zero=OP@N      the N-th call of OP leaves zeros: a wrong answer that looks sound
- *   lost-after=N   after N operations the device is lost: every operation fails with
- * LLAVAOV_ERROR_DEVICE fail-open=memory|device   opening fails so
+ *   lost-after=N   after N operations the device is lost: every one fails with LLAVAOV_ERROR_DEVICE
+ *   fail-open=memory|device   opening fails so
  *
  * OP is a name in LvBackendOps from patch_embedding to linear_gated, or weight_load, tensor_alloc,
  * kv_open, upload, download. fail, memory, nan and zero may be given several times. Added time is

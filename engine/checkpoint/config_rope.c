@@ -214,8 +214,8 @@ static void scaling(LvFields *fields, const LvFields *outer, LvTextConfig *text)
     }
 }
 
-/* Tokens that the rotation is made for: a factor stretches the length that it is told of, and
- * dynamic follows any. */
+/* Tokens that the rotation is made for: a factor stretches the given length, and dynamic follows
+ * any. */
 static uint32_t context_of(const LvRope *rope)
 {
     double length = rope->positions;

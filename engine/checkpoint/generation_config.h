@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * generation_config.json, read whole: what HF transformers' generate() takes from it. Rules are
- * those of transformers 5; what 4.57 does otherwise stands in docs/generation.md.
+ * those of transformers 5; docs/generation.md says what 4.57 does otherwise.
  *
  * A folder without the file is served by config.json, as in the library: fields of its top level,
- * and those of its text_config that the top level has not. */
+ * and those of its text_config that the top level lacks. */
 #ifndef LV_GENERATION_CONFIG_H
 #define LV_GENERATION_CONFIG_H
 
@@ -42,7 +42,7 @@ void lv_generation_config_init(LvGenerationConfig *config);
 LlavaovStatus lv_generation_config_parse(const char *json, size_t bytes, const char *file,
     LvGenerationConfig *config, LlavaovError *error);
 
-/* The same from the text of a config.json, whose other fields are passed over. */
+/* The same from the text of a config.json, whose other fields are ignored. */
 LlavaovStatus lv_generation_config_parse_model(const char *json, size_t bytes, const char *file,
     LvGenerationConfig *config, LlavaovError *error);
 

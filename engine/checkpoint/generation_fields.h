@@ -6,7 +6,7 @@
 #include "checkpoint/json.h"
 
 /* *notice: a line that names the fields which would change an answer of generate() and are not
- * implemented, and with `strangers` those that nobody knows; lv_free; NULL: none. A field counts
+ * implemented, and with `strangers` unknown ones; lv_free; NULL: none. A field counts
  * where its value is not null and does not switch off what it stands for. Of several objects the
  * first that names a field counts. `endless`: the line also says that no id ends an answer. False:
  * no memory. */

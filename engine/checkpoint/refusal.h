@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Why pictures of one kind cannot be had from a checkpoint that otherwise runs: kept until somebody
+ * Why a checkpoint that otherwise runs cannot take pictures of one kind: kept until somebody
  * asks for them. */
 #ifndef LV_REFUSAL_H
 #define LV_REFUSAL_H

@@ -25,8 +25,8 @@ LlavaovStatus lv_resizer_new(LlavaovResize variant, LvFilter filter, uint32_t in
     uint32_t in_height, uint32_t out_width, uint32_t out_height, LvResizeSink sink, void *data,
     LvResizer **resizer, LlavaovError *error);
 
-/* Samples that each plane of a pushed row must hold: in_width rounded up to 8; the value of the
- * extra ones is of no account, but they must be initialised. */
+/* Samples that each plane of a pushed row must hold: in_width rounded up to 8; the values of the
+ * extra ones do not matter, but they must be initialised. */
 static inline size_t lv_resizer_row_samples(uint32_t in_width)
 {
     return ((size_t)in_width + 7) / 8 * 8;

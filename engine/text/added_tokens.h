@@ -17,7 +17,7 @@ typedef struct LvAddedToken {
     bool special;
     bool normalized;     /* searched for in the normalised text, not in the raw one */
     bool lstrip, rstrip; /* takes the white space before it, behind it */
-    bool single_word;    /* of a slow tokenizer: is none beside other text than a space */
+    bool single_word;    /* of a slow tokenizer: not recognised beside text other than a space */
 } LvAddedToken;
 
 /* Sorted by content. */

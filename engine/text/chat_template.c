@@ -211,7 +211,7 @@ LlavaovStatus lv_chat_template_render(
         lv_jinja_text_free(text);
     if (!mended)
         return no_memory(error);
-    /* An error of both is told as that of the messages as they were given. */
+    /* If both fail, the error is that of the messages as they were given. */
     LlavaovStatus again = render(t, c, mended, text, rendered ? error : &second);
     json_decref(mended);
     if (again == LLAVAOV_OK)

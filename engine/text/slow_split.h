@@ -13,7 +13,7 @@ typedef struct LvStretch {
     bool user;
 } LvStretch;
 
-/* A part of the text that is an added token (token is not NULL) or is none. */
+/* A part of the text that is an added token (token is not NULL) or is not. */
 typedef struct LvSlowPiece {
     const unsigned char *text; /* in the caller's text, or owned */
     size_t bytes;

@@ -50,7 +50,7 @@
 
 /* ---- launching ---- */
 
-/* What a kernel is told once on each device: that it may have all the shared memory that a block
+/* What is set for a kernel once on each device: that it may have all the shared memory that a block
  * can have there, and how an SM's memory is split between that and the first cache. The split is
  * the same for all kernels of a decoding step: an SM changes it only when it is empty, and a kernel
  * that wants another one would not begin before the one ahead is done. Kernels that live by the

@@ -4,9 +4,10 @@
  * arithmetic. Every lane of a warp takes part.
  *
  * With g = lane / 4 and t = lane % 4, after PTX's mma.m16n8k16:
- *     A [16][16]: a[0] = (g, 2t..), a[1] = (g + 8, 2t..), a[2] = (g, 2t + 8..), a[3] = (g + 8, 2t
- * + 8..) B [16][8]:  b[0] = (2t.., g), b[1] = (2t + 8.., g)        two elements down a column C
- * [16][8]:  c[0], c[1] = (g, 2t..), c[2], c[3] = (g + 8, 2t..) */
+ *     A [16][16]: a[0] = (g, 2t..), a[1] = (g + 8, 2t..),
+ *                 a[2] = (g, 2t + 8..), a[3] = (g + 8, 2t + 8..)
+ *     B [16][8]:  b[0] = (2t.., g), b[1] = (2t + 8.., g)        two elements down a column
+ *     C [16][8]:  c[0], c[1] = (g, 2t..), c[2], c[3] = (g + 8, 2t..) */
 #ifndef LV_CUDA_FRAGMENT_H
 #define LV_CUDA_FRAGMENT_H
 

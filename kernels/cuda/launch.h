@@ -277,7 +277,7 @@ typedef struct LvCudaSequence {
     void *cache;
     uint32_t capacity;  /* tokens; position + n_rows <= capacity */
     uint32_t first_row; /* of the batch */
-    uint32_t n_rows;    /* may be 0: the sequence is passed over */
+    uint32_t n_rows;    /* may be 0: the sequence is skipped */
     uint32_t position;  /* tokens in the cache before these rows */
 } LvCudaSequence;
 

@@ -5,10 +5,13 @@
  *   camera-monitor [--set property=value]... URI QUESTION [URI QUESTION]...
  *   camera-monitor --config cameras.json
  *
- * cameras.json: [{"uri": "rtsp://...", "prompt": "...", "name": "gate", "properties": {"window":
- * 8000000000}}, ...] Standard output carries answers only; what happens to cameras is told on
- * standard error. Ends with status 0 on SIGINT, SIGTERM, after --count answers or at the end of the
- * last file; with 1 when the model cannot run, 2 on wrong usage.
+ * cameras.json:
+ *   [{"uri": "rtsp://...", "prompt": "...", "name": "gate",
+ *     "properties": {"window": 8000000000}}, ...]
+ *
+ * Standard output carries answers only; what happens to cameras goes to standard error. Ends with
+ * status 0 on SIGINT, SIGTERM, after --count answers or at the end of the last file; with 1 when
+ * the model cannot run, 2 on wrong usage.
  */
 #include "camera.h"
 

@@ -138,7 +138,7 @@ static const Case cases[] = {
         "fetch it"},
     {"", {".gitattributes|x", HUB "abc.incomplete|x"}, NOT_FOUND,
         "config.json: no such file: the download is unfinished", "fetch it again"},
-    /* folders that are none */
+    /* not checkpoint folders */
     {"", {NULL}, NOT_FOUND, "the folder is empty", "hf download llava-hf/"},
     {"", {"README.md|x"}, NOT_FOUND, "this is no checkpoint folder", "give the one that holds"},
     {"", {"checkpoint-500/config.json|{}"}, NOT_FOUND, "no config.json in this folder",

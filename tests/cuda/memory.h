@@ -18,7 +18,8 @@ int device_wait(void);
 LvCudaStream device_stream(void);
 /* Whether kernels may overlap in it (launch.h); a GPU's answer is printed once. */
 int32_t device_overlaps(void);
-/* How often a device was told of a kernel (device.h); always 0 on a GPU, which is not asked. */
+/* How often a kernel's attributes were set on a device (device.h); always 0 on a GPU, which is not
+ * asked. */
 uint64_t device_told(void);
 /* The order of the shim's fibers; nothing on a GPU. */
 void device_seed(uint32_t seed);

@@ -379,7 +379,8 @@ static void not_finite(void **state)
     matrix_free(&logits);
 }
 
-/* A device is told of a kernel once, not at every launch, whatever size and shared memory it has.
+/* A kernel's attributes are set once on a device, not at every launch, whatever size and shared
+ * memory it has.
  */
 static void told_once(void **state)
 {

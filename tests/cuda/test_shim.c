@@ -170,7 +170,7 @@ static int run_chain(uint32_t *values, int part, int overlapped)
 }
 
 /* A kernel that waits finds all that was ahead of it, however long it is held; one that waits too
- * late finds what was there before, and threads that do not wait are told of. */
+ * late finds what was there before, and threads that do not wait are reported. */
 static void overlaps(void **state)
 {
     uint32_t values[256], *z = values + 192;

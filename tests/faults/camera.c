@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A camera whose every picture says when it was taken, and that misbehaves when it is told to.
+ * A camera whose every picture says when it was taken, and that misbehaves on demand.
  *
  *   camera [--port N] [--codec NAME]
  *   camera --launch LINE

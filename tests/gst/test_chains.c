@@ -17,7 +17,7 @@ typedef struct
   const gchar *name, *properties;
   gboolean live;
   gboolean clip;                /* one answer a stream */
-  gboolean drops;               /* a slow engine: windows may be dropped, and are told */
+  gboolean drops;               /* a slow engine: windows may be dropped, and are reported */
 } Mode;
 
 static const Mode modes[] = {

@@ -13,7 +13,7 @@ static const gchar *const names[] = { "rotate-0", "flip-rotate-0",
 };
 
 /* Steps: "." a frame; "s" and "g" a tag list of the stream or a global one, with an orientation as a number of EXIF, or
- * without one ("-"), or with one that nobody knows ("?"); "S" and "R" STREAM_START of a new stream and of the same; "C" the
+ * without one ("-"), or with an unknown one ("?"); "S" and "R" STREAM_START of a new stream and of the same; "C" the
  * caps again; "F" a flush; "P" to READY and back. What is seen: numbers of frames, from 0, with "@" and the number of EXIF.
  * A frame that was not yet asked about is lost in a flush. */
 static const struct

@@ -67,7 +67,7 @@ GST_START_TEST (test_no_frame_can_be_read)
   GstMessage *message;
   guint i;
 
-  /* More than a minute: silence is told. */
+  /* More than a minute: silence is reported. */
   for (i = 0; i < 620; i++)
     push_bytes (rig, 1, 200, i * 100 * MS);
   message = rig_wait (rig, GST_MESSAGE_ELEMENT, "llavaov-no-frames", 10000);

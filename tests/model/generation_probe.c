@@ -7,7 +7,7 @@
  * answers requests from standard input until it ends: a line "N_PROMPT N_IDS\n", N_IDS ids of
  * prompt and answer so far (int32), vocab_size logits (float32); vocab_size scores (float32), which
  * are probabilities where tokens are drawn. Numbers are little-endian. Before the first request a
- * line "VOCAB SAMPLING" tells of the checkpoint. */
+ * line "VOCAB SAMPLING" describes the checkpoint. */
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -8,7 +8,7 @@
  * Fresh memory is filled with NaN, 32 MiB of it. The environment variable LLAVAOV_STANDIN, read
  * whenever a device is opened, holds any of these words, separated by commas:
  *
- *   no-driver       there is none
+ *   no-driver       no driver at all
  *   no-device       a driver, but no GPU
  *   old             a GPU of compute capability 7.5
  *   memory=MIB      the device has so much (default 4096)

@@ -50,7 +50,7 @@ static void push_waiting(Shot *shot, bool picture)
     assert_int_equal(is_picture(shot), picture);
 }
 
-/* All the room there is can be had at once: nobody holds any. */
+/* All of the room can be taken at once: nobody holds any. */
 static void all_room_is_free(void)
 {
     const Kind whole = {LLAVAOV_PIXEL_NV12, 1600, 2400, 8}; /* 5.5 MiB */

@@ -165,7 +165,7 @@ static void others_go_the_hosts_way(void **state)
     close_engine();
 }
 
-/* A picture that is none fails its frame as it does on the host. */
+/* An invalid picture fails its frame as it does on the host. */
 static void a_broken_picture_is_named(void **state)
 {
     open_engine(LLAVAOV_PRECISION_F32, LLAVAOV_RESIZE_TORCHVISION, "");

@@ -156,7 +156,7 @@ static void half_precision_is_refused(void **state)
     assert_int_equal(error.about, LLAVAOV_ABOUT_OPTION);
 }
 
-/* The sum is known before a weight is sent, and what is missing is told. */
+/* The sum is known before a weight is sent, and the error says what is missing. */
 static void a_small_device_is_refused_with_what_is_missing(void **state)
 {
     refused("cuda", "memory=10", LLAVAOV_ERROR_MEMORY, "MiB of memory are missing");

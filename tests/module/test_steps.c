@@ -228,7 +228,7 @@ static void the_device_works_ahead(void **state)
     must_step(left, 2, NULL); /* one has ended: the others' step is another */
     must_step(left, 2, NULL);
     assert_int_equal(
-        count().replayed, replayed + 9); /* it was in vain; direct, then one and ahead */
+        count().replayed, replayed + 9); /* it was wasted; direct, then one and ahead */
     close_model();
 }
 

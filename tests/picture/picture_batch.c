@@ -4,10 +4,11 @@
  *
  *   'R' variant width height out_width out_height, RGB bytes      -> status, out RGB bytes
  *   'C' format matrix range width height, plane bytes (tight rows) -> status, RGB bytes
- *   'L' CONFIG width height                                        -> status, the plan's 16 fields,
- * the row map 'P' CONFIG layout variant width height, RGB bytes              -> status, n, n tiles
- * of RGB bytes CONFIG = image_size grid anyres_max n_pinpoints, then height width of each Answers
- * after a status other than 0 stop there. */
+ *   'L' CONFIG width height                        -> status, the plan's 16 fields, the row map
+ *   'P' CONFIG layout variant width height, RGB bytes              -> status, n, n tiles of RGB bytes
+ *
+ * CONFIG = image_size grid anyres_max n_pinpoints, then height width of each. Answers after a status
+ * other than 0 stop there. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -645,7 +645,7 @@ static void a_broken_picture_never_comes_along(void **state)
 
 /* ---- all of it at once ---- */
 
-/* Every frame that is held on to is told of once, and if it is encoded, then as it is alone. */
+/* Every frame that is kept is reported once, and if it is encoded, then as it is alone. */
 static const char *judge(Harness *h, const Shot *shot)
 {
     pthread_mutex_lock(&h->lock);

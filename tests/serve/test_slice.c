@@ -49,7 +49,7 @@ static void rows_follow_the_model_and_the_position(void **state)
         size_t left, rows;
     } cases[] = {{&small, 0, 6303, 768}, {&small, 1536, 4767, 768}, {&small, 2304, 3999, 512},
         {&small, 5900, 3000, 512}, {&small, 20000, 3000, 256}, {&large, 0, 6303, 256},
-        /* a rest of up to a quarter goes along */
+        /* a rest of up to a quarter is included */
         {&small, 0, 960, 960}, {&small, 0, 961, 768}, {&small, 5900, 640, 640},
         {&small, 5900, 641, 512}, {&large, 0, 320, 320}, {&large, 0, 1, 1}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -163,7 +163,7 @@ static void a_prompt_comes_in_short_slices_while_others_decode(void **state)
             assert_int_equal(sizes[i], 256);
     }
     assert_int_equal(sum, together.prompt_tokens);
-    assert_uint_in_range(sizes[n - 1], 257, 320); /* the rest goes along */
+    assert_uint_in_range(sizes[n - 1], 257, 320); /* the rest is included */
     check_alternation(h, start, end);
 
     start = h->n_order;

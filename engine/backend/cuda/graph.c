@@ -57,7 +57,7 @@ static void try_overlap(LvCuda *cuda)
 }
 
 /* One copy, and two kernels that overlap where a step's may, recorded and replayed: whether graphs
- * can be had at all. */
+ * work at all. */
 static int try_recording(LvCuda *cuda, const char **what)
 {
     LvGraph *graph = NULL;
@@ -167,7 +167,7 @@ void lv_steps_close(LvCuda *cuda)
 
 /* ---- one step, three ways ---- */
 
-/* Enqueues all of it; scores must be freed, whatever comes of it. */
+/* Enqueues all of it; scores must be freed, also on failure. */
 static LlavaovStatus enqueue(LvCudaStep *step)
 {
     LvSteps *steps = &step->cuda->steps;

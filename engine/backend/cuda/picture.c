@@ -249,7 +249,7 @@ LlavaovStatus lv_cuda_picture_take(LvBackend *backend, const LlavaovImage *image
     }
     for (uint32_t i = 0; i < n_planes; i++)
         copy_plane(host_of(p, held->args.plane[i]), image->plane[i], image->stride[i], planes[i]);
-    /* A device that fails here is told of by the operation that wants the picture. */
+    /* A device that fails here is reported by the operation that wants the picture. */
     pthread_mutex_lock(&p->lock);
     held->code = lv_runtime_send(
         cuda->runtime, p->device + held->at, p->host + held->at, held->base.bytes, held->sent);

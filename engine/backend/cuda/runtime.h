@@ -64,7 +64,7 @@ int lv_runtime_zero(LvRuntime *runtime, void *data, size_t bytes);
 /* What a launcher of launch.h returned: passed through, or replaced by a failure that a test wants
  * here. */
 int lv_runtime_launched(LvRuntime *runtime, int code);
-/* Waits for all that was enqueued and tells of a failure among it. */
+/* Waits for all that was enqueued and reports a failure among it. */
 int lv_runtime_synchronize(LvRuntime *runtime);
 
 int lv_runtime_event_open(LvRuntime *runtime, LvCudaEvent **event);

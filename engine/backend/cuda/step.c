@@ -10,7 +10,7 @@
  * device need not wait for the host in turn. Which number of its random stream each draw takes is
  * known before the draw; a repetition penalty is not, since it depends on the token, so steps with
  * one are not computed ahead. When the next call asks for what was computed ahead it is there;
- * sequences that have ended, or tokens that the host did not like, make it a step in vain, whose
+ * sequences that have ended, or tokens that the host rejected, make it a wasted step, whose
  * cache rows are written again or lie behind the end. */
 #include "backend/cuda/step.h"
 

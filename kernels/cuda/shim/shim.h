@@ -86,7 +86,7 @@ void lv_shim_seed(uint32_t seed);
 /* Launches that this thread made so far. */
 uint64_t lv_shim_launches(void);
 
-/* What a kernel is told once on each device (device.h); how often that was done so far, by all
+/* What is set for a kernel once on each device (device.h); how often that was done so far, by all
  * threads. */
 int lv_shim_tell(const void *kernel, int device);
 uint64_t lv_shim_told(void);
