@@ -78,7 +78,7 @@ gst_llavaov_answer_to_structure (const GstLlavaovWindow * window,
   GstStructure *structure = gst_structure_new (GST_LLAVAOV_ANSWER_NAME,
       "stream", G_TYPE_STRING, stream,
       "seq", G_TYPE_UINT64, window->seq,
-      "prompt", G_TYPE_STRING, window->settings.prompt,
+      "prompt", G_TYPE_STRING, window->prompt,
       "text", G_TYPE_STRING, window->text,
       "finish-reason", G_TYPE_STRING, finish_reason (window->finish_reason),
       NULL);

@@ -95,28 +95,12 @@ gst_llavaov_frames_reset (GstLlavaovElement * self)
   }
 }
 
-/* The new question of the user takes effect with the next window: windows copy `run` as they open. */
+/* What the user changes takes effect with the next window: windows copy `run` when they open. */
 static void
 refresh_settings (GstLlavaovElement * self)
 {
-  GstLlavaovSettings *run = &self->run;
-
   GST_OBJECT_LOCK (self);
-  if (run->prompt_file == NULL && g_strcmp0 (run->prompt,
-          self->settings.prompt)) {
-    g_free (run->prompt);
-    run->prompt = g_strdup (self->settings.prompt);
-  }
-  if (g_strcmp0 (run->system_prompt, self->settings.system_prompt)) {
-    g_free (run->system_prompt);
-    run->system_prompt = g_strdup (self->settings.system_prompt);
-  }
-  run->window = self->settings.window;
-  run->interval = self->settings.interval;
-  if (run->layout != GST_LLAVAOV_LAYOUT_IMAGES
-      || (run->frames == 1) == (self->settings.frames == 1))
-    run->frames = self->settings.frames;
-  run->generation = self->settings.generation;
+  gst_llavaov_settings_refresh (&self->run, &self->settings);
   GST_OBJECT_UNLOCK (self);
 }
 

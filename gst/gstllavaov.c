@@ -20,6 +20,7 @@
 #include "decoder-errors.h"
 #include "host.h"
 #include "jpeg.h"
+#include "properties.h"
 
 #define GST_CAT_DEFAULT gst_llavaov_debug
 
@@ -578,7 +579,7 @@ gst_llavaov_class_init (GstLlavaovClass * klass)
   object_class->get_property = get_property;
   object_class->dispose = dispose;
   object_class->finalize = finalize;
-  gst_llavaov_settings_install (object_class);
+  gst_llavaov_properties_install (object_class);
 
   element_class->change_state = change_state;
   element_class->request_new_pad = request_new_pad;

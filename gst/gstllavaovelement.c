@@ -17,6 +17,7 @@
 
 #include "answers.h"
 #include "clock.h"
+#include "properties.h"
 #include "errors.h"
 #include "stream.h"
 #include "window-queue.h"
@@ -216,7 +217,7 @@ gst_llavaov_element_class_init (GstLlavaovElementClass * klass)
   object_class->set_property = set_property;
   object_class->get_property = get_property;
   object_class->finalize = finalize;
-  gst_llavaov_settings_install (object_class);
+  gst_llavaov_properties_install (object_class);
 
   element_class->change_state = change_state;
   element_class->request_new_pad = request_new_pad;

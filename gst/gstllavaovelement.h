@@ -71,7 +71,7 @@ struct _GstLlavaovElement
   gint64 failed_at;             /* then, on the monotonic clock */
   guint device_failures;        /* windows in a row that the device failed */
   gboolean eos;
-  guint generation;
+  guint flushes;                /* so far */
 
   GstVideoInfo info;
   gboolean have_info, unsupported;

@@ -62,7 +62,7 @@ check_generation (GstLlavaovElement * self)
   LlavaovStatus status;
 
   g_mutex_lock (&self->lock);
-  asked = self->run.generation;
+  asked = gst_llavaov_settings_generation (&self->run);
   g_mutex_unlock (&self->lock);
   status = llavaov_engine_generation (self->engine, &asked, &settled, &error);
   if (status != LLAVAOV_OK) {

@@ -52,7 +52,7 @@ report_answer (GstLlavaovElement * self, GstLlavaovWindow * window)
   gst_llavaov_text_stream_answer (self, window, answer);
 
   g_mutex_lock (&self->lock);
-  if (window->generation == self->generation) {
+  if (window->flushes == self->flushes) {
     g_queue_push_tail (&self->metas, gst_structure_copy (answer));
     if (self->metas.length > MAX_METAS)
       gst_structure_free (g_queue_pop_head (&self->metas));

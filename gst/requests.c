@@ -40,7 +40,7 @@ on_done (void *data, const LlavaovAnswer * answer)
     self->stats.dropped_windows++;
   self->asked = NULL;
   ticket = g_steal_pointer (&self->ticket);
-  if (window->generation == self->generation)
+  if (window->flushes == self->flushes)
     g_queue_push_tail (&self->outbox, window);
   else
     gst_llavaov_window_free (window);
@@ -59,7 +59,7 @@ gst_llavaov_request_send (GstLlavaovElement * self, GstLlavaovWindow * window)
   LlavaovError error = { 0, };
   LlavaovStatus status = LLAVAOV_OK;
   LlavaovSession *session = self->session;
-  guint generation = window->generation;
+  guint flushes = window->flushes;
   guint i;
 
   for (i = 0; i < window->samples->len; i++) {
@@ -79,9 +79,9 @@ gst_llavaov_request_send (GstLlavaovElement * self, GstLlavaovWindow * window)
     request.layout = window->layout;
     request.frames = frames;
     request.n_frames = window->samples->len;
-    request.system_prompt = window->settings.system_prompt;
-    request.prompt = window->settings.prompt;
-    request.generation = window->settings.generation;
+    request.system_prompt = window->system_prompt;
+    request.prompt = window->prompt;
+    request.generation = window->generation;
     gst_llavaov_loading_warn_generation (self, &request.generation);
     request.reservation = window->reservation;
     request.on_done = on_done;
@@ -99,13 +99,13 @@ gst_llavaov_request_send (GstLlavaovElement * self, GstLlavaovWindow * window)
     window->status = status;
     window->error = error;
     window->state = GST_LLAVAOV_WINDOW_FAILED;
-    if (generation == self->generation)
+    if (flushes == self->flushes)
       g_queue_push_tail (&self->outbox, window);
     else
       gst_llavaov_window_free (window);
     return;
   }
-  if (self->asked == window && generation == self->generation) {
+  if (self->asked == window && flushes == self->flushes) {
     self->ticket = ticket;
     return;
   }

@@ -101,19 +101,17 @@ time_of_cue (GstLlavaovElement * self,
     const GstLlavaovWindow * window, GstClockTime * timestamp,
     GstClockTime * duration)
 {
-  guint64 interval = window->settings.interval ? window->settings.interval :
-      window->settings.window;
   gdouble rate = self->segment.rate < 0 ? -self->segment.rate :
       self->segment.rate;
 
   *timestamp = GST_CLOCK_TIME_NONE;
-  *duration = interval;
+  *duration = window->interval;
   /* The video has ended; the text should not outlast it by a window. */
   if (self->eos && window->length)
-    *duration = MIN (interval, window->length);
+    *duration = MIN (window->interval, window->length);
   if (gst_llavaov_text_stream_by_window (self)) {
     /* A still picture lasts no time, what is said about it does. */
-    *duration = window->length ? window->length : window->settings.window;
+    *duration = window->length ? window->length : window->full_length;
     *timestamp = self->segment.format == GST_FORMAT_TIME ?
         gst_segment_position_from_running_time (&self->segment,
         GST_FORMAT_TIME, window->start) : window->start;

@@ -97,12 +97,12 @@ gst_llavaov_window_queue_release_waiters (GstLlavaovElement * self)
 GstFlowReturn
 gst_llavaov_window_queue_wait_if_blocking (GstLlavaovElement * self)
 {
-  guint generation = self->generation;
+  guint flushes = self->flushes;
   GstFlowReturn flow = GST_FLOW_OK;
 
   if (gst_llavaov_window_queue_blocks (self))
     flow = wait_for (self, PATIENCE);
-  if (flow == GST_FLOW_OK && generation != self->generation)
+  if (flow == GST_FLOW_OK && flushes != self->flushes)
     return GST_FLOW_FLUSHING;
   return flow;
 }
@@ -189,7 +189,7 @@ gst_llavaov_window_queue_add (GstLlavaovElement * self, GQueue * closed)
     return;
   self->silence = 0;
   while ((window = g_queue_pop_head (closed))) {
-    window->generation = self->generation;
+    window->flushes = self->flushes;
     self->undelivered++;
     if (window->state == GST_LLAVAOV_WINDOW_EMPTY) {
       self->stats.empty_windows++;
@@ -241,7 +241,7 @@ gst_llavaov_window_queue_flush (GstLlavaovElement * self)
   LlavaovTicket *ticket = g_steal_pointer (&self->ticket);
   GstStructure *meta;
 
-  self->generation++;
+  self->flushes++;
   self->undelivered = 0;
   free_windows (&self->waiting);
   free_windows (&self->outbox);

@@ -20,7 +20,11 @@ gst_llavaov_window_new (GstClockTime start, GstClockTime length,
   window->length = length;
   window->segment = *segment;
   window->n_points = n_points;
-  gst_llavaov_settings_copy (settings, &window->settings);
+  window->prompt = g_strdup (settings->prompt);
+  window->system_prompt = g_strdup (settings->system_prompt);
+  window->generation = gst_llavaov_settings_generation (settings);
+  window->full_length = settings->window;
+  window->interval = settings->interval ? settings->interval : settings->window;
   window->samples = g_ptr_array_new_full (n_points,
       (GDestroyNotify) gst_llavaov_sample_unref);
   return window;
@@ -50,7 +54,8 @@ gst_llavaov_window_new_empty (GstClockTime start, GstClockTime length,
 void
 gst_llavaov_window_free (GstLlavaovWindow * window)
 {
-  gst_llavaov_settings_clear (&window->settings);
+  g_free (window->prompt);
+  g_free (window->system_prompt);
   g_ptr_array_unref (window->samples);
   llavaov_reservation_free (window->reservation);
   g_free (window->text);

@@ -36,13 +36,17 @@ typedef struct _GstLlavaovWindow
 {
   GstLlavaovWindowState state;
   guint64 seq;
-  guint generation;             /* the stretch of stream between two flushes that it belongs to */
+  guint flushes;                /* how many flushes of the stream came before it */
   gboolean early;               /* handed over before its end, all its points being decided */
 
   GstClockTime start, length;
   GstSegment segment;
   gint64 utc_start;             /* ns since 1970 */
-  GstLlavaovSettings settings;  /* as they were at its start */
+  /* of the settings, as they were when it opened */
+  gchar *prompt, *system_prompt;
+  LlavaovGeneration generation;
+  GstClockTime full_length;     /* before it was cut short */
+  GstClockTime interval;        /* to the start of the next */
 
   guint n_points;
   guint next_point;             /* the first point without a sample */
@@ -65,7 +69,7 @@ typedef struct _GstLlavaovWindow
   gint64 answered_at;           /* monotonic microseconds */
 } GstLlavaovWindow;
 
-/* Copies the settings and the segment. */
+/* Copies the segment, and what is needed of the settings. */
 GstLlavaovWindow *gst_llavaov_window_new (GstClockTime start,
     GstClockTime length, const GstLlavaovSettings * settings,
     const GstSegment * segment, guint n_points);

@@ -87,7 +87,7 @@ worker_main (gpointer data)
       gst_llavaov_loading_check_frames (self);
       g_mutex_lock (&self->lock);
     } else if ((window = g_queue_pop_head (&self->outbox))) {
-      guint generation = window->generation;
+      guint flushes = window->flushes;
 
       self->reporting = window;
       self->reporting_since = g_get_monotonic_time ();
@@ -98,7 +98,7 @@ worker_main (gpointer data)
       self->reporting = NULL;
       self->let_pass = FALSE;
       gst_llavaov_window_free (window);
-      if (generation == self->generation)
+      if (flushes == self->flushes)
         self->undelivered--;
       g_cond_broadcast (&self->cond);
     } else if (self->session && !self->asked && !self->failed &&
