@@ -265,7 +265,8 @@ typedef struct LlavaovChatTemplate LlavaovChatTemplate;
 LLAVAOV_API LlavaovStatus llavaov_chat_template_open(const char *model_path, const char *choice,
     LlavaovChatTemplate **chat_template, LlavaovError *error);
 LLAVAOV_API LlavaovChatTemplate *llavaov_chat_template_ref(LlavaovChatTemplate *chat_template);
-LLAVAOV_API void llavaov_chat_template_unref(LlavaovChatTemplate *chat_template); /* NULL is allowed */
+LLAVAOV_API void llavaov_chat_template_unref(
+    LlavaovChatTemplate *chat_template); /* NULL is allowed */
 /* One clause, as long as the template lives: which one this is, and why. */
 LLAVAOV_API const char *llavaov_chat_template_origin(const LlavaovChatTemplate *chat_template);
 
@@ -308,8 +309,8 @@ typedef struct LlavaovSessionOptions {
 } LlavaovSessionOptions;
 
 /* Fails where the chat template does. */
-LLAVAOV_API LlavaovStatus llavaov_session_open(LlavaovEngine *engine, const LlavaovSessionOptions *options,
-    LlavaovSession **session, LlavaovError *error);
+LLAVAOV_API LlavaovStatus llavaov_session_open(LlavaovEngine *engine,
+    const LlavaovSessionOptions *options, LlavaovSession **session, LlavaovError *error);
 /* Cancels every frame and request of the session and returns at once; their callbacks follow. */
 LLAVAOV_API void llavaov_session_cancel(LlavaovSession *session);
 /* Cancels, waits until no callback of the session runs (within about 20 ms; never for another
@@ -319,16 +320,16 @@ LLAVAOV_API void llavaov_session_close(LlavaovSession *session);
 
 /* Number of tokens of a whole prompt (template, frames, question). width and height matter for
  * LAYOUT_IMAGE only. */
-LLAVAOV_API LlavaovStatus llavaov_session_prompt_tokens(LlavaovSession *session, LlavaovLayout layout,
-    size_t n_frames, uint32_t width, uint32_t height, const char *system_prompt, const char *prompt,
-    uint32_t *tokens, LlavaovError *error);
+LLAVAOV_API LlavaovStatus llavaov_session_prompt_tokens(LlavaovSession *session,
+    LlavaovLayout layout, size_t n_frames, uint32_t width, uint32_t height,
+    const char *system_prompt, const char *prompt, uint32_t *tokens, LlavaovError *error);
 
 /* Takes one frame. Returns at once; never copies or resizes on the calling thread. On success
  * *frame is a new reference of the caller's. Work on a frame whose last reference goes is dropped.
  */
-LLAVAOV_API LlavaovStatus llavaov_session_push_frame(LlavaovSession *session, const LlavaovFrameSource *source,
-    LlavaovLayout layout, LlavaovEncode encode, void *frame_data, LlavaovFrame **frame,
-    LlavaovError *error);
+LLAVAOV_API LlavaovStatus llavaov_session_push_frame(LlavaovSession *session,
+    const LlavaovFrameSource *source, LlavaovLayout layout, LlavaovEncode encode, void *frame_data,
+    LlavaovFrame **frame, LlavaovError *error);
 LLAVAOV_API LlavaovFrame *llavaov_frame_ref(LlavaovFrame *frame);
 LLAVAOV_API void llavaov_frame_unref(LlavaovFrame *frame);
 
@@ -439,8 +440,8 @@ LLAVAOV_API LlavaovGeneration llavaov_generation_checkpoint(void);
  * asked's or live as long as the engine, and a max_new_tokens of 0 leaves the length to their
  * max_length. Errors: ARGUMENT (a value of the caller's), FORMAT (one of the checkpoint's, named by
  * file and field, with which generate() fails too). */
-LLAVAOV_API LlavaovStatus llavaov_engine_generation(const LlavaovEngine *engine, const LlavaovGeneration *asked,
-    LlavaovGeneration *settled, LlavaovError *error);
+LLAVAOV_API LlavaovStatus llavaov_engine_generation(const LlavaovEngine *engine,
+    const LlavaovGeneration *asked, LlavaovGeneration *settled, LlavaovError *error);
 
 typedef enum LlavaovFinishReason {
     LLAVAOV_FINISH_STOP,     /* the model ended its answer */
@@ -511,8 +512,8 @@ typedef struct LlavaovTicket LlavaovTicket;
 
 /* Queues a question. Strings and the array are copied. ticket may be NULL. Argument errors are
  * returned here; all others arrive in on_done. */
-LLAVAOV_API LlavaovStatus llavaov_session_ask(LlavaovSession *session, const LlavaovRequest *request,
-    LlavaovTicket **ticket, LlavaovError *error);
+LLAVAOV_API LlavaovStatus llavaov_session_ask(LlavaovSession *session,
+    const LlavaovRequest *request, LlavaovTicket **ticket, LlavaovError *error);
 /* on_done follows with ERROR_CANCELLED and FINISH_CANCELLED, unless the answer is complete already.
  */
 LLAVAOV_API void llavaov_ticket_cancel(LlavaovTicket *ticket);

@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "decoder-errors.h"
 
+#include "input-caps.h"
+
 /* A file may hold thousands of streams. */
 #define LONGEST_LIST 200
 
 #define WANTED "llavaov wants video, raw or encoded, or a picture."
+
+/* udpsrc has no caps of its own. */
+#define RTP_HINT " RTP needs caps that say what it carries, such as " \
+    "caps=\"application/x-rtp, media=video, encoding-name=H264\" of udpsrc."
 
 void
 gst_llavaov_decoder_errors_init (GstLlavaovDecoderErrors * errors)
@@ -31,14 +37,6 @@ gst_llavaov_decoder_errors_clear (GstLlavaovDecoderErrors * errors)
   g_mutex_unlock (&errors->lock);
 }
 
-static const gchar *
-name_of (const GstCaps * caps)
-{
-  if (caps == NULL || gst_caps_get_size (caps) == 0)
-    return NULL;
-  return gst_structure_get_name (gst_caps_get_structure (caps, 0));
-}
-
 static gboolean
 is_listed (const GString * list, const gchar * name)
 {
@@ -49,9 +47,9 @@ is_listed (const GString * list, const gchar * name)
   return listed;
 }
 
-/* Each kind of stream is named once. */
+/* Each kind of stream is named once. Takes the name. */
 static void
-add (GstLlavaovDecoderErrors * errors, GString * list, const gchar * name)
+add (GstLlavaovDecoderErrors * errors, GString * list, gchar * name)
 {
   if (name == NULL)
     return;
@@ -59,23 +57,25 @@ add (GstLlavaovDecoderErrors * errors, GString * list, const gchar * name)
   if (list->len < LONGEST_LIST && !is_listed (list, name))
     g_string_append_printf (list, "%s%s", list->len ? ", " : "", name);
   g_mutex_unlock (&errors->lock);
+  g_free (name);
 }
 
 void
 gst_llavaov_decoder_errors_add_stream (GstLlavaovDecoderErrors * errors,
     const GstCaps * caps)
 {
-  add (errors, errors->others, name_of (caps));
+  add (errors, errors->others, gst_llavaov_input_caps_name (caps));
 }
 
 void
 gst_llavaov_decoder_errors_add_undecodable (GstLlavaovDecoderErrors * errors,
     const GstCaps * caps)
 {
-  const gchar *name = name_of (caps);
+  gchar *name = gst_llavaov_input_caps_name (caps);
 
   if (name && (g_str_has_prefix (name, "video/")
-          || g_str_has_prefix (name, "image/")))
+          || g_str_has_prefix (name, "image/")
+          || g_str_has_prefix (name, "RTP of")))
     add (errors, errors->undecodable, name);
   else
     add (errors, errors->others, name);
@@ -133,14 +133,28 @@ gst_llavaov_decoder_errors_no_video (GstLlavaovDecoderErrors * errors,
         errors->undecodable->str);
   else if (errors->others->len)
     error = g_error_new (GST_STREAM_ERROR, GST_STREAM_ERROR_WRONG_TYPE,
-        "There is no video in the stream, only %s. " WANTED,
-        errors->others->str);
+        "There is no video in the stream, only %s. " WANTED "%s",
+        errors->others->str, strstr (errors->others->str, "RTP whose") ?
+        RTP_HINT : "");
   else
     error = g_error_new (GST_STREAM_ERROR, GST_STREAM_ERROR_WRONG_TYPE,
-        "There is no video in the stream (%s). " WANTED,
-        cause ? cause->message : "it is of no known type");
+        "There is no video in the stream (%s). " WANTED "%s",
+        cause ? cause->message : "it is of no known type",
+        errors->pushed ? RTP_HINT : "");
   g_mutex_unlock (&errors->lock);
   return error;
+}
+
+/* A file is pulled from, but behind a queue. */
+static void
+note_way_in (GstLlavaovDecoderErrors * errors, GstElement * decoder)
+{
+  GstPad *sink = gst_element_get_static_pad (decoder, "sink");
+
+  g_mutex_lock (&errors->lock);
+  errors->pushed = GST_PAD_MODE (sink) == GST_PAD_MODE_PUSH;
+  g_mutex_unlock (&errors->lock);
+  gst_object_unref (sink);
 }
 
 GstMessage *
@@ -161,6 +175,7 @@ gst_llavaov_decoder_errors_explain (GstLlavaovDecoderErrors * errors,
     /* All streams have come to their ends when the decoder itself says so; an element may say it of one. */
     if (GST_MESSAGE_SRC (message) == GST_OBJECT (decoder))
       gst_llavaov_decoder_errors_add_unlinked (errors, decoder);
+    note_way_in (errors, decoder);
     ours = gst_llavaov_decoder_errors_no_video (errors, error);
     said = gst_message_new_error (src, ours, debug);
     gst_message_unref (message);

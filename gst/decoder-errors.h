@@ -17,6 +17,7 @@ typedef struct
   GMutex lock;
   GString *others;              /* names of caps, separated by commas */
   GString *undecodable;
+  gboolean pushed;              /* what came, and not pulled */
 } GstLlavaovDecoderErrors;
 
 void gst_llavaov_decoder_errors_init (GstLlavaovDecoderErrors * errors);

@@ -18,6 +18,7 @@
 #include "gstllavaov.h"
 
 #include "decoder-errors.h"
+#include "input-caps.h"
 #include "host.h"
 #include "jpeg.h"
 #include "properties.h"
@@ -338,6 +339,24 @@ sink_linked (GstPad * pad, GstPad * peer, gpointer data)
     choose_by_peer (self);
 }
 
+/* Upstream keeps the caps that it said. */
+static void
+complete_caps (GstPadProbeInfo * info)
+{
+  GstEvent *event = GST_PAD_PROBE_INFO_EVENT (info), *said;
+  GstCaps *caps, *complete;
+
+  gst_event_parse_caps (event, &caps);
+  complete = gst_llavaov_input_caps_complete (caps);
+  if (complete == NULL)
+    return;
+  said = gst_event_new_caps (complete);
+  gst_event_set_seqnum (said, gst_event_get_seqnum (event));
+  gst_caps_unref (complete);
+  gst_event_unref (event);
+  GST_PAD_PROBE_INFO_DATA (info) = said;
+}
+
 static GstPadProbeReturn
 sink_probe (GstPad * pad, GstPadProbeInfo * info, gpointer data)
 {
@@ -345,6 +364,9 @@ sink_probe (GstPad * pad, GstPadProbeInfo * info, gpointer data)
   GstEvent *event;
   GstCaps *caps;
 
+  if (GST_PAD_PROBE_INFO_TYPE (info) & GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM &&
+      GST_EVENT_TYPE (GST_PAD_PROBE_INFO_EVENT (info)) == GST_EVENT_CAPS)
+    complete_caps (info);
   if (self->chosen)
     return GST_PAD_PROBE_OK;
   if (!(GST_PAD_PROBE_INFO_TYPE (info) & GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM)) {
@@ -402,12 +424,38 @@ caps_of_either (GstLlavaov * self)
   return caps;
 }
 
+static gboolean sink_query (GstPad * pad, GstObject * parent, GstQuery * query);
+
+/* Whether caps that say too little would be taken, completed. FALSE: they lack nothing. */
+static gboolean
+accepts_completed (GstPad * pad, GstObject * parent, GstQuery * query)
+{
+  GstCaps *asked, *complete;
+  gboolean accepts = FALSE;
+  GstQuery *other;
+
+  gst_query_parse_accept_caps (query, &asked);
+  complete = gst_llavaov_input_caps_complete (asked);
+  if (complete == NULL)
+    return FALSE;
+  other = gst_query_new_accept_caps (complete);
+  if (sink_query (pad, parent, other))
+    gst_query_parse_accept_caps_result (other, &accepts);
+  gst_query_set_accept_caps_result (query, accepts);
+  gst_query_unref (other);
+  gst_caps_unref (complete);
+  return TRUE;
+}
+
 static gboolean
 sink_query (GstPad * pad, GstObject * parent, GstQuery * query)
 {
   GstLlavaov *self = GST_LLAVAOV (parent);
   GstCaps *caps, *asked, *common;
 
+  if (GST_QUERY_TYPE (query) == GST_QUERY_ACCEPT_CAPS &&
+      accepts_completed (pad, parent, query))
+    return TRUE;
   if (self->chosen || (GST_QUERY_TYPE (query) != GST_QUERY_CAPS &&
           GST_QUERY_TYPE (query) != GST_QUERY_ACCEPT_CAPS))
     return gst_pad_query_default (pad, parent, query);

@@ -332,8 +332,7 @@ typedef struct LvCudaDecode {
     LvCudaBatch batch;
     void *out; /* type [rows, n_heads * head_dim] */
     size_t out_stride;
-    void
-        *qkv; /* with rope [rows, (n_heads + 2 n_kv_heads) * head_dim] as in LvCudaRope, and
+    void *qkv; /* with rope [rows, (n_heads + 2 n_kv_heads) * head_dim] as in LvCudaRope, and
                  undefined afterwards; otherwise as LvCudaRope left it: only the queries are read */
     size_t qkv_stride;
     uint32_t n_splits;       /* n_splits * keys_per_split >= every position + 1 */

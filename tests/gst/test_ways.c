@@ -326,6 +326,50 @@ GST_START_TEST (test_no_video_is_explained)
 
 GST_END_TEST;
 
+/* Caps that were typed by hand; what a decoder needs besides, and what nobody can guess. */
+GST_START_TEST (test_caps_that_say_little)
+{
+  static const struct
+  {
+    const gchar *made, *caps, *says;
+  } table[] = {
+    {"x264enc ! mpegtsmux", "video/mpegts", NULL},
+    {"x264enc ! mpegtsmux", "video/mpegts, packetsize=188", NULL},
+    {"x264enc ! rtph264pay config-interval=1",
+        "application/x-rtp, encoding-name=H264", NULL},
+    {"x264enc ! rtph264pay config-interval=1",
+        "application/x-rtp, media=video, encoding-name=H264, payload=96", NULL},
+    {"vp8enc deadline=1 ! rtpvp8pay", "application/x-rtp, encoding-name=VP8",
+        NULL},
+    {"jpegenc ! rtpjpegpay", "application/x-rtp, encoding-name=JPEG", NULL},
+    {"jpegenc ! rtpjpegpay", "application/x-rtp, payload=26", NULL},
+    {"x264enc ! rtph264pay", "application/x-rtp", "encoding-name=H264"},
+    {"x264enc ! rtph264pay", "application/x-rtp, payload=96",
+        "do not say what it carries. "},
+    {"x264enc ! rtph264pay", "application/x-rtp, encoding-name=X-NOBODYS",
+        "decodes RTP of X-NOBODYS."},
+  };
+  guint i;
+  Run run;
+
+  for (i = 0; i < G_N_ELEMENTS (table); i++) {
+    run_line (&run, RAW "%s ! capssetter replace=true caps=\"%s\" ! " ASK
+        "name=l ! fakesink", table[i].made, table[i].caps);
+    if (table[i].says == NULL) {
+      fail_unless (run.error == NULL, "%s: %s", table[i].caps,
+          run.error ? run.error->message : "");
+      fail_unless (run.answers->len > 0, "%s", table[i].caps);
+    } else {
+      fail_unless (run.error != NULL, "%s", table[i].caps);
+      fail_unless (strstr (run.error->message, table[i].says), "%s: %s",
+          table[i].caps, run.error->message);
+    }
+    run_clear (&run);
+  }
+}
+
+GST_END_TEST;
+
 typedef struct
 {
   GMutex lock;
@@ -431,6 +475,7 @@ ways_suite (void)
   tcase_add_test (tc, test_coding_bins);
   tcase_add_test (tc, test_nothing_comes);
   tcase_add_test (tc, test_no_video_is_explained);
+  tcase_add_test (tc, test_caps_that_say_little);
   tcase_add_test (tc, test_no_video_is_explained_at_once);
   tcase_add_test (tc, test_decoded_fits_what_follows);
   return s;
