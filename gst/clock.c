@@ -156,6 +156,7 @@ gst_llavaov_clock_close_windows (GstLlavaovElement * self)
   gst_llavaov_clock_update_utc (self, now);
   if (GST_CLOCK_TIME_IS_VALID (now) && self->running && !self->flushing &&
       now >= delay (self)) {
+    gst_llavaov_window_queue_refresh_settings (self);
     gst_llavaov_sampler_advance (&self->sampler, now - delay (self), &closed);
     gst_llavaov_window_queue_add (self, &closed);
   }

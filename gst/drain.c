@@ -37,6 +37,7 @@ end_clip (GstLlavaovElement * self)
 
   if (self->clip.total == 0)
     return;
+  gst_llavaov_window_queue_refresh_settings (self);
   window = gst_llavaov_window_new (self->clip_start,
       MAX (self->clip_end, self->clip_start) - self->clip_start, &self->run,
       &self->clip_segment, self->run.frames);

@@ -95,15 +95,6 @@ gst_llavaov_frames_reset (GstLlavaovElement * self)
   }
 }
 
-/* What the user changes takes effect with the next window: windows copy `run` when they open. */
-static void
-refresh_settings (GstLlavaovElement * self)
-{
-  GST_OBJECT_LOCK (self);
-  gst_llavaov_settings_refresh (&self->run, &self->settings);
-  GST_OBJECT_UNLOCK (self);
-}
-
 gboolean
 gst_llavaov_frames_find_live (GstLlavaovElement * self)
 {
@@ -385,6 +376,7 @@ gst_llavaov_frames_take (GstLlavaovElement * self, GstBuffer * buffer,
   self->last_running = running;
   self->last_end = running + (known ? duration : GST_BUFFER_PTS_IS_VALID
       (buffer) ? 0 : UNKNOWN_DURATION);
+  gst_llavaov_window_queue_refresh_settings (self);
   if (self->unreadable) {
     flow = self->run.sampling == GST_LLAVAOV_SAMPLING_CLIP ?
         gst_llavaov_window_queue_wait_if_blocking (self) : advance (self,
@@ -395,7 +387,6 @@ gst_llavaov_frames_take (GstLlavaovElement * self, GstBuffer * buffer,
   if (++self->n_frames == 2)
     gst_llavaov_window_queue_set_layout_of_many (self);
 
-  refresh_settings (self);
   sample = gst_llavaov_sample_new (buffer, &self->info, running, duration);
   sample->orientation = self->turn;
   if (self->run.sampling == GST_LLAVAOV_SAMPLING_CLIP)
@@ -424,6 +415,7 @@ gst_llavaov_frames_gap (GstLlavaovElement * self, GstClockTime timestamp,
   if (!GST_CLOCK_TIME_IS_VALID (running) ||
       self->run.sampling != GST_LLAVAOV_SAMPLING_WINDOW)
     return running;
+  gst_llavaov_window_queue_refresh_settings (self);
   gst_llavaov_sampler_advance (&self->sampler, running, &closed);
   gst_llavaov_window_queue_add (self, &closed);
   gst_llavaov_window_queue_wait_if_blocking (self);

@@ -21,6 +21,14 @@ gst_llavaov_window_queue_blocks (GstLlavaovElement * self)
   return self->run.overload == GST_LLAVAOV_OVERLOAD_BLOCK;
 }
 
+void
+gst_llavaov_window_queue_refresh_settings (GstLlavaovElement * self)
+{
+  GST_OBJECT_LOCK (self);
+  gst_llavaov_settings_refresh (&self->run, &self->settings);
+  GST_OBJECT_UNLOCK (self);
+}
+
 GstFlowReturn
 gst_llavaov_window_queue_flow (GstLlavaovElement * self)
 {

@@ -15,6 +15,9 @@ G_BEGIN_DECLS
 /* Whether the stream waits until a window is answered, so that none is dropped. */
 gboolean gst_llavaov_window_queue_blocks (GstLlavaovElement * self);
 
+/* What the user has changed takes effect with the next window: call this before windows open, and before a clip ends. */
+void gst_llavaov_window_queue_refresh_settings (GstLlavaovElement * self);
+
 /* OK while the stream may go on; FLUSHING on the way out, ERROR once one has been posted. */
 GstFlowReturn gst_llavaov_window_queue_flow (GstLlavaovElement * self);
 

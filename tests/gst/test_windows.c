@@ -63,6 +63,25 @@ GST_START_TEST (test_prompt_takes_effect_with_next_window)
   rig_expect (rig, "old|5");
   rig_expect (rig, "new|12 17");
   rig_free (rig);
+
+  /* The next window opens in a gap. */
+  rig = rig_new ("device=fake: prompt=old frames=1 window=1000000000", FALSE);
+  rig_push_many (rig, 0, 9, 0, 100 * MS);
+  g_object_set (rig->element, "prompt", "new", NULL);
+  fail_unless (gst_harness_push_event (rig->h,
+          gst_event_new_gap (900 * MS, 200 * MS)));
+  rig_push_many (rig, 11, 10, 1100 * MS, 100 * MS);
+  rig_expect (rig, "old|5");
+  rig_expect (rig, "new|15");
+  rig_free (rig);
+
+  /* And a clip is asked about at its end. */
+  rig = rig_new ("device=fake: prompt=old sampling=clip frames=2", FALSE);
+  rig_push_many (rig, 0, 5, 0, 100 * MS);
+  g_object_set (rig->element, "prompt", "new", NULL);
+  fail_unless (gst_harness_push_event (rig->h, gst_event_new_eos ()));
+  rig_expect (rig, "new|0 4");
+  rig_free (rig);
 }
 
 GST_END_TEST;
