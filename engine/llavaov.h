@@ -1,13 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * llavaov: the LLaVA-OneVision engine. The only public header.
+ * llavaov: the LLaVA-OneVision engine. The only public header; it compiles as C11 and as C++11.
  *
  * Objects and who owns what:
  *   LlavaovEngine   one checkpoint on one device: immutable weights, worker threads. Shared,
- * reference counted. LlavaovSession  one stream of frames and its requests. Made from an engine,
- * which it keeps alive. LlavaovFrame    one picture of a session, prepared and encoded once.
- * Reference counted; requests hold references. LlavaovTicket   one request under way. Reference
- * counted.
+ *                   reference counted.
+ *   LlavaovSession  one stream of frames and its requests. Made from an engine, which it keeps
+ *                   alive.
+ *   LlavaovFrame    one picture of a session, prepared and encoded once. Reference counted;
+ *                   requests hold references.
+ *   LlavaovTicket   one request under way. Reference counted.
+ *
+ * Structs: those that a caller makes begin with `size`, which the caller sets to the struct's
+ * sizeof; all else may be zero. A later version may add members at the end: a program that was
+ * built before goes on working, and the new members are zero for it. A program that was built with
+ * a later header and sets members that the library does not know gets LLAVAOV_ERROR_UNSUPPORTED.
+ * Structs that the library makes may grow at their end, too. LlavaovError, LlavaovIds,
+ * LlavaovPhrase and LlavaovPhrases never grow.
+ *
+ *     LlavaovRequest request = {.size = sizeof request, .prompt = "What is shown?"};
  *
  * Thread-safety: every function may be called from any thread at any time, unless its comment says
  * otherwise. Callbacks run on engine threads with no engine lock held. They must not block for
@@ -40,35 +51,31 @@
 extern "C" {
 #endif
 
-/* ---- status
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- status ---- */
 
 typedef enum LlavaovStatus {
     LLAVAOV_OK = 0,
-    LLAVAOV_ERROR_NOT_FOUND = -1,   /* a file or folder that does not exist */
-    LLAVAOV_ERROR_IO = -2,          /* a file that cannot be read */
-    LLAVAOV_ERROR_FORMAT = -3,      /* a file whose content is broken or absurd */
-    LLAVAOV_ERROR_UNSUPPORTED = -4, /* well formed, but nothing that this build can do */
-    LLAVAOV_ERROR_ARGUMENT = -5,    /* a caller's value out of its range */
-    LLAVAOV_ERROR_MEMORY = -6, /* host or device memory ran out, or a bound of limits.h was met */
-    LLAVAOV_ERROR_DEVICE = -7, /* the device is absent, lost, or failed an operation */
+    LLAVAOV_ERROR_NOT_FOUND = -1,    /* a file or folder that does not exist */
+    LLAVAOV_ERROR_IO = -2,           /* a file that cannot be read */
+    LLAVAOV_ERROR_FORMAT = -3,       /* a file whose content is broken or absurd */
+    LLAVAOV_ERROR_UNSUPPORTED = -4,  /* well formed, but nothing that this build can do */
+    LLAVAOV_ERROR_ARGUMENT = -5,     /* a caller's value out of its range */
+    LLAVAOV_ERROR_MEMORY = -6,       /* host or device memory ran out, or a fixed bound was met */
+    LLAVAOV_ERROR_DEVICE = -7,       /* the device is absent, lost, or failed an operation */
     LLAVAOV_ERROR_CONTEXT_FULL = -8, /* prompt, frames and answer do not fit the model's context */
     LLAVAOV_ERROR_CANCELLED = -9,    /* the caller cancelled */
     LLAVAOV_ERROR_NUMERIC = -10,     /* NaN or Inf in weights, features or logits */
     LLAVAOV_ERROR_INTERNAL = -11,    /* a broken promise inside the engine: a bug */
-    LLAVAOV_ERROR_LATE =
-        -12 /* the engine did not come to a reserved window in time, and gave it up */
+    LLAVAOV_ERROR_LATE = -12         /* the engine did not come to a reserved window in time */
 } LlavaovStatus;
 
 /* What an error is about. */
 typedef enum LlavaovAbout {
-    LLAVAOV_ABOUT_NOTHING =
-        0,                /* or nothing that could be named: memory, a cancelled request, a bug */
-    LLAVAOV_ABOUT_FILE,   /* the checkpoint's folder, a file of it, or a field in one */
-    LLAVAOV_ABOUT_TENSOR, /* of the checkpoint or of the computation */
-    LLAVAOV_ABOUT_OPTION, /* what a caller set, such as "precision" or "top-p" */
-    LLAVAOV_ABOUT_DEVICE, /* the device, or an operation on it */
+    LLAVAOV_ABOUT_NOTHING, /* or nothing that has a name: memory, a cancelled request, a bug */
+    LLAVAOV_ABOUT_FILE,    /* the checkpoint's folder, a file of it, or a field in one */
+    LLAVAOV_ABOUT_TENSOR,  /* of the checkpoint or of the computation */
+    LLAVAOV_ABOUT_OPTION,  /* what a caller set, such as "precision" or "top-p" */
+    LLAVAOV_ABOUT_DEVICE,  /* the device, or an operation on it */
     LLAVAOV_ABOUT_PICTURE,
     LLAVAOV_ABOUT_PROMPT /* prompt, system prompt or messages */
 } LlavaovAbout;
@@ -89,9 +96,7 @@ LLAVAOV_API const char *llavaov_status_name(LlavaovStatus status);
 /* The library's version, "MAJOR.MINOR.PATCH". */
 LLAVAOV_API const char *llavaov_version(void);
 
-/* ---- pictures
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- pictures ---- */
 
 typedef enum LlavaovPixelFormat {
     LLAVAOV_PIXEL_I420, /* planes Y, U, V; chroma halved both ways, rounded up */
@@ -110,7 +115,8 @@ typedef enum LlavaovColorRange { LLAVAOV_RANGE_LIMITED, LLAVAOV_RANGE_FULL } Lla
 
 /* Whether a picture's rows were taken at once. Interlaced pictures have two fields: the top one is
  * rows 0, 2, 4, ..., the bottom one rows 1, 3, 5, ... In I420 and NV12 the rows of the chroma
- * planes belong to the two fields in turn, too. How they are shown: engine/picture/display.h. */
+ * planes belong to the two fields in turn, too. The engine makes a progressive picture of
+ * them first. */
 typedef enum LlavaovScan {
     LLAVAOV_SCAN_PROGRESSIVE,
     LLAVAOV_SCAN_TOP_FIRST,    /* both fields, the top one earlier */
@@ -150,9 +156,9 @@ typedef struct LlavaovImage {
 /* The two 8-bit resizes: torchvision's (the default of HF transformers 5.x) and Pillow's
  * (LLaVA-NeXT's own code). AUTO: the one of the code that the checkpoint's layout is for. */
 typedef enum LlavaovResize {
+    LLAVAOV_RESIZE_AUTO,
     LLAVAOV_RESIZE_TORCHVISION,
-    LLAVAOV_RESIZE_PILLOW,
-    LLAVAOV_RESIZE_AUTO
+    LLAVAOV_RESIZE_PILLOW
 } LlavaovResize;
 
 /* How frames become tokens: VIDEO = pooled frames in time order and one newline; IMAGE = one
@@ -164,9 +170,7 @@ typedef enum LlavaovLayout {
     LLAVAOV_LAYOUT_IMAGES
 } LlavaovLayout;
 
-/* ---- engine
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- engine ---- */
 
 typedef struct LlavaovEngine LlavaovEngine;
 
@@ -187,16 +191,16 @@ LLAVAOV_API bool llavaov_precision_from_name(const char *name, LlavaovPrecision 
 typedef bool (*LlavaovProgress)(void *data, uint64_t done, uint64_t total);
 
 typedef struct LlavaovEngineOptions {
+    size_t size;
     const char *model_path; /* checkpoint folder */
-    const char *device;     /* NULL or "auto", "cpu", "cuda", "cuda:N"; "fake:..." in tests
-                               (engine/backend/fake.h) */
+    const char *device;     /* NULL or "auto", "cpu", "cuda", "cuda:N" */
     LlavaovPrecision precision;
     LlavaovResize resize;
-    uint32_t threads; /* compute threads on the CPU; 0 = one per processor this process may use */
-    const char
-        *cpu_mask; /* NULL or "auto" = best; "baseline", "avx2", "avx512" = no more than that */
-    LlavaovProgress progress;
+    const char *cpu_mask; /* NULL or "auto" = best; "baseline", "avx2", "avx512" = at most that */
+    LlavaovProgress progress; /* may be NULL */
     void *progress_data;
+    uint32_t threads; /* compute threads on the CPU; 0 = one per processor this process may use */
+    uint32_t reserved;
 } LlavaovEngineOptions;
 
 /* Facts about an open engine; strings live as long as the engine. */
@@ -234,17 +238,17 @@ LLAVAOV_API const LlavaovEngineInfo *llavaov_engine_info(const LlavaovEngine *en
 /* Since the engine was opened: calls of the encoder and the tiles in them (a video frame is one),
  * decoding steps and the requests in them, of all sessions. What failed or was cancelled counts. */
 typedef struct LlavaovEngineStats {
+    size_t size;
     uint64_t encoder_calls, encoder_tiles;
     uint64_t decoder_steps, decoder_rows;
     /* One clause: what the device has come to do without, and is slower for it; NULL: nothing. It
      * lives as long as the engine. */
     const char *notice;
 } LlavaovEngineStats;
-LLAVAOV_API void llavaov_engine_stats(LlavaovEngine *engine, LlavaovEngineStats *stats);
+/* Error: ARGUMENT, when stats->size is not set. */
+LLAVAOV_API LlavaovStatus llavaov_engine_stats(LlavaovEngine *engine, LlavaovEngineStats *stats);
 
-/* ---- chat templates
- * --------------------------------------------------------------------------------------------
- */
+/* ---- chat templates ---- */
 
 /* What makes a prompt of a conversation: a text in Jinja that comes with the checkpoint. Immutable;
  * sessions of one engine may have different ones. */
@@ -265,31 +269,35 @@ typedef struct LlavaovChatTemplate LlavaovChatTemplate;
 LLAVAOV_API LlavaovStatus llavaov_chat_template_open(const char *model_path, const char *choice,
     LlavaovChatTemplate **chat_template, LlavaovError *error);
 LLAVAOV_API LlavaovChatTemplate *llavaov_chat_template_ref(LlavaovChatTemplate *chat_template);
-LLAVAOV_API void llavaov_chat_template_unref(
-    LlavaovChatTemplate *chat_template); /* NULL is allowed */
+/* NULL is allowed */
+LLAVAOV_API void llavaov_chat_template_unref(LlavaovChatTemplate *chat_template);
 /* One clause, as long as the template lives: which one this is, and why. */
 LLAVAOV_API const char *llavaov_chat_template_origin(const LlavaovChatTemplate *chat_template);
 
-/* ---- session and frames
- * ---------------------------------------------------------------------------------------- */
+/* ---- session and frames ---- */
 
 typedef struct LlavaovSession LlavaovSession;
 typedef struct LlavaovFrame LlavaovFrame;
-
-/* Pictures are taken from the caller late, on an engine thread, so that a streaming thread only
- * hands over a reference. map is called at most once, unmap once after a successful map, release
- * exactly once after everything (also when the frame was cancelled or the push failed). */
-typedef struct LlavaovFrameSource {
-    LlavaovStatus (*map)(void *data, LlavaovImage *image, LlavaovError *error);
-    void (*unmap)(void *data);
-    void (*release)(void *data);
-    void *data;
-} LlavaovFrameSource;
 
 typedef enum LlavaovEncode {
     LLAVAOV_ENCODE_ON_ARRIVAL, /* the encoder runs as soon as it is free */
     LLAVAOV_ENCODE_ON_DEMAND   /* resized on arrival, encoded when a request needs it */
 } LlavaovEncode;
+
+/* A frame to push. Its picture is taken from the caller late, on an engine thread, so that a
+ * streaming thread only hands over a reference. map is called at most once, unmap once after a
+ * successful map, release exactly once after everything (also when the frame was cancelled or the
+ * push failed); unmap and release may be NULL. *image is all zero when map is called. */
+typedef struct LlavaovFrameSource {
+    size_t size;
+    LlavaovStatus (*map)(void *data, LlavaovImage *image, LlavaovError *error);
+    void (*unmap)(void *data);
+    void (*release)(void *data);
+    void *data;
+    LlavaovLayout layout; /* of the requests that will hold the frame */
+    LlavaovEncode encode;
+    void *frame_data; /* for LlavaovSessionOptions.on_frame */
+} LlavaovFrameSource;
 
 typedef enum LlavaovFrameStage {
     LLAVAOV_FRAME_PREPARED, /* tiles are made, or the device's copy; the source has been released */
@@ -299,16 +307,15 @@ typedef enum LlavaovFrameStage {
 } LlavaovFrameStage;
 
 typedef struct LlavaovSessionOptions {
-    const char *name; /* for messages; may be NULL */
+    size_t size;
     /* NULL = the checkpoint's own, as it was when the engine was opened; a reference is taken */
     LlavaovChatTemplate *chat_template;
-    /* Told of every stage of every frame, with the frame's own `data` of
-     * llavaov_session_push_frame; may be NULL. */
+    /* Told of every stage of every frame, with LlavaovFrameSource.frame_data; may be NULL. */
     void (*on_frame)(void *data, void *frame_data, LlavaovFrameStage stage);
     void *data;
 } LlavaovSessionOptions;
 
-/* Fails where the chat template does. */
+/* options NULL: all as it is by default. Fails where the chat template does. */
 LLAVAOV_API LlavaovStatus llavaov_session_open(LlavaovEngine *engine,
     const LlavaovSessionOptions *options, LlavaovSession **session, LlavaovError *error);
 /* Cancels every frame and request of the session and returns at once; their callbacks follow. */
@@ -318,49 +325,57 @@ LLAVAOV_API void llavaov_session_cancel(LlavaovSession *session);
  * holds stay valid to unref. NULL is allowed. */
 LLAVAOV_API void llavaov_session_close(LlavaovSession *session);
 
-/* Number of tokens of a whole prompt (template, frames, question). width and height matter for
- * LAYOUT_IMAGE only. */
-LLAVAOV_API LlavaovStatus llavaov_session_prompt_tokens(LlavaovSession *session,
-    LlavaovLayout layout, size_t n_frames, uint32_t width, uint32_t height,
-    const char *system_prompt, const char *prompt, uint32_t *tokens, LlavaovError *error);
+/* A prompt before there are frames for it. */
+typedef struct LlavaovPrompt {
+    size_t size;
+    LlavaovLayout layout;
+    uint32_t width, height; /* of the picture; for LLAVAOV_LAYOUT_IMAGE only */
+    uint32_t reserved;
+    size_t n_frames;
+    const char *system_prompt; /* NULL = none */
+    const char *text;          /* the user's */
+} LlavaovPrompt;
+
+/* Number of tokens of a whole prompt: template, frames, question. */
+LLAVAOV_API LlavaovStatus llavaov_session_prompt_tokens(
+    LlavaovSession *session, const LlavaovPrompt *prompt, uint32_t *tokens, LlavaovError *error);
 
 /* Takes one frame. Returns at once; never copies or resizes on the calling thread. On success
  * *frame is a new reference of the caller's. Work on a frame whose last reference goes is dropped.
  */
 LLAVAOV_API LlavaovStatus llavaov_session_push_frame(LlavaovSession *session,
-    const LlavaovFrameSource *source, LlavaovLayout layout, LlavaovEncode encode, void *frame_data,
-    LlavaovFrame **frame, LlavaovError *error);
+    const LlavaovFrameSource *source, LlavaovFrame **frame, LlavaovError *error);
 LLAVAOV_API LlavaovFrame *llavaov_frame_ref(LlavaovFrame *frame);
 LLAVAOV_API void llavaov_frame_unref(LlavaovFrame *frame);
 
 typedef struct LlavaovSessionStats {
+    size_t size;
     uint64_t frames_pushed, frames_prepared, frames_encoded, frames_failed;
     uint64_t requests, answers, failures;
     uint64_t prompt_tokens, new_tokens;
     uint64_t prepare_ns, encode_ns, prefill_ns, decode_ns;
 } LlavaovSessionStats;
-LLAVAOV_API void llavaov_session_stats(LlavaovSession *session, LlavaovSessionStats *stats);
+/* Error: ARGUMENT, when stats->size is not set. */
+LLAVAOV_API LlavaovStatus llavaov_session_stats(
+    LlavaovSession *session, LlavaovSessionStats *stats);
 
-/* ---- windows of live streams
- * -------------------------------------------------------------------------------------------- */
+/* ---- windows of live streams ---- */
 
 /* A window of a live stream that the engine will come to in time. It keeps the engine alive. */
 typedef struct LlavaovReservation LlavaovReservation;
 
 /* Asks, when a window of a live stream is about to begin: it ends in `ends_in` nanoseconds, the
  * stream's next one begins in `next_begins_in`. NULL: the engine has more to do than it can, and it
- * is this stream's turn to do without an answer; its frames need not be pushed. What streams may
- * expect of each other stands in engine/serve/admission.h. A stream whose windows may wait (a file)
- * does not ask. Never blocks. */
+ * is this stream's turn to do without an answer; its frames need not be pushed. The least served
+ * stream is taken on first; streams that ask for less than their share get all of it. A stream
+ * whose windows may wait (a file) does not ask. Never blocks. */
 LLAVAOV_API LlavaovReservation *llavaov_session_reserve(
     LlavaovSession *session, uint64_t ends_in, uint64_t next_begins_in);
 /* There will be no request for the window, or llavaov_session_ask failed. The session may be
  * closed. NULL is allowed. */
 LLAVAOV_API void llavaov_reservation_free(LlavaovReservation *reservation);
 
-/* ---- requests
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- requests ---- */
 
 /* Token ids, and sequences of them, in the memory of whoever made the struct. */
 typedef struct LlavaovIds {
@@ -382,25 +397,27 @@ typedef struct LlavaovPhrases {
 /* Settings of HF transformers' generate() under its names, beyond those of LlavaovGeneration, with
  * its meaning and order. All zero: none. Ids outside the vocabulary match nothing. */
 typedef struct LlavaovRules {
+    size_t size;
     /* eos_token_id: what ends an answer; n 0: the checkpoint's ids and the end of the template's
      * turn. */
     LlavaovIds stop_tokens;
     uint32_t max_length;     /* prompt and answer together; counts where max_new_tokens is 0 */
     uint32_t min_length;     /* no stop token before prompt and answer are so long */
     uint32_t min_new_tokens; /* the same for the answer alone */
+    uint32_t no_repeat_ngram_size, encoder_no_repeat_ngram_size;
+    bool remove_invalid_values; /* what the others exclude may be favoured by decay again */
+    bool exponential_decay;
+    bool renormalize_logits; /* where tokens are drawn, as those further down */
+    bool reserved;
     LlavaovPhrases sequence_bias;
     LlavaovPhrases bad_words;          /* bias: -INFINITY */
     double encoder_repetition_penalty; /* of ids that are not in the prompt; 0 or 1: off */
-    uint32_t no_repeat_ngram_size, encoder_no_repeat_ngram_size;
     LlavaovIds forced_bos, forced_eos; /* the first id of a prompt of one; the last of an answer */
-    bool remove_invalid_values;        /* what the above excludes may be favoured by decay again */
-    bool exponential_decay;
-    int64_t decay_start; /* new tokens */
+    int64_t decay_start;               /* new tokens */
     double decay_factor;
     LlavaovIds suppress_tokens, begin_suppress_tokens;
     /* These act where tokens are drawn (temperature > 0). */
     double top_h, min_p, typical_p, epsilon_cutoff, eta_cutoff; /* 0: off */
-    bool renormalize_logits;
 } LlavaovRules;
 
 /* Members of LlavaovGeneration whose value is the checkpoint's: what generate() would take from its
@@ -419,27 +436,40 @@ typedef enum LlavaovSetting {
  * meaning are those of HF transformers' generate(): penalty, rules, temperature, top-k, top-p,
  * draw. */
 typedef struct LlavaovGeneration {
+    size_t size;
     uint32_t max_new_tokens;
-    double temperature;
     uint32_t top_k;
+    double temperature;
     double top_p;
     double repetition_penalty;
     uint64_t seed;
-    uint32_t as_checkpoint; /* a set of LlavaovSetting: these members are not read */
     /* NULL: none. llavaov_session_ask copies it with all its arrays, which together hold at most
      * 262,144 ids. */
     const LlavaovRules *rules;
+    uint32_t as_checkpoint; /* a set of LlavaovSetting: these members are not read */
+    uint32_t reserved;
 } LlavaovGeneration;
 
 /* Greedy, 64 new tokens, nothing of the checkpoint's but the ids that end an answer. */
-LLAVAOV_API LlavaovGeneration llavaov_generation_default(void);
-/* Everything as the checkpoint says; seed 0. */
-LLAVAOV_API LlavaovGeneration llavaov_generation_checkpoint(void);
+static inline LlavaovGeneration llavaov_generation_default(void)
+{
+    const LlavaovGeneration generation = {sizeof(LlavaovGeneration), 64, 0, 0, 1, 1, 0, NULL, 0, 0};
+    return generation;
+}
 
-/* What `asked` comes to on this checkpoint: *settled has no as_checkpoint left; its rules are
- * asked's or live as long as the engine, and a max_new_tokens of 0 leaves the length to their
- * max_length. Errors: ARGUMENT (a value of the caller's), FORMAT (one of the checkpoint's, named by
- * file and field, with which generate() fails too). */
+/* Everything as the checkpoint says; seed 0. */
+static inline LlavaovGeneration llavaov_generation_checkpoint(void)
+{
+    LlavaovGeneration generation = llavaov_generation_default();
+    generation.max_new_tokens = 256;
+    generation.as_checkpoint = LLAVAOV_SETTING_ALL;
+    return generation;
+}
+
+/* What `asked` comes to on this checkpoint: *settled, whose size is set before, has no as_checkpoint
+ * left; its rules are asked's or live as long as the engine, and a max_new_tokens of 0 leaves the
+ * length to their max_length. Errors: ARGUMENT (a value of the caller's), FORMAT (one of the
+ * checkpoint's, named by file and field, with which generate() fails too). */
 LLAVAOV_API LlavaovStatus llavaov_engine_generation(const LlavaovEngine *engine,
     const LlavaovGeneration *asked, LlavaovGeneration *settled, LlavaovError *error);
 
@@ -459,33 +489,41 @@ typedef struct LlavaovAnswer {
     LlavaovFinishReason finish_reason;
     const char *text; /* valid UTF-8 */
     size_t text_bytes;
-    const int32_t *tokens; /* the new tokens, stop token included */
-    const int32_t
-        *prompt_ids; /* prompt_tokens of them; NULL when it failed before there were any */
+    const int32_t *tokens;     /* the new tokens, stop token included */
+    const int32_t *prompt_ids; /* prompt_tokens of them; NULL: it failed before there were any */
     uint32_t new_tokens, prompt_tokens;
     uint64_t first_token_ns; /* from llavaov_session_ask to the first token */
     uint64_t total_ns;       /* from llavaov_session_ask to now */
-    uint64_t encode_ns, prefill_ns,
-        decode_ns; /* time spent computing; encode: of this request's frames, whenever; decode: its
-                      share of steps that served several requests */
+    /* Time spent computing; encode: of this request's frames, whenever; decode: its share of steps
+     * that served several requests. */
+    uint64_t encode_ns, prefill_ns, decode_ns;
 } LlavaovAnswer;
 
 /* A picture or a clip of a conversation. */
 typedef struct LlavaovVisual {
-    LlavaovLayout layout; /* of its frames: VIDEO, any number >= 1 in time order; IMAGE (any
-                             resolution) or IMAGES (padded to a square), exactly one */
+    size_t size; /* the same in all elements of an array */
+    /* Of its frames: VIDEO, any number >= 1 in time order; IMAGE (any resolution) or IMAGES (padded
+     * to a square), exactly one. */
+    LlavaovLayout layout;
+    uint32_t reserved;
     LlavaovFrame *const *frames;
     size_t n_frames;
 } LlavaovVisual;
 
 typedef struct LlavaovRequest {
-    LlavaovLayout
-        layout; /* must be what the frames were pushed with; IMAGE takes exactly one frame */
-    LlavaovFrame *const *frames; /* in time order; references are taken; may be empty for a question
-                                    about text alone */
-    size_t n_frames;
-    const char *system_prompt; /* NULL = none; what the template makes of that is its own */
+    size_t size;
     const char *prompt;        /* user text: never becomes a special token */
+    const char *system_prompt; /* NULL = none; what the template makes of that is its own */
+    /* In time order; references are taken; may be empty for a question about text alone. */
+    LlavaovFrame *const *frames;
+    size_t n_frames;
+    void (*on_done)(void *data, const LlavaovAnswer *answer); /* exactly once */
+    /* Whole characters as they come; may be NULL. */
+    void (*on_text)(void *data, const char *text, size_t bytes);
+    void *data;
+    const LlavaovGeneration *generation; /* copied; NULL: llavaov_generation_default() */
+    LlavaovLayout layout; /* what the frames were pushed with; IMAGE takes exactly one frame */
+    uint32_t reserved;
     /* Not NULL: a whole conversation instead of the members above, which must be zero. JSON in the
      * form of OpenAI and transformers:
      *   [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "..."}]}, ...]
@@ -497,15 +535,10 @@ typedef struct LlavaovRequest {
      * of one conversation, LAYOUT_IMAGES, and tiles a single one, LAYOUT_IMAGE) */
     const LlavaovVisual *visuals;
     size_t n_visuals;
-    LlavaovGeneration generation;
     /* NULL, or the window's, of this session; becomes the engine's when llavaov_session_ask
      * succeeds. If nothing has been computed for the request half a second and half a window (1 to
      * 2 s) after the window's end, it ends with ERROR_LATE. */
     LlavaovReservation *reservation;
-    void (*on_text)(void *data, const char *text,
-        size_t bytes); /* whole characters as they come; may be NULL */
-    void (*on_done)(void *data, const LlavaovAnswer *answer); /* exactly once */
-    void *data;
 } LlavaovRequest;
 
 typedef struct LlavaovTicket LlavaovTicket;

@@ -76,7 +76,7 @@ static gpointer
 load_thread (gpointer data)
 {
   Entry *entry = data;
-  LlavaovEngineOptions options = {.resize = LLAVAOV_RESIZE_AUTO };
+  LlavaovEngineOptions options = {.size = sizeof (options) };
   LlavaovEngine *engine = NULL;
   LlavaovError error = { 0, };
   LlavaovStatus status;

@@ -51,7 +51,7 @@ gst_llavaov_element_set (GstLlavaovElement * self, guint id,
 static GstStructure *
 get_stats (GstLlavaovElement * self)
 {
-  LlavaovSessionStats session = { 0, };
+  LlavaovSessionStats session = {.size = sizeof (session) };
   GstStructure *stats;
 
   g_mutex_lock (&self->lock);

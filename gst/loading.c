@@ -27,6 +27,7 @@ check_prompt (GstLlavaovElement * self, LlavaovSession * session,
   LlavaovError error = { 0, };
   LlavaovStatus status;
   const LlavaovEngineInfo *info = llavaov_engine_info (self->engine);
+  LlavaovPrompt asked = {.size = sizeof (asked) };
   gchar *prompt, *system_prompt;
   guint32 tokens = 0;
 
@@ -34,8 +35,13 @@ check_prompt (GstLlavaovElement * self, LlavaovSession * session,
   prompt = g_strdup (self->run.prompt);
   system_prompt = g_strdup (self->run.system_prompt);
   g_mutex_unlock (&self->lock);
-  status = llavaov_session_prompt_tokens (session, layout, n_frames, width,
-      height, system_prompt, prompt, &tokens, &error);
+  asked.layout = layout;
+  asked.n_frames = n_frames;
+  asked.width = width;
+  asked.height = height;
+  asked.system_prompt = system_prompt;
+  asked.text = prompt;
+  status = llavaov_session_prompt_tokens (session, &asked, &tokens, &error);
   g_free (prompt);
   g_free (system_prompt);
   if (status == LLAVAOV_OK && tokens >= info->context_length) {
@@ -57,7 +63,7 @@ check_prompt (GstLlavaovElement * self, LlavaovSession * session,
 static gboolean
 check_generation (GstLlavaovElement * self)
 {
-  LlavaovGeneration asked, settled;
+  LlavaovGeneration asked, settled = {.size = sizeof (settled) };
   LlavaovError error = { 0, };
   LlavaovStatus status;
 
@@ -102,16 +108,12 @@ static gboolean
 open_session (GstLlavaovElement * self, LlavaovEngine * engine,
     LlavaovSession ** session)
 {
-  LlavaovSessionOptions options = { 0, };
+  LlavaovSessionOptions options = {.size = sizeof (options) };
   LlavaovError error = { 0, };
   LlavaovStatus status;
-  gchar *name;
 
-  name = gst_llavaov_host_stream_name (self);
-  options.name = name;
   options.chat_template = self->chat_template;
   status = llavaov_session_open (engine, &options, session, &error);
-  g_free (name);
   if (status != LLAVAOV_OK) {
     error.status = status;
     gst_llavaov_host_fail (self, &error);

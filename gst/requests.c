@@ -54,7 +54,7 @@ void
 gst_llavaov_request_send (GstLlavaovElement * self, GstLlavaovWindow * window)
 {
   LlavaovFrame *frames[GST_LLAVAOV_MAX_FRAMES];
-  LlavaovRequest request = { 0, };
+  LlavaovRequest request = {.size = sizeof (request) };
   LlavaovTicket *ticket = NULL;
   LlavaovError error = { 0, };
   LlavaovStatus status = LLAVAOV_OK;
@@ -81,8 +81,8 @@ gst_llavaov_request_send (GstLlavaovElement * self, GstLlavaovWindow * window)
     request.n_frames = window->samples->len;
     request.system_prompt = window->system_prompt;
     request.prompt = window->prompt;
-    request.generation = window->generation;
-    gst_llavaov_loading_warn_generation (self, &request.generation);
+    request.generation = &window->generation;
+    gst_llavaov_loading_warn_generation (self, request.generation);
     request.reservation = window->reservation;
     request.on_done = on_done;
     request.data = window;

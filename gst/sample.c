@@ -251,6 +251,8 @@ gst_llavaov_sample_source (GstLlavaovSample * sample, gint * backlog,
     g_atomic_int_inc (backlog);
     picture->backlog = g_atomic_rc_box_acquire (backlog);
   }
+  memset (source, 0, sizeof (*source));
+  source->size = sizeof (*source);
   source->map = picture_map;
   source->unmap = picture_unmap;
   source->release = picture_release;
@@ -266,8 +268,10 @@ gst_llavaov_sample_push (GstLlavaovSample * sample, LlavaovSession * session,
   if (sample->buffer == NULL)
     return;
   gst_llavaov_sample_source (sample, backlog, &source);
-  if (llavaov_session_push_frame (session, &source, layout, encode, NULL,
-          &sample->frame, &sample->error) != LLAVAOV_OK) {
+  source.layout = layout;
+  source.encode = encode;
+  if (llavaov_session_push_frame (session, &source, &sample->frame,
+          &sample->error) != LLAVAOV_OK) {
     sample->failed = TRUE;
     sample->frame = NULL;
   }

@@ -205,6 +205,7 @@ gst_llavaov_settings_generation (const GstLlavaovSettings * settings)
     {GST_LLAVAOV_PROP_REPETITION_PENALTY, LLAVAOV_SETTING_REPETITION_PENALTY},
   };
   LlavaovGeneration generation = {
+    .size = sizeof (LlavaovGeneration),
     .max_new_tokens = settings->max_new_tokens,
     .temperature = settings->temperature,
     .top_k = settings->top_k,

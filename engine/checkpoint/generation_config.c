@@ -144,6 +144,7 @@ void lv_generation_config_init(LvGenerationConfig *config)
     config->top_k = 50;
     config->top_p = 1;
     config->repetition_penalty = 1;
+    config->rules.size = sizeof config->rules;
 }
 
 /* In config.json the lengths of old files that held every default. */

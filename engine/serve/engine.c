@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/limits.h"
 #include "base/status.h"
+#include "base/structs.h"
 #include "model/try.h"
 #include "model/warm.h"
 #include "picture/picture.h"
@@ -160,20 +161,26 @@ static void engine_free(LlavaovEngine *engine)
 }
 
 LlavaovStatus llavaov_engine_open(
-    const LlavaovEngineOptions *options, LlavaovEngine **engine_out, LlavaovError *error)
+    const LlavaovEngineOptions *given, LlavaovEngine **engine_out, LlavaovError *error)
 {
     *engine_out = NULL;
     LlavaovError ignored;
     if (!error)
         error = &ignored;
     lv_error_clear(error);
+    LlavaovEngineOptions known;
+    LlavaovStatus status =
+        lv_struct_read(&known, sizeof known, given, "LlavaovEngineOptions", error);
+    if (status != LLAVAOV_OK)
+        return status;
+    const LlavaovEngineOptions *options = &known;
     if (!options->model_path || !*options->model_path)
         return lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION, "model-path",
             "no checkpoint folder is given");
     if (options->threads > LV_MAX_THREADS)
         return lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION, "threads",
             "threads is %u, must be at most %u", options->threads, LV_MAX_THREADS);
-    if ((unsigned)options->resize > LLAVAOV_RESIZE_AUTO)
+    if ((unsigned)options->resize > LLAVAOV_RESIZE_PILLOW)
         return lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION, "resize",
             "resize %d does not exist", (int)options->resize);
     LlavaovEngine *engine = lv_calloc(1, sizeof *engine);
@@ -189,7 +196,6 @@ LlavaovStatus llavaov_engine_open(
     lv_admission_init(&engine->admission);
 
     const uint64_t start = lv_now_ns();
-    LlavaovStatus status;
     LV_TRY(name_model(engine, options->model_path, error));
     LV_TRY(lv_checkpoint_open(options->model_path, &engine->checkpoint, error));
     LV_TRY(lv_tokenizer_open_folder(options->model_path, &engine->tokenizer, error));
@@ -236,11 +242,12 @@ const LlavaovEngineInfo *llavaov_engine_info(const LlavaovEngine *engine)
     return &engine->info;
 }
 
-void llavaov_engine_stats(LlavaovEngine *engine, LlavaovEngineStats *stats)
+LlavaovStatus llavaov_engine_stats(LlavaovEngine *engine, LlavaovEngineStats *stats)
 {
     pthread_mutex_lock(&engine->lock);
-    *stats = engine->stats;
+    LlavaovEngineStats all = engine->stats;
     pthread_mutex_unlock(&engine->lock);
     if (engine->backend->ops->notice)
-        stats->notice = engine->backend->ops->notice(engine->backend);
+        all.notice = engine->backend->ops->notice(engine->backend);
+    return lv_struct_write(stats, &all, sizeof all, "LlavaovEngineStats", NULL);
 }

@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/limits.h"
 #include "base/status.h"
+#include "base/structs.h"
 #include "serve/scheduler.h"
 
 /* Host memory that the frame takes up while it waits for the encoder. */
@@ -170,29 +171,34 @@ void lv_frame_free(LlavaovFrame *frame)
     llavaov_engine_unref(engine);
 }
 
-LlavaovStatus llavaov_session_push_frame(LlavaovSession *session, const LlavaovFrameSource *source,
-    LlavaovLayout layout, LlavaovEncode encode, void *frame_data, LlavaovFrame **frame_out,
-    LlavaovError *error)
+LlavaovStatus llavaov_session_push_frame(LlavaovSession *session, const LlavaovFrameSource *given,
+    LlavaovFrame **frame_out, LlavaovError *error)
 {
     *frame_out = NULL;
+    LlavaovFrameSource source;
+    LlavaovStatus status =
+        lv_struct_read(&source, sizeof source, given, "LlavaovFrameSource", error);
+    if (status == LLAVAOV_ERROR_ARGUMENT) /* how to release it is not known */
+        return status;
     LlavaovFrame *frame = lv_calloc(1, sizeof *frame);
-    LlavaovStatus status = LLAVAOV_OK;
-    if (!source->map)
+    if (status != LLAVAOV_OK)
+        goto failed;
+    if (!source.map)
         status = lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION, "source",
             "the frame has no map function");
-    else if ((unsigned)layout > LLAVAOV_LAYOUT_IMAGES)
+    else if ((unsigned)source.layout > LLAVAOV_LAYOUT_IMAGES)
         status = lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION, "layout",
-            "layout %d does not exist", (int)layout);
+            "layout %d does not exist", (int)source.layout);
     else if (!frame)
         status = lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a frame");
     if (status != LLAVAOV_OK)
         goto failed;
 
-    frame->source = *source;
+    frame->source = source;
     frame->has_source = true;
-    frame->layout = layout;
-    frame->encode = encode;
-    frame->data = frame_data;
+    frame->layout = source.layout;
+    frame->encode = source.encode;
+    frame->data = source.frame_data;
     frame->refs = 1;
     frame->prepared =
         (LvEvent){.kind = LV_EVENT_FRAME, .stage = LLAVAOV_FRAME_PREPARED, .owner = frame};
@@ -226,8 +232,8 @@ LlavaovStatus llavaov_session_push_frame(LlavaovSession *session, const LlavaovF
 
 failed:
     lv_free(frame);
-    if (source->release)
-        source->release(source->data);
+    if (source.release)
+        source.release(source.data);
     return status;
 }
 

@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/limits.h"
 #include "base/status.h"
+#include "base/structs.h"
 #include "model/try.h"
 #include "serve/frame.h"
 
@@ -40,11 +41,21 @@ static LlavaovStatus add_visual(LvQuestion *q, const LlavaovVisual *visual)
     return LLAVAOV_OK;
 }
 
+/* All of an array have the first one's size. */
+static LlavaovStatus read_visual(
+    const LlavaovRequest *request, size_t index, LlavaovVisual *visual, LlavaovError *error)
+{
+    const char *visuals = (const char *)request->visuals;
+    return lv_struct_read(
+        visual, sizeof *visual, visuals + index * request->visuals->size, "LlavaovVisual", error);
+}
+
 /* A conversation with its visuals. */
 static LlavaovStatus read_messages(
     const LlavaovRequest *request, LvQuestion *q, LlavaovError *error)
 {
     LlavaovStatus status = LLAVAOV_OK;
+    LlavaovVisual visual;
     size_t n_frames = 0;
     if (request->prompt || request->system_prompt || request->n_frames > 0)
         LV_TRY(lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_PROMPT, "messages",
@@ -56,16 +67,18 @@ static LlavaovStatus read_messages(
             "the messages hold %zu pictures and clips, %zu are given", q->conversation.n_media,
             request->n_visuals));
     for (size_t i = 0; i < request->n_visuals; i++) {
-        LV_TRY(
-            check_visual(&request->visuals[i], q->conversation.media[i].video, i, n_frames, error));
-        n_frames += request->visuals[i].n_frames;
+        LV_TRY(read_visual(request, i, &visual, error));
+        LV_TRY(check_visual(&visual, q->conversation.media[i].video, i, n_frames, error));
+        n_frames += visual.n_frames;
     }
     q->visuals = lv_alloc(request->n_visuals, sizeof *q->visuals);
     q->frames = lv_calloc(n_frames, sizeof *q->frames);
     if (!q->visuals || !q->frames)
         LV_TRY(no_memory(error));
-    for (size_t i = 0; i < request->n_visuals; i++)
-        LV_TRY(add_visual(q, &request->visuals[i]));
+    for (size_t i = 0; i < request->n_visuals; i++) {
+        LV_TRY(read_visual(request, i, &visual, error));
+        LV_TRY(add_visual(q, &visual));
+    }
 done:
     return status;
 }
@@ -96,7 +109,8 @@ static LlavaovStatus read_prompt(const LlavaovRequest *request, LvQuestion *q, L
     if (!q->visuals || !q->frames)
         LV_TRY(no_memory(error));
     for (size_t i = 0; i < n_visuals; i++) {
-        const LlavaovVisual visual = {request->layout, request->frames + i, video ? n : 1};
+        const LlavaovVisual visual = {
+            .layout = request->layout, .frames = request->frames + i, .n_frames = video ? n : 1};
         LV_TRY(add_visual(q, &visual));
     }
 done:

@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/limits.h"
 #include "base/status.h"
+#include "base/structs.h"
 #include "base/clock.h"
 #include "serve/reserve.h"
 #include "serve/scheduler.h"
@@ -49,24 +50,34 @@ static void free_request(LlavaovTicket *r)
 static LlavaovStatus settle(LlavaovTicket *r, const LlavaovEngine *engine,
     const LlavaovGeneration *asked, LlavaovError *error)
 {
-    LlavaovStatus status = llavaov_engine_generation(engine, asked, &r->generation, error);
+    LlavaovGeneration read;
+    LlavaovRules rules;
+    LlavaovStatus status = lv_settings_read(asked, &read, &rules, error);
+    if (status == LLAVAOV_OK)
+        status = lv_settings_settle(lv_checkpoint_generation(engine->checkpoint),
+            engine->model->config->text.vocab_size, &read, &r->generation, error);
     if (status != LLAVAOV_OK)
         return status;
-    if (r->generation.rules && r->generation.rules == asked->rules) {
-        r->rules = lv_rules_copy(asked->rules);
+    if (r->generation.rules == &rules) {
+        r->rules = lv_rules_copy(&rules);
         if (!r->rules)
             return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a request");
         r->generation.rules = r->rules;
     }
-    r->stop = lv_settings_stop(engine, asked, &r->generation);
+    r->stop = lv_settings_stop(engine, &read, &r->generation);
     return LLAVAOV_OK;
 }
 
-LlavaovStatus llavaov_session_ask(LlavaovSession *session, const LlavaovRequest *request,
+LlavaovStatus llavaov_session_ask(LlavaovSession *session, const LlavaovRequest *given,
     LlavaovTicket **ticket, LlavaovError *error)
 {
     if (ticket)
         *ticket = NULL;
+    LlavaovRequest known;
+    LlavaovStatus status = lv_struct_read(&known, sizeof known, given, "LlavaovRequest", error);
+    if (status != LLAVAOV_OK)
+        return status;
+    const LlavaovRequest *request = &known;
     LlavaovEngine *engine = session->engine;
     LlavaovTicket *r = lv_calloc(1, sizeof *r);
     if (!r)
@@ -78,9 +89,9 @@ LlavaovStatus llavaov_session_ask(LlavaovSession *session, const LlavaovRequest 
     r->text_event = (LvEvent){.kind = LV_EVENT_TEXT, .owner = r};
     r->done_event = (LvEvent){.kind = LV_EVENT_DONE, .owner = r};
 
-    LlavaovStatus status = check(session, request, &r->question, error);
+    status = check(session, request, &r->question, error);
     if (status == LLAVAOV_OK)
-        status = settle(r, engine, &request->generation, error);
+        status = settle(r, engine, request->generation, error);
     if (status != LLAVAOV_OK) {
         free_request(r);
         return status;

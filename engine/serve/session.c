@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/limits.h"
 #include "base/status.h"
+#include "base/structs.h"
 #include "model/try.h"
 #include "picture/layout.h"
 #include "serve/frame.h"
@@ -17,12 +18,19 @@ void lv_session_rest(LlavaovSession *session)
     pthread_cond_broadcast(&session->engine->idle);
 }
 
-LlavaovStatus llavaov_session_open(LlavaovEngine *engine, const LlavaovSessionOptions *options,
+LlavaovStatus llavaov_session_open(LlavaovEngine *engine, const LlavaovSessionOptions *given,
     LlavaovSession **session_out, LlavaovError *error)
 {
     *session_out = NULL;
+    LlavaovSessionOptions options = {0};
+    if (given) {
+        LlavaovStatus status =
+            lv_struct_read(&options, sizeof options, given, "LlavaovSessionOptions", error);
+        if (status != LLAVAOV_OK)
+            return status;
+    }
     LlavaovChatTemplate *chat_template =
-        options && options->chat_template ? options->chat_template : engine->chat_template;
+        options.chat_template ? options.chat_template : engine->chat_template;
     if (!chat_template) {
         if (error)
             *error = engine->template_error;
@@ -33,10 +41,8 @@ LlavaovStatus llavaov_session_open(LlavaovEngine *engine, const LlavaovSessionOp
         return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a session");
     session->chat_template = llavaov_chat_template_ref(chat_template);
     session->engine = lv_engine_keep(engine);
-    if (options) {
-        session->on_frame = options->on_frame;
-        session->data = options->data;
-    }
+    session->on_frame = options.on_frame;
+    session->data = options.data;
     session->idle = true;
     lv_list_init(&session->frames);
     lv_list_init(&session->to_prepare);
@@ -102,27 +108,32 @@ void llavaov_session_close(LlavaovSession *session)
     llavaov_engine_unref(engine);
 }
 
-void llavaov_session_stats(LlavaovSession *session, LlavaovSessionStats *stats)
+LlavaovStatus llavaov_session_stats(LlavaovSession *session, LlavaovSessionStats *stats)
 {
     pthread_mutex_lock(&session->engine->lock);
-    *stats = session->stats;
+    const LlavaovSessionStats all = session->stats;
     pthread_mutex_unlock(&session->engine->lock);
+    return lv_struct_write(stats, &all, sizeof all, "LlavaovSessionStats", NULL);
 }
 
-LlavaovStatus llavaov_session_prompt_tokens(LlavaovSession *session, LlavaovLayout layout,
-    size_t n_frames, uint32_t width, uint32_t height, const char *system_prompt, const char *prompt,
-    uint32_t *tokens, LlavaovError *error)
+LlavaovStatus llavaov_session_prompt_tokens(
+    LlavaovSession *session, const LlavaovPrompt *given, uint32_t *tokens, LlavaovError *error)
 {
+    LlavaovPrompt prompt;
+    LlavaovStatus status = lv_struct_read(&prompt, sizeof prompt, given, "LlavaovPrompt", error);
+    if (status != LLAVAOV_OK)
+        return status;
+    const LlavaovLayout layout = prompt.layout;
+    const size_t n_frames = prompt.n_frames;
     const LlavaovEngine *engine = session->engine;
     const LvConfig *config = engine->model->config;
     LvConversation conversation = {0};
     LvTokens ids = {0};
     LvChatVisual *visuals = NULL;
-    LlavaovStatus status = LLAVAOV_OK;
     if (n_frames > LV_MAX_FRAMES_PER_REQUEST)
         LV_TRY(lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION, "frames",
             "%zu frames, at most %u in one request", n_frames, LV_MAX_FRAMES_PER_REQUEST));
-    if (!prompt)
+    if (!prompt.text)
         LV_TRY(lv_fail_about(
             error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_PROMPT, "prompt", "there is no prompt"));
     const bool video = layout == LLAVAOV_LAYOUT_VIDEO;
@@ -131,7 +142,7 @@ LlavaovStatus llavaov_session_prompt_tokens(LlavaovSession *session, LlavaovLayo
         LV_TRY(lv_layout_check(config, layout, error));
     LvAnyresPlan plan = {0};
     if (layout == LLAVAOV_LAYOUT_IMAGE && n_visuals > 0)
-        LV_TRY(lv_anyres_plan(config, width, height, &plan, error));
+        LV_TRY(lv_anyres_plan(config, prompt.width, prompt.height, &plan, error));
     const uint64_t each = video                            ? lv_video_tokens(config, n_frames)
                           : layout == LLAVAOV_LAYOUT_IMAGE ? plan.n_tokens
                                                            : lv_multi_image_tokens(config);
@@ -141,8 +152,8 @@ LlavaovStatus llavaov_session_prompt_tokens(LlavaovSession *session, LlavaovLayo
         LV_TRY(lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a prompt"));
     for (size_t i = 0; i < n_visuals; i++)
         visuals[i] = (LvChatVisual){video, 1};
-    LV_TRY(lv_conversation_ask(
-        system_prompt, prompt, video ? 0 : n_visuals, video ? n_visuals : 0, &conversation, error));
+    LV_TRY(lv_conversation_ask(prompt.system_prompt, prompt.text, video ? 0 : n_visuals,
+        video ? n_visuals : 0, &conversation, error));
     LV_TRY(lv_question_ids(
         engine, session->chat_template, &conversation, visuals, n_visuals, &ids, NULL, error));
     const uint64_t total = ids.n + n_visuals * (each - 1);

@@ -2,20 +2,8 @@
 #include "serve/settings.h"
 
 #include "base/status.h"
+#include "base/structs.h"
 #include "model/rules.h"
-
-LlavaovGeneration llavaov_generation_default(void)
-{
-    return (LlavaovGeneration){.max_new_tokens = 64, .top_p = 1, .repetition_penalty = 1};
-}
-
-LlavaovGeneration llavaov_generation_checkpoint(void)
-{
-    LlavaovGeneration generation = llavaov_generation_default();
-    generation.max_new_tokens = LV_NEW_TOKENS;
-    generation.as_checkpoint = LLAVAOV_SETTING_ALL;
-    return generation;
-}
 
 /* Members that are as the checkpoint says take its values; those that are out of range count
  * nowhere. */
@@ -57,11 +45,36 @@ LlavaovStatus lv_settings_settle(const LvGenerationConfig *checkpoint, uint32_t 
     return lv_generation_check(settled, error);
 }
 
+LlavaovStatus lv_settings_read(const LlavaovGeneration *asked, LlavaovGeneration *generation,
+    LlavaovRules *rules, LlavaovError *error)
+{
+    *generation = llavaov_generation_default();
+    if (!asked)
+        return LLAVAOV_OK;
+    LlavaovStatus status =
+        lv_struct_read(generation, sizeof *generation, asked, "LlavaovGeneration", error);
+    if (status != LLAVAOV_OK || !generation->rules)
+        return status;
+    status = lv_struct_read(rules, sizeof *rules, generation->rules, "LlavaovRules", error);
+    generation->rules = rules;
+    return status;
+}
+
 LlavaovStatus llavaov_engine_generation(const LlavaovEngine *engine, const LlavaovGeneration *asked,
     LlavaovGeneration *settled, LlavaovError *error)
 {
-    return lv_settings_settle(lv_checkpoint_generation(engine->checkpoint),
-        engine->model->config->text.vocab_size, asked, settled, error);
+    LlavaovGeneration read, result;
+    LlavaovRules rules;
+    LlavaovStatus status = lv_settings_read(asked, &read, &rules, error);
+    if (status != LLAVAOV_OK)
+        return status;
+    status = lv_settings_settle(lv_checkpoint_generation(engine->checkpoint),
+        engine->model->config->text.vocab_size, &read, &result, error);
+    if (status != LLAVAOV_OK)
+        return status;
+    if (result.rules == &rules)
+        result.rules = asked->rules;
+    return lv_struct_write(settled, &result, sizeof result, "LlavaovGeneration", error);
 }
 
 LlavaovIds lv_settings_stop(

@@ -13,6 +13,11 @@
 LlavaovStatus lv_settings_settle(const LvGenerationConfig *checkpoint, uint32_t n_vocab,
     const LlavaovGeneration *asked, LlavaovGeneration *settled, LlavaovError *error);
 
+/* Copies what a caller asked for, of its own sizes; rules are copied to *rules, their arrays are
+ * not. asked NULL: llavaov_generation_default(). */
+LlavaovStatus lv_settings_read(const LlavaovGeneration *asked, LlavaovGeneration *generation,
+    LlavaovRules *rules, LlavaovError *error);
+
 /* What ends an answer with these settings (which llavaov_engine_generation gave). Lives as long as
  * engine and rules. */
 LlavaovIds lv_settings_stop(

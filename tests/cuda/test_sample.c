@@ -9,6 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "../support/generation.h"
 #include "check.h"
 #include "model/sampler.h"
 
@@ -206,14 +207,14 @@ static void sample(void **state)
 {
     static const uint32_t cols[] = {1, 2, 5, 100, 511, 513, 1281, 4097, 9000};
     static const LlavaovGeneration settings[] = {
-        {1, 0, 0, 1, 1, 1, 0, NULL},
-        {1, 0, 0, 1, 1.3, 2, 0, NULL},
-        {1, 1, 0, 1, 1, 3, 0, NULL},
-        {1, 0.7, 20, 0.8, 1.05, 4, 0, NULL},
-        {1, 1.5, 0, 0.5, 1, 5, 0, NULL},
-        {1, 0.3, 1, 1, 1, 6, 0, NULL},
-        {1, 2, 40, 1, 1.1, 7, 0, NULL},
-        {1, 1, 3, 0, 1, 8, 0, NULL},
+        GENERATION(1, 0, 0, 1, 1, 1, NULL),
+        GENERATION(1, 0, 0, 1, 1.3, 2, NULL),
+        GENERATION(1, 1, 0, 1, 1, 3, NULL),
+        GENERATION(1, 0.7, 20, 0.8, 1.05, 4, NULL),
+        GENERATION(1, 1.5, 0, 0.5, 1, 5, NULL),
+        GENERATION(1, 0.3, 1, 1, 1, 6, NULL),
+        GENERATION(1, 2, 40, 1, 1.1, 7, NULL),
+        GENERATION(1, 1, 3, 0, 1, 8, NULL),
     };
     for (size_t i = 0; i < sizeof cols / sizeof *cols; i++)
         for (size_t k = 0; k < sizeof settings / sizeof *settings; k++) {

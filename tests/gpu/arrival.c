@@ -137,7 +137,8 @@ static void on_done(void *data, const LlavaovAnswer *answer)
 
 static void open_stream(LlavaovEngine *engine, Stream *stream)
 {
-    const LlavaovSessionOptions options = {.on_frame = on_frame, .data = stream};
+    const LlavaovSessionOptions options = {
+        .size = sizeof options, .on_frame = on_frame, .data = stream};
     LlavaovError error;
     if (llavaov_session_open(engine, &options, &stream->session, &error) != LLAVAOV_OK)
         die("session", error.message);
@@ -148,10 +149,13 @@ static void push(Stream *stream, size_t n)
     static size_t at; /* no two pictures are the same */
     atomic_store(&stream->encoded, 0);
     for (size_t i = 0; i < n; i++) {
-        const LlavaovFrameSource source = {.map = map_picture, .data = noise + at++ % 1024 * 97};
+        const LlavaovFrameSource source = {.size = sizeof source,
+            .map = map_picture,
+            .data = noise + at++ % 1024 * 97,
+            .layout = LLAVAOV_LAYOUT_VIDEO};
         LlavaovError error;
-        if (llavaov_session_push_frame(stream->session, &source, LLAVAOV_LAYOUT_VIDEO,
-                LLAVAOV_ENCODE_ON_ARRIVAL, NULL, &stream->frames[i], &error) != LLAVAOV_OK)
+        if (llavaov_session_push_frame(stream->session, &source, &stream->frames[i], &error) !=
+            LLAVAOV_OK)
             die("frame", error.message);
         stream->n_frames = i + 1;
     }
@@ -173,11 +177,12 @@ static void ask(Stream *stream, uint32_t new_tokens)
 {
     LlavaovGeneration generation = llavaov_generation_default();
     generation.max_new_tokens = new_tokens;
-    const LlavaovRequest request = {.layout = LLAVAOV_LAYOUT_VIDEO,
+    const LlavaovRequest request = {.size = sizeof request,
+        .layout = LLAVAOV_LAYOUT_VIDEO,
         .frames = stream->frames,
         .n_frames = stream->n_frames,
         .prompt = "What is happening?",
-        .generation = generation,
+        .generation = &generation,
         .on_done = on_done,
         .data = stream};
     LlavaovError error;
@@ -320,7 +325,8 @@ static void arrivals(Stream *decoding, Stream *streams, Serve *serve, const char
 
 static LlavaovEngine *open_engine(const char *model, const char *device)
 {
-    const LlavaovEngineOptions options = {.model_path = model, .device = device};
+    const LlavaovEngineOptions options = {
+        .size = sizeof options, .model_path = model, .device = device};
     LlavaovEngine *engine;
     LlavaovError error;
     if (llavaov_engine_open(&options, &engine, &error) != LLAVAOV_OK)
@@ -363,8 +369,10 @@ int main(int argc, char **argv)
     LlavaovError error;
     LlavaovSession *session = NULL;
     if (llavaov_session_open(engine, NULL, &session, &error) != LLAVAOV_OK ||
-        llavaov_session_prompt_tokens(session, LLAVAOV_LAYOUT_VIDEO, n_frames, 0, 0, NULL,
-            "What is happening?", &prompt, &error) != LLAVAOV_OK)
+        llavaov_session_prompt_tokens(session,
+            &(LlavaovPrompt){
+                .size = sizeof(LlavaovPrompt), .n_frames = n_frames, .text = "What is happening?"},
+            &prompt, &error) != LLAVAOV_OK)
         die("prompt", error.message);
     llavaov_session_close(session);
     for (Stream *stream = streams; stream < end; stream++) {

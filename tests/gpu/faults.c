@@ -64,10 +64,12 @@ static Reply ask_window(LlavaovEngine *engine)
     LlavaovError error;
     assert_int_equal(llavaov_session_open(engine, NULL, &session, &error), LLAVAOV_OK);
     for (int i = 0; i < FRAMES; i++) {
-        const LlavaovFrameSource source = {.map = map_picture, .data = pixels[i]};
-        assert_int_equal(llavaov_session_push_frame(session, &source, LLAVAOV_LAYOUT_VIDEO,
-                             LLAVAOV_ENCODE_ON_ARRIVAL, NULL, &frames[i], &error),
-            LLAVAOV_OK);
+        const LlavaovFrameSource source = {.size = sizeof source,
+            .map = map_picture,
+            .data = pixels[i],
+            .layout = LLAVAOV_LAYOUT_VIDEO};
+        assert_int_equal(
+            llavaov_session_push_frame(session, &source, &frames[i], &error), LLAVAOV_OK);
     }
     Reply reply;
     reply_init(&reply);
@@ -82,8 +84,11 @@ static Reply ask_window(LlavaovEngine *engine)
 
 static LlavaovStatus open_engine(const char *device, LlavaovEngine **engine, LlavaovError *error)
 {
-    const LlavaovEngineOptions options = {
-        .model_path = model, .device = device, .precision = LLAVAOV_PRECISION_F32, .threads = 1};
+    const LlavaovEngineOptions options = {.size = sizeof options,
+        .model_path = model,
+        .device = device,
+        .precision = LLAVAOV_PRECISION_F32,
+        .threads = 1};
     *error = (LlavaovError){0};
     return llavaov_engine_open(&options, engine, error);
 }

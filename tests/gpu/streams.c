@@ -152,11 +152,12 @@ static void ask(Stream *stream)
     if (!late) {
         LlavaovGeneration generation = llavaov_generation_default();
         generation.max_new_tokens = NEW_TOKENS;
-        const LlavaovRequest request = {.layout = LLAVAOV_LAYOUT_VIDEO,
+        const LlavaovRequest request = {.size = sizeof request,
+            .layout = LLAVAOV_LAYOUT_VIDEO,
             .frames = stream->frames,
             .n_frames = WINDOW,
             .prompt = "What is happening?",
-            .generation = generation,
+            .generation = &generation,
             .on_done = on_done,
             .data = stream};
         LlavaovError error;
@@ -174,12 +175,13 @@ static void ask(Stream *stream)
 static void push(Stream *stream, size_t picture)
 {
     Run *run = stream->run;
-    const LlavaovFrameSource source = {
-        .map = map_picture, .data = run->pictures + picture % PICTURES * WIDTH * HEIGHT * 3 / 2};
+    const LlavaovFrameSource source = {.size = sizeof source,
+        .map = map_picture,
+        .data = run->pictures + picture % PICTURES * WIDTH * HEIGHT * 3 / 2,
+        .layout = LLAVAOV_LAYOUT_VIDEO};
     LlavaovError error;
-    if (llavaov_session_push_frame(stream->session, &source, LLAVAOV_LAYOUT_VIDEO,
-            LLAVAOV_ENCODE_ON_ARRIVAL, NULL, &stream->frames[stream->n_frames],
-            &error) != LLAVAOV_OK) {
+    if (llavaov_session_push_frame(
+            stream->session, &source, &stream->frames[stream->n_frames], &error) != LLAVAOV_OK) {
         pthread_mutex_lock(&run->lock);
         run->failures++;
         pthread_mutex_unlock(&run->lock);
@@ -205,7 +207,7 @@ static void report(
 {
     qsort(run->latencies, run->answers, sizeof *run->latencies, by_value);
     const size_t n = run->answers, lost = run->windows - n - run->failures;
-    LlavaovEngineStats stats;
+    LlavaovEngineStats stats = {.size = sizeof stats};
     llavaov_engine_stats(engine, &stats);
     printf("{\"driver\": \"engine, no GStreamer\", \"device\": \"%s\", \"streams\": %zu, "
            "\"seconds\": %d, \"windows\": %zu, \"answers\": %zu, \"dropped\": %zu, "
@@ -262,7 +264,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: gpu-streams MODEL DEVICE STREAMS SECONDS JOIN\n");
         return 2;
     }
-    const LlavaovEngineOptions options = {.model_path = argv[1], .device = argv[2]};
+    const LlavaovEngineOptions options = {
+        .size = sizeof options, .model_path = argv[1], .device = argv[2]};
     const int length = atoi(argv[4]);
     LlavaovEngine *engine;
     LlavaovError error = {0};

@@ -71,6 +71,7 @@ typedef struct
   LlavaovFrame *frame;          /* to prepare and encode, or: */
   LlavaovTicket *ticket;
   LlavaovRequest request;
+  LlavaovGeneration generation;
   GPtrArray *frames;
   gchar *prompt;
   gint64 asked;
@@ -116,24 +117,6 @@ const char *
 llavaov_version (void)
 {
   return "0.0.0";
-}
-
-LlavaovGeneration
-llavaov_generation_default (void)
-{
-  LlavaovGeneration generation = { 64, 0, 0, 1, 1, 0, 0, NULL };
-
-  return generation;
-}
-
-LlavaovGeneration
-llavaov_generation_checkpoint (void)
-{
-  LlavaovGeneration generation = { 256, 0, 0, 1, 1, 0, LLAVAOV_SETTING_ALL,
-    NULL
-  };
-
-  return generation;
 }
 
 /* ---- engine ---- */
@@ -258,12 +241,11 @@ count_tokens (size_t n_frames, const char *system_prompt, const char *prompt)
 }
 
 LlavaovStatus
-llavaov_session_prompt_tokens (LlavaovSession * session, LlavaovLayout layout,
-    size_t n_frames, uint32_t width, uint32_t height,
-    const char *system_prompt, const char *prompt, uint32_t * tokens,
-    LlavaovError * error)
+llavaov_session_prompt_tokens (LlavaovSession * session,
+    const LlavaovPrompt * prompt, uint32_t * tokens, LlavaovError * error)
 {
-  *tokens = count_tokens (n_frames, system_prompt, prompt);
+  *tokens = count_tokens (prompt->n_frames, prompt->system_prompt,
+      prompt->text);
   return LLAVAOV_OK;
 }
 
@@ -434,7 +416,7 @@ do_request (LlavaovSession * session, Job * job)
   }
   if (!strcmp (job->prompt, "generation")) {
     g_string_truncate (text, 0);
-    append_generation (text, &job->request.generation);
+    append_generation (text, &job->generation);
   }
   if (!done) {
     answer.status = fail (&answer.error, LLAVAOV_ERROR_CANCELLED, "",
@@ -546,8 +528,7 @@ llavaov_session_close (LlavaovSession * session)
 
 LlavaovStatus
 llavaov_session_push_frame (LlavaovSession * session,
-    const LlavaovFrameSource * source, LlavaovLayout layout,
-    LlavaovEncode encode, void *frame_data, LlavaovFrame ** result,
+    const LlavaovFrameSource * source, LlavaovFrame ** result,
     LlavaovError * error)
 {
   LlavaovFrame *frame = g_new0 (LlavaovFrame, 1);
@@ -555,7 +536,7 @@ llavaov_session_push_frame (LlavaovSession * session,
 
   frame->refs = 2;
   frame->source = *source;
-  frame->data = frame_data;
+  frame->data = source->frame_data;
   job->frame = frame;
   g_mutex_lock (&session->lock);
   job->epoch = session->epoch;
@@ -567,12 +548,13 @@ llavaov_session_push_frame (LlavaovSession * session,
   return LLAVAOV_OK;
 }
 
-void
+LlavaovStatus
 llavaov_session_stats (LlavaovSession * session, LlavaovSessionStats * stats)
 {
   g_mutex_lock (&session->lock);
   *stats = session->stats;
   g_mutex_unlock (&session->lock);
+  return LLAVAOV_OK;
 }
 
 /* Has time for all windows. */
@@ -604,6 +586,7 @@ llavaov_session_ask (LlavaovSession * session, const LlavaovRequest * request,
         "one image in a list is a single image");
   job = g_new0 (Job, 1);
   job->request = *request;
+  job->generation = *request->generation;
   job->prompt = g_strdup (request->prompt);
   job->frames = g_ptr_array_new_with_free_func ((GDestroyNotify)
       llavaov_frame_unref);

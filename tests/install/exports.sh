@@ -16,7 +16,7 @@ only() {
 }
 exported=$(names "$2")
 only "$exported" '^llavaov_[a-z_]+$' "$2"
-declared=$(sed -n '/static inline/!s/.*\(llavaov_[a-z_]*\)(.*/\1/p' "$1" | sort -u)
+declared=$(sed -n 's/^LLAVAOV_API .*\(llavaov_[a-z_]*\)(.*/\1/p' "$1" | sort -u)
 [ -n "$declared" ]
 for name in $declared; do
     printf '%s\n' "$exported" | grep -qx "$name" || { echo "$2 lacks $name"; exit 1; }

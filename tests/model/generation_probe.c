@@ -46,14 +46,16 @@ static int answer(const LlavaovEngine *engine, const LlavaovGeneration *asked,
 
 int main(int argc, char **argv)
 {
-    const LlavaovEngineOptions options = {
-        .model_path = argc > 1 ? argv[1] : "", .device = "cpu", .threads = 1};
+    const LlavaovEngineOptions options = {.size = sizeof options,
+        .model_path = argc > 1 ? argv[1] : "",
+        .device = "cpu",
+        .threads = 1};
     LlavaovGeneration asked = llavaov_generation_checkpoint();
     if (argc > 2) {
         asked.max_new_tokens = (uint32_t)strtoul(argv[2], NULL, 10);
         asked.as_checkpoint &= ~(uint32_t)LLAVAOV_SETTING_MAX_NEW_TOKENS;
     }
-    LlavaovGeneration settled;
+    LlavaovGeneration settled = {.size = sizeof settled};
     LlavaovEngine *engine = NULL;
     LlavaovError error = {0};
     int failed = llavaov_engine_open(&options, &engine, &error) != LLAVAOV_OK ||

@@ -129,22 +129,22 @@ static void check_answer(LlavaovEngine *engine, const Golden *g)
     must(llavaov_session_open(engine, NULL, &session, &error), &error);
     for (size_t i = 0; i < n; i++) {
         shown[i].image = picture(g, i);
-        const LlavaovFrameSource source = {.map = map_shown, .data = &shown[i]};
-        must(llavaov_session_push_frame(
-                 session, &source, g->layout, LLAVAOV_ENCODE_ON_ARRIVAL, NULL, &frames[i], &error),
-            &error);
+        const LlavaovFrameSource source = {
+            .size = sizeof source, .map = map_shown, .data = &shown[i], .layout = g->layout};
+        must(llavaov_session_push_frame(session, &source, &frames[i], &error), &error);
     }
     int32_t expected[64];
     const size_t n_expected = ids_of(g, "tokens", expected, 0);
     Reply reply = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
     LlavaovGeneration generation = llavaov_generation_default();
     generation.max_new_tokens = (uint32_t)n_expected;
-    const LlavaovRequest request = {.layout = g->layout,
+    const LlavaovRequest request = {.size = sizeof request,
+        .layout = g->layout,
         .frames = frames,
         .n_frames = n,
         .system_prompt = json_string_value(json_object_get(g->facts, "system")),
         .prompt = json_string_value(json_object_get(g->facts, "prompt")),
-        .generation = generation,
+        .generation = &generation,
         .on_done = on_done,
         .data = &reply};
     must(llavaov_session_ask(session, &request, NULL, &error), &error);
@@ -170,7 +170,8 @@ static void answers_are_those_of_the_reference(void **state)
     char path[4096];
     snprintf(path, sizeof path, "%s/checkpoint", folder);
     for (size_t m = 0; m < (strcmp(device, "cpu") == 0 ? 3 : 1); m++) {
-        const LlavaovEngineOptions options = {.model_path = path,
+        const LlavaovEngineOptions options = {.size = sizeof options,
+            .model_path = path,
             .device = device,
             .precision = LLAVAOV_PRECISION_F32,
             .threads = 1 + (uint32_t)m % 2,

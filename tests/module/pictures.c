@@ -100,7 +100,8 @@ void on_frame(void *data, void *frame_data, LlavaovFrameStage stage)
 LlavaovStatus try_engine(
     LlavaovPrecision precision, LlavaovResize resize, const char *wishes, LlavaovError *error)
 {
-    const LlavaovEngineOptions options = {.model_path = random_model,
+    const LlavaovEngineOptions options = {.size = sizeof options,
+        .model_path = random_model,
         .device = "cuda",
         .precision = precision,
         .resize = resize,
@@ -116,7 +117,7 @@ LlavaovStatus try_engine(
     watch.engine->backend->ops = &watch.ops;
     watch.deny = false;
     watch.hold = HOLD_NONE;
-    const LlavaovSessionOptions session = {.on_frame = on_frame};
+    const LlavaovSessionOptions session = {.size = sizeof session, .on_frame = on_frame};
     return llavaov_session_open(watch.engine, &session, &watch.session, error);
 }
 
@@ -175,17 +176,22 @@ static void unmap_shot(void *data)
 
 LlavaovFrameSource source_of(Shot *shot)
 {
-    return (LlavaovFrameSource){.map = map_shot, .unmap = unmap_shot, .data = shot};
+    return (LlavaovFrameSource){.size = sizeof(LlavaovFrameSource),
+        .map = map_shot,
+        .unmap = unmap_shot,
+        .data = shot,
+        .frame_data = shot};
 }
 
 void push_to(
     LlavaovSession *session, Shot *shot, Kind kind, LlavaovLayout layout, LlavaovEncode encode)
 {
     draw(shot, kind);
-    const LlavaovFrameSource source = source_of(shot);
+    LlavaovFrameSource source = source_of(shot);
+    source.layout = layout;
+    source.encode = encode;
     LlavaovError error;
-    if (llavaov_session_push_frame(session, &source, layout, encode, shot, &shot->frame, &error) !=
-        LLAVAOV_OK)
+    if (llavaov_session_push_frame(session, &source, &shot->frame, &error) != LLAVAOV_OK)
         fail_msg("%s", error.message);
 }
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "generation.h"
 #include "steps.h"
 
 #include <setjmp.h>
@@ -10,7 +11,7 @@
 #include <cmocka.h>
 
 Watch watch;
-const LlavaovGeneration greedy = {12, 0, 0, 1, 1, 0, 0, NULL};
+const LlavaovGeneration greedy = GENERATION(12, 0, 0, 1, 1, 0, NULL);
 
 /* ---- the model ---- */
 

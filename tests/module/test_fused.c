@@ -11,6 +11,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "generation.h"
 #include "asking.h"
 #include "base/status.h"
 #include "cuda/launch.h"
@@ -253,7 +254,7 @@ static void forbid(LvBackendOps *ops)
 
 static void greedy_answers_write_no_logits(void **state)
 {
-    const LlavaovGeneration greedy = {12, 0, 0, 1, 1, 0, 0, NULL};
+    const LlavaovGeneration greedy = GENERATION(12, 0, 0, 1, 1, 0, NULL);
     const Question questions[] = {{"Hello", greedy, NULL, 0}, {"What is shown?", greedy, NULL, 0},
         {"Hello", greedy, NULL, 0}};
     answers_are_the_cpus(demo_model, questions, sizeof questions / sizeof *questions, forbid);

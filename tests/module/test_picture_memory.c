@@ -145,7 +145,7 @@ static void closing_with_pictures_that_wait_leaves_nothing(void **state)
 static void closing_one_of_a_call_leaves_nothing(void **state)
 {
     open_engine(LLAVAOV_PRECISION_F32, LLAVAOV_RESIZE_TORCHVISION, "");
-    const LlavaovSessionOptions options = {.on_frame = on_frame};
+    const LlavaovSessionOptions options = {.size = sizeof options, .on_frame = on_frame};
     LlavaovSession *other;
     Shot first, stays, goes;
     assert_int_equal(llavaov_session_open(watch.engine, &options, &other, NULL), LLAVAOV_OK);

@@ -109,7 +109,7 @@ static void sessions_share_a_call(void **state)
         float *one[SHARERS], *many[SHARERS];
         size_t sizes[2][SHARERS];
         LlavaovSession *sessions[3];
-        const LlavaovSessionOptions options = {.on_frame = on_frame};
+        const LlavaovSessionOptions options = {.size = sizeof options, .on_frame = on_frame};
         open_engine((LlavaovPrecision)precision, LLAVAOV_RESIZE_TORCHVISION, "");
         for (int i = 0; i < 3; i++)
             sessions[i] = watch.session;
@@ -173,9 +173,8 @@ static void a_broken_picture_is_named(void **state)
     draw(&shot, (Kind){LLAVAOV_PIXEL_NV12, 32, 32, 0});
     shot.image.stride[1] = 31;
     const LlavaovFrameSource source = source_of(&shot);
-    assert_int_equal(llavaov_session_push_frame(watch.session, &source, LLAVAOV_LAYOUT_VIDEO,
-                         LLAVAOV_ENCODE_ON_ARRIVAL, &shot, &shot.frame, NULL),
-        LLAVAOV_OK);
+    assert_int_equal(
+        llavaov_session_push_frame(watch.session, &source, &shot.frame, NULL), LLAVAOV_OK);
     wait_settled(&shot);
     assert_true(shot.failed);
     assert_int_equal(shot.frame->error.status, LLAVAOV_ERROR_ARGUMENT);

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "generation.h"
 #include "asking.h"
 #include "base/status.h"
 #include "model/sampler.h"
@@ -18,12 +19,12 @@
 
 /* temperature, top-k, top-p, penalty, seed behind the number of tokens */
 static const LlavaovGeneration settings[] = {
-    {12, 0, 0, 1, 1, 0, 0, NULL},
-    {9, 0, 0, 1, 1.2, 0, 0, NULL},
-    {12, 1, 0, 1, 1, 3, 0, NULL},
-    {10, 0.7, 20, 1, 1.1, 4, 0, NULL},
-    {12, 1.5, 0, 0.8, 1, 5, 0, NULL},
-    {11, 2, 30, 0.6, 1.3, 6, 0, NULL},
+    GENERATION(12, 0, 0, 1, 1, 0, NULL),
+    GENERATION(9, 0, 0, 1, 1.2, 0, NULL),
+    GENERATION(12, 1, 0, 1, 1, 3, NULL),
+    GENERATION(10, 0.7, 20, 1, 1.1, 4, NULL),
+    GENERATION(12, 1.5, 0, 0.8, 1, 5, NULL),
+    GENERATION(11, 2, 30, 0.6, 1.3, 6, NULL),
 };
 #define N_SETTINGS (sizeof settings / sizeof *settings)
 
@@ -170,9 +171,12 @@ static void rules_are_applied_on_the_host(void **state)
 {
     static const int32_t ids[] = {5, 6, 7, 8};
     static const LlavaovPhrase words[] = {{{ids, 2}, -INFINITY}, {{ids + 3, 1}, -INFINITY}};
-    static const LlavaovRules rules[] = {{.min_new_tokens = 9}, {.no_repeat_ngram_size = 1},
-        {.encoder_repetition_penalty = 1.5}, {.suppress_tokens = {ids, 4}, .bad_words = {words, 2}},
-        {.min_p = 0.1, .typical_p = 0.9}};
+    enum { SIZE = sizeof(LlavaovRules) };
+    static const LlavaovRules rules[] = {{.size = SIZE, .min_new_tokens = 9},
+        {.size = SIZE, .no_repeat_ngram_size = 1},
+        {.size = SIZE, .encoder_repetition_penalty = 1.5},
+        {.size = SIZE, .suppress_tokens = {ids, 4}, .bad_words = {words, 2}},
+        {.size = SIZE, .min_p = 0.1, .typical_p = 0.9}};
     enum { N_RULES = sizeof rules / sizeof *rules, ASKED = N_RULES + 3 };
     Question questions[ASKED];
     for (size_t i = 0; i < ASKED; i++) {

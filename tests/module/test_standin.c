@@ -53,8 +53,11 @@ static Reply ask_window(LlavaovEngine *engine, const char *prompt)
 static LlavaovStatus open_engine(const char *device, LlavaovPrecision precision, const char *wishes,
     LlavaovEngine **engine, LlavaovError *error)
 {
-    const LlavaovEngineOptions options = {
-        .model_path = demo_model, .device = device, .precision = precision, .threads = 1};
+    const LlavaovEngineOptions options = {.size = sizeof options,
+        .model_path = demo_model,
+        .device = device,
+        .precision = precision,
+        .threads = 1};
     setenv("LLAVAOV_STANDIN", wishes, 1);
     *error = (LlavaovError){0};
     return llavaov_engine_open(&options, engine, error);
@@ -101,7 +104,7 @@ static void refused_products_still_come(void **state)
     if (got.status != LLAVAOV_OK)
         fail_msg("%s", got.error.message);
     same_answer(&got, &wanted);
-    LlavaovEngineStats stats;
+    LlavaovEngineStats stats = {.size = sizeof stats};
     llavaov_engine_stats(cuda, &stats);
     assert_string_equal(stats.notice, "slow products");
     llavaov_engine_unref(cuda);

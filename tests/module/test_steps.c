@@ -11,6 +11,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "generation.h"
 #include "model/warm.h"
 #include "steps.h"
 
@@ -48,10 +49,10 @@ static const struct {
     {1, {0}}, {2, {4, 3}}, {1, {1}}, {5, {4, 3, 2, 1, 0}}};
 
 /* temperature, top-k, top-p, penalty, seed behind the number of tokens */
-static const LlavaovGeneration drawn[MEMBERS] = {{12, 1, 0, 1, 1, 3, 0, NULL},
-    {12, 0, 0, 1, 1, 0, 0, NULL}, {12, 0.7, 20, 1, 1.1, 4, 0, NULL},
-    {12, 1.5, 0, 0.8, 1, 5, 0, NULL}, {12, 0, 0, 1, 1.2, 0, 0, NULL},
-    {12, 2, 30, 0.6, 1, 6, 0, NULL}};
+static const LlavaovGeneration drawn[MEMBERS] = {GENERATION(12, 1, 0, 1, 1, 3, NULL),
+    GENERATION(12, 0, 0, 1, 1, 0, NULL), GENERATION(12, 0.7, 20, 1, 1.1, 4, NULL),
+    GENERATION(12, 1.5, 0, 0.8, 1, 5, NULL), GENERATION(12, 0, 0, 1, 1.2, 0, NULL),
+    GENERATION(12, 2, 30, 0.6, 1, 6, NULL)};
 
 /* Tensor cores take their time on the CPU. */
 static unsigned steps_of(LlavaovPrecision precision)
@@ -235,9 +236,9 @@ static void the_device_works_ahead(void **state)
 /* Drawn tokens, beside greedy ones: how often a random stream was drawn from is known before. */
 static void drawn_steps_are_computed_ahead_too(void **state)
 {
-    static const LlavaovGeneration ways[] = {{12, 1, 0, 1, 1, 3, 0, NULL},
-        {12, 0, 0, 1, 1, 0, 0, NULL}, {12, 1.5, 30, 0.8, 1, 5, 0, NULL},
-        {12, 0.7, 0, 1, 1.2, 6, 0, NULL}};
+    static const LlavaovGeneration ways[] = {GENERATION(12, 1, 0, 1, 1, 3, NULL),
+        GENERATION(12, 0, 0, 1, 1, 0, NULL), GENERATION(12, 1.5, 30, 0.8, 1, 5, NULL),
+        GENERATION(12, 0.7, 0, 1, 1.2, 6, NULL)};
     static const size_t who[] = {0, 1, 2}, other[] = {2, 0, 1}, penalised[] = {0, 1, 3};
     enum { STEPS = 14 };
     int32_t tokens[2][STEPS][3];

@@ -149,7 +149,8 @@ void harness_open_tiles(Harness *h, uint32_t context, uint32_t image_size)
     LlavaovError error;
     if (lv_write_checkpoint(folder, &spec, &error) != LLAVAOV_OK)
         fail_msg("%s", error.message);
-    const LlavaovEngineOptions options = {.model_path = folder, .device = "cpu", .threads = 1};
+    const LlavaovEngineOptions options = {
+        .size = sizeof options, .model_path = folder, .device = "cpu", .threads = 1};
     LlavaovStatus status = llavaov_engine_open(&options, &h->engine, &error);
     char command[128];
     snprintf(command, sizeof command, "rm -r %s", folder);
@@ -240,11 +241,15 @@ LlavaovFrame *push_flat(LlavaovSession *session, LlavaovLayout layout, LlavaovEn
     assert_non_null(flat);
     memset(flat->pixels, value, sizeof flat->pixels);
     flat->released = released;
-    const LlavaovFrameSource source = {.map = map_flat, .release = release_flat, .data = flat};
+    const LlavaovFrameSource source = {.size = sizeof source,
+        .map = map_flat,
+        .release = release_flat,
+        .data = flat,
+        .layout = layout,
+        .encode = encode};
     LlavaovFrame *frame = NULL;
     LlavaovError error;
-    if (llavaov_session_push_frame(session, &source, layout, encode, NULL, &frame, &error) !=
-        LLAVAOV_OK)
+    if (llavaov_session_push_frame(session, &source, &frame, &error) != LLAVAOV_OK)
         fail_msg("%s", error.message);
     return frame;
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "generation.h"
 #include "harness.h"
 
 enum { N = 7 };
@@ -21,19 +22,21 @@ typedef struct Question {
     LlavaovGeneration generation;
 } Question;
 
-static const LlavaovRules rules = {
-    .min_new_tokens = 150, .no_repeat_ngram_size = 2, .encoder_repetition_penalty = 1.2};
+static const LlavaovRules rules = {.size = sizeof rules,
+    .min_new_tokens = 150,
+    .no_repeat_ngram_size = 2,
+    .encoder_repetition_penalty = 1.2};
 
 /* tokens, temperature, top-k, top-p, penalty, seed, nothing of the checkpoint's, rules */
 static const Question questions[N] = {
-    {"Hello", 0, {200, 0, 0, 1, 1, 0, 0, NULL}},
-    {"Why?", 0, {164, 2, 0, 1, 1, 13, 0, NULL}},
+    {"Hello", 0, GENERATION(200, 0, 0, 1, 1, 0, NULL)},
+    {"Why?", 0, GENERATION(164, 2, 0, 1, 1, 13, NULL)},
     {"What is to be seen in these pictures, and what will happen next?", 0,
-        {180, 0, 0, 1, 1.3, 0, 0, NULL}},
-    {"Count.", 0, {158, 1, 0, 0.7, 1, 14, 0, NULL}},
-    {"Which colour?", 1, {155, 0.8, 40, 0.9, 1.1, 12, 0, NULL}},
-    {"Is anybody there? Answer in one word.", 2, {150, 0, 0, 1, 1, 0, 0, &rules}},
-    {"Hm?", 1, {170, 1.2, 0, 1, 1, 22, 0, &rules}},
+        GENERATION(180, 0, 0, 1, 1.3, 0, NULL)},
+    {"Count.", 0, GENERATION(158, 1, 0, 0.7, 1, 14, NULL)},
+    {"Which colour?", 1, GENERATION(155, 0.8, 40, 0.9, 1.1, 12, NULL)},
+    {"Is anybody there? Answer in one word.", 2, GENERATION(150, 0, 0, 1, 1, 0, &rules)},
+    {"Hm?", 1, GENERATION(170, 1.2, 0, 1, 1, 22, &rules)},
 };
 
 /* The caller drops the ticket. */
@@ -236,7 +239,7 @@ static void the_device_fails_all(void **state)
         reply_wait(reply);
         assert_int_equal(reply->status, LLAVAOV_ERROR_DEVICE);
         assert_non_null(strstr(reply->error.message, "made to fail"));
-        LlavaovSessionStats stats;
+        LlavaovSessionStats stats = {.size = sizeof stats};
         llavaov_session_stats(crowd.sessions[i], &stats);
         assert_int_equal(stats.failures, 1);
         assert_true(stats.decode_ns > 0);

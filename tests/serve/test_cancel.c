@@ -28,7 +28,8 @@ static void on_frame(void *data, void *frame_data, LlavaovFrameStage stage)
 
 static LlavaovSession *open_watched(Harness *h, Stages *stages)
 {
-    const LlavaovSessionOptions options = {.on_frame = on_frame, .data = stages};
+    const LlavaovSessionOptions options = {
+        .size = sizeof options, .on_frame = on_frame, .data = stages};
     LlavaovSession *session;
     assert_int_equal(llavaov_session_open(h->engine, &options, &session, NULL), LLAVAOV_OK);
     return session;
@@ -215,11 +216,13 @@ static void a_frame_that_cannot_be_mapped_fails(void **state)
     Stages stages = {0};
     LlavaovSession *session = open_watched(h, &stages);
     atomic_int released = 0;
-    const LlavaovFrameSource source = {.map = map_nothing, .release = count, .data = &released};
+    const LlavaovFrameSource source = {.size = sizeof source,
+        .map = map_nothing,
+        .release = count,
+        .data = &released,
+        .layout = LLAVAOV_LAYOUT_VIDEO};
     LlavaovFrame *frame;
-    assert_int_equal(llavaov_session_push_frame(session, &source, LLAVAOV_LAYOUT_VIDEO,
-                         LLAVAOV_ENCODE_ON_ARRIVAL, NULL, &frame, NULL),
-        LLAVAOV_OK);
+    assert_int_equal(llavaov_session_push_frame(session, &source, &frame, NULL), LLAVAOV_OK);
     Reply reply;
     reply_init(&reply);
     llavaov_ticket_unref(ask(session, &reply, &frame, 1, LLAVAOV_LAYOUT_VIDEO, "What?", 2));
@@ -249,7 +252,8 @@ static void loading_is_cancelled_wherever_it_is(void **state)
     bool opened = false;
     for (int n = 0; !opened; n++) {
         int left = n;
-        const LlavaovEngineOptions options = {.model_path = folder,
+        const LlavaovEngineOptions options = {.size = sizeof options,
+            .model_path = folder,
             .device = "cpu",
             .threads = 1,
             .progress = stop_loading,

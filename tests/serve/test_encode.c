@@ -70,7 +70,7 @@ static void on_frame(void *data, void *frame_data, LlavaovFrameStage stage)
 
 static LlavaovSession *open_told(Harness *h)
 {
-    const LlavaovSessionOptions options = {.on_frame = on_frame, .data = h};
+    const LlavaovSessionOptions options = {.size = sizeof options, .on_frame = on_frame, .data = h};
     LlavaovSession *session = NULL;
     llavaov_session_open(h->engine, &options, &session, NULL);
     return session;
@@ -105,9 +105,14 @@ static bool push(Harness *h, LlavaovSession *session, Shot *shot, Kind kind, Lla
         shot->pixels[i] = kind.value >= 0
                               ? (uint8_t)kind.value
                               : (uint8_t)((state = state * 1664525u + 1013904223u) >> 24);
-    const LlavaovFrameSource source = {.map = map_shot, .release = release_shot, .data = shot};
-    return llavaov_session_push_frame(
-               session, &source, kind.layout, encode, shot, &shot->frame, NULL) == LLAVAOV_OK;
+    const LlavaovFrameSource source = {.size = sizeof source,
+        .map = map_shot,
+        .release = release_shot,
+        .data = shot,
+        .layout = kind.layout,
+        .encode = encode,
+        .frame_data = shot};
+    return llavaov_session_push_frame(session, &source, &shot->frame, NULL) == LLAVAOV_OK;
 }
 
 static void push_flats(Harness *h, LlavaovSession *session, Shot *shots, int n, int first_value)
@@ -244,7 +249,7 @@ static void embeddings_do_not_depend_on_the_company(void **state)
         Holder holder;
         LlavaovSession *sessions[SESSIONS];
         Shot shots[N];
-        LlavaovEngineStats before, after;
+        LlavaovEngineStats before = {.size = sizeof before}, after = before;
         prefer(h, (uint32_t)most[turn]);
         hold(h, &holder);
         const int tiles = h->tiles, encodes = h->encodes;
@@ -370,7 +375,7 @@ static void each_session_pays_for_its_tiles(void **state)
     Holder holder;
     static const uint64_t times[2] = {0, 0};
     uint64_t before[2], after[2];
-    LlavaovSessionStats stats[2];
+    LlavaovSessionStats stats[2] = {{.size = sizeof stats[0]}, {.size = sizeof stats[1]}};
     prefer(h, 4);
     hold(h, &holder);
     for (int i = 0; i < 2; i++)
@@ -557,7 +562,7 @@ static void a_device_that_fails_fails_all(void **state)
         wait_stage(&crowd.shots[i], LLAVAOV_FRAME_FAILED);
         assert_int_equal(crowd.shots[i].frame->error.status, LLAVAOV_ERROR_DEVICE);
         assert_non_null(strstr(crowd.shots[i].frame->error.message, "made to fail"));
-        LlavaovSessionStats stats;
+        LlavaovSessionStats stats = {.size = sizeof stats};
         llavaov_session_stats(crowd.sessions[i], &stats);
         assert_int_equal(stats.frames_failed, 1);
     }
@@ -629,10 +634,10 @@ static void a_broken_picture_never_comes_along(void **state)
     hold(h, &holder);
     for (int i = 0; i < 2; i++)
         sessions[i] = open_told(h);
-    const LlavaovFrameSource source = {.map = map_nothing};
-    assert_int_equal(llavaov_session_push_frame(sessions[0], &source, VIDEO,
-                         LLAVAOV_ENCODE_ON_ARRIVAL, &shots[0], &shots[0].frame, NULL),
-        LLAVAOV_OK);
+    const LlavaovFrameSource source = {
+        .size = sizeof source, .map = map_nothing, .layout = VIDEO, .frame_data = &shots[0]};
+    assert_int_equal(
+        llavaov_session_push_frame(sessions[0], &source, &shots[0].frame, NULL), LLAVAOV_OK);
     push_flats(h, sessions[1], &shots[1], 1, 33);
     wait_prepared(shots, 2);
     go_on(h, &holder, OPERATION_NONE, FAULT_FAIL);

@@ -231,11 +231,14 @@ static void on_done(void *data, const LlavaovAnswer *answer);
 static void ask_window(Stream *s, LlavaovFrame **frames, LlavaovReservation *reservation, double at)
 {
     LlavaovError error;
-    const LlavaovRequest request = {.layout = LLAVAOV_LAYOUT_VIDEO,
+    LlavaovGeneration generation = llavaov_generation_default();
+    generation.max_new_tokens = s->tokens;
+    const LlavaovRequest request = {.size = sizeof request,
+        .layout = LLAVAOV_LAYOUT_VIDEO,
         .frames = frames,
         .n_frames = s->n_frames,
         .prompt = "What?",
-        .generation = {.max_new_tokens = s->tokens, .repetition_penalty = 1, .top_p = 1},
+        .generation = &generation,
         .reservation = reservation,
         .on_done = on_done,
         .data = s};
@@ -278,12 +281,12 @@ static LlavaovStatus no_map(void *data, LlavaovImage *image, LlavaovError *error
 /* A frame, and the picture thread's work on it. */
 static LlavaovFrame *push(Harness *h, Stream *s)
 {
-    const LlavaovFrameSource source = {.map = no_map};
+    const LlavaovFrameSource source = {
+        .size = sizeof source, .map = no_map, .layout = LLAVAOV_LAYOUT_VIDEO};
     LlavaovFrame *frame;
     LlavaovError error;
     const LvTiles tiles = {.n = 1, .image_size = h->engine->model->config->vision.image_size};
-    if (llavaov_session_push_frame(s->session, &source, LLAVAOV_LAYOUT_VIDEO,
-            LLAVAOV_ENCODE_ON_ARRIVAL, NULL, &frame, &error) != LLAVAOV_OK)
+    if (llavaov_session_push_frame(s->session, &source, &frame, &error) != LLAVAOV_OK)
         fail_msg("%s", error.message);
     pthread_mutex_lock(&h->engine->lock);
     lv_list_remove(&frame->in_queue);
@@ -459,8 +462,10 @@ static Result run(
     open_streams(h, spread, unequal, at_once);
     uint32_t tokens;
     LlavaovError error;
-    assert_int_equal(llavaov_session_prompt_tokens(streams[0].session, LLAVAOV_LAYOUT_VIDEO, FRAMES,
-                         0, 0, NULL, "What?", &tokens, &error),
+    assert_int_equal(
+        llavaov_session_prompt_tokens(streams[0].session,
+            &(LlavaovPrompt){.size = sizeof(LlavaovPrompt), .n_frames = FRAMES, .text = "What?"},
+            &tokens, &error),
         LLAVAOV_OK);
     prompt_rows = tokens;
     most_latencies = n * (windows + 3);
@@ -511,9 +516,9 @@ static void show(const char *name, double load, size_t n, const Result *r)
         r->fair_turn, r->late);
 }
 
-/* Equal streams have answers within a part of the mean, or one more or less: they come whole. 25 % is
- * the aim. A quarter over the capacity it is not reached yet: there streams whose windows end in a
- * crowd have up to 40 % less or more. */
+/* Equal streams have answers within a part of the mean, or one more or less: they come whole. 25 %
+ * is the aim. A quarter over the capacity it is not reached yet: there streams whose windows end in
+ * a crowd have up to 40 % less or more. */
 static void check_shares(const Result *r, double load)
 {
     const double part = load > 1 && load < 1.5 ? 0.4 : 0.25, apart = fmax(part * r->mean, 1);

@@ -27,8 +27,9 @@ static void text_alone_is_answered(void **state)
     assert_int_equal(reply.finish_reason == LLAVAOV_FINISH_LENGTH, reply.new_tokens == 20);
     assert_string_equal(reply.text, reply.streamed);
     uint32_t tokens;
-    assert_int_equal(llavaov_session_prompt_tokens(
-                         session, LLAVAOV_LAYOUT_VIDEO, 0, 0, 0, NULL, "Hello", &tokens, NULL),
+    assert_int_equal(
+        llavaov_session_prompt_tokens(session,
+            &(LlavaovPrompt){.size = sizeof(LlavaovPrompt), .text = "Hello"}, &tokens, NULL),
         LLAVAOV_OK);
     assert_int_equal(tokens, reply.prompt_tokens);
     llavaov_ticket_unref(ticket);
@@ -52,8 +53,14 @@ static void every_layout_is_answered(void **state)
         reply_wait(&reply);
         assert_int_equal(reply.status, LLAVAOV_OK);
         uint32_t tokens;
-        assert_int_equal(llavaov_session_prompt_tokens(session, (LlavaovLayout)layout, n, 40, 30,
-                             NULL, "What?", &tokens, NULL),
+        assert_int_equal(llavaov_session_prompt_tokens(session,
+                             &(LlavaovPrompt){.size = sizeof(LlavaovPrompt),
+                                 .layout = (LlavaovLayout)layout,
+                                 .n_frames = n,
+                                 .width = 40,
+                                 .height = 30,
+                                 .text = "What?"},
+                             &tokens, NULL),
             LLAVAOV_OK);
         assert_int_equal(tokens, reply.prompt_tokens);
         for (size_t i = 0; i < n; i++)
@@ -82,7 +89,7 @@ static void overlapping_windows_encode_once(void **state)
         reply_wait(&replies[w]);
     assert_int_equal(h->tiles - before, 6);
     assert_int_equal(released, 6);
-    LlavaovSessionStats stats;
+    LlavaovSessionStats stats = {.size = sizeof stats};
     llavaov_session_stats(session, &stats);
     assert_int_equal(stats.frames_encoded, 6);
     assert_int_equal(stats.answers, 3);
@@ -268,7 +275,7 @@ static void a_failing_encoder_fails_the_frame_and_no_more(void **state)
     llavaov_ticket_unref(ask(session, &next, &good, 1, LLAVAOV_LAYOUT_VIDEO, "What?", 5));
     reply_wait(&next);
     assert_int_equal(next.status, LLAVAOV_OK);
-    LlavaovSessionStats stats;
+    LlavaovSessionStats stats = {.size = sizeof stats};
     llavaov_session_stats(session, &stats);
     assert_int_equal(stats.frames_failed, 1);
     assert_int_equal(stats.failures, 1);
@@ -367,21 +374,21 @@ static void bad_arguments_are_refused_by_name(void **state)
         LlavaovRequest request;
         const char *subject;
     } cases[] = {
-        {{.prompt = "x", .generation = hot, .on_done = done}, "temperature"},
-        {{.prompt = "x", .generation = none, .on_done = done}, "max-new-tokens"},
-        {{.prompt = "x", .generation = p, .on_done = done}, "top-p"},
-        {{.prompt = "x", .generation = penalty, .on_done = done}, "repetition-penalty"},
-        {{.generation = good, .on_done = done}, "prompt"},
-        {{.prompt = "x", .generation = good}, "on_done"},
+        {{.prompt = "x", .generation = &hot, .on_done = done}, "temperature"},
+        {{.prompt = "x", .generation = &none, .on_done = done}, "max-new-tokens"},
+        {{.prompt = "x", .generation = &p, .on_done = done}, "top-p"},
+        {{.prompt = "x", .generation = &penalty, .on_done = done}, "repetition-penalty"},
+        {{.generation = &good, .on_done = done}, "prompt"},
+        {{.prompt = "x", .generation = &good}, "on_done"},
         {{.prompt = "x",
-             .generation = good,
+             .generation = &good,
              .on_done = done,
              .layout = LLAVAOV_LAYOUT_IMAGE,
              .frames = two,
              .n_frames = 2},
             "frames"},
         {{.prompt = "x",
-             .generation = good,
+             .generation = &good,
              .on_done = done,
              .layout = LLAVAOV_LAYOUT_IMAGES,
              .frames = two,
@@ -390,14 +397,20 @@ static void bad_arguments_are_refused_by_name(void **state)
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         LlavaovError error;
+        LlavaovRequest request = cases[i].request;
+        request.size = sizeof request;
         assert_int_equal(
-            llavaov_session_ask(session, &cases[i].request, NULL, &error), LLAVAOV_ERROR_ARGUMENT);
+            llavaov_session_ask(session, &request, NULL, &error), LLAVAOV_ERROR_ARGUMENT);
         assert_string_equal(error.subject, cases[i].subject);
         assert_int_equal(error.about,
             strcmp(error.subject, "prompt") ? LLAVAOV_ABOUT_OPTION : LLAVAOV_ABOUT_PROMPT);
     }
-    const LlavaovRequest foreign = {
-        .prompt = "x", .generation = good, .on_done = done, .frames = two, .n_frames = 1};
+    const LlavaovRequest foreign = {.size = sizeof foreign,
+        .prompt = "x",
+        .generation = &good,
+        .on_done = done,
+        .frames = two,
+        .n_frames = 1};
     assert_int_equal(llavaov_session_ask(other, &foreign, NULL, NULL), LLAVAOV_ERROR_ARGUMENT);
     llavaov_frame_unref(frame);
     llavaov_session_close(session);
@@ -419,21 +432,29 @@ static void a_conversation_has_pictures_and_clips(void **state)
     for (size_t i = 0; i < 4; i++)
         frames[i] = push_flat(session, i < 2 ? LLAVAOV_LAYOUT_VIDEO : LLAVAOV_LAYOUT_IMAGES,
             LLAVAOV_ENCODE_ON_DEMAND, (uint8_t)(60 * i), NULL);
-    LlavaovVisual visuals[3] = {{LLAVAOV_LAYOUT_VIDEO, frames, 2},
-        {LLAVAOV_LAYOUT_IMAGES, frames + 2, 1}, {LLAVAOV_LAYOUT_IMAGES, frames + 3, 1}};
+    LlavaovVisual visuals[3];
+    for (size_t i = 0; i < 3; i++)
+        visuals[i] = (LlavaovVisual){.size = sizeof visuals[i],
+            .layout = i ? LLAVAOV_LAYOUT_IMAGES : LLAVAOV_LAYOUT_VIDEO,
+            .frames = i ? frames + i + 1 : frames,
+            .n_frames = i ? 1 : 2};
     Reply reply, again;
     reply_init(&reply);
     reply_init(&again);
     reply.generation.max_new_tokens = again.generation.max_new_tokens = 6;
-    LlavaovRequest request = {
-        .messages = messages, .visuals = visuals, .n_visuals = 3, .generation = reply.generation};
+    LlavaovRequest request = {.size = sizeof request,
+        .messages = messages,
+        .visuals = visuals,
+        .n_visuals = 3,
+        .generation = &reply.generation};
     ask_request(session, &reply, request);
     reply_wait(&reply);
     if (reply.status != LLAVAOV_OK)
         fail_msg("%s", reply.error.message);
     uint32_t plain;
-    assert_int_equal(llavaov_session_prompt_tokens(
-                         session, LLAVAOV_LAYOUT_VIDEO, 0, 0, 0, NULL, "A?", &plain, NULL),
+    assert_int_equal(
+        llavaov_session_prompt_tokens(
+            session, &(LlavaovPrompt){.size = sizeof(LlavaovPrompt), .text = "A?"}, &plain, NULL),
         LLAVAOV_OK);
     const uint32_t visual =
         (uint32_t)lv_video_tokens(config, 2) + 2 * lv_multi_image_tokens(config);
@@ -451,10 +472,14 @@ static void a_conversation_has_pictures_and_clips(void **state)
         size_t n;
         const char *subject;
     } wrong[] = {
-        {{LLAVAOV_LAYOUT_VIDEO, NULL, 2}, 2, "messages"},
-        {{LLAVAOV_LAYOUT_IMAGES, NULL, 1}, 3, "layout"},
-        {{LLAVAOV_LAYOUT_VIDEO, NULL, 0}, 3, "frames"},
-        {{LLAVAOV_LAYOUT_VIDEO, NULL, 2000}, 3, "frames"},
+        {{.size = sizeof(LlavaovVisual), .layout = LLAVAOV_LAYOUT_VIDEO, .n_frames = 2}, 2,
+            "messages"},
+        {{.size = sizeof(LlavaovVisual), .layout = LLAVAOV_LAYOUT_IMAGES, .n_frames = 1}, 3,
+            "layout"},
+        {{.size = sizeof(LlavaovVisual), .layout = LLAVAOV_LAYOUT_VIDEO, .n_frames = 0}, 3,
+            "frames"},
+        {{.size = sizeof(LlavaovVisual), .layout = LLAVAOV_LAYOUT_VIDEO, .n_frames = 2000}, 3,
+            "frames"},
     };
     request.on_done = never_done;
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
@@ -476,10 +501,8 @@ static void allocation_failures_come_back_as_errors(void **state)
 {
     Harness *h = *state;
     LlavaovSession *session = open_session(h);
-    const LlavaovRequest request = {.prompt = "x",
-        .system_prompt = "y",
-        .generation = llavaov_generation_default(),
-        .on_done = never_done};
+    const LlavaovRequest request = {
+        .size = sizeof request, .prompt = "x", .system_prompt = "y", .on_done = never_done};
     for (int n = 0; n < 3; n++) {
         lv_alloc_fail_after(n);
         LlavaovError error;
@@ -490,10 +513,10 @@ static void allocation_failures_come_back_as_errors(void **state)
     atomic_int released = 0;
     lv_alloc_fail_after(0);
     LlavaovFrame *frame = (LlavaovFrame *)&released;
-    const LlavaovFrameSource source = {.map = never_mapped};
-    assert_int_equal(llavaov_session_push_frame(session, &source, LLAVAOV_LAYOUT_VIDEO,
-                         LLAVAOV_ENCODE_ON_ARRIVAL, NULL, &frame, NULL),
-        LLAVAOV_ERROR_MEMORY);
+    const LlavaovFrameSource source = {
+        .size = sizeof source, .map = never_mapped, .layout = LLAVAOV_LAYOUT_VIDEO};
+    assert_int_equal(
+        llavaov_session_push_frame(session, &source, &frame, NULL), LLAVAOV_ERROR_MEMORY);
     assert_null(frame);
     llavaov_session_close(session);
 }

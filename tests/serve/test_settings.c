@@ -56,7 +56,9 @@ static void rules_are_copied(void **state)
     phrases[0] = (LlavaovPhrase){{ids, 1}, -INFINITY};
     phrases[1] = (LlavaovPhrase){{ids + 1, 2}, -INFINITY};
     LlavaovRules *rules = malloc(sizeof *rules);
-    *rules = (LlavaovRules){.bad_words = {phrases, 2}, .begin_suppress_tokens = {ids + 1, 1}};
+    *rules = (LlavaovRules){.size = sizeof(LlavaovRules),
+        .bad_words = {phrases, 2},
+        .begin_suppress_tokens = {ids + 1, 1}};
     reply_init(&reply);
     reply.generation = greedy(rules, 20);
     harness_arm(h, OPERATION_PREFILL, FAULT_HOLD, 0);
@@ -83,7 +85,7 @@ static void lengths_and_ends(void **state)
 {
     Harness *h = *state;
     Reply reply;
-    LlavaovRules rules = {.max_length = plain.prompt_tokens + 5};
+    LlavaovRules rules = {.size = sizeof rules, .max_length = plain.prompt_tokens + 5};
     LlavaovGeneration generation = greedy(&rules, 0);
     answer(h, &generation, &reply);
     assert_int_equal(reply.status, LLAVAOV_OK);
@@ -104,7 +106,7 @@ static void lengths_and_ends(void **state)
     size_t late = 3;
     while (late < 19 && memchr(plain.tokens, plain.tokens[late], late * sizeof(int32_t)))
         late++;
-    rules = (LlavaovRules){.stop_tokens = {&plain.tokens[late], 1}};
+    rules = (LlavaovRules){.size = sizeof(LlavaovRules), .stop_tokens = {&plain.tokens[late], 1}};
     generation.max_new_tokens = 20;
     answer(h, &generation, &reply);
     assert_int_equal(reply.finish_reason, LLAVAOV_FINISH_STOP);
@@ -115,7 +117,7 @@ static void lengths_and_ends(void **state)
     assert_true(reply.new_tokens > before && reply.new_tokens >= 12);
 
     const int32_t last = plain.tokens[0] == 9 ? 10 : 9;
-    rules = (LlavaovRules){.forced_eos = {&last, 1}};
+    rules = (LlavaovRules){.size = sizeof(LlavaovRules), .forced_eos = {&last, 1}};
     generation.max_new_tokens = 6;
     answer(h, &generation, &reply);
     assert_int_equal(reply.new_tokens, 6);
@@ -131,7 +133,7 @@ static void nothing_left_is_an_error(void **state)
     int32_t *all = malloc(n * sizeof *all);
     for (uint32_t i = 0; i < n; i++)
         all[i] = (int32_t)i;
-    const LlavaovRules rules = {.suppress_tokens = {all, n}};
+    const LlavaovRules rules = {.size = sizeof rules, .suppress_tokens = {all, n}};
     LlavaovGeneration generation = greedy(&rules, 5);
     generation.temperature = 1;
     Reply reply;
@@ -161,8 +163,10 @@ static void bad_rules_are_refused_by_name(void **state)
         {{.encoder_repetition_penalty = -2}, "encoder-repetition-penalty"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        const LlavaovGeneration asked = greedy(&cases[i].rules, 5);
-        LlavaovGeneration settled;
+        LlavaovRules rules = cases[i].rules;
+        rules.size = sizeof rules;
+        const LlavaovGeneration asked = greedy(&rules, 5);
+        LlavaovGeneration settled = {.size = sizeof settled};
         LlavaovError error = {0};
         assert_int_equal(
             llavaov_engine_generation(h->engine, &asked, &settled, &error), LLAVAOV_ERROR_ARGUMENT);

@@ -27,10 +27,12 @@ static void start(LlavaovEngine *engine, const Question *question, Asked *asked,
     assert_uint_in_range(question->n_pictures, 0, MOST_PICTURES);
     assert_int_equal(llavaov_session_open(engine, NULL, &asked->session, &error), LLAVAOV_OK);
     for (size_t i = 0; i < question->n_pictures; i++) {
-        const LlavaovFrameSource source = {
-            .map = map_image, .data = (void *)(uintptr_t)&question->pictures[i]};
-        assert_int_equal(llavaov_session_push_frame(asked->session, &source, LLAVAOV_LAYOUT_VIDEO,
-                             LLAVAOV_ENCODE_ON_ARRIVAL, NULL, &asked->frames[i], &error),
+        const LlavaovFrameSource source = {.size = sizeof source,
+            .map = map_image,
+            .data = (void *)(uintptr_t)&question->pictures[i],
+            .layout = LLAVAOV_LAYOUT_VIDEO};
+        assert_int_equal(
+            llavaov_session_push_frame(asked->session, &source, &asked->frames[i], &error),
             LLAVAOV_OK);
     }
     reply_init(reply);
@@ -70,7 +72,8 @@ void answers_are_the_cpus(
     static const char *const devices[] = {"cpu", "cuda"};
     static Reply replies[2][MOST_QUESTIONS];
     for (size_t d = 0; d < 2; d++) {
-        const LlavaovEngineOptions options = {.model_path = model,
+        const LlavaovEngineOptions options = {.size = sizeof options,
+            .model_path = model,
             .device = devices[d],
             .precision = LLAVAOV_PRECISION_F32,
             .threads = 1};

@@ -62,11 +62,12 @@ LlavaovTicket *ask(LlavaovSession *session, Reply *reply, LlavaovFrame *const *f
 {
     LlavaovGeneration generation = reply->generation;
     generation.max_new_tokens = max_new_tokens;
-    const LlavaovRequest request = {.layout = layout,
+    const LlavaovRequest request = {.size = sizeof request,
+        .layout = layout,
         .frames = frames,
         .n_frames = n_frames,
         .prompt = prompt,
-        .generation = generation,
+        .generation = &generation,
         .on_text = on_text,
         .on_done = on_done,
         .data = reply};

@@ -113,7 +113,7 @@ static LlavaovStatus ask(const ToolOptions *o, LlavaovSession *session, const As
         .changed = PTHREAD_COND_INITIALIZER,
         .error = error};
     LlavaovStatus status;
-    request.generation = o->generation;
+    request.generation = &o->generation;
     request.on_text = o->stream ? on_text : NULL;
     request.on_done = on_done;
     request.data = &w;
@@ -140,9 +140,12 @@ static LlavaovStatus push(LlavaovSession *session, const LlavaovImage *images, s
 {
     LlavaovStatus status = LLAVAOV_OK;
     for (size_t i = 0; i < n_images && status == LLAVAOV_OK; i++) {
-        const LlavaovFrameSource source = {.map = map_picture, .data = (void *)&images[i]};
-        status = llavaov_session_push_frame(
-            session, &source, layout, LLAVAOV_ENCODE_ON_DEMAND, NULL, &frames[*n], error);
+        const LlavaovFrameSource source = {.size = sizeof source,
+            .map = map_picture,
+            .data = (void *)&images[i],
+            .layout = layout,
+            .encode = LLAVAOV_ENCODE_ON_DEMAND};
+        status = llavaov_session_push_frame(session, &source, &frames[*n], error);
         *n += status == LLAVAOV_OK;
     }
     return status;
@@ -171,7 +174,8 @@ static LlavaovStatus answer(const ToolOptions *o, LlavaovSession *session,
     LV_TRY(lv_conversation_ask(
         o->system, o->prompt, video ? 0 : n, video && n > 0, &conversation, error));
     LV_TRY(push(session, images, n, tool_layout_for(o, n), frames, &n_frames, error));
-    const LlavaovRequest request = {.layout = tool_layout_for(o, n),
+    const LlavaovRequest request = {.size = sizeof request,
+        .layout = tool_layout_for(o, n),
         .frames = frames,
         .n_frames = n_frames,
         .system_prompt = o->system,
@@ -199,16 +203,18 @@ static LlavaovStatus answer_messages(const ToolOptions *o, LlavaovSession *sessi
         LV_TRY(lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for frames"));
     for (size_t i = 0; i < n_visuals; i++) {
         const ToolPictures *pictures = &messages->pictures[i];
-        visuals[i] = (LlavaovVisual){.layout = messages->conversation.media[i].video
-                                                   ? LLAVAOV_LAYOUT_VIDEO
-                                                   : messages->image_layout,
+        visuals[i] = (LlavaovVisual){.size = sizeof(LlavaovVisual),
+            .layout = messages->conversation.media[i].video ? LLAVAOV_LAYOUT_VIDEO
+                                                            : messages->image_layout,
             .frames = frames + n_frames,
             .n_frames = pictures->n};
         LV_TRY(push(
             session, pictures->images, pictures->n, visuals[i].layout, frames, &n_frames, error));
     }
-    const LlavaovRequest request = {
-        .messages = messages->text, .visuals = visuals, .n_visuals = n_visuals};
+    const LlavaovRequest request = {.size = sizeof request,
+        .messages = messages->text,
+        .visuals = visuals,
+        .n_visuals = n_visuals};
     LV_TRY(ask(o, session, &asked, request, error));
 done:
     lv_free(visuals);
@@ -218,7 +224,8 @@ done:
 
 LlavaovStatus tool_generate(const ToolOptions *o, LlavaovError *error)
 {
-    const LlavaovEngineOptions options = {.model_path = o->model,
+    const LlavaovEngineOptions options = {.size = sizeof options,
+        .model_path = o->model,
         .device = o->device,
         .precision = o->precision,
         .resize = o->resize,
@@ -226,7 +233,7 @@ LlavaovStatus tool_generate(const ToolOptions *o, LlavaovError *error)
         .cpu_mask = o->cpu_mask};
     ToolPictures pictures = {0};
     ToolMessages messages = {0};
-    LlavaovSessionOptions session_options = {0};
+    LlavaovSessionOptions session_options = {.size = sizeof session_options};
     LlavaovEngine *engine = NULL;
     LlavaovSession *session = NULL;
     LlavaovStatus status;
