@@ -225,7 +225,7 @@ static void single_settings_override_the_checkpoint(void **state)
     asked = llavaov_generation_checkpoint();
     assert_int_equal(lv_settings_settle(&c, 100, &asked, &g, &error), LLAVAOV_ERROR_FORMAT);
     assert_string_equal(error.subject, "temperature");
-    assert_int_equal(error.about, LLAVAOV_ABOUT_OPTION);
+    assert_int_equal(error.about, LLAVAOV_ABOUT_FILE);
     assert_non_null(strstr(error.message, "g.json"));
     lv_generation_config_free(&c);
 }
