@@ -76,8 +76,8 @@ typedef struct LvMatrix {
 typedef struct LvLinearArgs {
     float *out;
     size_t out_stride;
-    const float
-        *in; /* linear_panel: what pack_rows made of `rows` rows; linear_few: the rows themselves */
+    /* linear_panel: what pack_rows made of `rows` rows; linear_few: the rows themselves. */
+    const float *in;
     size_t in_stride;
     size_t rows;
     LvMatrix weight;       /* weight.cols = inner size; a zero inner size gives sums of 0 */
@@ -127,10 +127,9 @@ typedef struct LvAttentionTile {
 } LvAttentionTile;
 
 typedef struct LvKernels {
-    const char *name; /* "reference", "baseline", "avx2", "avx512" */
-    uint32_t
-        tile_rows;  /* rows of a register tile: packed operands come in panels of so many rows */
-    uint32_t lanes; /* columns of a register tile: queries of an attention tile */
+    const char *name;   /* "reference", "baseline", "avx2", "avx512" */
+    uint32_t tile_rows; /* rows of a register tile: packed operands come in panels of as many */
+    uint32_t lanes;     /* columns of a register tile: queries of an attention tile */
 
     /* ---- weights ---- */
     /* dst[i] = the value of element i, exactly. */

@@ -43,8 +43,8 @@ typedef struct LvProjectorBlock {
 } LvProjectorBlock;
 
 typedef struct LvProjector {
-    LvLinear
-        layers[LV_MAX_PROJECTOR_LAYERS]; /* [H, F], F = n_feature_layers * D; the rest [H, H] */
+    /* [H, F], F = n_feature_layers * D; the rest [H, H] */
+    LvLinear layers[LV_MAX_PROJECTOR_LAYERS];
     LvProjectorBlock blocks[LV_MAX_PROJECTOR_LAYERS];
     uint32_t n_layers, n_blocks;
 } LvProjector;

@@ -21,9 +21,8 @@
 typedef struct LvResizeAxis {
     uint32_t in, out;
     uint32_t precision; /* bits after the point */
-    uint32_t
-        stride; /* weights held for an output, a multiple of 8; those outside its window are 0 */
-    uint32_t max_taps; /* longest window */
+    uint32_t stride;    /* weights held for an output, a multiple of 8; 0 outside its window */
+    uint32_t max_taps;  /* longest window */
     uint32_t *first; /* [out] the input that the first held weight belongs to: first + stride <= in
                         rounded up to 8 */
     uint32_t *end;   /* [out] one past the last input of the window; never falls from one output to

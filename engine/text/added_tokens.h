@@ -24,8 +24,8 @@ typedef struct LvAddedToken {
 typedef struct LvAddedTokens {
     LvAddedToken *tokens;
     size_t n;
-    uint32_t
-        first[257]; /* the tokens whose content begins with byte b are first[b] .. first[b + 1] */
+    /* The tokens whose content begins with byte b are first[b] .. first[b + 1]. */
+    uint32_t first[257];
 } LvAddedTokens;
 
 /* Sorts tokens, whose contents are not empty, and fills first. False when two contents are equal:

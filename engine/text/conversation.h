@@ -21,8 +21,7 @@
 /* A picture or clip of a conversation. */
 typedef struct LvMedium {
     bool video;
-    const char
-        *source; /* its file or address, the conversation's; NULL where the part names none */
+    const char *source; /* its file or address, the conversation's; NULL: the part names none */
 } LvMedium;
 
 typedef struct LvConversation {
