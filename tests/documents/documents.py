@@ -267,7 +267,21 @@ def faults(tree, path, text, document):
         yield "%s:%d: %s" % (path, text.count("\n", 0, at) + 1, sentence)
 
 
+MAP = "docs/architecture.md"
+UNNAMED = ("plugin",)  # registers, and nothing else
+
+
+def of_map(tree, text):
+    """Every folder of the engine and every file of the element stands on the map."""
+    rooms = {path.split("/")[1] for path in tree.sources if path.startswith("engine/") and path.count("/") > 1}
+    files = {path[len("gst/"):-len(".c")] for path in tree.sources if path.startswith("gst/") and path.endswith(".c")}
+    for name in sorted(rooms | files - set(UNNAMED)):
+        if "`%s`" % name not in text:
+            yield "%s:1: %s is not on the map" % (MAP, name)
+
+
 def every_fault(tree):
+    yield from of_map(tree, tree.documents[MAP])
     for path, text in tree.documents.items():
         yield from faults(tree, path, text, True)
     for path, text in tree.sources.items():
@@ -321,7 +335,10 @@ PLANTED = [  # (document?, path, text, what must be said of it, or None: nothing
 
 
 def self_test(tree):
-    failed = False
+    found = list(of_map(tree, tree.documents[MAP].replace("`worker`", "").replace("`serve`", "")))
+    failed = found != [MAP + ":1: serve is not on the map", MAP + ":1: worker is not on the map"]
+    if failed:
+        print("of a map without serve and worker this is said: %s" % found)
     for document, path, text, wanted in PLANTED:
         found = list(faults(tree, path, text, document))
         if found != ([wanted] if wanted else []):
