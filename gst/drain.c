@@ -23,7 +23,7 @@ end_windows (GstLlavaovElement * self, const gchar * reason, GstClockTime now)
         self->live ? now : GST_CLOCK_TIME_NONE, reason, &closed);
   else
     gst_llavaov_sampler_reset (&self->sampler);
-  /* A live stream without frames is told about from here on. */
+  /* A live stream without frames is reported from here on. */
   if (self->live && GST_CLOCK_TIME_IS_VALID (now))
     gst_llavaov_sampler_start (&self->sampler, now);
   gst_llavaov_window_queue_add (self, &closed);

@@ -17,7 +17,7 @@
 #define REORDER_FRAMES 16
 /* What a frame lasts when neither buffer nor caps say so. */
 #define UNKNOWN_DURATION (40 * GST_MSECOND)
-/* clip: pictures that may wait to be resized before a file is held up, or a live frame is passed over. */
+/* clip: pictures that may wait to be resized before a file is held up, or a live frame is skipped. */
 #define CLIP_BACKLOG 8
 #define CLIP_BACKLOG_LIVE 64
 
@@ -209,7 +209,7 @@ gst_llavaov_frames_stream (GstLlavaovElement * self, GstClockTime now)
   gst_llavaov_frames_reset (self);
   if (!live_known || !live)
     return;
-  /* Until the segment says more, a camera that is silent from here on is told about. */
+  /* Until the segment says more, a camera that is silent from here on is reported. */
   self->live_known = TRUE;
   if (GST_CLOCK_TIME_IS_VALID (now))
     gst_llavaov_sampler_start (&self->sampler, now);

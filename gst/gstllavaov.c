@@ -51,7 +51,7 @@ struct _GstLlavaov
   GMutex lock;                  /* around the choice of the inside */
   GstElement *decoder, *converter;
   GList *swallowed;             /* sinks for streams that are not the video */
-  GstLlavaovDecoderErrors decoder_errors;       /* what the decoder came upon instead of video */
+  GstLlavaovDecoderErrors decoder_errors;       /* what the decoder found instead of video */
   gboolean chosen, linked_video;
 };
 

@@ -112,7 +112,7 @@ set_error (LlavaovError * error, LlavaovStatus status, const gchar * format,
   g_snprintf (error->message, sizeof (error->message), format, text);
 }
 
-/* The engine knows no rows that lie upwards. */
+/* The engine does not take negative strides. */
 static gboolean
 goes_up (const GstVideoFrame * frame)
 {

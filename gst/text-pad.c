@@ -97,7 +97,7 @@ queue_gap (GstLlavaovTextPad * self, GstClockTime until)
     return;
   self->position = until;
   if (!GST_CLOCK_TIME_IS_VALID (from))
-    from = until + 1;           /* backwards from an end that nobody knows */
+    from = until + 1;           /* backwards from an unknown end */
   if (item == NULL || item->event || item->answer || item->caps) {
     item = g_new0 (Item, 1);
     item->timestamp = MIN (from, until);

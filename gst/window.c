@@ -5,7 +5,7 @@
  * the rare wrong neighbour. */
 #define TRUSTED_DURATION (100 * GST_MSECOND)
 
-/* A live window that is cut short without a frame is told about when it was this long. */
+/* A live window that is cut short without a frame is reported when it was this long. */
 #define SHORTEST_SILENCE GST_SECOND
 #define TOLD_ONE_BY_ONE 4
 
@@ -178,7 +178,7 @@ close_window (GstLlavaovSampler * sampler, GstLlavaovWindow * window,
   g_queue_push_tail (closed, window);
 }
 
-/* Windows that began and ended unseen, when they are many, are told about as one. */
+/* Windows that began and ended unseen, when they are many, are reported as one. */
 static void
 skip_silence (GstLlavaovSampler * sampler, GstClockTime now, GQueue * closed)
 {

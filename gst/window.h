@@ -85,7 +85,7 @@ void gst_llavaov_window_take (GstLlavaovWindow * window,
 typedef struct _GstLlavaovSampler
 {
   const GstLlavaovSettings *settings;   /* the element's own; copied when a window opens */
-  gboolean live;                /* windows without frames are told about */
+  gboolean live;                /* windows without frames are reported */
   gboolean early;               /* a window goes out as soon as all its points are decided */
   GstSegment segment;
   gint64 utc_offset;            /* ns since 1970 at running time 0; G_MININT64 = take the time of day */

@@ -131,8 +131,8 @@ worker_main (gpointer data)
   return NULL;
 }
 
-/* The chat template, before a model is loaded in vain. FALSE: error is filled. What is wrong with the folder as a whole is
- * for the load to say. */
+/* The chat template, before a model is loaded for nothing. FALSE: error is filled. What is wrong with the folder as a
+ * whole is for the load to say. */
 static gboolean
 open_template (const GstLlavaovSettings * settings,
     LlavaovChatTemplate ** chat_template, LlavaovError * error)

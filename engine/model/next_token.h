@@ -21,8 +21,8 @@ bool lv_next_token_on_host(const LvBackend *backend, const LvSampler *sampler);
  * choice for each sequence. `row`: vocab_size floats of scratch; may be NULL where
  * lv_next_token_on_host is false of every sampler.
  *
- * A choice's status is its own: NUMERIC when its logits are not finite. The result is what befell
- * all of them. When it is CANCELLED no sampler has moved on and the call may be repeated. */
+ * A choice's status is its own: NUMERIC when its logits are not finite. The returned status is of
+ * the whole call. When it is CANCELLED no sampler has moved on and the call may be repeated. */
 LlavaovStatus lv_decoder_next(const LvModel *model, const LvRun *run, LvTensor hidden,
     const LvBatch *batch, LvNextToken *choices, float *row);
 

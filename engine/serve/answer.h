@@ -7,8 +7,8 @@
 
 /* Runs hidden through the decoder and adds to each step's answer the token that follows its
  * sequence. Each step gets its own status: a failure that is one request's alone (NUMERIC, MEMORY)
- * finishes that step, as does the end of its answer. The result is what befell all of them; then no
- * step was touched. Lock not held; run by the inference thread. */
+ * finishes that step, as does the end of its answer. The returned status is of the whole call; if
+ * it is not OK no step was touched. Lock not held; run by the inference thread. */
 LlavaovStatus lv_answers_extend(
     LlavaovEngine *engine, const LvRun *run, LvTensor hidden, const LvBatch *batch, LvStep *steps);
 /* The same for a step of decoding: sequence i has one row, which is ids[i]. ahead: LvNextTokens. */

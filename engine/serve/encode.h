@@ -6,9 +6,9 @@
  * one frame of each other session in turn, those first that have used the least time. A session's
  * frames keep their order. Each session pays for its tiles.
  *
- * A call is not given up for a frame that is cancelled: it goes on for the others, and what came of
- * that frame is thrown away at its end. Nobody waits for that: the frame fails at once, and its
- * session may close meanwhile. A call whose frames are all cancelled is stopped. */
+ * A call is not given up for a frame that is cancelled: it goes on for the others, and that frame's
+ * result is discarded at its end. Nobody waits for that: the frame fails at once, and its session
+ * may close meanwhile. A call whose frames are all cancelled is stopped. */
 #ifndef LV_ENCODE_H
 #define LV_ENCODE_H
 

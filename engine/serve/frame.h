@@ -3,7 +3,7 @@
  * as long as somebody holds the frame. Overlapping windows share frames and so encode nothing
  * twice.
  *
- * A frame whose last reference goes is dropped silently: no further stage is told. */
+ * A frame whose last reference goes is dropped silently: no further stage is reported. */
 #ifndef LV_FRAME_H
 #define LV_FRAME_H
 
