@@ -6,7 +6,8 @@
 
 One random checkpoint, many sets of these files: what transformers' processor makes of pictures (of several sizes, as one image,
 several, a video) goes through its model; ours reads the same folder. The number of placeholders, the features and,
-of the simpler cases, eight greedy tokens agree where transformers runs; where it fails, ours refuses and says why. Exit code 0
+of the simpler cases, eight greedy tokens agree where transformers runs; where it fails, ours refuses and says why. transformers 4.57
+takes its slow processors, which resize with Pillow (ours: --resize pillow), unless it is told otherwise, as here. Exit code 0
 when all of that holds.
 """
 import argparse
@@ -17,6 +18,7 @@ import tempfile
 
 import numpy as np
 import torch
+import transformers
 from transformers import AutoProcessor
 
 import checkpoints
@@ -44,6 +46,7 @@ PROCESSOR = {
 CLIP = {"image_mean": [0.48145466, 0.4578275, 0.40821073], "image_std": [0.26862954, 0.26130258, 0.27577711]}
 OTHER = {"image_mean": [0.1, 0.2, 0.3], "image_std": [1.0, 0.7, 0.4]}
 ABSENT = object()
+FAST = {"use_fast": True} if transformers.__version__.startswith("4.") else {}
 
 
 def merged(base, change):
@@ -193,7 +196,7 @@ def main():
                     (folder / file).write_text(json.dumps(merged(base, change)))
             processor, loaded = None, None
             try:
-                processor = AutoProcessor.from_pretrained(folder)
+                processor = AutoProcessor.from_pretrained(folder, **FAST)
                 processor.chat_template = checkpoints.TEMPLATE
             except Exception as error:  # whatever it is: no picture gets through
                 loaded = f"{type(error).__name__}: {str(error).splitlines()[0][:90]}"
