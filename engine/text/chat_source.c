@@ -113,11 +113,12 @@ static LlavaovStatus read_key(
         lv_error_clear(f->error);
         return LLAVAOV_OK;
     }
-    if (status == LLAVAOV_OK)
-        status = lv_json_parse(text, bytes, file, false, root, f->error);
     if (status != LLAVAOV_OK)
         return status;
+    status = lv_json_parse(text, bytes, file, false, root, f->error);
     lv_free(text);
+    if (status != LLAVAOV_OK)
+        return status;
     *value = json_object_get(*root, "chat_template");
     *present = *value != NULL;
     if (json_is_null(*value))

@@ -277,13 +277,13 @@ static void too_many_ids_are_refused(void **state)
     size_t at = (size_t)sprintf(json, "{\"eos_token_id\": [1");
     for (size_t i = 1; i < LV_MAX_GENERATION_IDS - 10; i++)
         at += (size_t)sprintf(json + at, ",1");
-    sprintf(json + at, "]}");
+    snprintf(json + at, sizeof json - at, "]}");
     LvGenerationConfig c;
     LlavaovError error = {0};
     parse_well(json, &c);
     assert_int_equal(c.rules.stop_tokens.n, LV_MAX_GENERATION_IDS - 10);
     lv_generation_config_free(&c);
-    sprintf(json + at, "], \"suppress_tokens\": [1,1,1,1,1,1,1,1,1,1,1]}");
+    snprintf(json + at, sizeof json - at, "], \"suppress_tokens\": [1,1,1,1,1,1,1,1,1,1,1]}");
     assert_int_equal(parse(json, &c, &error), LLAVAOV_ERROR_FORMAT);
 }
 
