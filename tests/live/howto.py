@@ -3,6 +3,7 @@
 """Runs one page of docs/howto as a reader would: every line of its sh blocks, in order, in one shell.
 
     howto.py ROOT BUILD PAGE
+    howto.py ROOT BUILD --self-test
 
     ```sh      each line must end with 0; one with "# Ctrl-C ends it" is interrupted once the output below it has come;
                behind a block that ends with "&" that output is waited for
@@ -131,7 +132,7 @@ class Shell:
     def type(self, line, shown):
         """Runs a line and returns what it prints; interrupts it when it says so and the output shown has come."""
         # What an interactive shell started by the line reads next is ours, too: its end is told by the line behind it.
-        self.process.stdin.write("%s\necho; echo %s$?\n" % (line, DONE))
+        self.process.stdin.write("%s\nprintf '\\n%s%%d\\n' $?\n" % (line, DONE))
         self.process.stdin.flush()
         output, end, interrupted = [], time.monotonic() + SECONDS, False
         while True:
@@ -238,7 +239,44 @@ def run(folder, text, display):
         shell.close()
 
 
+PLANTED = [  # (page, what must be said of it, or None: nothing)
+    ("```sh\necho one\necho two\n```\n```text\no...\n...\ntwo\n```\n", None),
+    ("```sh\ntrue; false\n```\n", "ended with 1"),
+    ("```sh\necho one\n```\n```text\ntwo\n```\n", "this did not come: two"),
+    ("```sh\necho one; echo two\n```\n```text\ntwo\none\n```\n", "this did not come: one"),
+    ("```sh\nexit\n```\n", "ended the shell"),
+    ("a\n\n    gst-launch-1.0\n", "line 3: a block that is not fenced"),
+    ("```json\n{}\n```\n", "a block of kind 'json' is not run"),
+    ("```text\none\n```\n", "this output has no command"),
+    ("```python\npass\n```\n", "no file is named"),
+    ("`x.py`\n```python\nif True:\n    print(1)\n```\n```sh\npython3 x.py\n```\n", None),
+    ("`x.py`\n```python\nif True:\n    print(1)\nelse:\n    print(2)\n```\n```sh\npython3 x.py\n```\n", "never run:\n    print(2)"),
+    ("`x.py`\n```python\nprint(1)\n```\n", "never run:\nprint(1)"),
+    ("`x.c`\n```c\nint main(int n, char **v)\n{\n    if (n > 1)\n        return 1;\n    return 0;\n}\n```\n"
+     "```sh\ncc x.c -o x\n./x\n```\n", "never run:\n        return 1;"),
+    ("```sh\nbash -c 'echo on; sleep 100'  # Ctrl-C ends it\n```\n```text\non\n```\n", None),
+]
+
+
+def self_test():
+    """Plants one fault of each kind and sees that it is found."""
+    failed = False
+    for text, wanted in PLANTED:
+        said = "nothing"
+        with tempfile.TemporaryDirectory(prefix="llavaov-howto-") as folder:
+            try:
+                run(folder, text, None)
+            except Wrong as wrong:
+                said = str(wrong)
+        if (wanted or "nothing") not in said:
+            print("%s\n  wanted: %s\n  said: %s" % (text, wanted, said))
+            failed = True
+    return failed
+
+
 def main():
+    if "--self-test" in sys.argv:
+        return self_test()
     with open(PAGE, encoding="utf-8") as file:
         text = file.read().replace("8554", str(free_port()))
     with tempfile.TemporaryDirectory(prefix="llavaov-howto-") as folder:
