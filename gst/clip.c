@@ -41,9 +41,18 @@ halve (GstLlavaovClip * clip)
 }
 
 gboolean
-gst_llavaov_clip_frame (GstLlavaovClip * clip, GstLlavaovSample * sample)
+gst_llavaov_clip_frame (GstLlavaovClip * clip, GstLlavaovSample * sample,
+    GstClockTime end, const GstSegment * segment, gint64 utc_offset)
 {
   guint64 index = clip->total++;
+
+  if (index == 0) {
+    clip->start = sample->running;
+    clip->end = 0;
+    clip->utc_start = gst_llavaov_window_utc (utc_offset, sample->running);
+    clip->segment = *segment;
+  }
+  clip->end = MAX (clip->end, end);
 
   if (index % clip->stride)
     return FALSE;
@@ -67,12 +76,37 @@ gst_llavaov_clip_index (guint64 total, guint n, guint k)
   return (guint64) (k * ((gdouble) (total - 1) / (n - 1)));
 }
 
-void
-gst_llavaov_clip_finish (GstLlavaovClip * clip, GstLlavaovWindow * window,
-    guint n_frames)
+guint
+gst_llavaov_clip_n_kept (const GstLlavaovClip * clip)
 {
+  return clip->kept->len;
+}
+
+void
+gst_llavaov_clip_foreach_sample (GstLlavaovClip * clip,
+    GstLlavaovSampleFunc function, gpointer data, LlavaovLayout layout)
+{
+  guint i;
+
+  for (i = 0; i < clip->kept->len; i++)
+    function (data, g_ptr_array_index (clip->kept, i), layout);
+}
+
+GstLlavaovWindow *
+gst_llavaov_clip_finish (GstLlavaovClip * clip,
+    const GstLlavaovSettings * settings, guint n_frames)
+{
+  GstLlavaovWindow *window;
   guint k;
 
+  if (clip->total == 0)
+    return NULL;
+  window = gst_llavaov_window_new (clip->start,
+      MAX (clip->end, clip->start) - clip->start, settings, &clip->segment,
+      n_frames);
+  window->state = GST_LLAVAOV_WINDOW_WAITING;
+  window->utc_start = clip->utc_start;
+  window->n_seen = clip->total;
   for (k = 0; k < n_frames && clip->kept->len; k++) {
     guint64 index = gst_llavaov_clip_index (clip->total, n_frames, k);
     guint64 nearest = (index + (clip->stride - 1) / 2) / clip->stride;
@@ -81,4 +115,5 @@ gst_llavaov_clip_finish (GstLlavaovClip * clip, GstLlavaovWindow * window,
     gst_llavaov_window_take (window, g_ptr_array_index (clip->kept, nearest));
   }
   gst_llavaov_clip_reset (clip);
+  return window;
 }

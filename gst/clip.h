@@ -19,22 +19,32 @@ G_BEGIN_DECLS
 
 typedef struct _GstLlavaovClip
 {
+  /* private */
   GPtrArray *kept;              /* of GstLlavaovSample; number i is frame i * stride */
   guint64 stride;
-  guint64 total;
+  guint64 total;                /* frames so far */
+  GstClockTime start, end;
+  gint64 utc_start;
+  GstSegment segment;           /* of the first frame */
 } GstLlavaovClip;
 
 void gst_llavaov_clip_init (GstLlavaovClip * clip);
 void gst_llavaov_clip_clear (GstLlavaovClip * clip);
 void gst_llavaov_clip_reset (GstLlavaovClip * clip);
 
-/* Counts a frame; TRUE when it was kept (and referenced). */
+/* Counts a frame that lasts until `end`; TRUE when it was kept (and referenced). utc_offset as in the sampler. */
 gboolean gst_llavaov_clip_frame (GstLlavaovClip * clip,
-    GstLlavaovSample * sample);
+    GstLlavaovSample * sample, GstClockTime end, const GstSegment * segment,
+    gint64 utc_offset);
+guint gst_llavaov_clip_n_kept (const GstLlavaovClip * clip);
+/* Calls `function` for every frame that is kept. */
+void gst_llavaov_clip_foreach_sample (GstLlavaovClip * clip,
+    GstLlavaovSampleFunc function, gpointer data, LlavaovLayout layout);
 
-/* The samples that stand for n_frames over the whole stream, in time order, into the window. */
-void gst_llavaov_clip_finish (GstLlavaovClip * clip,
-    GstLlavaovWindow * window, guint n_frames);
+/* A closed window over the whole stream, with n_frames samples in time order; the clip is empty afterwards. NULL: there was
+ * no frame. */
+GstLlavaovWindow *gst_llavaov_clip_finish (GstLlavaovClip * clip,
+    const GstLlavaovSettings * settings, guint n_frames);
 
 /* Frame k of n over total frames. */
 guint64 gst_llavaov_clip_index (guint64 total, guint n, guint k);

@@ -17,9 +17,9 @@ gst_llavaov_clock_now (GstLlavaovElement * self)
   GstClockTime base, now;
   gboolean playing;
 
-  g_mutex_lock (&self->lock);
-  playing = self->playing;
-  g_mutex_unlock (&self->lock);
+  g_mutex_lock (&self->windows.lock);
+  playing = self->timer.playing;
+  g_mutex_unlock (&self->windows.lock);
   /* The base time is that of the last time in PLAYING, or none yet. */
   if (!playing || !(clock = gst_element_get_clock (GST_ELEMENT (self))))
     return GST_CLOCK_TIME_NONE;
@@ -34,9 +34,10 @@ gst_llavaov_clock_now (GstLlavaovElement * self)
 void
 gst_llavaov_clock_update_utc (GstLlavaovElement * self, GstClockTime now)
 {
-  gint64 *offset = &self->sampler.utc_offset, found;
+  gint64 *offset = &self->windows.sampler.utc_offset, found;
 
-  if (!self->live || !GST_CLOCK_TIME_IS_VALID (now)) {
+  if (!gst_llavaov_input_live (&self->input, NULL) ||
+      !GST_CLOCK_TIME_IS_VALID (now)) {
     *offset = G_MININT64;
     return;
   }
@@ -49,25 +50,14 @@ void
 gst_llavaov_clock_update_lag (GstLlavaovElement * self, GstClockTime now,
     GstClockTime running)
 {
-  if (!GST_CLOCK_TIME_IS_VALID (now) || !GST_CLOCK_TIME_IS_VALID (running))
-    return;
-  if (!self->have_time) {
-    self->lag = self->lag_before = 0;
-    self->lag_since = now;
-  } else if (now > self->lag_since + MAX (self->run.window, LAG_PERIOD)) {
-    self->lag_before = self->lag;
-    self->lag = 0;
-    self->lag_since = now;
-  }
-  if (now > running)
-    self->lag = MAX (self->lag, now - running);
+  gst_llavaov_input_update_lag (&self->input, now, running,
+      MAX (self->run.window, LAG_PERIOD));
 }
 
 GstClockTime
 gst_llavaov_clock_stream_position (GstLlavaovElement * self, GstClockTime now)
 {
-  GstClockTime late = self->upstream_latency + MAX (self->lag,
-      self->lag_before);
+  GstClockTime late = gst_llavaov_input_lateness (&self->input);
 
   if (!GST_CLOCK_TIME_IS_VALID (now))
     return now;
@@ -78,8 +68,7 @@ gst_llavaov_clock_stream_position (GstLlavaovElement * self, GstClockTime now)
 static GstClockTime
 delay (GstLlavaovElement * self)
 {
-  return self->upstream_latency + CLOCK_SLACK + MAX (self->lag,
-      self->lag_before);
+  return gst_llavaov_input_lateness (&self->input) + CLOCK_SLACK;
 }
 
 static gboolean
@@ -88,12 +77,12 @@ clock_callback (GstClock * clock, GstClockTime time, GstClockID id,
 {
   GstLlavaovElement *self = data;
 
-  g_mutex_lock (&self->lock);
-  if (id == self->clock_id) {
-    self->clock_fired = TRUE;
-    g_cond_broadcast (&self->cond);
+  g_mutex_lock (&self->windows.lock);
+  if (id == self->timer.id) {
+    self->timer.fired = TRUE;
+    g_cond_broadcast (&self->windows.cond);
   }
-  g_mutex_unlock (&self->lock);
+  g_mutex_unlock (&self->windows.lock);
   return TRUE;
 }
 
@@ -110,16 +99,20 @@ void
 gst_llavaov_clock_schedule (GstLlavaovElement * self)
 {
   GstClockTime deadline = GST_CLOCK_TIME_NONE, latency;
-  GstClockID old = g_steal_pointer (&self->clock_id), id = NULL;
+  GstClockID old = g_steal_pointer (&self->timer.id), id = NULL;
+  gboolean live, known, eos;
+  GstSegment segment;
   GstClock *clock;
 
-  self->clock_stale = self->clock_fired = FALSE;
-  if (self->live_known && self->live && self->playing && self->running &&
-      !self->eos && !self->flushing &&
+  self->timer.stale = self->timer.fired = FALSE;
+  gst_llavaov_input_get_segment (&self->input, &segment, &eos);
+  live = gst_llavaov_input_live (&self->input, &known);
+  if (known && live && !eos && self->timer.playing &&
+      self->windows.running && !self->windows.flushing &&
       self->run.sampling == GST_LLAVAOV_SAMPLING_WINDOW)
-    deadline = gst_llavaov_sampler_deadline (&self->sampler);
+    deadline = gst_llavaov_sampler_deadline (&self->windows.sampler);
   latency = delay (self);
-  g_mutex_unlock (&self->lock);
+  g_mutex_unlock (&self->windows.lock);
 
   drop_clock_id (old);
   clock = gst_element_get_clock (GST_ELEMENT (self));
@@ -128,22 +121,22 @@ gst_llavaov_clock_schedule (GstLlavaovElement * self)
         gst_element_get_base_time (GST_ELEMENT (self)) + deadline + latency);
   gst_clear_object (&clock);
 
-  g_mutex_lock (&self->lock);
+  g_mutex_lock (&self->windows.lock);
   if (id == NULL)
     return;
-  self->clock_id = id;
+  self->timer.id = id;
   gst_clock_id_ref (id);
-  g_mutex_unlock (&self->lock);
+  g_mutex_unlock (&self->windows.lock);
   gst_clock_id_wait_async (id, clock_callback, gst_object_ref (self),
       gst_object_unref);
   gst_clock_id_unref (id);
-  g_mutex_lock (&self->lock);
+  g_mutex_lock (&self->windows.lock);
 }
 
 void
 gst_llavaov_clock_cancel (GstLlavaovElement * self)
 {
-  drop_clock_id (g_steal_pointer (&self->clock_id));
+  drop_clock_id (g_steal_pointer (&self->timer.id));
 }
 
 void
@@ -152,25 +145,26 @@ gst_llavaov_clock_close_windows (GstLlavaovElement * self)
   GstClockTime now = gst_llavaov_clock_now (self);
   GQueue closed = G_QUEUE_INIT;
 
-  g_mutex_lock (&self->lock);
+  g_mutex_lock (&self->windows.lock);
   gst_llavaov_clock_update_utc (self, now);
-  if (GST_CLOCK_TIME_IS_VALID (now) && self->running && !self->flushing &&
-      now >= delay (self)) {
+  if (GST_CLOCK_TIME_IS_VALID (now) && self->windows.running
+      && !self->windows.flushing && now >= delay (self)) {
     gst_llavaov_window_queue_refresh_settings (self);
-    gst_llavaov_sampler_advance (&self->sampler, now - delay (self), &closed);
+    gst_llavaov_sampler_advance (&self->windows.sampler, now - delay (self),
+        &closed);
     gst_llavaov_window_queue_add (self, &closed);
   }
-  self->clock_stale = TRUE;
-  g_mutex_unlock (&self->lock);
+  self->timer.stale = TRUE;
+  g_mutex_unlock (&self->windows.lock);
 }
 
 void
 gst_llavaov_clock_set_playing (GstLlavaovElement * self, gboolean playing)
 {
-  g_mutex_lock (&self->lock);
-  self->playing = playing;
-  self->live_known = FALSE;
-  self->clock_stale = TRUE;
-  g_cond_broadcast (&self->cond);
-  g_mutex_unlock (&self->lock);
+  g_mutex_lock (&self->windows.lock);
+  self->timer.playing = playing;
+  gst_llavaov_input_forget_live (&self->input);
+  self->timer.stale = TRUE;
+  g_cond_broadcast (&self->windows.cond);
+  g_mutex_unlock (&self->windows.lock);
 }

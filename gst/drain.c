@@ -16,16 +16,16 @@ end_windows (GstLlavaovElement * self, const gchar * reason, GstClockTime now)
   GstClockTime end;
 
   now = gst_llavaov_clock_stream_position (self, now);
-  end = self->have_time ? self->last_end : now;
+  end = self->input.have_time ? self->input.last_end : now;
   GST_DEBUG_OBJECT (self, "windows end: %s", reason);
   if (GST_CLOCK_TIME_IS_VALID (end))
-    gst_llavaov_sampler_finish (&self->sampler, end,
-        self->live ? now : GST_CLOCK_TIME_NONE, reason, &closed);
+    gst_llavaov_sampler_finish (&self->windows.sampler, end,
+        self->input.live ? now : GST_CLOCK_TIME_NONE, reason, &closed);
   else
-    gst_llavaov_sampler_reset (&self->sampler);
+    gst_llavaov_sampler_reset (&self->windows.sampler);
   /* A live stream without frames is reported from here on. */
-  if (self->live && GST_CLOCK_TIME_IS_VALID (now))
-    gst_llavaov_sampler_start (&self->sampler, now);
+  if (self->input.live && GST_CLOCK_TIME_IS_VALID (now))
+    gst_llavaov_sampler_start (&self->windows.sampler, now);
   gst_llavaov_window_queue_add (self, &closed);
 }
 
@@ -35,17 +35,11 @@ end_clip (GstLlavaovElement * self)
   GQueue closed = G_QUEUE_INIT;
   GstLlavaovWindow *window;
 
-  if (self->clip.total == 0)
-    return;
   gst_llavaov_window_queue_refresh_settings (self);
-  window = gst_llavaov_window_new (self->clip_start,
-      MAX (self->clip_end, self->clip_start) - self->clip_start, &self->run,
-      &self->clip_segment, self->run.frames);
-  window->state = GST_LLAVAOV_WINDOW_WAITING;
-  window->utc_start = self->clip_utc;
-  window->n_seen = self->clip.total;
-  gst_llavaov_clip_finish (&self->clip, window,
-      self->layout == LLAVAOV_LAYOUT_IMAGE ? 1 : self->run.frames);
+  window = gst_llavaov_clip_finish (&self->windows.clip, &self->run,
+      self->windows.layout == LLAVAOV_LAYOUT_IMAGE ? 1 : self->run.frames);
+  if (window == NULL)
+    return;
   g_queue_push_tail (&closed, window);
   gst_llavaov_window_queue_add (self, &closed);
 }
@@ -56,16 +50,16 @@ gst_llavaov_drain_windows (GstLlavaovElement * self, const gchar * reason,
 {
   if (self->run.sampling == GST_LLAVAOV_SAMPLING_WINDOW)
     end_windows (self, reason, now);
-  self->have_time = FALSE;
-  self->clock_stale = TRUE;
-  g_cond_broadcast (&self->cond);
+  gst_llavaov_input_set_have_time (&self->input, FALSE);
+  self->timer.stale = TRUE;
+  g_cond_broadcast (&self->windows.cond);
 }
 
 void
 gst_llavaov_drain_stream (GstLlavaovElement * self, const gchar * reason,
     GstClockTime now)
 {
-  if (self->n_frames == 1)
+  if (self->input.n_frames == 1)
     gst_llavaov_window_queue_set_layout (self, LLAVAOV_LAYOUT_IMAGE);
   if (self->run.sampling == GST_LLAVAOV_SAMPLING_CLIP)
     end_clip (self);
@@ -85,15 +79,17 @@ allowed_silence (const GstLlavaovSettings * run)
 
 /* Nothing that is open holds a frame. */
 static void
-tell_silence (GstLlavaovElement * self, GstClockTime step, const gchar * reason)
+report_silence (GstLlavaovElement * self, GstClockTime silence,
+    GstClockTime step, const gchar * reason)
 {
   GQueue closed = G_QUEUE_INIT;
-  GstClockTime end = self->have_time ? self->last_running + step : 0;
-  GstClockTime start = end > self->silence ? end - self->silence : 0;
+  GstClockTime end = self->input.have_time ?
+      self->input.last_running + step : 0;
+  GstClockTime start = end > silence ? end - silence : 0;
 
   g_queue_push_tail (&closed, gst_llavaov_window_new_empty (start,
-          end - start, &self->run, &self->segment,
-          self->sampler.utc_offset, reason));
+          end - start, &self->run, &self->input.segment,
+          self->windows.sampler.utc_offset, reason));
   gst_llavaov_window_queue_add (self, &closed);
 }
 
@@ -102,18 +98,20 @@ gst_llavaov_drain_watch_progress (GstLlavaovElement * self, GstClockTime step,
     GstClockTime duration)
 {
   gboolean outside = !GST_CLOCK_TIME_IS_VALID (step);
+  GstClockTime silence;
 
   if (self->run.sampling != GST_LLAVAOV_SAMPLING_WINDOW)
     return;
   /* Timestamps that stand still or lie outside count for what their frames last. */
-  self->silence += outside ? duration : MAX (step, duration);
-  if (self->silence <= allowed_silence (&self->run))
+  silence = gst_llavaov_windows_add_silence (&self->windows,
+      outside ? duration : MAX (step, duration));
+  if (silence <= allowed_silence (&self->run))
     return;
-  if (gst_llavaov_sampler_has_frames (&self->sampler))
+  if (gst_llavaov_sampler_has_frames (&self->windows.sampler))
     gst_llavaov_drain_windows (self, "no-progress", GST_CLOCK_TIME_NONE);
   else
-    tell_silence (self, outside ? 0 : step,
-        outside ? "outside-segment" : self->unreadable ? "unreadable-frames" :
-        "between-windows");
-  self->silence = 0;
+    report_silence (self, silence, outside ? 0 : step,
+        outside ? "outside-segment" : self->input.unreadable ?
+        "unreadable-frames" : "between-windows");
+  gst_llavaov_windows_end_silence (&self->windows);
 }

@@ -42,22 +42,18 @@ gst_llavaov_frame_check (GstLlavaovElement * self, GstBuffer * buffer)
 {
   GstLlavaovFrameLayout layout;
   LlavaovError error = { 0, };
-  gboolean told;
+  gboolean first;
 
-  if (!self->have_info)
+  if (!self->input.have_info)
     return;
-  /* Only this thread sets the info. */
-  if (gst_llavaov_frame_layout (&layout, &self->info, buffer, &error)) {
-    self->unreadable = FALSE;
+  if (gst_llavaov_frame_layout (&layout, &self->input.info, buffer, &error)) {
+    gst_llavaov_input_set_unreadable (&self->input, FALSE);
     return;
   }
-  g_mutex_lock (&self->lock);
-  self->unreadable = TRUE;
-  self->stats.frames_unreadable++;
-  told = self->unreadable_told;
-  self->unreadable_told = TRUE;
-  g_mutex_unlock (&self->lock);
+  gst_llavaov_output_count (&self->output,
+      &self->output.stats.frames_unreadable);
+  first = gst_llavaov_input_set_unreadable (&self->input, TRUE);
   GST_DEBUG_OBJECT (self, "not sampled: %s", error.message);
-  if (!told)
+  if (first)
     tell (self, &error);
 }

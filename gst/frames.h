@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * From the stream to windows: what a frame, a gap, a segment and the end mean for the window or clip that is open. Time
- * is running time; window.c and clip.c say which frames answer for which stretch of it.
+ * is running time; sampler.c and clip.c say which frames answer for which stretch of it.
  *
- * The element's lock is held around every call, with the one exception named below. Nothing here looks at a pixel.
+ * On the streaming thread, with the lock of the windows held around every call. Nothing here looks at a pixel.
  */
 #ifndef GST_LLAVAOV_FRAMES_H
 #define GST_LLAVAOV_FRAMES_H
@@ -17,14 +17,6 @@ void gst_llavaov_frames_setup (GstLlavaovElement * self);
 
 /* Back to where no stream has begun. */
 void gst_llavaov_frames_reset (GstLlavaovElement * self);
-
-/* Asks upstream, once a segment, whether it is live; returns that. Without the lock: the query walks upstream. */
-gboolean gst_llavaov_frames_find_live (GstLlavaovElement * self);
-
-/* In front of a frame without a timestamp. Out of a network, without a frame rate, the stream counts as live from here on
- * and such frames as of their arrival; else the frame rate says how long each lasts, or a guess that is warned about.
- * Without the lock. */
-void gst_llavaov_frames_untimed (GstLlavaovElement * self);
 
 /* `now` below is the clock's running time, or NONE. */
 

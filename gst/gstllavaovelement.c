@@ -16,11 +16,10 @@
 #include "gstllavaovelement.h"
 
 #include "answers.h"
+#include "backpressure.h"
 #include "clock.h"
 #include "properties.h"
-#include "errors.h"
 #include "stream.h"
-#include "window-queue.h"
 #include "worker.h"
 
 #define GST_CAT_DEFAULT gst_llavaov_debug
@@ -54,11 +53,11 @@ get_stats (GstLlavaovElement * self)
   LlavaovSessionStats session = {.size = sizeof (session) };
   GstStructure *stats;
 
-  g_mutex_lock (&self->lock);
-  if (self->session)
-    llavaov_session_stats (self->session, &session);
-  stats = gst_llavaov_stats_to_structure (&self->stats, &session);
-  g_mutex_unlock (&self->lock);
+  g_mutex_lock (&self->windows.lock);
+  if (self->model.session)
+    llavaov_session_stats (self->model.session, &session);
+  stats = gst_llavaov_output_stats (&self->output, &session);
+  g_mutex_unlock (&self->windows.lock);
   return stats;
 }
 
@@ -72,14 +71,13 @@ gst_llavaov_element_get (GstLlavaovElement * self, guint id, GValue * value)
       g_value_take_boxed (value, get_stats (self));
       break;
     case GST_LLAVAOV_PROP_READY:
-      g_mutex_lock (&self->lock);
-      g_value_set_boolean (value, self->ready);
-      g_mutex_unlock (&self->lock);
+      g_mutex_lock (&self->windows.lock);
+      g_value_set_boolean (value, self->model.ready);
+      g_mutex_unlock (&self->windows.lock);
       break;
     case GST_LLAVAOV_PROP_LAST_ANSWER:
-      GST_OBJECT_LOCK (self);
-      g_value_set_string (value, self->last_answer);
-      GST_OBJECT_UNLOCK (self);
+      g_value_take_string (value,
+          gst_llavaov_output_last_answer (&self->output));
       break;
     default:
       GST_OBJECT_LOCK (self);
@@ -184,7 +182,7 @@ change_state (GstElement * element, GstStateChange transition)
 static gboolean
 send_event (GstElement * element, GstEvent * event)
 {
-  gst_llavaov_window_queue_release_waiters (GST_LLAVAOV_ELEMENT (element));
+  gst_llavaov_backpressure_release_waiters (GST_LLAVAOV_ELEMENT (element));
   return GST_ELEMENT_CLASS (gst_llavaov_element_parent_class)->send_event
       (element, event);
 }
@@ -195,16 +193,12 @@ finalize (GObject * object)
   GstLlavaovElement *self = GST_LLAVAOV_ELEMENT (object);
 
   /* It has ended, or this is its last call. */
-  g_clear_pointer (&self->worker, g_thread_unref);
-  gst_llavaov_sampler_reset (&self->sampler);
-  gst_llavaov_clip_clear (&self->clip);
+  g_clear_pointer (&self->worker.thread, g_thread_unref);
   gst_llavaov_settings_clear (&self->settings);
   gst_llavaov_settings_clear (&self->run);
-  g_atomic_rc_box_release (self->backlog);
-  gst_llavaov_orientation_clear (&self->orientation);
-  g_free (self->last_answer);
-  g_mutex_clear (&self->lock);
-  g_cond_clear (&self->cond);
+  gst_llavaov_input_clear (&self->input);
+  gst_llavaov_windows_clear (&self->windows);
+  gst_llavaov_output_clear (&self->output);
   G_OBJECT_CLASS (gst_llavaov_element_parent_class)->finalize (object);
 }
 
@@ -236,16 +230,11 @@ gst_llavaov_element_class_init (GstLlavaovElementClass * klass)
 static void
 gst_llavaov_element_init (GstLlavaovElement * self)
 {
-  g_mutex_init (&self->lock);
-  g_cond_init (&self->cond);
   gst_llavaov_settings_init (&self->settings);
   gst_llavaov_settings_init (&self->run);
-  self->backlog = g_atomic_rc_box_new0 (gint);
-  self->seek_seqnum = self->stream_seqnum = GST_SEQNUM_INVALID;
-  g_queue_init (&self->waiting);
-  g_queue_init (&self->outbox);
-  g_queue_init (&self->metas);
-  gst_segment_init (&self->segment, GST_FORMAT_UNDEFINED);
+  gst_llavaov_input_init (&self->input);
+  gst_llavaov_windows_init (&self->windows);
+  gst_llavaov_output_init (&self->output);
 
   self->sinkpad = gst_pad_new_from_static_template (&sink_template, "sink");
   self->srcpad = gst_pad_new_from_static_template (&src_template, "src");

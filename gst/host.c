@@ -45,9 +45,5 @@ gst_llavaov_host_fail (GstLlavaovElement * self, const LlavaovError * error)
 {
   gst_llavaov_post_error (GST_ELEMENT (self), error, &self->run,
       self->run.model_path);
-  g_mutex_lock (&self->lock);
-  self->failed = TRUE;
-  self->failed_at = g_get_monotonic_time ();
-  g_cond_broadcast (&self->cond);
-  g_mutex_unlock (&self->lock);
+  gst_llavaov_windows_fail (&self->windows);
 }

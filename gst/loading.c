@@ -26,15 +26,15 @@ check_prompt (GstLlavaovElement * self, LlavaovSession * session,
 {
   LlavaovError error = { 0, };
   LlavaovStatus status;
-  const LlavaovEngineInfo *info = llavaov_engine_info (self->engine);
+  const LlavaovEngineInfo *info = llavaov_engine_info (self->model.engine);
   LlavaovPrompt asked = {.size = sizeof (asked) };
   gchar *prompt, *system_prompt;
   guint32 tokens = 0;
 
-  g_mutex_lock (&self->lock);
+  g_mutex_lock (&self->windows.lock);
   prompt = g_strdup (self->run.prompt);
   system_prompt = g_strdup (self->run.system_prompt);
-  g_mutex_unlock (&self->lock);
+  g_mutex_unlock (&self->windows.lock);
   asked.layout = layout;
   asked.n_frames = n_frames;
   asked.width = width;
@@ -67,10 +67,11 @@ check_generation (GstLlavaovElement * self)
   LlavaovError error = { 0, };
   LlavaovStatus status;
 
-  g_mutex_lock (&self->lock);
+  g_mutex_lock (&self->windows.lock);
   asked = gst_llavaov_settings_generation (&self->run);
-  g_mutex_unlock (&self->lock);
-  status = llavaov_engine_generation (self->engine, &asked, &settled, &error);
+  g_mutex_unlock (&self->windows.lock);
+  status =
+      llavaov_engine_generation (self->model.engine, &asked, &settled, &error);
   if (status != LLAVAOV_OK) {
     error.status = status;
     gst_llavaov_host_fail (self, &error);
@@ -84,7 +85,8 @@ void
 gst_llavaov_loading_warn_generation (GstLlavaovElement * self,
     const LlavaovGeneration * asked)
 {
-  const gchar *notice = llavaov_engine_info (self->engine)->generation_notice;
+  const gchar *notice =
+      llavaov_engine_info (self->model.engine)->generation_notice;
   LlavaovError error = { LLAVAOV_ERROR_UNSUPPORTED, LLAVAOV_ABOUT_OPTION,
     "generation", ""
   };
@@ -92,10 +94,10 @@ gst_llavaov_loading_warn_generation (GstLlavaovElement * self,
 
   if (notice == NULL || !(asked->as_checkpoint & LLAVAOV_SETTING_RULES))
     return;
-  g_mutex_lock (&self->lock);
-  tell = !self->generation_told;
-  self->generation_told = TRUE;
-  g_mutex_unlock (&self->lock);
+  g_mutex_lock (&self->windows.lock);
+  tell = !self->model.warned_generation;
+  self->model.warned_generation = TRUE;
+  g_mutex_unlock (&self->windows.lock);
   if (!tell)
     return;
   g_strlcpy (error.message, notice, sizeof (error.message));
@@ -112,7 +114,7 @@ open_session (GstLlavaovElement * self, LlavaovEngine * engine,
   LlavaovError error = { 0, };
   LlavaovStatus status;
 
-  options.chat_template = self->chat_template;
+  options.chat_template = self->model.chat_template;
   status = llavaov_session_open (engine, &options, session, &error);
   if (status != LLAVAOV_OK) {
     error.status = status;
@@ -127,14 +129,14 @@ open_session (GstLlavaovElement * self, LlavaovEngine * engine,
 
 /* Which template makes the prompts, on the bus; gst-launch-1.0 prints the debug text. */
 static void
-tell_template (GstLlavaovElement * self)
+post_template (GstLlavaovElement * self)
 {
   gchar *text;
 
-  if (self->chat_template == NULL)
+  if (self->model.chat_template == NULL)
     return;
   text = g_strdup_printf ("Chat template: %s",
-      llavaov_chat_template_origin (self->chat_template));
+      llavaov_chat_template_origin (self->model.chat_template));
   GST_INFO_OBJECT (self, "%s", text);
   gst_element_message_full (GST_ELEMENT (self), GST_MESSAGE_INFO,
       GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_SETTINGS, g_strdup (text), text,
@@ -148,13 +150,10 @@ engine_ready (GstLlavaovElement * self, LlavaovEngine * engine)
   LlavaovSession *session = NULL;
   gchar *text;
 
-  g_mutex_lock (&self->lock);
-  self->engine = engine;
-  self->stats.load_ns = info->load_ns;
-  g_strlcpy (self->stats.device, info->device, sizeof (self->stats.device));
-  g_strlcpy (self->stats.precision, info->precision,
-      sizeof (self->stats.precision));
-  g_mutex_unlock (&self->lock);
+  g_mutex_lock (&self->windows.lock);
+  self->model.engine = engine;
+  g_mutex_unlock (&self->windows.lock);
+  gst_llavaov_output_set_engine (&self->output, info);
 
   if (!check_generation (self) || !open_session (self, engine, &session))
     return;
@@ -164,13 +163,13 @@ engine_ready (GstLlavaovElement * self, LlavaovEngine * engine)
   GST_INFO_OBJECT (self, "%s", text);
   post_progress (self, GST_PROGRESS_TYPE_COMPLETE, 100, text);
   g_free (text);
-  tell_template (self);
-  g_mutex_lock (&self->lock);
-  self->session = session;
-  self->ready = !self->stop;    /* a callback may have stopped it */
+  post_template (self);
+  g_mutex_lock (&self->windows.lock);
+  self->model.session = session;
+  self->model.ready = !self->worker.stop;       /* a callback may have stopped it */
   gst_llavaov_window_queue_push_held_samples (self);
-  g_cond_broadcast (&self->cond);
-  g_mutex_unlock (&self->lock);
+  g_cond_broadcast (&self->windows.cond);
+  g_mutex_unlock (&self->windows.lock);
   gst_llavaov_host_notify (self, "ready");
 }
 
@@ -183,10 +182,9 @@ gst_llavaov_loading_poll (GstLlavaovElement * self, guint * last_percent)
   guint percent = 0;
   gchar *text;
 
-  if (self->engine || self->failed)
+  if (self->model.engine || self->windows.failed)
     return;
-  state = gst_llavaov_engine_poll (self->engine_user, &percent, &engine,
-      &error);
+  state = gst_llavaov_engine_poll (self->model.user, &percent, &engine, &error);
   switch (state) {
     case GST_LLAVAOV_ENGINE_LOADING:
       if (*last_percent == GST_LLAVAOV_LOADING_UNTOLD) {
@@ -214,7 +212,8 @@ gst_llavaov_loading_poll (GstLlavaovElement * self, guint * last_percent)
 void
 gst_llavaov_loading_end (GstLlavaovElement * self, guint percent)
 {
-  if (!self->engine && !self->failed && percent != GST_LLAVAOV_LOADING_UNTOLD)
+  if (!self->model.engine && !self->windows.failed
+      && percent != GST_LLAVAOV_LOADING_UNTOLD)
     post_progress (self, GST_PROGRESS_TYPE_CANCELED, percent,
         "Loading was cancelled");
 }
@@ -222,27 +221,24 @@ gst_llavaov_loading_end (GstLlavaovElement * self, guint percent)
 gboolean
 gst_llavaov_loading_can_check_frames (GstLlavaovElement * self)
 {
-  return self->session && self->layout_known && self->have_info &&
-      !self->frames_checked && !self->failed;
+  guint width, height;
+
+  return self->model.session && self->windows.layout_known &&
+      !self->model.frames_checked && !self->windows.failed &&
+      gst_llavaov_input_size (&self->input, &width, &height);
 }
 
 void
 gst_llavaov_loading_check_frames (GstLlavaovElement * self)
 {
   LlavaovLayout layout;
-  guint n_frames, width, height;
+  guint n_frames, width = 0, height = 0;
 
-  g_mutex_lock (&self->lock);
-  self->frames_checked = TRUE;
-  layout = self->layout;
+  g_mutex_lock (&self->windows.lock);
+  self->model.frames_checked = TRUE;
+  layout = self->windows.layout;
   n_frames = layout == LLAVAOV_LAYOUT_IMAGE ? 1 : self->run.frames;
-  if (gst_llavaov_orientation_swaps (self->turn)) {
-    width = GST_VIDEO_INFO_HEIGHT (&self->info);
-    height = GST_VIDEO_INFO_WIDTH (&self->info);
-  } else {
-    width = GST_VIDEO_INFO_WIDTH (&self->info);
-    height = GST_VIDEO_INFO_HEIGHT (&self->info);
-  }
-  g_mutex_unlock (&self->lock);
-  check_prompt (self, self->session, layout, n_frames, width, height);
+  gst_llavaov_input_size (&self->input, &width, &height);
+  g_mutex_unlock (&self->windows.lock);
+  check_prompt (self, self->model.session, layout, n_frames, width, height);
 }

@@ -10,30 +10,19 @@
 /* Windows in a row that a device may fail. One that fails them all is lost, and comes back to no engine that had it. */
 #define MAX_DEVICE_FAILURES 3
 
-/* Metas that may wait for a buffer to carry them. */
-#define MAX_METAS 64
-
 static void
 report_answer (GstLlavaovElement * self, GstLlavaovWindow * window)
 {
-  const LlavaovEngineInfo *info = llavaov_engine_info (self->engine);
+  const LlavaovEngineInfo *info = llavaov_engine_info (self->model.engine);
   GstStructure *answer;
   guint64 dropped;
   gboolean post;
   gchar *name = gst_llavaov_host_stream_name (self);
   gchar *model = g_utf8_make_valid (info->model_name, -1);      /* a folder's name */
 
-  g_mutex_lock (&self->lock);
-  self->device_failures = 0;
-  self->stats.answers++;
-  self->stats.prompt_tokens += window->prompt_tokens;
-  self->stats.new_tokens += window->new_tokens;
-  self->stats.encode_ns += window->encode_ns;
-  self->stats.prefill_ns += window->prefill_ns;
-  self->stats.decode_ns += window->decode_ns;
-  dropped = self->stats.dropped_windows;
-  g_mutex_unlock (&self->lock);
-
+  gst_llavaov_output_answer (&self->output, window);
+  dropped = gst_llavaov_output_read (&self->output,
+      &self->output.stats.dropped_windows);
   answer = gst_llavaov_answer_to_structure (window, name, dropped,
       model, info->device);
   g_free (model);
@@ -41,8 +30,6 @@ report_answer (GstLlavaovElement * self, GstLlavaovWindow * window)
 
   GST_OBJECT_LOCK (self);
   post = self->settings.post_messages;
-  g_free (self->last_answer);
-  self->last_answer = g_strdup (window->text);
   GST_OBJECT_UNLOCK (self);
   if (post)
     gst_element_post_message (GST_ELEMENT (self),
@@ -50,19 +37,7 @@ report_answer (GstLlavaovElement * self, GstLlavaovWindow * window)
             gst_structure_copy (answer)));
   gst_llavaov_host_notify (self, "last-answer");
   gst_llavaov_text_stream_answer (self, window, answer);
-
-  g_mutex_lock (&self->lock);
-  if (window->flushes == self->flushes) {
-    g_queue_push_tail (&self->metas, gst_structure_copy (answer));
-    if (self->metas.length > MAX_METAS)
-      gst_structure_free (g_queue_pop_head (&self->metas));
-    if (self->sticky)
-      gst_structure_free (self->sticky);
-    self->sticky = g_steal_pointer (&answer);
-  }
-  g_mutex_unlock (&self->lock);
-  if (answer)
-    gst_structure_free (answer);
+  gst_llavaov_output_add_meta (&self->output, window, answer);
 }
 
 static void
@@ -73,15 +48,16 @@ report_dropped (GstLlavaovElement * self, const GstLlavaovWindow * window)
   GstMessage *message;
   guint64 answers, dropped;
 
-  g_mutex_lock (&self->lock);
-  answers = self->stats.answers;
-  dropped = self->stats.dropped_windows;
-  g_mutex_unlock (&self->lock);
+  answers = gst_llavaov_output_read (&self->output,
+      &self->output.stats.answers);
+  dropped = gst_llavaov_output_read (&self->output,
+      &self->output.stats.dropped_windows);
   if (window->segment.format == GST_FORMAT_TIME &&
       GST_CLOCK_TIME_IS_VALID (timestamp))
     stream_time = gst_segment_to_stream_time (&window->segment,
         GST_FORMAT_TIME, timestamp);
-  message = gst_message_new_qos (GST_OBJECT (self), self->live, window->start,
+  message = gst_message_new_qos (GST_OBJECT (self),
+      gst_llavaov_input_live (&self->input, NULL), window->start,
       stream_time, timestamp, window->length);
   /* Whole windows, not frames: the video itself loses nothing. */
   gst_message_set_qos_stats (message, GST_FORMAT_DEFAULT, answers, dropped);
@@ -101,6 +77,17 @@ report_empty (GstLlavaovElement * self, const GstLlavaovWindow * window)
   g_free (name);
 }
 
+static gboolean
+has_failed (GstLlavaovElement * self)
+{
+  gboolean failed;
+
+  g_mutex_lock (&self->windows.lock);
+  failed = self->windows.failed;
+  g_mutex_unlock (&self->windows.lock);
+  return failed;
+}
+
 /* Whoever comes next gets an engine of its own. */
 static void
 report_lost (GstLlavaovElement * self, const LlavaovError * cause)
@@ -111,31 +98,24 @@ report_lost (GstLlavaovElement * self, const LlavaovError * cause)
       "%d windows in a row failed "
       "on it: stop and start again, in a new process if that does not help. The "
       "last: %s", MAX_DEVICE_FAILURES, cause->message);
-  gst_llavaov_engine_give_up (self->engine_user);
+  gst_llavaov_engine_give_up (self->model.user);
   gst_llavaov_host_fail (self, &error);
 }
 
 static void
 report_failed (GstLlavaovElement * self, const GstLlavaovWindow * window)
 {
-  gboolean lost;
+  guint failures;
   gchar *what;
 
   if (window->status == LLAVAOV_ERROR_CANCELLED)
     return;
-  g_mutex_lock (&self->lock);
-  self->stats.failed_windows++;
-  if (window->status == LLAVAOV_ERROR_DEVICE)
-    self->device_failures++;
-  else
-    self->device_failures = 0;
-  lost = self->device_failures >= MAX_DEVICE_FAILURES && !self->failed;
-  g_mutex_unlock (&self->lock);
+  failures = gst_llavaov_output_count_failure (&self->output, window->status);
   what = g_strdup_printf ("Window %" G_GUINT64_FORMAT " at %" GST_TIME_FORMAT
       " has no answer", window->seq, GST_TIME_ARGS (window->start));
   gst_llavaov_post_warning (GST_ELEMENT (self), &window->error, what);
   g_free (what);
-  if (lost)
+  if (failures >= MAX_DEVICE_FAILURES && !has_failed (self))
     report_lost (self, &window->error);
 }
 

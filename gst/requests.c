@@ -35,17 +35,12 @@ on_done (void *data, const LlavaovAnswer * answer)
   LlavaovTicket *ticket;
 
   keep_answer (window, answer);
-  g_mutex_lock (&self->lock);
   if (window->state == GST_LLAVAOV_WINDOW_DROPPED)
-    self->stats.dropped_windows++;
-  self->asked = NULL;
-  ticket = g_steal_pointer (&self->ticket);
-  if (window->flushes == self->flushes)
-    g_queue_push_tail (&self->outbox, window);
-  else
-    gst_llavaov_window_free (window);
-  g_cond_broadcast (&self->cond);
-  g_mutex_unlock (&self->lock);
+    gst_llavaov_output_count (&self->output,
+        &self->output.stats.dropped_windows);
+  g_mutex_lock (&self->windows.lock);
+  ticket = gst_llavaov_windows_answered (&self->windows, window);
+  g_mutex_unlock (&self->windows.lock);
   if (ticket)
     llavaov_ticket_unref (ticket);
 }
@@ -58,7 +53,7 @@ gst_llavaov_request_send (GstLlavaovElement * self, GstLlavaovWindow * window)
   LlavaovTicket *ticket = NULL;
   LlavaovError error = { 0, };
   LlavaovStatus status = LLAVAOV_OK;
-  LlavaovSession *session = self->session;
+  LlavaovSession *session = self->model.session;
   guint flushes = window->flushes;
   guint i;
 
@@ -71,9 +66,8 @@ gst_llavaov_request_send (GstLlavaovElement * self, GstLlavaovWindow * window)
       error = sample->error;
     }
   }
-  self->asked = window;
   window->owner = self;
-  g_mutex_unlock (&self->lock);
+  g_mutex_unlock (&self->windows.lock);
 
   if (status == LLAVAOV_OK) {
     request.layout = window->layout;
@@ -93,26 +87,20 @@ gst_llavaov_request_send (GstLlavaovElement * self, GstLlavaovWindow * window)
       window->reservation = request.reservation;
   }
 
-  g_mutex_lock (&self->lock);
+  g_mutex_lock (&self->windows.lock);
   if (status != LLAVAOV_OK) {
-    self->asked = NULL;
     window->status = status;
     window->error = error;
     window->state = GST_LLAVAOV_WINDOW_FAILED;
-    if (flushes == self->flushes)
-      g_queue_push_tail (&self->outbox, window);
-    else
-      gst_llavaov_window_free (window);
+    gst_llavaov_windows_answered (&self->windows, window);
     return;
   }
-  if (self->asked == window && flushes == self->flushes) {
-    self->ticket = ticket;
+  if (gst_llavaov_windows_set_ticket (&self->windows, window, flushes, ticket))
     return;
-  }
-  g_mutex_unlock (&self->lock);
+  g_mutex_unlock (&self->windows.lock);
   if (ticket) {
     llavaov_ticket_cancel (ticket);
     llavaov_ticket_unref (ticket);
   }
-  g_mutex_lock (&self->lock);
+  g_mutex_lock (&self->windows.lock);
 }

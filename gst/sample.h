@@ -28,6 +28,9 @@ typedef struct _GstLlavaovSample
   LlavaovError error;
 } GstLlavaovSample;
 
+typedef void (*GstLlavaovSampleFunc) (gpointer data,
+    GstLlavaovSample * sample, LlavaovLayout layout);
+
 /* Takes a reference to the buffer. */
 GstLlavaovSample *gst_llavaov_sample_new (GstBuffer * buffer,
     const GstVideoInfo * info, GstClockTime running, GstClockTime duration);

@@ -1,59 +1,40 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "stream.h"
 
-#include "answers.h"
+#include "backpressure.h"
 #include "clock.h"
 #include "drain.h"
 #include "frame-check.h"
 #include "frames.h"
+#include "liveness.h"
 #include "text-stream.h"
 #include "topology.h"
 #include "window-queue.h"
 
-static GstBuffer *
-attach_metas (GstLlavaovElement * self, GstBuffer * buffer)
+static GstLlavaovMetaMode
+meta_mode (GstLlavaovElement * self)
 {
   GstLlavaovMetaMode mode;
-  GstStructure *answer;
 
   GST_OBJECT_LOCK (self);
   mode = self->settings.meta_mode;
   GST_OBJECT_UNLOCK (self);
-
-  while ((answer = g_queue_pop_head (&self->metas))) {
-    if (mode == GST_LLAVAOV_META_ONCE) {
-      buffer = gst_buffer_make_writable (buffer);
-      gst_llavaov_answer_attach (answer, buffer);
-    }
-    gst_structure_free (answer);
-  }
-  if (mode == GST_LLAVAOV_META_STICKY && self->sticky) {
-    buffer = gst_buffer_make_writable (buffer);
-    gst_llavaov_answer_attach (self->sticky, buffer);
-  }
-  return buffer;
+  return mode;
 }
 
 /* How frames are to be turned. Asks upstream when that may have changed: by now its pads know the events that came here. */
 static void
-find_turn (GstLlavaovElement * self)
+find_orientation (GstLlavaovElement * self)
 {
-  LlavaovOrientation turn;
-  gboolean known;
+  LlavaovOrientation orientation;
 
-  g_mutex_lock (&self->lock);
-  known = self->turn_known;
-  turn = gst_llavaov_orientation_get (&self->orientation);
-  g_mutex_unlock (&self->lock);
-  if (known)
+  if (self->input.orientation_known)
     return;
-  if (turn != LLAVAOV_ORIENTATION_UPRIGHT &&
-      gst_llavaov_turned_upstream (self->sinkpad, turn))
-    turn = LLAVAOV_ORIENTATION_UPRIGHT;
-  g_mutex_lock (&self->lock);
-  self->turn = turn;
-  self->turn_known = TRUE;
-  g_mutex_unlock (&self->lock);
+  orientation = gst_llavaov_orientation_get (&self->input.tags);
+  if (orientation != LLAVAOV_ORIENTATION_UPRIGHT &&
+      gst_llavaov_turned_upstream (self->sinkpad, orientation))
+    orientation = LLAVAOV_ORIENTATION_UPRIGHT;
+  gst_llavaov_input_set_orientation (&self->input, orientation);
 }
 
 static GstFlowReturn
@@ -63,33 +44,33 @@ sink_chain (GstPad * pad, GstObject * parent, GstBuffer * buffer)
   GstClockTime now, until;
   GstFlowReturn flow;
 
-  gst_llavaov_frames_find_live (self);
-  find_turn (self);
+  gst_llavaov_liveness_update (self);
+  find_orientation (self);
   if (!GST_BUFFER_PTS_IS_VALID (buffer) && !GST_BUFFER_DTS_IS_VALID (buffer))
-    gst_llavaov_frames_untimed (self);
+    gst_llavaov_liveness_untimed (self);
   gst_llavaov_frame_check (self, buffer);
   now = gst_llavaov_clock_now (self);
 
-  g_mutex_lock (&self->lock);
-  flow = gst_llavaov_window_queue_flow (self);
-  if (flow == GST_FLOW_OK && !self->have_info)
+  g_mutex_lock (&self->windows.lock);
+  flow = gst_llavaov_windows_flow (&self->windows);
+  if (flow == GST_FLOW_OK && !self->input.have_info)
     flow = GST_FLOW_NOT_NEGOTIATED;
   if (flow == GST_FLOW_OK)
     flow = gst_llavaov_frames_take (self, buffer, now);
   if (flow == GST_FLOW_ERROR)
-    flow = gst_llavaov_window_queue_delay_error (self);
+    flow = gst_llavaov_backpressure_delay_error (self);
   if (flow != GST_FLOW_OK) {
-    g_mutex_unlock (&self->lock);
+    g_mutex_unlock (&self->windows.lock);
     gst_buffer_unref (buffer);
     return flow;
   }
-  buffer = attach_metas (self, buffer);
   /* Beyond the frame's start even when nobody says how long it lasts. */
-  until = self->have_time ? gst_llavaov_text_stream_limit (self,
-      MAX (self->last_end, self->last_running + GST_MSECOND)) :
+  until = self->input.have_time ? gst_llavaov_text_stream_limit (self,
+      MAX (self->input.last_end, self->input.last_running + GST_MSECOND)) :
       GST_CLOCK_TIME_NONE;
-  g_mutex_unlock (&self->lock);
+  g_mutex_unlock (&self->windows.lock);
 
+  buffer = gst_llavaov_output_attach (&self->output, meta_mode (self), buffer);
   gst_llavaov_text_stream_advance (self, until);
   return gst_pad_push (self->srcpad, buffer);
 }
@@ -103,14 +84,7 @@ sink_caps (GstLlavaovElement * self, GstEvent * event)
 
   gst_event_parse_caps (event, &caps);
   ok = gst_video_info_from_caps (&info, caps);
-  g_mutex_lock (&self->lock);
-  if (!ok || !self->have_info || !gst_video_info_is_equal (&info, &self->info))
-    self->unreadable_told = FALSE;
-  self->have_info = ok;
-  self->turn_known = FALSE;
-  if (ok)
-    self->info = info;
-  g_mutex_unlock (&self->lock);
+  gst_llavaov_input_set_info (&self->input, ok ? &info : NULL);
   if (!ok) {
     GST_ELEMENT_ERROR (self, STREAM, FORMAT,
         ("Raw video of an unknown kind."), ("%" GST_PTR_FORMAT, caps));
@@ -127,24 +101,20 @@ sink_stream_start (GstLlavaovElement * self, GstEvent * event)
 {
   GstClockTime now = gst_llavaov_clock_now (self);
 
-  g_mutex_lock (&self->lock);
-  gst_llavaov_orientation_event (&self->orientation, event);
-  self->turn_known = FALSE;
-  if (self->eos || self->stream_seqnum != gst_event_get_seqnum (event)) {
-    self->stream_seqnum = gst_event_get_seqnum (event);
-    gst_llavaov_frames_stream (self, now);
-    gst_llavaov_window_queue_wait_if_blocking (self);
-  }
-  g_mutex_unlock (&self->lock);
+  gst_llavaov_input_tag_event (&self->input, event);
+  if (!gst_llavaov_input_is_new_stream (&self->input,
+          gst_event_get_seqnum (event)))
+    return;
+  g_mutex_lock (&self->windows.lock);
+  gst_llavaov_frames_stream (self, now);
+  gst_llavaov_backpressure_wait_if_blocking (self);
+  g_mutex_unlock (&self->windows.lock);
 }
 
 static gboolean
 sink_tag (GstLlavaovElement * self, GstEvent * event)
 {
-  g_mutex_lock (&self->lock);
-  gst_llavaov_orientation_event (&self->orientation, event);
-  self->turn_known = FALSE;
-  g_mutex_unlock (&self->lock);
+  gst_llavaov_input_tag_event (&self->input, event);
   return gst_pad_push_event (self->srcpad, event);
 }
 
@@ -155,11 +125,11 @@ sink_segment (GstLlavaovElement * self, GstEvent * event)
   GstSegment segment;
 
   gst_event_copy_segment (event, &segment);
-  g_mutex_lock (&self->lock);
+  g_mutex_lock (&self->windows.lock);
   gst_llavaov_frames_segment (self, &segment, now);
-  gst_llavaov_window_queue_wait_if_blocking (self);
-  g_mutex_unlock (&self->lock);
-  gst_llavaov_frames_find_live (self);
+  gst_llavaov_backpressure_wait_if_blocking (self);
+  g_mutex_unlock (&self->windows.lock);
+  gst_llavaov_liveness_update (self);
 
   gst_llavaov_text_stream_segment (self, event);
   return gst_pad_push_event (self->srcpad, event);
@@ -171,12 +141,12 @@ sink_segment_done (GstLlavaovElement * self, GstEvent * event)
 {
   GstClockTime now = gst_llavaov_clock_now (self);
 
-  g_mutex_lock (&self->lock);
-  if (gst_llavaov_window_queue_flow (self) == GST_FLOW_OK) {
+  g_mutex_lock (&self->windows.lock);
+  if (gst_llavaov_windows_flow (&self->windows) == GST_FLOW_OK) {
     gst_llavaov_drain_stream (self, "segment-done", now);
-    gst_llavaov_window_queue_wait (self);
+    gst_llavaov_backpressure_wait (self);
   }
-  g_mutex_unlock (&self->lock);
+  g_mutex_unlock (&self->windows.lock);
   gst_llavaov_text_stream_event (self, gst_event_ref (event));
   return gst_pad_push_event (self->srcpad, event);
 }
@@ -187,11 +157,11 @@ sink_gap (GstLlavaovElement * self, GstEvent * event)
   GstClockTime timestamp, duration, until;
 
   gst_event_parse_gap (event, &timestamp, &duration);
-  g_mutex_lock (&self->lock);
+  g_mutex_lock (&self->windows.lock);
   until = gst_llavaov_frames_gap (self, timestamp, duration);
   if (GST_CLOCK_TIME_IS_VALID (until))
     until = gst_llavaov_text_stream_limit (self, until);
-  g_mutex_unlock (&self->lock);
+  g_mutex_unlock (&self->windows.lock);
   gst_llavaov_text_stream_advance (self, until);
   return gst_pad_push_event (self->srcpad, event);
 }
@@ -202,14 +172,15 @@ sink_eos (GstLlavaovElement * self, GstEvent * event)
   GstClockTime now = gst_llavaov_clock_now (self);
   gboolean result, nothing = FALSE;
 
-  g_mutex_lock (&self->lock);
-  if (gst_llavaov_window_queue_flow (self) == GST_FLOW_OK) {
-    nothing = self->stats.frames_seen == 0;
+  g_mutex_lock (&self->windows.lock);
+  if (gst_llavaov_windows_flow (&self->windows) == GST_FLOW_OK) {
+    nothing = gst_llavaov_output_read (&self->output,
+        &self->output.stats.frames_seen) == 0;
     gst_llavaov_drain_stream (self, "eos", now);
-    self->eos = TRUE;
-    gst_llavaov_window_queue_wait (self);
+    gst_llavaov_input_set_eos (&self->input);
+    gst_llavaov_backpressure_wait (self);
   }
-  g_mutex_unlock (&self->lock);
+  g_mutex_unlock (&self->windows.lock);
   if (nothing)
     GST_ELEMENT_WARNING (self, STREAM, DECODE, ("The stream ended before a "
             "single picture came, so there is nothing to answer about. Is the "
@@ -228,10 +199,10 @@ sink_flush_start (GstLlavaovElement * self, GstEvent * event)
   LlavaovTicket *ticket;
   gboolean result;
 
-  g_mutex_lock (&self->lock);
-  self->flushing = TRUE;
+  g_mutex_lock (&self->windows.lock);
+  gst_llavaov_windows_set_flushing (&self->windows, TRUE);
   ticket = gst_llavaov_window_queue_flush (self);
-  g_mutex_unlock (&self->lock);
+  g_mutex_unlock (&self->windows.lock);
   if (ticket) {
     llavaov_ticket_cancel (ticket);
     llavaov_ticket_unref (ticket);
@@ -249,10 +220,10 @@ sink_flush_stop (GstLlavaovElement * self, GstEvent * event)
 {
   GstLlavaovTextPad *text = gst_llavaov_text_stream_pad (self);
 
-  g_mutex_lock (&self->lock);
+  g_mutex_lock (&self->windows.lock);
   gst_llavaov_frames_reset (self);
-  self->flushing = FALSE;
-  g_mutex_unlock (&self->lock);
+  gst_llavaov_windows_set_flushing (&self->windows, FALSE);
+  g_mutex_unlock (&self->windows.lock);
   if (text) {
     gst_llavaov_text_pad_flush_stop (text, gst_event_ref (event));
     gst_object_unref (text);
@@ -353,7 +324,7 @@ gst_llavaov_stream_src_event (GstPad * pad, GstObject * parent,
     GstEvent * event)
 {
   GstLlavaovElement *self = GST_LLAVAOV_ELEMENT (parent);
-  gboolean again, ours;
+  gboolean ours;
 
   if (pad != self->srcpad && GST_EVENT_TYPE (event) != GST_EVENT_SEEK) {
     /* What the text's consumer says about its lateness or its caps is not about the video. */
@@ -364,27 +335,21 @@ gst_llavaov_stream_src_event (GstPad * pad, GstObject * parent,
   if (GST_EVENT_TYPE (event) == GST_EVENT_QOS) {
     /* Where the stream waits for answers, a sink that is late is late because of that: a decoder that skipped frames for
      * it would change what is sampled from run to run. */
-    g_mutex_lock (&self->lock);
-    ours = gst_llavaov_window_queue_blocks (self);
-    g_mutex_unlock (&self->lock);
+    g_mutex_lock (&self->windows.lock);
+    ours = gst_llavaov_backpressure_blocks (self);
+    g_mutex_unlock (&self->windows.lock);
     if (ours) {
       gst_event_unref (event);
       return TRUE;
     }
   }
-  if (GST_EVENT_TYPE (event) == GST_EVENT_LATENCY) {
-    g_mutex_lock (&self->lock);
-    self->live_known = FALSE;
-    g_mutex_unlock (&self->lock);
-  }
+  if (GST_EVENT_TYPE (event) == GST_EVENT_LATENCY)
+    gst_llavaov_input_forget_live (&self->input);
   if (GST_EVENT_TYPE (event) == GST_EVENT_SEEK) {
-    gst_llavaov_window_queue_release_waiters (self);
+    gst_llavaov_backpressure_release_waiters (self);
     /* Both source pads bring the same seek. */
-    g_mutex_lock (&self->lock);
-    again = self->seek_seqnum == gst_event_get_seqnum (event);
-    self->seek_seqnum = gst_event_get_seqnum (event);
-    g_mutex_unlock (&self->lock);
-    if (again) {
+    if (!gst_llavaov_input_is_new_seek (&self->input,
+            gst_event_get_seqnum (event))) {
       gst_event_unref (event);
       return TRUE;
     }

@@ -9,7 +9,8 @@ gboolean
 gst_llavaov_text_stream_by_window (GstLlavaovElement * self)
 {
   if (self->run.text_timing == GST_LLAVAOV_TEXT_AUTO)
-    return !self->live && !self->text_meets;
+    return !gst_llavaov_input_live (&self->input, NULL) &&
+        !gst_llavaov_output_text_meets (&self->output);
   return self->run.text_timing == GST_LLAVAOV_TEXT_WINDOW;
 }
 
@@ -25,13 +26,10 @@ gst_llavaov_text_stream_pad (GstLlavaovElement * self)
 }
 
 static void
-look_where_text_goes (GstLlavaovElement * self, GstLlavaovTextPad * text)
+find_text_consumers (GstLlavaovElement * self, GstLlavaovTextPad * text)
 {
-  gboolean meets = gst_llavaov_pads_meet (self->srcpad, GST_PAD (text));
-
-  g_mutex_lock (&self->lock);
-  self->text_meets = meets;
-  g_mutex_unlock (&self->lock);
+  gst_llavaov_output_set_text_meets (&self->output,
+      gst_llavaov_pads_meet (self->srcpad, GST_PAD (text)));
 }
 
 /* A pad that was requested in the middle of a stream has missed its beginning. */
@@ -44,7 +42,7 @@ catch_up (GstLlavaovElement * self, GstLlavaovTextPad * text)
     return;
   start = gst_pad_get_sticky_event (self->sinkpad, GST_EVENT_STREAM_START, 0);
   segment = gst_pad_get_sticky_event (self->sinkpad, GST_EVENT_SEGMENT, 0);
-  look_where_text_goes (self, text);
+  find_text_consumers (self, text);
   if (segment)
     gst_llavaov_text_pad_begin (text, start, segment);
   gst_clear_event (&start);
@@ -58,67 +56,55 @@ gst_llavaov_text_stream_timestamp (GstLlavaovElement * self,
   guint64 timestamp;
 
   if (!GST_CLOCK_TIME_IS_VALID (running) ||
-      self->segment.format != GST_FORMAT_TIME)
+      self->input.segment.format != GST_FORMAT_TIME)
     return running;
   /* The last frame may go on behind the segment's end; nothing is before 0, where reverse ends. */
-  if (gst_segment_position_from_running_time_full (&self->segment,
+  if (gst_segment_position_from_running_time_full (&self->input.segment,
           GST_FORMAT_TIME, running, &timestamp) == 1)
     return timestamp;
-  return self->segment.rate < 0 ? 0 : GST_CLOCK_TIME_NONE;
+  return self->input.segment.rate < 0 ? 0 : GST_CLOCK_TIME_NONE;
 }
 
 GstClockTime
 gst_llavaov_text_stream_limit (GstLlavaovElement * self, GstClockTime running)
 {
   GstClockTime limit = running;
-  GstLlavaovWindow *window;
-  GList *walk;
 
   if (!gst_llavaov_text_stream_by_window (self))
     return gst_llavaov_text_stream_timestamp (self, limit);
   if (self->run.sampling == GST_LLAVAOV_SAMPLING_CLIP)
     return GST_CLOCK_TIME_NONE;
-  limit = MIN (limit, gst_llavaov_sampler_earliest (&self->sampler));
-  for (walk = self->waiting.head; walk; walk = walk->next) {
-    window = walk->data;
-    limit = MIN (limit, window->start);
-  }
-  for (walk = self->outbox.head; walk; walk = walk->next) {
-    window = walk->data;
-    if (window->state == GST_LLAVAOV_WINDOW_ANSWERED)
-      limit = MIN (limit, window->start);
-  }
-  if (self->asked)
-    limit = MIN (limit, self->asked->start);
-  if (self->reporting)
-    limit = MIN (limit, self->reporting->start);
+  limit = MIN (limit, gst_llavaov_windows_earliest (&self->windows));
   return gst_llavaov_text_stream_timestamp (self, limit);
 }
 
-/* Where and how long an answer stands in the text stream; NONE for where the stream has got to. With the lock. */
+/* Where and how long an answer stands in the text stream; NONE for where the stream has got to. */
 static void
 time_of_cue (GstLlavaovElement * self,
     const GstLlavaovWindow * window, GstClockTime * timestamp,
     GstClockTime * duration)
 {
-  gdouble rate = self->segment.rate < 0 ? -self->segment.rate :
-      self->segment.rate;
+  GstSegment segment;
+  gdouble rate;
+  gboolean eos;
 
+  gst_llavaov_input_get_segment (&self->input, &segment, &eos);
+  rate = ABS (segment.rate);
   *timestamp = GST_CLOCK_TIME_NONE;
   *duration = window->interval;
   /* The video has ended; the text should not outlast it by a window. */
-  if (self->eos && window->length)
+  if (eos && window->length)
     *duration = MIN (window->interval, window->length);
   if (gst_llavaov_text_stream_by_window (self)) {
     /* A still picture lasts no time, what is said about it does. */
     *duration = window->length ? window->length : window->full_length;
-    *timestamp = self->segment.format == GST_FORMAT_TIME ?
-        gst_segment_position_from_running_time (&self->segment,
+    *timestamp = segment.format == GST_FORMAT_TIME ?
+        gst_segment_position_from_running_time (&segment,
         GST_FORMAT_TIME, window->start) : window->start;
   }
   if (rate != 1)
     *duration *= rate;
-  if (self->segment.rate < 0 && GST_CLOCK_TIME_IS_VALID (*timestamp))
+  if (segment.rate < 0 && GST_CLOCK_TIME_IS_VALID (*timestamp))
     *timestamp -= MIN (*timestamp, *duration);
 }
 
@@ -132,9 +118,7 @@ gst_llavaov_text_stream_answer (GstLlavaovElement * self,
   if (text == NULL)
     return;
   catch_up (self, text);
-  g_mutex_lock (&self->lock);
   time_of_cue (self, window, &timestamp, &duration);
-  g_mutex_unlock (&self->lock);
   gst_llavaov_text_pad_answer (text, answer, timestamp, duration);
   gst_object_unref (text);
 }
@@ -162,7 +146,7 @@ gst_llavaov_text_stream_segment (GstLlavaovElement * self, GstEvent * segment)
   if (text == NULL)
     return;
   start = gst_pad_get_sticky_event (self->sinkpad, GST_EVENT_STREAM_START, 0);
-  look_where_text_goes (self, text);
+  find_text_consumers (self, text);
   gst_llavaov_text_pad_begin (text, start, segment);
   gst_clear_event (&start);
   gst_object_unref (text);

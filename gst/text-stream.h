@@ -16,15 +16,15 @@ G_BEGIN_DECLS
 /* The text pad with a reference, or NULL. */
 GstLlavaovTextPad *gst_llavaov_text_stream_pad (GstLlavaovElement * self);
 
-/* Whether answers carry the times of their windows, and not of their arrival. With the lock. */
+/* Whether answers carry the times of their windows, and not of their arrival. */
 gboolean gst_llavaov_text_stream_by_window (GstLlavaovElement * self);
 
-/* Running time to timestamp; as it is while the segment is not in time. With the lock. */
+/* Running time to timestamp; as it is while the segment is not in time. On the streaming thread. */
 GstClockTime gst_llavaov_text_stream_timestamp (GstLlavaovElement * self,
     GstClockTime running);
 
 /* The timestamp up to which the text stream may go when the video has come to a running time: as far, but not beyond the
- * start of a window that will still be answered for when answers carry the times of their windows. With the lock. */
+ * start of a window that will still be answered for when answers carry the times of their windows. On the streaming thread, with the lock. */
 GstClockTime gst_llavaov_text_stream_limit (GstLlavaovElement * self,
     GstClockTime running);
 

@@ -3,7 +3,6 @@
 
 #include "clock.h"
 #include "errors.h"
-#include "frames.h"
 #include "host.h"
 #include "loading.h"
 #include "reports.h"
@@ -15,10 +14,10 @@ engine_changed (gpointer data)
 {
   GstLlavaovElement *self = data;
 
-  g_mutex_lock (&self->lock);
-  self->engine_changed = TRUE;
-  g_cond_broadcast (&self->cond);
-  g_mutex_unlock (&self->lock);
+  g_mutex_lock (&self->windows.lock);
+  self->worker.engine_changed = TRUE;
+  g_cond_broadcast (&self->windows.cond);
+  g_mutex_unlock (&self->windows.lock);
 }
 
 /* What a callback from the worker may keep it in before a state change goes on without it. A callback that wants a state
@@ -34,24 +33,22 @@ let_go (GstLlavaovElement * self)
 
   gst_llavaov_clock_cancel (self);
 
-  g_mutex_lock (&self->lock);
-  session = g_steal_pointer (&self->session);
-  g_mutex_unlock (&self->lock);
+  g_mutex_lock (&self->windows.lock);
+  session = g_steal_pointer (&self->model.session);
+  g_mutex_unlock (&self->windows.lock);
   llavaov_session_close (session);
 
-  g_mutex_lock (&self->lock);
+  g_mutex_lock (&self->windows.lock);
   ticket = gst_llavaov_window_queue_flush (self);
-  self->engine = NULL;
-  self->ready = FALSE;
-  if (self->asked)
-    gst_llavaov_window_free (g_steal_pointer (&self->asked));
-  if (self->sticky)
-    gst_structure_free (g_steal_pointer (&self->sticky));
-  g_mutex_unlock (&self->lock);
+  gst_llavaov_windows_abandon (&self->windows);
+  self->model.engine = NULL;
+  self->model.ready = FALSE;
+  g_mutex_unlock (&self->windows.lock);
+  gst_llavaov_output_stop (&self->output);
   if (ticket)
     llavaov_ticket_unref (ticket);
-  gst_llavaov_engine_release (g_steal_pointer (&self->engine_user));
-  g_clear_pointer (&self->chat_template, llavaov_chat_template_unref);
+  gst_llavaov_engine_release (g_steal_pointer (&self->model.user));
+  g_clear_pointer (&self->model.chat_template, llavaov_chat_template_unref);
   gst_llavaov_host_notify (self, "ready");
 }
 
@@ -61,10 +58,10 @@ await_end (GstLlavaovElement * self)
 {
   gint64 until = g_get_monotonic_time () + PATIENCE;
 
-  while (!self->ended)
-    if (g_thread_self () == self->worker ||
-        !g_cond_wait_until (&self->cond, &self->lock, until))
-      return self->ended;
+  while (!self->worker.ended)
+    if (g_thread_self () == self->worker.thread ||
+        !g_cond_wait_until (&self->windows.cond, &self->windows.lock, until))
+      return self->worker.ended;
   return TRUE;
 }
 
@@ -75,58 +72,48 @@ worker_main (gpointer data)
   GstLlavaovWindow *window;
   guint percent = GST_LLAVAOV_LOADING_UNTOLD;
 
-  g_mutex_lock (&self->lock);
-  while (!self->stop) {
-    if (self->engine_changed) {
-      self->engine_changed = FALSE;
-      g_mutex_unlock (&self->lock);
+  g_mutex_lock (&self->windows.lock);
+  while (!self->worker.stop) {
+    if (self->worker.engine_changed) {
+      self->worker.engine_changed = FALSE;
+      g_mutex_unlock (&self->windows.lock);
       gst_llavaov_loading_poll (self, &percent);
-      g_mutex_lock (&self->lock);
+      g_mutex_lock (&self->windows.lock);
     } else if (gst_llavaov_loading_can_check_frames (self)) {
-      g_mutex_unlock (&self->lock);
+      g_mutex_unlock (&self->windows.lock);
       gst_llavaov_loading_check_frames (self);
-      g_mutex_lock (&self->lock);
-    } else if ((window = g_queue_pop_head (&self->outbox))) {
-      guint flushes = window->flushes;
-
-      self->reporting = window;
-      self->reporting_since = g_get_monotonic_time ();
-      g_cond_broadcast (&self->cond);
-      g_mutex_unlock (&self->lock);
+      g_mutex_lock (&self->windows.lock);
+    } else if ((window = gst_llavaov_windows_report (&self->windows))) {
+      g_mutex_unlock (&self->windows.lock);
       gst_llavaov_report (self, window);
-      g_mutex_lock (&self->lock);
-      self->reporting = NULL;
-      self->let_pass = FALSE;
-      gst_llavaov_window_free (window);
-      if (flushes == self->flushes)
-        self->undelivered--;
-      g_cond_broadcast (&self->cond);
-    } else if (self->session && !self->asked && !self->failed &&
-        (window = g_queue_pop_head (&self->waiting))) {
+      g_mutex_lock (&self->windows.lock);
+      gst_llavaov_windows_reported (&self->windows);
+    } else if (self->model.session &&
+        (window = gst_llavaov_windows_ask (&self->windows))) {
       gst_llavaov_request_send (self, window);
-    } else if (self->clock_fired) {
-      self->clock_fired = FALSE;
-      g_mutex_unlock (&self->lock);
+    } else if (self->timer.fired) {
+      self->timer.fired = FALSE;
+      g_mutex_unlock (&self->windows.lock);
       gst_llavaov_clock_close_windows (self);
-      g_mutex_lock (&self->lock);
-    } else if (self->clock_stale) {
+      g_mutex_lock (&self->windows.lock);
+    } else if (self->timer.stale) {
       gst_llavaov_clock_schedule (self);
     } else {
-      g_cond_wait (&self->cond, &self->lock);
+      g_cond_wait (&self->windows.cond, &self->windows.lock);
     }
   }
-  g_mutex_unlock (&self->lock);
+  g_mutex_unlock (&self->windows.lock);
   gst_llavaov_loading_end (self, percent);
 
-  g_mutex_lock (&self->lock);
-  if (self->left_alone) {
-    g_mutex_unlock (&self->lock);
+  g_mutex_lock (&self->windows.lock);
+  if (self->worker.left_alone) {
+    g_mutex_unlock (&self->windows.lock);
     let_go (self);
-    g_mutex_lock (&self->lock);
+    g_mutex_lock (&self->windows.lock);
   }
-  self->ended = TRUE;
-  g_cond_broadcast (&self->cond);
-  g_mutex_unlock (&self->lock);
+  self->worker.ended = TRUE;
+  g_cond_broadcast (&self->windows.cond);
+  g_mutex_unlock (&self->windows.lock);
   gst_object_unref (self);
   return NULL;
 }
@@ -157,17 +144,17 @@ gst_llavaov_worker_start (GstLlavaovElement * self)
   gchar *prompt = NULL;
   gboolean ended;
 
-  g_mutex_lock (&self->lock);
-  ended = self->worker == NULL || await_end (self);
-  g_mutex_unlock (&self->lock);
+  g_mutex_lock (&self->windows.lock);
+  ended = self->worker.thread == NULL || await_end (self);
+  g_mutex_unlock (&self->windows.lock);
   if (!ended) {
     g_warning ("%s is still in a callback of an answer before: it cannot start "
         "again from there, nor wait for its end without a deadlock. Change "
         "the state from another thread.", GST_OBJECT_NAME (self));
     return FALSE;
   }
-  if (self->worker)
-    g_thread_join (g_steal_pointer (&self->worker));
+  if (self->worker.thread)
+    g_thread_join (g_steal_pointer (&self->worker.thread));
 
   GST_OBJECT_LOCK (self);
   gst_llavaov_settings_copy (&self->settings, &settings);
@@ -184,42 +171,38 @@ gst_llavaov_worker_start (GstLlavaovElement * self)
   g_free (settings.prompt);
   settings.prompt = prompt;
 
-  g_mutex_lock (&self->lock);
+  g_mutex_lock (&self->windows.lock);
   gst_llavaov_settings_clear (&self->run);
   self->run = settings;
-  self->chat_template = chat_template;
-  self->stop = self->failed = self->flushing = FALSE;
-  self->engine_changed = TRUE;
-  self->frames_checked = FALSE;
-  self->generation_told = FALSE;
-  self->have_info = FALSE;
-  gst_llavaov_orientation_clear (&self->orientation);
-  self->turn = LLAVAOV_ORIENTATION_UPRIGHT;
-  self->turn_known = FALSE;
-  self->unreadable = FALSE;
-  self->device_failures = 0;
-  self->next_seq = 0;
-  memset (&self->stats, 0, sizeof (self->stats));
-  gst_llavaov_frames_reset (self);
-  self->stream_seqnum = GST_SEQNUM_INVALID;
-  self->running = TRUE;
-  g_mutex_unlock (&self->lock);
+  self->model.chat_template = chat_template;
+  self->model.frames_checked = FALSE;
+  self->model.warned_generation = FALSE;
+  self->worker.stop = FALSE;
+  self->worker.engine_changed = TRUE;
+  gst_llavaov_input_start (&self->input);
+  gst_llavaov_output_start (&self->output);
+  gst_llavaov_window_queue_reset (self);
+  gst_llavaov_windows_start (&self->windows);
+  g_mutex_unlock (&self->windows.lock);
 
-  self->engine_user = gst_llavaov_engine_acquire (self->run.engine_id,
+  self->model.user = gst_llavaov_engine_acquire (self->run.engine_id,
       self->run.model_path, self->run.device, precision, engine_changed, self,
       &error);
-  if (self->engine_user == NULL) {
-    self->running = FALSE;
-    g_clear_pointer (&self->chat_template, llavaov_chat_template_unref);
+  if (self->model.user == NULL) {
+    g_mutex_lock (&self->windows.lock);
+    gst_llavaov_windows_stop (&self->windows);
+    g_mutex_unlock (&self->windows.lock);
+    g_clear_pointer (&self->model.chat_template, llavaov_chat_template_unref);
     gst_llavaov_post_error (GST_ELEMENT (self), &error, &self->run,
         self->run.model_path);
     return FALSE;
   }
-  g_mutex_lock (&self->lock);
-  self->ended = self->left_alone = FALSE;
+  g_mutex_lock (&self->windows.lock);
+  self->worker.ended = self->worker.left_alone = FALSE;
   /* A reference of its own: a callback may drop all others. */
-  self->worker = g_thread_new ("llavaov", worker_main, gst_object_ref (self));
-  g_mutex_unlock (&self->lock);
+  self->worker.thread =
+      g_thread_new ("llavaov", worker_main, gst_object_ref (self));
+  g_mutex_unlock (&self->windows.lock);
   return TRUE;
 
 failed:
@@ -234,11 +217,11 @@ gst_llavaov_worker_interrupt (GstLlavaovElement * self)
 {
   LlavaovTicket *ticket;
 
-  g_mutex_lock (&self->lock);
-  self->running = FALSE;
-  self->stop = TRUE;
+  g_mutex_lock (&self->windows.lock);
+  gst_llavaov_windows_stop (&self->windows);
+  self->worker.stop = TRUE;
   ticket = gst_llavaov_window_queue_flush (self);
-  g_mutex_unlock (&self->lock);
+  g_mutex_unlock (&self->windows.lock);
   if (ticket) {
     llavaov_ticket_cancel (ticket);
     llavaov_ticket_unref (ticket);
@@ -250,19 +233,19 @@ gst_llavaov_worker_stop (GstLlavaovElement * self)
 {
   gboolean ended;
 
-  if (self->worker == NULL)
+  if (self->worker.thread == NULL)
     return;
-  g_mutex_lock (&self->lock);
-  if (self->left_alone) {
-    g_mutex_unlock (&self->lock);
+  g_mutex_lock (&self->windows.lock);
+  if (self->worker.left_alone) {
+    g_mutex_unlock (&self->windows.lock);
     return;
   }
   ended = await_end (self);
   if (!ended) {
-    self->left_alone = TRUE;
-    self->ready = FALSE;
+    self->worker.left_alone = TRUE;
+    self->model.ready = FALSE;
   }
-  g_mutex_unlock (&self->lock);
+  g_mutex_unlock (&self->windows.lock);
   if (!ended) {
     /* As a GstTask that is joined from its own thread. */
     g_warning
@@ -274,6 +257,6 @@ gst_llavaov_worker_stop (GstLlavaovElement * self)
     gst_llavaov_host_notify (self, "ready");
     return;
   }
-  g_thread_join (g_steal_pointer (&self->worker));
+  g_thread_join (g_steal_pointer (&self->worker.thread));
   let_go (self);
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Which frames of a stream stand for which stretch of it: window.c and clip.c by themselves. */
+ * Which frames of a stream stand for which stretch of it: sampler.c and clip.c by themselves. */
 #include <gst/check/gstcheck.h>
 
 #include "clip.h"
+#include "sampler.h"
 #include "window.h"
 
 #define MS GST_MSECOND
@@ -380,16 +381,15 @@ check_clip (guint64 total, guint n)
   for (i = 0; i < total; i++) {
     GstLlavaovSample *sample = make_sample (i, GST_CLOCK_TIME_NONE);
 
-    gst_llavaov_clip_frame (&clip, sample);
+    gst_llavaov_clip_frame (&clip, sample, i, &segment, 0);
     gst_llavaov_sample_unref (sample);
-    fail_unless (clip.kept->len <= GST_LLAVAOV_CLIP_KEPT);
+    fail_unless (gst_llavaov_clip_n_kept (&clip) <= GST_LLAVAOV_CLIP_KEPT);
   }
   {
     guint64 stride = clip.stride;
 
     fail_unless ((total + stride - 1) / stride <= GST_LLAVAOV_CLIP_KEPT);
-    window = gst_llavaov_window_new (0, 1, &settings, &segment, n);
-    gst_llavaov_clip_finish (&clip, window, n);
+    window = gst_llavaov_clip_finish (&clip, &settings, n);
     fail_unless_equals_int (window->samples->len, n);
     for (k = 0; k < n; k++) {
       GstLlavaovSample *sample = g_ptr_array_index (window->samples, k);

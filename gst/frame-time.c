@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "frame-time.h"
+
+gboolean
+gst_llavaov_segments_have_same_times (const GstSegment * a,
+    const GstSegment * b)
+{
+  guint64 at = b->rate > 0 ? b->start : b->stop, running_a, running_b;
+  guint64 stream_a, stream_b;
+
+  if (a->format != b->format)
+    return FALSE;
+  if (a->format != GST_FORMAT_TIME)
+    return TRUE;
+  if (a->rate != b->rate || a->applied_rate != b->applied_rate ||
+      !GST_CLOCK_TIME_IS_VALID (at))
+    return gst_segment_is_equal (a, b);
+  return gst_segment_to_running_time_full (a, a->format, at, &running_a) ==
+      gst_segment_to_running_time_full (b, b->format, at, &running_b) &&
+      running_a == running_b &&
+      gst_segment_to_stream_time_full (a, a->format, at, &stream_a) ==
+      gst_segment_to_stream_time_full (b, b->format, at, &stream_b) &&
+      stream_a == stream_b;
+}
+
+/* What the frame lasts in the segment's timestamps; NONE when neither buffer nor caps say so. */
+static GstClockTime
+frame_duration (const GstLlavaovInput * input, GstBuffer * buffer)
+{
+  if (GST_BUFFER_DURATION_IS_VALID (buffer) && GST_BUFFER_DURATION (buffer))
+    return GST_BUFFER_DURATION (buffer);
+  if (GST_VIDEO_INFO_FPS_N (&input->info) > 0)
+    return gst_util_uint64_scale (GST_SECOND,
+        GST_VIDEO_INFO_FPS_D (&input->info),
+        GST_VIDEO_INFO_FPS_N (&input->info));
+  return GST_CLOCK_TIME_NONE;
+}
+
+GstClockTime
+gst_llavaov_frame_duration (const GstLlavaovInput * input, GstBuffer * buffer)
+{
+  GstClockTime duration = frame_duration (input, buffer);
+  gdouble rate = ABS (input->segment.rate);
+
+  if (!GST_CLOCK_TIME_IS_VALID (duration) || rate == 1 || rate == 0)
+    return duration;
+  return duration / rate;
+}
+
+GstClockTime
+gst_llavaov_frame_time (const GstLlavaovInput * input, GstBuffer * buffer,
+    GstClockTime now)
+{
+  GstClockTime timestamp = GST_BUFFER_PTS_IS_VALID (buffer) ?
+      GST_BUFFER_PTS (buffer) : GST_BUFFER_DTS (buffer);
+
+  if (GST_CLOCK_TIME_IS_VALID (timestamp) &&
+      input->segment.format == GST_FORMAT_TIME) {
+    GstClockTime duration = frame_duration (input, buffer);
+
+    /* Played backwards, a frame begins with its end. */
+    if (input->segment.rate < 0 && GST_CLOCK_TIME_IS_VALID (duration)
+        && timestamp >= input->segment.start)
+      timestamp = MIN (timestamp + duration, input->segment.stop);
+    return gst_segment_to_running_time (&input->segment, GST_FORMAT_TIME,
+        timestamp);
+  }
+  if (input->live && GST_CLOCK_TIME_IS_VALID (now))
+    return now;
+  return input->have_time ? input->last_end : 0;
+}

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "output.h"
+
+#include "answers.h"
+
+/* Answers that may wait for a buffer to carry them. */
+#define MAX_METAS 64
+
+void
+gst_llavaov_output_init (GstLlavaovOutput * output)
+{
+  g_mutex_init (&output->lock);
+  g_queue_init (&output->metas);
+}
+
+static void
+clear_metas (GstLlavaovOutput * output)
+{
+  GstStructure *meta;
+
+  while ((meta = g_queue_pop_head (&output->metas)))
+    gst_structure_free (meta);
+}
+
+void
+gst_llavaov_output_clear (GstLlavaovOutput * output)
+{
+  clear_metas (output);
+  gst_clear_structure (&output->sticky);
+  g_free (output->last_answer);
+  g_mutex_clear (&output->lock);
+}
+
+void
+gst_llavaov_output_start (GstLlavaovOutput * output)
+{
+  g_mutex_lock (&output->lock);
+  memset (&output->stats, 0, sizeof (output->stats));
+  output->device_failures = 0;
+  g_mutex_unlock (&output->lock);
+}
+
+void
+gst_llavaov_output_stop (GstLlavaovOutput * output)
+{
+  g_mutex_lock (&output->lock);
+  gst_clear_structure (&output->sticky);
+  g_mutex_unlock (&output->lock);
+}
+
+void
+gst_llavaov_output_flush (GstLlavaovOutput * output, guint flushes)
+{
+  g_mutex_lock (&output->lock);
+  output->flushes = flushes;
+  clear_metas (output);
+  g_mutex_unlock (&output->lock);
+}
+
+void
+gst_llavaov_output_set_text_meets (GstLlavaovOutput * output, gboolean meets)
+{
+  g_mutex_lock (&output->lock);
+  output->text_meets = meets;
+  g_mutex_unlock (&output->lock);
+}
+
+gboolean
+gst_llavaov_output_text_meets (GstLlavaovOutput * output)
+{
+  gboolean meets;
+
+  g_mutex_lock (&output->lock);
+  meets = output->text_meets;
+  g_mutex_unlock (&output->lock);
+  return meets;
+}
+
+void
+gst_llavaov_output_count (GstLlavaovOutput * output, guint64 * count)
+{
+  g_mutex_lock (&output->lock);
+  (*count)++;
+  g_mutex_unlock (&output->lock);
+}
+
+guint64
+gst_llavaov_output_read (GstLlavaovOutput * output, const guint64 * count)
+{
+  guint64 value;
+
+  g_mutex_lock (&output->lock);
+  value = *count;
+  g_mutex_unlock (&output->lock);
+  return value;
+}
+
+void
+gst_llavaov_output_set_engine (GstLlavaovOutput * output,
+    const LlavaovEngineInfo * info)
+{
+  GstLlavaovStats *stats = &output->stats;
+
+  g_mutex_lock (&output->lock);
+  stats->load_ns = info->load_ns;
+  g_strlcpy (stats->device, info->device, sizeof (stats->device));
+  g_strlcpy (stats->precision, info->precision, sizeof (stats->precision));
+  g_mutex_unlock (&output->lock);
+}
+
+guint
+gst_llavaov_output_count_failure (GstLlavaovOutput * output,
+    LlavaovStatus status)
+{
+  guint failures;
+
+  g_mutex_lock (&output->lock);
+  output->stats.failed_windows++;
+  if (status == LLAVAOV_ERROR_DEVICE)
+    output->device_failures++;
+  else
+    output->device_failures = 0;
+  failures = output->device_failures;
+  g_mutex_unlock (&output->lock);
+  return failures;
+}
+
+GstStructure *
+gst_llavaov_output_stats (GstLlavaovOutput * output,
+    const LlavaovSessionStats * session)
+{
+  GstStructure *structure;
+
+  g_mutex_lock (&output->lock);
+  structure = gst_llavaov_stats_to_structure (&output->stats, session);
+  g_mutex_unlock (&output->lock);
+  return structure;
+}
+
+void
+gst_llavaov_output_answer (GstLlavaovOutput * output,
+    const GstLlavaovWindow * window)
+{
+  GstLlavaovStats *stats = &output->stats;
+
+  g_mutex_lock (&output->lock);
+  output->device_failures = 0;
+  stats->answers++;
+  stats->prompt_tokens += window->prompt_tokens;
+  stats->new_tokens += window->new_tokens;
+  stats->encode_ns += window->encode_ns;
+  stats->prefill_ns += window->prefill_ns;
+  stats->decode_ns += window->decode_ns;
+  g_free (output->last_answer);
+  output->last_answer = g_strdup (window->text);
+  g_mutex_unlock (&output->lock);
+}
+
+gchar *
+gst_llavaov_output_last_answer (GstLlavaovOutput * output)
+{
+  gchar *text;
+
+  g_mutex_lock (&output->lock);
+  text = g_strdup (output->last_answer);
+  g_mutex_unlock (&output->lock);
+  return text;
+}
+
+void
+gst_llavaov_output_add_meta (GstLlavaovOutput * output,
+    const GstLlavaovWindow * window, GstStructure * answer)
+{
+  g_mutex_lock (&output->lock);
+  if (window->flushes == output->flushes) {
+    g_queue_push_tail (&output->metas, gst_structure_copy (answer));
+    if (output->metas.length > MAX_METAS)
+      gst_structure_free (g_queue_pop_head (&output->metas));
+    gst_clear_structure (&output->sticky);
+    output->sticky = g_steal_pointer (&answer);
+  }
+  g_mutex_unlock (&output->lock);
+  gst_clear_structure (&answer);
+}
+
+GstBuffer *
+gst_llavaov_output_attach (GstLlavaovOutput * output, GstLlavaovMetaMode mode,
+    GstBuffer * buffer)
+{
+  GstStructure *answer;
+
+  g_mutex_lock (&output->lock);
+  while ((answer = g_queue_pop_head (&output->metas))) {
+    if (mode == GST_LLAVAOV_META_ONCE) {
+      buffer = gst_buffer_make_writable (buffer);
+      gst_llavaov_answer_attach (answer, buffer);
+    }
+    gst_structure_free (answer);
+  }
+  if (mode == GST_LLAVAOV_META_STICKY && output->sticky) {
+    buffer = gst_buffer_make_writable (buffer);
+    gst_llavaov_answer_attach (output->sticky, buffer);
+  }
+  g_mutex_unlock (&output->lock);
+  return buffer;
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What goes out: counts, the latest answer, and the answers that buffers are to carry as metas.
+ *
+ * The lock rule: the members are read and written by the functions of output.c alone, each of which takes the lock. Any
+ * thread. The lock is a leaf: nothing else is locked and nothing posted with it held.
+ */
+#ifndef GST_LLAVAOV_OUTPUT_H
+#define GST_LLAVAOV_OUTPUT_H
+
+#include "stats.h"
+#include "window.h"
+
+G_BEGIN_DECLS
+
+typedef struct _GstLlavaovOutput
+{
+  GMutex lock;
+  GstLlavaovStats stats;
+  guint device_failures;        /* in a row */
+  gchar *last_answer;
+  guint flushes;                /* as in the windows: answers of before a flush become no meta */
+  gboolean text_meets;          /* text and video go into one consumer, side by side */
+  GQueue metas;                 /* of GstStructure: for the next buffer */
+  GstStructure *sticky;
+} GstLlavaovOutput;
+
+void gst_llavaov_output_init (GstLlavaovOutput * output);
+void gst_llavaov_output_clear (GstLlavaovOutput * output);
+/* From READY to PAUSED: counts begin anew. */
+void gst_llavaov_output_start (GstLlavaovOutput * output);
+/* Back in READY: buffers carry nothing any more. */
+void gst_llavaov_output_stop (GstLlavaovOutput * output);
+/* flushes: how many there have been. */
+void gst_llavaov_output_flush (GstLlavaovOutput * output, guint flushes);
+
+void gst_llavaov_output_set_text_meets (GstLlavaovOutput * output,
+    gboolean meets);
+gboolean gst_llavaov_output_text_meets (GstLlavaovOutput * output);
+
+/* Adds one to a count of output->stats. */
+void gst_llavaov_output_count (GstLlavaovOutput * output, guint64 * count);
+guint64 gst_llavaov_output_read (GstLlavaovOutput * output,
+    const guint64 * count);
+void gst_llavaov_output_set_engine (GstLlavaovOutput * output,
+    const LlavaovEngineInfo * info);
+/* Counts a window that failed; returns how many the device has failed in a row. */
+guint gst_llavaov_output_count_failure (GstLlavaovOutput * output,
+    LlavaovStatus status);
+GstStructure *gst_llavaov_output_stats (GstLlavaovOutput * output,
+    const LlavaovSessionStats * session);
+
+/* The answer of a window: counts it and keeps its text. */
+void gst_llavaov_output_answer (GstLlavaovOutput * output,
+    const GstLlavaovWindow * window);
+/* Free it. */
+gchar *gst_llavaov_output_last_answer (GstLlavaovOutput * output);
+/* The answer of a window waits for a buffer to carry it, unless it is of before a flush. Takes the structure. */
+void gst_llavaov_output_add_meta (GstLlavaovOutput * output,
+    const GstLlavaovWindow * window, GstStructure * answer);
+/* Attaches what waits. Takes the buffer and returns it, or a writable copy. */
+GstBuffer *gst_llavaov_output_attach (GstLlavaovOutput * output,
+    GstLlavaovMetaMode mode, GstBuffer * buffer);
+
+G_END_DECLS
+
+#endif

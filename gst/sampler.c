@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sampler.h"
+
+/* A live frame that says it lasts longer than this is believed: waiting for the next one to be sure would cost more than
+ * the rare wrong neighbour. */
+#define TRUSTED_DURATION (100 * GST_MSECOND)
+
+/* A live window that is cut short without a frame is reported when it was this long. */
+#define SHORTEST_SILENCE GST_SECOND
+#define TOLD_ONE_BY_ONE 4
+
+static GstClockTime
+window_end (const GstLlavaovWindow * window)
+{
+  return window->start + window->length;
+}
+
+static GstClockTime
+point_time (const GstLlavaovWindow * window, guint k)
+{
+  return window->start + gst_util_uint64_scale (window->length, 2 * k + 1,
+      2 * window->n_points);
+}
+
+static void
+take_point (GstLlavaovSampler * sampler, GstLlavaovWindow * window,
+    GstLlavaovSample * sample)
+{
+  gst_llavaov_window_take (window, sample);
+  window->next_point++;
+  if (sampler->chosen)
+    sampler->chosen (sampler->data, sample);
+}
+
+static GstClockTime
+interval_of (const GstLlavaovSettings * settings)
+{
+  GstClockTime interval = settings->interval ? settings->interval :
+      settings->window;
+
+  return MAX (interval,
+      (settings->window + GST_LLAVAOV_MAX_OPEN_WINDOWS - 1) /
+      GST_LLAVAOV_MAX_OPEN_WINDOWS);
+}
+
+static void
+open_window (GstLlavaovSampler * sampler)
+{
+  const GstLlavaovSettings *settings = sampler->settings;
+  GstLlavaovWindow *window = gst_llavaov_window_new (sampler->next_start,
+      settings->window, settings, &sampler->segment, settings->frames);
+
+  if (settings->layout == GST_LLAVAOV_LAYOUT_IMAGE)
+    window->n_points = 1;
+  window->utc_start =
+      gst_llavaov_window_utc (sampler->utc_offset, window->start);
+  g_queue_push_tail (&sampler->open, window);
+  sampler->next_start += interval_of (settings);
+  if (sampler->live && sampler->reserve)
+    window->refused = !sampler->reserve (sampler->data, window,
+        sampler->next_start);
+}
+
+void
+gst_llavaov_sampler_init (GstLlavaovSampler * sampler)
+{
+  memset (sampler, 0, sizeof (*sampler));
+  g_queue_init (&sampler->open);
+  gst_segment_init (&sampler->segment, GST_FORMAT_TIME);
+  sampler->utc_offset = G_MININT64;
+}
+
+void
+gst_llavaov_sampler_reset (GstLlavaovSampler * sampler)
+{
+  GstLlavaovWindow *window;
+
+  while ((window = g_queue_pop_head (&sampler->open)))
+    gst_llavaov_window_free (window);
+  g_clear_pointer (&sampler->last, gst_llavaov_sample_unref);
+  sampler->started = sampler->seen_frame = FALSE;
+}
+
+void
+gst_llavaov_sampler_start (GstLlavaovSampler * sampler, GstClockTime now)
+{
+  if (sampler->started)
+    return;
+  sampler->started = TRUE;
+  sampler->next_start = now;
+}
+
+static void
+set_closed (GstLlavaovWindow * window)
+{
+  window->state = window->refused ? GST_LLAVAOV_WINDOW_DROPPED :
+      GST_LLAVAOV_WINDOW_WAITING;
+  if (window->refused)
+    window->reason = "overload";
+}
+
+/* The window's end has passed: no frame can come into it any more. */
+static void
+close_window (GstLlavaovSampler * sampler, GstLlavaovWindow * window,
+    GQueue * closed)
+{
+  if (window->n_seen == 0) {
+    if (!sampler->live) {
+      gst_llavaov_window_free (window);
+      return;
+    }
+    window->state = GST_LLAVAOV_WINDOW_EMPTY;
+    window->reason = "silence";
+  } else {
+    while (!window->refused && window->next_point < window->n_points)
+      take_point (sampler, window, sampler->last);
+    set_closed (window);
+  }
+  g_queue_push_tail (closed, window);
+}
+
+/* Windows that began and ended unseen, when they are many, are reported as one. */
+static void
+skip_silence (GstLlavaovSampler * sampler, GstClockTime now, GQueue * closed)
+{
+  GstClockTime interval = interval_of (sampler->settings);
+  GstClockTime window = sampler->settings->window;
+  guint64 ended;
+
+  if (now < sampler->next_start + window)
+    return;
+  ended = (now - sampler->next_start - window) / interval + 1;
+  if (ended <= TOLD_ONE_BY_ONE)
+    return;
+  if (sampler->live)
+    g_queue_push_tail (closed, gst_llavaov_window_new_empty
+        (sampler->next_start, (ended - 1) * interval + window,
+            sampler->settings, &sampler->segment, sampler->utc_offset,
+            "silence"));
+  sampler->next_start += ended * interval;
+}
+
+void
+gst_llavaov_sampler_advance (GstLlavaovSampler * sampler, GstClockTime now,
+    GQueue * closed)
+{
+  GstLlavaovWindow *window;
+
+  if (!sampler->started)
+    return;
+
+  while ((window = g_queue_peek_head (&sampler->open)) &&
+      window_end (window) <= now)
+    close_window (sampler, g_queue_pop_head (&sampler->open), closed);
+
+  if (sampler->next_start <= now)
+    skip_silence (sampler, now, closed);
+  while (sampler->next_start <= now) {
+    open_window (sampler);
+    while ((window = g_queue_peek_head (&sampler->open)) &&
+        window_end (window) <= now)
+      close_window (sampler, g_queue_pop_head (&sampler->open), closed);
+  }
+}
+
+void
+gst_llavaov_sampler_frame (GstLlavaovSampler * sampler,
+    GstLlavaovSample * sample, GQueue * closed)
+{
+  GstClockTime time = sample->running;
+  gboolean trusted = sampler->early &&
+      GST_CLOCK_TIME_IS_VALID (sample->duration) &&
+      sample->duration > TRUSTED_DURATION;
+  GList *walk, *next;
+
+  if (!sampler->seen_frame) {
+    /* The grid begins at the first frame, also when the clock came first. */
+    sampler->seen_frame = TRUE;
+    while (!g_queue_is_empty (&sampler->open))
+      gst_llavaov_window_free (g_queue_pop_head (&sampler->open));
+    sampler->started = TRUE;
+    sampler->next_start = time;
+    gst_llavaov_sampler_advance (sampler, time, closed);
+  }
+
+  for (walk = sampler->open.head; walk; walk = next) {
+    GstLlavaovWindow *window = walk->data;
+
+    next = walk->next;
+    if (time < window->start || time >= window_end (window))
+      continue;
+    window->n_seen++;
+    while (!window->refused && window->next_point < window->n_points) {
+      GstClockTime point = point_time (window, window->next_point);
+
+      if (point <= time) {
+        GstLlavaovSample *last = sampler->last;
+
+        if (last && last->running >= window->start &&
+            point - MIN (last->running, point) <= time - point)
+          take_point (sampler, window, last);
+        else
+          take_point (sampler, window, sample);
+      } else if (trusted && 2 * (point - time) <= sample->duration) {
+        take_point (sampler, window, sample);
+      } else {
+        break;
+      }
+    }
+    if (sampler->early && window->next_point == window->n_points) {
+      window->early = TRUE;
+      window->state = GST_LLAVAOV_WINDOW_WAITING;
+      g_queue_delete_link (&sampler->open, walk);
+      g_queue_push_tail (closed, window);
+    }
+  }
+
+  if (sampler->last)
+    gst_llavaov_sample_unref (sampler->last);
+  sampler->last = gst_llavaov_sample_ref (sample);
+}
+
+static void
+cut_window (GstLlavaovSampler * sampler, GstLlavaovWindow * window,
+    GstClockTime end, GQueue * closed)
+{
+  while (!window->refused && window->next_point < window->n_points &&
+      (window->next_point == 0 ||
+          point_time (window, window->next_point) < end))
+    take_point (sampler, window, sampler->last);
+  window->length = end - MIN (window->start, end);
+  set_closed (window);
+  g_queue_push_tail (closed, window);
+}
+
+void
+gst_llavaov_sampler_finish (GstLlavaovSampler * sampler, GstClockTime end,
+    GstClockTime now, const gchar * reason, GQueue * closed)
+{
+  GstLlavaovWindow *window;
+
+  gst_llavaov_sampler_advance (sampler, end, closed);
+  while ((window = g_queue_pop_head (&sampler->open))) {
+    if (window->n_seen) {
+      cut_window (sampler, window, end, closed);
+    } else if (sampler->live && GST_CLOCK_TIME_IS_VALID (now) &&
+        now >= window->start + SHORTEST_SILENCE) {
+      window->length = MIN (window->length, now - window->start);
+      window->state = GST_LLAVAOV_WINDOW_EMPTY;
+      window->reason = reason;
+      g_queue_push_tail (closed, window);
+    } else {
+      gst_llavaov_window_free (window);
+    }
+  }
+  gst_llavaov_sampler_reset (sampler);
+}
+
+void
+gst_llavaov_sampler_foreach_sample (GstLlavaovSampler * sampler,
+    GstLlavaovSampleFunc function, gpointer data, LlavaovLayout layout)
+{
+  GList *walk;
+  guint i;
+
+  for (walk = sampler->open.head; walk; walk = walk->next) {
+    GstLlavaovWindow *window = walk->data;
+
+    for (i = 0; i < window->samples->len; i++)
+      function (data, g_ptr_array_index (window->samples, i), layout);
+  }
+}
+
+gboolean
+gst_llavaov_sampler_has_frames (GstLlavaovSampler * sampler)
+{
+  GList *walk;
+
+  for (walk = sampler->open.head; walk; walk = walk->next)
+    if (((GstLlavaovWindow *) walk->data)->n_seen)
+      return TRUE;
+  return FALSE;
+}
+
+GstClockTime
+gst_llavaov_sampler_deadline (GstLlavaovSampler * sampler)
+{
+  GstLlavaovWindow *window = g_queue_peek_head (&sampler->open);
+
+  if (!sampler->started)
+    return GST_CLOCK_TIME_NONE;
+  if (window)
+    return window_end (window);
+  return sampler->next_start + sampler->settings->window;
+}
+
+GstClockTime
+gst_llavaov_sampler_earliest (GstLlavaovSampler * sampler)
+{
+  GstLlavaovWindow *window = g_queue_peek_head (&sampler->open);
+
+  if (!sampler->started)
+    return GST_CLOCK_TIME_NONE;
+  return window ? window->start : sampler->next_start;
+}

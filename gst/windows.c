@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "windows.h"
+
+void
+gst_llavaov_windows_init (GstLlavaovWindows * windows)
+{
+  g_mutex_init (&windows->lock);
+  g_cond_init (&windows->cond);
+  gst_llavaov_sampler_init (&windows->sampler);
+  gst_llavaov_clip_init (&windows->clip);
+  windows->backlog = g_atomic_rc_box_new0 (gint);
+  g_queue_init (&windows->waiting);
+  g_queue_init (&windows->outbox);
+}
+
+void
+gst_llavaov_windows_clear (GstLlavaovWindows * windows)
+{
+  gst_llavaov_sampler_reset (&windows->sampler);
+  gst_llavaov_clip_clear (&windows->clip);
+  g_atomic_rc_box_release (windows->backlog);
+  g_mutex_clear (&windows->lock);
+  g_cond_clear (&windows->cond);
+}
+
+void
+gst_llavaov_windows_start (GstLlavaovWindows * windows)
+{
+  windows->failed = windows->flushing = FALSE;
+  windows->next_seq = 0;
+  windows->running = TRUE;
+}
+
+void
+gst_llavaov_windows_stop (GstLlavaovWindows * windows)
+{
+  windows->running = FALSE;
+}
+
+void
+gst_llavaov_windows_fail (GstLlavaovWindows * windows)
+{
+  g_mutex_lock (&windows->lock);
+  windows->failed = TRUE;
+  windows->failed_at = g_get_monotonic_time ();
+  g_cond_broadcast (&windows->cond);
+  g_mutex_unlock (&windows->lock);
+}
+
+void
+gst_llavaov_windows_set_flushing (GstLlavaovWindows * windows,
+    gboolean flushing)
+{
+  windows->flushing = flushing;
+}
+
+GstFlowReturn
+gst_llavaov_windows_flow (const GstLlavaovWindows * windows)
+{
+  if (!windows->running || windows->flushing)
+    return GST_FLOW_FLUSHING;
+  return windows->failed ? GST_FLOW_ERROR : GST_FLOW_OK;
+}
+
+static void
+free_windows (GQueue * queue)
+{
+  GstLlavaovWindow *window;
+
+  while ((window = g_queue_pop_head (queue)))
+    gst_llavaov_window_free (window);
+}
+
+LlavaovTicket *
+gst_llavaov_windows_flush (GstLlavaovWindows * windows)
+{
+  LlavaovTicket *ticket = g_steal_pointer (&windows->ticket);
+
+  windows->flushes++;
+  windows->undelivered = 0;
+  free_windows (&windows->waiting);
+  free_windows (&windows->outbox);
+  gst_llavaov_sampler_reset (&windows->sampler);
+  gst_llavaov_clip_reset (&windows->clip);
+  g_cond_broadcast (&windows->cond);
+  return ticket;
+}
+
+void
+gst_llavaov_windows_reset (GstLlavaovWindows * windows, LlavaovLayout layout,
+    gboolean layout_known)
+{
+  gst_llavaov_sampler_reset (&windows->sampler);
+  gst_llavaov_clip_reset (&windows->clip);
+  windows->silence = 0;
+  windows->layout = layout;
+  windows->layout_known = layout_known;
+}
+
+void
+gst_llavaov_windows_set_layout (GstLlavaovWindows * windows,
+    LlavaovLayout layout)
+{
+  windows->layout = layout;
+  windows->layout_known = TRUE;
+  g_cond_broadcast (&windows->cond);
+}
+
+GstClockTime
+gst_llavaov_windows_add_silence (GstLlavaovWindows * windows,
+    GstClockTime duration)
+{
+  windows->silence += duration;
+  return windows->silence;
+}
+
+void
+gst_llavaov_windows_end_silence (GstLlavaovWindows * windows)
+{
+  windows->silence = 0;
+}
+
+void
+gst_llavaov_windows_foreach_sample (GstLlavaovWindows * windows,
+    GstLlavaovSampleFunc function, gpointer data)
+{
+  GList *walk;
+  guint i;
+
+  for (walk = windows->waiting.head; walk; walk = walk->next) {
+    GstLlavaovWindow *window = walk->data;
+
+    for (i = 0; i < window->samples->len; i++)
+      function (data, g_ptr_array_index (window->samples, i), window->layout);
+  }
+  if (!windows->layout_known)
+    return;
+  gst_llavaov_sampler_foreach_sample (&windows->sampler, function, data,
+      windows->layout);
+  gst_llavaov_clip_foreach_sample (&windows->clip, function, data,
+      windows->layout);
+}
+
+void
+gst_llavaov_windows_add (GstLlavaovWindows * windows, GstLlavaovWindow * window)
+{
+  windows->silence = 0;
+  windows->undelivered++;
+  window->flushes = windows->flushes;
+  if (window->state != GST_LLAVAOV_WINDOW_EMPTY)
+    window->seq = windows->next_seq++;
+  g_queue_push_tail (window->state == GST_LLAVAOV_WINDOW_WAITING ?
+      &windows->waiting : &windows->outbox, window);
+  g_cond_broadcast (&windows->cond);
+}
+
+guint
+gst_llavaov_windows_drop (GstLlavaovWindows * windows, guint room)
+{
+  guint n = 0;
+
+  for (; windows->waiting.length > room; n++) {
+    GstLlavaovWindow *window = g_queue_pop_head (&windows->waiting);
+
+    window->state = GST_LLAVAOV_WINDOW_DROPPED;
+    window->reason = "overload";
+    g_ptr_array_set_size (window->samples, 0);
+    llavaov_reservation_free (g_steal_pointer (&window->reservation));
+    g_queue_push_tail (&windows->outbox, window);
+  }
+  return n;
+}
+
+GstLlavaovWindow *
+gst_llavaov_windows_ask (GstLlavaovWindows * windows)
+{
+  if (windows->asked == NULL && !windows->failed)
+    windows->asked = g_queue_pop_head (&windows->waiting);
+  else
+    return NULL;
+  return windows->asked;
+}
+
+gboolean
+gst_llavaov_windows_set_ticket (GstLlavaovWindows * windows,
+    GstLlavaovWindow * window, guint flushes, LlavaovTicket * ticket)
+{
+  /* It may have come back meanwhile, and may have been freed. */
+  if (windows->asked != window || windows->flushes != flushes)
+    return FALSE;
+  windows->ticket = ticket;
+  return TRUE;
+}
+
+LlavaovTicket *
+gst_llavaov_windows_answered (GstLlavaovWindows * windows,
+    GstLlavaovWindow * window)
+{
+  windows->asked = NULL;
+  if (window->flushes == windows->flushes)
+    g_queue_push_tail (&windows->outbox, window);
+  else
+    gst_llavaov_window_free (window);
+  g_cond_broadcast (&windows->cond);
+  return g_steal_pointer (&windows->ticket);
+}
+
+void
+gst_llavaov_windows_abandon (GstLlavaovWindows * windows)
+{
+  g_clear_pointer (&windows->asked, gst_llavaov_window_free);
+}
+
+GstLlavaovWindow *
+gst_llavaov_windows_report (GstLlavaovWindows * windows)
+{
+  windows->reporting = g_queue_pop_head (&windows->outbox);
+  if (windows->reporting) {
+    windows->reporting_since = g_get_monotonic_time ();
+    g_cond_broadcast (&windows->cond);
+  }
+  return windows->reporting;
+}
+
+void
+gst_llavaov_windows_reported (GstLlavaovWindows * windows)
+{
+  if (windows->reporting->flushes == windows->flushes)
+    windows->undelivered--;
+  g_clear_pointer (&windows->reporting, gst_llavaov_window_free);
+  windows->let_pass = FALSE;
+  g_cond_broadcast (&windows->cond);
+}
+
+void
+gst_llavaov_windows_let_pass (GstLlavaovWindows * windows)
+{
+  windows->let_pass = windows->reporting != NULL;
+  g_cond_broadcast (&windows->cond);
+}
+
+static GstClockTime
+earlier (GstClockTime start, const GstLlavaovWindow * window)
+{
+  return window ? MIN (start, window->start) : start;
+}
+
+GstClockTime
+gst_llavaov_windows_earliest (GstLlavaovWindows * windows)
+{
+  GstClockTime start = gst_llavaov_sampler_earliest (&windows->sampler);
+  GList *walk;
+
+  for (walk = windows->waiting.head; walk; walk = walk->next)
+    start = earlier (start, walk->data);
+  for (walk = windows->outbox.head; walk; walk = walk->next)
+    if (((GstLlavaovWindow *) walk->data)->state == GST_LLAVAOV_WINDOW_ANSWERED)
+      start = earlier (start, walk->data);
+  start = earlier (start, windows->asked);
+  return earlier (start, windows->reporting);
+}

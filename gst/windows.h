@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The windows of an element, from the open ones to those that are reported:
+ *
+ *     sampler, clip  --close-->  waiting  -->  asked (by the engine)  -->  outbox  -->  reporting  -->  freed
+ *
+ * The lock rule: `lock` guards every member, and is held around every call but where a function says otherwise. It is the
+ * element's main lock: the worker waits on `cond` with it, so what wakes the worker (gstllavaovelement.h) is under it, too. The locks
+ * of the input and of the output, and the object lock, may be taken with it held, never the other way round. No message is
+ * posted, no pad pushed and no request sent with it held.
+ *
+ * The members are written by windows.c; sampler and clip by their own functions.
+ */
+#ifndef GST_LLAVAOV_WINDOWS_H
+#define GST_LLAVAOV_WINDOWS_H
+
+#include "clip.h"
+#include "sampler.h"
+
+G_BEGIN_DECLS
+
+typedef struct _GstLlavaovWindows
+{
+  GMutex lock;
+  GCond cond;
+
+  gboolean running;             /* PAUSED or PLAYING, and not on the way out */
+  gboolean flushing;
+  gboolean failed;              /* an ERROR has been posted: nothing goes on */
+  gint64 failed_at;             /* then, monotonic microseconds */
+  guint flushes;                /* so far; a window of before a flush is nobody's any more */
+
+  GstLlavaovSampler sampler;
+  GstLlavaovClip clip;
+  gint *backlog;                /* clip frames the engine has not resized yet; atomic, g_atomic_rc_box */
+  gboolean layout_known;
+  LlavaovLayout layout;
+  GstClockTime silence;         /* video since a window was last closed */
+
+  guint64 next_seq;
+  GQueue waiting;
+  GstLlavaovWindow *asked;
+  LlavaovTicket *ticket;        /* of `asked` */
+  GQueue outbox;
+  GstLlavaovWindow *reporting;
+  gint64 reporting_since;       /* monotonic microseconds */
+  guint undelivered;            /* windows that were closed and not reported yet */
+  gboolean let_pass;            /* nobody waits for `reporting`: its callback needs the streaming threads */
+} GstLlavaovWindows;
+
+void gst_llavaov_windows_init (GstLlavaovWindows * windows);
+/* Without the lock; nothing is waiting or open any more. */
+void gst_llavaov_windows_clear (GstLlavaovWindows * windows);
+/* From READY to PAUSED. */
+void gst_llavaov_windows_start (GstLlavaovWindows * windows);
+void gst_llavaov_windows_stop (GstLlavaovWindows * windows);
+/* An ERROR has been posted. Wakes everybody. Without the lock. */
+void gst_llavaov_windows_fail (GstLlavaovWindows * windows);
+void gst_llavaov_windows_set_flushing (GstLlavaovWindows * windows,
+    gboolean flushing);
+/* OK while the stream may go on; FLUSHING on the way out, ERROR once one has been posted. */
+GstFlowReturn gst_llavaov_windows_flow (const GstLlavaovWindows * windows);
+
+/* Forgets all windows. The ticket (or NULL) is to be cancelled and unreferenced by the caller without the lock. */
+LlavaovTicket *gst_llavaov_windows_flush (GstLlavaovWindows * windows);
+
+/* Back to where no stream has begun. layout: that of the stream, if it is known. */
+void gst_llavaov_windows_reset (GstLlavaovWindows * windows,
+    LlavaovLayout layout, gboolean layout_known);
+void gst_llavaov_windows_set_layout (GstLlavaovWindows * windows,
+    LlavaovLayout layout);
+/* So much more video without a closed window. Returns how much there is. */
+GstClockTime gst_llavaov_windows_add_silence (GstLlavaovWindows * windows,
+    GstClockTime duration);
+void gst_llavaov_windows_end_silence (GstLlavaovWindows * windows);
+/* Calls `function` for all samples that windows hold before they are asked, with the layout they are for. */
+void gst_llavaov_windows_foreach_sample (GstLlavaovWindows * windows,
+    GstLlavaovSampleFunc function, gpointer data);
+
+/* A closed window, into `waiting`, or into `outbox` when it is EMPTY or DROPPED. */
+void gst_llavaov_windows_add (GstLlavaovWindows * windows,
+    GstLlavaovWindow * window);
+/* Drops the oldest of those that wait, until there are `room`. Returns how many were dropped. */
+guint gst_llavaov_windows_drop (GstLlavaovWindows * windows, guint room);
+
+/* The next window to ask about, which is then `asked`; NULL: none waits, or one is asked about already. */
+GstLlavaovWindow *gst_llavaov_windows_ask (GstLlavaovWindows * windows);
+/* The request of this window is under way. FALSE: it is not, any more, and the ticket is the caller's to cancel. */
+gboolean gst_llavaov_windows_set_ticket (GstLlavaovWindows * windows,
+    GstLlavaovWindow * window, guint flushes, LlavaovTicket * ticket);
+/* It has come back, into the outbox, or is freed after a flush. Returns the ticket, to be unreferenced without the lock. */
+LlavaovTicket *gst_llavaov_windows_answered (GstLlavaovWindows * windows,
+    GstLlavaovWindow * window);
+/* Frees the window whose request will not come back. */
+void gst_llavaov_windows_abandon (GstLlavaovWindows * windows);
+
+/* The next window to report, which is then `reporting`, or NULL. */
+GstLlavaovWindow *gst_llavaov_windows_report (GstLlavaovWindows * windows);
+/* Frees it. */
+void gst_llavaov_windows_reported (GstLlavaovWindows * windows);
+/* Nobody waits for `reporting` any longer, if there is one. */
+void gst_llavaov_windows_let_pass (GstLlavaovWindows * windows);
+
+/* The earliest start of a window that will still be answered, or NONE. */
+GstClockTime gst_llavaov_windows_earliest (GstLlavaovWindows * windows);
+
+G_END_DECLS
+
+#endif
