@@ -6,22 +6,10 @@
 #ifndef GST_LLAVAOV_FRAME_LAYOUT_H
 #define GST_LLAVAOV_FRAME_LAYOUT_H
 
-#include <gst/video/video.h>
-
+#include "frame-planes.h"
 #include "llavaov.h"
 
 G_BEGIN_DECLS
-
-/* One plane. */
-typedef struct
-{
-  gsize offset;                 /* of its first row, from the buffer's start */
-  gint stride;                  /* from one row to the next; negative: upwards in memory. Tiles: how many, as in GstVideoInfo */
-  gsize row_bytes;              /* that a row has, without padding */
-  guint rows;
-  gboolean block;               /* a plane of tiles or a palette, read as it lies: one row of all its bytes */
-  gsize begin, end;             /* all that is read lies in these bytes of the buffer */
-} GstLlavaovPlane;
 
 typedef struct
 {
@@ -36,14 +24,6 @@ typedef struct
 /* info: of the caps. FALSE: the buffer does not hold what they say; error tells what was found and what is wanted. */
 gboolean gst_llavaov_frame_layout (GstLlavaovFrameLayout * layout,
     const GstVideoInfo * info, GstBuffer * buffer, LlavaovError * error);
-
-/* Everything about a plane of which offset and stride are set. FALSE: rows overlap or lie before the buffer, or tiles are
- * missing. */
-gboolean gst_llavaov_plane_measure (const GstVideoInfo * info, guint index,
-    GstLlavaovPlane * plane);
-
-/* The rows of a plane that is no block in GStreamer's own layout, which may be more than its picture has. */
-guint gst_llavaov_plane_own_rows (const GstVideoInfo * info, guint index);
 
 /* Fills error: status FORMAT, subject "frame". */
 void gst_llavaov_frame_error (LlavaovError * error, const gchar * format, ...)

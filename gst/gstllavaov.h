@@ -6,12 +6,28 @@
 #ifndef GST_LLAVAOV_H
 #define GST_LLAVAOV_H
 
+#include "decoder-errors.h"
 #include "gstllavaovelement.h"
 
 G_BEGIN_DECLS
 
 #define GST_TYPE_LLAVAOV (gst_llavaov_get_type ())
 G_DECLARE_FINAL_TYPE (GstLlavaov, gst_llavaov, GST, LLAVAOV, GstBin)
+
+struct _GstLlavaov
+{
+  GstBin parent;
+
+  GstElement *inner;            /* llavaovelement, always there */
+  GstPad *sinkpad, *srcpad;
+  GstPad *nothing;              /* upstream of inner while nothing else is */
+
+  GMutex lock;                  /* around the choice of the inside */
+  GstElement *decoder, *converter;
+  GList *swallowed;             /* sinks for streams that are not the video */
+  GstLlavaovDecoderErrors decoder_errors;       /* what the decoder found instead of video */
+  gboolean chosen, linked_video;
+};
 
 GST_ELEMENT_REGISTER_DECLARE (llavaov);
 

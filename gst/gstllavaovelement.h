@@ -16,7 +16,7 @@
  *                      reports.c       messages, notifications, text, metas
  *                      clock.c         closes live windows on the clock
  *   engine threads     requests.c      on_done: keeps the answer and wakes the worker
- *                      sample.c        maps (frame-map.c, convert.c) and releases pictures
+ *                      frame-source.c  maps (frame-map.c, convert.c) and releases pictures
  *   text pad's task    text-pad.c      pushes answers and gaps
  *
  * What threads share is in three structs, each with a lock and the rule for it: input.h, windows.h, output.h. Locks are taken

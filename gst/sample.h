@@ -37,18 +37,6 @@ GstLlavaovSample *gst_llavaov_sample_new (GstBuffer * buffer,
 GstLlavaovSample *gst_llavaov_sample_ref (GstLlavaovSample * sample);
 void gst_llavaov_sample_unref (GstLlavaovSample * sample);
 
-/* What the engine gets of a picture: moves the buffer out of the sample. The caller maps, unmaps and releases. backlog as
- * below. */
-void gst_llavaov_sample_source (GstLlavaovSample * sample, gint * backlog,
-    LlavaovFrameSource * source);
-
-/* Hands the picture to the engine, once; later calls do nothing. Never blocks and never touches the pixels: they are
- * mapped on an engine thread. backlog (an atomic count in a g_atomic_rc_box, or NULL) counts the pictures that the engine
- * still holds on to. */
-void gst_llavaov_sample_push (GstLlavaovSample * sample,
-    LlavaovSession * session, LlavaovLayout layout, LlavaovEncode encode,
-    gint * backlog);
-
 G_END_DECLS
 
 #endif

@@ -2,6 +2,7 @@
 #include "window-queue.h"
 
 #include "backpressure.h"
+#include "frame-source.h"
 
 void
 gst_llavaov_window_queue_refresh_settings (GstLlavaovElement * self)
@@ -19,10 +20,10 @@ push_sample (gpointer data, GstLlavaovSample * sample, LlavaovLayout layout)
   if (self->model.session == NULL)
     return;
   if (self->run.sampling == GST_LLAVAOV_SAMPLING_CLIP)
-    gst_llavaov_sample_push (sample, self->model.session, layout,
+    gst_llavaov_frame_source_push (sample, self->model.session, layout,
         LLAVAOV_ENCODE_ON_DEMAND, self->windows.backlog);
   else
-    gst_llavaov_sample_push (sample, self->model.session, layout,
+    gst_llavaov_frame_source_push (sample, self->model.session, layout,
         LLAVAOV_ENCODE_ON_ARRIVAL, NULL);
 }
 

@@ -15,7 +15,7 @@
 #include "picture/display.h"
 #include "picture/image.h"
 #include "picture/picture.h"
-#include "sample.h"
+#include "frame-source.h"
 
 typedef struct Input {
     const uint8_t *data;
@@ -338,7 +338,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     GstBuffer *buffer = make_buffer(&in, &info);
     GstLlavaovSample *sample = gst_llavaov_sample_new(buffer, &info, 0, GST_CLOCK_TIME_NONE);
     sample->orientation = byte(&in) % (LLAVAOV_ORIENTATION_ROTATE_270 + 1);
-    gst_llavaov_sample_source(sample, NULL, &source);
+    gst_llavaov_frame_source_init(&source, sample, NULL);
     const bool whole = !chance(&in, 244);
     const LlavaovStatus status = source.map(source.data, &image, &error);
     FUZZ_CHECK(status == error.status && (!status || *error.message));

@@ -6,7 +6,7 @@
 
 #include "picture/color.h"
 #include "picture/image.h"
-#include "sample.h"
+#include "frame-source.h"
 #include "../fuzz/guard.h"
 
 #define WIDTH 45
@@ -25,7 +25,7 @@ see (GstBuffer * buffer, const GstVideoInfo * info, guint * width,
   LlavaovImage image;
   guint8 *rgb = NULL;
 
-  gst_llavaov_sample_source (sample, NULL, &source);
+  gst_llavaov_frame_source_init (&source, sample, NULL);
   if (source.map (source.data, &image, error) == LLAVAOV_OK) {
     if (lv_image_check (&image, error) == LLAVAOV_OK) {
       *width = image.width;

@@ -9,7 +9,7 @@
 #include "base/alloc.h"
 #include "picture/display.h"
 #include "picture/image.h"
-#include "sample.h"
+#include "frame-source.h"
 
 /* A picture in RGB without padding. */
 typedef struct
@@ -37,7 +37,7 @@ sample_picture (const GstVideoInfo * info, GstBuffer * buffer,
   guint8 *pixels;
 
   sample->orientation = orientation;
-  gst_llavaov_sample_source (sample, NULL, &source);
+  gst_llavaov_frame_source_init (&source, sample, NULL);
   gst_llavaov_sample_unref (sample);
   fail_unless (source.map (source.data, &image, &error) == LLAVAOV_OK,
       "%s of %dx%d: %s", GST_VIDEO_INFO_NAME (info),

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bin-input.h"
+
+#include "bin-decoder.h"
+#include "input-caps.h"
+
+#define GST_CAT_DEFAULT gst_llavaov_debug
+
+static void
+choose (GstLlavaov * self, gboolean raw)
+{
+  g_mutex_lock (&self->lock);
+  if (self->chosen) {
+    g_mutex_unlock (&self->lock);
+    return;
+  }
+  self->chosen = TRUE;
+  g_mutex_unlock (&self->lock);
+  GST_DEBUG_OBJECT (self, "input is %s", raw ? "raw" : "to be decoded");
+  if (raw)
+    gst_llavaov_bin_set_target (self, self->inner);
+  else
+    gst_llavaov_bin_use_decoder (self);
+}
+
+static gboolean
+peer_can_pull (GstLlavaov * self)
+{
+  GstQuery *query = gst_query_new_scheduling ();
+  gboolean pull = gst_pad_peer_query (self->sinkpad, query) &&
+      gst_query_has_scheduling_mode_with_flags (query, GST_PAD_MODE_PULL,
+      GST_SCHEDULING_FLAG_SEEKABLE);
+
+  gst_query_unref (query);
+  return pull;
+}
+
+static gboolean
+peer_may_send_anything (GstLlavaov * self)
+{
+  GstCaps *caps = gst_pad_peer_query_caps (self->sinkpad, NULL);
+  gboolean any = gst_caps_is_any (caps);
+
+  gst_caps_unref (caps);
+  return any;
+}
+
+/* Raw only: straight through. No raw at all: decode. Both (cameras offer raw and jpeg) or anything (a queue that is not
+ * linked yet): what arrives will tell, but for a file, which must be decided before the pads are activated: it would find
+ * pull mode already refused to it. */
+void
+gst_llavaov_bin_choose_by_peer (GstLlavaov * self)
+{
+  GstCaps *caps = gst_pad_peer_query_caps (self->sinkpad, NULL);
+  guint i, raw = 0, size = gst_caps_get_size (caps);
+
+  for (i = 0; i < size; i++)
+    raw += gst_structure_has_name (gst_caps_get_structure (caps, i),
+        "video/x-raw");
+  if (gst_caps_is_any (caps) ? peer_can_pull (self) : raw == 0)
+    choose (self, FALSE);
+  else if (raw && raw == size)
+    choose (self, TRUE);
+  gst_caps_unref (caps);
+}
+
+static void
+sink_linked (GstPad * pad, GstPad * peer, gpointer data)
+{
+  GstLlavaov *self = data;
+
+  if (self->chosen)
+    gst_llavaov_bin_remove_decoder (self);
+  /* Before that more may be linked upstream, and a description in which we stand is looked through for pads. */
+  if (GST_STATE (self) > GST_STATE_NULL ||
+      GST_STATE_PENDING (self) > GST_STATE_NULL)
+    gst_llavaov_bin_choose_by_peer (self);
+}
+
+/* Upstream keeps the caps that it said. */
+static void
+complete_caps (GstPadProbeInfo * info)
+{
+  GstEvent *event = GST_PAD_PROBE_INFO_EVENT (info), *said;
+  GstCaps *caps, *complete;
+
+  gst_event_parse_caps (event, &caps);
+  complete = gst_llavaov_input_caps_complete (caps);
+  if (complete == NULL)
+    return;
+  said = gst_event_new_caps (complete);
+  gst_event_set_seqnum (said, gst_event_get_seqnum (event));
+  gst_caps_unref (complete);
+  gst_event_unref (event);
+  GST_PAD_PROBE_INFO_DATA (info) = said;
+}
+
+static GstPadProbeReturn
+sink_probe (GstPad * pad, GstPadProbeInfo * info, gpointer data)
+{
+  GstLlavaov *self = data;
+  GstEvent *event;
+  GstCaps *caps;
+
+  if (GST_PAD_PROBE_INFO_TYPE (info) & GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM &&
+      GST_EVENT_TYPE (GST_PAD_PROBE_INFO_EVENT (info)) == GST_EVENT_CAPS)
+    complete_caps (info);
+  if (self->chosen)
+    return GST_PAD_PROBE_OK;
+  if (!(GST_PAD_PROBE_INFO_TYPE (info) & GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM)) {
+    /* Data that nobody described. */
+    choose (self, FALSE);
+    return GST_PAD_PROBE_OK;
+  }
+  event = GST_PAD_PROBE_INFO_EVENT (info);
+  if (GST_EVENT_TYPE (event) == GST_EVENT_CAPS) {
+    gst_event_parse_caps (event, &caps);
+    choose (self, gst_structure_has_name (gst_caps_get_structure (caps, 0),
+            "video/x-raw"));
+  } else if (GST_EVENT_TYPE (event) == GST_EVENT_EOS) {
+    /* Frames that never came are a stream of nothing; an empty file is no video, and the decoder says so. */
+    choose (self, !peer_may_send_anything (self));
+  }
+  return GST_PAD_PROBE_OK;
+}
+
+/* playbin holds its sink in READY outside of every pipeline while it asks which streams to leave encoded for it. None: with a
+ * whole file, its sound would come to us too. */
+static gboolean
+asked_by_playbin (GstLlavaov * self)
+{
+  GstObject *top = gst_object_ref (self), *parent;
+  gboolean alone;
+
+  while ((parent = gst_object_get_parent (top))) {
+    gst_object_unref (top);
+    top = parent;
+  }
+  alone = GST_STATE (self) == GST_STATE_READY && !GST_IS_PIPELINE (top);
+  gst_object_unref (top);
+  return alone;
+}
+
+/* Until the inside is chosen: raw video as what follows can take it, so that a converter in front of us knows; all else as
+ * the template says. */
+static GstCaps *
+caps_of_either (GstLlavaov * self)
+{
+  GstPad *inner = gst_element_get_static_pad (self->inner, "sink");
+  GstCaps *caps = gst_caps_make_writable (gst_pad_query_caps (inner, NULL));
+  GstCaps *all = gst_pad_get_pad_template_caps (self->sinkpad);
+  guint i;
+
+  for (i = 0; i < gst_caps_get_size (all) && !asked_by_playbin (self); i++) {
+    GstStructure *structure = gst_caps_get_structure (all, i);
+
+    if (!gst_structure_has_name (structure, "video/x-raw"))
+      gst_caps_append_structure (caps, gst_structure_copy (structure));
+  }
+  gst_caps_unref (all);
+  gst_object_unref (inner);
+  return caps;
+}
+
+static gboolean sink_query (GstPad * pad, GstObject * parent, GstQuery * query);
+
+/* Whether caps that say too little would be taken, completed. FALSE: they lack nothing. */
+static gboolean
+accepts_completed (GstPad * pad, GstObject * parent, GstQuery * query)
+{
+  GstCaps *asked, *complete;
+  gboolean accepts = FALSE;
+  GstQuery *other;
+
+  gst_query_parse_accept_caps (query, &asked);
+  complete = gst_llavaov_input_caps_complete (asked);
+  if (complete == NULL)
+    return FALSE;
+  other = gst_query_new_accept_caps (complete);
+  if (sink_query (pad, parent, other))
+    gst_query_parse_accept_caps_result (other, &accepts);
+  gst_query_set_accept_caps_result (query, accepts);
+  gst_query_unref (other);
+  gst_caps_unref (complete);
+  return TRUE;
+}
+
+static gboolean
+sink_query (GstPad * pad, GstObject * parent, GstQuery * query)
+{
+  GstLlavaov *self = GST_LLAVAOV (parent);
+  GstCaps *caps, *asked, *common;
+
+  if (GST_QUERY_TYPE (query) == GST_QUERY_ACCEPT_CAPS &&
+      accepts_completed (pad, parent, query))
+    return TRUE;
+  if (self->chosen || (GST_QUERY_TYPE (query) != GST_QUERY_CAPS &&
+          GST_QUERY_TYPE (query) != GST_QUERY_ACCEPT_CAPS))
+    return gst_pad_query_default (pad, parent, query);
+  caps = caps_of_either (self);
+  if (GST_QUERY_TYPE (query) == GST_QUERY_ACCEPT_CAPS) {
+    gst_query_parse_accept_caps (query, &asked);
+    gst_query_set_accept_caps_result (query, gst_caps_can_intersect (asked,
+            caps));
+  } else {
+    gst_query_parse_caps (query, &asked);
+    common = asked ? gst_caps_intersect_full (asked, caps,
+        GST_CAPS_INTERSECT_FIRST) : gst_caps_ref (caps);
+    gst_query_set_caps_result (query, common);
+    gst_caps_unref (common);
+  }
+  gst_caps_unref (caps);
+  return TRUE;
+}
+
+void
+gst_llavaov_bin_input_setup (GstLlavaov * self)
+{
+  g_signal_connect (self->sinkpad, "linked", G_CALLBACK (sink_linked), self);
+  gst_pad_set_query_function (self->sinkpad, sink_query);
+  gst_pad_add_probe (self->sinkpad, GST_PAD_PROBE_TYPE_DATA_DOWNSTREAM,
+      sink_probe, self, NULL);
+}
