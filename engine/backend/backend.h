@@ -41,9 +41,9 @@ typedef enum LvWeightUse {
     LV_WEIGHT_VECTOR = 4  /* bias, norm scale, position table: used in float32 */
 } LvWeightUse;
 
-/* A picture that a backend keeps until it is encoded; the backend's own part follows. */
+/* A picture that a backend keeps until it is encoded; backend-specific data follows. */
 typedef struct LvPicture {
-    size_t bytes; /* of host memory that it takes up */
+    size_t bytes; /* of host memory in use */
 } LvPicture;
 
 /* One tile for the encoder: pixels in host memory, or a picture that the backend has taken. */
@@ -61,8 +61,8 @@ typedef struct LvSequence {
     uint32_t n_rows;
     /* Tokens in the cache before these rows = absolute position of the first of them. */
     uint32_t position;
-    /* One past the last position of the forward pass that these rows are a piece of; 0: they are
-     * all of it. Some rotary embeddings depend on it (rope.h). */
+    /* One past the last position of the forward pass that these rows are part of; 0: they are all
+     * of it. Some rotary embeddings depend on it (rope.h). */
     uint32_t pass_end;
 } LvSequence;
 
@@ -91,8 +91,8 @@ typedef struct LvNextTokens {
     const LvDraw *draws;  /* [sequences] */
     size_t n_vocab;
     /* The caller expects to go on with the same sequences, and nothing else waits for the backend:
-     * it may compute the step after this one before its tokens are known to the caller. A wasted
-     * step costs time, but never shows. */
+     * it may compute the next step before the caller knows this one's tokens. A step computed in
+     * vain costs time and has no other effect. */
     bool ahead;
     /* The model: scores [rows, n_vocab] of the rows with these ids, or where tokens is not NULL
      * (all draws are greedy and without a penalty) the tokens of norm_linear_greedy; by operations
@@ -124,8 +124,8 @@ typedef struct LvBackendInfo {
      * single rows do not depend on the others or on their number; a row alone may round
      * differently. On other devices the same batch gives the same bits. */
     uint32_t preferred_sequences;
-    /* For how long a model may be warmed up before its first request (model/warm.h): where kernels
-     * are loaded, algorithms chosen and steps recorded when they are first used. 0: not at all. */
+    /* How long a model may be warmed up before its first request (model/warm.h), for backends that
+     * load kernels, choose algorithms and record steps on first use. 0: not at all. */
     uint32_t warm_ms;
 } LvBackendInfo;
 
@@ -156,9 +156,9 @@ typedef struct LvBackendOps {
     void (*kv_close)(LvBackend *backend, LvKvCache *cache);
 
     /* ---- pictures: optional, both members or none ---- */
-    /* Copies a picture (one that lv_image_check accepts, as it is shown) that patch_embedding will
-     * bring to a single tile, with the integers of lv_picture_prepare for the layout VIDEO or
-     * IMAGES. LLAVAOV_OK with *picture NULL: not one for this backend, or no room for it now; its
+    /* Copies a picture (accepted by lv_image_check, in display orientation) that patch_embedding
+     * will turn into a single tile, with the integers of lv_picture_prepare for the layout VIDEO or
+     * IMAGES. LLAVAOV_OK with *picture NULL: the backend does not take it or has no room now; its
      * tile is made on the host. May be called from any thread, also during an operation, and does
      * not wait for one. Error: MEMORY. */
     LlavaovStatus (*picture_take)(LvBackend *backend, const LlavaovImage *image,
@@ -230,11 +230,10 @@ typedef struct LvBackendOps {
         const LvWeight *gate_up, LvActivation activation);
     /* Optional; where it is NULL, and for draws that are not lv_generation_simple (model/rules.h),
      * which come neither here nor to norm_linear_greedy and next_tokens, the model downloads the
-     * logits and samples on the host. tokens[i]
-     * (host) = the token drawn by draws[i] from row i of logits [n, vocab_size] with the rules and
-     * the random stream of model/sampler.h, or -1 where a row or what its temperature makes of it
-     * is not finite. Of scores that are equal at the border of top-p the first ids are dropped
-     * first. The logits are undefined afterwards. Waits. */
+     * logits and samples on the host. tokens[i] (host) = the token drawn by draws[i] from row i of
+     * logits [n, vocab_size] with the rules and the random stream of model/sampler.h, or -1 where a
+     * row or what its temperature makes of it is not finite. Among equal scores at the border of
+     * top-p the lower ids are dropped first. The logits are undefined afterwards. Waits. */
     LlavaovStatus (*sample)(LvBackend *backend, const LvRun *run, int32_t *tokens, LvTensor logits,
         const LvDraw *draws);
 
@@ -258,16 +257,16 @@ typedef struct LvBackendOps {
 
     /* Optional, with those above; where it is NULL the model calls its operations and samples
      * itself. The same for a whole step of at most preferred_sequences sequences: tokens
-     * [sequences] (host) as `sample` gives them. The backend may keep what `compute` made it do and
-     * repeat it with other ids, positions and caches without calling it again, as long as no weight
-     * is freed. CANCELLED: nothing has changed but cache rows that the step's repetition writes
-     * again. Waits. */
+     * [sequences] (host) as `sample` gives them. The backend may record the operations of `compute`
+     * and replay them with other ids, positions and caches without calling it again, as long as no
+     * weight is freed. CANCELLED: nothing has changed except cache rows that repeating the step
+     * writes again. Waits. */
     LlavaovStatus (*next_tokens)(
         LvBackend *backend, const LvRun *run, const LvNextTokens *next, int32_t *tokens);
 
-    /* Optional: one clause about what the device has come to do without since it was opened, which
-     * costs time and no answer; NULL where there is none. It lives as long as the backend. Any
-     * thread. */
+    /* Optional: one clause about a feature that the device has had to do without since it was
+     * opened, which makes it slower but not wrong; NULL where there is none. It lives as long as
+     * the backend. Any thread. */
     const char *(*notice)(LvBackend *backend);
 } LvBackendOps;
 
@@ -282,8 +281,8 @@ typedef struct LvBackendOptions {
     LlavaovPrecision precision;
     uint32_t threads;
     const char *cpu_mask;
-    /* What the model will need, for a device whose memory must be asked for at once; NULL and 0:
-     * not known. */
+    /* What the model will need, for a device whose memory is checked up front; NULL and 0: not
+     * known. */
     const LvConfig *config;
     uint64_t weight_elements; /* of all tensors that are loaded */
     const char *why_cpu; /* why "auto" took the CPU, for its detail line; NULL: nothing was tried */

@@ -4,8 +4,7 @@
 
 #include <sys/mman.h>
 
-/* Packed operands are read in long strides: with pages of 4 KiB the address translation would be
- * what is waited for. */
+/* Packed operands are read with long strides; with 4 KiB pages TLB misses would dominate. */
 static void use_huge_pages(void *data, size_t bytes)
 {
     const uintptr_t page = (uintptr_t)2 << 20;
@@ -13,7 +12,7 @@ static void use_huge_pages(void *data, size_t bytes)
               end = ((uintptr_t)data + bytes) & ~(page - 1);
     if (begin < end)
         madvise((void *)begin, end - begin,
-            MADV_HUGEPAGE); /* a wish; without it all is slower, nothing is wrong */
+            MADV_HUGEPAGE); /* only a hint: without it everything works, but slower */
 }
 
 LlavaovStatus lv_cpu_scratch_reserve(LvCpuScratch *scratch, size_t floats, LlavaovError *error)

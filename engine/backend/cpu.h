@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What the files of the CPU backend share. */
+ * Shared by the files of the CPU backend. */
 #ifndef LV_CPU_H
 #define LV_CPU_H
 
@@ -11,7 +11,7 @@
 #include "base/status.h"
 #include "ops.h"
 
-/* Memory that only grows. */
+/* A buffer that only grows. */
 typedef struct LvCpuScratch {
     float *data;
     size_t size;
@@ -30,10 +30,10 @@ typedef struct LvCpu {
     const LvKernels *kernels;
     LvPool *pool;
     LvCpuScratch *workers; /* one a thread */
-    LvCpuScratch packed;   /* packed operands, states of split attention */
-    LvCpuRope rope;        /* of short passes, from position 0 on; grows */
-    LvCpuRope rope_pass;   /* of the rows under way, where their pass has frequencies of its own */
-    float pixel_value[3][256]; /* of the values that were asked for last */
+    LvCpuScratch packed;   /* packed operands, partial states of split attention */
+    LvCpuRope rope;        /* for short passes, from position 0 on; grows */
+    LvCpuRope rope_pass;   /* for the current rows, where their pass has its own frequencies */
+    float pixel_value[3][256]; /* for the pixel values requested last */
     LvPixelValues pixel_values;
 } LvCpu;
 
@@ -91,7 +91,7 @@ LlavaovStatus lv_cpu_workers_reserve(LvCpu *cpu, size_t floats, LlavaovError *er
 LlavaovStatus lv_cpu_run(
     LvCpu *cpu, const LvRun *run, size_t n_units, size_t most, LvPoolTask task, void *data);
 LlavaovStatus lv_cancelled_status(const LvRun *run);
-/* A broken promise of the caller. */
+/* An error for operands that violate the operation's contract. */
 LlavaovStatus lv_shape_error(const LvRun *run, const char *operation);
 LvFunction lv_function_of(LvActivation activation);
 LvElement lv_element_of(LvDtype dtype);

@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Attention, the rotary embedding and the key-value cache.
  *
- * A tile of attention is one register width of queries ("lanes") against blocks of keys. Lanes of
- * grouped-query attention are (row, head of the group) pairs in that order, so that one pass over a
- * head's keys serves its whole group. Keys come in blocks, each of which gives a state of its own;
- * states are joined in pairs, pairs in fours and so on, as a tree over the numbers of the blocks.
- * So a sum of any length has a few joins behind it (11 for a million keys) and not one long chain,
- * and it has the same bits whether one thread goes through the blocks or, where a sequence brings
- * only few queries (decoding), many do, and whichever rows lie in a tile beside it. */
+ * An attention tile is one register width of queries ("lanes") against blocks of keys. In
+ * grouped-query attention lanes are (row, head of the group) pairs in that order, so that one pass
+ * over a head's keys serves its whole group. Keys come in blocks, each of which gives a state of
+ * its own; states are joined in pairs, pairs in fours and so on, as a tree over the numbers of the
+ * blocks. So a sum goes through only a few joins (11 for a million keys) instead of one long chain.
+ * Its bits do not depend on whether one thread processes all blocks or, where a sequence has few
+ * queries (decoding), several do, nor on the other rows of its tile. */
 #include "backend/cpu.h"
 
 #include <math.h>
 #include <string.h>
 
-/* Sequences with at most so many tiles of queries a head have their keys split. */
+/* Sequences with at most this many tiles of queries per head have their keys split. */
 #define SPLIT_TILES 2u
 
 /* ---- states ---- */
 
-/* States of a tile that wait for their pairs: of 2^20 keys at most so many. */
+/* The most states of a tile that wait for their pairs, for 2^20 keys. */
 #define MAX_WAITING 12u
 _Static_assert(LV_MAX_CONTEXT <= (1u << (MAX_WAITING - 1)) * LV_KEY_BLOCK, "MAX_WAITING");
 
@@ -60,7 +60,7 @@ typedef struct TileScratch {
     float *rest;
 } TileScratch;
 
-/* States that may wait at once when so many keys are gone through. */
+/* How many states may wait at once when processing this many keys. */
 static size_t most_waiting(size_t keys)
 {
     size_t n = 1;
@@ -287,8 +287,8 @@ static size_t sequence_keys(const Rows *r)
     return (size_t)r->sequence->position + r->sequence->n_rows;
 }
 
-/* The first block of keys that a row sees which sees so many from key 0 on, or would without a
- * window. */
+/* The first block of keys that a row attends to, given how many it would see from key 0 on without
+ * a window. */
 static size_t first_block(const Rows *r, size_t visible)
 {
     return r->window && visible > r->window ? (visible - r->window) / LV_KEY_BLOCK : 0;
@@ -316,7 +316,7 @@ static void rope_rows(void *data, size_t first, size_t n, unsigned worker)
     }
 }
 
-/* Checks what both operations on a batch promise each other. */
+/* Checks what both operations require of a batch. */
 static bool batch_fits(const Rows *r, const LvBatch *batch, size_t group)
 {
     if (!r->n_kv_heads || r->n_heads % r->n_kv_heads || !r->head_dim || r->head_dim % 2 ||

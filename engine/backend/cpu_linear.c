@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Linear operations: how they are cut and who does which piece.
+ * Linear operations: how they are split among threads.
  *
- * Few rows (decoding): the weights are streamed once for all rows, outputs are shared out. Many
- * rows: the input is packed once, then every piece packs some outputs' weights to float32 in its
- * thread's scratch and multiplies all rows by them. */
+ * Few rows (decoding): the weights are streamed once for all rows, and threads share the outputs.
+ * Many rows: the input is packed once; then each unit packs the weights of some outputs to float32
+ * in its thread's scratch and multiplies all rows by them. */
 #include "backend/cpu.h"
 
 #include <string.h>
 
 typedef struct Loop {
     LvCpu *cpu;
-    LvLinearArgs base;      /* what all pieces have in common; out, residual at output 0 */
+    LvLinearArgs base;      /* common to all units; out, residual at output 0 */
     const LvWeight *weight; /* all parts */
     const LvMatrix *gate, *up;
     const float *bias;

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#define ROWS_AT_ONCE 64 /* most rows of one piece of a row-wise loop */
+#define ROWS_AT_ONCE 64 /* most rows in one unit of a row-wise loop */
 
 typedef struct Norm {
     LvCpu *cpu;

@@ -5,7 +5,7 @@
 #include "backend/tensor_shape.h"
 #include "base/limits.h"
 
-#define CHECK_ELEMENTS 65536u /* of one unit: big enough to stream, small enough to share */
+#define CHECK_ELEMENTS 65536u /* per unit: large enough to stream, small enough to balance */
 
 typedef struct FiniteCheck {
     const LvKernels *kernels;

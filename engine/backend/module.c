@@ -14,7 +14,7 @@
 #define N_PLACES 2
 
 typedef struct Places {
-    const char *named; /* the one place that LLAVAOV_CUDA_MODULE gives, or NULL */
+    const char *named; /* the only place to look, from LLAVAOV_CUDA_MODULE, or NULL */
     char path[N_PLACES][PATH_MAX];
     size_t n;
 } Places;

@@ -15,8 +15,8 @@
 #include "base/alloc.h"
 #include "base/limits.h"
 
-/* Between two operations of a model lie a few microseconds: sleeping there would cost more than it
- * saves. */
+/* Consecutive operations of a model are a few microseconds apart; sleeping in between would cost
+ * more than it saves. */
 #define SPIN_NS 40000
 #define WORKER_NICE 10
 
@@ -75,7 +75,7 @@ void lv_thread_lower_priority(void)
 {
     struct sched_param parameter = {0};
     sched_setscheduler(0, SCHED_BATCH, &parameter);
-    /* On Linux this is the calling thread alone. A thread that is nicer already stays so. */
+    /* On Linux this affects the calling thread only. A thread with a lower priority keeps it. */
     pid_t self = (pid_t)syscall(SYS_gettid);
     errno = 0;
     int nice_now = getpriority(PRIO_PROCESS, (id_t)self);
@@ -140,8 +140,8 @@ static void *worker_main(void *data)
     }
 }
 
-/* Closes the loop and waits for the workers inside; those that come late find it closed and never
- * delay it. */
+/* Closes the loop and waits for the workers inside; late workers find it closed and do not delay
+ * it. */
 static void close_loop(LvPool *pool)
 {
     uint32_t state = atomic_fetch_and(&pool->state, ~OPEN) & ~OPEN;

@@ -2,9 +2,9 @@
  * Persistent worker threads that share one loop at a time.
  *
  * The calling thread works too (as worker 0), so a pool of n threads owns n - 1. Work is handed out
- * dynamically, in pieces that shrink towards the end, because two processors are seldom equally
- * free. Waiting threads spin for some microseconds and then sleep. Workers run at low priority:
- * threads that carry a stream go first. */
+ * dynamically, in pieces that shrink towards the end, because processors are rarely equally idle.
+ * Waiting threads spin for some microseconds and then sleep. Workers run at low priority so that
+ * streaming threads go first. */
 #ifndef LV_POOL_H
 #define LV_POOL_H
 

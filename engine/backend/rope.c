@@ -38,7 +38,7 @@ static float period(float theta, uint32_t dim, uint32_t m)
     return (float)pow((double)theta, (double)exponent);
 }
 
-/* theta as a pass of `end` positions has it; tensors of float32 in the reference. */
+/* theta for a pass of `end` positions; float32 tensors in the reference. */
 static float dynamic_theta(const LvRope *rope, uint32_t end)
 {
     if (!end)
@@ -49,7 +49,7 @@ static float dynamic_theta(const LvRope *rope, uint32_t end)
     return (float)rope->theta * powf(stretch, (float)power);
 }
 
-/* The number of the pair that turns so many times over the original length. */
+/* The index of the pair that makes this many rotations over the original length. */
 static double pair_turning(const LvRope *rope, double turns)
 {
     return rope->dim * log(rope->original / (turns * TWO_PI)) / (2 * log(rope->theta));

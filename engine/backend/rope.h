@@ -8,8 +8,8 @@
 #include "checkpoint/config.h"
 
 /* Which frequencies a forward pass that ends before position `end` uses: passes of the same variant
- * have the same. 0 is that of all short passes, and the only one of most types. Keys that an
- * earlier pass stored stay as that pass rotated them. */
+ * have the same. 0 is that of all short passes, and the only one of most types. Keys stored by an
+ * earlier pass keep that pass's rotation. */
 uint32_t lv_rope_variant(const LvRope *rope, uint32_t end);
 
 /* No pass has another variant than 0. */

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* count * size bytes; NULL on overflow, on size 0 elements of 0 it returns a unique pointer like
+/* count * size bytes; NULL on overflow. For 0 bytes the result is a unique pointer, as of
  * malloc(1). */
 void *lv_alloc(size_t count, size_t size);
 /* The same, zeroed. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The clock of the model and of what serves it; a file of its own, so that a test can put another
- * one in its place. Backends keep to the system's. */
+ * The clock that the model and the server read. It has a file of its own so that tests can replace
+ * it; backends read the system's clock directly. */
 #ifndef LV_CLOCK_H
 #define LV_CLOCK_H
 

@@ -13,8 +13,8 @@
 /* Commas in a configuration, an index or a header: 16 a tensor. */
 #define LV_MAX_JSON_VALUES (1u << 18)
 #define LV_MAX_LAYERS 512u
-#define LV_MAX_FEATURE_LAYERS 16u   /* whose outputs the projector reads side by side */
-#define LV_MAX_PROJECTOR_LAYERS 16u /* and as many residual blocks */
+#define LV_MAX_FEATURE_LAYERS 16u   /* whose outputs the projector reads, concatenated */
+#define LV_MAX_PROJECTOR_LAYERS 16u /* and the same number of residual blocks */
 #define LV_MAX_HIDDEN 65536u        /* any width: hidden, intermediate, heads * head_dim */
 #define LV_MAX_VOCAB (1u << 20)
 #define LV_MAX_HEADS 1024u
@@ -29,13 +29,13 @@
 #define LV_MAX_VISUALS_PER_REQUEST 1024u /* its pictures and clips */
 /* A rendered prompt, or any text that becomes tokens. */
 #define LV_MAX_TEXT_BYTES (4 * LV_MAX_PROMPT_BYTES)
-/* A chat template, and what rendering it may take. Steps are evaluated nodes, walked elements and
- * every sixteenth byte handled: a conversation of a few messages takes some thousand. */
+/* A chat template, and what rendering it may take. A step is an evaluated node, an element iterated
+ * over, or 16 bytes of text handled; a conversation of a few messages takes a few thousand. */
 #define LV_MAX_TEMPLATE_SOURCE (1u << 20) /* bytes; the longest released ones have 20,000 */
 #define LV_MAX_TEMPLATE_NESTING 200u      /* parentheses and blocks, as Python's own parser */
-#define LV_MAX_TEMPLATE_BYTES (UINT64_C(128) << 20) /* all values of one rendering together */
+#define LV_MAX_TEMPLATE_BYTES (UINT64_C(128) << 20) /* all values of one rendering */
 #define LV_MAX_TEMPLATE_STEPS (UINT64_C(1) << 24)
-#define LV_MAX_TEMPLATE_CALLS 1000u   /* calls, expressions and values inside each other */
+#define LV_MAX_TEMPLATE_CALLS 1000u   /* nesting of calls, expressions and values */
 #define LV_MAX_TEMPLATE_RANGE 100000u /* of range(), as jinja2's sandbox */
 #define LV_MAX_FRAMES_PER_REQUEST 1024u
 #define LV_MAX_NEW_TOKENS 32768u

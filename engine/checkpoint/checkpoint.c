@@ -24,7 +24,7 @@ struct LvCheckpoint {
     LvTensorTable table;
 };
 
-/* The first of the reasons why it is no checkpoint folder at all. */
+/* The first reason why the path is not a checkpoint folder, if there is one. */
 static LlavaovStatus check_folder(const char *folder, LlavaovError *error)
 {
     LvReasons reasons = {0};
@@ -42,7 +42,7 @@ static LlavaovStatus join(
     return LLAVAOV_OK;
 }
 
-/* *text: lv_free. Errors inside the file name its whole path: several checkpoints may be in use. */
+/* *text: lv_free. Errors give the file's full path, since several checkpoints may be open. */
 static LlavaovStatus read_text(const LvCheckpoint *checkpoint, const char *name,
     char path[PATH_MAX], char **text, size_t *bytes, LlavaovError *error)
 {
@@ -72,7 +72,7 @@ static LlavaovStatus read_generation(
     return status;
 }
 
-/* Three files, of which any may be missing. LLaVA-NeXT's own code reads none of them. */
+/* Any of the three files may be missing. LLaVA-NeXT's own code reads none of them. */
 static LlavaovStatus read_preprocessing(LvCheckpoint *checkpoint, LlavaovError *error)
 {
     static const char *const names[3] = {
@@ -143,7 +143,7 @@ static int by_text(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* Every tensor that the index promises must be in the file that it names. */
+/* Every tensor listed in the index must be in the file it is listed for. */
 static LlavaovStatus check_index(const LvCheckpoint *checkpoint, LlavaovError *error)
 {
     const LvShards *shards = &checkpoint->shards;

@@ -16,7 +16,7 @@ typedef struct LvCheckpoint LvCheckpoint;
  *
  * Files: config.json; generation_config.json if there is one; the weights as shards.h finds them.
  * The tokenizer is not read here. Costs milliseconds whatever the size of the weights: only headers
- * are read, except that tensors at addresses which their dtype must not have are copied.
+ * are read, except that tensors at addresses misaligned for their dtype are copied.
  *
  * Errors name the file, tensor or field: NOT_FOUND (folder or a file), IO, FORMAT (broken or
  * absurd), UNSUPPORTED (well formed, but not this family or not implemented), MEMORY. *checkpoint

@@ -47,7 +47,8 @@ void lv_config_eos(LvFields *fields, LvConfig *config)
     config->n_eos_tokens = (uint32_t)n;
 }
 
-/* The newer name wins, as in the reference. bound: ids are rows of the embedding. */
+/* The newer name wins, as in the reference. Ids are bounded because they index the embedding's
+ * rows. */
 static void placeholder(LvFields *fields, const char *older, const char *newer, bool bounded,
     LvConfig *config, int32_t *id)
 {
@@ -117,7 +118,8 @@ static void released_tower_only(LvFields *top)
 {
     const char *tower = "google/siglip-so400m-patch14-384";
     lv_field_text(top, "mm_vision_tower", &tower);
-    /* Users put the path of a local copy there; a name that says another tower is one. */
+    /* Users put the path of a local copy here, so only a name that clearly says another tower is
+     * refused. */
     static const char *const others[] = {
         "clip", "eva", "imagebind", "mlcd", "dino", "internvit", "patch16", "-224", "-512"};
     bool other = false;
@@ -130,7 +132,7 @@ static void released_tower_only(LvFields *top)
             tower);
 }
 
-/* LLaVA-NeXT's model puts rope_scaling away before it builds its decoder. */
+/* LLaVA-NeXT's model drops rope_scaling before it builds its decoder. */
 static void text_without_scaling(LvFields *top, LvTextConfig *text)
 {
     json_t *copy = json_copy((json_t *)top->object);
@@ -146,8 +148,8 @@ static void text_without_scaling(LvFields *top, LvTextConfig *text)
     json_decref(copy);
 }
 
-/* lmms-lab (docs/model.md 2.5). mm_vision_select_layer is there too, but its own code ignores it
- * for this tower. */
+/* lmms-lab (docs/model.md 2.5). mm_vision_select_layer is present as well, but the original code
+ * ignores it for this tower. */
 static void flat(LvFields *top, LvConfig *config)
 {
     config->original_layout = true;

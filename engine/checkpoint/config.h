@@ -36,7 +36,7 @@ typedef struct LvVisionConfig {
     uint32_t n_layers;     /* stored in the file */
     uint32_t n_layers_run; /* up to the last of feature_layers */
     /* vision_feature_layer: after how many layers each piece of the features is taken (L stored, f
-     * -> f >= 0 ? f : L + 1 + f). The pieces stand side by side in what the projector reads. */
+     * -> f >= 0 ? f : L + 1 + f). The projector reads the pieces concatenated. */
     uint32_t feature_layers[LV_MAX_FEATURE_LAYERS], n_feature_layers;
     uint32_t n_heads, head_dim;
     uint32_t image_size, patch_size, n_channels;
@@ -51,7 +51,7 @@ static inline uint32_t lv_feature_width(const LvVisionConfig *vision)
     return vision->n_feature_layers * vision->hidden_size;
 }
 
-/* How the rotary embedding's frequencies are made of theta (transformers' modeling_rope_utils). */
+/* How the rotary embedding's frequencies follow from theta (transformers' modeling_rope_utils). */
 typedef enum LvRopeType {
     LV_ROPE_DEFAULT,
     LV_ROPE_LINEAR,   /* divided by factor */
@@ -87,7 +87,8 @@ typedef struct LvTextConfig {
     LvRope rope;
     uint32_t sliding_window; /* keys that a sliding layer sees, the row's own included; 0: none */
     bool sliding[LV_MAX_LAYERS]; /* by layer */
-    bool tied_head;              /* what the configuration says; a stored head wins */
+    bool tied_head;              /* what the configuration says; a head stored in the file takes
+                                    precedence */
 } LvTextConfig;
 
 /* Keys that a row of the layer sees, its own included; 0: all up to its own. */
@@ -104,8 +105,8 @@ typedef enum LvNewline {
     LV_NEWLINE_GRID   /* grid: after every row of every frame */
 } LvNewline;
 
-/* How a video's frames are made fewer (mm_spatial_pool_mode): halved, rounded up where bilinear and
- * down otherwise. */
+/* How a video frame's features are pooled (mm_spatial_pool_mode): each edge is halved, rounded up
+ * where bilinear and down otherwise. */
 typedef enum LvPooling {
     LV_POOLING_BILINEAR, /* transformers has no other */
     LV_POOLING_AVERAGE,
@@ -125,7 +126,7 @@ typedef enum LvPatchMerge {
     LV_MERGE_UNPAD,  /* the map of the grid without padding, a newline after every row: as
                         transformers */
     LV_MERGE_MAP,    /* the whole map, row by row */
-    LV_MERGE_HALVED, /* the same, the greatest of every 2 x 2 */
+    LV_MERGE_HALVED, /* the same after 2 x 2 max pooling */
     LV_MERGE_FLAT    /* tile after tile */
 } LvPatchMerge;
 
@@ -134,8 +135,8 @@ typedef struct LvConfig {
     LvTextConfig text;
     LvActivation projector_activation;
     bool projector_bias;
-    uint32_t projector_layers; /* 2, of which an activation stands between */
-    uint32_t projector_blocks; /* residual ones behind them (LLaVA-NeXT's mlpNx_resMx_gelu) */
+    uint32_t projector_layers; /* 2, with an activation between them */
+    uint32_t projector_blocks; /* residual blocks after them (LLaVA-NeXT's mlpNx_resMx_gelu) */
     int32_t image_token, video_token;
     int32_t *eos_tokens; /* of config.json; owned; n may be 0 */
     uint32_t n_eos_tokens;
@@ -153,7 +154,7 @@ typedef struct LvConfig {
     LvPatchMerge merge;
     bool no_base;    /* the base tile's features are left out of an any-resolution picture's */
     bool no_newline; /* the checkpoint has no newline vector */
-    /* Why a single picture cannot be laid out, and the field in question; empty: it can. */
+    /* Why a single picture cannot be laid out, and the field responsible; empty if it can. */
     char single_refusal[LV_REFUSAL_BYTES], single_field[LV_REFUSED_FIELD];
     bool original_layout; /* flat lmms-lab configuration */
     LvPreprocess image, video;

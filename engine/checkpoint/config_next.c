@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The settings that LLaVA-NeXT's own code alone knows. What an absent or a null field means is what
- * its getattr() calls make of it: of some it fails, and then only for what wants them. */
+ * The settings that only LLaVA-NeXT's own code has. Absent and null fields mean what its getattr()
+ * calls make of them; some make it fail, and then only the inputs that need the field are
+ * refused. */
 #include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,7 +12,7 @@
 #include "checkpoint/config_parts.h"
 #include "checkpoint/refusal.h"
 
-/* NULL for anything but text. */
+/* NULL unless the field is a string. */
 static const char *text_of(const LvFields *fields, const char *name, const char *absent)
 {
     const json_t *value = json_object_get(fields->object, name);
@@ -170,7 +171,7 @@ void lv_config_next(LvFields *fields, LvConfig *config)
     newline(fields, config);
     pool(fields, config);
     aspect(fields, config);
-    /* Its processor multiplies by 1/255 and then normalises, in float32. */
+    /* LLaVA-NeXT's processor multiplies by 1/255 and then normalises, in float32. */
     for (int c = 0; c < 3; c++)
         config->image.values.mean[c] = config->image.values.std[c] = 0.5f;
     config->image.values.scale = 1 / 255.0;

@@ -8,7 +8,7 @@
 
 /* Names as transformers' ACT2FN spells them; an unknown one is refused. */
 void lv_config_activation(LvFields *fields, const char *name, LvActivation *activation);
-/* A field whose only supported text is `only`; absent is fine. */
+/* A field whose only supported value is `only`; it may be absent. */
 void lv_config_only(LvFields *fields, const char *name, const char *only);
 /* An id or a list of ids into config->eos_tokens; absent leaves them alone. */
 void lv_config_eos(LvFields *fields, LvConfig *config);
@@ -26,7 +26,7 @@ void lv_config_vision(LvFields *fields, LvVisionConfig *vision);
 void lv_config_feature_layer(LvFields *fields, LvVisionConfig *vision);
 /* The tower that the released checkpoints share (docs/model.md 1.2). */
 LvVisionConfig lv_config_vision_released(void);
-/* What a vision_config that names none of its sizes means to the reference. */
+/* What the reference takes where vision_config gives no sizes. */
 LvVisionConfig lv_config_vision_siglip(void);
 
 /* The reference's int(text.strip("anyres_max_")); 0 where that is no positive number. */
@@ -38,7 +38,7 @@ void lv_config_pinpoints(LvFields *fields, LvConfig *config);
 /* The same as LLaVA-NeXT reads it: pairs are [width, height], text may stand for them, or
  * "(1x1),...,(6x6)" in tiles; absent: none. */
 void lv_config_next_pinpoints(LvFields *fields, LvConfig *config);
-/* What LLaVA-NeXT's code alone knows (mm_*, image_aspect_ratio); vision holds the tower. */
+/* The fields that only LLaVA-NeXT's code has (mm_*, image_aspect_ratio); vision holds the tower. */
 void lv_config_next(LvFields *fields, LvConfig *config);
 
 #endif

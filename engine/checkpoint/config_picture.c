@@ -8,9 +8,9 @@
 #include "base/limits.h"
 #include "checkpoint/config_parts.h"
 
-/* What Python's int() makes of text[0 .. n): blanks around, a sign, digits with single underscores
- * between them. 0 where it fails, and for what is not positive, on which the reference fails later.
- */
+/* Python's int() of text[0 .. n): surrounding blanks, a sign, digits with single underscores
+ * between them. 0 where int() fails and for values that are not positive, on which the reference
+ * fails later. */
 static uint32_t positive(const char *text, size_t n)
 {
     uint64_t value = 0;
@@ -88,7 +88,7 @@ static bool add_pinpoint(LvFields *fields, LvConfig *config, json_int_t height, 
 static void add_range(LvFields *fields, LvConfig *config, json_int_t tile,
     const json_int_t first[2], const json_int_t last[2])
 {
-    if (first[1] > last[1]) /* empty rows, however many, are no grid */
+    if (first[1] > last[1]) /* any number of empty rows is no grid */
         return;
     for (json_int_t i = first[0]; i <= last[0]; i++)
         for (json_int_t j = first[1]; j <= last[1]; j++)

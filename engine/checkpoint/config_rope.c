@@ -8,7 +8,7 @@
 #include "base/limits.h"
 #include "checkpoint/config_parts.h"
 
-#define MOST 1e9 /* of factors and bounds: what keeps arithmetic in range */
+#define MOST 1e9 /* keeps arithmetic on factors and bounds in range */
 
 static const struct {
     const char *name;
@@ -23,7 +23,7 @@ static const struct {
     {"proportional", LV_ROPE_PROPORTIONAL},
 };
 
-/* A number that the library has no default for. */
+/* A number for which the library has no default. */
 static void needed(LvFields *fields, const char *name, double least, double *value)
 {
     if (!fields->status && !lv_field_present(fields, name))
@@ -41,7 +41,7 @@ static void or_default(LvFields *fields, const char *name, double *value)
         *value = number;
 }
 
-/* The library takes null for a value of its own here, and fails with it. */
+/* Here the library does not treat null as absent, and fails on it. */
 static void not_null(LvFields *fields, const char *name)
 {
     if (!fields->status && json_is_null(json_object_get(fields->object, name)))
@@ -99,7 +99,7 @@ static double mscale_of(double factor, double mscale)
 static void yarn(LvFields *fields, LvRope *rope)
 {
     double mscale = 0, all = 0;
-    /* null, unlike absent, means what the lengths say. */
+    /* null, unlike an absent field, means that the factor follows from the lengths. */
     if (fields->object && json_is_null(json_object_get(fields->object, "factor")))
         rope->factor = rope->positions / rope->original;
     else
@@ -152,9 +152,9 @@ static void llama3(LvFields *fields, LvRope *rope)
     needed(fields, "high_freq_factor", 1 / MOST, &rope->high_frequency);
 }
 
-/* The part of a head that rotates. The decoder of qwen2 rotates whole heads: it ignores the
- * fraction for the default type, and for others the library's product of unequal widths fails;
- * but a single frequency is spread over longrope's factors. */
+/* The fraction of a head that rotates. Qwen2's decoder rotates whole heads: it ignores the fraction
+ * for the default type, and for others the library fails on unequal widths, except that longrope's
+ * factors broadcast over a single frequency. */
 static void rotated_part(LvFields *fields, LvRope *rope, uint32_t head_dim)
 {
     const double part = rope->part * head_dim;
@@ -214,8 +214,8 @@ static void scaling(LvFields *fields, const LvFields *outer, LvTextConfig *text)
     }
 }
 
-/* Tokens that the rotation is made for: a factor stretches the given length, and dynamic follows
- * any. */
+/* The number of tokens the rotation is made for: a factor extends the given length, and dynamic
+ * adapts to any. */
 static uint32_t context_of(const LvRope *rope)
 {
     double length = rope->positions;
@@ -240,7 +240,7 @@ void lv_config_rope(LvFields *fields, LvTextConfig *text)
         .scale = 1};
     lv_field_double(fields, "rope_theta", 1, 1e15, &rope->theta);
     lv_field_double(fields, "partial_rotary_factor", 0, 1, &rope->part);
-    /* The older name wins where it holds anything. */
+    /* The older name takes precedence where it is not empty. */
     const char *name = "rope_scaling";
     const json_t *object = NULL;
     lv_field_object(fields, name, &object);

@@ -5,8 +5,8 @@
 #include "base/limits.h"
 #include "checkpoint/config_parts.h"
 
-/* Which layers look at the last sliding_window keys alone: those that layer_types says, or those
- * from max_window_layers on; none unless use_sliding_window. */
+/* Which layers attend to the last sliding_window keys only: those named by layer_types, or those
+ * from max_window_layers on; none unless use_sliding_window is set. */
 static void sliding_windows(LvFields *fields, LvTextConfig *text)
 {
     bool use = false;
@@ -86,7 +86,7 @@ void lv_config_text(LvFields *fields, LvTextConfig *text)
     lv_field_uint(fields, "intermediate_size", 1, LV_MAX_HIDDEN, &text->intermediate_size);
     lv_field_uint(fields, "num_hidden_layers", 1, LV_MAX_LAYERS, &text->n_layers);
     lv_field_uint(fields, "num_attention_heads", 1, LV_MAX_HEADS, &text->n_heads);
-    /* null, unlike absent, means as many as query heads. */
+    /* null, unlike an absent field, means as many as there are query heads. */
     if (fields->object && json_is_null(json_object_get(fields->object, "num_key_value_heads")))
         text->n_kv_heads = text->n_heads;
     lv_field_uint(fields, "num_key_value_heads", 1, LV_MAX_HEADS, &text->n_kv_heads);

@@ -35,7 +35,7 @@ LvVisionConfig lv_config_vision_siglip(void)
     return vision;
 }
 
-/* An edge: one number, or the same twice. */
+/* An edge: one number, or a list of two equal ones. */
 static void edge(LvFields *fields, const char *name, uint32_t most, uint32_t *value)
 {
     const json_t *field = lv_field(fields, name);

@@ -7,7 +7,7 @@
 #define TAKE                                                                                       \
     "take a LLaVA-OneVision checkpoint, for example llava-hf/llava-onevision-qwen2-7b-ov-hf"
 
-/* Other models that have come under names like ours, or that people try. */
+/* Other models that are published under similar names or that people are likely to try. */
 static const struct {
     const char *name; /* of model_type or of an architecture */
     const char *what;
@@ -85,7 +85,7 @@ static bool flat_layout(const json_t *root, const char *type)
            (!strcmp(type, "llava") && !json_is_object(json_object_get(root, "text_config")));
 }
 
-/* LLaVA-NeXT's five sizes of pictures, of tiles of 384. */
+/* LLaVA-NeXT's five picture sizes in tiles of 384. */
 static bool five_sizes(const json_t *pinpoints)
 {
     static const int sizes[][2] = {{384, 768}, {768, 384}, {768, 768}, {1152, 384}, {384, 1152}};
@@ -99,8 +99,8 @@ static bool five_sizes(const json_t *pinpoints)
     return json_array_size(pinpoints) == 5 && found == 5;
 }
 
-/* llava-next-interleave says llava_qwen as well; it has those sizes, and keys of its own for every
- * query head. */
+/* llava-next-interleave also says llava_qwen; it is recognised by those sizes and by having as many
+ * key heads as query heads. */
 static bool interleave(const json_t *root)
 {
     const json_t *heads = json_object_get(root, "num_attention_heads"),
@@ -111,14 +111,14 @@ static bool interleave(const json_t *root)
                json_equal(heads, keys));
 }
 
-/* The one name that says what the model is; false when all is well. */
+/* The one field that says what the model is; false when it is one of ours. */
 static bool check_names(const json_t *root, const char *file, LvReasons *reasons)
 {
     static const char *const nested[] = {"LlavaOnevisionForConditionalGeneration",
         "LlavaOnevisionModel"},
                              *const flat[] = {"LlavaQwenForCausalLM", "LlavaQwenModel"};
     const char *type = text_of(root, "model_type");
-    if (!type) /* the parser of the configuration finds out what it is */
+    if (!type) /* left to the configuration's parser */
         type = "";
     const char *what = relative(type);
     const bool is_flat = flat_layout(root, type), is_nested = !strcmp(type, "llava_onevision");

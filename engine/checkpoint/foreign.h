@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Whether a config.json is another model's, or of weights that are not plain numbers. */
+ * Recognises a config.json of another model or of quantised weights. */
 #ifndef LV_FOREIGN_H
 #define LV_FOREIGN_H
 
@@ -8,8 +8,8 @@
 #include "checkpoint/reasons.h"
 
 /* Adds every reason that the fields model_type, architectures and quantization_config give. Names
- * are compared for equality, case included: relatives differ in one letter. file stands for
- * config.json in the sentences. */
+ * must match exactly, including case, since related models differ in one letter. `file` names
+ * config.json in the messages. */
 void lv_foreign_config(const json_t *root, const char *file, LvReasons *reasons);
 
 #endif

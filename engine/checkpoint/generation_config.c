@@ -11,7 +11,7 @@
 #include "checkpoint/generation_fields.h"
 #include "checkpoint/generation_reader.h"
 
-#define MOST 1e6 /* of a temperature or a penalty: beyond is absurd */
+#define MOST 1e6 /* of a temperature or a penalty; more makes no sense */
 
 /* exponential_decay_length_penalty: [tokens, factor] */
 static void read_decay(LvGenerationReader *r, LlavaovRules *rules)
@@ -47,26 +47,26 @@ static void read_lengths(LvGenerationReader *r)
     }
     lv_reader_count(r, "max_length", &c->rules.max_length);
     lv_reader_count(r, "min_length", &c->rules.min_length);
-    /* Even one of 0 takes the place of min_length. */
+    /* Even 0 overrides min_length. */
     if (lv_field_present(lv_reader_with(r, "min_new_tokens"), "min_new_tokens"))
         c->rules.min_length = 0;
     lv_reader_count(r, "min_new_tokens", &c->rules.min_new_tokens);
 }
 
-/* A number that the library refuses where it is used, but not before. */
+/* A number that the library refuses only when it is used. */
 static void fault(
     LvGenerationConfig *c, const char *name, double value, uint32_t setting, bool sampling)
 {
     c->faults[c->n_faults++] = (LvGenerationFault){name, value, setting, sampling};
 }
 
-/* One that is off, or not named, while it is 0 in the rules. */
+/* One that is 0 in the rules while it is off or not given. */
 typedef struct Fraction {
     const char *name;
     double *value;
-    double least, most; /* what is outside fails; least itself too where it is `open` */
+    double least, most; /* values outside fail, `least` itself too where the interval is `open` */
     bool open;
-    double off; /* from here on it is off */
+    double off; /* switched off from this value on */
 } Fraction;
 
 static void read_fraction(LvGenerationReader *r, const Fraction *f)
@@ -147,7 +147,7 @@ void lv_generation_config_init(LvGenerationConfig *config)
     config->rules.size = sizeof config->rules;
 }
 
-/* In config.json the lengths of old files that held every default. */
+/* Old config.json files contain every default, these lengths included. */
 static void forget_default_length(LvGenerationConfig *config)
 {
     if (config->rules.max_length == 20)
@@ -200,7 +200,7 @@ LlavaovStatus lv_generation_config_parse_model(const char *json, size_t bytes, c
     return parse(json, bytes, file, true, config, error);
 }
 
-/* The greatest id that the library would look up in the scores, and fail. */
+/* The greatest id that the library would use as an index into the scores, where it fails. */
 static bool beyond(const LlavaovRules *rules, uint32_t n_vocab, const char **name)
 {
     const struct {

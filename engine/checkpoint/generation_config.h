@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * generation_config.json, read whole: what HF transformers' generate() takes from it. Rules are
- * those of transformers 5; docs/generation.md says what 4.57 does otherwise.
+ * generation_config.json, with everything that HF transformers' generate() takes from it. The rules
+ * are those of transformers 5; docs/generation.md lists where 4.57 differs.
  *
- * A folder without the file is served by config.json, as in the library: fields of its top level,
- * and those of its text_config that the top level lacks. */
+ * Without the file config.json is read, as the library does: fields of its top level, and those of
+ * its text_config that the top level does not have. */
 #ifndef LV_GENERATION_CONFIG_H
 #define LV_GENERATION_CONFIG_H
 
@@ -14,10 +14,10 @@ typedef struct LvGenerationFault {
     const char *name; /* of the field, static */
     double value;
     uint32_t setting; /* the LlavaovSetting that it belongs to */
-    bool sampling;    /* used where tokens are drawn, and only there */
+    bool sampling;    /* used only where tokens are drawn */
 } LvGenerationFault;
 
-/* Values of settings that the file does not name are the library's defaults. */
+/* Settings that the file does not name have the library's defaults. */
 typedef struct LvGenerationConfig {
     char *file; /* where it was read from, for errors; owned */
     bool do_sample;
@@ -35,10 +35,10 @@ typedef struct LvGenerationConfig {
 /* The library's defaults and no file. */
 void lv_generation_config_init(LvGenerationConfig *config);
 
-/* Parses the text of a generation_config.json. Fields of a wrong type, and lists that the library
- * refuses, are FORMAT errors that name file and field; numbers out of range are kept, since the
- * library looks at them only where they are used (lv_generation_config_check). On failure *config
- * holds nothing. */
+/* Parses the text of a generation_config.json. Fields of a wrong type and lists that the library
+ * refuses are FORMAT errors naming file and field. Numbers out of range are kept, since the library
+ * checks them only when they are used (lv_generation_config_check). On failure *config holds
+ * nothing. */
 LlavaovStatus lv_generation_config_parse(const char *json, size_t bytes, const char *file,
     LvGenerationConfig *config, LlavaovError *error);
 

@@ -6,15 +6,15 @@
 
 #include "base/alloc.h"
 
-/* When a field that is known, but does nothing here, would have changed an answer. */
+/* When a known field that has no effect here would have changed an answer. */
 typedef enum Matters {
     NEVER,        /* read elsewhere, or without effect on tokens */
     ALWAYS,       /* whatever its value */
     IF_TRUE,      /* where it is not false */
     IF_NOT_ONE,   /* a number whose 1 is off */
-    WITH_BEAMS,   /* beams alone look at it */
+    WITH_BEAMS,   /* only read by beam search */
     IF_QUANTIZED, /* names a cache, and one that rounds */
-    CONTRASTIVE   /* where it is positive, nothing is drawn and top_k is not 1 */
+    CONTRASTIVE   /* where it is positive while nothing is drawn and top_k is not 1 */
 } Matters;
 
 static const struct {
@@ -166,7 +166,7 @@ typedef struct Line {
     size_t n, named, more;
 } Line;
 
-/* A file's own words: on one line, without what a terminal obeys. */
+/* Text from the file: on one line, without control characters. */
 static void name_field(Line *line, const char *name)
 {
     if (line->named++ == MOST_NAMED)

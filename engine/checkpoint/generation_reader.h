@@ -22,14 +22,14 @@ LvFields *lv_reader_with(LvGenerationReader *reader, const char *name);
 /* These two return whether the file names the field, and leave *value alone where it does not. */
 bool lv_reader_real(LvGenerationReader *reader, const char *name, double *value);
 bool lv_reader_integer(LvGenerationReader *reader, const char *name, int64_t *value);
-/* Counts of tokens: what is not positive is off, as in the library, and what is beyond any context
- * is never reached. */
+/* Counts of tokens: values that are not positive mean off, as in the library; values beyond any
+ * context are never reached. */
 void lv_reader_count(LvGenerationReader *reader, const char *name, uint32_t *value);
 void lv_reader_flag(LvGenerationReader *reader, const char *name, bool *value);
 
 typedef enum LvIdsForm {
     LV_IDS_LIST,  /* ids below 0, which match nothing, are left out */
-    LV_IDS_OR_ONE /* an id that stands alone is a list of one; ids below 0 are an error */
+    LV_IDS_OR_ONE /* a single id is a list of one; ids below 0 are an error */
 } LvIdsForm;
 /* Returns whether the file names the field. */
 bool lv_reader_ids(LvGenerationReader *reader, const char *name, LvIdsForm form, LlavaovIds *list);

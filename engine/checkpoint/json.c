@@ -82,7 +82,7 @@ static LlavaovStatus parse(const char *text, size_t bytes, const char *file, siz
     *root = json_loadb(text, bytes, flags, &cause);
     if (*root)
         return LLAVAOV_OK;
-    /* Every syntax error has a code; out of memory often has none. */
+    /* Every syntax error has a code; running out of memory often has none. */
     enum json_error_code code = json_error_code(&cause);
     if (code == json_error_out_of_memory || code == json_error_unknown)
         return lv_fail(error, LLAVAOV_ERROR_MEMORY, file, "%s: out of memory while parsing", file);

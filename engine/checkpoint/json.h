@@ -5,8 +5,8 @@
  * Bounds: a file's size by its reader, values by LV_MAX_JSON_VALUES (so that a hostile file costs
  * half a second and 40 MB at most), nesting by jansson (2048 levels), integers to 64 bits.
  *
- * jansson itself does not survive every failing malloc (its lexer may drop bytes or end in an
- * assertion), which matters only where the system has no overcommit. */
+ * jansson itself does not handle every failing malloc (its lexer may drop bytes or fail an
+ * assertion), which matters only on systems without overcommit. */
 #ifndef LV_JSON_H
 #define LV_JSON_H
 
@@ -28,7 +28,7 @@ LlavaovStatus lv_file_read(
 LlavaovStatus lv_json_parse(const char *text, size_t bytes, const char *file,
     bool refuse_duplicates, json_t **root, LlavaovError *error);
 /* The same with all integers as reals, for files that hold numbers of any size (transformers writes
- * 10^30 for a length without bound) and of which numbers are not read. */
+ * 10^30 for a length without bound) and whose numbers are not used. */
 LlavaovStatus lv_json_parse_loose(
     const char *text, size_t bytes, const char *file, json_t **root, LlavaovError *error);
 /* The same of an object or a list. */

@@ -60,7 +60,7 @@ static bool is_other_format(const char *name)
     return ends_with_one_of(name, ends, sizeof ends / sizeof *ends);
 }
 
-/* A training's own state is no weights. */
+/* Training state is not weights. */
 static bool is_pickle(const char *name)
 {
     static const char *const others[] = {"training_args", "optimizer", "scheduler", "rng_state",

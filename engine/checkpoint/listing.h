@@ -9,7 +9,7 @@
 
 #include "checkpoint/reasons.h"
 
-/* How many files of one kind there are, and the name of the first by the alphabet. */
+/* How many files of one kind there are, and the alphabetically first name. */
 typedef struct LvNamed {
     size_t n;
     char first[NAME_MAX + 1];
@@ -18,7 +18,7 @@ typedef struct LvNamed {
 typedef struct LvListing {
     size_t n_entries; /* hidden ones too, . and .. not */
     bool config, index, single, adapter_config, adapter, tokenizer, vocab, merges, snapshots, onnx;
-    LvNamed weights;    /* *.safetensors but an adapter's */
+    LvNamed weights;    /* *.safetensors except an adapter's */
     LvNamed numbered;   /* of those, model-00001-of-00002.safetensors */
     LvNamed pickles;    /* *.bin, *.pth, *.pt, *.ckpt that hold weights */
     LvNamed gguf;       /* *.gguf */
@@ -26,7 +26,7 @@ typedef struct LvListing {
     LvNamed formats;    /* other programs' weights: *.h5, *.msgpack, *.nemo, ... */
     LvNamed pointers;   /* Git LFS pointers among the files that are needed */
     LvNamed unreadable; /* needed files that may not be read */
-    LvNamed dangling;   /* needed files that are links to nothing */
+    LvNamed dangling;   /* needed files that are dangling links */
     LvNamed partial;    /* *.incomplete, *.part, *.aria2, ..., also of the Hub's download folder */
     LvNamed inner;      /* folders that hold a config.json */
     LvNamed repositories; /* folders of the Hub's cache: models--ORGANISATION--NAME */

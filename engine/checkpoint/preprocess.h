@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What becomes of a picture before the vision tower: the reference's image and video processors. */
+ * How pictures are prepared for the vision tower: the reference's image and video processors. */
 #ifndef LV_PREPROCESS_H
 #define LV_PREPROCESS_H
 
@@ -34,8 +34,8 @@ typedef struct LvPixelValues {
         }                                                                                          \
     }
 
-/* Whether image_mean gives a colour to pad with. One number for all channels gives the reference
- * none, for whatever picture; a list of one gives none where it is wanted. */
+/* Whether image_mean gives a colour to pad with. In the reference one number for all channels gives
+ * none, for any picture; a list of one gives none where it is needed. */
 typedef enum LvPadding { LV_PADDING_ALWAYS, LV_PADDING_SQUARES, LV_PADDING_NEVER } LvPadding;
 
 /* Pictures of one kind (image or video). */
@@ -54,7 +54,8 @@ typedef struct LvPreprocess {
     uint32_t (*pinpoints)[2];
     uint32_t n_pinpoints;
     bool no_pinpoints; /* null: no picture can be cut into tiles */
-    /* Why pictures of this kind cannot be prepared, and the field in question; empty: they can. */
+    /* Why pictures of this kind cannot be prepared, and the field responsible; empty if they
+     * can. */
     char refusal[LV_REFUSAL_BYTES], field[LV_REFUSED_FIELD];
 } LvPreprocess;
 
@@ -69,9 +70,10 @@ typedef struct LvPreprocess {
         }                                                                                          \
     }
 
-/* How the reference's processor counts placeholders, which must be what the model makes. */
+/* How the reference's processor counts placeholders; the count must agree with what the model
+ * produces. */
 typedef struct LvPlaceholderCount {
-    bool read;               /* there is such a file; else the model's own count is taken */
+    bool read;               /* there is such a file; otherwise the model's own count is used */
     uint32_t n_image_tokens; /* of one tile; 0: not given, and no picture can be counted */
     uint32_t anyres_max;     /* as LvConfig's */
     char aspect_ratio[32];

@@ -45,7 +45,7 @@ static bool flag(PreprocessReader *r, const char *name, bool absent)
     return json_is_true(value);
 }
 
-/* A list of three numbers, or one number for all. False: there is none. */
+/* A list of three numbers, or one number for all; false if it is neither. */
 static bool channels(
     PreprocessReader *r, const char *name, const double absent[3], double values[3])
 {
@@ -101,7 +101,7 @@ static void read_values(PreprocessReader *r)
             continue;
         if (std[c] == 0)
             refuse(r, "image_std", "has a 0: all pixels become infinite");
-        /* As the reference folds the rescaling into them, in float32. */
+        /* The reference folds the rescaling into them, in float32. */
         v->mean[c] = (float)mean[c] * (rescale ? (float)(1.0 / factor) : 1.0f);
         v->std[c] = (float)std[c] * (rescale ? (float)(1.0 / factor) : 1.0f);
     }
@@ -208,7 +208,7 @@ static LlavaovStatus read_pinpoints(PreprocessReader *r, LvConfig *config, Llava
         out->no_pinpoints = true;
         return LLAVAOV_OK;
     }
-    /* The reader of the model's list fills a configuration of its own. */
+    /* The function that reads the model's list fills a whole configuration; use a temporary one. */
     LvConfig own = {.vision.image_size = 384};
     LlavaovError reason;
     LvFields fields = {r->object, r->file, "", &reason, LLAVAOV_OK};

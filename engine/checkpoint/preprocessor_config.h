@@ -3,14 +3,14 @@
  * transformers 5.x reads them: for images processor_config.json's "image_processor", else
  * preprocessor_config.json; for videos its "video_processor", else video_preprocessor_config.json,
  * else preprocessor_config.json. An absent key takes the class's default (mean and std: CLIP's),
- * null means none (so do_resize null is false), unknown keys are ignored. do_pad is about batches
- * and pads no picture; do_convert_rgb is always true of what comes here; which frames of a stream
- * are shown (do_sample_frames, fps, num_frames) is not decided by these files.
+ * null means none (so do_resize null is false), unknown keys are ignored. do_pad concerns batches
+ * and does not pad single pictures; pictures are always RGB here, so do_convert_rgb has no effect;
+ * which frames are sampled (do_sample_frames, fps, num_frames) is not up to these files.
  *
- * Without any of these files the model's own configuration counts, with the released values.
+ * Without any of these files the model's own configuration and the released values are used.
  *
- * What the reference fails on, and what is not done here, is kept as the reason for which pictures
- * of that kind are refused (LvPreprocess.refusal): text alone, and the other kind, still run. */
+ * What the reference fails on and what is not supported here is kept as the reason why pictures of
+ * that kind are refused (LvPreprocess.refusal); text alone and the other kind still work. */
 #ifndef LV_PREPROCESSOR_CONFIG_H
 #define LV_PREPROCESSOR_CONFIG_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A list of reasons why a folder cannot be used: each a status, what is to blame, and one sentence
+ * A list of reasons why a folder cannot be used: each with a status, a subject and one sentence
  * that says what to do. */
 #ifndef LV_REASONS_H
 #define LV_REASONS_H
@@ -10,7 +10,8 @@
 
 #define LV_MAX_REASONS 64u
 
-/* Zero-initialise; free with lv_reasons_free. What does not fit, or finds no memory, is counted. */
+/* Zero-initialise; free with lv_reasons_free. Reasons that do not fit, or for which there is no
+ * memory, are only counted. */
 typedef struct LvReasons {
     LlavaovError *reason;
     size_t n, lost;

@@ -16,7 +16,7 @@
 
 /* ---- what is there instead of what is needed ---- */
 
-/* Names the first of some files and how many there are beside it. */
+/* Names the first of several files and how many more there are. */
 static const char *others(const LvNamed *named, char text[40])
 {
     *text = '\0';
@@ -194,7 +194,7 @@ static void check_config(const char *folder, LvReasons *reasons)
     if (snprintf(path, PATH_MAX, "%s/config.json", folder) >= PATH_MAX)
         return;
     if (lv_file_read(path, LV_MAX_CONFIG_BYTES, &text, &bytes, &error)) {
-        if (!reasons->n) /* else it has been said that it is no file, or that it may not be read */
+        if (!reasons->n) /* otherwise it was already reported as no file or unreadable */
             lv_reason_add(reasons, &error);
         return;
     }

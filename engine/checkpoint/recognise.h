@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What a folder is, before anything in it is believed: another model's, a quantised one, an adapter
- * alone, pointers instead of files, half a download, the cache instead of a folder in it. */
+ * Recognises, before anything in it is trusted, a folder that is something else: another model, a
+ * quantised one, only an adapter, Git LFS pointers, a partial download, the Hub's cache instead of
+ * a folder in it. */
 #ifndef LV_RECOGNISE_H
 #define LV_RECOGNISE_H
 
 #include "checkpoint/reasons.h"
 
-/* Adds every such reason why path is no checkpoint that can be opened; each sentence says what to
- * do. Reads names, sizes and small files only. None does not mean that the folder is good. */
+/* Adds every such reason; each sentence says what to do. Reads names, sizes and small files only.
+ * Finding no reason does not mean that the folder is valid. */
 void lv_recognise(const char *path, LvReasons *reasons);
 
 #endif

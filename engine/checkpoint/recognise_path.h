@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Paths that are no checkpoint folder: what people give instead of one. */
+ * Paths that people give instead of a checkpoint folder. */
 #ifndef LV_RECOGNISE_PATH_H
 #define LV_RECOGNISE_PATH_H
 
@@ -7,10 +7,10 @@
 
 #include "checkpoint/reasons.h"
 
-/* A checkpoint to name in sentences. */
+/* A checkpoint that messages name as an example. */
 #define LV_EXAMPLE "llava-hf/llava-onevision-qwen2-0.5b-ov-hf"
 
-/* Whether path is a folder to look into; else adds the reason. */
+/* Whether path is a folder; otherwise adds the reason. */
 bool lv_recognise_path(const char *path, LvReasons *reasons);
 
 /* Adds the reason that folder is the Hub's cache, or (repository is "") the folder of one

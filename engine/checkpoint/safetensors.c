@@ -226,8 +226,8 @@ static bool read_fully(int fd, void *to, size_t bytes, off_t offset)
     return true;
 }
 
-/* The header is read, not mapped: should the file shrink meanwhile, this fails instead of raising
- * SIGBUS. */
+/* The header is read rather than mapped, so that a file that shrinks meanwhile makes this fail
+ * instead of raising SIGBUS. */
 static LlavaovStatus open_header(int fd, const char *name, LvSafetensors *file, LlavaovError *error)
 {
     struct stat info;

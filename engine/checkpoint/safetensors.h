@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * One *.safetensors file: u64 header length, JSON header, tensor data (docs/model.md 2.3). The
- * header is checked as strictly as the reference library does: tensors lie in the data without
- * overlap, gap or rest, and sizes agree with shape and dtype. */
+ * header is checked as strictly as the reference library does: tensors cover the data without
+ * overlap or gap, and sizes agree with shape and dtype. */
 #ifndef LV_SAFETENSORS_H
 #define LV_SAFETENSORS_H
 

@@ -42,7 +42,7 @@ static LlavaovStatus add_file(
     return LLAVAOV_OK;
 }
 
-/* A plain file name: an index from anywhere must not reach outside its folder. */
+/* A plain file name: an untrusted index must not reach outside its folder. */
 static bool plain(const char *name)
 {
     return *name && strlen(name) <= NAME_MAX && !strchr(name, '/') && !strchr(name, '\\') &&

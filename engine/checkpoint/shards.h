@@ -15,7 +15,7 @@ typedef struct LvShardEntry {
 typedef struct LvShards {
     char **files; /* names inside the folder */
     size_t n_files;
-    LvShardEntry *entries; /* what the index promises; empty without an index */
+    LvShardEntry *entries; /* what the index lists; empty without an index */
     size_t n_entries;
 } LvShards;
 

@@ -13,7 +13,7 @@ typedef struct Visit {
     bool optional;
 } Visit;
 
-/* Sizes after the first 0 count for nothing. */
+/* Sizes after the first 0 are ignored. */
 static void want(Visit *visit, uint64_t a, uint64_t b, uint64_t c, uint64_t d, const char *format,
     ...) __attribute__((format(printf, 6, 7)));
 

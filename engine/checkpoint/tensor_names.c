@@ -9,7 +9,7 @@
 
 #include "base/limits.h"
 
-/* Tried in this order; the first prefix that fits decides. */
+/* Tried in this order; the first prefix that matches wins. */
 static const struct {
     const char *prefix;
     const char *canonical;

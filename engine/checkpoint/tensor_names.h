@@ -8,7 +8,7 @@
 
 typedef enum LvNameKind {
     LV_NAME_KNOWN,   /* canonical is filled */
-    LV_NAME_IGNORED, /* known to be of no use to inference */
+    LV_NAME_IGNORED, /* known, and not needed for inference */
     LV_NAME_UNKNOWN
 } LvNameKind;
 

@@ -67,8 +67,8 @@ typedef struct TensorCheck {
     LlavaovError *error;
 } TensorCheck;
 
-/* The name that a missing tensor would have in this checkpoint: with the prefix that its neighbours
- * have. */
+/* The name that a missing tensor would have in this checkpoint, with the prefix of its
+ * neighbours. */
 static void name_on_disk(
     const LvTensorTable *table, const char *canonical, char *name, size_t bytes)
 {
@@ -149,8 +149,8 @@ static LlavaovStatus check_expected(void *data, const LvExpectedTensor *expected
     return use(check, entry);
 }
 
-/* Known names that this configuration has no use for: a tower shipped whole, a projector that runs
- * without bias, a newline vector that stands nowhere. */
+/* Known names that this configuration does not use: layers of a whole tower beyond those that run,
+ * the bias of a projector that runs without one, a newline vector that is never inserted. */
 static bool may_be_spare(const char *canonical)
 {
     return !strncmp(canonical, "V.encoder.layers.", 17) || !strcmp(canonical, "P.linear_1.bias") ||

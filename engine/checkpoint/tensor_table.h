@@ -12,10 +12,10 @@ typedef struct LvTableEntry {
     char *canonical;
     const LvSafetensor *source;
     const char *file;
-    const void *data; /* where the file's mapping holds it */
+    const void *data; /* inside the file's mapping */
     bool used;
     LvHostTensor tensor; /* filled when used */
-    void *copy;          /* of data that the mapping holds at an odd address; else NULL */
+    void *copy;          /* an aligned copy where the mapping has it at an odd address; else NULL */
 } LvTableEntry;
 
 typedef struct LvTensorTable {
@@ -27,12 +27,12 @@ typedef struct LvTensorTable {
 /* Adds a file's tensors. file and name must outlive the table. */
 LlavaovStatus lv_table_add(
     LvTensorTable *table, const LvSafetensors *file, const char *name, LlavaovError *error);
-/* Sorts, then checks that everything config asks for is there once, with its shape and a supported
- * dtype, and that nothing unknown is there. The only one of embedding and head that a tied model
- * stores becomes T.embed_tokens.weight. folder stands for the checkpoint in errors. */
+/* Sorts, then checks that everything config asks for is there once, with the right shape and a
+ * supported dtype, and that nothing unknown is there. Where a tied model stores only one of
+ * embedding and head, it becomes T.embed_tokens.weight. `folder` names the checkpoint in errors. */
 LlavaovStatus lv_table_check(
     LvTensorTable *table, const LvConfig *config, const char *folder, LlavaovError *error);
-/* Copies what a file stores at addresses that its dtype must not have (the format does not ask for
+/* Copies tensors that lie at addresses misaligned for their dtype (the format does not require
  * alignment). */
 LlavaovStatus lv_table_align(LvTensorTable *table, LlavaovError *error);
 /* A used tensor or NULL. */
