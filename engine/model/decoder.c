@@ -62,10 +62,10 @@ LlavaovStatus lv_decoder_embed(
     int32_t *ids = lv_alloc(count, sizeof *ids);
     if (!ids)
         return lv_fail(run->error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a prompt's ids");
-    size_t seen = 0; /* placeholders before the row under way */
+    size_t seen = 0; /* placeholders before the current row */
     for (size_t i = 0; i < first; i++)
         seen += is_placeholder(prompt, prompt->ids[i]);
-    /* A placeholder's id may lie beyond the table (lmms-lab files), and its row is overwritten
+    /* A placeholder's id may lie outside the table (lmms-lab files); its row is overwritten
      * anyway. */
     for (size_t i = 0; i < count; i++) {
         int32_t id = prompt->ids[first + i];
@@ -100,9 +100,9 @@ done:
     return status;
 }
 
-/* Once the last layer's keys and values are stored, only the rows whose logits are wanted go on:
- * their hidden state and queries are gathered to one row a sequence, and the batch is made to
- * match. */
+/* Once the last layer's keys and values are stored, only the rows whose logits are needed are
+ * processed further: their hidden states and queries are gathered to one row per sequence, with a
+ * batch to match. */
 typedef struct LastRows {
     LvTensor hidden, qkv;
     LvBatch batch;
@@ -110,7 +110,7 @@ typedef struct LastRows {
     uint32_t *rows;        /* owned */
 } LastRows;
 
-/* Each row is a sequence's only one: a step of decoding. Sequences without rows are padding. */
+/* Every sequence has one row, as in a decoding step; sequences without rows are padding. */
 static bool one_row_each(const LvBatch *batch, size_t rows)
 {
     bool each = batch->n_sequences == rows;

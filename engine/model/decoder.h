@@ -22,7 +22,7 @@ typedef struct LvPrompt {
 } LvPrompt;
 
 /* Placeholders and visual rows must agree and every other id must lie inside the vocabulary:
- * checked once per prompt, so that the chunks below need not. */
+ * checked once per prompt instead of in every chunk. */
 LlavaovStatus lv_prompt_check(const LvModel *model, const LvPrompt *prompt, LlavaovError *error);
 
 /* hidden [count, H] = embeddings of prompt positions [first, first + count). */
@@ -41,9 +41,9 @@ typedef enum LvLogits {
 LlavaovStatus lv_decoder_logits(const LvModel *model, const LvRun *run, LvTensor hidden,
     const LvBatch *batch, LvLogits want, LvTensor scores);
 
-/* The same as far as the first maximum of each sequence's logits after its last row, or -1 where
- * they are not finite: tokens [n_sequences], host. Only where the backend has norm_linear_greedy.
- */
+/* The same, but with tokens [n_sequences] (host) = the first maximum of the logits after each
+ * sequence's last row, or -1 where they are not finite. Only where the backend has
+ * norm_linear_greedy. */
 LlavaovStatus lv_decoder_greedy(
     const LvModel *model, const LvRun *run, LvTensor hidden, const LvBatch *batch, int32_t *tokens);
 

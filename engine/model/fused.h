@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Operations that a backend may have in one piece (backend.h), composed of the single ones where it
- * has not. */
+ * Fused operations that a backend may offer (backend.h), composed of single operations where it
+ * does not. */
 #ifndef LV_FUSED_H
 #define LV_FUSED_H
 
@@ -10,8 +10,8 @@
 /* Where composed operations leave rms_norm's result, [rows, cols]; empty where none is composed. */
 LvTensor lv_fused_scratch(LvScratch *scratch, size_t rows, size_t cols);
 
-/* out [rows, N] = linear(rms_norm(in), weight, bias). normed: at least in's rows of
- * lv_fused_scratch, and so below. */
+/* out [rows, N] = linear(rms_norm(in), weight, bias). normed: lv_fused_scratch with at least as
+ * many rows as `in`; likewise below. */
 LlavaovStatus lv_norm_linear(LvBackend *backend, const LvRun *run, LvTensor out, LvTensor in,
     LvRmsNorm norm, const LvWeight *weight, const LvWeight *bias, LvTensor normed);
 

@@ -67,8 +67,8 @@ static void report(Loader *l, uint64_t ahead)
         l->status = lv_fail(l->error, LLAVAOV_ERROR_CANCELLED, NULL, "loading was cancelled");
 }
 
-/* Brings a large tensor in from the disk piece by piece, so that progress moves and cancelling is
- * quick even where one tensor takes the disk a second. `before`: bytes of the same weight's earlier
+/* Reads a large tensor from disk piece by piece, so that progress is smooth and cancelling quick
+ * even where one tensor takes a second to read. `before`: bytes of the same weight's earlier
  * parts. */
 static void read_ahead(Loader *l, const LvHostTensor *tensor, uint64_t before)
 {
@@ -146,7 +146,7 @@ static LvLayerNorm load_norm(Loader *l, const char *prefix, const char *name)
         load_stacked(l, prefix, names, ".bias", LV_WEIGHT_VECTOR)};
 }
 
-/* The same values as a matrix [rows, bytes of a row]. */
+/* The same data viewed as a matrix with the given number of rows. */
 static LvHostTensor as_matrix(const LvHostTensor *tensor, uint64_t rows)
 {
     LvHostTensor view = *tensor;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The weights of one checkpoint on one backend, under the names of the computation
- * (docs/model.md 2.1). Immutable once open: every stream of every thread reads the same model. */
+ * The weights of one checkpoint on one backend, by the names used in the computation (docs/model.md
+ * 2.1). Immutable once open: every stream of every thread reads the same model. */
 #ifndef LV_MODEL_H
 #define LV_MODEL_H
 

@@ -61,7 +61,7 @@ static LlavaovStatus choose_here(
     return status;
 }
 
-/* Each row where it can be chosen: neighbours that the device knows in one call. */
+/* Chooses each row's token where possible on the device, consecutive rows in one call. */
 static LlavaovStatus choose(LvBackend *b, const LvRun *run, LvTensor scores, LvNextToken *choices,
     int32_t *tokens, float *row)
 {
@@ -86,7 +86,7 @@ LlavaovStatus lv_decoder_next(const LvModel *model, const LvRun *run, LvTensor h
 {
     LvBackend *b = model->backend;
     const size_t n = batch->n_sequences, n_vocab = model->config->text.vocab_size;
-    /* Once the first sampler has moved on the call cannot be repeated. */
+    /* Once the first sampler has advanced, the call cannot be repeated. */
     const LvRun uncancelled = {.stream = run->stream, .error = run->error};
     LvScratch scratch = lv_scratch(b, run->error);
     bool greedy = b->ops->norm_linear_greedy;
@@ -111,7 +111,7 @@ done:
     return status;
 }
 
-/* The rows of a step: one token each. */
+/* The rows of a decoding step: one token each. */
 static LlavaovStatus embed(const LvModel *model, const LvRun *run, const int32_t *ids,
     const LvBatch *batch, LvScratch *scratch, LvTensor *hidden)
 {

@@ -14,15 +14,16 @@ typedef struct LvNextToken {
     int32_t token;
 } LvNextToken;
 
-/* The backend does not know how to choose this sampler's token: its logits are downloaded. */
+/* The backend cannot choose this sampler's token, so its logits are downloaded. */
 bool lv_next_token_on_host(const LvBackend *backend, const LvSampler *sampler);
 
 /* Runs all layers as lv_decoder_logits and chooses a token after each sequence's last row, one
  * choice for each sequence. `row`: vocab_size floats of scratch; may be NULL where
- * lv_next_token_on_host is false of every sampler.
+ * lv_next_token_on_host is false for every sampler.
  *
- * A choice's status is its own: NUMERIC when its logits are not finite. The returned status is of
- * the whole call. When it is CANCELLED no sampler has moved on and the call may be repeated. */
+ * Each choice has its own status: NUMERIC when its logits are not finite. The returned status is
+ * about the call as a whole. After CANCELLED no sampler has advanced, and the call may be
+ * repeated. */
 LlavaovStatus lv_decoder_next(const LvModel *model, const LvRun *run, LvTensor hidden,
     const LvBatch *batch, LvNextToken *choices, float *row);
 

@@ -43,7 +43,7 @@ static bool stands_at_the_end(const LvScoring *s, LlavaovIds prefix)
     return true;
 }
 
-/* A word that is a stop token alone is not forbidden. */
+/* A phrase that consists of one stop token is not forbidden. */
 static bool is_stop(const LvScoring *s, LlavaovIds ids)
 {
     for (size_t i = 0; i < s->stop.n; i++)
@@ -73,7 +73,7 @@ static void penalise(const LvScoring *s, float *scores, float penalty, uint8_t f
             scores[i] = scores[i] < 0 ? scores[i] * penalty : scores[i] / penalty;
 }
 
-/* No id that would complete `size` ids which stand among the first n. */
+/* Excludes every id that would repeat an n-gram of `size` ids found among the first n. */
 static void no_repeat(const LvScoring *s, float *scores, size_t size, size_t n)
 {
     if (size == 0 || n < size || s->n < size - 1)
@@ -95,7 +95,7 @@ static bool too_short(const LvScoring *s)
     return s->n < s->rules->min_length || s->n - s->n_prompt < s->rules->min_new_tokens;
 }
 
-/* The library's finite stand-in for what is excluded. */
+/* The library's finite value for excluded scores. */
 static void make_finite(const LvScoring *s, float *scores)
 {
     for (uint32_t i = 0; i < s->n_vocab; i++)
@@ -103,7 +103,7 @@ static void make_finite(const LvScoring *s, float *scores)
             scores[i] = -FLT_MAX;
 }
 
-/* Stop tokens gain, more with every token. */
+/* Raises the scores of stop tokens, more with every token. */
 static void decay(const LvScoring *s, float *scores)
 {
     const int64_t over = (int64_t)s->n - (int64_t)s->n_prompt - s->rules->decay_start;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What changes scores whether tokens are drawn or not: HF transformers' logits processors in the
+ * HF transformers' logits processors, which apply to sampling and greedy decoding alike, in the
  * order in which generate() applies them. */
 #ifndef LV_PROCESSORS_H
 #define LV_PROCESSORS_H
@@ -15,16 +15,16 @@ typedef struct LvScoring {
     double repetition_penalty;
     uint32_t n_vocab;
     const uint8_t *seen; /* [n_vocab] flags of the ids so far */
-    /* Prompt and answer so far; NULL where lv_needs_ids says that nobody looks. */
+    /* Prompt and answer so far; NULL where lv_needs_ids is false. */
     const int32_t *ids;
     size_t n, n_prompt;
     size_t max_length; /* of prompt and answer; forced_eos is forced there */
-    LlavaovIds stop;   /* what min_length and decay hold back or favour */
+    LlavaovIds stop;   /* suppressed by min_length, favoured by the length decay */
 } LvScoring;
 
 bool lv_needs_ids(const LlavaovRules *rules);
 
-/* scores [n_vocab] in place; what is excluded becomes -infinity. */
+/* scores [n_vocab] in place; excluded ids get -infinity. */
 void lv_process_scores(const LvScoring *scoring, float *scores);
 
 #endif

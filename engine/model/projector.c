@@ -72,8 +72,8 @@ done:
     return status;
 }
 
-/* The mean of every 2 x 2 is the bilinear half of a map of even edge: the last row and column of an
- * odd one count for nothing. */
+/* For a map with an even edge, 2 x 2 means are the same as bilinear halving; the last row and
+ * column of an odd one are ignored. */
 static LlavaovStatus average(
     const LvModel *model, const LvRun *run, LvTensor out, LvTensor in, size_t n_frames)
 {

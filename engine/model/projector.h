@@ -6,13 +6,13 @@
 
 #include "model/model.h"
 
-/* out [rows, H] from in [rows, F], F = lv_feature_width(). LLaVA-NeXT's projectors have other
- * counts of layers, and residual blocks behind them. */
+/* out [rows, H] from in [rows, F], F = lv_feature_width(). LLaVA-NeXT's projectors may have another
+ * number of layers, followed by residual blocks. */
 LlavaovStatus lv_projector_run(const LvModel *model, const LvRun *run, LvTensor out, LvTensor in);
 
-/* Where the pooling of video frames happens. Its four weights sum to one, so it may move before
- * the last linear layer, which then sees a quarter of the rows; the two differ in rounding alone.
- * The greatest of four is always taken at the end. */
+/* Where the pooling of video frames happens. Its four weights sum to one, so it may move before the
+ * last linear layer, which then has a quarter of the rows; the two orders differ only in rounding.
+ * Max pooling always comes last. */
 typedef enum LvPoolOrder {
     LV_POOL_EARLY,  /* linear_1, activation, pool, linear_2: less work */
     LV_POOL_LITERAL /* linear_1, activation, linear_2, pool: the reference's order */

@@ -10,7 +10,7 @@
 
 /* ---- check ---- */
 
-/* Counts ids and looks at each; `total` grows beyond its bound when there are too many. */
+/* Counts ids and checks each one; `total` exceeds its bound when there are too many. */
 static bool good_ids(LlavaovIds list, size_t *total)
 {
     if (list.n > LV_MAX_GENERATION_IDS || (list.n && !list.ids))
@@ -34,7 +34,7 @@ static bool good_phrases(const LlavaovPhrases *phrases, size_t *total)
     return *total <= LV_MAX_GENERATION_IDS;
 }
 
-/* The first setting that cannot be; NULL: none. */
+/* The first invalid setting, or NULL. */
 static const char *bad_rule(const LlavaovRules *r)
 {
     size_t total = 0;

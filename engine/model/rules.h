@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The settings of a request: whether they can be used, a copy of their arrays, who can apply them.
- */
+ * The settings of a request: checking them, copying their arrays, and whether the backend can apply
+ * them. */
 #ifndef LV_RULES_H
 #define LV_RULES_H
 
 #include "llavaov.h"
 
-/* Values out of range are an ARGUMENT error that names the option. Settings that are as the
- * checkpoint says are passed over. */
+/* Values out of range are an ARGUMENT error that names the option. Settings taken from the
+ * checkpoint are not checked. */
 LlavaovStatus lv_generation_check(const LlavaovGeneration *generation, LlavaovError *error);
 
-/* One block with all arrays, lv_free; NULL without memory. The rules have passed the check. */
+/* One block with all arrays, lv_free; NULL without memory. The rules must have passed the check. */
 LlavaovRules *lv_rules_copy(const LlavaovRules *rules);
 
-/* Nothing but penalty, temperature, top-k and top-p changes scores: what LvBackendOps.sample
- * knows. */
+/* Only repetition penalty, temperature, top-k and top-p are in use, which is all that
+ * LvBackendOps.sample supports. */
 bool lv_generation_simple(const LlavaovGeneration *generation);
-/* The first maximum of the logits as they are. */
+/* The token is simply the first maximum of the logits. */
 bool lv_generation_greedy(const LlavaovGeneration *generation);
 
 #endif

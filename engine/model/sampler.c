@@ -41,7 +41,7 @@ void lv_sampler_close(LvSampler *sampler)
     memset(sampler, 0, sizeof *sampler);
 }
 
-/* Appends to the ids, where anybody looks at them. */
+/* Appends to the ids, if a rule needs them. */
 static void keep_ids(LvSampler *sampler, const int32_t *ids, size_t n)
 {
     if (!lv_needs_ids(sampler->generation.rules) || sampler->forgot)
@@ -83,11 +83,11 @@ static LlavaovStatus check_finite(const float *logits, uint32_t n, LlavaovError 
     return LLAVAOV_OK;
 }
 
-/* A tiny temperature may carry finite scores to infinity. */
+/* A tiny temperature may turn finite scores infinite. */
 static LlavaovStatus divide(float *scores, uint32_t n, float temperature, LlavaovError *error)
 {
     for (uint32_t i = 0; i < n; i++) {
-        /* -FLT_MAX is excluded as well (processors.c). */
+        /* -FLT_MAX counts as excluded as well (processors.c). */
         const bool finite = isfinite(scores[i]) && scores[i] > -FLT_MAX;
         scores[i] /= temperature;
         if (finite && !isfinite(scores[i]))
@@ -97,7 +97,8 @@ static LlavaovStatus divide(float *scores, uint32_t n, float temperature, Llavao
     return LLAVAOV_OK;
 }
 
-/* What can be drawn from: something is left, and nothing is endless (decay may end there). */
+/* Whether a token can be drawn: at least one is left, and none is infinite (which the length decay
+ * can cause). */
 static LlavaovStatus check_drawable(const float *scores, uint32_t n, LlavaovError *error)
 {
     bool left = false;

@@ -17,35 +17,35 @@ typedef struct LvSampler {
     uint32_t *order; /* n_vocab: scratch of top-p */
     float *scratch;  /* n_vocab, or NULL */
     uint64_t draws;  /* made so far */
-    int32_t *ids;    /* prompt and answer so far, where the rules look at them */
+    int32_t *ids;    /* prompt and answer so far, if the rules need them */
     size_t n_ids, ids_capacity, n_prompt;
-    bool forgot; /* there was no memory for ids: the next lv_sampler_process fails */
-    /* Set by whoever opened it, where they are not those of the rules: what ends the answer, and
-     * the length of prompt and answer (0: n_prompt + max_new_tokens). */
+    bool forgot; /* memory for ids ran out: the next lv_sampler_process fails */
+    /* Set by the owner where they differ from the rules: the stop tokens, and the length of prompt
+     * and answer (0: n_prompt + max_new_tokens). */
     LlavaovIds stop;
     size_t max_length;
 } LvSampler;
 
-/* The generation has nothing left that is as the checkpoint says; its rules outlive the sampler. */
+/* No setting of `generation` may still be left to the checkpoint; its rules must outlive the
+ * sampler. */
 LlavaovStatus lv_sampler_open(
     LvSampler *sampler, const LlavaovGeneration *generation, uint32_t n_vocab, LlavaovError *error);
 void lv_sampler_close(LvSampler *sampler);
 
-/* Notes the prompt: all of it, placeholders included, as the reference counts them. Ids outside the
+/* Records the whole prompt, placeholders included, as the reference does. Ids outside the
  * vocabulary have no score. */
 void lv_sampler_see(LvSampler *sampler, const int32_t *ids, size_t n);
 
-/* Turns logits [n_vocab] in place into what is drawn from: probabilities (temperature > 0) or
- * penalised logits (greedy). */
+/* Turns logits [n_vocab] in place into probabilities (temperature > 0) or penalised logits
+ * (greedy). */
 LlavaovStatus lv_sampler_process(LvSampler *sampler, float *logits, LlavaovError *error);
 
-/* Chooses a token and notes it. logits are overwritten. NaN or Inf among them is
+/* Chooses a token and records it. logits are overwritten. NaN or Inf among them is
  * LLAVAOV_ERROR_NUMERIC. */
 LlavaovStatus lv_sampler_next(
     LvSampler *sampler, float *logits, int32_t *token, LlavaovError *error);
 
-/* The same for a token that was chosen elsewhere (LvBackendOps.sample): notes it and counts the
- * draw. */
+/* Records a token that was chosen elsewhere (LvBackendOps.sample) and counts the draw. */
 void lv_sampler_note(LvSampler *sampler, int32_t token);
 
 /* Draw number `index` of the stream that belongs to `seed`, uniform in [0, 1) with 53 bits: the

@@ -141,8 +141,8 @@ static uint32_t rank(float score)
 
 float lv_kth_largest(const float *scores, uint32_t n, uint32_t k)
 {
-    /* Byte by byte from the top: which byte value does the k-th largest have among those that share
-     * its upper bytes? */
+    /* Determines the k-th largest byte by byte from the top, each time among the values that share
+     * its upper bytes. */
     uint32_t prefix = 0, mask = 0;
     for (int shift = 24; shift >= 0; shift -= 8) {
         uint32_t counts[256] = {0};

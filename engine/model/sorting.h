@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Ordering of scores as the reference orders them, ties included. */
+ * Sorting scores in the reference's order, ties included. */
 #ifndef LV_SORTING_H
 #define LV_SORTING_H
 
@@ -7,9 +7,10 @@
 #include <stdint.h>
 
 /* order[0 .. n) = indices of scores in ascending order. Equal scores come in the order in which
- * torch.sort leaves them on a CPU, which decides what top-p drops among them: that of the C++
- * library's std::sort (an introsort: median-of-three quicksort down to 16 elements, heapsort beyond
- * 2 log2(n) levels, a final insertion sort), started from 0, 1, ... n - 1. No NaN. */
+ * torch.sort leaves them on a CPU, since that decides which of them top-p drops. It is the order of
+ * the C++ library's std::sort (an introsort: median-of-three quicksort down to 16 elements,
+ * heapsort beyond 2 log2(n) levels, a final insertion sort), started from 0, 1, ... n - 1. No
+ * NaN. */
 void lv_sort_ascending(const float *scores, uint32_t *order, uint32_t n);
 
 /* The k-th largest value, 1 <= k <= n. No NaN. */

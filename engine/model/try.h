@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Lets a chain of operations read like the paper: the first failure ends the chain. */
+ * Keeps chains of operations readable: the first failure ends the chain. */
 #ifndef LV_TRY_H
 #define LV_TRY_H
 

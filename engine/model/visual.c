@@ -116,8 +116,8 @@ done:
     return status;
 }
 
-/* One gather lays out the map's rows with perhaps a newline after each, so the newline is a last
- * row of its source. out [map_height * (map_width + newlines), H]. */
+/* One gather lays out the map's rows, with a newline after each where there is one; the newline is
+ * the last row of the gather's source. out [map_height * (map_width + newlines), H]. */
 static LlavaovStatus assemble_map(const LvModel *model, const LvRun *run, LvTensor out,
     LvTensor features, const LvAnyresPlan *plan)
 {

@@ -12,7 +12,7 @@
 
 #define MOST_SEQUENCES 64u
 #define CONTEXT 8u   /* tokens of a sequence of the steps */
-#define EACH_KIND 2u /* steps: what takes a step down does so the second time */
+#define EACH_KIND 2u /* steps: whatever records a step does so on the second run */
 
 typedef struct Warming {
     const LvModel *model;
@@ -54,7 +54,7 @@ static LlavaovStatus encode(Warming *w, const LvTile *tiles, uint32_t n)
     return status;
 }
 
-/* The sizes that come most first: a camera's frame, and as many as a call takes. */
+/* The most frequent sizes first: one camera frame, and a full call. */
 static LlavaovStatus encoder_calls(Warming *w, uint32_t first, uint32_t last)
 {
     const size_t size = w->model->config->vision.image_size;
@@ -103,7 +103,7 @@ static LlavaovStatus prefill(Warming *w, uint32_t rows)
     return status;
 }
 
-/* One kind of step, as often as it takes. Scores of nothing may be anything, also not finite. */
+/* Runs one kind of step as often as needed. Its scores are meaningless and may not be finite. */
 static LlavaovStatus step(
     Warming *w, LvKvCache *const *caches, uint32_t n, LvSampler *sampler, float *logits)
 {
@@ -125,7 +125,7 @@ static LlavaovStatus step(
     return status;
 }
 
-/* The largest first: what they share is then large enough for all. */
+/* The largest first, so that shared buffers are large enough for all. */
 static LlavaovStatus steps(Warming *w, LvKvCache *const *caches, uint32_t most)
 {
     const uint32_t n_vocab = w->model->config->text.vocab_size;
@@ -190,7 +190,7 @@ LlavaovStatus lv_model_warm(
     if (done)
         *done = w.done;
     if (status == LLAVAOV_ERROR_MEMORY || status == LLAVAOV_ERROR_NUMERIC) {
-        lv_error_clear(error); /* whoever asks for that much will be told */
+        lv_error_clear(error); /* a request of that size will report it */
         status = LLAVAOV_OK;
     }
     return status;

@@ -59,7 +59,8 @@ static void keep_top_h(const LvWarping *w, double top_h, float *scores)
     double entropy = 0;
     for (uint32_t i = 0; i < most; i++) {
         const float p = probability(&s, scores[last[-1 - (ptrdiff_t)i]]);
-        terms[i] = p > 0 ? -p * logf(p) : NAN; /* after one of none nothing is kept */
+        terms[i] = p > 0 ? -p * logf(p) : NAN; /* nothing is kept after a candidate that adds
+                                                  nothing */
         entropy += p > 0 ? terms[i] : 0;
     }
     const float limit = (float)entropy * (float)top_h;
@@ -111,7 +112,7 @@ static void keep_top_p(const LvWarping *w, double top_p, float *scores)
 
 /* ---- by probability ---- */
 
-/* Excludes what is less likely than `least`, but for the likeliest. */
+/* Excludes ids less likely than `least`, except the likeliest. */
 static void keep_likely(const LvWarping *w, const Softmax *s, float least, float *scores)
 {
     for (uint32_t i = 0; i < w->n; i++)
@@ -148,7 +149,8 @@ static void keep_above_eta(const LvWarping *w, double eta_cutoff, float *scores)
     keep_likely(w, &s, expected < epsilon ? expected : epsilon, scores);
 }
 
-/* Those whose surprise is nearest to the expected one, until their probabilities reach `mass`. */
+/* Keeps the ids whose surprise is nearest to the expected one until their probabilities reach
+ * `mass`. */
 static void keep_typical(const LvWarping *w, double mass, float *scores)
 {
     const uint32_t n = w->n;

@@ -7,7 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* How one picture becomes tiles and its features a token sequence (single-image layout). */
+/* How one picture is cut into tiles and its features become a token sequence (single-image
+ * layout). */
 typedef struct LvAnyresPlan {
     uint32_t best_height, best_width;       /* the chosen pinpoint */
     uint32_t grid_rows, grid_cols;          /* tiles: best / image_size */
@@ -28,12 +29,12 @@ void lv_anyres_choose(
 /* resized_* and pad_*: the picture inside the chosen canvas. */
 void lv_anyres_place(uint32_t width, uint32_t height, LvAnyresPlan *plan);
 
-/* crop_*: rows or columns of the feature map that lie wholly outside the picture go; half of an odd
- * excess stays. rounded: to seven digits before what lies inside is cut to an integer, as
- * transformers does and LLaVA-NeXT does not. */
+/* crop_*: drops rows or columns of the feature map that lie wholly outside the picture; half of an
+ * odd excess stays. rounded: the size inside is rounded to seven digits before it is truncated to
+ * an integer, as transformers does and LLaVA-NeXT does not. */
 void lv_anyres_unpad(uint32_t grid, double width, double height, bool rounded, LvAnyresPlan *plan);
 
-/* map_*: the unpadded map, brought to about anyres_max tiles' worth of tokens where it has more. */
+/* map_*: the unpadded map, shrunk to about anyres_max tiles' worth of tokens if it has more. */
 void lv_anyres_shrink(uint32_t grid, uint32_t anyres_max, LvAnyresPlan *plan);
 
 #endif

@@ -10,11 +10,11 @@
  *     B = 255 (y + 2 (1 - Kb) u)
  * in 16.16 fixed-point: the factors of Y (- 16), U - 128 and V - 128 are rounded to the nearest
  * multiple of 2^-16, products are summed in 32 bits, 2^15 is added, the sum is shifted right by 16
- * (arithmetically) and cut to 0..255. The result is within 0.51 of the real number.
- * Chroma is replicated: pixel (x, y) uses chroma sample (x / 2, y / 2); odd sizes have
- * (size + 1) / 2 samples. In an interlaced picture y counts within the field, and chroma rows 0, 2,
- * ... are the top field's; where the bottom field has one row less of them than it needs
- * ((height + 1) / 2 is odd), it uses its last one again, or the picture's only one. */
+ * (arithmetically) and cut to 0..255. The result is within 0.51 of the real number. Chroma is
+ * replicated: pixel (x, y) uses chroma sample (x / 2, y / 2); odd sizes have (size + 1) / 2
+ * samples. In an interlaced picture y counts within the field, and chroma rows 0, 2, ... are the
+ * top field's; where the bottom field has one row less than it needs ((height + 1) / 2 is odd), its
+ * last row is used again, or the picture's only one. */
 #ifndef LV_COLOR_H
 #define LV_COLOR_H
 
@@ -22,7 +22,7 @@
 #include "planes.h"
 
 /* Stored row y of image (which lv_image_check accepted) as three planes of width samples: red,
- * green, blue, each 0..255. 16-bit samples are what the resize multiplies. */
+ * green, blue, each 0..255. The samples are 16-bit because the resize multiplies those. */
 void lv_color_row(const LvPlaneKernels *kernels, const LlavaovImage *image, uint32_t y,
     int16_t *red, int16_t *green, int16_t *blue);
 

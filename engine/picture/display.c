@@ -22,8 +22,9 @@ typedef struct Display {
     const LlavaovImage *image;
     const LvPlaneKernels *kernels;
     bool both;       /* fields are there */
-    uint32_t parity; /* of the rows that stay as they are */
-    /* Colour planes of one row each: of the field that stays, above and below; of the other. */
+    uint32_t parity; /* parity of the rows that stay as they are */
+    /* Colour planes of one row each: the rows above and below, of the field that stays, and the row
+     * between, of the other field. */
     int16_t *above, *below, *own;
     Turned turned;
 } Display;
@@ -55,7 +56,7 @@ static int16_t greatest(int16_t a, int16_t b)
     return a > b ? a : b;
 }
 
-/* The row between two of the field that stays. */
+/* A row of the other field, between two of the field that stays. */
 static void fill_row(const Display *d, const int16_t *above, const int16_t *below)
 {
     int16_t *own = d->own;
@@ -80,7 +81,7 @@ static void show_interlaced_row(Display *d, uint32_t y)
 {
     const bool last = y + 1 == d->image->height;
     if (y % 2 == d->parity) {
-        if (y == 0) /* others have been the row below */
+        if (y == 0) /* otherwise already read as the row below */
             get_row(d, d->both ? y : 0, d->above);
         put_row(d, y, d->above);
         return;
@@ -115,7 +116,7 @@ static LlavaovStatus show_rows(Display *d, const LvCancel *cancel, LlavaovError 
     return LLAVAOV_OK;
 }
 
-/* Sets where pixels go; returns whether rows become columns. */
+/* Sets where pixels are written; returns whether rows become columns. */
 static bool turn(LlavaovOrientation orientation, ptrdiff_t w, ptrdiff_t h, Turned *t)
 {
     switch (orientation) {

@@ -6,16 +6,16 @@
 #include "llavaov.h"
 
 /* Checks format, scan, orientation, sizes (1 to LV_MAX_PICTURE_EDGE), plane pointers and strides:
- * each at least a row's bytes, so never negative. What a picture is checked for is all that others
- * rely on. Error: ARGUMENT. */
+ * each stride covers at least a row's bytes, so it is never negative. The other functions rely on
+ * exactly these checks. Error: ARGUMENT. */
 LlavaovStatus lv_image_check(const LlavaovImage *image, LlavaovError *error);
 
-/* One plane without what its stride leaves between rows. */
+/* Copies one plane without the padding between rows. */
 typedef struct LvPlaneSize {
     uint32_t row_bytes, rows;
 } LvPlaneSize;
 
-/* Rows that are stored: fewer than the picture's height where there is one field alone. */
+/* The number of stored rows: fewer than the picture's height where only one field is present. */
 uint32_t lv_image_rows(const LlavaovImage *image);
 
 /* Sizes of the planes of a format and picture that passed the check; returns how many there are. */

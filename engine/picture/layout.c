@@ -25,14 +25,14 @@ static LlavaovStatus check_config(const LvConfig *config, LlavaovError *error)
     return LLAVAOV_OK;
 }
 
-/* The reference fails on the chosen one alone. */
+/* The reference fails only if this pinpoint is the one chosen. */
 static LlavaovStatus check_chosen(
     const LvConfig *config, const LvAnyresPlan *plan, LlavaovError *error)
 {
     const uint32_t tile = config->vision.image_size;
     const uint32_t height = plan->best_height, width = plan->best_width;
     if (config->merge == LV_MERGE_FLAT && height && width)
-        return LLAVAOV_OK; /* what is beyond the canvas is black */
+        return LLAVAOV_OK; /* outside the canvas is black */
     if (height == 0 || width == 0 || height % tile || width % tile ||
         height > LV_MAX_PICTURE_EDGE || width > LV_MAX_PICTURE_EDGE)
         return lv_fail(error, LLAVAOV_ERROR_UNSUPPORTED, "image_grid_pinpoints",
@@ -42,7 +42,8 @@ static LlavaovStatus check_chosen(
     return LLAVAOV_OK;
 }
 
-/* The processor cuts with its own pinpoints and tile, the model lays out with its own. */
+/* The processor cuts by its own pinpoints and tile size, the model lays out by its own; they must
+ * agree. */
 static LlavaovStatus check_processor(const LvConfig *config, uint32_t width, uint32_t height,
     const LvAnyresPlan *plan, LlavaovError *error)
 {
@@ -89,7 +90,7 @@ static LlavaovStatus count_error(
         (unsigned long long)counted, (unsigned long long)made);
 }
 
-/* The placeholders that the reference's processor counts. */
+/* The number of placeholders that the reference's processor produces. */
 static LlavaovStatus check_count(const LvConfig *config, uint32_t width, uint32_t height,
     const LvAnyresPlan *plan, LlavaovError *error)
 {
@@ -146,7 +147,7 @@ LlavaovStatus lv_layout_check(const LvConfig *config, LlavaovLayout layout, Llav
     return LLAVAOV_OK;
 }
 
-/* Of what the tiles' features become, crop_*, map_* and n_tokens. */
+/* Sets crop_*, map_* and n_tokens from the arrangement of the tiles' features. */
 static LlavaovStatus lay_out(const LvConfig *config, uint32_t width, uint32_t height,
     LvAnyresPlan *plan, LlavaovError *error)
 {
@@ -168,7 +169,7 @@ static LlavaovStatus lay_out(const LvConfig *config, uint32_t width, uint32_t he
         plan->n_tokens = plan->n_tiles * grid * grid;
         return LLAVAOV_OK;
     }
-    /* The reference fails here too: its interpolation and its pooling have no size 0. */
+    /* The reference fails here too: it cannot interpolate or pool to size 0. */
     if (plan->crop_height && plan->crop_width && (!plan->map_height || !plan->map_width))
         return lv_fail(error, LLAVAOV_ERROR_UNSUPPORTED, "image_grid_pinpoints",
             "a picture of %ux%u pixels leaves an empty feature map after shrinking", width, height);

@@ -9,14 +9,14 @@
 #include "picture/anyres.h"
 
 /* The plan for a picture of width x height pixels. A very long picture can leave an empty map
- * (crop_height or crop_width 0), as in the reference. Of a configuration that has no tiles for
- * single pictures, n_tiles = 1 and n_tokens are all. Errors: ARGUMENT for a picture outside
- * LV_MAX_PICTURE_EDGE; UNSUPPORTED where the reference fails: a pinpoint that is not of whole tiles
- * is chosen, anyres_max is 0. */
+ * (crop_height or crop_width 0), as in the reference. Where the configuration does not cut single
+ * pictures into tiles, only n_tiles = 1 and n_tokens are set. Errors: ARGUMENT for a picture
+ * outside LV_MAX_PICTURE_EDGE; UNSUPPORTED where the reference fails: the chosen pinpoint is not a
+ * whole number of tiles, or anyres_max is 0. */
 LlavaovStatus lv_anyres_plan(const LvConfig *config, uint32_t width, uint32_t height,
     LvAnyresPlan *plan, LlavaovError *error);
 
-/* Whether the configuration lets pictures of this layout be laid out at all. Error: UNSUPPORTED. */
+/* Whether the configuration supports this layout at all. Error: UNSUPPORTED. */
 LlavaovStatus lv_layout_check(const LvConfig *config, LlavaovLayout layout, LlavaovError *error);
 
 /* Where the unpadded feature map comes from: rows receives crop_height * crop_width numbers,
@@ -28,7 +28,7 @@ void lv_anyres_rows(const LvVisionConfig *vision, const LvAnyresPlan *plan, uint
 uint32_t lv_pooled_grid(const LvConfig *config);
 /* One frame of a video, with the newlines in or after it. */
 uint32_t lv_frame_tokens(const LvConfig *config);
-/* A video: its frames, and the newline at the end where it is there. */
+/* A video: its frames, and the newline at the end if there is one. */
 uint64_t lv_video_tokens(const LvConfig *config, uint64_t n_frames);
 /* An image of one tile: grid^2 + 1, one less where the first feature is dropped or no newline is
  * there. */

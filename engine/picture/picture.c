@@ -11,12 +11,12 @@
 #include "picture/display.h"
 #include "picture/resize.h"
 
-/* Where resized rows go: at (left, top) of a canvas that is cut into columns of tiles. */
+/* Where resized rows are written: at (left, top) of a canvas that is cut into columns of tiles. */
 typedef struct Canvas {
     uint8_t *tiles; /* [rows * columns][tile_height][tile_width][3] */
     uint32_t tile_width, tile_height, columns, left, top, width, height;
     uint32_t row;                 /* pixels of a resized row */
-    uint32_t skip_left, skip_top; /* of the resized rows, which do not go on the canvas */
+    uint32_t skip_left, skip_top; /* cropped from the resized rows */
 } Canvas;
 
 static void paste_row(void *data, uint32_t y, const uint8_t *planes)
@@ -45,7 +45,7 @@ static void paste_row(void *data, uint32_t y, const uint8_t *planes)
     }
 }
 
-/* One scan of the picture feeds every resizer. */
+/* One pass over the picture feeds every resizer. */
 typedef struct SourceScan {
     const LlavaovImage *image;
     const LvPlaneKernels *kernels;
@@ -191,7 +191,7 @@ static LlavaovStatus allocate_tiles(
     return LLAVAOV_OK;
 }
 
-/* What a field of width x height becomes before the crop. */
+/* The size of a field of width x height after the resize, before the crop. */
 static void resized_size(const LvPreprocess *pre, uint32_t width, uint32_t height,
     uint32_t *out_width, uint32_t *out_height)
 {
@@ -212,7 +212,8 @@ static void resized_size(const LvPreprocess *pre, uint32_t width, uint32_t heigh
         *out_width = (uint32_t)fmin(most, (double)(edge * width) / (double)height);
 }
 
-/* Where `in` pixels go that are cropped to `crop` (0: not) and stand at the beginning of `tile`. */
+/* Placement of `in` pixels that are cropped to `crop` (0: not at all) and written to the beginning
+ * of `tile`. */
 static void crop_axis(uint32_t in, uint32_t crop, uint32_t tile, uint32_t *final, uint32_t *skip,
     uint32_t *at, uint32_t *n)
 {
@@ -224,8 +225,8 @@ static void crop_axis(uint32_t in, uint32_t crop, uint32_t tile, uint32_t *final
     *n = *n < tile - *at ? *n : tile - *at;
 }
 
-/* A video's frame, or an image of several: one tile. What lies beyond the tower's whole patches is
- * never read, so a frame may be larger or smaller than the tile by less than a patch. */
+/* A video frame, or one of several images: one tile. Pixels beyond the tower's whole patches are
+ * never read, so a frame may differ from the tile by less than a patch. */
 static LlavaovStatus add_single(SourceScan *scan, const LvConfig *config, const LvPreprocess *pre,
     LlavaovResize resize, uint8_t *rgb, LlavaovError *error)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * From a picture as it is shown (display.h) to the encoder's tiles: colour conversion, 8-bit
- * bicubic resize, padding, cutting. Bit-exact with the reference's integers. Interlaced and turned
- * pictures are refused: ARGUMENT. */
+ * From a picture in display orientation (display.h) to the encoder's tiles: colour conversion,
+ * 8-bit bicubic resize, padding, cutting. Bit-exact with the reference's integers. Interlaced and
+ * turned pictures are refused: ARGUMENT. */
 #ifndef LV_PICTURE_H
 #define LV_PICTURE_H
 
@@ -19,17 +19,17 @@ typedef struct LvTiles {
     LvAnyresPlan plan;      /* LAYOUT_IMAGE only */
 } LvTiles;
 
-/* VIDEO: squashed to one tile. IMAGE: base tile (squashed), then the grid's tiles: resized with its
- * aspect kept, centred on black, cut row by row; where the configuration says so, one tile as VIDEO
- * or IMAGES. IMAGES: padded with (127,127,127) to a square, one tile. The picture is read once, row
- * by row; no copy of it is made. cancel is polled between rows. On error *tiles holds nothing.
- * Errors: ARGUMENT, UNSUPPORTED (configuration), MEMORY, CANCELLED.
- */
+/* VIDEO: one tile, resized without keeping the aspect. IMAGE: a base tile like that, then the
+ * grid's tiles: resized with the aspect kept, centred on black, cut row by row; where the
+ * configuration says so, one tile as for VIDEO or IMAGES. IMAGES: padded with (127,127,127) to a
+ * square, one tile. The picture is read once, row by row; no copy of it is made. cancel is polled
+ * between rows. On error *tiles holds nothing. Errors: ARGUMENT, UNSUPPORTED (configuration),
+ * MEMORY, CANCELLED. */
 LlavaovStatus lv_picture_prepare(const LvConfig *config, LlavaovLayout layout, LlavaovResize resize,
     const LlavaovImage *image, const LvCancel *cancel, LvTiles *tiles, LlavaovError *error);
 void lv_tiles_free(LvTiles *tiles);
 
-/* AUTO becomes the resize of the code that the checkpoint's layout is for. */
+/* AUTO becomes the resize used by the code that the checkpoint's layout belongs to. */
 static inline LlavaovResize lv_resize_of(const LvConfig *config, LlavaovResize resize)
 {
     return resize != LLAVAOV_RESIZE_AUTO ? resize

@@ -35,7 +35,7 @@ static inline size_t lv_resizer_row_samples(uint32_t in_width)
 /* The next input row: red, green and blue samples, 0..255. Error: CANCELLED. */
 LlavaovStatus lv_resizer_push(LvResizer *resizer, const int16_t *red, const int16_t *green,
     const int16_t *blue, const LvCancel *cancel, LlavaovError *error);
-/* The next input row equals the last one that was pushed; there must be one. */
+/* Pushes the last row once more; there must be one. */
 LlavaovStatus lv_resizer_push_again(
     LvResizer *resizer, const LvCancel *cancel, LlavaovError *error);
 

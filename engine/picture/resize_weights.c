@@ -8,7 +8,7 @@
 #include "base/limits.h"
 #include "base/status.h"
 
-/* The references write the same cubic in different orders, and a last bit can turn a rounded
+/* The references evaluate the same cubic in different orders, and its last bit can change a rounded
  * weight. */
 static double cubic_pillow(double t)
 {
@@ -151,8 +151,8 @@ static void store_weights(
     for (uint32_t x = 0; x < window->taps; x++) {
         int32_t k = fixed_point(weights[x], axis->precision);
         if (axis->high) {
-            /* Rounded to nearest, so that |low| <= |k| and sums of low cannot overflow where sums
-             * of k do not. */
+            /* Rounded to nearest, so that |low| <= |k|: sums of low cannot overflow unless sums of
+             * k do. */
             int32_t high = (k + (1 << (LV_WEIGHT_SPLIT - 1))) >> LV_WEIGHT_SPLIT;
             axis->high[row + skipped + x] = (int16_t)high;
             k -= high * (1 << LV_WEIGHT_SPLIT);
@@ -161,7 +161,8 @@ static void store_weights(
     }
 }
 
-/* Pillow's affine transform adds the scale up; torchvision's "nearest exact" is in float32. */
+/* Pillow's affine transform accumulates the scale; torchvision's "nearest exact" computes in
+ * float32. */
 static LlavaovStatus nearest(LvResizeAxis *axis, LlavaovResize variant, LlavaovError *error)
 {
     const double weight = 1.0;

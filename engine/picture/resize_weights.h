@@ -9,8 +9,8 @@
  *     weight(x) = filter((x - centre + 1/2) / fs), cubic a = -1/2, normalised over the window
  * in doubles, in each reference's own order of operations, then rounded half away from zero to a
  * multiple of 2^-precision: 22 for Pillow; for torchvision the largest that keeps the axis'
- * greatest weight within 16 bits, at most 22.
- * "Nearest" has one weight of 1 in each window, where each reference looks. */
+ * greatest weight within 16 bits, at most 22. "Nearest" has a single weight of 1 in each window, at
+ * the sample that the reference picks. */
 #ifndef LV_RESIZE_WEIGHTS_H
 #define LV_RESIZE_WEIGHTS_H
 
@@ -33,13 +33,14 @@ typedef struct LvResizeAxis {
 } LvResizeAxis;
 
 /* in and out: 1 to LV_MAX_PICTURE_EDGE. Memory grows as in + out. Errors: ARGUMENT, MEMORY,
- * UNSUPPORTED (a filter that torchvision has not, where sizes differ); then *axis holds nothing. */
+ * UNSUPPORTED (a filter that torchvision does not have, where sizes differ); then *axis holds
+ * nothing. */
 LlavaovStatus lv_resize_axis_init(LvResizeAxis *axis, LlavaovResize variant, LvFilter filter,
     uint32_t in, uint32_t out, LlavaovError *error);
 void lv_resize_axis_free(LvResizeAxis *axis);
 
-/* Whether the vertical pass runs first: with 8 bits between the passes the order shows. Pillow
- * since 13.0 does so where it saves work, torchvision never. */
+/* Whether the vertical pass runs first, which matters since intermediate results have 8 bits.
+ * Pillow since 13.0 does so where it saves work, torchvision never. */
 bool lv_resize_down_first(LlavaovResize variant, uint32_t in_width, uint32_t in_height,
     uint32_t out_width, uint32_t out_height);
 

@@ -44,7 +44,7 @@ void lv_added_tokens_free(LvAddedTokens *added)
 }
 
 /* The first of tokens low .. high whose byte at depth is >= wanted; all of them are longer than
- * depth and share what stands before it. */
+ * depth and share the bytes before it. */
 static uint32_t lower_bound(
     const LvAddedTokens *added, uint32_t low, uint32_t high, size_t depth, unsigned wanted)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Added tokens such as <|im_end|>: found in text before everything else, leftmost first, the
- * longest of those. */
+ * Added tokens such as <|im_end|>: searched for before anything else; the leftmost match wins, and
+ * the longest of those. */
 #ifndef LV_ADDED_TOKENS_H
 #define LV_ADDED_TOKENS_H
 
@@ -16,8 +16,8 @@ typedef struct LvAddedToken {
     int32_t id;
     bool special;
     bool normalized;     /* searched for in the normalised text, not in the raw one */
-    bool lstrip, rstrip; /* takes the white space before it, behind it */
-    bool single_word;    /* of a slow tokenizer: not recognised beside text other than a space */
+    bool lstrip, rstrip; /* strips the white space before it, after it */
+    bool single_word;    /* slow tokenizers: matches only beside spaces */
 } LvAddedToken;
 
 /* Sorted by content. */
@@ -28,8 +28,8 @@ typedef struct LvAddedTokens {
     uint32_t first[257];
 } LvAddedTokens;
 
-/* Sorts tokens, whose contents are not empty, and fills first. False when two contents are equal:
- * *twin is one of them. */
+/* Sorts tokens, whose contents are not empty, and fills first. False when two tokens have the same
+ * content; *twin is one of them. */
 bool lv_added_tokens_index(LvAddedTokens *added, const LvAddedToken **twin);
 void lv_added_tokens_free(LvAddedTokens *added);
 
@@ -37,16 +37,16 @@ void lv_added_tokens_free(LvAddedTokens *added);
 const LvAddedToken *lv_added_tokens_match(
     const LvAddedTokens *added, const unsigned char *text, const unsigned char *end);
 
-/* The tokens that begin with the bytes stepped over so far. */
+/* The tokens that begin with the bytes consumed so far. */
 typedef struct LvAddedNode {
     uint32_t low, high;
     size_t depth;
 } LvAddedNode;
 LvAddedNode lv_added_root(const LvAddedTokens *added);
-/* Steps over bytes (at least one); false, and *node is lost, when no token goes on like that. */
+/* Consumes bytes (at least one); false, with *node undefined, when no token continues like that. */
 bool lv_added_step(
     const LvAddedTokens *added, LvAddedNode *node, const unsigned char *text, size_t bytes);
-/* Whether what has been stepped over is a token. */
+/* Whether the bytes consumed so far are a token. */
 bool lv_added_whole(const LvAddedTokens *added, const LvAddedNode *node);
 
 /* The token with that content; NULL when there is none. */

@@ -17,8 +17,8 @@ struct LvBpeSymbol {
     uint32_t pair_rank, pair_id; /* of the merge with next; NONE when there is none */
 };
 
-/* Sorts merges by left or right, stably: by counting, in time that no file can stretch. first[id]
- * becomes the number of merges whose key is below id. */
+/* Sorts merges by left or right, stably: a counting sort, so that a hostile file cannot make it
+ * slow. first[id] becomes the number of merges whose key is below id. */
 static void sort_by(
     const LvMerge *from, LvMerge *to, size_t n, bool by_left, uint32_t *first, uint32_t n_tokens)
 {
@@ -49,7 +49,7 @@ LlavaovStatus lv_merge_table_build(
     sort_by(other, merges, n_merges, true, table->first, n_tokens);
     lv_free(other);
 
-    /* Of equal pairs the last stays, and `first` is counted again. */
+    /* Keeps the last of equal pairs and recomputes `first`. */
     size_t n = 0;
     memset(table->first, 0, ((size_t)n_tokens + 1) * sizeof *table->first);
     for (size_t i = 0; i < n_merges; i++) {
@@ -215,8 +215,8 @@ LlavaovStatus lv_bpe_encode(const LvMergeTable *table, const unsigned char *byte
     for (size_t i = n_heap / 2; i-- > 0;)
         sift_down(scratch->heap, n_heap, i);
 
-    /* What a merge brings about is pushed at once, or in rounds when no other of its rank is left.
-     */
+    /* New candidates are pushed at once, or in rounds only when no other of the same rank is
+     * left. */
     bool (*keep)(LvBpeScratch *, size_t *, uint64_t) = table->in_rounds ? put_off : heap_push;
     size_t n_later = 0, *n_kept = table->in_rounds ? &n_later : &n_heap;
     uint64_t round = NONE;
@@ -231,7 +231,7 @@ LlavaovStatus lv_bpe_encode(const LvMergeTable *table, const unsigned char *byte
         LvBpeSymbol *symbol = &symbols[place];
         round = top >> 32;
         if (symbol->pair_rank != round)
-            continue; /* one of the two has been merged since */
+            continue; /* one of the two has been merged meanwhile */
         LvBpeSymbol *gone = &symbols[symbol->next];
         gone->pair_rank = NONE;
         symbol->id = symbol->pair_id;

@@ -9,13 +9,13 @@
 
 #include "llavaov.h"
 
-/* left right -> id. Of several merges the one of the lowest rank goes first. */
+/* left right -> id. The merge of the lowest rank is applied first. */
 typedef struct LvMerge {
     uint32_t left, right;
     uint32_t rank, id;
 } LvMerge;
 
-/* Immutable once built: the merges sorted by (left, right), and where each left's begin. */
+/* Immutable once built: the merges sorted by (left, right), with an index by left. */
 typedef struct LvMergeTable {
     uint32_t *first; /* [n_tokens + 1] */
     LvMerge *merges;
@@ -25,13 +25,13 @@ typedef struct LvMergeTable {
     bool in_rounds; /* see lv_bpe_encode */
 } LvMergeTable;
 
-/* Takes over merges, an lv_alloc block, whose ids are below n_tokens, also when it fails. Of equal
- * pairs the last one, that with the highest rank, stays. byte_ids is the caller's to fill. */
+/* Takes ownership of merges, an lv_alloc block, also on failure; their ids must be below n_tokens.
+ * Of equal pairs the last one, that with the highest rank, stays. The caller fills byte_ids. */
 LlavaovStatus lv_merge_table_build(
     LvMergeTable *table, LvMerge *merges, size_t n_merges, uint32_t n_tokens, LlavaovError *error);
 void lv_merge_table_free(LvMergeTable *table);
 
-/* Room for merging, kept from piece to piece by one caller; zero-initialise, free with
+/* Scratch memory for merging, reused from piece to piece; zero-initialise, free with
  * lv_bpe_scratch_free. */
 typedef struct LvBpeSymbol LvBpeSymbol;
 typedef struct LvBpeScratch {
@@ -44,11 +44,11 @@ typedef struct LvBpeScratch {
 } LvBpeScratch;
 void lv_bpe_scratch_free(LvBpeScratch *scratch);
 
-/* Merges bytes 0..n-1 (0 < n < 2^31) and writes the ids to ids (room for n); *n_ids tells how many.
- * Always the merge of the lowest rank, the leftmost of equals, until none is left; n log n steps.
- * in_rounds: once a merge has the lowest rank, it is done everywhere before another is looked for,
- * as transformers' slow tokenizers do; that is another order only where a token takes part in a
- * merge of lower rank than one that makes it. */
+/* Merges bytes 0..n-1 (0 < n < 2^31) and writes the ids to ids (room for n); *n_ids is their
+ * number. Applies the merge of the lowest rank, the leftmost of equals, until none is left; O(n log
+ * n). in_rounds: the merge of the lowest rank is applied everywhere before the next one is chosen,
+ * as in transformers' slow tokenizers; the order differs only where a token takes part in a merge
+ * of lower rank than one that produces it. */
 LlavaovStatus lv_bpe_encode(const LvMergeTable *table, const unsigned char *bytes, size_t n,
     LvBpeScratch *scratch, int32_t *ids, size_t *n_ids, LlavaovError *error);
 

@@ -5,7 +5,7 @@ uint32_t lv_byte_character(unsigned char byte)
 {
     if ((byte >= 0x21 && byte <= 0x7E) || (byte >= 0xA1 && byte <= 0xAC) || byte >= 0xAE)
         return byte;
-    /* The other 68 follow U+0100 in order: 0x00..0x20, 0x7F..0xA0, 0xAD. */
+    /* The other 68 are mapped to U+0100 onwards, in order: 0x00..0x20, 0x7F..0xA0, 0xAD. */
     return 0x100 + (byte <= 0x20 ? byte : byte <= 0xA0 ? byte - 0x7F + 33u : 67u);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * From a conversation to the prompt's ids: rendered by a chat template, tokenized as one text in
- * which the user's words never become special tokens, and with each placeholder repeated as often
- * as its picture or clip has vectors. */
+ * which the user's words never become special tokens, and each placeholder is repeated once for
+ * every vector of its picture or clip. */
 #ifndef LV_CHAT_H
 #define LV_CHAT_H
 
@@ -19,18 +19,18 @@ static inline LvPlaceholders lv_placeholders(const LvConfig *config)
     return (LvPlaceholders){config->image_token, config->video_token};
 }
 
-/* Before first use of a tokenizer: placeholders that it does not know (lmms-lab's) become tokens of
- * templates. */
+/* To be called before a tokenizer is first used: makes placeholders that it does not know
+ * (lmms-lab's) tokens that templates can use. */
 LlavaovStatus lv_chat_prepare(
     LvTokenizer *tokenizer, LvPlaceholders placeholders, LlavaovError *error);
 
-/* Appends the ids of what chat_template rendered, one for each placeholder, with what the tokenizer
- * puts around a text, unless that begins with the bos_token already. */
+/* Appends the ids of the text rendered by chat_template, one for each placeholder, with the tokens
+ * that the tokenizer adds around a text unless it already begins with the bos_token. */
 LlavaovStatus lv_chat_tokenize(const LvTokenizer *tokenizer,
     const LlavaovChatTemplate *chat_template, const LvJinjaText *text, LvTokens *ids,
     LlavaovError *error);
 
-/* A picture or clip: how many vectors take its placeholder's place. */
+/* A picture or clip: how many vectors replace its placeholder. */
 typedef struct LvChatVisual {
     bool video;
     uint32_t tokens; /* at least 1 */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The known forms of the prompt, written for this project.
  *
- * hub          what the released -hf folders carry: a space behind the role, a newline before each
+ * hub what the released -hf folders contain: a space behind the role, a newline before each
  *              text, nothing between turns (and so "assistant \nA" for an old answer, where the
  *              one under way is "assistant\nA")
  * conversion   what transformers' conversion script writes: newlines behind the role, behind each

@@ -46,7 +46,7 @@ static LlavaovStatus found(Finder *f, char *text, size_t bytes, const char *file
 
 /* ---- values of the key chat_template ---- */
 
-/* The names of an object of templates, for a message. */
+/* The names in an object of templates, for an error message. */
 static void list_names(const json_t *named, char *out, size_t room)
 {
     const char *key;
@@ -72,8 +72,8 @@ static LlavaovStatus take_string(Finder *f, const json_t *value, const char *fil
     return found(f, text, bytes, file);
 }
 
-/* A string, or an object of strings by name. In a file that the user chose a list of {"name",
- * "template"} will do too, as tokenizers have it; transformers opens no processor with one. */
+/* A string, or an object of strings by name. A file that the user chose may also hold a list of
+ * {"name", "template"}, as tokenizers do; transformers opens no processor with one. */
 static LlavaovStatus take_value(Finder *f, const json_t *value, const char *file, const char *name)
 {
     const LlavaovStatus wrong = f->choice ? LLAVAOV_ERROR_ARGUMENT : LLAVAOV_ERROR_FORMAT;
@@ -98,8 +98,8 @@ static LlavaovStatus take_value(Finder *f, const json_t *value, const char *file
         "%s: chat_template is neither a text nor an object of texts by name", file);
 }
 
-/* *value, which is root's, is NULL when the file has no such key or null; root NULL when there is
- * no file. */
+/* *value, owned by root, is NULL when the key is absent or null; root is NULL when there is no
+ * file. */
 static LlavaovStatus read_key(
     Finder *f, const char *file, json_t **root, const json_t **value, bool *present)
 {
@@ -134,7 +134,8 @@ static bool has_suffix(const char *name, const char *suffix)
     return n > m && strcmp(name + n - m, suffix) == 0;
 }
 
-/* The names of additional_chat_templates/NAME.jinja, for a message; how many. */
+/* Lists the names of additional_chat_templates/NAME.jinja for an error message; returns how many
+ * there are. */
 static size_t count_named(const char *folder, char *out, size_t room)
 {
     size_t n = 0, written = 0;
@@ -156,7 +157,7 @@ static size_t count_named(const char *folder, char *out, size_t room)
     return n;
 }
 
-/* FOLDER/name, unless there is none: source->text stays NULL then. */
+/* Reads FOLDER/name; source->text stays NULL if there is no such file. */
 static LlavaovStatus take_file(Finder *f, const char *name)
 {
     char *path = join(f->folder, name), *text = NULL;
@@ -183,7 +184,7 @@ static LlavaovStatus take_named(Finder *f, const char *name)
     return take_file(f, file);
 }
 
-/* From FOLDER/file's key. *present tells whether the file has it, be it null. */
+/* From FOLDER/file's key. *present: the file has the key, even if it is null. */
 static LlavaovStatus take_key(Finder *f, const char *file, const char *name, bool *present)
 {
     char *path = join(f->folder, file);
@@ -203,8 +204,8 @@ static LlavaovStatus take_key(Finder *f, const char *file, const char *name, boo
     return status;
 }
 
-/* By its name among the folder's; "default" is what a folder with one template has. source->text
- * stays NULL where there is none. */
+/* The folder's template of this name; the only template of a folder is called "default".
+ * source->text stays NULL where there is none. */
 static LlavaovStatus take_own(Finder *f, const char *name)
 {
     const bool is_default = strcmp(name, "default") == 0;
@@ -290,7 +291,7 @@ static LlavaovStatus find_default(Finder *f)
 
 /* ---- the user's choice ---- */
 
-/* What went wrong with the choice, as an error about it. */
+/* Reports an error as one about the user's choice. */
 static LlavaovStatus blame_choice(Finder *f, LlavaovStatus status)
 {
     if (!f->error || status == LLAVAOV_ERROR_MEMORY)

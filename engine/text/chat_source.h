@@ -11,7 +11,7 @@
 typedef struct LvChatSource {
     char *text; /* owned; NUL-terminated behind `bytes` */
     size_t bytes;
-    char *file;    /* what errors call it; owned */
+    char *file;    /* its name in errors; owned */
     char why[320]; /* one clause: which template this is, and why */
 } LvChatSource;
 
@@ -19,9 +19,9 @@ typedef struct LvChatSource {
  *   1. processor_config.json, key chat_template (transformers 5.x; in 4.57 the files win)
  *   2. chat_template.json, key chat_template
  *   3. chat_template.jinja, or additional_chat_templates/default.jinja
- * where a key's value may be an object of named templates, of which "default" is taken. Never that
- * of tokenizer_config.json. Without any, a folder in the lmms-lab layout (or with that of its
- * configuration unread, none) has "qwen_1_5"; others are refused, as transformers refuses them.
+ * where a key's value may be an object of named templates, of which "default" is taken. Never the
+ * one in tokenizer_config.json. Without any of these, a folder in the lmms-lab layout gets
+ * "qwen_1_5"; other folders are refused, as transformers does.
  *
  * choice not NULL: "hub", "conversion" or "qwen_1_5"; a name among the folder's own; or the path of
  * a file that holds a template, or JSON with the key chat_template when its name ends in ".json".

@@ -14,7 +14,7 @@ struct LlavaovChatTemplate {
     atomic_uint refs;
     LvChatSource source;
     LvJinjaTemplate *jinja;
-    json_t *variables; /* what every rendering sees; never changed */
+    json_t *variables; /* variables of every rendering; immutable */
 };
 
 LlavaovStatus llavaov_chat_template_open(
@@ -97,7 +97,7 @@ static LlavaovStatus render(const LlavaovChatTemplate *t, const LvConversation *
 
 /* ---- strings that a template does not print ---- */
 
-/* A character for each message, of a private plane that nobody writes in. */
+/* One character per message, from a private-use plane, as a marker. */
 static size_t mark_of(size_t message, char mark[5])
 {
     const size_t n = lv_utf8_put(0xF0000 + (uint32_t)message, mark);
@@ -121,14 +121,14 @@ static bool replace_content(json_t *messages, size_t i, json_t *content)
     return good;
 }
 
-/* Whether the message's content is a string with something in it. */
+/* Whether the message's content is a non-empty string. */
 static const char *string_of(const json_t *message)
 {
     const char *text = json_string_value(json_object_get(message, "content"));
     return text && !is_blank(text) ? text : NULL;
 }
 
-/* A copy of messages whose strings stand between their marks; NULL without memory. */
+/* A copy of messages in which every string is enclosed in its marker; NULL without memory. */
 static json_t *mark_strings(const json_t *messages)
 {
     json_t *message, *marked = json_copy((json_t *)messages);
@@ -147,8 +147,8 @@ static json_t *mark_strings(const json_t *messages)
     return NULL;
 }
 
-/* A copy of messages, of which strings without their mark in `text` are parts; text NULL: all
- * strings. *n counts them. NULL without memory. */
+/* A copy of messages in which strings whose marker is missing from `text` (NULL: all strings) are
+ * lists of one part. *n counts them. NULL without memory. */
 static json_t *mend(const json_t *messages, const LvJinjaText *text, size_t *n)
 {
     json_t *message, *mended = json_copy((json_t *)messages);
@@ -198,7 +198,7 @@ LlavaovStatus lv_chat_template_render(
             messages ? render(t, c, messages, &marked, &second) : LLAVAOV_ERROR_MEMORY;
         json_decref(messages);
         if (again != LLAVAOV_OK)
-            return LLAVAOV_OK; /* nothing can be said of what is lost */
+            return LLAVAOV_OK; /* what is lost cannot be determined */
     }
     size_t n;
     json_t *mended = mend(c->messages, rendered ? &marked : NULL, &n);
@@ -211,7 +211,7 @@ LlavaovStatus lv_chat_template_render(
         lv_jinja_text_free(text);
     if (!mended)
         return no_memory(error);
-    /* If both fail, the error is that of the messages as they were given. */
+    /* If both fail, the error for the messages as given is reported. */
     LlavaovStatus again = render(t, c, mended, text, rendered ? error : &second);
     json_decref(mended);
     if (again == LLAVAOV_OK)

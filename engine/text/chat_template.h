@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
- * LlavaovChatTemplate: a template, compiled, with what it finds around the conversation. */
+ * LlavaovChatTemplate: a compiled template with the variables it sees besides the conversation. */
 #ifndef LV_CHAT_TEMPLATE_H
 #define LV_CHAT_TEMPLATE_H
 
 #include "text/conversation.h"
 #include "text/jinja/jinja.h"
 
-/* Renders with add_generation_prompt. Content that is a string and that the template does not
- * print (released ones look at lists alone) is given to it again as one part of text: the
- * reference would lose it. */
+/* Renders with add_generation_prompt. Where the template does not print content given as a string
+ * (released templates handle lists only), it is rendered again with that content as one text part;
+ * the reference would lose it. */
 LlavaovStatus lv_chat_template_render(const LlavaovChatTemplate *chat_template,
     const LvConversation *conversation, LvJinjaText *text, LlavaovError *error);
 

@@ -109,8 +109,7 @@ static LlavaovStatus take_part(ConversationReader *r, json_t *list, size_t messa
     return add_medium(r, video, source);
 }
 
-/* As transformers 5.x: whatever a message's reasoning is called, templates find it under both
- * names. */
+/* As in transformers 5.x, a message's reasoning is available to templates under both names. */
 static LlavaovStatus name_reasoning(ConversationReader *r, json_t *message)
 {
     json_t *reasoning = json_object_get(message, "reasoning_content");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Conversations as chat templates see them: the JSON of OpenAI's and transformers' messages, made
- * uniform as transformers 5.x does it.
+ * Conversations as chat templates see them: the JSON of OpenAI's and transformers' messages,
+ * normalised as in transformers 5.x.
  *
  *   [{"role": "user", "content": [{"type": "image", "path": "a.npy"},
  *                                 {"type": "text", "text": "What is this?"}]}, ...]
@@ -21,7 +21,9 @@
 /* A picture or clip of a conversation. */
 typedef struct LvMedium {
     bool video;
-    const char *source; /* its file or address, the conversation's; NULL: the part names none */
+    const char
+        *source; /* its file or address, owned by the conversation; NULL where the part names
+                    none */
 } LvMedium;
 
 typedef struct LvConversation {
@@ -36,8 +38,8 @@ typedef struct LvConversation {
 LlavaovStatus lv_conversation_parse(const char *json, size_t bytes, const char *file,
     LvConversation *conversation, LlavaovError *error);
 
-/* One question: a turn of the system where system_prompt is not NULL, and one of the user with
- * n_images pictures, n_videos clips and the prompt. */
+/* One question: a system turn if system_prompt is not NULL, and a user turn with n_images pictures,
+ * n_videos clips and the prompt. */
 LlavaovStatus lv_conversation_ask(const char *system_prompt, const char *prompt, size_t n_images,
     size_t n_videos, LvConversation *conversation, LlavaovError *error);
 

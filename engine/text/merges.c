@@ -19,7 +19,7 @@ static LlavaovStatus no_memory(const char *name, LlavaovError *error)
 
 /* ---- tokenizer.json ---- */
 
-/* One merge's two halves, as spelled. */
+/* The two halves of a merge, as spelled in the file. */
 static bool read_pair(LvScan *scan, LvSpelling pair[2])
 {
     size_t bytes[2] = {0, 0};

@@ -20,12 +20,12 @@ enum {
     TRAIL_COUNT = 28
 };
 
-/* A run under work: code points with their combining ranks (0 = starter). */
+/* The run being normalised: code points with their combining ranks (0 = starter). */
 typedef struct Run {
     uint32_t *codes;
     uint8_t *ranks;
     size_t n, capacity;
-    uint32_t *sorted; /* room of ordering, as large as codes */
+    uint32_t *sorted; /* scratch for ordering, as large as codes */
     uint8_t *sorted_ranks;
 } Run;
 
@@ -37,8 +37,8 @@ static void run_free(Run *run)
     lv_free(run->sorted_ranks);
 }
 
-/* Characters that neither change nor meet their predecessor: the common texts pass through on this
- * test alone. */
+/* Characters that neither change nor interact with their predecessor; common texts need no more
+ * than this test. */
 static bool inert(uint32_t code)
 {
     return code < 0x300 || (code >= 0x3400 && code < 0xA000);
@@ -142,8 +142,8 @@ static bool run_decompose(Run *run, uint32_t code)
     return true;
 }
 
-/* Puts every stretch of marks into the order of their ranks, stably. Long stretches by counting, so
- * that none is quadratic. */
+/* Stably sorts every stretch of marks by rank; long stretches with a counting sort, so that none
+ * takes quadratic time. */
 static void order_marks(Run *run)
 {
     for (size_t i = 0; i < run->n;) {
@@ -179,7 +179,7 @@ static void compose_run(Run *run)
     for (size_t i = 0; i < run->n; i++) {
         uint32_t code = run->codes[i];
         uint8_t rank = run->ranks[i];
-        /* Blocked when something between the starter and here has no lower rank. */
+        /* Blocked if a character between the starter and this one does not have a lower rank. */
         bool adjacent = starter != SIZE_MAX && out == starter + 1;
         bool open = starter != SIZE_MAX && (adjacent || run->ranks[out - 1] < rank);
         uint32_t whole = open ? compose(run->codes[starter], code) : 0;
@@ -273,8 +273,8 @@ LlavaovStatus lv_nfc(
             last = here;
             continue;
         }
-        /* One stretch: the inert character before, which marks may change, up to the next inert
-         * one. */
+        /* One stretch: from the preceding inert character, which marks may change, to the next
+         * inert one. */
         const unsigned char *first = last, *stop = p;
         while (stop < end) {
             const unsigned char *next = stop;

@@ -47,8 +47,8 @@ static const unsigned char *run_of(
     return p;
 }
 
-/* White space at p: up to the last newline of the run, or the run without the character that
- * belongs to what follows. */
+/* White space at p: up to the last newline of the run, or the run without its last character, which
+ * belongs to the following piece. */
 static const unsigned char *space(const unsigned char *p, const unsigned char *end)
 {
     const unsigned char *begin = p, *last = p, *after_newline = NULL, *next;

@@ -23,7 +23,7 @@ static bool push(LvSlowPieces *pieces, const unsigned char *text, size_t bytes, 
     return true;
 }
 
-/* The token that a piece is; a user's words are no special one. */
+/* The token that a piece is; user text never is a special one. */
 static const LvAddedToken *token_of(const LvAddedTokens *added, const LvSlowPiece *piece)
 {
     const LvAddedToken *token =
@@ -31,8 +31,8 @@ static const LvAddedToken *token_of(const LvAddedTokens *added, const LvSlowPiec
     return token && token->special && piece->user ? NULL : token;
 }
 
-/* Puts text behind the pieces: joined to the last one where both are plain text and one of them is
- * the user's, since there no seam exists; a template's own cuts remain. */
+/* Appends text: merged with the last piece where both are plain text and one of them is the user's,
+ * since there is no seam between them; cuts inside the template's text remain. */
 static bool put(const LvAddedTokens *added, LvSlowPieces *pieces, const unsigned char *text,
     size_t bytes, bool user, bool seam)
 {
@@ -116,7 +116,7 @@ static bool join(LvSlowPiece *left, LvSlowPiece *right, LvSlowPiece *place, LvSl
 static bool apply(
     const LvAddedToken *token, LvSlowPiece *left, LvSlowPiece *piece, LvSlowPiece *right)
 {
-    /* What stood there before stripping decides about single words. */
+    /* The text before stripping decides about single_word. */
     const bool has_left = left && left->bytes, has_right = right && right->bytes;
     const bool left_word = has_left && left->text[left->bytes - 1] != ' ';
     const bool right_word = has_right && right->text[0] != ' ';

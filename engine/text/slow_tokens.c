@@ -12,11 +12,11 @@
 #include "text/vocabulary.h"
 
 typedef struct Slow {
-    json_t *config;            /* the folder's tokenizer_config.json, completed on the way */
+    json_t *config;            /* the folder's tokenizer_config.json, completed here */
     json_t *decoder, *encoder; /* id -> token, content -> id */
-    json_t *by_content;        /* content -> the token that stands for a special token so named */
+    json_t *by_content;        /* content -> the token that replaces a special token of that name */
     json_t *listed;            /* every special token, in the order in which they are added */
-    size_t additional_at, additional_end; /* where the additional ones stand in it */
+    size_t additional_at, additional_end; /* position of the additional ones in it */
     const LvVocabulary *base;
     const char *name;
     LlavaovError *error;
@@ -50,7 +50,7 @@ static void no_memory(Slow *slow)
             lv_fail(slow->error, LLAVAOV_ERROR_MEMORY, slow->name, "%s: out of memory", slow->name);
 }
 
-/* Sets object[key], taking over value. */
+/* Sets object[key]; takes ownership of value. */
 static void set(Slow *slow, json_t *object, const char *key, json_t *value)
 {
     if (json_object_set_new(object, key, value))
@@ -63,7 +63,7 @@ static const char *content_of(const json_t *token)
     return text ? text : json_string_value(json_object_get(token, "content"));
 }
 
-/* A new token of that content; flags (or NULL) is an object that may ask for more. */
+/* A new token of that content; flags (or NULL) is an object with further settings. */
 static json_t *make_token(Slow *slow, const char *content, const json_t *flags, bool special)
 {
     static const char *const asked[] = {"lstrip", "rstrip", "single_word"};
@@ -75,7 +75,7 @@ static json_t *make_token(Slow *slow, const char *content, const json_t *flags, 
     return token;
 }
 
-/* Gives content the id. Takes over token. */
+/* Assigns the id. Takes ownership of token. */
 static void give(Slow *slow, json_int_t id, const char *content, json_t *token)
 {
     char key[32];
@@ -172,9 +172,9 @@ static bool is_special(const Slow *slow, const char *content)
     return is_additional(slow, content);
 }
 
-/* The files of transformers before 4.34, and of those who write them by hand. last: the reference
- * takes a special token so named for the last token of added_tokens.json; a slip, but it decides
- * what is added in which order. */
+/* Files written by transformers before 4.34 or by hand. last: the reference mistakes a special
+ * token of that name for the last token of added_tokens.json; a bug there, but it determines the
+ * order in which tokens are added. */
 static void read_added(Slow *slow, const json_t *added, const char *last)
 {
     const char *content;
@@ -194,9 +194,9 @@ static void read_added(Slow *slow, const json_t *added, const char *last)
 
 /* ---- special tokens that are no added tokens yet ---- */
 
-/* Puts a special token on the list: text or an object with content; nothing for null. What the
- * reference makes an added token of its own becomes an object here (found: that of the same name
- * among the added tokens; or made); texts only say that there must be such a token. */
+/* Puts a special token on the list: text or an object with content; nothing for null. Where the
+ * reference creates an added token, an object is stored here (the added token of the same name, or
+ * a new one); strings only say that such a token must exist. */
 static void list_special(
     Slow *slow, const char *key, const json_t *value, const json_t *found, bool make)
 {
@@ -217,7 +217,7 @@ static void list_special(
 static void list_all_special(Slow *slow)
 {
     for (size_t i = 0; i < N_NAMES; i++) {
-        /* The class's own: what the file does not mention; null is a mention. */
+        /* The class's defaults, for what the file does not mention; null counts as a mention. */
         const bool own = !strcmp(names[i], "eos_token") || !strcmp(names[i], "unk_token") ||
                          !strcmp(names[i], "pad_token");
         const json_t *value = json_object_get(slow->config, names[i]), *found = NULL;
@@ -274,7 +274,8 @@ static void add_special(Slow *slow)
     {
         const char *content = content_of(entry);
         const json_t *known = json_object_get(slow->encoder, content);
-        /* The first name that has a token counts; among the additional ones, the last entry. */
+        /* The first name that has a token takes precedence; among the additional ones, the last
+         * entry. */
         const json_t *before = json_object_get(seen, content);
         const bool additional = i >= slow->additional_at && i < slow->additional_end;
         if (slow->status || !*content || (before && !(additional && json_is_false(before))))

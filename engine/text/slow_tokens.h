@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The added tokens of a folder without tokenizer.json, as transformers 4.57 puts them together for
- * its slow Qwen2Tokenizer: tokenizer_config.json's added_tokens_decoder, or else added_tokens.json
- * with special_tokens_map.json; then the special tokens that neither of them has, the class's own
+ * The added tokens of a folder without tokenizer.json, as transformers 4.57 collects them for its
+ * slow Qwen2Tokenizer: tokenizer_config.json's added_tokens_decoder, or else added_tokens.json with
+ * special_tokens_map.json; then the special tokens that neither of them has, the class's own
  * <|endoftext|> among them. */
 #ifndef LV_SLOW_TOKENS_H
 #define LV_SLOW_TOKENS_H
@@ -10,7 +10,7 @@
 
 #include "text/vocabulary.h"
 
-/* What the folder's small files hold; NULL for a file that is absent. The objects are changed. */
+/* What the folder's small files hold; NULL for a file that is absent. The objects are modified. */
 typedef struct LvSlowFiles {
     json_t *config;  /* tokenizer_config.json */
     json_t *added;   /* added_tokens.json */
@@ -18,10 +18,10 @@ typedef struct LvSlowFiles {
 } LvSlowFiles;
 
 /* *tokens is a new object: id in decimal -> {"content": text, "special": bool, "lstrip": bool,
- * "rstrip": bool, "single_word": bool, "skipped": bool, "plain": bool}; skipped tokens are those
- * that decoding leaves out, plain ones decode to their content, others to the bytes that it spells.
- * The ids are not negative and the contents differ. base is the vocabulary, content ->
- * id. name stands for the files in errors. */
+ * "rstrip": bool, "single_word": bool, "skipped": bool, "plain": bool}; skipped tokens are omitted
+ * when decoding; plain ones decode to their content, others to the bytes that it spells. Ids are
+ * not negative and contents are distinct. base is the vocabulary, content -> id. `name` names the
+ * files in errors. */
 LlavaovStatus lv_slow_tokens(const LvSlowFiles *files, const LvVocabulary *base, const char *name,
     json_t **tokens, LlavaovError *error);
 

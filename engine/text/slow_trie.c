@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The reference keeps every beginning of a token that it is inside of, and takes the first that
- * becomes whole, or an earlier one that does from there on. It does not always notice that an
- * earlier one has ended already: it then skips a character and goes on, and what it cuts out is no
- * token. That is kept here, since ids depend on it. */
+ * The reference tracks every token that may have begun and takes the first that is complete, or an
+ * earlier one that becomes complete afterwards. It does not always notice that an earlier one has
+ * already ended: it then skips a character and cuts out text that is not a token. This is
+ * reproduced here, since ids depend on it. */
 #include "text/slow_trie.h"
 
 #include <string.h>
@@ -10,7 +10,7 @@
 #include "base/alloc.h"
 #include "text/utf8.h"
 
-/* The beginning of a token at start, which is node so far. */
+/* A token that may have begun at start; node is the match so far. */
 typedef struct TrieState {
     size_t start;
     LvAddedNode node;
@@ -59,11 +59,11 @@ static size_t character(const unsigned char *text)
 
 typedef struct Found {
     size_t start, end;
-    size_t skip; /* nothing begins before it; 0: not set */
+    size_t skip; /* no token begins before it; 0: not set */
 } Found;
 
-/* State number at is a whole token before the character at current. The longest of the earliest
- * that are under way. */
+/* State number `at` is a complete token before the character at `current`. Takes the longest of the
+ * earliest matches in progress. */
 static Found look_ahead(const LvAddedTokens *added, const unsigned char *text, size_t end,
     const States *states, size_t at, size_t current)
 {
@@ -86,7 +86,7 @@ static Found look_ahead(const LvAddedTokens *added, const unsigned char *text, s
     return found;
 }
 
-/* One character: whether a token was found, which *found tells; states go on, or end. */
+/* Consumes one character and advances the states; *found tells whether a token was found. */
 static bool step(const LvAddedTokens *added, const unsigned char *text, size_t end, States *states,
     size_t current, Found *found)
 {

@@ -12,8 +12,8 @@ typedef struct LvCuts {
 
 bool lv_cuts_add(LvCuts *cuts, size_t at);
 
-/* Appends where text begin .. end, UTF-8, is cut: in pairs, each part of the text between two of
- * one pair being taken for a token. False without memory. */
+/* Appends where text begin .. end, UTF-8, is cut: in pairs; the text between the two positions of a
+ * pair is a token. False without memory. */
 bool lv_slow_trie_cut(
     const LvAddedTokens *added, const unsigned char *text, size_t begin, size_t end, LvCuts *cuts);
 

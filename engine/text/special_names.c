@@ -46,7 +46,7 @@ static bool is_standard(const char *name)
     return false;
 }
 
-/* A token is a string or an object with its content; null takes it away. */
+/* A token is a string or an object with its content; null removes it. */
 static void take(json_t *variables, const char *name, json_t *value)
 {
     if (json_is_object(value))
@@ -57,7 +57,7 @@ static void take(json_t *variables, const char *name, json_t *value)
         json_object_del(variables, name);
 }
 
-/* Members called ..._token that are no standard ones count when they are strings. */
+/* Other members called ..._token count if they are strings. */
 static void take_all(json_t *variables, json_t *object)
 {
     const char *key;

@@ -9,7 +9,7 @@
 
 /* Adds the members that transformers 5.x gives to templates as tokenizer.special_tokens_map: of
  * FOLDER/tokenizer_config.json, of special_tokens_map.json where that lists no added tokens, and
- * Qwen2Tokenizer's own where both are silent. Files that do not exist say nothing. */
+ * Qwen2Tokenizer's defaults where neither names one. Files that do not exist are ignored. */
 LlavaovStatus lv_special_names_read(const char *folder, json_t *variables, LlavaovError *error);
 
 #endif

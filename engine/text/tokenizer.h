@@ -23,8 +23,8 @@ LlavaovStatus lv_tokenizer_parse(
 LlavaovStatus lv_tokenizer_open_folder(
     const char *folder, LvTokenizer **tokenizer, LlavaovError *error);
 
-/* The files of a folder without tokenizer.json, by their places here: only the first two must be
- * there. The text of an absent file is NULL. */
+/* The files of a folder without tokenizer.json, by index; only the first two are required. The text
+ * of an absent file is NULL. */
 enum { LV_VOCAB_JSON, LV_MERGES_TXT, LV_TOKENIZER_CONFIG, LV_ADDED_TOKENS, LV_SPECIAL_TOKENS_MAP };
 typedef struct LvTokenizerFiles {
     struct {
@@ -60,26 +60,26 @@ void lv_tokens_free(LvTokens *tokens);
 LlavaovStatus lv_tokenizer_encode(const LvTokenizer *tokenizer, const char *text, size_t bytes,
     LvSpecialText special, LvTokens *tokens, LlavaovError *error);
 
-/* A part of a text: what a template says, where added tokens are looked for, or what a user says,
- * where special ones stay text. Runs follow one another and cover the text. */
+/* A part of a text: the template's, in which added tokens are recognised, or the user's, in which
+ * special ones stay text. Runs are consecutive and cover the text. */
 typedef struct LvTextRun {
     size_t bytes;
     bool user;
 } LvTextRun;
 
-/* Appends the ids of a text of several runs. An added token is recognised where it lies within
- * neighbouring runs of one kind; for everything else the seams do not exist: characters compose,
- * pieces are cut and merges happen across them, as in one text. */
+/* Appends the ids of a text of several runs. An added token is recognised within consecutive runs
+ * of one kind. Otherwise seams have no effect: composition, pre-tokenization and merges work across
+ * them as in one text. */
 LlavaovStatus lv_tokenizer_encode_runs(const LvTokenizer *tokenizer, const char *text,
     const LvTextRun *runs, size_t n_runs, LvTokens *tokens, LlavaovError *error);
 
-/* Before first use: makes content, if it is no added token yet, one with that id, for templates
- * alone. The tokenizer's size stays. */
+/* To be called before first use: makes content an added token with that id, for templates only,
+ * unless it is one already. The tokenizer's size does not change. */
 LlavaovStatus lv_tokenizer_add_placeholder(
     LvTokenizer *tokenizer, const char *content, int32_t id, LlavaovError *error);
 
-/* Append what the tokenizer puts before and behind a whole text (add_special_tokens in
- * transformers); nothing with the released files. */
+/* Append the tokens that the tokenizer adds before and after a whole text (add_special_tokens in
+ * transformers); none with the released files. */
 LlavaovStatus lv_tokenizer_begin(
     const LvTokenizer *tokenizer, LvTokens *tokens, LlavaovError *error);
 LlavaovStatus lv_tokenizer_end(const LvTokenizer *tokenizer, LvTokens *tokens, LlavaovError *error);

@@ -22,7 +22,7 @@ static LlavaovStatus check_added(
         return UNSUPPORTED(r, "added_tokens", "asks for single_word of \"%.64s\"", *content);
     const json_t *number = json_object_get(value, "id");
     json_int_t wanted = json_is_integer(number) ? json_integer_value(number) : -1;
-    /* A new token takes the next id, as the reference counts them whatever the file says. */
+    /* A new token gets the next id, as in the reference, whatever the file says. */
     uint32_t known;
     json_int_t expected =
         lv_vocabulary_find(&r->vocabulary, *content, bytes, &known) ? known : r->vocabulary.n;
@@ -35,8 +35,8 @@ static LlavaovStatus check_added(
     return LLAVAOV_OK;
 }
 
-/* A token that is looked for in normalised text must be normal itself: the reference decodes it to
- * its normal form and then takes it for another token. */
+/* A token that is searched for in normalised text must itself be normalised; the reference decodes
+ * it to its normalised form and then treats it as another token. */
 static LlavaovStatus check_normal(LvTokenizerReader *r, const char *content)
 {
     char *normal;

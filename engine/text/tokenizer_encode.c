@@ -49,7 +49,7 @@ typedef struct Encoder {
     LlavaovError *error;
 } Encoder;
 
-/* Text as the stretches of one kind that it consists of. */
+/* Text as a list of stretches, each of one kind. */
 typedef struct Text {
     const unsigned char *bytes;
     size_t n;
@@ -83,7 +83,7 @@ static LlavaovStatus encode_pieces(Encoder *e, const unsigned char *text, size_t
     return LLAVAOV_OK;
 }
 
-/* Encodes bytes begin .. end of a text, of whose tokens none is wanted there. */
+/* Encodes bytes begin .. end of a text, between added tokens. */
 typedef LlavaovStatus (*EncodeBetween)(Encoder *e, const Text *text, size_t begin, size_t end);
 
 static LlavaovStatus between_normalized(Encoder *e, const Text *text, size_t begin, size_t end)
@@ -91,7 +91,7 @@ static LlavaovStatus between_normalized(Encoder *e, const Text *text, size_t beg
     return encode_pieces(e, text->bytes + begin, end - begin);
 }
 
-/* Where the white space begins that ends at `at`, not before `done`. */
+/* The beginning of the white space that ends at `at`, but not before `done`. */
 static size_t space_before(const Text *text, size_t done, size_t at)
 {
     while (at > done) {
@@ -106,7 +106,7 @@ static size_t space_before(const Text *text, size_t done, size_t at)
     return at;
 }
 
-/* Where the white space ends that begins at `at`. */
+/* The end of the white space that begins at `at`. */
 static size_t space_behind(const Text *text, size_t at)
 {
     while (at < text->n) {
@@ -118,8 +118,8 @@ static size_t space_behind(const Text *text, size_t at)
     return at;
 }
 
-/* Splits text at the added tokens of one list. A special token that is to stay text still hides
- * others that begin inside it, as in the reference. */
+/* Splits text at the added tokens of one list. A special token that stays text still hides others
+ * that begin inside it, as in the reference. */
 static LlavaovStatus encode_around(
     Encoder *e, const LvAddedTokens *added, const Text *text, EncodeBetween between)
 {
@@ -184,9 +184,9 @@ static LlavaovStatus normalise(
     return LLAVAOV_OK;
 }
 
-/* What becomes of a seam: *end, where text before it ends that nothing behind it has changed, and
- * *begin, where text behind it begins that nothing before it has changed. Both count from `low`,
- * where a part of the text begins that is normalised by itself, up to `high`. */
+/* Maps a seam to normalised text: *end is where the text before it ends that is independent of what
+ * follows, *begin where the text after it begins that is independent of what precedes. Both are
+ * relative to `low`; low .. high is a part of the text that is normalised by itself. */
 static LlavaovStatus map_seam(Encoder *e, const unsigned char *text, size_t low, size_t seam,
     size_t high, size_t *end, size_t *begin)
 {
@@ -225,10 +225,10 @@ static LlavaovStatus normal_length(Encoder *e, const unsigned char *text, size_t
     return status;
 }
 
-/* The stretches of a text of n bytes where they lie once it is normalised: out [n_stretches]. */
+/* The positions of a text's stretches after it has been normalised: out [n_stretches]. */
 static LlavaovStatus map_stretches(Encoder *e, const Text *raw, size_t normal_bytes, LvStretch *out)
 {
-    size_t known = 0, known_normal = 0; /* a place that is one in normalised text too */
+    size_t known = 0, known_normal = 0; /* a position that exists in normalised text as well */
     for (size_t i = 0; i < raw->n_stretches; i++)
         out[i] = (LvStretch){0, normal_bytes, raw->stretches[i].user};
     for (size_t i = 0; i + 1 < raw->n_stretches; i++) {
@@ -267,7 +267,7 @@ static size_t cut_stretches(const Text *text, size_t begin, size_t end, LvStretc
     return n;
 }
 
-/* Raw text without the added tokens that are found in raw text. */
+/* Text between the added tokens that are searched for in raw text. */
 static LlavaovStatus between_raw(Encoder *e, const Text *text, size_t begin, size_t end)
 {
     const LvAddedTokens *added = &e->tokenizer->normalized;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Which files of a folder are its tokenizer. */
+ * Finds the files of a folder's tokenizer. */
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -33,7 +33,7 @@ LlavaovStatus lv_tokenizer_parse_files(
     return status;
 }
 
-/* The path of a file in folder; whether there is something of that name. */
+/* Builds the path of a file in folder; returns whether it exists. */
 static bool find(const char *folder, const char *name, char path[PATH_MAX])
 {
     struct stat info;

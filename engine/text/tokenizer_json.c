@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * tokenizer.json: everything in it is checked, and what this tokenizer cannot do is refused by
- * name. */
+ * tokenizer.json: everything in it is checked, and unsupported features are refused by name. */
 #include <string.h>
 
 #include "base/limits.h"
@@ -8,18 +7,18 @@
 #include "text/tokenizer_reader.h"
 #include "text/utf8.h"
 
-/* Puts the value at scan, one of the small ones, into a tree. */
+/* Parses the value at scan, one of the small ones, into a tree. */
 static LlavaovStatus keep(LvTokenizerReader *r, LvScan *scan, json_t *parent, const char *key)
 {
     const char *first = (lv_scan_peek(scan), scan->at);
     if (!lv_scan_skip(scan))
-        return LLAVAOV_OK; /* the caller sees the problem */
+        return LLAVAOV_OK; /* reported by the caller */
     size_t bytes = (size_t)(scan->at - first);
     if (bytes > LV_MAX_CONFIG_BYTES)
         return BROKEN(r, key, "is larger than %u bytes", LV_MAX_CONFIG_BYTES);
     json_error_t cause;
     json_t *value = json_loadb(first, bytes, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &cause);
-    /* As in checkpoint/json.c: out of memory often has no code. */
+    /* As in checkpoint/json.c: running out of memory often has no code. */
     if (!value && json_error_code(&cause) != json_error_out_of_memory &&
         json_error_code(&cause) != json_error_unknown)
         return BROKEN(r, key, "is broken: %s", cause.text);
@@ -30,7 +29,7 @@ static LlavaovStatus keep(LvTokenizerReader *r, LvScan *scan, json_t *parent, co
     return json_object_set_new(parent, key, value) ? lv_reader_no_memory(r) : LLAVAOV_OK;
 }
 
-/* Remembers where the value at scan lies. */
+/* Remembers the position of the value at scan. */
 static LlavaovStatus remember(LvTokenizerReader *r, LvScan *scan, LvScan *place, const char *key)
 {
     if (place->at)
@@ -50,7 +49,7 @@ static bool is_key(const char *key, size_t bytes, const char *name)
     return strlen(name) == bytes && memcmp(key, name, bytes) == 0;
 }
 
-/* The name of that list which key is; NULL when none. */
+/* The name in the list that equals key, or NULL. */
 static const char *among(const char *key, size_t bytes, const char *const *names, size_t n)
 {
     for (size_t i = 0; i < n; i++)

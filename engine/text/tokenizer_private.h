@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What the readers of a tokenizer fill and the tokenizer uses. */
+ * The tokenizer's data, filled in by its readers. */
 #ifndef LV_TOKENIZER_PRIVATE_H
 #define LV_TOKENIZER_PRIVATE_H
 
@@ -16,21 +16,21 @@ struct LvTokenizer {
     LvMergeTable merges;
     LvAddedTokens raw;        /* added tokens searched for in raw text */
     LvAddedTokens normalized; /* and in normalised text */
-    LvTokens before, after;   /* what is put around a whole text */
+    LvTokens before, after;   /* added around a whole text */
     bool nfc;                 /* whether text is normalised */
-    int32_t *alias; /* [n_vocab]: the added token that has a vocabulary's content at another id, or
-                       the id itself; NULL: there is none such */
-    bool split_special; /* no added token is found in any text */
+    int32_t *alias; /* [n_vocab]: the added token that has the same content under another id, or the
+                       id itself; NULL if there are none */
+    bool split_special; /* added tokens are not recognised in text */
     bool slow; /* the rules are those of transformers' slow tokenizer, not of `tokenizers` */
 };
 
-/* Reads the JSON text, which is changed on the way and no longer needed afterwards, into a zeroed
- * tokenizer; the caller closes it, also after a failure. */
+/* Reads the JSON text into a zeroed tokenizer, which the caller closes, also after a failure. The
+ * text is modified and not needed afterwards. */
 LlavaovStatus lv_tokenizer_read(
     LvTokenizer *tokenizer, char *json, size_t bytes, const char *name, LlavaovError *error);
 
-/* The same from the texts of vocab.json and its companions, which are not changed; vocab, a copy of
- * the first of them, is. folder stands before the files' names in errors. */
+/* The same from the texts of vocab.json and its companions, which are not modified; vocab, a copy
+ * of the first, is. `folder` precedes the files' names in errors. */
 LlavaovStatus lv_tokenizer_read_slow(LvTokenizer *tokenizer, char *vocab,
     const LvTokenizerFiles *files, const char *folder, LlavaovError *error);
 

@@ -47,8 +47,8 @@ LlavaovStatus lv_reader_take_vocab(LvTokenizerReader *r)
 
 /* ---- what each token decodes to ---- */
 
-/* The bytes that a spelling stands for: by GPT-2's table when that has all of its characters, else
- * as it is. */
+/* The bytes that a spelling stands for: by GPT-2's table if it has all of the characters, otherwise
+ * the spelling itself. */
 static size_t decode_spelling(LvSpelling token, char *out)
 {
     const unsigned char *p = (const unsigned char *)token.text, *end = p + token.bytes;

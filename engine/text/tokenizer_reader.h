@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What the readers of tokenizers share. Of tokenizer.json: tokenizer_json.c finds the values,
- * tokenizer_steps.c judges the steps around the model, tokenizer_added.c takes the added tokens,
- * tokenizer_template.c what is put around a text. Of a folder without it: tokenizer_slow.c.
- * tokenizer_reader.c puts the tokenizer together. */
+ * Shared by the readers of tokenizers. For tokenizer.json, tokenizer_json.c finds the values,
+ * tokenizer_steps.c checks the steps around the model, tokenizer_added.c reads the added tokens and
+ * tokenizer_template.c the tokens added around a text. Folders without it are read by
+ * tokenizer_slow.c. tokenizer_reader.c assembles the tokenizer. */
 #ifndef LV_TOKENIZER_READER_H
 #define LV_TOKENIZER_READER_H
 
@@ -17,7 +17,7 @@ typedef struct LvTokenizerReader {
     const char *name; /* of the file, in errors */
     LlavaovError *error;
     json_t *root, *model;           /* trees of the small values only */
-    LvScan vocab_text, merges_text; /* where the large ones lie; at is NULL for none */
+    LvScan vocab_text, merges_text; /* positions of the large ones; at is NULL if absent */
     LvVocabulary vocabulary;
 } LvTokenizerReader;
 
@@ -39,16 +39,16 @@ static inline bool lv_reader_absent(const json_t *value)
     return !value || json_is_null(value);
 }
 
-/* Reads the vocabulary at r->vocab_text, and the tokens of the 256 bytes. */
+/* Reads the vocabulary at r->vocab_text and finds the tokens of the 256 bytes. */
 LlavaovStatus lv_reader_take_vocab(LvTokenizerReader *r);
 
-/* Last: what every token decodes to, and which are special. */
+/* The last step: sets what every token decodes to and which are special. */
 LlavaovStatus lv_reader_finish(LvTokenizerReader *r);
 
 /* ---- tokenizer.json ---- */
 
-/* Normaliser, pre-tokenizer, decoder and the model's options: sets tokenizer->nfc,
- * or refuses by name what is not Qwen2's. */
+/* Normaliser, pre-tokenizer, decoder and the model's options: sets tokenizer->nfc, or refuses by
+ * name anything that Qwen2 does not have. */
 LlavaovStatus lv_reader_take_steps(LvTokenizerReader *r);
 
 /* Reads added_tokens into tokenizer->raw and ->normalized, and into the vocabulary, which must have
@@ -58,8 +58,8 @@ LlavaovStatus lv_reader_take_added(LvTokenizerReader *r);
 /* Reads post_processor into tokenizer->before and ->after, once all tokens are known. */
 LlavaovStatus lv_reader_take_post_processor(LvTokenizerReader *r);
 
-/* Whether it stands for a picture or a video. A user's words must not become one, whether the files
- * say that it is special (the released ones do) or not (those that transformers made of
+/* Whether it stands for a picture or a video. User text must never become one, whether the files
+ * mark it as special (the released ones do) or not (files that transformers made from
  * added_tokens.json). */
 static inline bool lv_reader_placeholder(const char *content)
 {

@@ -83,7 +83,7 @@ static LlavaovStatus parse_small(SlowReader *s, int file, json_t **root)
         s->files->file[file].text, s->files->file[file].bytes, s->r.name, false, root, s->r.error);
 }
 
-/* What tokenizer_config.json says beside tokens. */
+/* The settings of tokenizer_config.json other than tokens. */
 static LlavaovStatus check_config(SlowReader *s, const json_t *config)
 {
     turn_to(s, LV_TOKENIZER_CONFIG);
@@ -148,7 +148,7 @@ static LlavaovStatus put_token(SlowReader *s, const json_t *token, uint32_t id)
     return lv_vocabulary_put(&s->r.vocabulary, id, spelling, s->r.name, s->r.error);
 }
 
-/* The rest, while the tokens' texts live. */
+/* The remaining steps, while the tokens' texts are alive. */
 static LlavaovStatus take_tokens(SlowReader *s, json_t *tokens)
 {
     LvTokenizer *t = s->r.tokenizer;

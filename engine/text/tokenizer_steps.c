@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What tokenizer.json says about the steps around the model. */
+ * tokenizer.json's settings for the steps around the model. */
 #include <string.h>
 
 #include "text/pretokenize.h"

@@ -19,18 +19,17 @@ typedef enum LvUnicodeClass {
 
 LvUnicodeClass lv_unicode_class(uint32_t code);
 
-/* What Python's str.strip() and str.split() take for white space: \\s and U+001C to U+001F. */
+/* What Python's str.strip() and str.split() treat as white space: \\s and U+001C to U+001F. */
 bool lv_python_space(uint32_t code);
 
 /* Normalises text, which must be UTF-8, to NFC. *out is a new block (lv_free) of *out_bytes, or
- * NULL when text holds no character that could change: it is normal as it stands. Time grows
- * linearly with the text, also for one long run of combining marks. */
+ * NULL when text holds no character that could change, which means that it is already normalised.
+ * Time grows linearly with the text, also for one long run of combining marks. */
 LlavaovStatus lv_nfc(
     const char *text, size_t bytes, char **out, size_t *out_bytes, LlavaovError *error);
 
-/* Whether text, which is UTF-8 and not at its end, may be cut before this byte: whatever stands
- * before it, the two parts are normalised as they would be together. False where that is not known
- * at a glance. */
+/* Whether text, which is UTF-8 and not at its end, may be cut before this byte: whatever precedes
+ * it, both parts normalise as they would together. May be false where that is not obvious. */
 bool lv_nfc_cuts(const unsigned char *text);
 
 #endif

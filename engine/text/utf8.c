@@ -19,8 +19,7 @@ size_t lv_utf8_length(const unsigned char *text, const unsigned char *end, bool 
     unsigned char lead = text[0];
     if (lead < 0x80)
         return 1;
-    /* The second byte's range is what excludes over-long forms, surrogates and values above
-     * U+10FFFF. */
+    /* The second byte's range excludes over-long forms, surrogates and values above U+10FFFF. */
     size_t length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
     unsigned char low = 0x80, high = 0xBF;
     if (lead < 0xC2 || lead > 0xF4)
@@ -132,7 +131,7 @@ size_t lv_utf8_stream_push(LvUtf8Stream *stream, const char *bytes, size_t n, ch
 
 size_t lv_utf8_stream_finish(LvUtf8Stream *stream, char *out)
 {
-    /* What is held is one valid beginning, which one replacement stands for. */
+    /* The held bytes are one valid prefix, which one replacement stands for. */
     size_t written = stream->n_held ? sizeof replacement : 0;
     memcpy(out, replacement, written);
     stream->n_held = 0;

@@ -8,10 +8,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The length of the valid sequence at text, 1..4; 0 when there is none. *cut tells that the bytes
- * up to the end are the valid beginning of a longer sequence. *bad is the number of bytes (>= 1)
- * that one U+FFFD stands for when 0 is returned: the longest valid beginning, or one byte. cut and
- * bad may be NULL. Nothing is read at or after end; text < end. */
+/* The length of the valid sequence at text, 1..4; 0 when there is none. *cut: the bytes up to the
+ * end are a valid prefix of a longer sequence. *bad: the number of bytes (>= 1) that one U+FFFD
+ * stands for when 0 is returned: the longest valid prefix, or one byte. cut and bad may be NULL.
+ * Nothing is read at or after end; text < end. */
 size_t lv_utf8_length(const unsigned char *text, const unsigned char *end, bool *cut, size_t *bad);
 
 /* The bytes before the first invalid sequence: n when all of text is UTF-8. */

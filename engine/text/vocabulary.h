@@ -16,7 +16,7 @@
 typedef struct LvSpelling {
     const char *text;
     uint32_t bytes;
-    bool plain; /* stands for itself, not for bytes as GPT-2's table spells them */
+    bool plain; /* stands for itself rather than for bytes as spelled by GPT-2's table */
 } LvSpelling;
 
 typedef struct LvVocabulary {
@@ -24,8 +24,8 @@ typedef struct LvVocabulary {
     uint32_t n, capacity;
     uint32_t *slots; /* a hash table of id + 1, n_slots a power of two */
     uint32_t n_slots;
-    uint64_t seed;     /* so that no file can be made to collide */
-    const char *field; /* what it is called in errors, e.g. "model.vocab" */
+    uint64_t seed;     /* random, so that no file can provoke collisions */
+    const char *field; /* its name in errors, e.g. "model.vocab" */
 } LvVocabulary;
 
 void lv_vocabulary_free(LvVocabulary *vocabulary);
@@ -39,8 +39,8 @@ LlavaovStatus lv_vocabulary_read(
 bool lv_vocabulary_find(
     const LvVocabulary *vocabulary, const char *text, size_t bytes, uint32_t *id);
 
-/* Sets the spelling of an id, which may lie behind n: n grows then, and the ids between have no
- * spelling. The hash table is left alone. */
+/* Sets the spelling of an id. An id of n or more makes n grow; the ids in between have no spelling.
+ * The hash table does not change. */
 LlavaovStatus lv_vocabulary_put(LvVocabulary *vocabulary, uint32_t id, LvSpelling spelling,
     const char *name, LlavaovError *error);
 
