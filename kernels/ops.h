@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The contract of the CPU kernels: what every implementation of every operation takes, gives and
- * promises.
+ * The contract of the CPU kernels: what every implementation of every operation takes, returns and
+ * guarantees.
  *
  * A kernel is single-threaded, pure and reentrant: it allocates nothing, keeps no state, and reads
  * and writes only what its arguments name. Callers (engine/backend) cut an operation into calls of
@@ -98,9 +98,9 @@ typedef struct LvLinearArgs {
 /* Most keys of one attention_tile; a multiple of every set's tile_rows. */
 #define LV_KEY_BLOCK 768u
 
-/* What some keys make of the queries of a tile. No keys: max = -FLT_MAX, sum = 0, acc = 0, and
- * joining that with another state gives the other's bits. Lanes that
- * are not in use hold anything. */
+/* The attention state of a tile's queries over some of the keys. Without keys max = -FLT_MAX, sum =
+ * 0, acc = 0; joining that with another state gives the other's bits. Unused lanes are
+ * undefined. */
 typedef struct LvAttentionState {
     float *max, *sum; /* [lanes], 64-byte aligned: the greatest score, sum of exp(score - max) */
     float *acc;       /* [head_dim][lanes], 64-byte aligned: sum of exp(score - max) * value */
@@ -164,11 +164,11 @@ typedef struct LvKernels {
         size_t stride, size_t n, uint32_t head_dim);
     void (*store_values)(float *panels, size_t capacity, size_t first_key, const float *src,
         size_t stride, size_t n, uint32_t head_dim);
-    /* The state of the tile's keys alone. Sums begin at zero and are made of short ones: their
-     * error does not grow with what a sequence holds before these keys. */
+    /* Computes the state over the tile's keys only. Sums begin at zero and consist of short partial
+     * sums, so their error does not depend on the keys before these. */
     void (*attention_tile)(const LvAttentionTile *tile);
-    /* state <- what the keys of both make of the same queries. Each join rounds once: many states
-     * are joined in pairs, and pairs of those. */
+    /* state <- the state over the keys of both, for the same queries. Each join rounds once, so
+     * many states are joined as a binary tree. */
     void (*attention_join)(const LvAttentionState *state, const LvAttentionState *other,
         uint32_t n_lanes, uint32_t head_dim);
     /* destinations[l][i] = acc[i][l] / sum[l] for l < n_lanes. */
@@ -200,7 +200,7 @@ enum { LV_CPU_AVX2 = 1, LV_CPU_AVX512 = 2 };
 /* What this processor and operating system can run. AVX2 stands for AVX2 + FMA + F16C, AVX512 for F
  * + BW + DQ + VL. */
 unsigned lv_cpu_flags(void);
-/* The best set that needs no other flags than these. */
+/* The best set that needs no flags other than these. */
 const LvKernels *lv_kernels_choose(unsigned flags);
 /* Plain and slow, for tests: sums in float64. */
 const LvKernels *lv_kernels_reference(void);

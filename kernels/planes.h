@@ -62,7 +62,7 @@ typedef struct LvPlaneKernels {
     void (*unpack)(const uint8_t *pixels, uint32_t bytes, uint32_t n, int16_t *const planes[3]);
 } LvPlaneKernels;
 
-/* The best set that needs no other flags than these (LV_CPU_*, ops.h). */
+/* The best set that needs no flags other than these (LV_CPU_*, ops.h). */
 const LvPlaneKernels *lv_plane_kernels_choose(unsigned flags);
 
 #endif

@@ -29,10 +29,10 @@ typedef struct LvCpu {
     char detail[512];
     const LvKernels *kernels;
     LvPool *pool;
-    LvCpuScratch *workers; /* one a thread */
-    LvCpuScratch packed;   /* packed operands, partial states of split attention */
-    LvCpuRope rope;        /* for short passes, from position 0 on; grows */
-    LvCpuRope rope_pass;   /* for the current rows, where their pass has its own frequencies */
+    LvCpuScratch *workers;     /* one a thread */
+    LvCpuScratch packed;       /* packed operands, partial states of split attention */
+    LvCpuRope rope;            /* for short passes, from position 0 on; grows */
+    LvCpuRope rope_pass;       /* for the current rows, where their pass has its own frequencies */
     float pixel_value[3][256]; /* for the pixel values requested last */
     LvPixelValues pixel_values;
 } LvCpu;

@@ -17,7 +17,7 @@ typedef struct LvAddedToken {
     bool special;
     bool normalized;     /* searched for in the normalised text, not in the raw one */
     bool lstrip, rstrip; /* strips the white space before it, after it */
-    bool single_word;    /* slow tokenizers: matches only beside spaces */
+    bool single_word;    /* slow tokenizers: no match next to text other than a space */
 } LvAddedToken;
 
 /* Sorted by content. */

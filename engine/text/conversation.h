@@ -21,8 +21,7 @@
 /* A picture or clip of a conversation. */
 typedef struct LvMedium {
     bool video;
-    const char
-        *source; /* its file or address, owned by the conversation; NULL where the part names
+    const char *source; /* its file or address, owned by the conversation; NULL where the part names
                     none */
 } LvMedium;
 

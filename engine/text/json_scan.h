@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A cursor over JSON text, for the two values of tokenizer.json (vocabulary and merges) that are
- * too large to build a tree of. Strict (RFC 8259) but for what it skips: numbers there are not
- * checked beyond their characters. */
+ * too large to build a tree of. Strict (RFC 8259), except that in skipped values only the
+ * characters of numbers are checked. */
 #ifndef LV_JSON_SCAN_H
 #define LV_JSON_SCAN_H
 
@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* text..end must be UTF-8. The first problem stays, and every later call fails. */
+/* text..end must be UTF-8. The first problem is kept, and every later call fails. */
 typedef struct LvScan {
     char *at, *end;
     const char *problem; /* NULL, or a clause such as "has a string that does not end" */
@@ -17,10 +17,10 @@ typedef struct LvScan {
 
 LvScan lv_scan(char *begin, char *end);
 
-/* Fails with that problem, always false. */
+/* Records the problem; always false. */
 bool lv_scan_fail(LvScan *scan, const char *problem);
 
-/* The next character behind white space, which stays where it is; NUL at the end. */
+/* The next character after white space, without consuming it; NUL at the end. */
 char lv_scan_peek(LvScan *scan);
 
 /* Consumes c, which must be next. */
@@ -32,7 +32,7 @@ bool lv_scan_take(LvScan *scan, char c);
 bool lv_scan_more(LvScan *scan, char close, bool *first);
 
 /* A string, unescaped in place: *text (not NUL-terminated, without NUL) lives as long as the JSON
- * text, whose spelling of the string is destroyed. */
+ * text, in which it overwrites the escaped form. */
 bool lv_scan_string(LvScan *scan, const char **text, size_t *bytes);
 
 /* A non-negative integer below 2^31. */

@@ -233,9 +233,8 @@ static void linear_panel(const LvLinearArgs *l)
 /* ---- few rows ---- */
 
 #define FEW_OUTPUTS 4
-/* How far ahead of the multiplications weights are asked for, into the second-level cache: asked
- * for directly into the first, they would wait in a queue of a few lines, at half the memory's
- * speed. */
+/* How far ahead weights are prefetched, into the second-level cache: prefetching into the first is
+ * limited by its few line-fill buffers to half the memory bandwidth. */
 #define PREFETCH_BYTES 16384
 
 /* sums[i * LV_FEW_ROWS + r] = row r of in . weight row w[i]: a register chain for each of ROWS x
@@ -244,8 +243,8 @@ static inline __attribute__((always_inline)) void dots(const int ROWS, LvElement
     const char *const w[FEW_OUTPUTS], size_t inner, const float *in, size_t in_stride, float *sums)
 {
     const char *w0 = w[0], *w1 = w[1], *w2 = w[2], *w3 = w[3];
-    /* The next outputs' weights follow in memory: four rows read side by side look like no stream
-     * to the processor, so it is told, in memory's order, what comes. */
+    /* The next outputs' weights follow in memory. The hardware prefetcher does not recognise four
+     * rows read in parallel as a stream, so they are prefetched explicitly in memory order. */
     const char *ahead = w0 + PREFETCH_BYTES;
     size_t bytes = lv_element_bytes(element), rest = inner % VEC, end = inner - rest, k = 0;
 #define FEW_DECLARE(r)                                                                             \
@@ -297,8 +296,8 @@ static inline __attribute__((always_inline)) void dots_of(LvElement element,
     FEW_ROWS_LIST(FEW_CASE)
 }
 
-/* One row: an output at a time, so that the weights are read as one stream, which the processor
- * fetches ahead by itself. Four chains of registers hide the latency of the additions. */
+/* One row: one output at a time, so that the weights are one stream, which the hardware prefetches.
+ * Four chains of registers hide the latency of the additions. */
 static inline __attribute__((always_inline)) float dot_one(
     LvElement element, const char *w, size_t inner, const float *in)
 {

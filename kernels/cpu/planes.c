@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The picture loops, written for the compiler to vectorise. Built once a set, with PLANES_FUNCTION
- * and PLANES_NAME from the build. */
+ * The picture loops, written so that the compiler vectorises them. Built once per set, with
+ * PLANES_FUNCTION and PLANES_NAME set by the build. */
 #include "planes.h"
 
 #include <string.h>

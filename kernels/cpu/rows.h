@@ -48,8 +48,8 @@ static void layer_norm(float *out, size_t out_stride, const float *in, size_t in
     size_t rows, size_t cols, const float *scale, const float *bias, double eps)
 {
     for (size_t r = 0; r < rows; r++, in += in_stride, out += out_stride) {
-        /* The rounded mean is off by some rest; the mean of what is left after subtracting it is
-         * that rest. */
+        /* The rounded mean has a small error, which is the mean of the residuals after subtracting
+         * it. */
         float mean = (float)((double)row_sum(in, cols, false, 0) / (double)cols);
         float rest = (float)((double)row_sum(in, cols, false, mean) / (double)cols);
         double variance =

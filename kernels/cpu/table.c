@@ -20,8 +20,8 @@ static const struct {
 };
 
 #if LV_HAVE_X86_SETS
-/* clang 14's __builtin_cpu_supports does not know f16c. AVX2's check has seen to the system's part.
- */
+/* clang 14's __builtin_cpu_supports does not know f16c. The check for AVX2 covers the operating
+ * system's support. */
 static int has_f16c(void)
 {
     unsigned a, b, c, d;

@@ -5,9 +5,9 @@
  *     c[r][j] (+)= sum over k of a[k * TILE_R + r] * b[k * 2 VEC + j]
  *
  * Each sum is one chain of multiply-adds in order of k, from zero, whatever the tile's size: how
- * rows are grouped changes no result. It is added to c as a whole: the errors of a call grow with
- * its n terms, not with all that c has gathered before. Accumulators have names of their own
- * because the compiler keeps an array of them in memory. */
+ * rows are grouped changes no result. It is added to c as a whole: the error of a call grows with
+ * its n terms, not with what c has accumulated before. Accumulators have names of their own because
+ * the compiler keeps an array of them in memory. */
 #ifndef LV_TILE_H
 #define LV_TILE_H
 

@@ -112,7 +112,7 @@ static inline vf vf_power_of_two(__m256i n)
 {
     return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(n, _mm256_set1_epi32(127)), 23));
 }
-/* In two factors, so that results below the smallest normal number are reached. */
+/* In two factors, so that denormal results are possible. */
 static inline vf vf_scale(vf x, vf n)
 {
     __m256i whole = _mm256_cvtps_epi32(n), half = _mm256_srai_epi32(whole, 1);

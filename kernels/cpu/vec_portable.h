@@ -55,8 +55,8 @@ static inline vf vf_load_bf16(const uint16_t *p)
     memcpy(h, p, sizeof h);
     return (vf)((vu){h[0], h[1], h[2], h[3]} << 16);
 }
-/* The fraction moves into place; a multiplication by 2^112 mends the exponent, of denormals too.
- * NaN and Inf never get here: weights are checked when they are loaded. */
+/* The fraction moves into place; a multiplication by 2^112 corrects the exponent, including
+ * denormals. NaN and Inf cannot occur: weights are checked when they are loaded. */
 static inline vf vf_load_f16(const uint16_t *p)
 {
     uint16_t h[4];

@@ -4,10 +4,10 @@
  * joined by a second kernel.
  *
  * For bf16 the heads of a group, which share every key and value, are the rows of one tensor-core
- * fragment. Every warp works on 16 keys of each 64 for itself and has two or three such tiles on
- * their way. Where the kernel rotates (LvCudaDecode.rope), all but the newest key were in the cache
- * before the step began: they are asked for before the product that makes queries, key and value is
- * done. */
+ * fragment. Every warp processes 16 of each 64 keys by itself, with two or three such tiles in
+ * flight. Where the kernel rotates (LvCudaDecode.rope), all but the newest key were in the cache
+ * before the step began: they are requested before the product that computes queries, key and value
+ * is done. */
 #include "attention_span.h"
 #include "fragment.h"
 
@@ -188,7 +188,7 @@ template <int D> LV_INLINE void put_newest(LvBf16 *key, LvBf16 *value, const New
 
 /* ---- a warp's arithmetic ---- */
 
-/* What a warp knows of its queries; rows g and g + 8 of each lane. */
+/* A warp's state for its queries; rows g and g + 8 of each lane. */
 template <int D> struct DecodeState {
     float acc[D / 8][4];
     float best[2], sum[2]; /* the greatest score, not yet scaled */
@@ -401,7 +401,7 @@ static int attend_tensor(LvCudaStream stream, const LvCudaDecode &a)
 
 /* ---- joining ---- */
 
-#define AT_ONCE 8    /* splits that a warp asks for at once */
+#define AT_ONCE 8    /* splits that a warp loads at once */
 #define JOIN_WARPS 8 /* of a block; two where there are few splits */
 
 /* A block a head of a sequence. Warps take splits in turn, a lane COLUMNS columns: 32, 64 ... from
@@ -438,7 +438,7 @@ template <typename T, int COLUMNS> LV_KERNEL(JOIN_WARPS *LV_WARP) join_splits(co
                 part[u][c] = i < n && col < b.head_dim ? parts[(size_t)i * width + col] : 0.0f;
             }
         }
-        if (first == warp) { /* the weights, while the parts are on their way */
+        if (first == warp) { /* the weights, while the parts are being loaded */
             LV_UNROLL
             for (unsigned mask = LV_WARP / 2; mask; mask /= 2)
                 best = fmaxf(best, lv_shuffle_xor(best, mask));
@@ -529,7 +529,7 @@ int lv_cuda_attention_decode(LvCudaStream stream, const LvCudaDecode *args)
 
 uint32_t lv_cuda_splits(uint32_t n_sequences, uint32_t n_kv_heads, uint32_t n_processors)
 {
-    /* Two blocks a processor hide each other's waits. */
+    /* Two blocks per multiprocessor hide each other's latency. */
     uint64_t blocks = (uint64_t)n_sequences * n_kv_heads, wanted = 2 * (uint64_t)n_processors;
     uint64_t splits = blocks ? (wanted + blocks - 1) / blocks : 1;
     return splits ? (uint32_t)splits : 1;

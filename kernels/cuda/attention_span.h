@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What the two attention kernels (attention_tensor.cu for bf16 on tensor cores, attention_plain.cu
- * for everything else) have in common: how a block finds its queries and keys. */
+ * Shared by the two attention kernels (attention_tensor.cu for bf16 on tensor cores,
+ * attention_plain.cu for everything else): how a block finds its queries and keys. */
 #ifndef LV_CUDA_ATTENTION_SPAN_H
 #define LV_CUDA_ATTENTION_SPAN_H
 

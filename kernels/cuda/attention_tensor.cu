@@ -4,8 +4,8 @@
  * same keys; decoding has kernels of its own (attention_decode.cu). */
 #include "attention_tile.h"
 
-/* What shared memory begins with. In registers, of which scores and results leave none, it would be
- * held by every thread. */
+/* The header of shared memory. In registers, which scores and results use up, every thread would
+ * hold a copy. */
 struct Block {
     Span<LvBf16> span;
     uint32_t whole[WARPS], end[WARPS]; /* a warp sees whole the keys before, and none from .. on */
@@ -145,8 +145,8 @@ template <int D, int M, typename A> LV_KERNEL(THREADS) attention_many(const A a)
         attend_many<D, M>(share_span(own), key_stride<D>(a), a.scale * LOG2_E);
 }
 
-/* A prefill in tiles of 128 rows, of which the third with the fewest keys, that comes last, is in
- * halves: the device waits for the last block alone, and this one is short. */
+/* A prefill in tiles of 128 rows, of which the third with the fewest keys, which comes last, is
+ * split in halves, so that the last block, for which the device waits alone, is short. */
 template <int D> LV_KERNEL(THREADS) attention_mixed(const LvCudaPrefill a)
 {
     const uint32_t rows = Many<D, 2>::queries,

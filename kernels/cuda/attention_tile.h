@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What the attention kernels on tensor cores do with one tile of 64 keys, after FlashAttention-2
+ * How the attention kernels on tensor cores process one tile of 64 keys, after FlashAttention-2
  * (Dao, arXiv:2307.08691): scores, weights and results stay in a warp's registers.
  *
  * A warp works on M times 16 queries. Lane 4g + t has of each 16 the rows g and g + 8, and of every
@@ -93,9 +93,9 @@ LV_INLINE float sum_of_row(float x)
     return x + lv_shuffle_xor(x, 2);
 }
 
-/* What a warp knows of its queries so far; [..][r] is row g + 8 r of 16. The sum of a row's weights
- * lies in its lanes in parts, or where these additions would keep too many weights in registers, is
- * the weights' product with ones. */
+/* A warp's state for its queries; [..][r] is row g + 8 r of 16. The sum of a row's weights lies in
+ * its lanes in parts, or where these additions would keep too many weights in registers, is the
+ * weights' product with ones. */
 template <int D, int M> struct TileState {
     static const bool ones = D >= 128;
     float acc[M][D / 8][4];
@@ -321,8 +321,8 @@ LV_INLINE void multiply_values(TileState<D, M> &state, float (*scores)[KEYS / 8]
     }
 }
 
-/* Where registers are scarcest, the maxima wait in shared memory, [THREADS][4], while scores are
- * made and while weights are used: the compiler would take scores out of registers instead. */
+/* Where registers are scarcest, the maxima are kept in shared memory, [THREADS][4], while scores
+ * are made and while weights are used: the compiler would take scores out of registers instead. */
 template <int D, int M> struct Parked {
     static const bool maxima = !Queries<D, M>::kept;
     static const size_t bytes = maxima ? THREADS * 4 * sizeof(float) : 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What the kernels are written in: one vocabulary for nvcc and for the shim. A kernel is a
- * template function that takes one structure by value; all its shared memory is dynamic. Blocks
- * are one-dimensional and a multiple of 32 threads.
+ * The dialect of the kernels, which nvcc and the shim both compile. A kernel is a template function
+ * that takes one structure by value; all its shared memory is dynamic. Blocks are one-dimensional
+ * and a multiple of 32 threads.
  *
  * Values: float, LvHalf and LvBf16 in memory, float in registers. */
 #ifndef LV_CUDA_DEVICE_H
@@ -15,8 +15,8 @@
 
 #ifdef __CUDACC__
 #include <cuda_runtime.h>
-/* Every kernel says how many threads its blocks have, from the constant that its launch names: the
- * compiler keeps to the registers that they can have. */
+/* Every kernel declares its number of threads per block, with the constant that its launch uses, so
+ * that the compiler stays within their registers. */
 #define LV_KERNEL(threads) __global__ __launch_bounds__(threads) void
 /* As many as one block alone can have, where the compiler would spill some for more blocks. */
 #define LV_KERNEL_MANY_REGISTERS(threads) __global__ __launch_bounds__(threads, 1) void
@@ -212,7 +212,7 @@ LV_INLINE void lv_let_next_start()
 #endif
 }
 
-/* Until the kernel ahead is done and all that it wrote can be read. */
+/* Waits until the kernel ahead is done and its writes are visible. */
 LV_INLINE void lv_wait_previous()
 {
 #if !defined(__CUDACC__)
@@ -488,7 +488,7 @@ template <typename T> LV_INLINE T lv_load_fresh(const T *from)
     return value;
 }
 
-/* Brings the line of an address near, to be read later. */
+/* Prefetches the cache line of an address. */
 LV_INLINE void lv_prefetch(const void *from)
 {
 #ifdef __CUDACC__
@@ -576,7 +576,7 @@ template <typename T> LV_INLINE float lv_sigmoid(float x)
  * every other one is looked up for each element. */
 #define LV_ANY_FUNCTION (-1)
 
-/* A function of its own, so that no kernel holds its registers ready. */
+/* Not inlined, so that kernels do not reserve its registers. */
 static LV_NOINLINE float lv_apply_rare(LvCudaFunction function, float x)
 {
     float soft = x > 20.0f ? x : log1pf(expf(x));

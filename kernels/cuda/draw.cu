@@ -11,14 +11,14 @@
 #define MOST_BLOCKS 64u /* of a row */
 #define PASSES 4        /* of 8 bits over a key */
 
-/* The border that a histogram is narrowed down to. */
+/* The border that histograms narrow down. */
 struct Border {
     uint32_t prefix;          /* of the keys on it */
     unsigned long long below; /* top-k: of the k scores those still to be found; top-p: the mass
                                  that is dropped */
 };
 
-/* What is known of a row between the kernels. */
+/* A row's state between the kernels. */
 struct RowState {
     LvCudaBest best[MOST_BLOCKS];
     double weights[2][MOST_BLOCKS]; /* sums of what top-k left, of what top-p left */
@@ -438,7 +438,7 @@ LV_INLINE double random_number(uint64_t seed, uint64_t index)
 }
 
 /* The id at which the probabilities' running sum passes `point`: its block, its thread, and then
- * one by one. Rounding may leave the last ones empty-handed: then the last id that can be drawn. */
+ * one by one. If rounding leaves no such id, the last id that can be drawn. */
 LV_INLINE uint32_t pick(const DrawJob &job, const Part &row, double point)
 {
     double below = 0;

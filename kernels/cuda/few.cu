@@ -2,14 +2,14 @@
  * Products of few rows, bound by reading the weights: the choice of the kernel, and the one without
  * tensor cores, for float32 and for the fewest rows.
  *
- * A block works on a few rows of the weight, and as many of its partner for a gate, for all rows
- * of the input. Its warps take steps of 32 pieces of 16 bytes along these rows in turn, a lane a
- * piece, and join their sums in order. What counts is that enough is on its way from memory all the
- * time: a thread asks for the pieces of all outputs and of DEPTH steps at once, the first of them
- * before the kernel ahead has written the input.
+ * A block works on a few rows of the weight, and as many of its partner for a gate, for all rows of
+ * the input. Its warps take steps of 32 pieces of 16 bytes along these rows in turn, a lane a
+ * piece, and join their sums in order. To keep enough loads in flight, a thread requests the pieces
+ * of all outputs and of DEPTH steps at once, the first ones before the kernel ahead has written the
+ * input.
  *
- * The squares that a norm of the input needs are added up beside: the norm reads its scale, and
- * nothing of the input a second time. */
+ * The squares needed for a norm of the input are accumulated alongside, so that the input is read
+ * only once. */
 #include "few_output.h"
 
 template <typename T, int ROWS_, bool GATED_, int WARPS_, int DEPTH_> struct Shape {
@@ -267,7 +267,7 @@ template <typename S> static int launch_best(LvCudaStream stream, const LvCudaFe
         S::threads, 2 * S::warps * S::part * sizeof(float), stream, a);
 }
 
-/* Short rows are one step for each of four warps; long ones keep eight busy. */
+/* Short rows give each of four warps one step; long ones keep eight warps busy. */
 template <typename T> static bool is_short(const LvCudaFew &a)
 {
     return a.inner <= 4 * (size_t)Shape<T, 1, false, 4, 1>::step;

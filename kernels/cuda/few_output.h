@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What the two ways of multiplying few rows share: plain sums (few.cu) and tensor cores
+ * Shared by the two kernels for products of few rows: plain sums (few.cu) and tensor cores
  * (few_tensor.cu). */
 #ifndef LV_CUDA_FEW_OUTPUT_H
 #define LV_CUDA_FEW_OUTPUT_H

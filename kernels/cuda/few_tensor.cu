@@ -2,13 +2,12 @@
  * Products of up to 16 rows of bf16 on tensor cores, bound by reading the weights. A block works on
  * OUTPUTS outputs; its warps take steps of 32 columns in turn and join their sums in order. Both
  * operands come straight from memory, 16 bytes a lane: lane (g, t) has columns 8t .. 8t + 7 of a
- * step, of rows g and g + 8 of the input and of output g. The fragments want columns 2t and 2t + 8
- * there, but a sum does not mind which of its terms is called which, as long as both operands
- * agree. The weights of the first steps are asked for before the kernel ahead has written the
- * input.
+ * step, of rows g and g + 8 of the input and of output g. The fragments expect columns 2t and 2t +
+ * 8 there, but the order of a sum's terms does not matter as long as both operands agree. The
+ * weights of the first steps are requested before the kernel ahead has written the input.
  *
- * A norm's scale goes to the input, and what that has more digits than bf16 holds is multiplied as
- * a second bf16: together they keep 16 of its digits. The norm's factor goes to the sums. */
+ * A norm's scale is applied to the input, whose digits beyond bf16 are multiplied as a second bf16;
+ * together they keep 16 digits. The norm's factor is applied to the sums. */
 #include "few_output.h"
 #include "fragment.h"
 
@@ -204,7 +203,8 @@ template <typename S, typename TO> LV_KERNEL(S::threads) linear_few_tensor(const
 {
     TensorPart<S::weights> *parts = (TensorPart<S::weights> *)lv_shared();
     float *bias = (float *)(parts + S::warps); /* each thread's own */
-    /* With 16 warps no register is left for what is added later: it is near by then. */
+    /* With 16 warps there is no register left for what is added later; it is in the cache by
+     * then. */
     const bool early = S::warps <= 8;
     const size_t first = (size_t)blockIdx.x * OUTPUTS, col = first + threadIdx.x % OUTPUTS;
     const size_t row = threadIdx.x / OUTPUTS;

@@ -355,8 +355,8 @@ static inline size_t lv_cuda_decode_workspace(
     return (size_t)n_sequences * n_heads * n_splits * (head_dim + 2);
 }
 
-/* n_splits that fill a device of n_processors, whatever the caches hold: those without keys of
- * their own leave at once. At least 1. */
+/* n_splits that fill a device of n_processors, whatever the caches hold: splits without keys exit
+ * at once. At least 1. */
 uint32_t lv_cuda_splits(uint32_t n_sequences, uint32_t n_kv_heads, uint32_t n_processors);
 /* keys_per_split of caches of up to max_keys keys that are cut into no more splits than that. */
 uint32_t lv_cuda_keys_per_split(

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * LayerNorm and RMSNorm: a block a row. The row is read once and kept in registers; the variance
- * is taken around the mean, with the mean's own rounding taken back, so that a large mean costs no
+ * LayerNorm and RMSNorm: a block a row. The row is read once and kept in registers; the variance is
+ * computed around the mean and corrected for the mean's rounding, so that a large mean costs no
  * digits. */
 #include "device.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Products of any size and alignment, for those that the GPU's own library does not take: a block a
  * TILE x TILE piece of the result, operands as float32 in shared memory, 4 x 4 results a thread.
- * Right before fast. */
+ * Written for correctness, not speed. */
 #include "device.h"
 
 #define TILE 64u

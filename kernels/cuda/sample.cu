@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * From logits to tokens, greedy, a block a row; those that are drawn have draw.cu. */
+ * From logits to tokens, greedy, one block per row; draw.cu has sampling. */
 #include "best.h"
 
 #define THREADS 512u

@@ -12,7 +12,7 @@
 typedef struct LvJBuiltin {
     const char *name;
     const char *parameters; /* names with spaces between; NULL: the function reads args itself */
-    unsigned required;      /* so many of them must be given */
+    unsigned required;      /* the first so many are required */
     bool (*function)(
         LvJ *j, LvJValue value, const LvJValue *given, const LvJArgs *args, LvJValue *out);
 } LvJBuiltin;

@@ -5,7 +5,7 @@
 
 #include "text/jinja/builtin.h"
 
-/* NULL where there is none. Tests give a bool. */
+/* NULL where there is none. Tests return a bool. */
 const LvJBuiltin *lv_jinja_find_filter(const LvJString *name);
 const LvJBuiltin *lv_jinja_find_test(const LvJString *name);
 const LvJBuiltin *lv_jinja_find_function(const LvJString *name);

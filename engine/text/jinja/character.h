@@ -17,7 +17,7 @@ enum {
     LV_JINJA_UPPER = 64,
     LV_JINJA_LOWER = 128,
     LV_JINJA_TITLE = 256,
-    LV_JINJA_IGNORABLE = 512 /* a capital sigma looks past it for the end of its word */
+    LV_JINJA_IGNORABLE = 512 /* skipped when deciding whether a capital sigma ends a word */
 };
 #define LV_JINJA_CASED (LV_JINJA_UPPER | LV_JINJA_LOWER | LV_JINJA_TITLE)
 

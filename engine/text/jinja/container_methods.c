@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What dictionaries, lists and tuples can do without changing. */
+ * Methods of dictionaries, lists and tuples that do not modify them. */
 #include "text/jinja/method.h"
 #include "text/jinja/object.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Filters that put strings into others' forms: formats, HTML, addresses. */
+ * Filters that format and escape: format, HTML, URLs. */
 #include <stdio.h>
 
 #include "text/jinja/filters.h"
@@ -39,7 +39,7 @@ FILTER(format)
     return lv_jinja_percent(j, v, values, out);
 }
 
-/* The string, known as one that is escaped. */
+/* The string, marked as escaped. */
 static bool markup(LvJ *j, LvJValue v, LvJValue *out)
 {
     LvJString *string = lv_jinja_alloc(j, 1, sizeof *string);

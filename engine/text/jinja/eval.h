@@ -9,7 +9,7 @@
 bool lv_jinja_eval(LvJ *j, LvJScope *scope, const LvJNode *node, LvJValue *out);
 /* The arguments that a call, filter or test node lists. */
 bool lv_jinja_eval_arguments(LvJ *j, LvJScope *scope, const LvJNode *node, LvJArgs *out);
-/* value through a chain of filters whose innermost has no operand of its own. */
+/* Applies a chain of filters whose innermost has no operand of its own to value. */
 bool lv_jinja_eval_filters(
     LvJ *j, LvJScope *scope, const LvJNode *node, LvJValue value, LvJValue *out);
 /* function(args). */

@@ -29,7 +29,7 @@ LvJScope *lv_jinja_open_scope(LvJ *j, LvJScope *parent, const LvJNode *hidden)
     return scope;
 }
 
-/* A block's body in a scope of its own, as a string. */
+/* Renders a block's body in a scope of its own to a string. */
 static bool capture(LvJ *j, LvJScope *scope, const LvJNode *node, LvJValue *out)
 {
     LvJBuild build = {.j = j};
@@ -146,7 +146,7 @@ static Flow run_for(LvJ *j, LvJScope *scope, const LvJNode *node, LvJValue itera
             return FAILED;
         if (after == BREAK)
             break;
-        any |= after == NEXT; /* jinja2 counts no round that `continue` or `break` ended */
+        any |= after == NEXT; /* jinja2 does not count iterations ended by `continue` or `break` */
     }
     if (any || !node->other)
         return NEXT;

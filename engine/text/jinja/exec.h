@@ -6,7 +6,7 @@
 #include "text/jinja/eval.h"
 #include "text/jinja/text.h"
 
-/* Runs statements from `first`; what they print goes to the end of output. */
+/* Runs statements from `first`; their output is appended to `output`. */
 bool lv_jinja_exec(LvJ *j, LvJScope *scope, const LvJNode *first, LvJBuild *output);
 /* A scope in which the names in `hidden` are undefined; NULL after failing. */
 LvJScope *lv_jinja_open_scope(LvJ *j, LvJScope *parent, const LvJNode *hidden);

@@ -26,7 +26,7 @@ extern const LvJTable lv_jinja_functions;
 
 /* ---- what filters share */
 
-/* A generator over the list that `eager` makes of value when the first element is asked for. */
+/* A generator that calls `eager` when the first element is requested and iterates over its list. */
 bool lv_jinja_defer(
     LvJ *j, const LvJBuiltin *eager, LvJValue value, const LvJArgs *args, LvJValue *out);
 

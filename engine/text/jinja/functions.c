@@ -135,7 +135,7 @@ FUNCTION(cycler)
     return true;
 }
 
-/* Its items: what it gives at first, and from then on. */
+/* Its items: what it returns first, and from then on. */
 FUNCTION(joiner)
 {
     UNUSED;
@@ -157,7 +157,7 @@ FUNCTION(raise_exception)
         (int)(text.string->bytes < 500 ? text.string->bytes : 500), text.string->text);
 }
 
-/* strftime() of a C string; Python's own %f and %z have no value in a time without them. */
+/* strftime() of a C string; Python's %f and %z are not available in a struct tm. */
 static bool put_time(LvJBuild *build, const char *format, const struct tm *now)
 {
     char text[1024], *plain = lv_jinja_alloc(build->j, strlen(format) + 2, 6), *to = plain;

@@ -15,7 +15,7 @@ static const char *const plain_names[] = {"system", "user", "assistant", "tool",
 typedef struct InputReader {
     LvJ *j;
     const char *const *plain;
-    bool user; /* of what is converted now */
+    bool user; /* of the current value */
 } InputReader;
 
 static bool listed(const char *const *names, const char *text, size_t bytes)
@@ -59,7 +59,7 @@ static bool convert_array(InputReader *input, const json_t *json, LvJValue *out)
     return true;
 }
 
-/* named: the value of a member "role" or "type". */
+/* named: this is the value of a member "role" or "type". */
 static bool convert(InputReader *input, const json_t *json, bool named, LvJValue *out)
 {
     LvJ *j = input->j;

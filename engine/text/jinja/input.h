@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A caller's JSON as values, marked. */
+ * Converts the caller's JSON to marked values. */
 #ifndef LV_JINJA_INPUT_H
 #define LV_JINJA_INPUT_H
 

@@ -20,7 +20,7 @@ struct LvJinjaTemplate {
     char *file;
 };
 
-/* Numbers are read and written as in the C locale, whatever the application's is. */
+/* Numbers are parsed and printed in the C locale, whatever the application's is. */
 typedef struct Locale {
     locale_t c, before;
 } Locale;
@@ -90,7 +90,7 @@ void lv_jinja_free(LvJinjaTemplate *jinja)
     lv_free(jinja);
 }
 
-/* What was printed, out of the arena. */
+/* Copies the output out of the arena. */
 static bool give(LvJ *j, const LvJBuild *build, LvJinjaText *out)
 {
     size_t n = 0;

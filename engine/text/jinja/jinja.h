@@ -3,11 +3,11 @@
  * in transformers' environment (jinja2's immutable sandbox with trim_blocks, lstrip_blocks, loop
  * controls, `generation` blocks, `tojson`, `raise_exception` and `strftime_now`).
  *
- * A template is untrusted: its time, memory and depth are bounded (base/limits.h). What it may not
- * or cannot do is an error that names file, line and construct; LLAVAOV_ERROR_UNSUPPORTED where
- * jinja2 would have gone on.
+ * A template is untrusted: its time, memory and depth are bounded (base/limits.h). Forbidden and
+ * unsupported constructs are errors that name file, line and construct: LLAVAOV_ERROR_UNSUPPORTED
+ * where jinja2 would have succeeded.
  *
- * A compiled template is immutable: any number of threads may render it at a time. */
+ * A compiled template is immutable: any number of threads may render it at the same time. */
 #ifndef LV_JINJA_H
 #define LV_JINJA_H
 
@@ -22,7 +22,7 @@
 
 typedef struct LvJinjaTemplate LvJinjaTemplate;
 
-/* bytes of rendered text that come from one side: the template's own, or the user's. */
+/* Bytes of rendered text from one source: the template or the user. */
 typedef struct LvJinjaSpan {
     size_t start, bytes;
     bool user;
@@ -45,14 +45,14 @@ typedef struct LvJinjaOptions {
      * these, because templates build special tokens of it ('<|' + message.role + '|>').
      * NULL-terminated; NULL = the names that chat formats know ("system", "user", "image", ...). */
     const char *const *plain_names;
-    /* What strftime_now() tells; NULL = this computer's local time. */
+    /* The time for strftime_now(); NULL = the system's local time. */
     const struct tm *now;
     /* Bounds; 0 = those of base/limits.h, which larger values are cut to. */
     uint64_t max_steps;
     size_t max_bytes;
 } LvJinjaOptions;
 
-/* Parses source, UTF-8 of at most LV_MAX_TEMPLATE_SOURCE. `file` is what errors call it. *out (NULL
+/* Parses source, UTF-8 of at most LV_MAX_TEMPLATE_SOURCE. `file` is its name in errors. *out (NULL
  * on failure) is the caller's: lv_jinja_free. */
 LlavaovStatus lv_jinja_compile(
     const char *source, size_t bytes, const char *file, LvJinjaTemplate **out, LlavaovError *error);

@@ -58,7 +58,7 @@ static bool new_line(LvJBuild *build, const LvJJson *how, unsigned level, bool u
     return true;
 }
 
-/* Marks of punctuation are its container's. */
+/* Punctuation is marked like its container. */
 static bool put_separator(LvJBuild *build, const LvJString *own, const char *usual, bool user)
 {
     return own ? lv_jinja_put(build, own->text, own->bytes, user)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * map, select, reject, selectattr, rejectattr: generators that look at an element when it is asked
- * for. */
+ * map, select, reject, selectattr, rejectattr: generators that process an element when it is
+ * requested. */
 #include <string.h>
 
 #include "text/jinja/filters.h"
@@ -43,7 +43,7 @@ bool lv_jinja_path(LvJ *j, LvJValue value, LvJValue path, LvJValue missing, LvJV
     return true;
 }
 
-/* The first element is where a generator's mistakes in its arguments show. */
+/* A generator reports bad arguments when its first element is requested. */
 static bool start(LvJ *j, LvJIterator *iterator, bool *empty)
 {
     *empty = false;

@@ -14,7 +14,7 @@ typedef struct Lexer {
     LvJTokens *out;
     const char *at, *end;
     uint32_t line;
-    bool line_starting; /* what was read last ended with a line feed */
+    bool line_starting; /* the last token ended with a line feed */
 } Lexer;
 
 static bool add(Lexer *lexer, LvJTokenKind kind, const char *text, size_t bytes)
@@ -35,7 +35,7 @@ static bool add(Lexer *lexer, LvJTokenKind kind, const char *text, size_t bytes)
     return true;
 }
 
-/* Moves behind what was read, counting lines. */
+/* Advances past what was read, counting lines. */
 static void pass(Lexer *lexer, const char *to)
 {
     for (const char *p = lexer->at; p < to; p++)
@@ -77,8 +77,8 @@ static bool starts(const char *p, const char *end, const char *text)
     return (size_t)(end - p) >= n && !memcmp(p, text, n);
 }
 
-/* Behind the end of a tag at p: closing with - takes the white space behind it, closing alone a
- * line feed where `trim`, and + nothing. NULL: no end here. */
+/* The position after the end of a tag at p: a closing - strips the white space after it, no sign
+ * strips a line feed if `trim`, + strips nothing. NULL: no end here. */
 static const char *tag_end(const char *p, const char *end, const char *close, bool plus, bool trim)
 {
     bool minus = p < end && *p == '-';
@@ -90,7 +90,7 @@ static const char *tag_end(const char *p, const char *end, const char *close, bo
     return q + 2 + (trim && q == p && q + 2 < end && q[2] == '\n');
 }
 
-/* The text before a tag, as white-space control leaves it. */
+/* The text before a tag after white-space control. */
 static bool add_data(Lexer *lexer, const char *first, const char *end, char sign, bool lstrip)
 {
     if (sign == '-') {
@@ -105,7 +105,7 @@ static bool add_data(Lexer *lexer, const char *first, const char *end, char sign
     return end == first || add(lexer, LVJ_TOKEN_DATA, first, (size_t)(end - first));
 }
 
-/* Behind "{%" (with its sign) WORD at p, or NULL. */
+/* The position after "{%" (with its sign) and WORD at p, or NULL. */
 static const char *word_tag(const char *p, const char *end, const char *word)
 {
     p += 2;
@@ -196,7 +196,7 @@ static bool lex_token(Lexer *lexer, Brackets *brackets)
     return true;
 }
 
-/* What stands in {% %} or {{ }}, and its end. */
+/* The content of {% %} or {{ }}, and its end. */
 static bool lex_tag(Lexer *lexer, bool block)
 {
     Brackets brackets = {.n = 0};
@@ -215,7 +215,7 @@ static bool lex_tag(Lexer *lexer, bool block)
         else if (!lex_token(lexer, &brackets))
             return false;
     }
-    return true; /* the parser tells what is missing */
+    return true; /* the parser reports what is missing */
 }
 
 static bool lex_from(Lexer *lexer)
@@ -247,7 +247,7 @@ static bool lex_from(Lexer *lexer)
 
 bool lv_jinja_lex(LvJ *j, const char *source, size_t bytes, LvJTokens *out)
 {
-    /* One byte before it, which float_end looks at. */
+    /* One extra byte in front, which float_end reads. */
     char *copy = lv_jinja_alloc(j, bytes + 1, 1);
     if (!copy)
         return false;

@@ -13,7 +13,7 @@ typedef enum LvJTokenKind {
     LVJ_TOKEN_PRINT_BEGIN,
     LVJ_TOKEN_PRINT_END,
     LVJ_TOKEN_NAME,
-    LVJ_TOKEN_STRING, /* its text still has its escapes */
+    LVJ_TOKEN_STRING, /* its text still contains escapes */
     LVJ_TOKEN_INTEGER,
     LVJ_TOKEN_FLOAT,
     LVJ_TOKEN_OPERATOR
@@ -31,7 +31,7 @@ typedef struct LvJTokens {
     size_t n, room;
 } LvJTokens;
 
-/* Everything is made in j's arena. */
+/* Everything is allocated in j's arena. */
 bool lv_jinja_lex(LvJ *j, const char *source, size_t bytes, LvJTokens *out);
 /* A string literal's content without its quotes, as Python's unicode-escape reads it. */
 bool lv_jinja_unescape(LvJ *j, const char *text, size_t bytes, LvJValue *out);

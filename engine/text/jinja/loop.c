@@ -51,7 +51,7 @@ static bool length_of(LvJ *j, LvJLoop *loop)
         loop->length = (int64_t)n;
         return true;
     }
-    /* A generator: take all of it, and walk the list of that. */
+    /* A generator: collect its elements and iterate over the list. */
     LvJValue rest, source = {.type = LVJ_ITERATOR, .iterator = loop->iterator};
     if (!lv_jinja_to_list(j, LVJ_LIST, source, &rest) ||
         !lv_jinja_iterate(j, rest, &loop->iterator))

@@ -7,11 +7,11 @@
 
 struct LvJLoop {
     LvJIterator *iterator;
-    LvJValue source;                 /* what has a length, or LVJ_MISSING */
+    LvJValue source;                 /* the iterable if it has a length, or LVJ_MISSING */
     int64_t index0;                  /* -1 before the first */
-    LvJValue before, current, after; /* LVJ_MISSING: none, or not looked at */
-    bool ended;                      /* the iterator gave its last */
-    int64_t length;                  /* -1: not asked for yet */
+    LvJValue before, current, after; /* LVJ_MISSING: none, or not yet fetched */
+    bool ended;                      /* the iterator is exhausted */
+    int64_t length;                  /* -1: not requested yet */
     LvJValue changed;                /* what changed() was last called with */
     const struct LvJNode *recursive; /* the loop that loop(...) runs again, or NULL */
     struct LvJScope *scope;

@@ -6,7 +6,7 @@
 #include "text/jinja/object.h"
 #include "text/jinja/text.h"
 
-/* The keyword of that name, whose slot is then empty; NULL = none. */
+/* Takes the keyword of that name out of its slot; NULL = none. */
 static const LvJValue *take_keyword(LvJ *j, LvJKeyword *keywords, size_t n, const LvJString *name)
 {
     for (size_t i = 0; i < n && lv_jinja_work(j, 1); i++) {

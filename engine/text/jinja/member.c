@@ -8,7 +8,7 @@
 #include "text/jinja/operate.h"
 #include "text/jinja/print.h"
 
-/* How errors call an object. */
+/* An object's name in errors. */
 static void object_name(LvJValue object, char *name, size_t size)
 {
     bool none = object.type == LVJ_NONE;
@@ -184,7 +184,7 @@ static bool slice_string(
     for (size_t i = 0; i < count; i++) {
         size_t index = (size_t)(first + (int64_t)i * by);
         bool ascii = string->chars == string->bytes;
-        /* Walk from the last character to this one. */
+        /* Iterate from the last character to this one. */
         int64_t steps = i ? by : 0;
         for (; !ascii && steps > 0; steps--)
             do

@@ -6,7 +6,7 @@
 #include "text/jinja/object.h"
 #include "text/jinja/text.h"
 
-/* What Python's other types have, and the sandbox lets through. */
+/* Attributes that Python's other types have and the sandbox allows. */
 static const LvJBuiltin of_numbers[] = {{"real", 0, 0, 0}, {"imag", 0, 0, 0},
     {"numerator", 0, 0, 0}, {"denominator", 0, 0, 0}, {"conjugate", 0, 0, 0},
     {"bit_length", 0, 0, 0}, {"bit_count", 0, 0, 0}, {"to_bytes", 0, 0, 0}, {"from_bytes", 0, 0, 0},
@@ -75,7 +75,7 @@ static LvJMethodTable table_of(LvJValue self, const LvJString *name)
     }
 }
 
-/* What the immutable sandbox refuses. */
+/* Methods that the immutable sandbox refuses. */
 static bool changes(LvJValue self, const LvJString *name)
 {
     static const char *const of_list[] = {

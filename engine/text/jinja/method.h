@@ -6,7 +6,7 @@
 #include "text/jinja/builtin.h"
 
 typedef struct LvJMethodTable {
-    const LvJBuiltin *rows; /* one without a function: Python has it, this interpreter does not */
+    const LvJBuiltin *rows; /* without a function: exists in Python but is not supported here */
     size_t n;
 } LvJMethodTable;
 

@@ -69,7 +69,7 @@ typedef enum LvJOperator {
     LVJ_NOT_IN
 } LvJOperator;
 
-/* Special names that a macro's body uses: what the macro then accepts. */
+/* Special names that a macro's body uses, which determine the arguments the macro accepts. */
 enum { LVJ_USES_VARARGS = 1, LVJ_USES_KWARGS = 2, LVJ_USES_CALLER = 4 };
 
 typedef struct LvJNode LvJNode;
@@ -84,7 +84,7 @@ struct LvJNode {
     const LvJString *text, *attribute;
     LvJNode *a, *b, *c;
     LvJNode *list, *other;            /* first of each */
-    LvJNode *hidden, *hidden_else;    /* names that its scopes hide (symbols.h) */
+    LvJNode *hidden, *hidden_else;    /* names hidden in its scopes (symbols.h) */
     LvJNode *next;                    /* in the list that this is in */
     const struct LvJBuiltin *builtin; /* LVJ_FILTER, LVJ_TEST */
 };

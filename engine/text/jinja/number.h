@@ -5,8 +5,8 @@
 
 #include "text/jinja/machine.h"
 
-/* *valid is false where the text is no number of that kind; false is returned where it is one, but
- * not one of 64 bits. */
+/* *valid is false where the text is not such a number; false is returned where it is one that does
+ * not fit 64 bits. */
 bool lv_jinja_parse_int(LvJ *j, const LvJString *text, int base, int64_t *out, bool *valid);
 bool lv_jinja_parse_float(LvJ *j, const LvJString *text, double *out, bool *valid);
 

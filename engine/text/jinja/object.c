@@ -65,7 +65,7 @@ bool lv_jinja_new_list(LvJ *j, LvJType type, size_t room, LvJValue *out)
     return true;
 }
 
-/* A block for twice as many elements, or the same one grown in place. */
+/* A block for twice as many elements: the same one grown in place, or a new one. */
 static void *grown(LvJ *j, void *block, size_t n, size_t *room, size_t size)
 {
     size_t more = *room ? *room * 2 : 4;

@@ -12,7 +12,7 @@
         LvJ *j, LvJValue v, const LvJValue *given, const LvJArgs *args, LvJValue *out)
 #define UNUSED (void)j, (void)v, (void)given, (void)args
 
-/* What an item is compared by: the value at its path, in lower case unless case_sensitive. */
+/* An item's sort key: the value at its path, in lower case unless case_sensitive. */
 static bool key_of(
     LvJ *j, LvJValue item, LvJValue path, LvJValue missing, bool case_sensitive, LvJValue *out)
 {
@@ -22,7 +22,7 @@ static bool key_of(
            lv_jinja_change_case(j, out->string, LVJ_LOWERCASE, out);
 }
 
-/* A list of them: the path may name several with commas between. */
+/* A list of keys: the path may contain several, separated by commas. */
 static bool keys_of(LvJ *j, LvJValue item, LvJValue path, bool case_sensitive, LvJValue *out)
 {
     static const LvJString comma = {.text = ",", .bytes = 1, .chars = 1};

@@ -59,7 +59,7 @@ static LvJNode *parse_unary(LvJParser *p, bool filters)
 
 static LvJNode *parse_binary(LvJParser *p, int level);
 
-/* left, then as many `op right` of this level as come, as one node with a list. */
+/* left, followed by any number of `op right` of this level, as one node with a list. */
 static LvJNode *parse_list(LvJParser *p, LvJNode *left, int level)
 {
     LvJNode *node = lv_jinja_node(p, level == COMPARE ? LVJ_COMPARE : LVJ_CONCAT, p->at->line);

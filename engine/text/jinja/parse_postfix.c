@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What stands behind an operand: attributes, items, calls, filters and tests. */
+ * What may follow an operand: attributes, items, calls, filters and tests. */
 #include <string.h>
 
 #include "text/jinja/builtin_tables.h"

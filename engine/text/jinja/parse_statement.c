@@ -10,10 +10,11 @@ static bool is_name(const LvJParser *p, const char *text)
     return lv_jinja_token_is(p->at, LVJ_TOKEN_NAME, text);
 }
 
-/* Statements up to {% one of ends, which stays at hand; ends NULL: up to the template's end. */
+/* Statements up to {% and one of ends, which is not consumed; ends NULL: up to the template's
+ * end. */
 static bool parse_until(LvJParser *p, LvJNode *owner, LvJNode **first, const char *const *ends);
 
-/* "%}", then statements up to one of ends, whose name is left at hand. */
+/* "%}", then statements up to one of ends, whose name is not consumed. */
 static bool parse_body(LvJParser *p, LvJNode *owner, LvJNode **first, const char *const *ends)
 {
     lv_jinja_accept(p, LVJ_TOKEN_OPERATOR, ":");
@@ -29,7 +30,7 @@ static bool parse_body(LvJParser *p, LvJNode *owner, LvJNode **first, const char
     return lv_jinja_wrong(p->j, "the template ends inside a block without its {%% %s %%}", ends[0]);
 }
 
-/* The same with one end, which is taken. */
+/* The same with one end, which is consumed. */
 static bool parse_whole_body(LvJParser *p, LvJNode *owner, const char *end)
 {
     const char *const ends[] = {end, NULL};
@@ -39,7 +40,7 @@ static bool parse_whole_body(LvJParser *p, LvJNode *owner, const char *end)
     return true;
 }
 
-/* The body of what becomes a function of its own: break does not reach out of it. */
+/* The body of a function: break does not reach out of it. */
 static bool parse_closed_body(LvJParser *p, LvJNode *owner, const char *end)
 {
     unsigned loops = p->loops;
@@ -170,7 +171,7 @@ static bool parse_parameters(LvJParser *p, LvJNode *node)
     return lv_jinja_expect(p, LVJ_TOKEN_OPERATOR, ")");
 }
 
-/* A macro's body, and what special names it uses. */
+/* A macro's body, and the special names it uses. */
 static bool parse_macro_body(LvJParser *p, LvJNode *node, const char *end)
 {
     uint8_t uses = p->uses;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What the grammar's parts share. */
+ * Shared by the parts of the grammar. */
 #include "text/jinja/parser.h"
 
 #include <string.h>

@@ -5,7 +5,7 @@
 
 #include "text/jinja/text.h"
 
-/* str(value) and repr(value) at the end of build. What the user's values become is the user's. */
+/* Append str(value) and repr(value) to build. Output of user values is marked as the user's. */
 bool lv_jinja_put_str(LvJBuild *build, LvJValue value);
 bool lv_jinja_put_repr(LvJBuild *build, LvJValue value);
 /* str(value) as a value; a string is itself. */

@@ -11,8 +11,8 @@ struct LvJVariable {
     LvJValue value;
     LvJVariable *next;
 };
-/* Reading looks outwards; assigning stays inside. A loop's round, a macro's call and a block that
- * is captured have one each. */
+/* Names are looked up outwards and assigned in the innermost scope. Each loop iteration, macro call
+ * and captured block has its own. */
 typedef struct LvJScope {
     struct LvJScope *parent;
     LvJVariable *variables;

@@ -14,7 +14,7 @@
         LvJ *j, LvJValue v, const LvJValue *given, const LvJArgs *args, LvJValue *out)
 #define UNUSED (void)j, (void)v, (void)given, (void)args
 
-/* A list as a generator over it. */
+/* A generator over a list. */
 static bool once(LvJ *j, LvJValue list, LvJValue *out)
 {
     LvJIterator *iterator;
@@ -92,7 +92,7 @@ FILTER(reverse)
     return generator || once(j, items, out);
 }
 
-/* Like jinja2's, it looks at what it has when it is asked for the first pair. */
+/* As in jinja2, the operand is examined when the first pair is requested. */
 static bool next_pair(LvJ *j, LvJIterator *iterator, LvJValue *out, bool *done)
 {
     if (!iterator->started) {

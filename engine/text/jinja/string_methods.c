@@ -10,7 +10,7 @@
         LvJ *j, LvJValue v, const LvJValue *given, const LvJArgs *args, LvJValue *out)
 #define UNUSED (void)j, (void)v, (void)given, (void)args
 
-/* NULL for None and for none. */
+/* NULL for None and for a missing argument. */
 static bool optional_text(LvJ *j, LvJValue given, const LvJString **out)
 {
     *out = NULL;

@@ -88,7 +88,7 @@ static bool final_sigma(const LvJString *string, size_t at)
 bool lv_jinja_change_case(LvJ *j, const LvJString *string, LvJCase to, LvJValue *out)
 {
     LvJBuild build = {.j = j};
-    bool word = false; /* a cased character stands before */
+    bool word = false; /* preceded by a cased character */
     for (size_t at = 0; at < string->bytes; at += lv_jinja_char_bytes(string, at)) {
         uint32_t code = lv_jinja_char_at(string, at), mapped[3];
         unsigned flags = lv_jinja_flags(code);
@@ -113,7 +113,7 @@ bool lv_jinja_change_case(LvJ *j, const LvJString *string, LvJCase to, LvJValue 
     return lv_jinja_built(&build, out);
 }
 
-/* An empty old one stands before each character and at the end. */
+/* An empty `old` matches before each character and at the end. */
 static bool interleave(
     LvJ *j, const LvJString *string, const LvJString *with, int64_t count, LvJValue *out)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What Python's str does, with marks; for methods and filters. */
+ * Python's str operations on marked strings, for methods and filters. */
 #ifndef LV_JINJA_STRINGS_H
 #define LV_JINJA_STRINGS_H
 

@@ -11,12 +11,12 @@ typedef struct Symbol {
     struct Symbol *next;
 } Symbol;
 
-/* A scope's names so far, and which of them it hides. */
+/* A scope's names so far, and those it hides. */
 typedef struct Frame {
     LvJ *j;
     const struct Frame *parent;
     Symbol *known;
-    LvJNode **hidden; /* where the next one goes */
+    LvJNode **hidden; /* where the next one is added */
     uint64_t *looked; /* names compared, in all frames */
 } Frame;
 
@@ -110,7 +110,7 @@ static bool visit_target(Frame *frame, const LvJNode *node, bool own, bool condi
 
 static bool visit_statements(Frame *frame, const LvJNode *first, bool conditional);
 
-/* What a statement reads and assigns in the scope that it stands in. */
+/* The names that a statement reads and assigns in its scope. */
 static bool visit_statement(Frame *frame, const LvJNode *node, bool conditional)
 {
     switch (node->kind) {
@@ -203,7 +203,7 @@ static bool find_block(Frame *frame, LvJNode *node)
     return visit_expression(&body, node->b) && find_body(&body, node->list);
 }
 
-/* The scopes that open in these statements, whose own scope is known. */
+/* Processes the scopes that these statements open; their own scope is already known. */
 static bool find_in(Frame *frame, LvJNode *first)
 {
     for (LvJNode *node = first; node; node = node->next) {

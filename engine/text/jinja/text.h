@@ -33,7 +33,7 @@ static inline bool lv_jinja_put_ascii(LvJBuild *build, const char *text, bool us
 bool lv_jinja_put_repeated(LvJBuild *build, const LvJString *string, int64_t times);
 bool lv_jinja_built(LvJBuild *build, LvJValue *out);
 
-/* A copy of text, marked as user says. */
+/* A copy of text, marked according to `user`. */
 bool lv_jinja_string(LvJ *j, const char *text, size_t bytes, bool user, LvJValue *out);
 /* A piece of string between two whole characters; shares its bytes. */
 bool lv_jinja_part(LvJ *j, const LvJString *string, size_t first, size_t bytes, LvJValue *out);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Filters that make one string of another. Like jinja2's they take str() of what is no string. */
+ * Filters that make one string of another. Like jinja2's they apply str() to other values. */
 #include <stdio.h>
 
 #include "text/jinja/character.h"

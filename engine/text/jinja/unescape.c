@@ -34,7 +34,7 @@ static bool put_escaped_escape(LvJBuild *build, uint32_t code)
     return lv_jinja_put_ascii(build, text, false);
 }
 
-/* The escape at *at, behind its backslash. */
+/* The escape at *at, after its backslash. */
 static bool put_escape(LvJBuild *build, const char **at, const char *end)
 {
     static const char names[] = "\\'\"abfnrtv", meanings[] = "\\'\"\a\b\f\n\r\t\v";

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What a template computes with: Python's values. They live in their rendering's arena and are
+ * The values a template computes with, like Python's. They live in their rendering's arena and are
  * never freed one by one. All but namespaces, loops, iterators, cyclers and joiners are immutable
  * once built. */
 #ifndef LV_JINJA_VALUE_H
@@ -55,7 +55,7 @@ typedef struct LvJRange {
     int64_t start, stop, step, n;
 } LvJRange;
 typedef struct LvJUndefined {
-    const char *message; /* what an operation on it reports */
+    const char *message; /* the message for using it */
     bool unsafe;         /* the sandbox refused the attribute */
 } LvJUndefined;
 typedef enum LvJPart { LVJ_KEYS, LVJ_VALUES, LVJ_ITEMS } LvJPart;
@@ -68,7 +68,7 @@ typedef struct LvJCycler LvJCycler;
 
 struct LvJValue {
     uint8_t type;
-    bool user; /* the user's, or computed from it; strings say it themselves */
+    bool user; /* the user's, or computed from it; strings carry their own marks */
     union {
         bool boolean;
         int64_t integer;
@@ -101,7 +101,7 @@ struct LvJMethod {
 };
 struct LvJCycler {
     LvJValue *items;
-    size_t n, at; /* a joiner's at: used yet */
+    size_t n, at; /* a joiner's `at`: already used */
 };
 
 static inline LvJValue lv_jinja_none(void)

@@ -73,7 +73,7 @@ FILTER(int)
     if (!lv_jinja_int_argument(j, given[1], "base", 10, &base))
         return false;
     if (base < 0 || base == 1 || base > 36)
-        base = 10; /* int() refuses; int(float()) is tried: see below */
+        base = 10; /* if int() fails, int(float()) is tried below */
     bool user = lv_jinja_user(v);
     LvJValue fallback = given[0].type == LVJ_MISSING ? lv_jinja_int(0) : given[0];
     if (!int_of(j, v, fallback, (int)base, out))

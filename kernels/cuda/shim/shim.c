@@ -13,7 +13,7 @@
 #include <ucontext.h>
 #endif
 
-/* AddressSanitizer marks the frames on a stack, also those that are never left. */
+/* AddressSanitizer poisons stack frames, also those that are never left. */
 #ifdef __SANITIZE_ADDRESS__
 #include <sanitizer/asan_interface.h>
 #else
@@ -28,7 +28,7 @@
 
 typedef struct Copy {
     void *to;
-    unsigned char from[16]; /* as it was when it was asked for: a device may read no later */
+    unsigned char from[16]; /* a copy made at launch: a device may not read it later */
     unsigned n, valid, group;
 } Copy;
 
@@ -63,9 +63,10 @@ typedef struct Machine {
     const void *args;
     unsigned running, arrived;
     uint64_t round;      /* of the block's barrier */
-    unsigned idle_turns; /* since a fiber last got on */
-    bool warp_first;     /* a warp that meets runs on before the others: it gets far ahead */
-    bool overlapped;     /* every thread must have waited when it ends */
+    unsigned idle_turns; /* since a fiber last made progress */
+    bool warp_first;     /* a warp that synchronises continues before the others, to get far
+                            ahead */
+    bool overlapped;     /* every thread must have waited before it ends */
     int result;
     struct Machine *outer; /* whose kernel waits for this one's */
 #if OWN_SWITCH
@@ -134,7 +135,7 @@ static void go_to(Machine *m, Fiber *to)
 #endif
 }
 
-/* Lets others run; when nobody got on for two rounds, nobody ever will. */
+/* Lets other fibers run; no progress in two rounds means a deadlock. */
 static void wait_a_turn(Machine *m, bool within_warp)
 {
     Fiber *self = m->current, *next = self->next;
