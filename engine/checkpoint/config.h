@@ -155,7 +155,7 @@ typedef struct LvConfig {
     bool no_base;    /* the base tile's features are left out of an any-resolution picture's */
     bool no_newline; /* the checkpoint has no newline vector */
     /* Why a single picture cannot be laid out, and the field responsible; empty if it can. */
-    char single_refusal[LV_REFUSAL_BYTES], single_field[LV_REFUSED_FIELD];
+    LvRefusal single_refusal;
     bool original_layout; /* flat lmms-lab configuration */
     LvPreprocess image, video;
     LvPlaceholderCount placeholders;

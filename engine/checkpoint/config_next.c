@@ -3,7 +3,6 @@
  * calls make of them; some make it fail, and then only the inputs that need the field are
  * refused. */
 #include <ctype.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,18 +16,6 @@ static const char *text_of(const LvFields *fields, const char *name, const char 
 {
     const json_t *value = json_object_get(fields->object, name);
     return value ? json_string_value(value) : absent;
-}
-
-static void refuse(const LvFields *fields, char out[LV_REFUSAL_BYTES], char field[LV_REFUSED_FIELD],
-    const char *name, const char *format, ...) __attribute__((format(printf, 5, 6)));
-
-static void refuse(const LvFields *fields, char out[LV_REFUSAL_BYTES], char field[LV_REFUSED_FIELD],
-    const char *name, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    lv_refuse(out, field, fields->file, name, format, arguments);
-    va_end(arguments);
 }
 
 /* The count in text after the prefix; -1 where there is none. */
@@ -105,16 +92,16 @@ static void newline(LvFields *fields, LvConfig *config)
     }
     const bool grid = text && !strcmp(text, "grid");
     if (!grid && (!text || strcmp(text, "frame")))
-        refuse(fields, config->video.refusal, config->video.field, name,
+        lv_refuse(&config->video.refusal, fields->file, name,
             "is \"%.64s\"; a video wants \"one_token\", \"grid\", \"frame\" or \"no_token\"",
             text ? text : "null");
     else if (config->no_newline)
-        refuse(fields, config->video.refusal, config->video.field, name,
+        lv_refuse(&config->video.refusal, fields->file, name,
             "is \"%s\", which wants the newline vector of a mm_patch_merge_type with \"unpad\", in "
             "LLaVA-NeXT's code, too",
             text);
     else if (grid && faster)
-        refuse(fields, config->video.refusal, config->video.field, "add_faster_video",
+        lv_refuse(&config->video.refusal, fields->file, "add_faster_video",
             "is true, on which LLaVA-NeXT's code of today fails, too: a video runs without it");
     config->video_newline = grid ? LV_NEWLINE_GRID : LV_NEWLINE_FRAME;
 }
@@ -128,11 +115,11 @@ static void pool(LvFields *fields, LvConfig *config)
         mode++;
     config->pooling = mode < 3 ? (LvPooling)mode : LV_POOLING_BILINEAR;
     if (mode == 3)
-        refuse(fields, config->video.refusal, config->video.field, name,
+        lv_refuse(&config->video.refusal, fields->file, name,
             "is \"%.64s\"; a video wants \"bilinear\", \"average\" or \"max\"",
             text ? text : "null");
     else if (mode && config->vision.grid < 2)
-        refuse(fields, config->video.refusal, config->video.field, name,
+        lv_refuse(&config->video.refusal, fields->file, name,
             "is \"%s\", which leaves nothing of one patch, in LLaVA-NeXT's code, too", text);
 }
 
@@ -142,7 +129,7 @@ static void aspect(LvFields *fields, LvConfig *config)
     snprintf(config->aspect_ratio, sizeof config->aspect_ratio, "%s", text ? text : "");
     config->anyres_max = UINT32_MAX;
     if (!text || !strcmp(text, "highres") || !strcmp(text, "crop_split")) {
-        refuse(fields, config->single_refusal, config->single_field, name,
+        lv_refuse(&config->single_refusal, fields->file, name,
             "is %s: a single picture wants \"anyres\", \"anyres_max_N\", \"pad\" or \"square\", in "
             "LLaVA-NeXT's code, too (videos and several pictures do without)",
             text ? text : "missing");
@@ -156,7 +143,7 @@ static void aspect(LvFields *fields, LvConfig *config)
     if (most > 0)
         config->anyres_max = (uint32_t)most;
     if (most == 0 && config->merge == LV_MERGE_UNPAD)
-        refuse(fields, config->single_refusal, config->single_field, name,
+        lv_refuse(&config->single_refusal, fields->file, name,
             "is \"%.64s\": a single picture cannot have the features of no tile, in LLaVA-NeXT's "
             "code, either",
             text);

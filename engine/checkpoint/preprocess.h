@@ -56,7 +56,7 @@ typedef struct LvPreprocess {
     bool no_pinpoints; /* null: no picture can be cut into tiles */
     /* Why pictures of this kind cannot be prepared, and the field responsible; empty if they
      * can. */
-    char refusal[LV_REFUSAL_BYTES], field[LV_REFUSED_FIELD];
+    LvRefusal refusal;
 } LvPreprocess;
 
 /* To tiles of this edge, with the released filter and values. */

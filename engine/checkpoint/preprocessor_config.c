@@ -2,7 +2,6 @@
 #include "checkpoint/preprocessor_config.h"
 
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -19,17 +18,6 @@ typedef struct PreprocessReader {
     LvPreprocess *out;
 } PreprocessReader;
 
-static void refuse(PreprocessReader *r, const char *field, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static void refuse(PreprocessReader *r, const char *field, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    lv_refuse(r->out->refusal, r->out->field, r->file, field, format, arguments);
-    va_end(arguments);
-}
-
 static bool is_null(const PreprocessReader *r, const char *name)
 {
     return json_is_null(json_object_get(r->object, name));
@@ -41,7 +29,7 @@ static bool flag(PreprocessReader *r, const char *name, bool absent)
     if (!value)
         return absent;
     if (!json_is_boolean(value) && !json_is_null(value))
-        refuse(r, name, "must be true, false or null");
+        lv_refuse(&r->out->refusal, r->file, name, "must be true, false or null");
     return json_is_true(value);
 }
 
@@ -57,14 +45,14 @@ static bool channels(
     if (json_is_null(value))
         return false;
     if (!json_is_number(value) && n != 1 && n != 3) {
-        refuse(r, name, "must be three numbers");
+        lv_refuse(&r->out->refusal, r->file, name, "must be three numbers");
         return false;
     }
     for (size_t c = 0; c < 3; c++) {
         const json_t *number = json_is_array(value) ? json_array_get(value, n == 1 ? 0 : c) : value;
         values[c] = json_number_value(number);
         if (!json_is_number(number) || !isfinite(values[c]) || fabs(values[c]) > 1e6) {
-            refuse(r, name, "must be three numbers");
+            lv_refuse(&r->out->refusal, r->file, name, "must be three numbers");
             return false;
         }
     }
@@ -81,11 +69,12 @@ static void read_values(PreprocessReader *r)
     if (json_is_number(given))
         factor = json_number_value(given);
     if (rescale && given && (!json_is_number(given) || !isfinite(factor) || factor == 0))
-        refuse(r, "rescale_factor", "must be a number other than 0 where do_rescale is true");
+        lv_refuse(&r->out->refusal, r->file, "rescale_factor",
+            "must be a number other than 0 where do_rescale is true");
     const bool has_mean = channels(r, "image_mean", clip_mean, mean);
     const bool has_std = channels(r, "image_std", clip_std, std);
     if (normalize && (!has_mean || !has_std))
-        refuse(r, has_mean ? "image_std" : "image_mean",
+        lv_refuse(&r->out->refusal, r->file, has_mean ? "image_std" : "image_mean",
             "is wanted where do_normalize is true: transformers fails without it, too");
     const json_t *list = json_object_get(r->object, "image_mean");
     r->out->padding = !list || json_array_size(list) == 3 ? LV_PADDING_ALWAYS
@@ -100,7 +89,8 @@ static void read_values(PreprocessReader *r)
         if (!normalize)
             continue;
         if (std[c] == 0)
-            refuse(r, "image_std", "has a 0: all pixels become infinite");
+            lv_refuse(
+                &r->out->refusal, r->file, "image_std", "has a 0: all pixels become infinite");
         /* The reference folds the rescaling into them, in float32. */
         v->mean[c] = (float)mean[c] * (rescale ? (float)(1.0 / factor) : 1.0f);
         v->std[c] = (float)std[c] * (rescale ? (float)(1.0 / factor) : 1.0f);
@@ -125,7 +115,7 @@ static void read_filter(PreprocessReader *r)
             return;
         }
     if (!json_is_null(value) || r->out->resize)
-        refuse(r, "resample",
+        lv_refuse(&r->out->refusal, r->file, "resample",
             json_is_null(value)
                 ? "is null: transformers, too, wants a filter where do_resize is true"
                 : "is no filter: 0 nearest, 1 Lanczos, 2 bilinear, 3 bicubic, 4 box, 5 Hamming");
@@ -166,7 +156,8 @@ static void read_size(PreprocessReader *r)
     out->height = out->width = 0;
     if (json_is_null(size)) {
         if (out->resize)
-            refuse(r, "size", "is null: transformers, too, wants one where do_resize is true");
+            lv_refuse(&r->out->refusal, r->file, "size",
+                "is null: transformers, too, wants one where do_resize is true");
         return;
     }
     if (json_is_integer(size) ? edge(size, &out->shortest_edge)
@@ -176,8 +167,8 @@ static void read_size(PreprocessReader *r)
     if (json_is_object(size) && edge(json_object_get(size, "shortest_edge"), &out->shortest_edge) &&
         !given(size, "longest_edge"))
         return;
-    refuse(r, "size", "must be height and width, or shortest_edge alone, from 1 to %u",
-        LV_MAX_PICTURE_EDGE);
+    lv_refuse(&r->out->refusal, r->file, "size",
+        "must be height and width, or shortest_edge alone, from 1 to %u", LV_MAX_PICTURE_EDGE);
 }
 
 static void read_crop(PreprocessReader *r)
@@ -191,10 +182,12 @@ static void read_crop(PreprocessReader *r)
         if (json_is_integer(crop) && edge(crop, &height))
             width = height;
         else if (!edges(crop, &height, &width))
-            refuse(r, "crop_size", "must be height and width, from 1 to %u", LV_MAX_PICTURE_EDGE);
+            lv_refuse(&r->out->refusal, r->file, "crop_size",
+                "must be height and width, from 1 to %u", LV_MAX_PICTURE_EDGE);
         out->tile = height;
     } else if (wanted) {
-        refuse(r, "crop_size", "is wanted where do_center_crop is true, in transformers, too");
+        lv_refuse(&r->out->refusal, r->file, "crop_size",
+            "is wanted where do_center_crop is true, in transformers, too");
     }
     out->crop_height = wanted ? height : 0;
     out->crop_width = wanted ? width : 0;
@@ -217,7 +210,8 @@ static LlavaovStatus read_pinpoints(PreprocessReader *r, LvConfig *config, Llava
         return lv_fail(error, LLAVAOV_ERROR_MEMORY, "image_grid_pinpoints", "%s", reason.message);
     if (fields.status || json_is_string(json_object_get(r->object, "image_grid_pinpoints"))) {
         lv_config_free(&own);
-        refuse(r, "image_grid_pinpoints", "must be a list of [height, width]");
+        lv_refuse(
+            &r->out->refusal, r->file, "image_grid_pinpoints", "must be a list of [height, width]");
         return LLAVAOV_OK;
     }
     lv_free(out->pinpoints);
@@ -235,7 +229,8 @@ static void check_type(PreprocessReader *r, const char *field, const char *wante
     if (!type || !strcmp(type, wanted) ||
         (!strncmp(type, wanted, n) && (!strcmp(type + n, "Fast") || !strcmp(type + n, "Pil"))))
         return;
-    refuse(r, field, "is \"%.64s\"; only %s is known here", type, wanted);
+    lv_refuse(
+        &r->out->refusal, r->file, field, "is \"%.64s\"; only %s is known here", type, wanted);
 }
 
 static void read_one(PreprocessReader *r)
@@ -268,9 +263,9 @@ static void read_placeholders(const json_t *processor, const char *file, LvConfi
     PreprocessReader image = {processor, file, &config->image},
                      video = {processor, file, &config->video};
     if (class && strcmp(class, "LlavaOnevisionProcessor")) {
-        refuse(&image, "processor_class",
+        lv_refuse(&image.out->refusal, image.file, "processor_class",
             "is \"%.64s\"; only LlavaOnevisionProcessor is known here", class);
-        refuse(&video, "processor_class",
+        lv_refuse(&video.out->refusal, video.file, "processor_class",
             "is \"%.64s\"; only LlavaOnevisionProcessor is known here", class);
     }
 }

@@ -4,14 +4,14 @@
 #ifndef LV_REFUSAL_H
 #define LV_REFUSAL_H
 
-#include <stdarg.h>
+/* reason: "FILE: FIELD MESSAGE", with the file's name alone; both are empty where nothing is
+ * refused. */
+typedef struct LvRefusal {
+    char reason[256], field[48];
+} LvRefusal;
 
-#define LV_REFUSAL_BYTES 256
-#define LV_REFUSED_FIELD 48 /* bytes of its name */
-
-/* The first reason is kept: nothing changes unless refusal is empty. refusal becomes "FILE: NAME
- * MESSAGE", with the file's name alone, field becomes NAME. */
-void lv_refuse(char refusal[LV_REFUSAL_BYTES], char field[LV_REFUSED_FIELD], const char *file,
-    const char *name, const char *format, va_list arguments);
+/* The first reason is kept: later calls change nothing. */
+void lv_refuse(LvRefusal *refusal, const char *file, const char *field, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 
 #endif

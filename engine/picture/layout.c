@@ -132,11 +132,12 @@ LlavaovStatus lv_layout_check(const LvConfig *config, LlavaovLayout layout, Llav
             "the rest fill no square, which %s wants, in transformers, too",
             layout == LLAVAOV_LAYOUT_VIDEO ? "a video" : "a single picture");
     const LvPreprocess *pre = lv_preprocess_of(config, layout);
-    if (*pre->refusal)
-        return lv_fail(error, LLAVAOV_ERROR_UNSUPPORTED, pre->field, "%s", pre->refusal);
-    if (layout == LLAVAOV_LAYOUT_IMAGE && *config->single_refusal)
+    if (*pre->refusal.reason)
         return lv_fail(
-            error, LLAVAOV_ERROR_UNSUPPORTED, config->single_field, "%s", config->single_refusal);
+            error, LLAVAOV_ERROR_UNSUPPORTED, pre->refusal.field, "%s", pre->refusal.reason);
+    if (layout == LLAVAOV_LAYOUT_IMAGE && *config->single_refusal.reason)
+        return lv_fail(error, LLAVAOV_ERROR_UNSUPPORTED, config->single_refusal.field, "%s",
+            config->single_refusal.reason);
     if (config->placeholders.read && config->placeholders.n_image_tokens == 0)
         return lv_fail(error, LLAVAOV_ERROR_UNSUPPORTED, "num_image_tokens",
             "processor_config.json: num_image_tokens is missing, by which transformers counts "

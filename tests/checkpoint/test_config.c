@@ -374,9 +374,10 @@ static void settings_are_refused_for_what_wants_them(void **state)
         LlavaovError error;
         if (parse(text, &config, &error))
             fail_msg("%s", error.message);
-        const int found =
-            (*config.single_refusal ? SINGLE : 0) | (*config.video.refusal ? VIDEO : 0);
-        const char *field = found == VIDEO ? config.video.field : config.single_field;
+        const int found = (*config.single_refusal.reason ? SINGLE : 0) |
+                          (*config.video.refusal.reason ? VIDEO : 0);
+        const char *field =
+            found == VIDEO ? config.video.refusal.field : config.single_refusal.field;
         if (found != rows[i].refused || strcmp(field, rows[i].field))
             fail_msg("%s: %d, not %d (%s)", rows[i].to, found, rows[i].refused, field);
         lv_config_free(&config);

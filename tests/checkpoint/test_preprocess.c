@@ -31,7 +31,7 @@ static void read_all(const char *processor, const char *image, const char *video
 static void assert_released(const LvPreprocess *p)
 {
     static const LvPixelValues released = LV_PIXEL_VALUES_RELEASED;
-    assert_string_equal(p->refusal, "");
+    assert_string_equal(p->refusal.reason, "");
     assert_int_equal(p->filter, LV_FILTER_BICUBIC);
     assert_true(p->resize);
     assert_int_equal(p->height, 384);
@@ -62,7 +62,7 @@ static void without_files_the_released_values_hold(void **state)
         read_all(NULL, json, NULL, &c);                                                            \
         const LvPreprocess *p = &c.image;                                                          \
         if (!(condition))                                                                          \
-            fail_msg("%s: not %s; refusal \"%s\"", json, #condition, p->refusal);                  \
+            fail_msg("%s: not %s; refusal \"%s\"", json, #condition, p->refusal.reason);           \
         lv_config_free(&c);                                                                        \
     } while (0)
 
@@ -70,24 +70,25 @@ static void absent_keys_take_the_class_defaults_and_null_means_none(void **state
 {
     /* CLIP's mean and std, divided by 1 / 255 in float32. */
     READS("{}", p->values.mean[0] == 0.48145466f * 255 && p->values.std[2] == 0.27577711f * 255);
-    READS("{}", p->pad[0] == 122 && p->pad[1] == 116 && p->pad[2] == 104 && !*p->refusal);
+    READS("{}", p->pad[0] == 122 && p->pad[1] == 116 && p->pad[2] == 104 && !*p->refusal.reason);
     READS("{}", p->n_pinpoints == 36 && p->pinpoints[35][0] == 2304 && p->height == 384);
-    READS("{" MEAN "\"do_resize\": null}", !p->resize && !*p->refusal);
-    READS("{" MEAN "\"do_pad\": null, \"do_convert_rgb\": null, \"colour\": 7}", !*p->refusal);
+    READS("{" MEAN "\"do_resize\": null}", !p->resize && !*p->refusal.reason);
+    READS(
+        "{" MEAN "\"do_pad\": null, \"do_convert_rgb\": null, \"colour\": 7}", !*p->refusal.reason);
     READS("{" MEAN "\"do_rescale\": null}", p->values.scale == 1 && p->values.mean[1] == 0.5f);
     READS("{" MEAN "\"do_normalize\": null}",
         p->values.scale == (double)(float)(1 / 255.0) && p->values.std[0] == 1 && p->pad[0] == 127);
     READS("{" MEAN "\"do_normalize\": false, \"do_rescale\": false}",
         p->values.scale == 1 && p->values.mean[0] == 0 && p->values.std[0] == 1);
-    READS("{\"image_grid_pinpoints\": null}", p->no_pinpoints && !*p->refusal);
+    READS("{\"image_grid_pinpoints\": null}", p->no_pinpoints && !*p->refusal.reason);
     READS("{" MEAN "\"image_grid_pinpoints\": [[384, 768]]}", p->n_pinpoints == 1);
     READS("{\"do_normalize\": false, \"image_mean\": null}",
-        !*p->refusal && p->padding == LV_PADDING_NEVER);
-    READS("{\"image_mean\": 0.5}", !*p->refusal && p->padding == LV_PADDING_NEVER);
-    READS("{\"image_mean\": [0.5]}", !*p->refusal && p->padding == LV_PADDING_SQUARES);
+        !*p->refusal.reason && p->padding == LV_PADDING_NEVER);
+    READS("{\"image_mean\": 0.5}", !*p->refusal.reason && p->padding == LV_PADDING_NEVER);
+    READS("{\"image_mean\": [0.5]}", !*p->refusal.reason && p->padding == LV_PADDING_SQUARES);
     READS("{\"image_mean\": [1.5, -0.1, 0]}", p->pad[0] == 126 && p->pad[1] == 231);
-    READS("{\"do_resize\": false, \"size\": null, \"resample\": null}", !*p->refusal);
-    READS("{\"do_rescale\": false, \"rescale_factor\": null}", !*p->refusal);
+    READS("{\"do_resize\": false, \"size\": null, \"resample\": null}", !*p->refusal.reason);
+    READS("{\"do_rescale\": false, \"rescale_factor\": null}", !*p->refusal.reason);
 }
 
 static void sizes_crops_and_filters(void **state)
@@ -101,7 +102,7 @@ static void sizes_crops_and_filters(void **state)
     READS("{\"resample\": 0}", p->filter == LV_FILTER_NEAREST);
     READS("{\"resample\": 2}", p->filter == LV_FILTER_BILINEAR);
     READS("{\"resample\": \"lanczos\"}", p->filter == LV_FILTER_LANCZOS);
-    READS("{\"image_processor_type\": \"LlavaOnevisionImageProcessorFast\"}", !*p->refusal);
+    READS("{\"image_processor_type\": \"LlavaOnevisionImageProcessorFast\"}", !*p->refusal.reason);
 }
 
 /* What pictures are refused for, and the field that is named. */
@@ -137,21 +138,21 @@ static void refused_by_name(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         LvConfig config;
         read_all(NULL, rows[i].json, "{" MEAN "\"video_processor_type\": null}", &config);
-        if (strcmp(config.image.field, rows[i].field) ||
-            !strstr(config.image.refusal, "preprocessor_config.json: ") ||
-            !strstr(config.image.refusal, rows[i].field))
-            fail_msg(
-                "%s: field \"%s\", \"%s\"", rows[i].json, config.image.field, config.image.refusal);
-        assert_string_equal(config.video.refusal, ""); /* the other kind runs */
+        if (strcmp(config.image.refusal.field, rows[i].field) ||
+            !strstr(config.image.refusal.reason, "preprocessor_config.json: ") ||
+            !strstr(config.image.refusal.reason, rows[i].field))
+            fail_msg("%s: field \"%s\", \"%s\"", rows[i].json, config.image.refusal.field,
+                config.image.refusal.reason);
+        assert_string_equal(config.video.refusal.reason, ""); /* the other kind runs */
         lv_config_free(&config);
     }
     LvConfig config;
     read_all(NULL, NULL, "{\"video_processor_type\": \"Qwen2VLVideoProcessor\"}", &config);
-    assert_string_equal(config.video.field, "video_processor_type");
-    assert_string_equal(config.image.refusal, "");
+    assert_string_equal(config.video.refusal.field, "video_processor_type");
+    assert_string_equal(config.image.refusal.reason, "");
     read_all("{\"processor_class\": \"LlavaNextProcessor\"}", NULL, NULL, &config);
-    assert_string_equal(config.image.field, "processor_class");
-    assert_string_equal(config.video.field, "processor_class");
+    assert_string_equal(config.image.refusal.field, "processor_class");
+    assert_string_equal(config.video.refusal.field, "processor_class");
     static const char *const broken[] = {"", "[]", "{"};
     for (size_t i = 0; i < 3; i++) {
         LlavaovError error = {0};

@@ -23,9 +23,11 @@ static LvJsonFile next_file(const uint8_t **data, size_t *size, const char *name
 
 static void check(const LvPreprocess *p)
 {
-    FUZZ_CHECK(memchr(p->refusal, 0, sizeof p->refusal) && memchr(p->field, 0, sizeof p->field));
-    FUZZ_CHECK(!*p->refusal == !*p->field);
-    if (*p->refusal)
+    const LvRefusal *refusal = &p->refusal;
+    FUZZ_CHECK(memchr(refusal->reason, 0, sizeof refusal->reason) &&
+               memchr(refusal->field, 0, sizeof refusal->field));
+    FUZZ_CHECK(!*refusal->reason == !*refusal->field);
+    if (*refusal->reason)
         return;
     FUZZ_CHECK(p->filter <= LV_FILTER_HAMMING && p->height <= LV_MAX_PICTURE_EDGE &&
                p->width <= LV_MAX_PICTURE_EDGE && p->shortest_edge <= LV_MAX_PICTURE_EDGE);

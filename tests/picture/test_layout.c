@@ -203,7 +203,7 @@ static void counts_of_other_layouts(void **state)
     }
     config.pooling = LV_POOLING_AVERAGE;
     assert_int_equal(lv_frame_tokens(&config), 169);
-    snprintf(config.single_refusal, sizeof config.single_refusal, "no");
+    snprintf(config.single_refusal.reason, sizeof config.single_refusal.reason, "no");
     assert_int_equal(
         lv_layout_check(&config, LLAVAOV_LAYOUT_IMAGE, NULL), LLAVAOV_ERROR_UNSUPPORTED);
     assert_int_equal(lv_layout_check(&config, LLAVAOV_LAYOUT_IMAGES, NULL), LLAVAOV_OK);

@@ -50,7 +50,7 @@ static json_t *preprocess_json(const LvPreprocess *p)
         "shortest-edge", (int)p->shortest_edge, "crop-height", (int)p->crop_height, "crop-width",
         (int)p->crop_width, "scale", v->scale, "mean", (double)v->mean[0], (double)v->mean[1],
         (double)v->mean[2], "std", (double)v->std[0], (double)v->std[1], (double)v->std[2],
-        "refusal", *p->refusal ? p->refusal : NULL);
+        "refusal", *p->refusal.reason ? p->refusal.reason : NULL);
 }
 
 static json_t *generation_json(const Inspection *in)
@@ -163,8 +163,8 @@ static void print_preprocess(const char *kind, const LvPreprocess *p)
 {
     const LvPixelValues *v = &p->values;
     printf("%-15s", kind);
-    if (*p->refusal) {
-        printf("refused: %s\n", p->refusal);
+    if (*p->refusal.reason) {
+        printf("refused: %s\n", p->refusal.reason);
         return;
     }
     if (!p->resize)
@@ -188,15 +188,15 @@ static void print_preprocessing(const Inspection *in)
 {
     const LvConfig *c = &in->config;
     print_preprocess("images", &c->image);
-    if (!*c->image.refusal && (*c->single_refusal || c->aspect != LV_ASPECT_ANYRES))
-        printf("; single ones %s\n", *c->single_refusal ? "refused" : "in one tile");
-    else if (!*c->image.refusal && c->anyres_max == UINT32_MAX)
+    if (!*c->image.refusal.reason && (*c->single_refusal.reason || c->aspect != LV_ASPECT_ANYRES))
+        printf("; single ones %s\n", *c->single_refusal.reason ? "refused" : "in one tile");
+    else if (!*c->image.refusal.reason && c->anyres_max == UINT32_MAX)
         printf("; tiles for one of %u sizes\n", pinpoints(c));
-    else if (!*c->image.refusal)
+    else if (!*c->image.refusal.reason)
         printf("; tiles for one of %u sizes, %u tiles' worth of tokens\n", pinpoints(c),
             c->anyres_max);
     print_preprocess("videos", &c->video);
-    if (!*c->video.refusal)
+    if (!*c->video.refusal.reason)
         printf("\n");
     if (!in->n_preprocessors)
         printf("               (no file says so; as the released checkpoints)\n");

@@ -134,14 +134,14 @@ static void refused_kinds(Inspection *in)
 {
     const LvConfig *c = &in->config;
     const struct {
-        const char *kind, *refusal, *field;
-    } kinds[] = {{"images", c->image.refusal, c->image.field},
-        {"videos", c->video.refusal, c->video.field},
-        {"single pictures", c->single_refusal, c->single_field}};
+        const char *kind;
+        const LvRefusal *refusal;
+    } kinds[] = {{"images", &c->image.refusal}, {"videos", &c->video.refusal},
+        {"single pictures", &c->single_refusal}};
     for (int i = 0; i < 3; i++)
-        if (*kinds[i].refusal)
-            lv_reason(&in->reasons, LLAVAOV_ERROR_UNSUPPORTED, kinds[i].field,
-                "%.200s: %s are refused: %s", in->folder, kinds[i].kind, kinds[i].refusal);
+        if (*kinds[i].refusal->reason)
+            lv_reason(&in->reasons, LLAVAOV_ERROR_UNSUPPORTED, kinds[i].refusal->field,
+                "%.200s: %s are refused: %s", in->folder, kinds[i].kind, kinds[i].refusal->reason);
 }
 
 /* How pictures are prepared. */
