@@ -198,19 +198,16 @@ bool lv_jinja_contains(LvJ *j, LvJValue haystack, LvJValue needle, bool *out)
     LvJIterator *iterator;
     if (!lv_jinja_iterate(j, haystack, &iterator))
         return false;
+    LvJValue item;
+    bool good;
     *out = false;
-    for (;;) {
-        LvJValue item;
-        bool done;
-        if (!lv_jinja_next(j, iterator, &item, &done))
-            return false;
-        if (done || *out)
-            return true;
+    while (lv_jinja_each(j, iterator, &item, &good)) {
         if (!lv_jinja_equal(j, item, needle, out))
             return false;
         if (*out)
             return true;
     }
+    return good;
 }
 
 /* ---- keys, which are found by equality ---- */

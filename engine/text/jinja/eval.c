@@ -70,16 +70,12 @@ static bool spread(LvJ *j, LvJArgs *args, LvJValue value)
     LvJIterator *iterator;
     if (!lv_jinja_iterate(j, value, &iterator))
         return false;
-    for (;;) {
-        LvJValue item;
-        bool done;
-        if (!lv_jinja_next(j, iterator, &item, &done))
-            return false;
-        if (done)
-            return true;
+    LvJValue item;
+    bool good;
+    while (lv_jinja_each(j, iterator, &item, &good))
         if (!add_argument(j, args, item))
             return false;
-    }
+    return good;
 }
 
 static bool spread_keywords(LvJ *j, LvJArgs *args, LvJValue value)

@@ -61,13 +61,9 @@ static bool update(LvJ *j, LvJDict *dict, LvJValue from)
     }
     if (!lv_jinja_iterate(j, from, &iterator))
         return false;
-    for (;;) {
-        LvJValue item, pair;
-        bool done;
-        if (!lv_jinja_next(j, iterator, &item, &done))
-            return false;
-        if (done)
-            return true;
+    LvJValue item, pair;
+    bool good;
+    while (lv_jinja_each(j, iterator, &item, &good)) {
         if (!lv_jinja_to_list(j, LVJ_LIST, item, &pair))
             return false;
         if (pair.list->n != 2)
@@ -76,6 +72,7 @@ static bool update(LvJ *j, LvJDict *dict, LvJValue from)
         if (!lv_jinja_dict_set(j, dict, pair.list->items[0], pair.list->items[1]))
             return false;
     }
+    return good;
 }
 
 static bool make_dict(LvJ *j, LvJType type, const LvJArgs *args, LvJValue *out)

@@ -101,19 +101,15 @@ bool lv_jinja_iterate(LvJ *j, LvJValue value, LvJIterator **out)
 bool lv_jinja_to_list(LvJ *j, LvJType type, LvJValue value, LvJValue *out)
 {
     LvJIterator *iterator;
-    LvJValue list;
+    LvJValue list, item;
+    bool good;
     if (!lv_jinja_iterate(j, value, &iterator) || !lv_jinja_new_list(j, type, 0, &list))
         return false;
-    for (;;) {
-        LvJValue item;
-        bool done;
-        if (!lv_jinja_next(j, iterator, &item, &done))
-            return false;
-        if (done)
-            break;
+    while (lv_jinja_each(j, iterator, &item, &good))
         if (!lv_jinja_append(j, list.list, item))
             return false;
-    }
+    if (!good)
+        return false;
     list.user = value.user;
     *out = list;
     return true;

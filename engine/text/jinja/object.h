@@ -54,6 +54,14 @@ static inline bool lv_jinja_next(LvJ *j, LvJIterator *iterator, LvJValue *out, b
 {
     return lv_jinja_work(j, 1) && iterator->next(j, iterator, out, done);
 }
+/* Steps a loop over an iterator: `while (lv_jinja_each(j, iterator, &item, &good))`, after which good
+ * is false if an element failed. */
+static inline bool lv_jinja_each(LvJ *j, LvJIterator *iterator, LvJValue *item, bool *good)
+{
+    bool done;
+    *good = lv_jinja_next(j, iterator, item, &done);
+    return *good && !done;
+}
 /* list(value), as LVJ_LIST or LVJ_TUPLE. */
 bool lv_jinja_to_list(LvJ *j, LvJType type, LvJValue value, LvJValue *out);
 

@@ -132,19 +132,16 @@ FILTER(join)
         return false;
     if (given[1].type != LVJ_MISSING && given[1].type != LVJ_NONE) {
         LvJIterator *iterator;
+        LvJValue item;
+        bool good;
         if (!lv_jinja_iterate(j, v, &iterator) || !lv_jinja_new_list(j, LVJ_LIST, 0, &items))
             return false;
-        for (;;) {
-            LvJValue item;
-            bool done;
-            if (!lv_jinja_next(j, iterator, &item, &done))
-                return false;
-            if (done)
-                break;
+        while (lv_jinja_each(j, iterator, &item, &good))
             if (!lv_jinja_path(j, item, given[1], (LvJValue){0}, &item) ||
                 !lv_jinja_append(j, items.list, item))
                 return false;
-        }
+        if (!good)
+            return false;
     }
     return lv_jinja_join(j, separator.string, items, true, out);
 }
@@ -224,21 +221,16 @@ FILTER(sum)
     LvJValue total = given[1].type == LVJ_MISSING ? lv_jinja_int(0) : given[1];
     if (total.type == LVJ_STRING)
         return lv_jinja_wrong(j, "sum() can't sum strings [use ''.join(seq) instead]");
+    LvJValue item;
+    bool good;
     if (!lv_jinja_iterate(j, v, &iterator))
         return false;
-    for (;;) {
-        LvJValue item;
-        bool done;
-        if (!lv_jinja_next(j, iterator, &item, &done))
-            return false;
-        if (done)
-            break;
+    while (lv_jinja_each(j, iterator, &item, &good))
         if (!lv_jinja_path(j, item, given[0], (LvJValue){0}, &item) ||
             !lv_jinja_binary(j, LVJ_ADD, total, item, &total))
             return false;
-    }
     *out = total;
-    return true;
+    return good;
 }
 
 static const LvJBuiltin rows[] = {{"length", "", 0, do_length}, {"count", "", 0, do_length},

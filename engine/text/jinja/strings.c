@@ -157,19 +157,16 @@ bool lv_jinja_join(LvJ *j, const LvJString *separator, LvJValue items, bool any,
     LvJIterator *iterator;
     if (!lv_jinja_iterate(j, items, &iterator))
         return false;
-    for (size_t i = 0;; i++) {
-        LvJValue item;
-        bool done;
-        if (!lv_jinja_next(j, iterator, &item, &done))
-            return false;
-        if (done)
-            return lv_jinja_built(&build, out);
+    LvJValue item;
+    bool good;
+    for (size_t i = 0; lv_jinja_each(j, iterator, &item, &good); i++) {
         if (!any && item.type != LVJ_STRING)
             return lv_jinja_wrong(j, "sequence item %zu: expected str instance, %s found", i,
                 lv_jinja_type_name(item));
         if ((i && !lv_jinja_put_string(&build, separator)) || !lv_jinja_put_str(&build, item))
             return false;
     }
+    return good && lv_jinja_built(&build, out);
 }
 
 bool lv_jinja_pad(LvJ *j, const LvJString *string, int64_t left, int64_t right,
