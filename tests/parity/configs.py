@@ -20,6 +20,7 @@ from transformers.activations import ACT2FN
 import checkpoints
 from checkpoints import Shape
 from model import Case, check, hf_features, hf_inputs, picture, relative
+from tally import Tally
 from tool import Tool
 
 NEW_TOKENS = 24
@@ -113,7 +114,7 @@ def main():
     parser.add_argument("--quick", action="store_true", help="every third activation")
     parser.add_argument("-v", "--verbose", action="store_true", help="what became of every case")
     arguments = parser.parse_args()
-    total = failed = ran = 0
+    tally = Tally(arguments.verbose)
     for number, shape in enumerate(shapes()):
         if arguments.only and arguments.only not in shape.name:
             continue
@@ -133,18 +134,11 @@ def main():
                     failures, fact = ([] if refusal else ["a learned activation is accepted"]), f"ours: {refusal}"
                 else:
                     failures, fact = run_case(tool, folder, shape, models, processor, case)
-                total += 1
-                failed += bool(failures)
-                ran += fact == "both"
-                outcomes.append("runs" if fact == "both" else "fails")
-                if arguments.verbose:
-                    print(f"  {case.name}: {fact}")
-                for text in failures:
-                    print(f"FAIL {shape.name}, {case.name}: {text}", flush=True)
+                outcomes.append(tally.add(shape.name, case, failures, fact))
             print(f"{shape.name:32} text {outcomes[0]}, image {outcomes[1]} and {outcomes[2]}, images {outcomes[3]}, "
                   f"video {outcomes[4]}", flush=True)  # fmt: skip
-    print(f"configurations: {total - failed} of {total} cases agree ({ran} run, {total - ran} are refused)")
-    return 1 if failed or total == 0 else 0
+    print(f"configurations: {tally}")
+    return 0 if tally.good else 1
 
 
 if __name__ == "__main__":

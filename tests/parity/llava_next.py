@@ -23,6 +23,7 @@ import checkpoints
 import next_reference
 from checkpoints import Shape
 from model import Case, check, picture, relative
+from tally import Tally
 from tool import Tool
 
 NEW_TOKENS = 16
@@ -222,7 +223,7 @@ def main():
     parser.add_argument("-v", "--verbose", action="store_true", help="what became of every case")
     arguments = parser.parse_args()
     modules = next_reference.load(arguments.llava_next) if arguments.llava_next else None
-    total = failed = ran = 0
+    tally = Tally(arguments.verbose)
     for number, (changes, fields) in enumerate(configurations()):
         title = " ".join(f"{k}={'absent' if v is ABSENT else json.dumps(v)}" for k, v in changes.items())
         if (arguments.only and arguments.only not in title) or (arguments.quick and number % 4):
@@ -244,22 +245,14 @@ def main():
             rng = np.random.default_rng(number)
             for case in cases_of(shape.image, rng):
                 failures, fact = run_case(tool, folder, references, model, case)
-                total += 1
-                failed += bool(failures)
-                ran += fact == "both"
-                outcomes.append("runs" if fact == "both" else "fails")
-                if arguments.verbose:
-                    print(f"  {case.name}: {fact}")
-                for text in failures:
-                    print(f"FAIL {title}, {case.name}: {text}", flush=True)
+                outcomes.append(tally.add(title, case, failures, fact))
             print(f"{title}: {' '.join(outcomes)}", flush=True)
     with tempfile.TemporaryDirectory(prefix="llavaov-parity-") as name:
         folder, rng = pathlib.Path(name), np.random.default_rng(5)
         config, model, _, _ = write(dict(image_aspect_ratio="anyres"), Shape("sizes", layout="c"), folder)
         equal = compare_sizes(Tool(arguments.build), folder, config, model, rng, arguments.sizes)
-    print(f"LLaVA-NeXT: {total - failed} of {total} cases agree ({ran} run, {total - ran} are refused); "
-          f"tiles of {equal} of {arguments.sizes} pictures are equal")  # fmt: skip
-    return 1 if failed or total == 0 or equal != arguments.sizes else 0
+    print(f"LLaVA-NeXT: {tally}; tiles of {equal} of {arguments.sizes} pictures are equal")
+    return 0 if tally.good and equal == arguments.sizes else 1
 
 
 if __name__ == "__main__":
