@@ -28,12 +28,12 @@ MUTATIONS = (
      "row + 16 * m + 8 * r", "row + 8 * r", "attention", "prefill"),
     ("keys are read before all of them have arrived",
      "attention_tensor.cu", "attention_tensor.cu",
-     "*values = keys + Row<D>::tile / 2;\n        lv_copy_wait<0>();\n        __syncthreads();",
-     "*values = keys + Row<D>::tile / 2;\n        lv_copy_wait<0>();", "attention", "full"),
+     "*values = keys + TileRow<D>::tile / 2;\n        lv_copy_wait<0>();\n        __syncthreads();",
+     "*values = keys + TileRow<D>::tile / 2;\n        lv_copy_wait<0>();", "attention", "full"),
     ("keys are overwritten while other warps still read them",
      "attention_tensor.cu", "attention_tensor.cu",
-     "*values = keys + Row<D>::tile / 2;\n        lv_copy_wait<0>();\n        __syncthreads();",
-     "*values = keys + Row<D>::tile / 2;\n        lv_copy_wait<0>();\n        lv_shim_barrier();\n        if (first + 2 * TILE_KEYS < s.end_key)\n"
+     "*values = keys + TileRow<D>::tile / 2;\n        lv_copy_wait<0>();\n        __syncthreads();",
+     "*values = keys + TileRow<D>::tile / 2;\n        lv_copy_wait<0>();\n        lv_shim_barrier();\n        if (first + 2 * TILE_KEYS < s.end_key)\n"
      "            copy_tile<D>(tile_at<D>(tiles, first), s, stride, first + 2 * TILE_KEYS);", "attention", "full"),
     ("a copy of a cache is not waited for",
      "attention_decode.cu", "attention_decode.cu",
