@@ -100,7 +100,7 @@ bool lv_jinja_iterate(LvJ *j, LvJValue value, LvJIterator **out)
 
 bool lv_jinja_to_list(LvJ *j, LvJType type, LvJValue value, LvJValue *out)
 {
-    LvJIterator *iterator;
+    LvJIterator *iterator = NULL;
     LvJValue list, item;
     bool good;
     if (!lv_jinja_iterate(j, value, &iterator) || !lv_jinja_new_list(j, type, 0, &list))
