@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What the operations of the CPU backend share. */
+#define _GNU_SOURCE /* madvise */
 #include "backend/cpu.h"
 
 #include <sys/mman.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#define _GNU_SOURCE /* secure_getenv, dladdr */
 #include "backend/module.h"
 
 #include <dlfcn.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#define _GNU_SOURCE /* syscall, SCHED_BATCH, sched_getaffinity */
 #include "backend/pool.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#define _GNU_SOURCE /* SCHED_BATCH, gettid */
 #include "serve/thread.h"
 
 #include <sched.h>

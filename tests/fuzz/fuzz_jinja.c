@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A chat template and, behind a byte 0xFF, JSON of its variables (without it: a conversation of our
  * own). What is accepted is rendered within small bounds. */
+#define _GNU_SOURCE /* memmem */
 #include "fuzz.h"
 
 #include <string.h>

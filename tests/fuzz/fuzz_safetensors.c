@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A whole safetensors file, through the same door as a real one, then the table that checks its
  * names and shapes. */
+#define _GNU_SOURCE /* memfd_create */
 #include "fuzz.h"
 
 #include <stdio.h>

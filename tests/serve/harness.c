@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#define _GNU_SOURCE /* usleep */
 #include "harness.h"
 
 #include <math.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Frames of several sessions in one encoder call: the embeddings of each alone, whoever comes
  * along, leaves or fails; who comes along, and who pays. */
+#define _GNU_SOURCE /* usleep */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * How long slices are: short ones while somebody decodes, long ones while nobody does, and the same
  * answers either way. */
+#define _GNU_SOURCE /* usleep */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -3,6 +3,7 @@
  * positions of the prompt
  * "<|im_start|>system\n..." depend on its first three ids alone; for the released checkpoints they
  * are known (docs/model.md 12: asserted by the script that converted them). */
+#define _GNU_SOURCE /* strcasestr */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>

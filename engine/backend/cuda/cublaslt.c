@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * cuBLASLt counts by columns: a row-major out [rows, cols] is its D [cols x rows], and
  * out = in . weight^T is D = weight^T (stored inner x cols) . in (stored inner x rows). */
+#define _GNU_SOURCE /* secure_getenv */
 #include "backend/cuda/cublaslt.h"
 
 /* First: the headers beside cublasLt.h may be another version's (scripts/cuda-toolkit). */

@@ -10,6 +10,7 @@
  * The first step of a kind is enqueued launch by launch, so that the libraries have chosen their
  * kernels and the size of its tensors is known; the second is recorded. Both ways launch the same
  * kernels on the same shapes: they give the same bits. */
+#define _GNU_SOURCE /* secure_getenv */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
