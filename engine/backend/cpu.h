@@ -105,14 +105,18 @@ LlavaovStatus lv_cpu_linear_gated(LvBackend *backend, const LvRun *run, LvTensor
 LlavaovStatus lv_cpu_patch_embedding(LvBackend *backend, const LvRun *run, LvTensor out,
     const LvTile *tiles, size_t n_tiles, const LvVisionConfig *vision, const LvWeight *weight,
     const LvWeight *bias, const LvWeight *position);
-/* ---- cpu_attention.c ---- */
+/* ---- cpu_cache.c ---- */
 LlavaovStatus lv_cpu_kv_open(LvBackend *backend, uint32_t n_layers, uint32_t n_kv_heads,
     uint32_t head_dim, uint32_t capacity, LvKvCache **cache, LlavaovError *error);
 void lv_cpu_kv_close(LvBackend *backend, LvKvCache *cache);
-LlavaovStatus lv_cpu_attention_full(LvBackend *backend, const LvRun *run, LvTensor out,
-    LvTensor qkv, size_t n_items, size_t n_tokens, uint32_t n_heads, uint32_t head_dim);
 LlavaovStatus lv_cpu_rope_store(LvBackend *backend, const LvRun *run, LvTensor qkv,
     const LvBatch *batch, uint32_t layer, const LvTextConfig *text);
+/* Whether rows of queries, keys and values fit the batch and its caches. */
+bool lv_cpu_batch_fits(
+    LvTensor qkv, const LvBatch *batch, uint32_t layer, const LvTextConfig *text);
+/* ---- cpu_attention.c ---- */
+LlavaovStatus lv_cpu_attention_full(LvBackend *backend, const LvRun *run, LvTensor out,
+    LvTensor qkv, size_t n_items, size_t n_tokens, uint32_t n_heads, uint32_t head_dim);
 LlavaovStatus lv_cpu_attention_causal(LvBackend *backend, const LvRun *run, LvTensor out,
     LvTensor qkv, const LvBatch *batch, uint32_t layer, const LvTextConfig *text);
 /* ---- cpu_rows.c ---- */
