@@ -181,7 +181,9 @@ typedef enum LlavaovPrecision {
     LLAVAOV_PRECISION_F16
 } LlavaovPrecision;
 
-/* "auto", "f32", "bf16", "f16", in the order of the values; NULL for what is no precision. */
+/* The names of all of them, for a sentence. */
+#define LLAVAOV_PRECISION_NAMES "auto, f32, bf16 or f16"
+/* "auto", "f32", ... in the order of the values; NULL for what is no precision. */
 LLAVAOV_API const char *llavaov_precision_name(LlavaovPrecision precision);
 /* false: there is none of this name, and *precision stays as it is. */
 LLAVAOV_API bool llavaov_precision_from_name(const char *name, LlavaovPrecision *precision);

@@ -57,7 +57,7 @@ enum {
 static const struct argp_option options[] = {
     {"model", 'm', "DIR", 0, "checkpoint folder (default: $LLAVAOV_MODEL)", 1},
     {"device", 'd', "NAME", 0, "auto, cpu, cuda or cuda:N", 1},
-    {"precision", OPTION_PRECISION, "NAME", 0, "auto, f32, bf16 or f16", 1},
+    {"precision", OPTION_PRECISION, "NAME", 0, LLAVAOV_PRECISION_NAMES, 1},
     {"threads", 't', "N", 0, "compute threads; 0 = one per processor", 1},
     {"cpu-mask", OPTION_CPU_MASK, "NAME", 0, "auto, baseline, avx2 or avx512", 1},
     {"resize", OPTION_RESIZE, "NAME", 0, "torchvision, pillow or auto (default): as the checkpoint",
