@@ -271,8 +271,8 @@ typedef struct LlavaovChatTemplate LlavaovChatTemplate;
 LLAVAOV_API LlavaovStatus llavaov_chat_template_open(const char *model_path, const char *choice,
     LlavaovChatTemplate **chat_template, LlavaovError *error);
 LLAVAOV_API LlavaovChatTemplate *llavaov_chat_template_ref(LlavaovChatTemplate *chat_template);
-LLAVAOV_API void llavaov_chat_template_unref(
-    LlavaovChatTemplate *chat_template); /* NULL is allowed */
+/* NULL is allowed */
+LLAVAOV_API void llavaov_chat_template_unref(LlavaovChatTemplate *chat_template);
 /* One clause, as long as the template lives: which one this is, and why. */
 LLAVAOV_API const char *llavaov_chat_template_origin(const LlavaovChatTemplate *chat_template);
 
@@ -317,7 +317,7 @@ typedef struct LlavaovSessionOptions {
     void *data;
 } LlavaovSessionOptions;
 
-/* Fails where the chat template does. */
+/* options NULL: all as it is by default. Fails where the chat template does. */
 LLAVAOV_API LlavaovStatus llavaov_session_open(LlavaovEngine *engine,
     const LlavaovSessionOptions *options, LlavaovSession **session, LlavaovError *error);
 /* Cancels every frame and request of the session and returns at once; their callbacks follow. */
@@ -327,18 +327,26 @@ LLAVAOV_API void llavaov_session_cancel(LlavaovSession *session);
  * holds stay valid to unref. NULL is allowed. */
 LLAVAOV_API void llavaov_session_close(LlavaovSession *session);
 
-/* Number of tokens of a whole prompt (template, frames, question). width and height matter for
- * LAYOUT_IMAGE only. */
-LLAVAOV_API LlavaovStatus llavaov_session_prompt_tokens(LlavaovSession *session,
-    LlavaovLayout layout, size_t n_frames, uint32_t width, uint32_t height,
-    const char *system_prompt, const char *prompt, uint32_t *tokens, LlavaovError *error);
+/* A prompt before there are frames for it. */
+typedef struct LlavaovPrompt {
+    size_t size;
+    LlavaovLayout layout;
+    uint32_t width, height; /* of the picture; for LLAVAOV_LAYOUT_IMAGE only */
+    uint32_t reserved;
+    size_t n_frames;
+    const char *system_prompt; /* NULL = none */
+    const char *text;          /* the user's */
+} LlavaovPrompt;
+
+/* Number of tokens of a whole prompt: template, frames, question. */
+LLAVAOV_API LlavaovStatus llavaov_session_prompt_tokens(
+    LlavaovSession *session, const LlavaovPrompt *prompt, uint32_t *tokens, LlavaovError *error);
 
 /* Takes one frame. Returns at once; never copies or resizes on the calling thread. On success
  * *frame is a new reference of the caller's. Work on a frame whose last reference goes is dropped.
  */
 LLAVAOV_API LlavaovStatus llavaov_session_push_frame(LlavaovSession *session,
-    const LlavaovFrameSource *source, LlavaovLayout layout, LlavaovEncode encode, void *frame_data,
-    LlavaovFrame **frame, LlavaovError *error);
+    const LlavaovFrameSource *source, LlavaovFrame **frame, LlavaovError *error);
 LLAVAOV_API LlavaovFrame *llavaov_frame_ref(LlavaovFrame *frame);
 LLAVAOV_API void llavaov_frame_unref(LlavaovFrame *frame);
 
@@ -451,10 +459,19 @@ static inline LlavaovGeneration llavaov_generation_default(void)
     return generation;
 }
 
-/* What `asked` comes to on this checkpoint: *settled has no as_checkpoint left; its rules are
- * asked's or live as long as the engine, and a max_new_tokens of 0 leaves the length to their
- * max_length. Errors: ARGUMENT (a value of the caller's), FORMAT (one of the checkpoint's, named by
- * file and field, with which generate() fails too). */
+/* Everything as the checkpoint says; seed 0. */
+static inline LlavaovGeneration llavaov_generation_checkpoint(void)
+{
+    LlavaovGeneration generation = llavaov_generation_default();
+    generation.max_new_tokens = 256;
+    generation.as_checkpoint = LLAVAOV_SETTING_ALL;
+    return generation;
+}
+
+/* What `asked` comes to on this checkpoint: *settled, whose size is set before, has no as_checkpoint
+ * left; its rules are asked's or live as long as the engine, and a max_new_tokens of 0 leaves the
+ * length to their max_length. Errors: ARGUMENT (a value of the caller's), FORMAT (one of the
+ * checkpoint's, named by file and field, with which generate() fails too). */
 LLAVAOV_API LlavaovStatus llavaov_engine_generation(const LlavaovEngine *engine,
     const LlavaovGeneration *asked, LlavaovGeneration *settled, LlavaovError *error);
 
