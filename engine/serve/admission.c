@@ -3,50 +3,40 @@
 
 #include <math.h>
 
-#define MILLISECOND UINT64_C(1000000)
-#define LEAST_SLACK (1000.0 * MILLISECOND)
-#define MOST_SLACK (2000.0 * MILLISECOND)
-
-/* What an answer counts for when the next one is there, and a slice's work. */
-#define FADE 0.875
-#define FADE_PRICE 0.99
-
-#define PERIOD (1000 * MILLISECOND)
+#define SECOND UINT64_C(1000000000)
+#define LEAST_SLACK (1.0 * SECOND)
+#define MOST_SLACK (2.0 * SECOND)
+#define PERIOD SECOND
 /* Those that ask can count on this much of the device, whoever else is served. */
 #define LEAST_SHARE 0.5
-/* What stands over when all is well: this long, and no more than an answer. */
-#define LEAST_OVERDUE (50.0 * MILLISECOND)
-/* So much of the windows under way can be refused for want of room before the turn stands still. */
-#define MOST_REFUSED 1.0
-/* Faster for an engine with less work than this part of the time. */
-#define EMPTY 0.6
-#define HURRY 5
-/* The part of the time in which more may stand over, a round's steps of the turn's rise, and its
- * bounds: calls that hold more are cheaper on some devices, so there may be more than prices say.
- */
-#define LATE 0.05
-#define LOWER 0.04
-#define RAISE 0.005
-#define FEW_REFUSED 0.03
 #define LEAST_RISE 0.3
 #define MOST_RISE 3
-/* The slack's part that counts, and what a turn's waiting adds. */
-#define SLACK (-0.1)
-#define PATIENCE 0.4
-/* Windows that begin within a moment end together, and this part of their computing comes then. */
-#define MOMENT (20 * MILLISECOND)
-#define LAST_PART 0.45
-
 /* Of a window that has used what was expected of it, and is not done, this much is still to come.
  */
 #define LEAST_REST 0.125
+/* How often in a window the level is found. */
+#define LEVELS 16
+#define MOST_OFTEN (10e6)
+/* The part of a window that `lasting` is the mean of: windows that end together then count for no
+ * more than others. */
+#define LASTS 0.25
+/* What is taken on now comes to the device over the next window, the end of it at its end: with
+ * about 0.7 windows of delay a backlog that is to be gone after one window comes to rest, and does
+ * so up to twice as fast (pi / 2 over the delay). Half and one and a half times these two, and half
+ * and twice the third, give the same results in tests/serve/test_overload.c within a few percent.
+ */
+#define WINDOWS_TO_BE_RID 1
+#define GAIN 0.25
+#define STEP (1 / 128.0)
+/* Where so many more have asked than in the round before, what they need is yet to come. */
+#define MANY_MORE 1.125
 
 void lv_admission_init(LvAdmission *a)
 {
     lv_list_init(&a->streams);
     lv_list_init(&a->reservations);
     a->rise = 1;
-    a->level = INFINITY;
+    a->enough = true;
 }
 
 void lv_admission_stream_init(LvAdmissionStream *stream)
@@ -59,7 +49,6 @@ static void remove_reservation(LvAdmission *a, LvReservation *reservation)
     lv_list_remove(&reservation->in_admission);
     lv_list_remove(&reservation->in_stream);
     a->n_reservations--;
-    a->unknown -= reservation->cost == 0;
 }
 
 void lv_admission_leave(LvAdmission *a, LvAdmissionStream *stream)
@@ -70,20 +59,14 @@ void lv_admission_leave(LvAdmission *a, LvAdmissionStream *stream)
     lv_list_remove(&stream->in_admission);
 }
 
-static double mean_of(const LvFadingMean *mean)
-{
-    return mean->n > 0 ? mean->spent / mean->n : 0;
-}
-
-static void add(LvFadingMean *mean, double fade, double spent, double n)
-{
-    mean->spent = mean->spent * fade + spent;
-    mean->n = mean->n * fade + n;
-}
-
 double lv_admission_cost(const LvAdmission *a, const LvAdmissionStream *stream)
 {
-    return mean_of(stream->mean.n > 0 ? &stream->mean : &a->mean);
+    return lv_mean_cost(&a->prices, stream->mean.n > 0 ? &stream->mean : &a->mean);
+}
+
+static double mean_cost(const LvAdmission *a)
+{
+    return lv_mean_cost(&a->prices, &a->mean);
 }
 
 static double share_of(const LvAdmission *a)
@@ -98,12 +81,15 @@ static bool is_away(const LvAdmissionStream *stream, uint64_t now)
 }
 
 /* The level at which what is given, min(rate, level) of each stream, comes to what there is: from
- * below, each round takes out of the sharing those whose rates it exceeds. */
-static double find_level(const LvAdmission *a, uint64_t now)
+ * below, each round takes out of the sharing those whose rates it exceeds. Where there is enough,
+ * the greatest rate, so that everybody keeps a place for when there is not. */
+static void find_level(LvAdmission *a, uint64_t now)
 {
-    double level = 0;
+    const double rid = a->lasting / fmax(WINDOWS_TO_BE_RID * a->interval, 1),
+                 all = a->rise * share_of(a) * fmax(1 - rid, 0);
+    double level = 0, most = 0;
     for (;;) {
-        double left = a->rise * share_of(a);
+        double left = all;
         size_t n = 0;
         LvAdmissionStream *stream;
         LV_LIST_EACH(&a->streams, LvAdmissionStream, in_admission, stream)
@@ -111,109 +97,51 @@ static double find_level(const LvAdmission *a, uint64_t now)
             if (is_away(stream, now))
                 continue;
             const double rate = lv_admission_cost(a, stream) / stream->interval;
+            most = fmax(most, rate);
             if (rate <= level)
                 left -= rate;
             else
                 n++;
         }
-        if (n == 0)
-            return INFINITY;
-        const double next = left / (double)n;
+        a->level = n == 0 ? most : level;
+        a->enough = n == 0;
+        const double next = n > 0 ? left / (double)n : 0;
         if (next <= level * (1 + 1e-9))
-            return level;
+            return;
         level = next;
     }
 }
 
-static void count_refused(LvAdmission *a, uint64_t now)
-{
-    a->n_refused = 0;
-    LvAdmissionStream *stream;
-    LV_LIST_EACH(&a->streams, LvAdmissionStream, in_admission, stream)
-    a->n_refused += stream->refused && !is_away(stream, now);
-}
-
-static void set_refused(LvAdmission *a, LvAdmissionStream *stream, bool refused)
-{
-    if (refused && !stream->refused)
-        a->n_refused++;
-    else if (!refused && stream->refused && a->n_refused > 0)
-        a->n_refused--;
-    stream->refused = refused;
-}
-
-/* Of one that was taken on before costs were known, what one costs now. */
+/* Still to come of a window. */
 static double rest_of(const LvAdmission *a, const LvReservation *r)
 {
-    const double cost = r->cost > 0 ? r->cost : mean_of(&a->mean);
-    return fmax(cost - r->used, LEAST_REST * cost);
+    const double cost = lv_admission_cost(a, r->stream);
+    return fmax(cost - lv_cost_of(&a->prices, &r->done), LEAST_REST * cost);
 }
 
-/* Of windows that end together, what can only be computed then. */
-static double last_part(const LvAdmission *a)
+static bool is_begun(const LvReservation *r)
 {
-    return LAST_PART * a->most_burst * mean_of(&a->mean);
+    return r->done.units[LV_WORK_ROW] > 0;
 }
 
-/* How long what windows need that have ended has been more than it is when all is well. */
-static void watch(LvAdmission *a, uint64_t now)
+/* What could be computed now, and for windows that have ended has not been begun. Of a window that
+ * is open it is what belongs to frames, as far as they have come; some are ahead of that and some
+ * behind, so only their sum counts. */
+static double find_backlog(const LvAdmission *a, uint64_t now)
 {
-    if (a->overdue > fmax(LEAST_OVERDUE, mean_of(&a->mean) + last_part(a)))
-        a->late_for += (double)(now - a->watched);
-    a->watched = now;
-    a->overdue = 0;
+    const double early = lv_early_part(&a->prices, &a->mean);
+    double open = 0, ended = 0;
     const LvReservation *r;
     LV_LIST_EACH(&a->reservations, LvReservation, in_admission, r)
-    if (r->ends <= now)
-        a->overdue += rest_of(a, r);
-}
-
-/* Not while many are refused for want of room: then the turn hardly rises anyway. */
-static void adapt(LvAdmission *a, double elapsed)
-{
-    const double late = a->late_for / elapsed, empty = a->asked > 0 ? a->empties / a->asked : 0;
-    if (a->unknown > 0)
-        return;
-    if (a->n_refused > FEW_REFUSED * a->n_reservations)
-        a->rise *= 1 - LOWER / 2;
-    else if (late > LATE)
-        a->rise *= 1 - LOWER * late;
-    else if (a->any_refused)
-        a->rise *= 1 + RAISE + empty / 4;
-    else
-        a->rise += (1 - a->rise) / 8;
-    a->rise = fmin(fmax(a->rise, LEAST_RISE), MOST_RISE);
-}
-
-static void measure(LvAdmission *a, uint64_t now)
-{
-    const double elapsed = (double)(now - a->period_began);
-    if (elapsed < PERIOD)
-        return;
-    a->other_share = (a->other_share + fmin(a->other_spent / elapsed, 1)) / 2;
-    a->other_spent = 0;
-    a->period_began = now;
-    const double round = (double)(now - a->round_began);
-    if (round >= a->interval) {
-        adapt(a, round);
-        a->interval = a->asked > 0 ? a->intervals / a->asked : 0;
-        a->round_began = now;
-        a->intervals = a->asked = a->empties = a->late_for = 0;
-        a->any_refused = false;
-        a->most_burst = a->burst;
+    {
+        const double left = ((double)r->ends - (double)now) / r->stream->interval;
+        if (left > 0)
+            open += early * fmax(1 - left, 0) * lv_admission_cost(a, r->stream) -
+                    lv_cost_of(&a->prices, &r->done);
+        else if (!is_begun(r))
+            ended += rest_of(a, r);
     }
-    count_refused(a, now);
-    a->level = find_level(a, now);
-}
-
-/* Up to this moment. */
-static void raise_turn(LvAdmission *a, uint64_t now)
-{
-    const double most = 1 + MOST_REFUSED * a->n_reservations;
-    if (a->level < INFINITY)
-        a->turn += (double)(now - a->turn_since) * a->level *
-                   (fmax(1 - a->n_refused / most, 0) + HURRY * fmax(a->empty - EMPTY, 0));
-    a->turn_since = now;
+    return fmax(open, 0) + ended;
 }
 
 static double slack_of(double time)
@@ -221,9 +149,69 @@ static double slack_of(double time)
     return fmin(fmax(time / 2, LEAST_SLACK), MOST_SLACK);
 }
 
-/* overdue: turns that the stream waits already, beyond the one that is fair.
- * Whether everything that is due before `ends` can be done by then and the slack. */
-static bool has_room(LvAdmission *a, uint64_t ends, double overdue, uint64_t now)
+static void adapt(LvAdmission *a, double round)
+{
+    const double cost = mean_cost(a);
+    if (a->least_backlog > cost)
+        a->rise -= GAIN * fmin((a->least_backlog - cost) / round, 1);
+    else if (a->any_refused && !a->any_full && !a->full_before &&
+             a->asked < MANY_MORE * a->asked_before)
+        a->rise += fmax(GAIN * a->idle / round, STEP);
+    a->asked_before = a->asked;
+    a->full_before = a->any_full;
+    a->rise = fmin(fmax(a->rise, LEAST_RISE), MOST_RISE);
+}
+
+static void measure(LvAdmission *a, uint64_t now, bool joins)
+{
+    const double elapsed = (double)(now - a->period_began);
+    if (joins || (double)(now - a->level_since) >= fmax(a->interval / LEVELS, MOST_OFTEN)) {
+        find_level(a, now);
+        a->level_since = now;
+    }
+    if (elapsed < PERIOD)
+        return;
+    a->other_share = (a->other_share + fmin(a->other_spent / elapsed, 1)) / 2;
+    a->other_spent = 0;
+    a->period_began = now;
+    const double round = (double)(now - a->round_began);
+    if (round >= a->interval) {
+        if (a->interval > 0)
+            adapt(a, round);
+        lv_prices_age(&a->prices);
+        a->interval = a->asked > 0 ? a->intervals / a->asked : 0;
+        a->round_began = now;
+        a->intervals = a->asked = a->idle = 0;
+        a->least_backlog = a->backlog;
+        a->any_refused = a->any_full = false;
+    }
+}
+
+/* Up to this moment. */
+static void pass_time(LvAdmission *a, uint64_t now)
+{
+    const double time = now > a->time ? (double)(now - a->time) : 0, mean = mean_cost(a);
+    a->lasting += (a->backlog - a->lasting) * -expm1(-time / fmax(LASTS * a->interval, 1));
+    if (mean > 0 && !a->full)
+        a->turn += time * a->level / mean;
+    a->time = now;
+}
+
+static void watch(LvAdmission *a, uint64_t now, bool joins)
+{
+    pass_time(a, now);
+    a->backlog = find_backlog(a, now);
+    a->least_backlog = fmin(a->least_backlog, a->backlog);
+    measure(a, now, joins);
+}
+
+static double give_up_after(const LvAdmission *a, double time)
+{
+    return slack_of(time) + SECOND / 2.0 + 2 * mean_cost(a);
+}
+
+/* Whether everything that is due before `ends` can be done before it would be given up. */
+static bool has_room(const LvAdmission *a, uint64_t ends, uint64_t now)
 {
     const double time = ends > now ? (double)(ends - now) : 0;
     double due = 0;
@@ -231,16 +219,14 @@ static bool has_room(LvAdmission *a, uint64_t ends, double overdue, uint64_t now
     LV_LIST_EACH(&a->reservations, LvReservation, in_admission, r)
     if (r->ends <= ends)
         due += rest_of(a, r);
-    const double slack = fmin(SLACK + PATIENCE * overdue, 1) * slack_of(time);
-    const double room = (time + slack + last_part(a)) * share_of(a);
-    a->empty = fmax(1 - due / fmax(time * share_of(a), 1), 0);
-    a->empties += a->empty;
-    return a->n_reservations < LV_MAX_RESERVATIONS && due <= room;
+    return a->n_reservations < LV_MAX_RESERVATIONS &&
+           due <= (time + give_up_after(a, time)) * share_of(a);
 }
 
 bool lv_admission_ask(LvAdmission *a, LvAdmissionStream *stream, uint64_t now,
     const LvWindowTimes *window, LvReservation *reservation)
 {
+    const bool joins = !lv_linked(&stream->in_admission) || is_away(stream, now);
     if (!lv_linked(&stream->in_admission)) {
         lv_list_append(&a->streams, &stream->in_admission);
         const double golden = 0.6180339887498949 * ++a->n_joined;
@@ -250,53 +236,31 @@ bool lv_admission_ask(LvAdmission *a, LvAdmissionStream *stream, uint64_t now,
     stream->next_begins = window->next_begins;
     a->intervals += stream->interval;
     a->asked++;
-    watch(a, now);
-    raise_turn(a, now);
-    measure(a, now);
+    watch(a, now, joins);
 
-    const double cost = lv_admission_cost(a, stream);
-    /* Until it has had something its place in the turn follows what answers are known to cost. */
-    if (!stream->joins && cost > 0)
-        stream->joined = a->turn;
-    stream->joins = cost > 0;
+    const double mean = mean_cost(a), cost = lv_admission_cost(a, stream);
+    const bool known = mean > 0;
+    const double place = known ? cost / mean : 0; /* of the window, on the scale of the turn */
     if (!stream->placed)
-        stream->served = stream->joined + stream->phase * cost;
+        stream->served = a->turn + (a->enough ? stream->phase - 1 : stream->phase) * place;
+    stream->placed = known;
     /* Nothing is saved up, but for a window. */
-    stream->served = fmax(stream->served, a->turn - cost);
-    if (a->level == INFINITY)
-        stream->served = fmin(stream->served, a->turn - (1 - stream->phase) * cost);
-    const double share = cost > 0 ? fmin(a->level * stream->interval / cost, 1) : 1;
-    /* Who waits less than is fair comes behind those that were refused. */
-    const double overdue = fmax((stream->passed + 1) * share - 1, a->n_refused > 0 ? -1 : 0);
-    const bool room = has_room(a, window->ends, overdue, now);
-    if (cost > 0 && stream->served > a->turn) {
-        set_refused(a, stream, false);
+    stream->served = fmax(stream->served, a->turn - (a->enough ? 1 - stream->phase : 1) * place);
+    if (a->enough)
+        stream->served = fmin(stream->served, a->turn);
+    a->full = known && !has_room(a, window->ends, now);
+    if (a->full || (known && stream->served > a->turn)) {
         a->any_refused = true;
-        stream->passed++;
+        a->any_full |= a->full;
         return false;
     }
-    set_refused(a, stream, cost > 0 && !room);
-    if (stream->refused) {
-        a->any_refused = true;
-        stream->passed++;
-        return false;
-    }
-    stream->served += cost;
-    stream->placed = cost > 0;
-    a->unknown += cost == 0;
-    if (now - a->burst_began > MOMENT) {
-        a->burst_began = now;
-        a->burst = 0;
-    }
-    a->most_burst = fmax(a->most_burst, ++a->burst);
-    stream->passed = 0;
+    stream->served += place;
     reservation->stream = stream;
     reservation->id = ++a->next_id;
     reservation->ends = window->ends;
     const double time = window->ends > now ? (double)(window->ends - now) : 0;
-    reservation->give_up =
-        window->ends + (uint64_t)(slack_of(time) + PERIOD / 2 + 2 * mean_of(&a->mean));
-    reservation->cost = cost;
+    reservation->give_up = window->ends + (uint64_t)give_up_after(a, time);
+    reservation->place = place;
     lv_list_append(&a->reservations, &reservation->in_admission);
     lv_list_append(&stream->reservations, &reservation->in_stream);
     a->n_reservations++;
@@ -307,16 +271,27 @@ void lv_admission_spend(
     LvAdmission *a, LvAdmissionStream *stream, LvWork work, double units, double ns)
 {
     if (units > 0)
-        add(&a->prices[work], FADE_PRICE, ns, units);
+        lv_prices_note(&a->prices, work, units, ns);
     if (!stream || !lv_linked(&stream->in_admission)) {
         a->other_spent += ns;
         return;
     }
-    const double cost = units > 0 ? units * mean_of(&a->prices[work]) : ns;
+    if (!(units > 0)) {
+        work = LV_WORK_OTHER;
+        units = ns;
+    }
     LvReservation *oldest = LV_LIST_FIRST(&stream->reservations, LvReservation, in_stream);
     if (oldest)
-        oldest->used += cost;
-    stream->unaccounted += cost;
+        oldest->done.units[work] += units;
+    stream->unaccounted.units[work] += units;
+}
+
+void lv_admission_idle(LvAdmission *a, uint64_t since, uint64_t now)
+{
+    pass_time(a, since);
+    a->backlog = a->least_backlog = 0;
+    pass_time(a, now);
+    a->idle += (double)(now - since);
 }
 
 void lv_admission_end(LvAdmission *a, LvReservation *reservation, bool answered, uint64_t now)
@@ -325,13 +300,15 @@ void lv_admission_end(LvAdmission *a, LvReservation *reservation, bool answered,
     if (!lv_linked(&reservation->in_admission))
         return;
     remove_reservation(a, reservation);
-    watch(a, now);
-    if (!answered) {
-        stream->served -= reservation->cost > 0 ? reservation->cost : mean_of(&a->mean);
-        stream->unaccounted = fmax(stream->unaccounted - reservation->used, 0);
+    watch(a, now, false);
+    if (answered) {
+        lv_mean_work_add(&stream->mean, &stream->unaccounted);
+        lv_mean_work_add(&a->mean, &stream->unaccounted);
+        stream->unaccounted = (LvWorkDone){0};
         return;
     }
-    add(&stream->mean, FADE, stream->unaccounted, 1);
-    add(&a->mean, FADE, stream->unaccounted, 1);
-    stream->unaccounted = 0;
+    stream->served -= reservation->place;
+    for (int work = 0; work < LV_WORKS; work++)
+        stream->unaccounted.units[work] =
+            fmax(stream->unaccounted.units[work] - reservation->done.units[work], 0);
 }

@@ -5,28 +5,31 @@
  * is prepared or encoded. Past its capacity an engine answers as many windows as at its capacity,
  * about as late as there.
  *
- * Costs. Computing time is counted at prices: what a tile, a row of a prompt and a token have
- * lately taken anybody. So equal streams cost the same, whatever a busy machine did to one of them.
- *
- * Turns. A stream asks for computing time at the rate cost / interval: what an answer has cost it
- * lately (before its first answer: what one has cost anybody), and the time from one of its windows
+ * Turns. A stream asks for computing time at the rate cost / interval: what an answer costs it
+ * (cost.h; before its first answer: what one costs anybody), and the time from one of its windows
  * to the next. While all ask for no more than there is, all get it. Else nobody gets more than a
- * rate that is the same for all (max-min fair shares): whoever asks for less gets all of it. The
- * engine's `turn` rises at that rate, and a window is taken on when what its stream has had,
- * `served`, is no more than the turn: the least served first. What was taken on and is not answered
- * is given back.
+ * rate that is the same for all, the level (max-min fair shares): whoever asks for less gets all of
+ * it. The engine's `turn` rises at that rate, and a window is taken on when what its stream has
+ * had, `served`, is no more than the turn; then `served` grows by what the window costs. So a
+ * stream that gets the part f of what it asks for gets that part of its windows, evenly: of 5 each
+ * time 4, or each time 1. Where in its cycle a stream begins (`phase`) follows the golden ratio, so
+ * that of any few streams that ask one after the other about the part f is taken on. What was taken
+ * on and is not answered is given back. Turns are counted in mean answers: prices that change move
+ * nobody's place.
  *
- * Room. A window whose turn has come is refused nevertheless if what is due before its end cannot
- * be done by about then; who waits longer than is fair is allowed more. Its own cost does not
- * count, so that an engine that takes longer for one answer than a window lasts is not idle. The
- * more streams are refused so, the slower the turn rises, and it stands still for many: nobody is
- * served again before they were.
+ * What there is: the part of the device's time that others (files) leave, times `rise`, less what
+ * it takes to be rid of the backlog, which is what could be computed now and has not been begun, in
+ * the time of a window. `rise` is corrected once a round, a round being the mean time from one
+ * window to the next. It falls by a part of the least backlog of the round, beyond an answer:
+ * bursts do not count, since behind them there is none. It rises, while somebody is refused and
+ * none stands, by a part of the time in which there was nothing to do, and by a little always: on a
+ * device whose calls grow with what waits only trying tells how much more it can do.
  *
- * What there is: the part of the device's time that others (files) leave, times `rise`, which each
- * round of about a window corrects. It falls when the computing that windows still need which have
- * ended was more than an answer's and than 50 ms for more than a twentieth of the time, or when
- * more than a few were refused for want of room; it rises, the faster the emptier the engine was,
- * while somebody is refused and neither is so.
+ * Room. A window whose turn it is, is refused nevertheless when more is due before its end than can
+ * be done before it would be given up; the turn stands still until that is over. So it is when
+ * many streams begin before costs are known, and when a device has suddenly become slow. The
+ * window's own cost does not count, so that an engine that takes longer for one answer than a
+ * window lasts is not idle.
  *
  * While nothing is known about costs every window is taken on.
  *
@@ -38,35 +41,20 @@
 #include <stdint.h>
 
 #include "base/limits.h"
+#include "serve/cost.h"
 #include "serve/list.h"
-
-/* Computing time of one, over the recent ones. */
-typedef struct LvFadingMean {
-    double spent, n;
-} LvFadingMean;
-
-typedef enum LvWork {
-    LV_WORK_TILE,
-    LV_WORK_ROW,   /* of a prompt */
-    LV_WORK_TOKEN, /* of an answer, one step of a sequence */
-    LV_WORKS
-} LvWork;
 
 /* One stream's account. */
 typedef struct LvAdmissionStream {
     LvLink in_admission;
-    LvList reservations; /* LvReservation.in_stream, by age */
-    LvFadingMean mean;   /* an answer */
-    double unaccounted;  /* spent since the last answer */
-    double interval;     /* from one window to the next */
+    LvList reservations;    /* LvReservation.in_stream, by age */
+    LvMeanWork mean;        /* of its answers */
+    LvWorkDone unaccounted; /* since the last answer */
+    double interval;        /* from one window to the next */
     uint64_t next_begins;
     double served; /* on the scale of LvAdmission.turn */
-    bool placed;   /* a window was taken on at a known cost */
-    bool joins;    /* it has asked since costs are known */
-    double joined; /* the turn when it first did */
-    double phase;  /* 0 to 1, of an answer: streams that begin together do not stay together */
-    bool refused;  /* its last window, for want of room */
-    double passed; /* windows that were refused since one was taken on */
+    bool placed;   /* served means something: a window was taken on, or refused, at a known cost */
+    double phase;  /* 0 to 1: streams that begin together do not stay together */
 } LvAdmissionStream;
 
 /* A window that was taken on. */
@@ -76,8 +64,8 @@ typedef struct LvReservation {
     uint64_t id, ends;
     uint64_t give_up; /* if nothing has been computed for it by then, it is too late: its slack
                          and half a second after its end */
-    double cost;      /* expected when it was taken on */
-    double used;
+    double place;     /* what it added to served */
+    LvWorkDone done;
 } LvReservation;
 
 /* An engine's account. Zero-initialise, then lv_admission_init. */
@@ -86,31 +74,31 @@ typedef struct LvAdmission {
     LvList reservations; /* LvReservation.in_admission */
     uint32_t n_reservations, n_joined;
     uint64_t next_id;
-    LvFadingMean mean; /* of all streams' answers */
-    LvFadingMean prices[LV_WORKS];
+    LvMeanWork mean; /* of all streams' answers */
+    LvPrices prices;
 
-    double turn; /* computing time of a stream */
-    uint64_t turn_since;
-    uint32_t n_refused; /* streams, for want of room */
-    double empty;       /* the part of the time to its end that was free at the last asking */
+    double turn;    /* mean answers that a stream may have had */
+    double backlog; /* when last looked at */
+    double lasting; /* its mean over the last part of a window */
+    uint64_t time;  /* up to which turn and lasting are */
+    bool full;      /* there was no room when it was last asked for */
+
+    uint64_t level_since;
+    double level; /* the rate that nobody gets more than */
+    bool enough;  /* nobody asks for more */
 
     /* Measured in periods of a second. */
     uint64_t period_began;
     double other_spent; /* in this one, by sessions that do not ask */
     double other_share; /* of the time, lately */
-    double level;       /* the rate that nobody gets more than; INFINITY: there is enough */
-    /* In rounds of a window. */
+
+    /* Measured in rounds. */
     uint64_t round_began;
-    double interval; /* between windows, the mean over those asked for in the round before */
-    double intervals, asked; /* in this round */
-    double late_for, empties;
-    uint64_t burst_began; /* windows that were taken on within a moment, and the most of a round */
-    double burst, most_burst;
-    bool any_refused; /* in this round */
-    double rise;      /* of the turn, of what prices say that there is */
-    double overdue;   /* when last watched */
-    uint64_t watched;
-    uint32_t unknown; /* windows that were taken on before costs were known */
+    double interval, asked_before; /* in the round before: from window to window; windows */
+    double intervals, asked;       /* in this one */
+    double idle, least_backlog;
+    bool any_refused, any_full, full_before; /* full: for want of room */
+    double rise;                             /* of what prices say that there is */
 } LvAdmission;
 
 void lv_admission_init(LvAdmission *admission);
@@ -132,6 +120,9 @@ bool lv_admission_ask(LvAdmission *admission, LvAdmissionStream *stream, uint64_
  * stream NULL: of somebody's who does not ask. units 0: on something else. */
 void lv_admission_spend(
     LvAdmission *admission, LvAdmissionStream *stream, LvWork work, double units, double ns);
+
+/* There was nothing to do. */
+void lv_admission_idle(LvAdmission *admission, uint64_t since, uint64_t now);
 
 /* The window is answered, or given up; takes it out of the accounts. */
 void lv_admission_end(

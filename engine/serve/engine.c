@@ -193,6 +193,8 @@ LlavaovStatus llavaov_engine_open(
     pthread_cond_init(&engine->events, NULL);
     pthread_cond_init(&engine->idle, NULL);
     lv_list_init(&engine->sessions);
+    lv_list_init(&engine->active);
+    lv_list_init(&engine->with_events);
     lv_admission_init(&engine->admission);
 
     const uint64_t start = lv_now_ns();

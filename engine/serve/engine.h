@@ -74,13 +74,17 @@ struct LlavaovEngine {
     size_t n_threads;
     bool stopping;
 
-    LvList sessions; /* LlavaovSession.in_engine */
-    LvSlice slice;   /* scheduler.c */
-    float *logits;   /* the inference thread's, [logits_rows, vocab_size] (decode.c) */
+    LvList sessions;    /* LlavaovSession.in_engine */
+    LvList active;      /* those that may have work for the inference thread (in_active) */
+    LvList with_events; /* those with callbacks to run (in_events) */
+    LvSlice slice;      /* scheduler.c */
+    float *logits;      /* the inference thread's, [logits_rows, vocab_size] (decode.c) */
     size_t logits_rows;
     LlavaovEngineStats stats;
     uint64_t picture_turn; /* counts pictures (pictures.c) */
     uint64_t virtual_time; /* of the session that ran last (turn.c) */
+    uint64_t idle_since;   /* there is nothing to do; 0: there is (scheduler.c) */
+    bool preparing;        /* the picture thread is at work */
     LvAdmission admission; /* windows of live streams that were taken on */
 };
 

@@ -9,7 +9,16 @@ void lv_event_post(LlavaovSession *session, LvEvent *event)
     if (lv_linked(&event->in_session))
         return;
     lv_list_append(&session->events, &event->in_session);
+    if (!lv_linked(&session->in_events) && !session->delivering)
+        lv_list_append(&session->engine->with_events, &session->in_events);
     pthread_cond_signal(&session->engine->events);
+}
+
+void lv_event_forget(LlavaovSession *session, LvEvent *event)
+{
+    lv_list_remove(&event->in_session);
+    if (lv_list_empty(&session->events))
+        lv_list_remove(&session->in_events);
 }
 
 static void deliver_frame(LlavaovSession *session, LlavaovFrame *frame, LlavaovFrameStage stage)
@@ -37,6 +46,7 @@ void lv_event_deliver(LlavaovSession *session)
 {
     LvEvent *event = LV_LIST_FIRST(&session->events, LvEvent, in_session);
     lv_list_remove(&event->in_session);
+    lv_list_remove(&session->in_events);
     session->delivering = true;
     switch (event->kind) {
     case LV_EVENT_FRAME:
@@ -50,17 +60,10 @@ void lv_event_deliver(LlavaovSession *session)
         break;
     }
     session->delivering = false;
+    /* To the end of the line, so that no session's events starve another's. */
+    if (!lv_list_empty(&session->events))
+        lv_list_append(&session->engine->with_events, &session->in_events);
     pthread_cond_broadcast(&session->engine->idle);
-}
-
-/* A session with an event that nobody delivers. */
-static LlavaovSession *next_session(LlavaovEngine *engine)
-{
-    LlavaovSession *session;
-    LV_LIST_EACH(&engine->sessions, LlavaovSession, in_engine, session)
-    if (!session->delivering && !lv_list_empty(&session->events))
-        return session;
-    return NULL;
 }
 
 void *lv_event_main(void *data)
@@ -68,15 +71,11 @@ void *lv_event_main(void *data)
     LlavaovEngine *engine = data;
     pthread_mutex_lock(&engine->lock);
     while (!engine->stopping) {
-        LlavaovSession *session = next_session(engine);
-        if (!session) {
+        LlavaovSession *session = LV_LIST_FIRST(&engine->with_events, LlavaovSession, in_events);
+        if (session)
+            lv_event_deliver(session);
+        else
             pthread_cond_wait(&engine->events, &engine->lock);
-            continue;
-        }
-        /* To the end of the line, so that no session's events starve another's. */
-        lv_list_remove(&session->in_engine);
-        lv_list_append(&engine->sessions, &session->in_engine);
-        lv_event_deliver(session);
     }
     pthread_mutex_unlock(&engine->lock);
     return NULL;

@@ -25,6 +25,9 @@ typedef struct LvEvent {
 /* Queues an event unless it is queued already. Lock held. */
 void lv_event_post(LlavaovSession *session, LvEvent *event);
 
+/* Takes it back, if it has not been delivered. Lock held. */
+void lv_event_forget(LlavaovSession *session, LvEvent *event);
+
 /* Runs the first callback of a session that has one and that no thread is delivering for. Lock
  * held; it is dropped during the callback. */
 void lv_event_deliver(LlavaovSession *session);

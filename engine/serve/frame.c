@@ -60,7 +60,7 @@ void lv_frame_fail(LlavaovFrame *frame, const LlavaovError *error)
         return;
     frame->session->stats.frames_failed++;
     lv_event_post(frame->session, &frame->failed);
-    pthread_cond_signal(&frame->engine->work);
+    lv_session_wake(frame->session);
 }
 
 void lv_frame_cancel(LlavaovFrame *frame)
@@ -92,7 +92,7 @@ void lv_frame_set_prepared(LlavaovFrame *frame, const LvTiles *tiles, LvPicture 
     lv_event_post(session, &frame->prepared);
     if (frame->encode == LLAVAOV_ENCODE_ON_ARRIVAL)
         lv_list_append(&session->to_encode, &frame->in_queue);
-    pthread_cond_signal(&frame->engine->work);
+    lv_session_wake(session);
 }
 
 void lv_frame_set_encoded(LlavaovFrame *frame)
@@ -119,9 +119,11 @@ static bool gone(LlavaovFrame *frame)
     lv_cancel_request(&frame->cancel);
     lv_scheduler_notice_cancel(frame->engine);
     lv_list_remove(&frame->in_queue);
-    lv_list_remove(&frame->prepared.in_session);
-    lv_list_remove(&frame->encoded.in_session);
-    lv_list_remove(&frame->failed.in_session);
+    if (frame->session) {
+        lv_event_forget(frame->session, &frame->prepared);
+        lv_event_forget(frame->session, &frame->encoded);
+        lv_event_forget(frame->session, &frame->failed);
+    }
     if (frame->pins > 0)
         return false;
     if (frame->session) {

@@ -85,12 +85,14 @@ static void work_on(LlavaovEngine *engine, LlavaovSession *session, LlavaovFrame
     frame->has_source = false;
     frame->pins++;
     session->working++;
+    engine->preparing = true;
     pthread_mutex_unlock(&engine->lock);
     const uint64_t start = lv_now_ns();
     LlavaovStatus status = prepare(engine, frame, &prepared, &error);
     const uint64_t used = lv_now_ns() - start;
     pthread_mutex_lock(&engine->lock);
 
+    engine->preparing = false;
     session->stats.prepare_ns += used;
     if (lv_cancelled(&frame->cancel))
         status = lv_fail(&error, LLAVAOV_ERROR_CANCELLED, NULL, "the frame was cancelled");

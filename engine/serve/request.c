@@ -120,7 +120,7 @@ LlavaovStatus llavaov_session_ask(LlavaovSession *session, const LlavaovRequest 
     session->stats.requests++;
     if (ticket)
         *ticket = r;
-    pthread_cond_signal(&engine->work);
+    lv_session_wake(session);
     pthread_mutex_unlock(&engine->lock);
     return LLAVAOV_OK;
 }

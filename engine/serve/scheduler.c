@@ -68,10 +68,19 @@ static void run_requests(LlavaovEngine *engine, const LvTurn *turn)
     }
 }
 
+static void note_idle(LlavaovEngine *engine, bool idle)
+{
+    const uint64_t now = lv_now_ns();
+    if (engine->idle_since)
+        lv_admission_idle(&engine->admission, engine->idle_since, now);
+    engine->idle_since = idle && !engine->preparing ? now : 0;
+}
+
 bool lv_scheduler_turn(LlavaovEngine *engine)
 {
     LvTurn turn;
     lv_turn_next(engine, &turn);
+    note_idle(engine, turn.kind == LV_TURN_NONE);
     if (turn.kind == LV_TURN_ENCODE)
         lv_encode_run(engine, &turn);
     else if (turn.kind != LV_TURN_NONE)

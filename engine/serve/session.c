@@ -12,6 +12,18 @@
 #include "serve/request.h"
 #include "serve/reserve.h"
 
+void lv_session_wake(LlavaovSession *session)
+{
+    LlavaovEngine *engine = session->engine;
+    if (!lv_linked(&session->in_active)) {
+        /* It saves nothing up while it has nothing to do. */
+        if (session->virtual_time < engine->virtual_time)
+            session->virtual_time = engine->virtual_time;
+        lv_list_append(&engine->active, &session->in_active);
+    }
+    pthread_cond_signal(&engine->work);
+}
+
 void lv_session_rest(LlavaovSession *session)
 {
     session->working--;
@@ -43,7 +55,6 @@ LlavaovStatus llavaov_session_open(LlavaovEngine *engine, const LlavaovSessionOp
     session->engine = lv_engine_keep(engine);
     session->on_frame = options.on_frame;
     session->data = options.data;
-    session->idle = true;
     lv_list_init(&session->frames);
     lv_list_init(&session->to_prepare);
     lv_list_init(&session->to_encode);
@@ -101,6 +112,7 @@ void llavaov_session_close(LlavaovSession *session)
         pthread_mutex_lock(&engine->lock);
     }
     lv_reservations_leave(session);
+    lv_list_remove(&session->in_active);
     lv_list_remove(&session->in_engine);
     pthread_mutex_unlock(&engine->lock);
     llavaov_chat_template_unref(session->chat_template);

@@ -9,7 +9,7 @@
 struct LlavaovSession {
     LlavaovEngine *engine;              /* a reference */
     LlavaovChatTemplate *chat_template; /* a reference */
-    LvLink in_engine;
+    LvLink in_engine, in_active, in_events;
     void (*on_frame)(void *data, void *frame_data, LlavaovFrameStage stage);
     void *data;
 
@@ -29,13 +29,15 @@ struct LlavaovSession {
 
     /* Fair shares (turn.c): computing time used, comparable between sessions, and within the
      * session. */
-    bool idle;
     uint64_t virtual_time, encode_time, request_time;
 
     LvAdmissionStream admission; /* of a live stream: windows that were taken on */
 
     LlavaovSessionStats stats;
 };
+
+/* It may have work for the inference thread. Lock held. */
+void lv_session_wake(LlavaovSession *session);
 
 /* Ends a spell of work with the lock dropped: wakes a thread that closes the session. Lock held. */
 void lv_session_rest(LlavaovSession *session);

@@ -170,7 +170,7 @@ static Backlog find_backlog(LlavaovEngine *engine)
     Backlog backlog = {0};
     size_t started = 0, decoding = 0;
     LlavaovSession *session, *reserved = NULL, *other = NULL;
-    LV_LIST_EACH(&engine->sessions, LlavaovSession, in_engine, session)
+    LV_LIST_EACH(&engine->active, LlavaovSession, in_active, session)
     {
         LvRequestNeed need = LV_REQUEST_FRAMES;
         const LlavaovTicket *request = head_request(session, &need);
@@ -187,7 +187,7 @@ static Backlog find_backlog(LlavaovEngine *engine)
         else
             other = other && other->virtual_time <= session->virtual_time ? other : session;
     }
-    const size_t at_once = most_encoding > 8 ? most_encoding / 8 : 1;
+    const size_t at_once = most_encoding > 4 ? most_encoding / 4 : 1;
     if (started >= lv_decode_most(engine) || started - decoding >= at_once)
         return backlog;
     backlog.next =
@@ -220,16 +220,13 @@ static void scan(LlavaovEngine *engine, const Backlog *backlog, Scan *s)
     s->best.session = s->prompt.session = NULL;
     s->n_decoding = s->n_encoding = s->n_works = s->all_encoding = 0;
     LlavaovSession *session;
-    LV_LIST_EACH(&engine->sessions, LlavaovSession, in_engine, session)
+    LV_LIST_EACH(&engine->active, LlavaovSession, in_active, session)
     {
         Work work;
         if (!find_work(session, &work)) {
-            session->idle = true;
+            lv_list_remove(&session->in_active);
             continue;
         }
-        if (session->idle && session->virtual_time < engine->virtual_time)
-            session->virtual_time = engine->virtual_time;
-        session->idle = false;
         if (backlog && !keep_urgent(backlog, &work))
             continue;
         if (!s->best.session || goes_before(&work, &s->best))
@@ -302,7 +299,7 @@ void lv_turn_note_answers(LlavaovEngine *engine, const LvStep *steps, size_t n)
     if (answered == 0)
         return;
     LlavaovSession *session;
-    LV_LIST_EACH(&engine->sessions, LlavaovSession, in_engine, session)
+    LV_LIST_EACH(&engine->active, LlavaovSession, in_active, session)
     {
         LlavaovTicket *request = LV_LIST_FIRST(&session->requests, LlavaovTicket, in_session);
         const LlavaovError *error;

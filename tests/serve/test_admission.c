@@ -36,7 +36,7 @@ typedef struct Result {
     double rate;         /* answers a second, behind the first 20 s */
     double latency;      /* the greatest, from a window's end to its answer, seconds */
     double fewest, most; /* of a stream's answers, in units of the mean */
-    double longest;      /* that a stream had no answer, seconds */
+    double longest;      /* between the ends of a stream's answered windows, seconds */
     double busy;         /* share of the time that the server worked */
 } Result;
 
@@ -118,7 +118,8 @@ static Result simulate(size_t n, double seconds, double others, uint32_t seed)
             w->done += part;
             left -= part;
             worked += part;
-            lv_admission_spend(a, account, LV_WORK_TILE, part / MS, part);
+            lv_admission_spend(
+                a, account, now < w->ends ? LV_WORK_TILE : LV_WORK_ROW, part / MS, part);
             if (w->done < w->work)
                 continue;
             lv_admission_end(a, &w->reservation, true, (uint64_t)now);
@@ -129,9 +130,11 @@ static Result simulate(size_t n, double seconds, double others, uint32_t seed)
             s->answers++;
             r.latency = fmax(r.latency, (now - w->ends) / SECOND);
             if (s->last_answer > 0)
-                s->longest = fmax(s->longest, (now - s->last_answer) / SECOND);
-            s->last_answer = now;
+                s->longest = fmax(s->longest, (w->ends - s->last_answer) / SECOND);
+            s->last_answer = w->ends;
         }
+        if (left > 0)
+            lv_admission_idle(a, (uint64_t)(now + STEP - left), (uint64_t)(now + STEP));
     }
     for (size_t i = 0; i < n; i++) {
         Stream *s = &streams[i];

@@ -23,6 +23,7 @@
 #define SECOND 1e9
 #define FRAMES 8
 #define MOST_FRAMES 32
+#define SETTLE 10 /* windows */
 
 static double virtual_now;
 
@@ -208,12 +209,13 @@ typedef struct Result {
     double fewest, most, mean; /* answers of an equal stream */
     double longest, fair_turn; /* seconds */
     unsigned late, refused;
-    size_t most_reserved;
+    size_t streams, most_reserved;
 } Result;
 
 static Stream *streams;
 static size_t n_streams;
-static unsigned special[2]; /* answers of streams 0 and 1, if unequal */
+static unsigned special[2];    /* answers of streams 0 and 1, if unequal */
+static double special_cost[2]; /* over that of an equal stream */
 static double counting_from;
 static double *latencies;
 static size_t n_latencies, most_latencies;
@@ -366,10 +368,8 @@ static void arrive(Harness *h, double window)
 
 static void deliver(LlavaovEngine *engine)
 {
-    LlavaovSession *session;
-    LV_LIST_EACH(&engine->sessions, LlavaovSession, in_engine, session)
-    while (!lv_list_empty(&session->events))
-        lv_event_deliver(session);
+    while (!lv_list_empty(&engine->with_events))
+        lv_event_deliver(LV_LIST_FIRST(&engine->with_events, LlavaovSession, in_events));
 }
 
 /* ---- runs ---- */
@@ -405,7 +405,7 @@ static void open_streams(Harness *h, Spread spread, bool unequal, bool at_once)
 
 static Result count(double seconds, size_t first, size_t most_reserved)
 {
-    Result r = {.fewest = INFINITY, .most_reserved = most_reserved};
+    Result r = {.fewest = INFINITY, .streams = n_streams, .most_reserved = most_reserved};
     double all = 0, equal = 0;
     for (size_t i = 0; i < n_streams; i++) {
         const Stream *s = &streams[i];
@@ -414,6 +414,10 @@ static Result count(double seconds, size_t first, size_t most_reserved)
         r.refused += s->refused;
         if (i < first) {
             special[i] = s->answers;
+            special_cost[i] =
+                lv_admission_cost(&s->session->engine->admission, &s->session->admission) /
+                lv_admission_cost(
+                    &s->session->engine->admission, &streams[first].session->admission);
             continue;
         }
         equal += s->answers;
@@ -431,7 +435,7 @@ static Result count(double seconds, size_t first, size_t most_reserved)
     return r;
 }
 
-/* For so many windows, and seven before. */
+/* For so many windows, and SETTLE before. */
 static Result run(
     const Device *which, size_t n, Spread spread, bool unequal, bool at_once, unsigned windows)
 {
@@ -471,7 +475,7 @@ static Result run(
     most_latencies = n * (windows + 3);
     latencies = calloc(most_latencies, sizeof *latencies);
     n_latencies = 0;
-    counting_from = virtual_now + 7 * which->window;
+    counting_from = virtual_now + SETTLE * which->window;
     const double end = counting_from + windows * which->window;
     size_t most_reserved = 0;
     while (virtual_now < end) {
@@ -507,23 +511,33 @@ static Result run(
     return r;
 }
 
-static void show(const char *name, double load, size_t n, const Result *r)
+static void show(const char *name, double load, const Result *r)
 {
     print_message(
         "%-12s %5.2f: %4zu streams, %7.3f answers a second, latency %6.2f, %6.2f s, "
         "answers of a stream %2.0f to %2.0f of %5.2f, longest %6.1f s of %6.1f, late %u\n",
-        name, load, n, r->rate, r->p50, r->p99, r->fewest, r->most, r->mean, r->longest,
+        name, load, r->streams, r->rate, r->p50, r->p99, r->fewest, r->most, r->mean, r->longest,
         r->fair_turn, r->late);
 }
 
-/* Equal streams have answers within a part of the mean, or one more or less: they come whole. 25 %
- * is the aim. A quarter over the capacity it is not reached yet: there streams whose windows end in
- * a crowd have up to 40 % less or more. */
-static void check_shares(const Result *r, double load)
+static unsigned n_failed;
+
+static void expect(bool met, const char *rule, double found, double bound)
 {
-    const double part = load > 1 && load < 1.5 ? 0.4 : 0.25, apart = fmax(part * r->mean, 1);
-    assert_true(r->fewest >= floor(r->mean - apart) && r->most <= ceil(r->mean + apart));
-    assert_true(r->longest <= 2 * r->fair_turn + device->window / SECOND);
+    if (!met)
+        print_message("  not met: %s, %.3f, bound %.3f\n", rule, found, bound);
+    n_failed += !met;
+}
+
+/* Equal streams have answers within a quarter of the mean, or one more or less: they come whole. */
+static void check_shares(const Result *r)
+{
+    const double apart = fmax(0.25 * r->mean, 1);
+    expect(r->fewest >= floor(r->mean - apart), "fewest answers", r->fewest, r->mean - apart);
+    expect(r->most <= ceil(r->mean + apart), "most answers", r->most, r->mean + apart);
+    /* From answer to answer: one may come at once and the next late. */
+    const double longest = 2 * r->fair_turn + r->p99;
+    expect(r->longest <= longest, "longest without an answer", r->longest, longest);
 }
 
 /* Up to ten times the capacity that is measured first. */
@@ -534,23 +548,25 @@ static void plateau(const Device *which, size_t probe, Spread spread)
     const Result capacity = run(which, probe, spread, false, false, 10);
     Result results[sizeof loads / sizeof *loads];
     double best = capacity.rate;
+    n_failed = 0;
     for (size_t i = 0; i < sizeof loads / sizeof *loads; i++) {
         const size_t n = (size_t)round(capacity.rate * window * loads[i]);
         results[i] = run(which, n, spread, false, false, loads[i] > 2 ? 25 : 15);
-        show(which->name, loads[i], n, &results[i]);
         best = fmax(best, results[i].rate);
     }
     const Result *at = &results[1];
-    assert_true(results[0].rate >= 0.98 * round(capacity.rate * window * 0.5) / window);
-    assert_true(at->rate >= 0.9 * best);
     for (size_t i = 0; i < sizeof loads / sizeof *loads; i++) {
-        check_shares(&results[i], loads[i]);
-        assert_true(results[i].late <= 2);
+        const Result *r = &results[i];
+        const double asked = (double)r->streams / window, wanted = fmin(0.98 * asked, 0.9 * best);
+        show(which->name, loads[i], r);
+        check_shares(r);
+        expect(r->late <= 2, "given up", r->late, 2);
         /* A GPU's calls are not full at its capacity: past it they are, and each takes longer. */
-        assert_true(results[i].p99 <= (which->tiles > 1 ? 1.25 : 2 * at->p99));
-        if (loads[i] > 1)
-            assert_true(results[i].rate >= 0.9 * best);
+        const double late = which->tiles > 1 ? 1.25 : 2 * at->p99;
+        expect(r->p99 <= late, "latency", r->p99, late);
+        expect(r->rate >= wanted, "rate", r->rate, wanted);
     }
+    assert_int_equal(n_failed, 0);
 }
 
 static void test_plateau_of_the_bundled_model(void **state)
@@ -573,9 +589,11 @@ static void test_all_at_once(void **state)
 {
     for (Spread spread = RANDOM; spread <= TOGETHER; spread++) {
         const Result r = run(&devices[0], 330, spread, false, true, 15);
-        show("at once", 2, 330, &r);
+        show("at once", 2, &r);
         assert_true(r.rate >= 36);
-        check_shares(&r, 2);
+        n_failed = 0;
+        check_shares(&r);
+        assert_int_equal(n_failed, 0);
     }
 }
 
@@ -585,11 +603,17 @@ static void test_unequal(void **state)
 {
     for (size_t i = 0; i < 3; i += 2) {
         const Result r = run(&devices[i], 330, RANDOM, true, false, 25);
-        show("unequal", 2, 330, &r);
+        show("unequal", 2, &r);
         print_message("32 frames %u, long answers %u\n", special[0], special[1]);
-        assert_true(special[0] >= 1 && special[0] <= r.mean * 0.6);
-        assert_true(special[1] >= 1 && special[1] <= r.mean * 1.25);
-        check_shares(&r, 2);
+        n_failed = 0;
+        check_shares(&r);
+        for (size_t k = 0; k < 2; k++) {
+            const double fair = r.mean / special_cost[k], apart = fmax(0.25 * fair, 1);
+            expect(special_cost[k] > 1.2, "cost of a special stream", special_cost[k], 1.2);
+            expect(fabs(special[k] - fair) <= ceil(apart), "answers of a special stream",
+                special[k], fair);
+        }
+        assert_int_equal(n_failed, 0);
     }
 }
 

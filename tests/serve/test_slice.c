@@ -335,7 +335,6 @@ static void few_frames_wait_for_more(void **state)
         h->engine->slice.prompts = 0;
         holding->virtual_time += UINT64_C(1) << 50;
         asking->virtual_time = h->engine->virtual_time + (UINT64_C(1) << 49);
-        asking->idle = false;
         pthread_mutex_unlock(&h->engine->lock);
         for (int i = 0; i < n; i++) {
             sessions[i] = open_session(h);
