@@ -195,7 +195,7 @@ typedef bool (*LlavaovProgress)(void *data, uint64_t done, uint64_t total);
 typedef struct LlavaovEngineOptions {
     size_t size;
     const char *model_path; /* checkpoint folder */
-    const char *device;     /* NULL or "auto", "cpu", "cuda", "cuda:N" */
+    const char *device;     /* NULL or "auto", "cpu", "cuda", "cuda:N": llavaov_device_check */
     LlavaovPrecision precision;
     LlavaovResize resize;
     const char *cpu_mask; /* NULL or "auto" = best; "baseline", "avx2", "avx512" = at most that */
@@ -222,6 +222,12 @@ typedef struct LlavaovEngineInfo {
      * obeys them, or that nobody knows. NULL: none. */
     const char *generation_notice;
 } LlavaovEngineInfo;
+
+/* Whether this is a device string, whether or not there is such a device: "auto", "cpu", "cuda" or
+ * "cuda:N". Behind "auto", "cuda" and "cuda:N" options may follow, which change speed and no answer,
+ * for those who measure: ";graphs=off", ";overlap=off", ";rows=N", ";slice-us=N", ";warm-ms=N". NULL
+ * and "" are "auto". Error: ARGUMENT. */
+LLAVAOV_API LlavaovStatus llavaov_device_check(const char *device, LlavaovError *error);
 
 /* Validates the whole checkpoint, then loads it. Blocks (seconds for large models); on error
  * *engine is NULL. Broken files are reported before any weight is converted. The caller owns one

@@ -134,23 +134,6 @@ bad_value (LlavaovError * error, const gchar * property, const gchar * value,
   return FALSE;
 }
 
-static gboolean
-known_device (const gchar * device)
-{
-  const gchar *digit;
-
-  if (!strcmp (device, "auto") || !strcmp (device, "cpu") ||
-      !strcmp (device, "cuda") || g_str_has_prefix (device, "fake:") ||
-      !strcmp (device, "fake"))
-    return TRUE;
-  if (!g_str_has_prefix (device, "cuda:") || device[5] == '\0')
-    return FALSE;
-  for (digit = device + 5; *digit; digit++)
-    if (!g_ascii_isdigit (*digit))
-      return FALSE;
-  return TRUE;
-}
-
 /* "this build has auto, ... and f16" */
 static gchar *
 precision_names (void)
@@ -171,9 +154,11 @@ gst_llavaov_check_settings (const GstLlavaovSettings * settings,
 {
   gchar *known;
 
-  if (!known_device (settings->device))
-    return bad_value (error, "device", settings->device,
-        "not one of auto, cpu, cuda, cuda:N");
+  error->status = llavaov_device_check (settings->device, error);
+  if (error->status != LLAVAOV_OK) {
+    error->about = LLAVAOV_ABOUT_OPTION;
+    return FALSE;
+  }
   if (!llavaov_precision_from_name (settings->precision, precision)) {
     known = precision_names ();
     bad_value (error, "precision", settings->precision, known);

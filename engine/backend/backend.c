@@ -1,20 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "backend/backend.h"
 
-#include <string.h>
-
 #include "backend/module.h"
 #include "base/status.h"
-
-static bool is_cuda(const char *device)
-{
-    if (strncmp(device, "cuda", 4) != 0)
-        return false;
-    if (device[4] == '\0')
-        return true;
-    return device[4] == ':' && device[5] != '\0' &&
-           strspn(device + 5, "0123456789") == strlen(device + 5);
-}
 
 /* Falls back to the CPU, and says why, where the GPU, its driver or the module is missing. Every
  * other failure (not enough memory, a bad value) is the caller's to handle. */
@@ -33,19 +21,29 @@ static LlavaovStatus open_auto(
     return status;
 }
 
+LlavaovStatus llavaov_device_check(const char *device, LlavaovError *error)
+{
+    LvDevice parsed;
+    return lv_device_parse(device, &parsed, error);
+}
+
 LlavaovStatus lv_backend_open(
-    const LvBackendOptions *options, LvBackend **backend, LlavaovError *error)
+    const LvBackendOptions *given, LvBackend **backend, LlavaovError *error)
 {
     *backend = NULL;
-    const char *device = options->device && *options->device ? options->device : "auto";
-    if (strcmp(device, "auto") == 0)
-        return open_auto(options, backend, error);
-    if (strcmp(device, "cpu") == 0)
-        return lv_backend_cpu_open(options, backend, error);
-    if (is_cuda(device))
-        return lv_backend_cuda_open(options, backend, error);
-    if (strncmp(device, "fake:", 5) == 0 || strcmp(device, "fake") == 0)
-        return lv_backend_fake_open(options, backend, error);
-    return lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_DEVICE, "device",
-        "device \"%s\" is not known; use \"auto\", \"cpu\", \"cuda\" or \"cuda:N\"", device);
+    LvBackendOptions options = *given;
+    LlavaovStatus status = lv_device_parse(given->device, &options.parsed, error);
+    if (status != LLAVAOV_OK)
+        return status;
+    switch (options.parsed.kind) {
+    case LV_DEVICE_AUTO:
+        return open_auto(&options, backend, error);
+    case LV_DEVICE_CPU:
+        return lv_backend_cpu_open(&options, backend, error);
+    case LV_DEVICE_CUDA:
+        return lv_backend_cuda_open(&options, backend, error);
+    case LV_DEVICE_FAKE:
+        return lv_backend_fake_open(&options, backend, error);
+    }
+    return lv_fail(error, LLAVAOV_ERROR_INTERNAL, NULL, "a device of no kind");
 }

@@ -19,6 +19,7 @@
 #ifndef LV_BACKEND_H
 #define LV_BACKEND_H
 
+#include "backend/device.h"
 #include "base/cancel.h"
 #include "base/tensor.h"
 #include "checkpoint/config.h"
@@ -278,6 +279,7 @@ struct LvBackend {
 
 typedef struct LvBackendOptions {
     const char *device; /* as LlavaovEngineOptions.device */
+    LvDevice parsed;    /* lv_backend_open makes it of `device` */
     LlavaovPrecision precision;
     uint32_t threads;
     const char *cpu_mask;

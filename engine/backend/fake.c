@@ -362,9 +362,8 @@ LlavaovStatus lv_backend_fake_open(
     if (!fake)
         return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for the fake backend");
     fake->lost_after = UINT64_MAX;
-    const char *colon = options->device ? strchr(options->device, ':') : NULL;
     LlavaovStatus open_status = LLAVAOV_OK;
-    LlavaovStatus status = parse_wishes(fake, colon ? colon + 1 : "", &open_status, error);
+    LlavaovStatus status = parse_wishes(fake, options->parsed.wishes, &open_status, error);
     if (status == LLAVAOV_OK && open_status != LLAVAOV_OK)
         status = lv_fail_about(
             error, open_status, LLAVAOV_ABOUT_DEVICE, "device", "opening failed (fake)");

@@ -42,7 +42,7 @@ typedef struct LvDeviceLabel {
 static inline LvDeviceLabel lv_device_label(const char *device)
 {
     LvDeviceLabel label = {""};
-    if (device && *device && strcmp(device, "auto") != 0)
+    if (device && *device && strcmp(device, "auto") != 0 && strncmp(device, "auto;", 5) != 0)
         snprintf(label.text, sizeof label.text, "device \"%.300s\": ", device);
     return label;
 }

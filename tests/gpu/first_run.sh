@@ -274,7 +274,7 @@ model() {
 
 # bench PREFIX LINES: what one engine is asked for; summary makes rows of it.
 bench() {
-    printf '%b' "$2" | "$(program tools/llavaov-tool/llavaov-tool)" bench --serve -m "$(model)" -d cuda
+    printf '%b' "$2" | "$(program tools/llavaov-tool/llavaov-tool)" bench --serve -m "$(model)" -d "cuda${options:-}"
 }
 
 # summary PREFIX: the medians of a bench's lines, a row for each kind, also where it was ended under way. A notice fails:
@@ -321,8 +321,8 @@ everything() { # fewer runs of what is only compared
 equal() {
     local line kinds
     line=$(repeated 5 "decode $equal_context $equal_tokens")
-    for way in '' LLAVAOV_CUDA_OVERLAP=off LLAVAOV_CUDA_GRAPHS=off; do
-        printf '%b' "$line" | env ${way:+"$way"} "$(program tools/llavaov-tool/llavaov-tool)" bench --serve -m "$(model)" -d cuda || return 1
+    for way in '' ';overlap=off' ';graphs=off'; do
+        printf '%b' "$line" | "$(program tools/llavaov-tool/llavaov-tool)" bench --serve -m "$(model)" -d "cuda$way" || return 1
     done | tee "$scratch/equal"
     kinds=$(grep -o '"tokens": "[0-9a-f]*"' "$scratch/equal" | sort | uniq -c)
     say "$kinds"
@@ -394,9 +394,9 @@ part_A() {
     gpu_only 175 15 bench/few tests/gpu/gpu-few
     say '== 5: bench'
     line 215 40 bench/all bench bench "$(everything "$some")"
-    LLAVAOV_CUDA_OVERLAP=off line 230 20 bench/overlap-off bench overlap-off "$(repeated 5 "decode $context $tokens")"
-    LLAVAOV_CUDA_GRAPHS=off line 242 15 bench/graphs-off bench graphs-off "$(repeated 5 "decode $context $tokens")"
-    LLAVAOV_CUDA_ROWS=$((context + 1)) line 250 12 bench/one-chunk bench one-chunk "$(repeated 5 "prefill $context")"
+    options=';overlap=off' line 230 20 bench/overlap-off bench overlap-off "$(repeated 5 "decode $context $tokens")"
+    options=';graphs=off' line 242 15 bench/graphs-off bench graphs-off "$(repeated 5 "decode $context $tokens")"
+    options=";rows=$((context + 1))" line 250 12 bench/one-chunk bench one-chunk "$(repeated 5 "prefill $context")"
     say '== 6: parity'
     line 315 60 parity/0.5b-seed-1 hf parity 1 --frames $hf_frames $hf_options
     line 330 30 parity/demo hf demo --clips "$clips" $hf_device
@@ -411,8 +411,8 @@ part_B() {
     line 95 55 streams/100 "$(program tests/gpu/gpu-streams)" "$(model)" cuda $streams
     say '== once more'
     line 115 20 bench/again bench again "$(repeated 7 "decode $context $tokens")$(repeated 7 "frames 1 $picture")"
-    LLAVAOV_CUDA_OVERLAP=off line 135 20 bench/again-overlap-off bench again-overlap-off "$(repeated 7 "decode $context $tokens")"
-    LLAVAOV_CUDA_GRAPHS=off line 155 20 bench/again-graphs-off bench again-graphs-off "$(repeated 7 "decode $context $tokens")"
+    options=';overlap=off' line 135 20 bench/again-overlap-off bench again-overlap-off "$(repeated 7 "decode $context $tokens")"
+    options=';graphs=off' line 155 20 bench/again-graphs-off bench again-graphs-off "$(repeated 7 "decode $context $tokens")"
 }
 
 part_C() {

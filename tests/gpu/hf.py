@@ -12,7 +12,6 @@ tried where there is no GPU.
 """
 import argparse
 import json
-import os
 import pathlib
 import shutil
 import signal
@@ -196,11 +195,10 @@ def parity(arguments):
 class Ours:
     """llavaov-tool bench --serve: milliseconds."""
 
-    def __init__(self, arguments, folder, **environment):
+    def __init__(self, arguments, folder, options=""):
         path = pathlib.Path(arguments.build) / "tools/llavaov-tool/llavaov-tool"
-        self.process = subprocess.Popen([path, "bench", "--serve", "-m", folder, "-d", arguments.device],
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-                                        env={**os.environ, **environment})  # fmt: skip
+        self.process = subprocess.Popen([path, "bench", "--serve", "-m", folder, "-d", arguments.device + options],
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # fmt: skip
         self.read()
 
     def read(self):
@@ -354,8 +352,8 @@ def bench(arguments):
     folder = checkpoint(arguments, arguments.preset, 1)
     ours = Ours(arguments, folder)
     if part == "graphs":
-        off = {"no_overlap": {"LLAVAOV_CUDA_OVERLAP": "off"}, "direct": {"LLAVAOV_CUDA_GRAPHS": "off"}}
-        return True, bench_graphs(arguments, {"graph": ours} | {name: Ours(arguments, folder, **off[name]) for name in off})
+        off = {"no_overlap": ";overlap=off", "direct": ";graphs=off"}
+        return True, bench_graphs(arguments, {"graph": ours} | {name: Ours(arguments, folder, off[name]) for name in off})
     if part in ("frame", "batch"):
         return True, {"frame": bench_frame, "batch": bench_batch}[part](arguments, ours)
     try:

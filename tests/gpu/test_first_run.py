@@ -17,7 +17,7 @@ case "$1" in bench) ;; *) exit 0 ;; esac
 echo '{"what": "ready", "threads": 1@NOTICE@}'
 while read -r what a b c; do
     token=1
-    [ "$LLAVAOV_CUDA_OVERLAP" = off ] && token=@TOKEN@
+    case "$*" in *";overlap=off"*) token=@TOKEN@ ;; esac
     case "$what" in
     frames) echo "{\"what\": \"frames\", \"a\": $a, \"ns\": 2000000, \"cpu_ns\": 1, \"with_copy_ns\": 3000000}" ;;
     batch) echo "{\"what\": \"batch\", \"a\": $a, \"b\": $b, \"n\": $c, \"ns\": 4000000, \"cpu_ns\": 1, \"tokens\": \"1\"}" ;;

@@ -160,6 +160,18 @@ read_script (LlavaovEngine * engine, const gchar * device)
 }
 
 LlavaovStatus
+llavaov_device_check (const char *device, LlavaovError * error)
+{
+  if (g_str_has_prefix (device, "fake") || g_str_has_prefix (device, "cpu") ||
+      g_str_has_prefix (device, "auto"))
+    return LLAVAOV_OK;
+  fail (error, LLAVAOV_ERROR_ARGUMENT, "device", "");
+  g_snprintf (error->message, sizeof (error->message),
+      "device=\"%s\": no such device", device);
+  return LLAVAOV_ERROR_ARGUMENT;
+}
+
+LlavaovStatus
 llavaov_engine_open (const LlavaovEngineOptions * options,
     LlavaovEngine ** result, LlavaovError * error)
 {

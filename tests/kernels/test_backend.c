@@ -6,6 +6,7 @@
 #include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -66,6 +67,57 @@ static void devices_are_named_clearly(void **state)
             backend->ops->close(backend);
         } else
             assert_true(error.message[0] != '\0');
+    }
+}
+
+/* What is understood of a device string, and which part of it is not. */
+static void device_strings_are_read(void **state)
+{
+    static const struct {
+        const char *text;
+        LvDevice device;
+    } good[] = {
+        {NULL, {LV_DEVICE_AUTO, 0, false, false, LV_DEVICE_UNSET, LV_DEVICE_UNSET, LV_DEVICE_UNSET,
+                   NULL}},
+        {"", {LV_DEVICE_AUTO, 0, false, false, LV_DEVICE_UNSET, LV_DEVICE_UNSET, LV_DEVICE_UNSET,
+                 NULL}},
+        {"cpu", {LV_DEVICE_CPU, 0, false, false, LV_DEVICE_UNSET, LV_DEVICE_UNSET, LV_DEVICE_UNSET,
+                    NULL}},
+        {"cuda:12", {LV_DEVICE_CUDA, 12, false, false, LV_DEVICE_UNSET, LV_DEVICE_UNSET,
+                        LV_DEVICE_UNSET, NULL}},
+        {"auto;graphs=off", {LV_DEVICE_AUTO, 0, true, false, LV_DEVICE_UNSET, LV_DEVICE_UNSET,
+                                LV_DEVICE_UNSET, NULL}},
+        {"cuda:1;overlap=off;graphs=on;rows=65536;slice-us=0;warm-ms=60000",
+            {LV_DEVICE_CUDA, 1, false, true, 65536, 0, 60000, NULL}},
+    };
+    static const struct {
+        const char *text, *part;
+    } bad[] = {{"tpu", "tpu"}, {"cuda:", "cuda:"}, {"cuda:x", "cuda:x"},
+        {"cuda:99999999999", "cuda:99999999999"}, {"cuda:-1", "cuda:-1"}, {"Cuda", "Cuda"},
+        {"cpu;graphs=off", "graphs=off"}, {"cuda;", ""}, {"cuda;;rows=1", ""},
+        {"cuda;graphs", "graphs"}, {"cuda;graphs=no", "graphs=no"}, {"cuda;rows=0", "rows=0"},
+        {"cuda;rows=-1", "rows=-1"}, {"cuda;rows=12x", "rows=12x"}, {"cuda;rows= 5", "rows= 5"},
+        {"cuda;rows=65537", "rows=65537"},
+        {"cuda;rows=99999999999999999999", "rows=99999999999999999999"},
+        {"cuda;slice-us=1000001", "slice-us=1000001"}, {"cuda;warm-ms=", "warm-ms="},
+        {"cuda;colour=red", "colour=red"}, {"cuda ;rows=1", "cuda "}};
+    LvDevice device;
+    LlavaovError error;
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        const LvDevice *want = &good[i].device;
+        if (lv_device_parse(good[i].text, &device, &error) != LLAVAOV_OK)
+            fail_msg("%s", error.message);
+        assert_true(device.kind == want->kind && device.number == want->number &&
+                    device.no_graphs == want->no_graphs && device.no_overlap == want->no_overlap);
+        assert_true(device.rows == want->rows && device.slice_us == want->slice_us &&
+                    device.warm_ms == want->warm_ms);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char part[64];
+        assert_int_equal(llavaov_device_check(bad[i].text, &error), LLAVAOV_ERROR_ARGUMENT);
+        assert_string_equal(error.subject, "device");
+        snprintf(part, sizeof part, ": \"%s\" is not understood", bad[i].part);
+        assert_non_null(strstr(error.message, part));
     }
 }
 
@@ -151,6 +203,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bad_weights_are_named),
         cmocka_unit_test(devices_are_named_clearly),
+        cmocka_unit_test(device_strings_are_read),
         cmocka_unit_test(results_do_not_depend_on_threads),
         cmocka_unit_test(a_raised_flag_stops_operations),
         cmocka_unit_test(a_flag_raised_meanwhile_stops_an_operation),

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 #include <cmocka.h>
 
@@ -63,15 +64,16 @@ void must(LlavaovStatus status, const LlavaovError *error)
         fail_msg("%s", error->message);
 }
 
-void open_model(LlavaovPrecision precision, const char *graphs, const char *wishes)
+void open_model(LlavaovPrecision precision, const char *options, const char *wishes)
 {
     LlavaovError error = {0};
     memset(&watch, 0, sizeof watch);
     setenv("LLAVAOV_STANDIN", wishes, 1);
-    setenv("LLAVAOV_CUDA_GRAPHS", graphs, 1);
-    const LvBackendOptions options = {.device = "cuda", .precision = precision};
+    char device[64];
+    snprintf(device, sizeof device, "cuda%s", options);
+    const LvBackendOptions backend = {.device = device, .precision = precision};
     must(lv_checkpoint_open(random_model, &watch.checkpoint, &error), &error);
-    must(lv_backend_open(&options, &watch.b, &error), &error);
+    must(lv_backend_open(&backend, &watch.b, &error), &error);
     watch.real = watch.b->ops;
     watch.ops = *watch.real;
     watch.ops.next_tokens = next_tokens;

@@ -168,41 +168,28 @@ static void a_small_device_is_refused_with_what_is_missing(void **state)
     llavaov_engine_unref(engine);
 }
 
-/* Sizes that measurements try out; without the variables the backend's own. */
-static void the_environment_sets_the_length_of_slices(void **state)
+/* Sizes that measurements try out; without options the backend's own. */
+static void the_device_string_sets_the_length_of_slices(void **state)
 {
     static const struct {
-        const char *rows, *us;
+        const char *device;
         uint32_t preferred_rows;
         double flops;
-    } good[] = {{NULL, NULL, 2176, 4 * 7.5e12 / 3 * 2e-3}, {"", "", 2176, 4 * 7.5e12 / 3 * 2e-3},
-        {"640", "500", 640, 4 * 7.5e12 / 3 * 500e-6}, {"4096", "0", 4096, 0}};
-    static const char *const bad[] = {"-1", "0", "12x", "x", " 5", "65537", "99999999999999999999"};
+    } good[] = {{"cuda", 2176, 4 * 7.5e12 / 3 * 2e-3},
+        {"auto;warm-ms=0", 2176, 4 * 7.5e12 / 3 * 2e-3},
+        {"cuda:0;rows=640;slice-us=500", 640, 4 * 7.5e12 / 3 * 500e-6},
+        {"cuda;slice-us=0;rows=4096", 4096, 0}};
     LlavaovError error = {0};
-    LlavaovEngine *engine;
     setenv("LLAVAOV_STANDIN", "", 1);
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
-        unsetenv("LLAVAOV_CUDA_ROWS");
-        unsetenv("LLAVAOV_CUDA_SLICE_US");
-        if (good[i].rows) {
-            setenv("LLAVAOV_CUDA_ROWS", good[i].rows, 1);
-            setenv("LLAVAOV_CUDA_SLICE_US", good[i].us, 1);
-        }
         LvBackend *backend;
-        if (lv_backend_open(&(LvBackendOptions){.device = "cuda"}, &backend, &error) != LLAVAOV_OK)
+        if (lv_backend_open(&(LvBackendOptions){.device = good[i].device}, &backend, &error) !=
+            LLAVAOV_OK)
             fail_msg("%s", error.message);
         assert_int_equal(backend->info.preferred_rows, good[i].preferred_rows);
         assert_true(fabs(backend->info.slice_flops - good[i].flops) <= 1e-9 * good[i].flops);
         backend->ops->close(backend);
     }
-    unsetenv("LLAVAOV_CUDA_SLICE_US");
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        setenv("LLAVAOV_CUDA_ROWS", bad[i], 1);
-        assert_int_equal(open_engine("cuda", LLAVAOV_PRECISION_F32, "", &engine, &error),
-            LLAVAOV_ERROR_ARGUMENT);
-        assert_non_null(strstr(error.message, "LLAVAOV_CUDA_ROWS is \""));
-    }
-    unsetenv("LLAVAOV_CUDA_ROWS");
 }
 
 /* ---- faults ---- */
@@ -326,7 +313,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(refused_products_still_come),
         cmocka_unit_test(a_device_that_cannot_serve_is_refused),
         cmocka_unit_test(half_precision_is_refused),
-        cmocka_unit_test(the_environment_sets_the_length_of_slices),
+        cmocka_unit_test(the_device_string_sets_the_length_of_slices),
         cmocka_unit_test(a_small_device_is_refused_with_what_is_missing),
         cmocka_unit_test(every_refused_allocation_ends_in_words),
         cmocka_unit_test(a_failing_device_is_named_and_left_alone),

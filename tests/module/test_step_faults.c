@@ -27,13 +27,13 @@ static void without_graphs_the_answers_are_the_same(void **state)
         {"", DOWNLOAD, false},
     };
     int32_t wanted[FEW], tokens[FEW];
-    open_model(LLAVAOV_PRECISION_F32, "on", "");
+    open_model(LLAVAOV_PRECISION_F32, "", "");
     few_steps(wanted);
     assert_int_equal(watch.computed, 2);
     assert_null(watch.real->notice(watch.b));
     close_model();
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        open_model(LLAVAOV_PRECISION_F32, "on", cases[i].wishes);
+        open_model(LLAVAOV_PRECISION_F32, "", cases[i].wishes);
         assert_int_equal(strstr(watch.b->info.detail, "without graphs") != NULL, cases[i].told);
         const uint64_t replayed = count().replayed;
         watch.mischief = cases[i].mischief;
@@ -55,15 +55,13 @@ static void without_graphs_the_answers_are_the_same(void **state)
 static void without_overlap_the_answers_are_the_same(void **state)
 {
     static const struct {
-        const char *wishes, *overlap;
+        const char *wishes, *options;
         bool overlaps;
-    } cases[] = {{"", "on", true}, {"no-overlap", "on", false}, {"", "off", false},
-        {"no-overlap-in-graphs", "on", false}, {"graph=1", "on", false}};
+    } cases[] = {{"", "", true}, {"no-overlap", ";overlap=on", false}, {"", ";overlap=off", false},
+        {"no-overlap-in-graphs", "", false}, {"graph=1", "", false}};
     int32_t wanted[FEW], tokens[FEW];
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        setenv("LLAVAOV_CUDA_OVERLAP", cases[i].overlap, 1);
-        open_model(LLAVAOV_PRECISION_BF16, "on", cases[i].wishes);
-        unsetenv("LLAVAOV_CUDA_OVERLAP");
+        open_model(LLAVAOV_PRECISION_BF16, cases[i].options, cases[i].wishes);
         assert_null(watch.real->notice(watch.b));
         const uint64_t before = count().overlapped;
         few_steps(i ? tokens : wanted);
@@ -80,11 +78,11 @@ static void a_cancelled_step_has_changed_nothing(void **state)
 {
     static const size_t who[] = {0, 1, 2};
     int32_t wanted[FEW], tokens[FEW];
-    open_model(LLAVAOV_PRECISION_F32, "on", "");
+    open_model(LLAVAOV_PRECISION_F32, "", "");
     few_steps(wanted);
     close_model();
     for (int ahead = 0; ahead < 2; ahead++) {
-        open_model(LLAVAOV_PRECISION_F32, "on", "");
+        open_model(LLAVAOV_PRECISION_F32, "", "");
         watch.ahead = ahead;
         open_three();
         for (size_t s = 0; s < FEW; s++) {
@@ -110,7 +108,7 @@ static void a_cancelled_step_has_changed_nothing(void **state)
 static void graphs_go_with_their_model(void **state)
 {
     const size_t who = 0;
-    open_model(LLAVAOV_PRECISION_F32, "on", "");
+    open_model(LLAVAOV_PRECISION_F32, "", "");
     open_member(0, 7, &greedy);
     for (int s = 0; s < 3; s++)
         must_step(&who, 1, NULL);
@@ -141,7 +139,7 @@ static void steps_that_do_not_fit_are_refused(void **state)
 {
     const size_t who = 0;
     LlavaovError error;
-    open_model(LLAVAOV_PRECISION_F32, "on", "");
+    open_model(LLAVAOV_PRECISION_F32, "", "");
     watch.ahead = true;
     open_member(0, 7, &greedy);
     for (int s = 0; s < SPARE; s++)
@@ -163,7 +161,7 @@ static void nan_is_its_rows_own(void **state)
     const int32_t ids[2] = {3, 4};
     LlavaovError errors[2] = {0}, error = {0};
     const LvRun run = {.error = &error};
-    open_model(LLAVAOV_PRECISION_F32, "on", "");
+    open_model(LLAVAOV_PRECISION_F32, "", "");
     open_member(0, 7, &greedy);
     open_member(1, 9, &greedy);
     const LvBatch batch = {sequences, 2};
@@ -194,12 +192,12 @@ static void failures_are_named_wherever_they_strike(void **state)
         {"lost=%llu", "the device does not answer (error 999)"}};
     uint64_t at[4];
     int32_t wanted[FEW];
-    open_model(LLAVAOV_PRECISION_F32, "on", "");
+    open_model(LLAVAOV_PRECISION_F32, "", "");
     at[0] = count().launches;
     few_steps(wanted);
     at[1] = count().launches; /* six steps: direct, recorded and replayed, four replays */
     close_model();
-    open_model(LLAVAOV_PRECISION_F32, "on", "");
+    open_model(LLAVAOV_PRECISION_F32, "", "");
     open_three();
     must_step(who, 3, NULL);
     at[2] = count().launches;
@@ -213,7 +211,7 @@ static void failures_are_named_wherever_they_strike(void **state)
         for (size_t i = 0; i < sizeof strikes / sizeof *strikes; i++) {
             char wishes[32];
             snprintf(wishes, sizeof wishes, faults[f].wish, (unsigned long long)strikes[i]);
-            open_model(LLAVAOV_PRECISION_F32, "on", wishes);
+            open_model(LLAVAOV_PRECISION_F32, "", wishes);
             open_three();
             LlavaovError first, second;
             LlavaovStatus status = LLAVAOV_OK;
@@ -241,7 +239,7 @@ static void failures_ahead_are_named_too(void **state)
     static const size_t who[] = {0, 1, 2};
     static const char *const wishes[] = {"launch=%llu", "lost=%llu"};
     int32_t wanted[FEW];
-    open_model(LLAVAOV_PRECISION_F32, "on", "");
+    open_model(LLAVAOV_PRECISION_F32, "", "");
     few_steps(wanted);
     const uint64_t launches = count().launches;
     close_model();
@@ -249,7 +247,7 @@ static void failures_ahead_are_named_too(void **state)
         for (uint64_t at = launches - 4; at <= launches + 1; at += 2) {
             char wish[32];
             snprintf(wish, sizeof wish, wishes[f], (unsigned long long)at);
-            open_model(LLAVAOV_PRECISION_F32, "on", wish);
+            open_model(LLAVAOV_PRECISION_F32, "", wish);
             watch.ahead = true;
             open_three();
             LlavaovError first, second;
@@ -273,11 +271,11 @@ static void refused_memory_costs_no_more_than_a_step(void **state)
 {
     static const size_t who[] = {0, 1, 2};
     int32_t wanted[FEW];
-    open_model(LLAVAOV_PRECISION_F32, "on", "");
+    open_model(LLAVAOV_PRECISION_F32, "", "");
     open_three();
     const uint64_t first = count().asked + 1;
     close_model();
-    open_model(LLAVAOV_PRECISION_F32, "on", "");
+    open_model(LLAVAOV_PRECISION_F32, "", "");
     few_steps(wanted);
     const uint64_t last = count().asked;
     close_model();
@@ -287,7 +285,7 @@ static void refused_memory_costs_no_more_than_a_step(void **state)
             char wishes[32];
             unsigned failed = 0;
             snprintf(wishes, sizeof wishes, "alloc=%u,allocs=%u", (unsigned)n, times);
-            open_model(LLAVAOV_PRECISION_F32, "on", wishes);
+            open_model(LLAVAOV_PRECISION_F32, "", wishes);
             open_three();
             for (size_t s = 0; s < FEW; s++) {
                 LlavaovError error;

@@ -86,7 +86,7 @@ static void whoever_joins_or_leaves_the_bits_are_the_same(void **state)
         const unsigned n = steps_of(precisions[i / 2]);
         assert_int_equal(watch.computed, n);
         assert_int_equal(count().replayed, 0);
-        assert_non_null(strstr(watch.b->info.detail, "without graphs: LLAVAOV_CUDA_GRAPHS"));
+        assert_non_null(strstr(watch.b->info.detail, "without graphs: graphs=off"));
         close_model();
         /* Kernels that overlap, and none that does; ahead of greedy steps alone. */
         for (int way = 0; way < (i == 0 ? 3 : 2); way++) {
@@ -121,7 +121,7 @@ static void contexts_grow(void **state)
     const size_t who = 0;
     for (size_t half = 0; half < 2; half++)
         for (size_t i = 0; i < sizeof starts / sizeof *starts; i++) {
-            open_model(half ? LLAVAOV_PRECISION_BF16 : LLAVAOV_PRECISION_F32, "on", "");
+            open_model(half ? LLAVAOV_PRECISION_BF16 : LLAVAOV_PRECISION_F32, "", "");
             const LvTextConfig *text = &watch.model->config->text;
             LvKvCache *twin = new_cache(starts[i], 1);
             LvTensor hidden;
@@ -160,7 +160,7 @@ static void contexts_grow(void **state)
 static void steady_steps_allocate_nothing(void **state)
 {
     static const size_t who[] = {0, 1, 2};
-    open_model(LLAVAOV_PRECISION_BF16, "on", "");
+    open_model(LLAVAOV_PRECISION_BF16, "", "");
     open_three();
     must_step(who, 3, NULL);
     const uint64_t launches = count().launches;
@@ -187,7 +187,7 @@ static void a_warm_model_has_its_graphs(void **state)
     const LvWarm none = {.tiles = 1, .rows = 4, .sequences = 3, .milliseconds = 0};
     uint32_t done = 0;
     LlavaovError error = {0};
-    open_model(LLAVAOV_PRECISION_BF16, "on", "");
+    open_model(LLAVAOV_PRECISION_BF16, "", "");
     must(lv_model_warm(watch.model, &none, &done, &error), &error);
     assert_int_equal(done, 0);
     assert_int_equal(count().graphs, 0);
@@ -211,7 +211,7 @@ static void a_warm_model_has_its_graphs(void **state)
 static void the_device_works_ahead(void **state)
 {
     static const size_t who[] = {0, 1, 2}, left[] = {2, 0}, other[] = {2, 0, 1};
-    open_model(LLAVAOV_PRECISION_BF16, "on", "");
+    open_model(LLAVAOV_PRECISION_BF16, "", "");
     watch.ahead = true;
     open_three();
     must_step(who, 3, NULL);
@@ -243,7 +243,7 @@ static void drawn_steps_are_computed_ahead_too(void **state)
     enum { STEPS = 14 };
     int32_t tokens[2][STEPS][3];
     for (int ahead = 0; ahead < 2; ahead++) {
-        open_model(LLAVAOV_PRECISION_F32, "on", "");
+        open_model(LLAVAOV_PRECISION_F32, "", "");
         watch.ahead = ahead;
         for (size_t i = 0; i < 4; i++)
             open_member(i, 20 + (uint32_t)i, &ways[i]);
@@ -277,7 +277,7 @@ static void what_was_computed_ahead_dies_with_its_cache(void **state)
     const size_t who = 0;
     int32_t tokens[2];
     for (int ahead = 0; ahead < 2; ahead++) {
-        open_model(LLAVAOV_PRECISION_F32, "on", "");
+        open_model(LLAVAOV_PRECISION_F32, "", "");
         open_member(0, 30, &greedy);
         must_step(&who, 1, NULL);
         must_step(&who, 1, NULL);

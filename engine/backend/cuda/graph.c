@@ -51,10 +51,8 @@ static bool kernels_wait(LvCuda *cuda)
 /* Kernels that overlap are tried once; where they are refused none is asked to. */
 static void try_overlap(LvCuda *cuda)
 {
-    const char *wish = secure_getenv("LLAVAOV_CUDA_OVERLAP");
-    cuda->steps.overlap = cuda->facts.major >= OVERLAP_MAJOR &&
-                          (!wish || strcmp(wish, "off") != 0) && ask_kernels(cuda) == 0 &&
-                          kernels_wait(cuda);
+    cuda->steps.overlap = cuda->steps.overlap && cuda->facts.major >= OVERLAP_MAJOR &&
+                          ask_kernels(cuda) == 0 && kernels_wait(cuda);
 }
 
 /* One copy, and two kernels that overlap where a step's may, recorded and replayed: whether graphs
@@ -113,13 +111,10 @@ int lv_steps_open(LvCuda *cuda)
     if (code != 0)
         return code;
     try_overlap(cuda);
-    const char *wish = secure_getenv("LLAVAOV_CUDA_GRAPHS");
-    steps->graphs = !wish || strcmp(wish, "off") != 0;
     if (steps->graphs)
         try_graph(cuda);
     else
-        snprintf(steps->why, sizeof steps->why,
-            "decoding steps without graphs: LLAVAOV_CUDA_GRAPHS is \"off\"");
+        snprintf(steps->why, sizeof steps->why, "decoding steps without graphs: graphs=off");
     return 0;
 }
 

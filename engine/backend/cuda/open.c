@@ -13,25 +13,22 @@
  * Rows of a prefill, an estimate for the 0.5B model on the 132 multiprocessors of an H100 with
  * tiles of 128 x 256 (gate and up, 9,728 columns) and 128 x 128 (output and down, 896): 17 rows of
  * tiles make 4.9 and 0.9 rounds, where 16 make 4.6 and 0.85, and 6,303 tokens are three chunks
- * instead of three and a rest. What gate and up give, 19 KiB a row, still fits the L2 of 50 MB. The
- * environment variable LLAVAOV_CUDA_ROWS sets another number, to measure with. */
+ * instead of three and a rest. What gate and up give, 19 KiB a row, still fits the L2 of 50 MB.
+ * The option rows sets another number, to measure with. */
 #define PREFERRED_TILES 32u
 #define PREFERRED_ROWS 2176u
-#define MOST_ROWS 65536u
 #define PREFERRED_SEQUENCES LV_STEP_MOST
 #define LEAST_MAJOR 8u        /* compute capability */
 #define ROPE_POSITIONS 32768u /* of the rotary table when it is made; it grows with the context */
 
 /* LvBackendInfo.slice_flops: what a GPU is taken to do in the time at the rate of prefill, a third
- * of its dense rate (short products, and attention). The environment variable LLAVAOV_CUDA_SLICE_US
- * sets another time; 0: slices are not bounded. */
+ * of its dense rate (short products, and attention). The option slice-us sets another
+ * time; 0: slices are not bounded. */
 #define SLICE_US 2000u
-#define MOST_SLICE_US 1000000u
 #define PREFILL_SHARE (1.0 / 3)
 
-/* LvBackendInfo.warm_ms; the environment variable LLAVAOV_CUDA_WARM_MS sets another time. */
+/* LvBackendInfo.warm_ms; the option warm-ms sets another time. */
 #define WARM_MS 2000u
-#define MOST_WARM_MS 60000u
 
 /* Dense operations a second of one multiprocessor, sums in float32, from data sheets: A100 312e12 /
  * 108, H100 989e12 / 132, B200 2250e12 / 148; others from GeForce RTX 3090 on (71e12 / 82).
@@ -45,36 +42,21 @@ static double processor_flops(const LvCuda *cuda)
     return cuda->facts.major == 9 ? 7.5e12 : cuda->facts.major == 10 ? 15e12 : 1e12;
 }
 
-/* A number from the environment; *value is left as it is where there is none. */
-static LlavaovStatus wished_number(
-    const char *name, uint32_t least, uint32_t most, uint32_t *value, LlavaovError *error)
-{
-    const char *text = secure_getenv(name);
-    char *end;
-    if (!text || !*text)
-        return LLAVAOV_OK;
-    const unsigned long number = strtoul(text, &end, 10);
-    if (*text < '0' || *text > '9' || *end || number < least || number > most)
-        return lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION, name,
-            "%s is \"%s\", must be %u to %u", name, text, least, most);
-    *value = (uint32_t)number;
-    return LLAVAOV_OK;
-}
-
 /* Sizes of what the device does at once. */
 typedef struct Sizes {
     uint32_t tiles, rows, slice_us, warm_ms;
 } Sizes;
 
-static LlavaovStatus choose_sizes(Sizes *sizes, LlavaovError *error)
+static Sizes choose_sizes(const LvDevice *device)
 {
-    *sizes = (Sizes){PREFERRED_TILES, PREFERRED_ROWS, SLICE_US, WARM_MS};
-    LlavaovStatus status = wished_number("LLAVAOV_CUDA_ROWS", 1, MOST_ROWS, &sizes->rows, error);
-    if (status == LLAVAOV_OK)
-        status = wished_number("LLAVAOV_CUDA_SLICE_US", 0, MOST_SLICE_US, &sizes->slice_us, error);
-    if (status == LLAVAOV_OK)
-        status = wished_number("LLAVAOV_CUDA_WARM_MS", 0, MOST_WARM_MS, &sizes->warm_ms, error);
-    return status;
+    Sizes sizes = {PREFERRED_TILES, PREFERRED_ROWS, SLICE_US, WARM_MS};
+    if (device->rows != LV_DEVICE_UNSET)
+        sizes.rows = device->rows;
+    if (device->slice_us != LV_DEVICE_UNSET)
+        sizes.slice_us = device->slice_us;
+    if (device->warm_ms != LV_DEVICE_UNSET)
+        sizes.warm_ms = device->warm_ms;
+    return sizes;
 }
 
 static void cuda_close(LvBackend *backend)
@@ -187,19 +169,6 @@ static LlavaovStatus check_budget(
         (double)free_bytes / mib);
 }
 
-/* "cuda" and "auto" mean the first device. */
-static bool device_number(const char *device, uint32_t *number)
-{
-    *number = 0;
-    if (!device || !*device || strcmp(device, "auto") == 0 || strcmp(device, "cuda") == 0)
-        return true;
-    const char *digits = device + strlen("cuda:");
-    if (strncmp(device, "cuda:", 5) != 0 || strlen(digits) > 4)
-        return false;
-    *number = (uint32_t)strtoul(digits, NULL, 10);
-    return true;
-}
-
 static LlavaovStatus open_runtime(
     LvCuda *cuda, const char *label, uint32_t number, LlavaovError *error)
 {
@@ -271,11 +240,8 @@ static LlavaovStatus cuda_open(
 {
     *backend = NULL;
     const LvDeviceLabel label = lv_device_label(options->device);
-    uint32_t number;
-    Sizes sizes;
-    if (!device_number(options->device, &number))
-        return lv_fail_about(error, LLAVAOV_ERROR_DEVICE, LLAVAOV_ABOUT_DEVICE, "device",
-            "%sthere is no such GPU", label.text);
+    const uint32_t number = options->parsed.number;
+    Sizes sizes = choose_sizes(&options->parsed);
     LvCuda *cuda = lv_calloc(1, sizeof *cuda);
     if (!cuda)
         return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for the CUDA backend");
@@ -286,11 +252,11 @@ static LlavaovStatus cuda_open(
     pthread_mutexattr_destroy(&recursive);
     pthread_mutex_init(&cuda->pictures.lock, NULL);
     snprintf(cuda->device, sizeof cuda->device, "cuda:%u", number);
+    cuda->steps.graphs = !options->parsed.no_graphs;
+    cuda->steps.overlap = !options->parsed.no_overlap;
     LlavaovStatus status = check_model(label.text, options->config, error);
     if (status == LLAVAOV_OK)
         status = choose_type(cuda, options->precision, error);
-    if (status == LLAVAOV_OK)
-        status = choose_sizes(&sizes, error);
     if (status == LLAVAOV_OK)
         status = open_runtime(cuda, label.text, number, error);
     if (status == LLAVAOV_OK)

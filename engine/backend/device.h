@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The one reader of device strings: DEVICE[;OPTION=VALUE]...
+ *
+ *   auto              the first GPU, or the CPU where there is none that can be used
+ *   cpu
+ *   cuda, cuda:N      GPU number N; 0
+ *   fake[:WISHES]     of tests (fake.h); what follows the colon is the fake's own
+ *
+ * Options of cuda, and of auto where it comes to a GPU, for those who measure (docs/cuda.md):
+ *
+ *   graphs=on|off     decoding steps are recorded and replayed
+ *   overlap=on|off    kernels of a step overlap
+ *   rows=N            rows of a prefill chunk, 1 to 65536
+ *   slice-us=N        how long a slice may be that a decoding step waits for, in microseconds; 0: not
+ *                     bounded
+ *   warm-ms=N         how long a model is warmed up when it opens, in milliseconds; 0: not at all */
+#ifndef LV_DEVICE_H
+#define LV_DEVICE_H
+
+#include "llavaov.h"
+
+typedef enum LvDeviceKind {
+    LV_DEVICE_AUTO,
+    LV_DEVICE_CPU,
+    LV_DEVICE_CUDA,
+    LV_DEVICE_FAKE
+} LvDeviceKind;
+
+/* A number that was not given. */
+#define LV_DEVICE_UNSET UINT32_MAX
+
+typedef struct LvDevice {
+    LvDeviceKind kind;
+    uint32_t number; /* of the GPU */
+    bool no_graphs, no_overlap;
+    uint32_t rows, slice_us, warm_ms; /* or LV_DEVICE_UNSET */
+    const char *wishes;               /* FAKE; a part of the string */
+} LvDevice;
+
+/* text NULL or empty: "auto". Error: ARGUMENT, naming the part that is not understood. */
+LlavaovStatus lv_device_parse(const char *text, LvDevice *device, LlavaovError *error);
+
+#endif
