@@ -20,6 +20,7 @@
 #include "clock.h"
 #include "properties.h"
 #include "stream.h"
+#include "upstream.h"
 #include "worker.h"
 
 #define GST_CAT_DEFAULT gst_llavaov_debug
@@ -117,7 +118,7 @@ request_new_pad (GstElement * element, GstPadTemplate * templ,
   GST_OBJECT_LOCK (self);
   if (self->text == NULL) {
     pad = gst_llavaov_text_pad_new (templ, "text");
-    gst_pad_set_event_function (pad, gst_llavaov_stream_src_event);
+    gst_pad_set_event_function (pad, gst_llavaov_upstream_event);
     self->text = GST_LLAVAOV_TEXT_PAD (pad);
   }
   GST_OBJECT_UNLOCK (self);

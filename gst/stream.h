@@ -12,9 +12,6 @@ G_BEGIN_DECLS
 
 /* Sets the functions of both pads, once. */
 void gst_llavaov_stream_setup (GstLlavaovElement * self);
-/* Upstream events of both source pads. */
-gboolean gst_llavaov_stream_src_event (GstPad * pad, GstObject * parent,
-    GstEvent * event);
 
 G_END_DECLS
 

@@ -2,30 +2,15 @@
 #include "text-pad.h"
 
 #include "answers.h"
+#include "text-queue.h"
 
 GST_DEBUG_CATEGORY_EXTERN (gst_llavaov_debug);
 #define GST_CAT_DEFAULT gst_llavaov_debug
-
-/* Answers that may wait for a blocked text branch before the oldest is let go. */
-#define MAX_ANSWERS 256
-/* The gap behind every answer, which lets muxers go on past it. */
-#define TAIL_GAP GST_MSECOND
-/* textoverlay shows a video frame when the text has come past it, which cannot be for the last one played backwards: a text
- * segment that ends so much later lets it. */
-#define REVERSE_SHIFT GST_MSECOND
 
 /* How long EOS waits for that of the video to have gone through; a consumer may hold that back until it has the text's. */
 #define EOS_PATIENCE (500 * G_TIME_SPAN_MILLISECOND)
 /* How long the video waits for the text's first events. */
 #define START_PATIENCE (200 * G_TIME_SPAN_MILLISECOND)
-
-typedef struct
-{
-  GstEvent *event;              /* or: */
-  GstStructure *answer;         /* or: */
-  gboolean caps;                /* whatever the consumer takes; or: a gap */
-  GstClockTime timestamp, duration;
-} Item;
 
 struct _GstLlavaovTextPad
 {
@@ -34,81 +19,17 @@ struct _GstLlavaovTextPad
   GMutex lock;
   GCond cond;
   /* under the lock */
-  GQueue items;
-  guint n_answers;
-  gboolean flushing, begun, has_segment;
+  GstLlavaovTextQueue queue;
+  gboolean flushing;
+  gboolean begun;               /* stream start and caps have been queued */
   gboolean started;             /* stream start and caps have been pushed */
   gint64 eos_at;                /* monotonic microseconds; EOS waits for that */
-  GstSegment segment;
-  GstClockTime shift;           /* between timestamps of the video and of the text */
-  GstClockTime position;        /* how far the text has come: end of the last gap or answer queued, start in reverse */
 
   /* the task's own */
   gboolean json;
 };
 
 G_DEFINE_TYPE (GstLlavaovTextPad, gst_llavaov_text_pad, GST_TYPE_PAD);
-
-static void
-item_free (Item * item)
-{
-  if (item->event)
-    gst_event_unref (item->event);
-  if (item->answer)
-    gst_structure_free (item->answer);
-  g_free (item);
-}
-
-static void
-clear_items (GstLlavaovTextPad * self)
-{
-  Item *item;
-
-  while ((item = g_queue_pop_head (&self->items)))
-    item_free (item);
-  self->n_answers = 0;
-}
-
-static void
-queue_event (GstLlavaovTextPad * self, GstEvent * event)
-{
-  Item *item = g_new0 (Item, 1);
-
-  item->event = event;
-  g_queue_push_tail (&self->items, item);
-  g_cond_broadcast (&self->cond);
-}
-
-static gboolean
-backwards (GstLlavaovTextPad * self)
-{
-  return self->segment.rate < 0;
-}
-
-/* With the lock held. */
-static void
-queue_gap (GstLlavaovTextPad * self, GstClockTime until)
-{
-  Item *item = g_queue_peek_tail (&self->items);
-  GstClockTime from = self->position;
-
-  if (!GST_CLOCK_TIME_IS_VALID (until) ||
-      (backwards (self) ? until >= from : until <= from))
-    return;
-  self->position = until;
-  if (!GST_CLOCK_TIME_IS_VALID (from))
-    from = until + 1;           /* backwards from an unknown end */
-  if (item == NULL || item->event || item->answer || item->caps) {
-    item = g_new0 (Item, 1);
-    item->timestamp = MIN (from, until);
-    item->duration = MAX (from, until) - item->timestamp;
-    g_queue_push_tail (&self->items, item);
-    g_cond_broadcast (&self->cond);
-  } else {
-    item->duration += MAX (from, until) - MIN (from, until);
-    item->timestamp = MIN (item->timestamp, until);
-  }
-}
 
 static void
 push_caps (GstLlavaovTextPad * self)
@@ -135,7 +56,7 @@ push_caps (GstLlavaovTextPad * self)
 }
 
 static GstFlowReturn
-push_answer (GstLlavaovTextPad * self, const Item * item)
+push_answer (GstLlavaovTextPad * self, const GstLlavaovTextItem * item)
 {
   gchar *text;
   GstBuffer *buffer;
@@ -160,7 +81,7 @@ static void
 push_gap (GstLlavaovTextPad * self, GstClockTime start, GstClockTime duration)
 {
   GstPad *pad = GST_PAD (self);
-  gboolean back = backwards (self);
+  gboolean back = gst_llavaov_text_queue_is_backwards (&self->queue);
 
   if (duration > 1)
     gst_pad_push_event (pad, gst_event_new_gap (start + back, duration - 1));
@@ -169,7 +90,7 @@ push_gap (GstLlavaovTextPad * self, GstClockTime start, GstClockTime duration)
 }
 
 static GstFlowReturn
-push_item (GstLlavaovTextPad * self, Item * item)
+push_item (GstLlavaovTextPad * self, GstLlavaovTextItem * item)
 {
   GstPad *pad = GST_PAD (self);
   GstFlowReturn flow = GST_FLOW_OK;
@@ -193,18 +114,18 @@ push_item (GstLlavaovTextPad * self, Item * item)
 }
 
 /* The next item, when it may go. NULL: the pad is flushing. With the lock. */
-static Item *
+static GstLlavaovTextItem *
 next_item (GstLlavaovTextPad * self)
 {
-  Item *item;
+  const GstLlavaovTextItem *item;
 
   while (!self->flushing) {
-    item = g_queue_peek_head (&self->items);
+    item = gst_llavaov_text_queue_peek (&self->queue);
     if (item == NULL)
       g_cond_wait (&self->cond, &self->lock);
     else if (item->event == NULL || GST_EVENT_TYPE (item->event) !=
         GST_EVENT_EOS || g_get_monotonic_time () >= self->eos_at)
-      return g_queue_pop_head (&self->items);
+      return gst_llavaov_text_queue_pop (&self->queue);
     else
       g_cond_wait_until (&self->cond, &self->lock, self->eos_at);
   }
@@ -217,7 +138,7 @@ text_loop (gpointer data)
   GstLlavaovTextPad *self = data;
   GstPad *pad = GST_PAD (self);
   GstFlowReturn flow;
-  Item *item;
+  GstLlavaovTextItem *item;
 
   g_mutex_lock (&self->lock);
   item = next_item (self);
@@ -226,12 +147,10 @@ text_loop (gpointer data)
     gst_pad_pause_task (pad);
     return;
   }
-  if (item->answer)
-    self->n_answers--;
   g_mutex_unlock (&self->lock);
 
   flow = push_item (self, item);
-  item_free (item);
+  gst_llavaov_text_item_free (item);
 
   if (flow == GST_FLOW_FLUSHING) {
     gst_pad_pause_task (pad);
@@ -273,10 +192,9 @@ text_activate_mode (GstPad * pad, GstObject * parent, GstPadMode mode,
   if (mode != GST_PAD_MODE_PUSH)
     return FALSE;
   g_mutex_lock (&self->lock);
-  clear_items (self);
+  gst_llavaov_text_queue_clear (&self->queue);
   self->flushing = !active;
-  self->begun = self->started = self->has_segment = FALSE;
-  self->position = 0;
+  self->begun = self->started = FALSE;
   g_cond_broadcast (&self->cond);
   g_mutex_unlock (&self->lock);
   if (active)
@@ -327,7 +245,7 @@ gst_llavaov_text_pad_finalize (GObject * object)
 {
   GstLlavaovTextPad *self = GST_LLAVAOV_TEXT_PAD (object);
 
-  clear_items (self);
+  gst_llavaov_text_queue_clear (&self->queue);
   g_mutex_clear (&self->lock);
   g_cond_clear (&self->cond);
   G_OBJECT_CLASS (gst_llavaov_text_pad_parent_class)->finalize (object);
@@ -344,7 +262,7 @@ gst_llavaov_text_pad_init (GstLlavaovTextPad * self)
 {
   g_mutex_init (&self->lock);
   g_cond_init (&self->cond);
-  g_queue_init (&self->items);
+  gst_llavaov_text_queue_init (&self->queue);
   self->flushing = TRUE;
 }
 
@@ -365,28 +283,9 @@ gst_llavaov_text_pad_new (GstPadTemplate * templ, const gchar * name)
 static void
 queue_start (GstLlavaovTextPad * self, GstEvent * stream_start)
 {
-  const gchar *upstream = NULL;
-  GstEvent *event;
-  Item *item;
-  gchar *id;
-  guint group;
-
-  if (stream_start)
-    gst_event_parse_stream_start (stream_start, &upstream);
-  id = g_strconcat (upstream ? upstream : "llavaov", "/text", NULL);
-  event = gst_event_new_stream_start (id);
-  g_free (id);
-  gst_event_set_stream_flags (event, GST_STREAM_FLAG_SPARSE);
-  if (stream_start) {
-    gst_event_set_seqnum (event, gst_event_get_seqnum (stream_start));
-    if (gst_event_parse_group_id (stream_start, &group))
-      gst_event_set_group_id (event, group);
-  }
-  queue_event (self, event);
-  item = g_new0 (Item, 1);
-  item->caps = TRUE;
-  g_queue_push_tail (&self->items, item);
+  gst_llavaov_text_queue_add_start (&self->queue, stream_start);
   self->begun = TRUE;
+  g_cond_broadcast (&self->cond);
 }
 
 void
@@ -406,36 +305,12 @@ void
 gst_llavaov_text_pad_begin (GstLlavaovTextPad * self, GstEvent * stream_start,
     GstEvent * segment)
 {
-  GstEvent *event;
-
   g_mutex_lock (&self->lock);
-  if (self->flushing) {
-    g_mutex_unlock (&self->lock);
-    return;
-  }
-  if (!self->begun)
-    queue_start (self, stream_start);
-  gst_event_copy_segment (segment, &self->segment);
-  self->shift = 0;
-  if (self->segment.format == GST_FORMAT_TIME && backwards (self) &&
-      GST_CLOCK_TIME_IS_VALID (self->segment.stop)) {
-    self->shift = REVERSE_SHIFT;
-    self->segment.stop += self->shift;
-  }
-  event = gst_event_new_segment (&self->segment);
-  gst_event_set_seqnum (event, gst_event_get_seqnum (segment));
-  queue_event (self, event);
-  self->has_segment = TRUE;
-  self->position = 0;
-  if (self->segment.format == GST_FORMAT_TIME)
-    self->position = backwards (self) ? self->segment.stop :
-        self->segment.start;
-  /* Something at the very start, for preroll; a nanosecond does not keep an answer from starting there too. */
-  if (backwards (self)) {
-    if (GST_CLOCK_TIME_IS_VALID (self->position) && self->position)
-      queue_gap (self, self->position - 1);
-  } else {
-    queue_gap (self, self->position + 1);
+  if (!self->flushing) {
+    if (!self->begun)
+      queue_start (self, stream_start);
+    gst_llavaov_text_queue_add_segment (&self->queue, segment);
+    g_cond_broadcast (&self->cond);
   }
   g_mutex_unlock (&self->lock);
 }
@@ -446,7 +321,7 @@ gst_llavaov_text_pad_has_segment (GstLlavaovTextPad * self)
   gboolean has;
 
   g_mutex_lock (&self->lock);
-  has = self->has_segment || self->flushing;
+  has = self->queue.has_segment || self->flushing;
   g_mutex_unlock (&self->lock);
   return has;
 }
@@ -455,8 +330,9 @@ void
 gst_llavaov_text_pad_gap (GstLlavaovTextPad * self, GstClockTime until)
 {
   g_mutex_lock (&self->lock);
-  if (!self->flushing && self->has_segment && GST_CLOCK_TIME_IS_VALID (until))
-    queue_gap (self, until + self->shift);
+  if (!self->flushing)
+    gst_llavaov_text_queue_add_gap (&self->queue, until);
+  g_cond_broadcast (&self->cond);
   g_mutex_unlock (&self->lock);
 }
 
@@ -464,49 +340,10 @@ void
 gst_llavaov_text_pad_answer (GstLlavaovTextPad * self,
     const GstStructure * answer, GstClockTime timestamp, GstClockTime duration)
 {
-  Item *item;
-
   g_mutex_lock (&self->lock);
-  if (self->flushing || !self->has_segment) {
-    g_mutex_unlock (&self->lock);
-    return;
-  }
-  if (self->n_answers == MAX_ANSWERS) {
-    GList *walk;
-
-    for (walk = self->items.head; walk; walk = walk->next) {
-      item = walk->data;
-      if (item->answer) {
-        GST_WARNING_OBJECT (self, "text branch is blocked: oldest answer lost");
-        g_queue_delete_link (&self->items, walk);
-        item_free (item);
-        self->n_answers--;
-        break;
-      }
-    }
-  }
-  item = g_new0 (Item, 1);
-  item->answer = gst_structure_copy (answer);
-  if (!GST_CLOCK_TIME_IS_VALID (timestamp)) {
-    timestamp = GST_CLOCK_TIME_IS_VALID (self->position) ? self->position : 0;
-    if (backwards (self)) {
-      duration = MIN (duration, timestamp);
-      timestamp -= duration;
-    }
-  } else {
-    timestamp += self->shift;
-  }
-  item->timestamp = timestamp;
-  item->duration = duration;
-  if (backwards (self))
-    timestamp += duration;
-  queue_gap (self, timestamp);
-  g_queue_push_tail (&self->items, item);
-  self->n_answers++;
-  if (backwards (self))
-    queue_gap (self, self->position - MIN (self->position, TAIL_GAP));
-  else
-    queue_gap (self, self->position + TAIL_GAP);
+  if (!self->flushing)
+    gst_llavaov_text_queue_add_answer (&self->queue, answer, timestamp,
+        duration);
   g_cond_broadcast (&self->cond);
   g_mutex_unlock (&self->lock);
 }
@@ -522,7 +359,8 @@ gst_llavaov_text_pad_event (GstLlavaovTextPad * self, GstEvent * event)
     /* Behind an end only the beginning of another stream is let through. */
     if (GST_EVENT_TYPE (event) == GST_EVENT_EOS)
       self->begun = self->started = FALSE;
-    queue_event (self, event);
+    gst_llavaov_text_queue_add_event (&self->queue, event);
+    g_cond_broadcast (&self->cond);
   }
   g_mutex_unlock (&self->lock);
 }
@@ -542,7 +380,7 @@ gst_llavaov_text_pad_flush_start (GstLlavaovTextPad * self, GstEvent * event)
   gst_pad_push_event (GST_PAD (self), event);
   g_mutex_lock (&self->lock);
   self->flushing = TRUE;
-  clear_items (self);
+  gst_llavaov_text_queue_clear (&self->queue);
   g_cond_broadcast (&self->cond);
   g_mutex_unlock (&self->lock);
   gst_pad_pause_task (GST_PAD (self));
@@ -553,12 +391,10 @@ gst_llavaov_text_pad_flush_stop (GstLlavaovTextPad * self, GstEvent * event)
 {
   gst_pad_push_event (GST_PAD (self), event);
   g_mutex_lock (&self->lock);
-  clear_items (self);
+  gst_llavaov_text_queue_clear (&self->queue);
   self->flushing = !gst_pad_is_active (GST_PAD (self));
   /* What had begun may have been flushed before it was pushed. */
   self->begun = self->started;
-  self->has_segment = FALSE;
-  self->position = 0;
   g_mutex_unlock (&self->lock);
   if (gst_pad_is_active (GST_PAD (self)))
     start_task (self);
