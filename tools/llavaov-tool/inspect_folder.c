@@ -45,12 +45,14 @@ static json_t *load(const Inspection *in, const char *name)
     return root;
 }
 
-/* Whether a reason is about something whose name holds that text. */
-static bool blamed(const Inspection *in, const char *text)
+/* Whether a reason is about this field, or this file in any folder. */
+static bool blamed(const Inspection *in, const char *name)
 {
-    for (size_t i = 0; i < in->reasons.n; i++)
-        if (strstr(in->reasons.reason[i].subject, text))
+    for (size_t i = 0; i < in->reasons.n; i++) {
+        const char *subject = in->reasons.reason[i].subject, *slash = strrchr(subject, '/');
+        if (strcmp(slash ? slash + 1 : subject, name) == 0)
             return true;
+    }
     return false;
 }
 
