@@ -161,8 +161,8 @@ typedef struct LvConfig {
     LvPlaceholderCount placeholders;
 } LvConfig;
 
-/* The place of residual block i among the projector's modules, in names: behind linear layers and
- * the activations between them. */
+/* The index of residual block i among the projector's modules, as in tensor names: after the linear
+ * layers and the activations between them. */
 static inline uint32_t lv_projector_block(const LvConfig *config, uint32_t i)
 {
     return 2 * config->projector_layers - 1 + i;

@@ -17,7 +17,7 @@
 
 #include "llavaov.h"
 
-/* Reads a whole regular file of at most `limit` bytes into *text (lv_free), with a NUL behind it.
+/* Reads a whole regular file of at most `limit` bytes into *text (lv_free), NUL-terminated.
  * NOT_FOUND when there is none, IO when it cannot be read, FORMAT when it is larger. Never blocks
  * on a pipe or a device. */
 LlavaovStatus lv_file_read(

@@ -77,8 +77,8 @@ typedef struct LvModel {
 } LvModel;
 
 /* Reads every weight of the checkpoint into the backend. Both must outlive the model. progress may
- * be NULL; when it returns false the result is LLAVAOV_ERROR_CANCELLED. On failure nothing stays
- * behind. */
+ * be NULL; when it returns false the result is LLAVAOV_ERROR_CANCELLED. On failure everything is
+ * freed. */
 LlavaovStatus lv_model_open(const LvCheckpoint *checkpoint, LvBackend *backend,
     LlavaovProgress progress, void *progress_data, LvModel **model, LlavaovError *error);
 void lv_model_close(LvModel *model);

@@ -9,7 +9,7 @@
 #include "llavaov.h"
 
 typedef struct LvChatSource {
-    char *text; /* owned; NUL-terminated behind `bytes` */
+    char *text; /* owned; NUL-terminated after `bytes` */
     size_t bytes;
     char *file;    /* its name in errors; owned */
     char why[320]; /* one clause: which template this is, and why */

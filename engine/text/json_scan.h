@@ -27,7 +27,7 @@ char lv_scan_peek(LvScan *scan);
 bool lv_scan_take(LvScan *scan, char c);
 
 /* Steps through an object or array whose opening character has been taken: true while an element
- * follows (its comma, if any, is taken); false behind the closing character, or after a problem.
+ * follows (its comma, if any, is taken); false after the closing character, or after a problem.
  * *first begins as true. */
 bool lv_scan_more(LvScan *scan, char close, bool *first);
 

@@ -109,7 +109,7 @@ static LlavaovStatus read_array(const LvVocabulary *v, LvScan *scan, const char 
 
 /* ---- merges.txt ---- */
 
-/* The character at *p, white space or not; moves *p behind it. */
+/* The character at *p, white space or not; advances *p past it. */
 static bool take_space(const char **p)
 {
     const unsigned char *next = (const unsigned char *)*p;

@@ -17,7 +17,7 @@ size_t lv_utf8_length(const unsigned char *text, const unsigned char *end, bool 
 /* The bytes before the first invalid sequence: n when all of text is UTF-8. */
 size_t lv_utf8_valid_prefix(const char *text, size_t n);
 
-/* The code point at *text, which must be valid; moves *text behind it. */
+/* The code point at *text, which must be valid; advances *text past it. */
 static inline uint32_t lv_utf8_next(const unsigned char **text)
 {
     const unsigned char *p = *text;

@@ -57,7 +57,7 @@ LV_INLINE void attend(const Span<T> &s, uint32_t head_dim, float scale)
     const float *query = queries + row * (head_dim + 1);
     float *weight = weights + row * (TILE_KEYS + 1);
     uint32_t end = row < s.n_queries ? visible_end(s, row) : s.first_key;
-    float best = -INFINITY, run_sum = 0, run[OWN];      /* of the tiles under way */
+    float best = -INFINITY, run_sum = 0, run[OWN];      /* of the current tiles */
     float centre_before = -INFINITY, sum = 0, acc[OWN]; /* of those before */
     LV_UNROLL
     for (int i = 0; i < OWN; i++)

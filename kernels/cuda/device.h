@@ -52,9 +52,9 @@
 
 /* What is set for a kernel once on each device: that it may have all the shared memory that a block
  * can have there, and how an SM's memory is split between that and the first cache. The split is
- * the same for all kernels of a decoding step: an SM changes it only when it is empty, and a kernel
- * that wants another one would not begin before the one ahead is done. Kernels that live by the
- * cache define LV_OWN_SPLIT. */
+ * the same for all kernels of a decoding step: an SM changes it only while idle, so a kernel with
+ * another split could not begin before the one ahead is done. Kernels that depend on the cache
+ * define LV_OWN_SPLIT. */
 static inline int lv_tell_device(const void *kernel, int device)
 {
 #ifdef __CUDACC__
@@ -111,8 +111,7 @@ static inline int lv_tell_once(const void *kernel)
     return lv_tell_device(kernel, device);
 }
 
-/* Of the device under way: its multiprocessors, and the most shared memory that a block can have.
- */
+/* Of the current device: its multiprocessors, and the most shared memory that a block can have. */
 static inline int lv_device_limits(int *processors, int *shared_bytes)
 {
 #ifdef __CUDACC__
@@ -445,8 +444,8 @@ template <int N, typename T> LV_INLINE void lv_store(T *to, const float *values)
     lv_put<N>(to, narrow);
 }
 
-/* A 16-byte aligned piece of what no kernel writes and nobody reads again soon (weights); asked for
- * where this stands, before lv_wait_previous too. */
+/* Loads 16 aligned bytes of data that no kernel writes and that is not read again soon (weights);
+ * the load is issued here, even before lv_wait_previous. */
 LV_INLINE LvPiece lv_load_constant(const void *from)
 {
     LvPiece piece;
@@ -674,7 +673,7 @@ LV_INLINE float lv_shuffle_xor(float value, unsigned mask)
     return lv_bits_float(lv_shuffle_xor_bits(lv_float_bits(value), mask));
 }
 
-/* x, which is the same in all lanes, in a way that tells the compiler so. */
+/* x, which is the same in all lanes, expressed so that the compiler knows it. */
 LV_INLINE bool lv_uniform(bool x)
 {
 #ifdef __CUDACC__

@@ -31,7 +31,7 @@ typedef struct LvJinjaSpan {
 /* UTF-8 and, over all of it without gaps, spans of at least one byte that begin and end at whole
  * characters and alternate between template and user. */
 typedef struct LvJinjaText {
-    char *text; /* NUL-terminated behind `bytes`; a template may print U+0000 before that */
+    char *text; /* NUL-terminated after `bytes`; a template may print U+0000 before that */
     size_t bytes;
     LvJinjaSpan *spans;
     size_t n_spans;

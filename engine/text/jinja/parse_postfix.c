@@ -183,7 +183,7 @@ LvJNode *lv_jinja_parse_filters(LvJParser *p, LvJNode *inner, bool inline_first)
     return inner;
 }
 
-/* An argument without parentheses may stand behind a test's name. */
+/* A test's name may be followed by one argument without parentheses. */
 static bool bare_argument(const LvJParser *p)
 {
     static const char *const not_one[] = {"else", "or", "and"};

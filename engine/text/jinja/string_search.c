@@ -40,7 +40,7 @@ bool lv_jinja_no_keywords(LvJ *j, const LvJArgs *args)
 }
 
 /* The bytes of string[start:end], as startswith(), find() and count() take them; *none where start
- * lies behind the end. */
+ * is past the end. */
 static bool window(LvJ *j, const LvJString *string, LvJValue start, LvJValue end, size_t *first,
     size_t *last, bool *none)
 {

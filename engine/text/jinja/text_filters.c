@@ -67,7 +67,7 @@ FILTER(capitalize)
     return cased(j, v, LVJ_CAPITALIZED, out);
 }
 
-/* A word begins behind white space and any of -({[<. */
+/* A word begins after white space or any of -({[<. */
 FILTER(title)
 {
     UNUSED;

@@ -441,8 +441,8 @@ void lv_shim_barrier(void)
         wait_a_turn(m, false);
 }
 
-/* Once all of the first block have come as far as they can, what is ahead runs, on another machine,
- * while this fiber stands still. */
+/* Once all threads of the first block are blocked, the launch ahead runs on another machine while
+ * this fiber is suspended. */
 void lv_shim_wait_previous(void)
 {
     Machine *m = machine;

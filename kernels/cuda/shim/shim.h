@@ -34,7 +34,7 @@ typedef struct LvShimThread {
     void *shared;  /* the block's dynamic shared memory, 128-byte aligned */
 } LvShimThread;
 
-/* The thread under way; valid inside a kernel only. */
+/* The current thread; valid inside a kernel only. */
 const LvShimThread *lv_shim_self(void);
 
 /* Runs entry(args) once a thread of the grid. block.x * y * z is a multiple of 32, at most 1024.
@@ -71,9 +71,9 @@ int lv_shim_submit(const LvShimLaunch *launch);
 
 /* With hold, this thread's launches run as late as they may: one that overlaps the launch ahead of
  * it begins first, and the one ahead runs when the first thread waits for it; others run when the
- * next launch comes that does not overlap them, or with lv_shim_drain. So whoever reads too early
- * finds what was there before, and whoever writes too early is written over. Operands must stay
- * until lv_shim_drain, which gives the first result that was not 0. */
+ * next launch comes that does not overlap them, or with lv_shim_drain. So a kernel that reads too
+ * early sees the old values, and one that writes too early is overwritten. Operands must stay valid
+ * until lv_shim_drain, which returns the first result that was not 0. */
 void lv_shim_hold(int hold);
 int lv_shim_drain(void);
 
