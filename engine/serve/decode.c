@@ -5,12 +5,6 @@
 #include "serve/answer.h"
 #include "base/clock.h"
 
-size_t lv_decode_most(const LlavaovEngine *engine)
-{
-    const uint32_t n = engine->backend->info.preferred_sequences;
-    return n == 0 ? 1 : n < LV_MAX_SLICE_REQUESTS ? n : LV_MAX_SLICE_REQUESTS;
-}
-
 static LlavaovStatus forward(
     LlavaovEngine *engine, LvStep *steps, size_t n, bool alone, LlavaovError *error)
 {

@@ -5,9 +5,6 @@
 
 #include "serve/request.h"
 
-/* Requests that one step should hold at most, 1 to LV_MAX_SLICE_REQUESTS. */
-size_t lv_decode_most(const LlavaovEngine *engine);
-
 /* A decoding step of n >= 1 requests that all are in that state. Each gets the token that it would
  * get alone, as far as the backend's rows do not depend on their number (LvBackendInfo), and its
  * share of the time. alone: there is no other work, so the device may go ahead with the next step.

@@ -10,11 +10,6 @@
 #include "base/clock.h"
 #include "serve/slice.h"
 
-uint32_t lv_encode_most(const LlavaovEngine *engine)
-{
-    return lv_slice_tiles(&engine->backend->info, &engine->model->config->vision, 0, false);
-}
-
 /* ---- who comes along; lock held ---- */
 
 /* *from: of the request's frames, those before are not to be encoded. */

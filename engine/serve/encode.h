@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Encoder slices: prepared frames of any sessions become embeddings, in one call.
  *
- * A call takes up to lv_encode_most() tiles, few of them while somebody waits to decode (slice.h):
+ * A call takes up to lv_slice_most_tiles() tiles, few of them while somebody waits to decode (slice.h):
  * first what waits in the session whose turn it is, then
  * one frame of each other session in turn, those first that have used the least time. A session's
  * frames keep their order. Each session pays for its tiles.
@@ -13,9 +13,6 @@
 #define LV_ENCODE_H
 
 #include "serve/turn.h"
-
-/* Tiles that any call holds at most, 1 to LV_MAX_SLICE_TILES. */
-uint32_t lv_encode_most(const LlavaovEngine *engine);
 
 /* The slice of a turn to encode. Settles each frame's fate: encoded, failed, or prepared again (a
  * single image with tiles left). Memory that one frame does not get fails that frame; whatever else

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "serve/event.h"
 
-#include "serve/frame.h"
-#include "serve/request.h"
+#include "serve/session.h"
 
 void lv_event_post(LlavaovSession *session, LvEvent *event)
 {
@@ -21,44 +20,13 @@ void lv_event_forget(LlavaovSession *session, LvEvent *event)
         lv_list_remove(&session->in_events);
 }
 
-static void deliver_frame(LlavaovSession *session, LlavaovFrame *frame, LlavaovFrameStage stage)
-{
-    LlavaovEngine *engine = session->engine;
-    LvFrameRemains remains = {0};
-    if (stage == LLAVAOV_FRAME_FAILED && !frame->in_slice)
-        remains = lv_frame_strip(frame);
-    frame->pins++;
-    pthread_mutex_unlock(&engine->lock);
-
-    lv_frame_bury(engine, &remains);
-    if (session->on_frame)
-        session->on_frame(session->data, frame->data, stage);
-
-    pthread_mutex_lock(&engine->lock);
-    if (lv_frame_unpin(frame)) {
-        pthread_mutex_unlock(&engine->lock);
-        lv_frame_free(frame);
-        pthread_mutex_lock(&engine->lock);
-    }
-}
-
 void lv_event_deliver(LlavaovSession *session)
 {
     LvEvent *event = LV_LIST_FIRST(&session->events, LvEvent, in_session);
     lv_list_remove(&event->in_session);
     lv_list_remove(&session->in_events);
     session->delivering = true;
-    switch (event->kind) {
-    case LV_EVENT_FRAME:
-        deliver_frame(session, event->owner, event->stage);
-        break;
-    case LV_EVENT_TEXT:
-        lv_request_deliver_text(event->owner);
-        break;
-    case LV_EVENT_DONE:
-        lv_request_deliver_done(event->owner);
-        break;
-    }
+    event->deliver(session, event);
     session->delivering = false;
     /* To the end of the line, so that no session's events starve another's. */
     if (!lv_list_empty(&session->events))

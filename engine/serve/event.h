@@ -8,18 +8,11 @@
 #include "serve/list.h"
 #include "llavaov.h"
 
-typedef enum LvEventKind {
-    LV_EVENT_FRAME, /* owner is a LlavaovFrame: a stage was reached */
-    LV_EVENT_TEXT,  /* owner is a LlavaovTicket: text is pending */
-    LV_EVENT_DONE   /* owner is a LlavaovTicket: the answer is complete */
-} LvEventKind;
-
 /* Lives inside its owner, so that reporting cannot fail. */
 typedef struct LvEvent {
     LvLink in_session;
-    LvEventKind kind;
-    LlavaovFrameStage stage;
-    void *owner;
+    /* Runs the callback. Lock held, dropped meanwhile; whose the event is may be gone afterwards. */
+    void (*deliver)(LlavaovSession *session, struct LvEvent *event);
 } LvEvent;
 
 /* Queues an event unless it is queued already. Lock held. */

@@ -7,7 +7,6 @@
 #include "base/limits.h"
 #include "base/status.h"
 #include "base/structs.h"
-#include "serve/scheduler.h"
 
 /* Host memory that the frame takes up while it waits for the encoder. */
 static size_t waiting_bytes(const LlavaovFrame *frame)
@@ -63,10 +62,22 @@ void lv_frame_fail(LlavaovFrame *frame, const LlavaovError *error)
     lv_session_wake(frame->session);
 }
 
+/* Stops an encoder call once all of its frames are cancelled. */
+static void notice_cancel(LlavaovEngine *engine)
+{
+    LvSlice *slice = &engine->slice;
+    if (slice->n_parts == 0)
+        return;
+    for (size_t i = 0; i < slice->n_parts; i++)
+        if (!lv_cancelled(&slice->parts[i].frame->cancel))
+            return;
+    lv_cancel_request(&slice->cancel);
+}
+
 void lv_frame_cancel(LlavaovFrame *frame)
 {
     lv_cancel_request(&frame->cancel);
-    lv_scheduler_notice_cancel(frame->engine);
+    notice_cancel(frame->engine);
     if (frame->refs == 0 || frame->state == LV_FRAME_PREPARING ||
         frame->state == LV_FRAME_ENCODED || frame->state == LV_FRAME_FAILED)
         return;
@@ -117,7 +128,7 @@ static bool gone(LlavaovFrame *frame)
     if (frame->refs > 0)
         return false;
     lv_cancel_request(&frame->cancel);
-    lv_scheduler_notice_cancel(frame->engine);
+    notice_cancel(frame->engine);
     lv_list_remove(&frame->in_queue);
     if (frame->session) {
         lv_event_forget(frame->session, &frame->prepared);
@@ -173,6 +184,42 @@ void lv_frame_free(LlavaovFrame *frame)
     llavaov_engine_unref(engine);
 }
 
+static void deliver_stage(LlavaovSession *session, LlavaovFrame *frame, LlavaovFrameStage stage)
+{
+    LlavaovEngine *engine = session->engine;
+    LvFrameRemains remains = {0};
+    if (stage == LLAVAOV_FRAME_FAILED && !frame->in_slice)
+        remains = lv_frame_strip(frame);
+    frame->pins++;
+    pthread_mutex_unlock(&engine->lock);
+
+    lv_frame_bury(engine, &remains);
+    if (session->on_frame)
+        session->on_frame(session->data, frame->data, stage);
+
+    pthread_mutex_lock(&engine->lock);
+    if (lv_frame_unpin(frame)) {
+        pthread_mutex_unlock(&engine->lock);
+        lv_frame_free(frame);
+        pthread_mutex_lock(&engine->lock);
+    }
+}
+
+static void deliver_prepared(LlavaovSession *session, LvEvent *event)
+{
+    deliver_stage(session, LV_CONTAINER(event, LlavaovFrame, prepared), LLAVAOV_FRAME_PREPARED);
+}
+
+static void deliver_encoded(LlavaovSession *session, LvEvent *event)
+{
+    deliver_stage(session, LV_CONTAINER(event, LlavaovFrame, encoded), LLAVAOV_FRAME_ENCODED);
+}
+
+static void deliver_failed(LlavaovSession *session, LvEvent *event)
+{
+    deliver_stage(session, LV_CONTAINER(event, LlavaovFrame, failed), LLAVAOV_FRAME_FAILED);
+}
+
 LlavaovStatus llavaov_session_push_frame(LlavaovSession *session, const LlavaovFrameSource *given,
     LlavaovFrame **frame_out, LlavaovError *error)
 {
@@ -202,12 +249,9 @@ LlavaovStatus llavaov_session_push_frame(LlavaovSession *session, const LlavaovF
     frame->encode = source.encode;
     frame->data = source.frame_data;
     frame->refs = 1;
-    frame->prepared =
-        (LvEvent){.kind = LV_EVENT_FRAME, .stage = LLAVAOV_FRAME_PREPARED, .owner = frame};
-    frame->encoded =
-        (LvEvent){.kind = LV_EVENT_FRAME, .stage = LLAVAOV_FRAME_ENCODED, .owner = frame};
-    frame->failed =
-        (LvEvent){.kind = LV_EVENT_FRAME, .stage = LLAVAOV_FRAME_FAILED, .owner = frame};
+    frame->prepared = (LvEvent){.deliver = deliver_prepared};
+    frame->encoded = (LvEvent){.deliver = deliver_encoded};
+    frame->failed = (LvEvent){.deliver = deliver_failed};
 
     LlavaovEngine *engine = session->engine;
     pthread_mutex_lock(&engine->lock);

@@ -9,7 +9,6 @@
 #include "base/structs.h"
 #include "base/clock.h"
 #include "serve/reserve.h"
-#include "serve/scheduler.h"
 #include "serve/settings.h"
 
 static LlavaovStatus check(LlavaovSession *session, const LlavaovRequest *request,
@@ -68,6 +67,48 @@ static LlavaovStatus settle(LlavaovTicket *r, const LlavaovEngine *engine,
     return LLAVAOV_OK;
 }
 
+static void deliver_text(LlavaovSession *session, LvEvent *event)
+{
+    LlavaovTicket *r = LV_CONTAINER(event, LlavaovTicket, text_event);
+    LlavaovEngine *engine = r->engine;
+    char *text = r->pending;
+    const size_t bytes = r->n_pending;
+    r->pending = NULL;
+    r->n_pending = r->pending_capacity = 0;
+    if (bytes == 0)
+        return;
+    pthread_mutex_unlock(&engine->lock);
+    r->on_text(r->data, text, bytes);
+    lv_free(text);
+    pthread_mutex_lock(&engine->lock);
+}
+
+static void deliver_done(LlavaovSession *session, LvEvent *event)
+{
+    LlavaovTicket *r = LV_CONTAINER(event, LlavaovTicket, done_event);
+    LlavaovEngine *engine = r->engine;
+    pthread_mutex_unlock(&engine->lock);
+    /* Early, because a caller may hold the ticket for long. */
+    if (r->cache) {
+        engine->backend->ops->kv_close(engine->backend, r->cache);
+        r->cache = NULL;
+    }
+    r->answer.text = r->text ? r->text : "";
+    r->answer.text_bytes = r->n_text;
+    r->on_done(r->data, &r->answer);
+    pthread_mutex_lock(&engine->lock);
+
+    r->session = NULL;
+    for (size_t i = 0; i < r->question.n_frames; i++)
+        lv_frame_drop(r->question.frames[i]);
+    r->question.n_frames = 0;
+    if (--r->refs == 0) {
+        pthread_mutex_unlock(&engine->lock);
+        free_request(r);
+        pthread_mutex_lock(&engine->lock);
+    }
+}
+
 LlavaovStatus llavaov_session_ask(LlavaovSession *session, const LlavaovRequest *given,
     LlavaovTicket **ticket, LlavaovError *error)
 {
@@ -86,8 +127,8 @@ LlavaovStatus llavaov_session_ask(LlavaovSession *session, const LlavaovRequest 
     r->on_text = request->on_text;
     r->on_done = request->on_done;
     r->data = request->data;
-    r->text_event = (LvEvent){.kind = LV_EVENT_TEXT, .owner = r};
-    r->done_event = (LvEvent){.kind = LV_EVENT_DONE, .owner = r};
+    r->text_event = (LvEvent){.deliver = deliver_text};
+    r->done_event = (LvEvent){.deliver = deliver_done};
 
     status = check(session, request, &r->question, error);
     if (status == LLAVAOV_OK)
@@ -187,46 +228,6 @@ void lv_request_cancel(LlavaovTicket *r)
     LlavaovError error;
     lv_fail(&error, LLAVAOV_ERROR_CANCELLED, NULL, "the request was cancelled");
     lv_request_finish(r, LLAVAOV_ERROR_CANCELLED, &error);
-}
-
-void lv_request_deliver_text(LlavaovTicket *r)
-{
-    LlavaovEngine *engine = r->engine;
-    char *text = r->pending;
-    const size_t bytes = r->n_pending;
-    r->pending = NULL;
-    r->n_pending = r->pending_capacity = 0;
-    if (bytes == 0)
-        return;
-    pthread_mutex_unlock(&engine->lock);
-    r->on_text(r->data, text, bytes);
-    lv_free(text);
-    pthread_mutex_lock(&engine->lock);
-}
-
-void lv_request_deliver_done(LlavaovTicket *r)
-{
-    LlavaovEngine *engine = r->engine;
-    pthread_mutex_unlock(&engine->lock);
-    /* Early, because a caller may hold the ticket for long. */
-    if (r->cache) {
-        engine->backend->ops->kv_close(engine->backend, r->cache);
-        r->cache = NULL;
-    }
-    r->answer.text = r->text ? r->text : "";
-    r->answer.text_bytes = r->n_text;
-    r->on_done(r->data, &r->answer);
-    pthread_mutex_lock(&engine->lock);
-
-    r->session = NULL;
-    for (size_t i = 0; i < r->question.n_frames; i++)
-        lv_frame_drop(r->question.frames[i]);
-    r->question.n_frames = 0;
-    if (--r->refs == 0) {
-        pthread_mutex_unlock(&engine->lock);
-        free_request(r);
-        pthread_mutex_lock(&engine->lock);
-    }
 }
 
 void llavaov_ticket_cancel(LlavaovTicket *ticket)

@@ -94,8 +94,4 @@ void lv_request_finish(LlavaovTicket *request, LlavaovStatus status, const Llava
  * will then. Lock held. */
 void lv_request_cancel(LlavaovTicket *request);
 
-/* Run callbacks. Lock held, dropped meanwhile. */
-void lv_request_deliver_text(LlavaovTicket *request);
-void lv_request_deliver_done(LlavaovTicket *request);
-
 #endif

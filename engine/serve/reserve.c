@@ -4,11 +4,6 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 
-void lv_reservations_leave(LlavaovSession *session)
-{
-    lv_admission_leave(&session->engine->admission, &session->admission);
-}
-
 LlavaovReservation *llavaov_session_reserve(
     LlavaovSession *session, uint64_t ends_in, uint64_t next_begins_in)
 {

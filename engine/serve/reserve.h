@@ -11,7 +11,4 @@ struct LlavaovReservation {
     LvReservation window;  /* out of the account once ended, or its session closed; engine's lock */
 };
 
-/* The session closes: its windows and itself leave the account. Lock held. */
-void lv_reservations_leave(LlavaovSession *session);
-
 #endif

@@ -7,17 +7,6 @@
 #include "serve/encode.h"
 #include "serve/turn.h"
 
-void lv_scheduler_notice_cancel(LlavaovEngine *engine)
-{
-    LvSlice *slice = &engine->slice;
-    if (slice->n_parts == 0)
-        return;
-    for (size_t i = 0; i < slice->n_parts; i++)
-        if (!lv_cancelled(&slice->parts[i].frame->cancel))
-            return;
-    lv_cancel_request(&slice->cancel);
-}
-
 static void run_requests(LlavaovEngine *engine, const LvTurn *turn)
 {
     const uint64_t start = lv_now_ns();

@@ -14,7 +14,4 @@ bool lv_scheduler_turn(LlavaovEngine *engine);
 /* The inference thread. */
 void *lv_scheduler_main(void *engine);
 
-/* To be called when a frame's cancel flag was raised. Lock held. */
-void lv_scheduler_notice_cancel(LlavaovEngine *engine);
-
 #endif

@@ -38,11 +38,22 @@ size_t lv_slice_rows(const LvBackendInfo *info, const LvTextConfig *text, uint32
     return most < left ? most : left;
 }
 
+uint32_t lv_slice_most_tiles(const LvBackendInfo *info)
+{
+    const uint32_t most = info->preferred_tiles ? info->preferred_tiles : 1;
+    return most < LV_MAX_SLICE_TILES ? most : LV_MAX_SLICE_TILES;
+}
+
+size_t lv_slice_most_requests(const LvBackendInfo *info)
+{
+    const uint32_t n = info->preferred_sequences;
+    return n == 0 ? 1 : n < LV_MAX_SLICE_REQUESTS ? n : LV_MAX_SLICE_REQUESTS;
+}
+
 uint32_t lv_slice_tiles(
     const LvBackendInfo *info, const LvVisionConfig *vision, size_t sessions, bool bounded)
 {
-    uint32_t most = info->preferred_tiles ? info->preferred_tiles : 1;
-    most = most < LV_MAX_SLICE_TILES ? most : LV_MAX_SLICE_TILES;
+    uint32_t most = lv_slice_most_tiles(info);
     if (bounded && info->slice_flops > 0) {
         const double fit = 1.5 * info->slice_flops / tile_flops(vision) + 0.5;
         const size_t beyond = sessions > most / 4 ? sessions - most / 4 : 0;

@@ -32,4 +32,10 @@ size_t lv_slice_rows(const LvBackendInfo *info, const LvTextConfig *text, uint32
 uint32_t lv_slice_tiles(
     const LvBackendInfo *info, const LvVisionConfig *vision, size_t sessions, bool bounded);
 
+/* Tiles that any call holds at most, 1 to LV_MAX_SLICE_TILES. */
+uint32_t lv_slice_most_tiles(const LvBackendInfo *info);
+
+/* Requests that one decoding step should hold at most, 1 to LV_MAX_SLICE_REQUESTS. */
+size_t lv_slice_most_requests(const LvBackendInfo *info);
+
 #endif

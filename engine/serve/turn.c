@@ -5,9 +5,8 @@
 
 #include "base/status.h"
 #include "base/clock.h"
-#include "serve/decode.h"
-#include "serve/encode.h"
 #include "serve/reserve.h"
+#include "serve/slice.h"
 
 /* A request that so many requests of other sessions have overtaken goes first. One of n sessions is
  * overtaken by no more than n in all: by at most 1 before, and from the slice on that makes it due
@@ -166,7 +165,7 @@ static uint64_t end_of(const LlavaovSession *session)
 
 static Backlog find_backlog(LlavaovEngine *engine)
 {
-    const size_t most_encoding = lv_encode_most(engine);
+    const size_t most_encoding = lv_slice_most_tiles(&engine->backend->info);
     Backlog backlog = {0};
     size_t started = 0, decoding = 0;
     LlavaovSession *session, *reserved = NULL, *other = NULL;
@@ -188,7 +187,7 @@ static Backlog find_backlog(LlavaovEngine *engine)
             other = other && other->virtual_time <= session->virtual_time ? other : session;
     }
     const size_t at_once = most_encoding > 4 ? most_encoding / 4 : 1;
-    if (started >= lv_decode_most(engine) || started - decoding >= at_once)
+    if (started >= lv_slice_most_requests(&engine->backend->info) || started - decoding >= at_once)
         return backlog;
     backlog.next =
         !reserved || (other && other->virtual_time < reserved->virtual_time) ? other : reserved;
@@ -216,7 +215,8 @@ typedef struct Scan {
 /* backlog: NULL, or look at what is urgent alone. */
 static void scan(LlavaovEngine *engine, const Backlog *backlog, Scan *s)
 {
-    const size_t most_decoding = lv_decode_most(engine), most_encoding = lv_encode_most(engine);
+    const size_t most_decoding = lv_slice_most_requests(&engine->backend->info),
+                 most_encoding = lv_slice_most_tiles(&engine->backend->info);
     s->best.session = s->prompt.session = NULL;
     s->n_decoding = s->n_encoding = s->n_works = s->all_encoding = 0;
     LlavaovSession *session;
@@ -261,7 +261,8 @@ void lv_turn_next(LlavaovEngine *engine, LvTurn *turn)
         take(turn, LV_TURN_DECODE, s.decoding, s.n_decoding);
     else if (!arrival && s.best.need != LV_REQUEST_ENCODE)
         take(turn, LV_TURN_PREFILL, &s.best, 1);
-    else if (s.prompt.session && !s.best.due && s.all_encoding < lv_encode_most(engine) &&
+    else if (s.prompt.session && !s.best.due &&
+             s.all_encoding < lv_slice_most_tiles(&engine->backend->info) &&
              engine->slice.prompts < PROMPTS_BEFORE_FRAMES)
         take(turn, LV_TURN_PREFILL, &s.prompt, 1); /* so that more frames come together */
     else
