@@ -2,24 +2,22 @@
 #define _GNU_SOURCE /* syscall, SCHED_BATCH, sched_getaffinity */
 #include "backend/pool.h"
 
-#include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/limits.h"
+#include "base/priority.h"
 
 /* Consecutive operations of a model are a few microseconds apart; sleeping in between would cost
  * more than it saves. */
 #define SPIN_NS 40000
-#define WORKER_NICE 10
 
 #define OPEN                                                                                       \
     0x40000000u /* of `state`: a loop may be joined; the bits below count the workers inside */
@@ -70,18 +68,6 @@ static void pause_briefly(void)
         atomic_signal_fence(memory_order_seq_cst);
 #endif
     }
-}
-
-void lv_thread_lower_priority(void)
-{
-    struct sched_param parameter = {0};
-    sched_setscheduler(0, SCHED_BATCH, &parameter);
-    /* On Linux this affects the calling thread only. A thread with a lower priority keeps it. */
-    pid_t self = (pid_t)syscall(SYS_gettid);
-    errno = 0;
-    int nice_now = getpriority(PRIO_PROCESS, (id_t)self);
-    if (errno == 0 && nice_now < WORKER_NICE)
-        setpriority(PRIO_PROCESS, (id_t)self, WORKER_NICE);
 }
 
 static void work(LvPool *pool, unsigned worker)

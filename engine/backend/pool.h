@@ -32,7 +32,4 @@ uint32_t lv_pool_threads(const LvPool *pool);
 bool lv_pool_run(
     LvPool *pool, size_t n_units, size_t most, LvPoolTask task, void *data, const LvCancel *cancel);
 
-/* Gives the calling thread the priority of a worker. */
-void lv_thread_lower_priority(void);
-
 #endif

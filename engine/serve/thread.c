@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#define _GNU_SOURCE /* SCHED_BATCH, gettid */
+#define _GNU_SOURCE /* pthread_setname_np */
 #include "serve/thread.h"
 
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include "base/alloc.h"
-
-#define NICER_BY 10
+#include "base/priority.h"
 
 typedef struct Start {
     void *(*main)(void *);
@@ -22,11 +18,7 @@ static void *begin(void *data)
 {
     Start start = *(Start *)data;
     lv_free(data);
-    /* Failures are harmless: the thread then runs at its maker's priority. */
-    struct sched_param parameters = {0};
-    pthread_setschedparam(pthread_self(), SCHED_BATCH, &parameters);
-    int nice_now = getpriority(PRIO_PROCESS, (id_t)gettid());
-    setpriority(PRIO_PROCESS, (id_t)gettid(), nice_now + NICER_BY < 19 ? nice_now + NICER_BY : 19);
+    lv_thread_lower_priority();
     pthread_setname_np(pthread_self(), start.name);
     return start.main(start.data);
 }

@@ -6,8 +6,8 @@
 #include <pthread.h>
 #include <stdbool.h>
 
-/* Starts a thread at lower priority than its maker (nice + 10, batch scheduling, all signals
- * blocked). Threads that it starts inherit that. False when the system refuses. */
+/* Starts a thread at low priority (base/priority.h), all signals blocked. Threads that it starts
+ * inherit that. False when the system refuses. */
 bool lv_thread_start(pthread_t *thread, const char *name, void *(*main)(void *), void *data);
 
 #endif
