@@ -117,7 +117,7 @@ typedef struct LvBackendInfo {
     uint32_t preferred_rows; /* rows of one prefill chunk */
     /* What a prefill chunk or an encoder call may take while a decoding step waits for it, in
      * operations (a multiply-add is two) of products and attention: about 2 ms of prefill
-     * (serve/slice.h). 0: the preferred sizes then, too, so that results do not depend on who else
+     * (serve/chunk.h). 0: the preferred sizes then, too, so that results do not depend on who else
      * is served; where it is set, rows that are cut into other chunks or calls may round
      * differently. */
     double slice_flops;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "serve/slice.h"
+#include "serve/chunk.h"
 
 #include "serve/engine.h"
 
@@ -23,7 +23,7 @@ static double tile_flops(const LvVisionConfig *v)
     return v->n_layers_run * rows * (2 * weights + 4 * width * rows);
 }
 
-size_t lv_slice_rows(const LvBackendInfo *info, const LvTextConfig *text, uint32_t position,
+size_t lv_chunk_rows(const LvBackendInfo *info, const LvTextConfig *text, uint32_t position,
     size_t left, bool bounded)
 {
     size_t most = info->preferred_rows ? info->preferred_rows : left;
@@ -38,22 +38,22 @@ size_t lv_slice_rows(const LvBackendInfo *info, const LvTextConfig *text, uint32
     return most < left ? most : left;
 }
 
-uint32_t lv_slice_most_tiles(const LvBackendInfo *info)
+uint32_t lv_chunk_most_tiles(const LvBackendInfo *info)
 {
     const uint32_t most = info->preferred_tiles ? info->preferred_tiles : 1;
     return most < LV_MAX_SLICE_TILES ? most : LV_MAX_SLICE_TILES;
 }
 
-size_t lv_slice_most_requests(const LvBackendInfo *info)
+size_t lv_chunk_most_requests(const LvBackendInfo *info)
 {
     const uint32_t n = info->preferred_sequences;
     return n == 0 ? 1 : n < LV_MAX_SLICE_REQUESTS ? n : LV_MAX_SLICE_REQUESTS;
 }
 
-uint32_t lv_slice_tiles(
+uint32_t lv_chunk_tiles(
     const LvBackendInfo *info, const LvVisionConfig *vision, size_t sessions, bool bounded)
 {
-    uint32_t most = lv_slice_most_tiles(info);
+    uint32_t most = lv_chunk_most_tiles(info);
     if (bounded && info->slice_flops > 0) {
         const double fit = 1.5 * info->slice_flops / tile_flops(vision) + 0.5;
         const size_t beyond = sessions > most / 4 ? sessions - most / 4 : 0;

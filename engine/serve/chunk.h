@@ -6,8 +6,8 @@
  * configuration, the position and on what waits, never on a clock. They decide how rows are put
  * together, so on a device whose rounding depends on that (LvBackendInfo.slice_flops) an answer may
  * differ by rounding with whether somebody else was decoding; on the CPU slices are not bounded. */
-#ifndef LV_SLICE_H
-#define LV_SLICE_H
+#ifndef LV_CHUNK_H
+#define LV_CHUNK_H
 
 #include "backend/backend.h"
 
@@ -18,7 +18,7 @@
  * would take little less time: on the devices that are bounded it takes as long to read a weight as
  * to use it on 75 to 300 rows (dense rate over memory bandwidth), and their products are cut in
  * tiles of 128 rows. */
-size_t lv_slice_rows(const LvBackendInfo *info, const LvTextConfig *text, uint32_t position,
+size_t lv_chunk_rows(const LvBackendInfo *info, const LvTextConfig *text, uint32_t position,
     size_t left, bool bounded);
 
 /* Tiles of the next encoder call when so many sessions have frames to encode; 1 to
@@ -29,13 +29,13 @@ size_t lv_slice_rows(const LvBackendInfo *info, const LvTextConfig *text, uint32
  * call's tiles makes the call longer by one, since short calls use the device less well: with many
  * streams decoding is always under way, and what waits must not grow. One session's frames, however
  * many, do not. */
-uint32_t lv_slice_tiles(
+uint32_t lv_chunk_tiles(
     const LvBackendInfo *info, const LvVisionConfig *vision, size_t sessions, bool bounded);
 
 /* Tiles that any call holds at most, 1 to LV_MAX_SLICE_TILES. */
-uint32_t lv_slice_most_tiles(const LvBackendInfo *info);
+uint32_t lv_chunk_most_tiles(const LvBackendInfo *info);
 
 /* Requests that one decoding step should hold at most, 1 to LV_MAX_SLICE_REQUESTS. */
-size_t lv_slice_most_requests(const LvBackendInfo *info);
+size_t lv_chunk_most_requests(const LvBackendInfo *info);
 
 #endif

@@ -8,7 +8,7 @@
 #include "model/try.h"
 #include "model/visual.h"
 #include "base/clock.h"
-#include "serve/slice.h"
+#include "serve/chunk.h"
 
 /* ---- who comes along; lock held ---- */
 
@@ -24,16 +24,17 @@ static LlavaovFrame *next_frame(LlavaovSession *session, LlavaovTicket *request,
 }
 
 /* As many tiles of the next frame as there is room for; false when there is no frame or no room. */
-static bool take_next(LvSlice *slice, const LvTurn *turn, size_t i, size_t *from, uint32_t most)
+static bool take_next(
+    LvSlice *slice, const LvNextSlice *next, size_t i, size_t *from, uint32_t most)
 {
     const uint32_t room = most - slice->n_tiles;
-    LlavaovFrame *frame = room ? next_frame(turn->sessions[i], turn->requests[i], from) : NULL;
+    LlavaovFrame *frame = room ? next_frame(next->sessions[i], next->requests[i], from) : NULL;
     if (!frame)
         return false;
     const uint32_t left = frame->tiles.n - frame->tiles_done;
     LvSlicePart *part = &slice->parts[slice->n_parts++];
     *part = (LvSlicePart){
-        .frame = frame, .arrival = !turn->requests[i], .n_tiles = left < room ? left : room};
+        .frame = frame, .arrival = !next->requests[i], .n_tiles = left < room ? left : room};
     slice->n_tiles += part->n_tiles;
     frame->state = LV_FRAME_ENCODING;
     frame->in_slice = true;
@@ -42,22 +43,22 @@ static bool take_next(LvSlice *slice, const LvTurn *turn, size_t i, size_t *from
     return true;
 }
 
-static void collect(LlavaovEngine *engine, LvSlice *slice, const LvTurn *turn)
+static void collect(LlavaovEngine *engine, LvSlice *slice, const LvNextSlice *next)
 {
-    const uint32_t most = lv_slice_tiles(&engine->backend->info, &engine->model->config->vision,
-        turn->n + turn->more_sessions, turn->bounded);
+    const uint32_t most = lv_chunk_tiles(&engine->backend->info, &engine->model->config->vision,
+        next->n + next->more_sessions, next->bounded);
     size_t from[LV_MAX_SLICE_REQUESTS];
     slice->n_parts = 0;
     slice->n_tiles = 0;
     atomic_store(&slice->cancel.requested, false);
-    for (size_t i = 0; i < turn->n; i++)
-        from[i] = turn->requests[i] ? turn->requests[i]->n_encoded : 0;
-    while (take_next(slice, turn, 0, &from[0], most))
+    for (size_t i = 0; i < next->n; i++)
+        from[i] = next->requests[i] ? next->requests[i]->n_encoded : 0;
+    while (take_next(slice, next, 0, &from[0], most))
         ;
     for (bool any = true; any;) {
         any = false;
-        for (size_t i = 1; i < turn->n; i++)
-            any |= take_next(slice, turn, i, &from[i], most);
+        for (size_t i = 1; i < next->n; i++)
+            any |= take_next(slice, next, i, &from[i], most);
     }
 }
 
@@ -200,41 +201,41 @@ static void charge(LvSlice *slice, uint64_t used)
         if (!session)
             continue;
         session->stats.encode_ns += share;
-        lv_turn_charge(session, part->arrival, LV_WORK_TILE, part->n_tiles, share);
+        lv_policy_charge(session, part->arrival, LV_WORK_TILE, part->n_tiles, share);
     }
 }
 
 /* Gives back what the frame's new state has no more use for. */
-static LvFrameRemains settle(LlavaovFrame *frame, LlavaovStatus status, const LlavaovError *error)
+static LvDeferredFrees settle(LlavaovFrame *frame, LlavaovStatus status, const LlavaovError *error)
 {
     frame->in_slice = false;
     if (frame->state == LV_FRAME_FAILED || frame->refs == 0) /* cancelled or dropped meanwhile */
-        return lv_frame_strip(frame);
+        return lv_frame_detach(frame);
     if (status != LLAVAOV_OK) {
         lv_frame_fail(frame, error);
-        return lv_frame_strip(frame);
+        return lv_frame_detach(frame);
     }
     if (frame->tiles_done > 0 && frame->tiles_done < frame->tiles.n) {
         frame->state = LV_FRAME_PREPARED;
         if (frame->encode == LLAVAOV_ENCODE_ON_ARRIVAL)
             lv_list_prepend(&frame->session->to_encode, &frame->in_queue);
-        return (LvFrameRemains){0};
+        return (LvDeferredFrees){0};
     }
     lv_frame_set_encoded(frame);
     const LvTensor embeddings = frame->embeddings;
-    LvFrameRemains remains = lv_frame_strip(frame);
+    LvDeferredFrees frees = lv_frame_detach(frame);
     frame->embeddings = embeddings;
-    memset(&remains.embeddings, 0, sizeof remains.embeddings);
-    return remains;
+    memset(&frees.embeddings, 0, sizeof frees.embeddings);
+    return frees;
 }
 
 /* Dropped meanwhile. */
-static void let_go(LlavaovEngine *engine, LvSlice *slice, LvFrameRemains *remains)
+static void let_go(LlavaovEngine *engine, LvSlice *slice, LvDeferredFrees *frees)
 {
     const size_t n = slice->n_parts;
     pthread_mutex_unlock(&engine->lock);
     for (size_t i = 0; i < n; i++)
-        lv_frame_bury(engine, &remains[i]);
+        lv_frame_release(engine, &frees[i]);
     pthread_mutex_lock(&engine->lock);
     bool last[LV_MAX_SLICE_TILES];
     for (size_t i = 0; i < n; i++)
@@ -247,15 +248,15 @@ static void let_go(LlavaovEngine *engine, LvSlice *slice, LvFrameRemains *remain
     pthread_mutex_lock(&engine->lock);
 }
 
-void lv_encode_run(LlavaovEngine *engine, const LvTurn *turn)
+void lv_encode_run(LlavaovEngine *engine, const LvNextSlice *next)
 {
     LvSlice *slice = &engine->slice;
-    LvFrameRemains remains[LV_MAX_SLICE_TILES];
+    LvDeferredFrees frees[LV_MAX_SLICE_TILES];
     LlavaovError error;
     lv_error_clear(&error);
     const LvRun run = {.cancel = &slice->cancel, .error = &error};
     Call call = {.engine = engine, .run = &run, .slice = slice};
-    collect(engine, slice, turn);
+    collect(engine, slice, next);
     pthread_mutex_unlock(&engine->lock);
     const uint64_t start = lv_now_ns();
     LlavaovStatus status = encode(&call);
@@ -268,7 +269,7 @@ void lv_encode_run(LlavaovEngine *engine, const LvTurn *turn)
     for (size_t i = 0; i < slice->n_parts; i++) {
         const LvSlicePart *part = &slice->parts[i];
         const bool own = status == LLAVAOV_OK && part->status != LLAVAOV_OK;
-        remains[i] = settle(part->frame, own ? part->status : status, own ? &call.memory : &error);
+        frees[i] = settle(part->frame, own ? part->status : status, own ? &call.memory : &error);
     }
-    let_go(engine, slice, remains);
+    let_go(engine, slice, frees);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Encoder slices: prepared frames of any sessions become embeddings, in one call.
  *
- * A call takes up to lv_slice_most_tiles() tiles, few of them while somebody waits to decode (slice.h):
+ * A call takes up to lv_chunk_most_tiles() tiles, few of them while somebody waits to decode (chunk.h):
  * first what waits in the session whose turn it is, then
  * one frame of each other session in turn, those first that have used the least time. A session's
  * frames keep their order. Each session pays for its tiles.
@@ -12,11 +12,11 @@
 #ifndef LV_ENCODE_H
 #define LV_ENCODE_H
 
-#include "serve/turn.h"
+#include "serve/policy.h"
 
-/* The slice of a turn to encode. Settles each frame's fate: encoded, failed, or prepared again (a
+/* An encoder call, which the policy chose. Settles each frame's fate: encoded, failed, or prepared again (a
  * single image with tiles left). Memory that one frame does not get fails that frame; whatever else
  * fails fails all of the call. Lock held, dropped meanwhile; inference thread. */
-void lv_encode_run(LlavaovEngine *engine, const LvTurn *turn);
+void lv_encode_run(LlavaovEngine *engine, const LvNextSlice *next);
 
 #endif

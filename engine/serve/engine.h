@@ -45,8 +45,8 @@ typedef struct LvSlice {
     /* Raised when nobody wants any of the frames, or when one of the requests of a decoding step is
      * cancelled. */
     LvCancel cancel;
-    bool decoded;     /* the slice before was a decoding step (turn.c) */
-    unsigned prompts; /* slices of prompts since the encoder call before (turn.c) */
+    bool decoded;     /* the slice before was a decoding step (policy.c) */
+    unsigned prompts; /* slices of prompts since the encoder call before (policy.c) */
 } LvSlice;
 
 struct LlavaovEngine {
@@ -82,7 +82,7 @@ struct LlavaovEngine {
     size_t logits_rows;
     LlavaovEngineStats stats;
     uint64_t picture_turn; /* counts pictures (pictures.c) */
-    uint64_t virtual_time; /* of the session that ran last (turn.c) */
+    uint64_t virtual_time; /* of the session that ran last (policy.c) */
     uint64_t idle_since;   /* there is nothing to do; 0: there is (scheduler.c) */
     bool preparing;        /* the picture thread is at work */
     LvAdmission admission; /* windows of live streams that were taken on */

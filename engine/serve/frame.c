@@ -24,9 +24,9 @@ static void forget_waiting(LlavaovFrame *frame)
         frame->session->tile_bytes -= waiting_bytes(frame);
 }
 
-LvFrameRemains lv_frame_strip(LlavaovFrame *frame)
+LvDeferredFrees lv_frame_detach(LlavaovFrame *frame)
 {
-    LvFrameRemains remains = {frame->source, frame->has_source, frame->tiles, frame->picture,
+    LvDeferredFrees frees = {frame->source, frame->has_source, frame->tiles, frame->picture,
         frame->features, frame->embeddings};
     forget_waiting(frame);
     frame->has_source = false;
@@ -34,20 +34,20 @@ LvFrameRemains lv_frame_strip(LlavaovFrame *frame)
     memset(&frame->tiles, 0, sizeof frame->tiles);
     memset(&frame->features, 0, sizeof frame->features);
     memset(&frame->embeddings, 0, sizeof frame->embeddings);
-    return remains;
+    return frees;
 }
 
-void lv_frame_bury(LlavaovEngine *engine, LvFrameRemains *remains)
+void lv_frame_release(LlavaovEngine *engine, LvDeferredFrees *frees)
 {
-    if (remains->has_source && remains->source.release)
-        remains->source.release(remains->source.data);
-    lv_tiles_free(&remains->tiles);
-    if (remains->picture)
-        engine->backend->ops->picture_free(engine->backend, remains->picture);
-    if (remains->features.data)
-        engine->backend->ops->tensor_free(engine->backend, &remains->features);
-    if (remains->embeddings.data)
-        engine->backend->ops->tensor_free(engine->backend, &remains->embeddings);
+    if (frees->has_source && frees->source.release)
+        frees->source.release(frees->source.data);
+    lv_tiles_free(&frees->tiles);
+    if (frees->picture)
+        engine->backend->ops->picture_free(engine->backend, frees->picture);
+    if (frees->features.data)
+        engine->backend->ops->tensor_free(engine->backend, &frees->features);
+    if (frees->embeddings.data)
+        engine->backend->ops->tensor_free(engine->backend, &frees->embeddings);
 }
 
 void lv_frame_fail(LlavaovFrame *frame, const LlavaovError *error)
@@ -177,9 +177,9 @@ bool lv_frame_unpin(LlavaovFrame *frame)
 
 void lv_frame_free(LlavaovFrame *frame)
 {
-    LvFrameRemains remains = lv_frame_strip(frame);
+    LvDeferredFrees frees = lv_frame_detach(frame);
     LlavaovEngine *engine = frame->has_engine ? frame->engine : NULL;
-    lv_frame_bury(frame->engine, &remains);
+    lv_frame_release(frame->engine, &frees);
     lv_free(frame);
     llavaov_engine_unref(engine);
 }
@@ -187,13 +187,13 @@ void lv_frame_free(LlavaovFrame *frame)
 static void deliver_stage(LlavaovSession *session, LlavaovFrame *frame, LlavaovFrameStage stage)
 {
     LlavaovEngine *engine = session->engine;
-    LvFrameRemains remains = {0};
+    LvDeferredFrees frees = {0};
     if (stage == LLAVAOV_FRAME_FAILED && !frame->in_slice)
-        remains = lv_frame_strip(frame);
+        frees = lv_frame_detach(frame);
     frame->pins++;
     pthread_mutex_unlock(&engine->lock);
 
-    lv_frame_bury(engine, &remains);
+    lv_frame_release(engine, &frees);
     if (session->on_frame)
         session->on_frame(session->data, frame->data, stage);
 

@@ -48,16 +48,16 @@ struct LlavaovFrame {
 
 /* Takes a frame's owned memory away so that it can be freed with the lock dropped. Not while it is
  * in a slice. Lock held. */
-typedef struct LvFrameRemains {
+typedef struct LvDeferredFrees {
     LlavaovFrameSource source;
     bool has_source;
     LvTiles tiles;
     LvPicture *picture;
     LvTensor features, embeddings;
-} LvFrameRemains;
-LvFrameRemains lv_frame_strip(LlavaovFrame *frame);
+} LvDeferredFrees;
+LvDeferredFrees lv_frame_detach(LlavaovFrame *frame);
 /* Frees it and releases the source. Lock not held. */
-void lv_frame_bury(LlavaovEngine *engine, LvFrameRemains *remains);
+void lv_frame_release(LlavaovEngine *engine, LvDeferredFrees *frees);
 
 /* Marks a frame failed and tells so. Lock held; not while its picture is being prepared. */
 void lv_frame_fail(LlavaovFrame *frame, const LlavaovError *error);

@@ -7,7 +7,7 @@
 #include "serve/answer.h"
 #include "base/clock.h"
 #include "serve/settings.h"
-#include "serve/slice.h"
+#include "serve/chunk.h"
 
 /* Everything that needs no arithmetic: ids, room in the context, memory. */
 static LlavaovStatus begin(LlavaovTicket *r, LlavaovError *error)
@@ -80,7 +80,7 @@ void lv_request_step(LvStep *step, bool bounded)
         status = begin(r, &error);
         r->begun = true;
     } else {
-        const size_t rows = lv_slice_rows(&r->engine->backend->info,
+        const size_t rows = lv_chunk_rows(&r->engine->backend->info,
             &r->engine->model->config->text, r->n_cached, r->input.n - r->n_cached, bounded);
         status = prefill(step, rows, &error);
     }

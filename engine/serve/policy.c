@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "serve/turn.h"
+#include "serve/policy.h"
 
 #include <string.h>
 
 #include "base/status.h"
 #include "base/clock.h"
 #include "serve/reserve.h"
-#include "serve/slice.h"
+#include "serve/chunk.h"
 
 /* A request that so many requests of other sessions have overtaken goes first. One of n sessions is
  * overtaken by no more than n in all: by at most 1 before, and from the slice on that makes it due
@@ -102,7 +102,7 @@ static bool goes_before(const Work *a, const Work *b)
     return a->session->virtual_time < b->session->virtual_time;
 }
 
-_Static_assert(LV_MAX_SLICE_TILES <= LV_MAX_SLICE_REQUESTS, "a turn holds a session a tile");
+_Static_assert(LV_MAX_SLICE_TILES <= LV_MAX_SLICE_REQUESTS, "a slice holds a session a tile");
 
 static bool encodes(const Work *work)
 {
@@ -122,18 +122,18 @@ static void insert(Work *works, size_t *n, size_t most, const Work *work)
     works[at] = *work;
 }
 
-static void take(LvTurn *turn, LvTurnKind kind, const Work *works, size_t n)
+static void take(LvNextSlice *next, LvSliceKind kind, const Work *works, size_t n)
 {
-    turn->kind = kind;
-    turn->n = n;
+    next->kind = kind;
+    next->n = n;
     for (size_t i = 0; i < n; i++) {
-        turn->sessions[i] = works[i].session;
-        turn->requests[i] = works[i].request;
-        if (kind == LV_TURN_ENCODE &&
+        next->sessions[i] = works[i].session;
+        next->requests[i] = works[i].request;
+        if (kind == LV_SLICE_ENCODE &&
             (works[i].need != LV_REQUEST_ENCODE || arrival_first(&works[i])))
-            turn->requests[i] = NULL;
-        if (turn->requests[i])
-            turn->requests[i]->started = true;
+            next->requests[i] = NULL;
+        if (next->requests[i])
+            next->requests[i]->started = true;
     }
 }
 
@@ -165,7 +165,7 @@ static uint64_t end_of(const LlavaovSession *session)
 
 static Backlog find_backlog(LlavaovEngine *engine)
 {
-    const size_t most_encoding = lv_slice_most_tiles(&engine->backend->info);
+    const size_t most_encoding = lv_chunk_most_tiles(&engine->backend->info);
     Backlog backlog = {0};
     size_t started = 0, decoding = 0;
     LlavaovSession *session, *reserved = NULL, *other = NULL;
@@ -187,7 +187,7 @@ static Backlog find_backlog(LlavaovEngine *engine)
             other = other && other->virtual_time <= session->virtual_time ? other : session;
     }
     const size_t at_once = most_encoding > 4 ? most_encoding / 4 : 1;
-    if (started >= lv_slice_most_requests(&engine->backend->info) || started - decoding >= at_once)
+    if (started >= lv_chunk_most_requests(&engine->backend->info) || started - decoding >= at_once)
         return backlog;
     backlog.next =
         !reserved || (other && other->virtual_time < reserved->virtual_time) ? other : reserved;
@@ -215,8 +215,8 @@ typedef struct Scan {
 /* backlog: NULL, or look at what is urgent alone. */
 static void scan(LlavaovEngine *engine, const Backlog *backlog, Scan *s)
 {
-    const size_t most_decoding = lv_slice_most_requests(&engine->backend->info),
-                 most_encoding = lv_slice_most_tiles(&engine->backend->info);
+    const size_t most_decoding = lv_chunk_most_requests(&engine->backend->info),
+                 most_encoding = lv_chunk_most_tiles(&engine->backend->info);
     s->best.session = s->prompt.session = NULL;
     s->n_decoding = s->n_encoding = s->n_works = s->all_encoding = 0;
     LlavaovSession *session;
@@ -244,38 +244,38 @@ static void scan(LlavaovEngine *engine, const Backlog *backlog, Scan *s)
     }
 }
 
-void lv_turn_next(LlavaovEngine *engine, LvTurn *turn)
+void lv_policy_next(LlavaovEngine *engine, LvNextSlice *next)
 {
     const Backlog backlog = find_backlog(engine);
     Scan s;
     scan(engine, backlog.lags ? &backlog : NULL, &s);
     if (!s.best.session && backlog.lags)
         scan(engine, NULL, &s);
-    turn->kind = LV_TURN_NONE;
+    next->kind = LV_SLICE_NONE;
     if (!s.best.session)
         return;
     if (!s.best.due)
         engine->virtual_time = s.best.session->virtual_time;
     const bool arrival = arrival_first(&s.best);
     if (s.n_decoding > 0 && (!engine->slice.decoded || (s.best.decoding && !arrival)))
-        take(turn, LV_TURN_DECODE, s.decoding, s.n_decoding);
+        take(next, LV_SLICE_DECODE, s.decoding, s.n_decoding);
     else if (!arrival && s.best.need != LV_REQUEST_ENCODE)
-        take(turn, LV_TURN_PREFILL, &s.best, 1);
+        take(next, LV_SLICE_PREFILL, &s.best, 1);
     else if (s.prompt.session && !s.best.due &&
-             s.all_encoding < lv_slice_most_tiles(&engine->backend->info) &&
+             s.all_encoding < lv_chunk_most_tiles(&engine->backend->info) &&
              engine->slice.prompts < PROMPTS_BEFORE_FRAMES)
-        take(turn, LV_TURN_PREFILL, &s.prompt, 1); /* so that more frames come together */
+        take(next, LV_SLICE_PREFILL, &s.prompt, 1); /* so that more frames come together */
     else
-        take(turn, LV_TURN_ENCODE, s.encoding, s.n_encoding); /* the best stands first */
-    turn->alone = s.n_works == turn->n;
-    turn->bounded = s.n_decoding > 0;
-    turn->more_sessions = s.all_encoding - s.n_encoding + (backlog.lags ? backlog.waiting : 0);
-    engine->slice.decoded = turn->kind == LV_TURN_DECODE;
-    if (turn->kind != LV_TURN_DECODE)
-        engine->slice.prompts = turn->kind == LV_TURN_PREFILL ? engine->slice.prompts + 1 : 0;
+        take(next, LV_SLICE_ENCODE, s.encoding, s.n_encoding); /* the best stands first */
+    next->alone = s.n_works == next->n;
+    next->bounded = s.n_decoding > 0;
+    next->more_sessions = s.all_encoding - s.n_encoding + (backlog.lags ? backlog.waiting : 0);
+    engine->slice.decoded = next->kind == LV_SLICE_DECODE;
+    if (next->kind != LV_SLICE_DECODE)
+        engine->slice.prompts = next->kind == LV_SLICE_PREFILL ? engine->slice.prompts + 1 : 0;
 }
 
-void lv_turn_charge(
+void lv_policy_charge(
     LlavaovSession *session, bool arrival, LvWork work, double units, uint64_t used_ns)
 {
     session->virtual_time += used_ns;
@@ -292,7 +292,7 @@ static bool is_finished(const LlavaovTicket *request, const LvStep *steps, size_
     return false;
 }
 
-void lv_turn_note_answers(LlavaovEngine *engine, const LvStep *steps, size_t n)
+void lv_policy_note_answers(LlavaovEngine *engine, const LvStep *steps, size_t n)
 {
     unsigned answered = 0;
     for (size_t i = 0; i < n; i++)

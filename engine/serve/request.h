@@ -82,7 +82,7 @@ static inline bool lv_request_decoding(const LlavaovTicket *request)
     return request->begun && request->n_cached >= request->input.n;
 }
 
-/* The start (tokenising, allocation) or a prefill chunk (slice.h), the last of which gives the
+/* The start (tokenising, allocation) or a prefill chunk (chunk.h), the last of which gives the
  * first token. Lock not held; run by the inference thread alone. */
 void lv_request_step(LvStep *step, bool bounded);
 

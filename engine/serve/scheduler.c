@@ -5,16 +5,16 @@
 #include "base/clock.h"
 #include "serve/decode.h"
 #include "serve/encode.h"
-#include "serve/turn.h"
+#include "serve/policy.h"
 
-static void run_requests(LlavaovEngine *engine, const LvTurn *turn)
+static void run_requests(LlavaovEngine *engine, const LvNextSlice *next)
 {
     const uint64_t start = lv_now_ns();
     LvStep steps[LV_MAX_SLICE_REQUESTS];
     uint64_t prefill[LV_MAX_SLICE_REQUESTS], decode[LV_MAX_SLICE_REQUESTS];
-    const uint32_t cached = turn->requests[0]->n_cached;
-    for (size_t i = 0; i < turn->n; i++) {
-        LlavaovTicket *request = turn->requests[i];
+    const uint32_t cached = next->requests[0]->n_cached;
+    for (size_t i = 0; i < next->n; i++) {
+        LlavaovTicket *request = next->requests[i];
         steps[i].request = request;
         steps[i].finished = false;
         steps[i].status = LLAVAOV_OK;
@@ -22,38 +22,38 @@ static void run_requests(LlavaovEngine *engine, const LvTurn *turn)
         prefill[i] = request->answer.prefill_ns;
         decode[i] = request->answer.decode_ns;
         request->running = true;
-        turn->sessions[i]->working++;
+        next->sessions[i]->working++;
     }
     atomic_store(&engine->slice.cancel.requested, false);
 
     pthread_mutex_unlock(&engine->lock);
-    if (turn->kind == LV_TURN_DECODE)
-        lv_decode_step(engine, steps, turn->n, turn->alone);
+    if (next->kind == LV_SLICE_DECODE)
+        lv_decode_step(engine, steps, next->n, next->alone);
     else
-        lv_request_step(&steps[0], turn->bounded);
+        lv_request_step(&steps[0], next->bounded);
     pthread_mutex_lock(&engine->lock);
 
-    lv_turn_note_answers(engine, steps, turn->n);
-    if (turn->kind == LV_TURN_DECODE) {
+    lv_policy_note_answers(engine, steps, next->n);
+    if (next->kind == LV_SLICE_DECODE) {
         engine->stats.decoder_steps++;
-        engine->stats.decoder_rows += turn->n;
+        engine->stats.decoder_rows += next->n;
     }
-    const uint64_t share = (lv_now_ns() - start) / turn->n;
-    for (size_t i = 0; i < turn->n; i++) {
-        LlavaovTicket *request = turn->requests[i];
-        LlavaovSessionStats *stats = &turn->sessions[i]->stats;
+    const uint64_t share = (lv_now_ns() - start) / next->n;
+    for (size_t i = 0; i < next->n; i++) {
+        LlavaovTicket *request = next->requests[i];
+        LlavaovSessionStats *stats = &next->sessions[i]->stats;
         request->running = false;
         stats->prefill_ns += request->answer.prefill_ns - prefill[i];
         stats->decode_ns += request->answer.decode_ns - decode[i];
         const double units =
-            turn->kind == LV_TURN_DECODE ? 1 : (double)(request->n_cached - cached);
-        lv_turn_charge(turn->sessions[i], false,
-            turn->kind == LV_TURN_DECODE ? LV_WORK_TOKEN : LV_WORK_ROW, units, share);
+            next->kind == LV_SLICE_DECODE ? 1 : (double)(request->n_cached - cached);
+        lv_policy_charge(next->sessions[i], false,
+            next->kind == LV_SLICE_DECODE ? LV_WORK_TOKEN : LV_WORK_ROW, units, share);
         if (steps[i].finished)
             lv_request_finish(request, steps[i].status, &steps[i].error);
         else if (lv_cancelled(&request->cancel))
             lv_request_cancel(request);
-        lv_session_rest(turn->sessions[i]);
+        lv_session_rest(next->sessions[i]);
     }
 }
 
@@ -65,16 +65,16 @@ static void note_idle(LlavaovEngine *engine, bool idle)
     engine->idle_since = idle && !engine->preparing ? now : 0;
 }
 
-bool lv_scheduler_turn(LlavaovEngine *engine)
+bool lv_scheduler_step(LlavaovEngine *engine)
 {
-    LvTurn turn;
-    lv_turn_next(engine, &turn);
-    note_idle(engine, turn.kind == LV_TURN_NONE);
-    if (turn.kind == LV_TURN_ENCODE)
-        lv_encode_run(engine, &turn);
-    else if (turn.kind != LV_TURN_NONE)
-        run_requests(engine, &turn);
-    return turn.kind != LV_TURN_NONE;
+    LvNextSlice next;
+    lv_policy_next(engine, &next);
+    note_idle(engine, next.kind == LV_SLICE_NONE);
+    if (next.kind == LV_SLICE_ENCODE)
+        lv_encode_run(engine, &next);
+    else if (next.kind != LV_SLICE_NONE)
+        run_requests(engine, &next);
+    return next.kind != LV_SLICE_NONE;
 }
 
 void *lv_scheduler_main(void *data)
@@ -82,7 +82,7 @@ void *lv_scheduler_main(void *data)
     LlavaovEngine *engine = data;
     pthread_mutex_lock(&engine->lock);
     while (!engine->stopping)
-        if (!lv_scheduler_turn(engine))
+        if (!lv_scheduler_step(engine))
             pthread_cond_wait(&engine->work, &engine->lock);
     pthread_mutex_unlock(&engine->lock);
     return NULL;

@@ -27,7 +27,7 @@ struct LlavaovSession {
     unsigned working; /* threads that work for this session alone with the lock dropped */
     bool closing;
 
-    /* Fair shares (turn.c): computing time used, comparable between sessions, and within the
+    /* Fair shares (policy.c): computing time used, comparable between sessions, and within the
      * session. */
     uint64_t virtual_time, encode_time, request_time;
 

@@ -83,13 +83,13 @@ void llavaov_session_close(LlavaovSession *session)
     /* What callers still hold becomes an empty shell; what is in a slice will by its end. */
     while (!lv_list_empty(&session->frames)) {
         LlavaovFrame *frame = LV_LIST_FIRST(&session->frames, LlavaovFrame, in_session);
-        LvFrameRemains remains = {0};
+        LvDeferredFrees frees = {0};
         if (!frame->in_slice)
-            remains = lv_frame_strip(frame);
+            frees = lv_frame_detach(frame);
         lv_list_remove(&frame->in_session);
         frame->session = NULL;
         pthread_mutex_unlock(&engine->lock);
-        lv_frame_bury(engine, &remains);
+        lv_frame_release(engine, &frees);
         pthread_mutex_lock(&engine->lock);
     }
     lv_admission_leave(&engine->admission, &session->admission);

@@ -13,7 +13,7 @@
 
 #include "harness.h"
 #include "serve/request.h"
-#include "serve/slice.h"
+#include "serve/chunk.h"
 
 #define VIDEO LLAVAOV_LAYOUT_VIDEO
 
@@ -57,16 +57,16 @@ static void rows_follow_the_model_and_the_position(void **state)
         const LvTextConfig *text = cases[i].text;
         const uint32_t position = cases[i].position;
         const size_t left = cases[i].left;
-        assert_int_equal(lv_slice_rows(&gpu, text, position, left, true), cases[i].rows);
+        assert_int_equal(lv_chunk_rows(&gpu, text, position, left, true), cases[i].rows);
         assert_int_equal(
-            lv_slice_rows(&gpu, text, position, left, false), left < 2176 ? left : 2176);
-        assert_int_equal(lv_slice_rows(&any, text, position, left, true), left);
+            lv_chunk_rows(&gpu, text, position, left, false), left < 2176 ? left : 2176);
+        assert_int_equal(lv_chunk_rows(&any, text, position, left, true), left);
         for (int bounded = 0; bounded < 2; bounded++)
             assert_int_equal(
-                lv_slice_rows(&cpu, text, position, left, bounded), left < 768 ? left : 768);
+                lv_chunk_rows(&cpu, text, position, left, bounded), left < 768 ? left : 768);
     }
     const LvBackendInfo few = {.preferred_rows = 100, .slice_flops = 1};
-    assert_int_equal(lv_slice_rows(&few, &small, 0, 6303, true), 100);
+    assert_int_equal(lv_chunk_rows(&few, &small, 0, 6303, true), 100);
 }
 
 static void tiles_follow_the_model_and_who_waits(void **state)
@@ -77,17 +77,17 @@ static void tiles_follow_the_model_and_who_waits(void **state)
         uint32_t tiles;
     } cases[] = {{1, 2}, {8, 2}, {9, 3}, {26, 20}, {38, 32}, {1000, 32}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        assert_int_equal(lv_slice_tiles(&info, &vision, cases[i].sessions, true), cases[i].tiles);
-        assert_int_equal(lv_slice_tiles(&info, &vision, cases[i].sessions, false), 32);
+        assert_int_equal(lv_chunk_tiles(&info, &vision, cases[i].sessions, true), cases[i].tiles);
+        assert_int_equal(lv_chunk_tiles(&info, &vision, cases[i].sessions, false), 32);
     }
     info.slice_flops = 1;
-    assert_int_equal(lv_slice_tiles(&info, &vision, 8, true), 1);
+    assert_int_equal(lv_chunk_tiles(&info, &vision, 8, true), 1);
     info.slice_flops = 0;
-    assert_int_equal(lv_slice_tiles(&info, &vision, 5, true), 32);
+    assert_int_equal(lv_chunk_tiles(&info, &vision, 5, true), 32);
     info.preferred_tiles = 200;
-    assert_int_equal(lv_slice_tiles(&info, &vision, 5, false), LV_MAX_SLICE_TILES);
+    assert_int_equal(lv_chunk_tiles(&info, &vision, 5, false), LV_MAX_SLICE_TILES);
     info.preferred_tiles = 0;
-    assert_int_equal(lv_slice_tiles(&info, &vision, 5, false), 1);
+    assert_int_equal(lv_chunk_tiles(&info, &vision, 5, false), 1);
 }
 
 /* ---- an engine whose backend bounds its slices ---- */

@@ -17,7 +17,7 @@
 #include "serve/frame.h"
 #include "serve/request.h"
 #include "serve/scheduler.h"
-#include "serve/slice.h"
+#include "serve/chunk.h"
 
 #define MS 1e6
 #define SECOND 1e9
@@ -459,7 +459,7 @@ static Result run(
     engine->backend->info.preferred_sequences = which->sequences;
     LvBackendInfo *info = &engine->backend->info;
     info->slice_flops = which->bounded; /* then so that two tiles fill a slice, as on an H100 */
-    while (which->bounded && lv_slice_tiles(info, &engine->model->config->vision, 1, true) < 2)
+    while (which->bounded && lv_chunk_tiles(info, &engine->model->config->vision, 1, true) < 2)
         info->slice_flops *= 1.2;
 
     virtual_now += 1000 * SECOND;
@@ -481,7 +481,7 @@ static Result run(
     while (virtual_now < end) {
         arrive(h, which->window);
         pthread_mutex_lock(&engine->lock);
-        const bool busy = lv_scheduler_turn(engine);
+        const bool busy = lv_scheduler_step(engine);
         deliver(engine);
         if (virtual_now > counting_from && engine->admission.n_reservations > most_reserved)
             most_reserved = engine->admission.n_reservations;
