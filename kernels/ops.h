@@ -26,13 +26,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* How a stored weight is encoded, little-endian. */
-typedef enum LvElement { LV_ELEMENT_F32, LV_ELEMENT_F16, LV_ELEMENT_BF16 } LvElement;
-
-static inline size_t lv_element_bytes(LvElement element)
-{
-    return element == LV_ELEMENT_F32 ? 4 : 2;
-}
+#include "dtype.h"
 
 /* Elementwise functions of a linear operation's epilogue, as transformers' ACT2FN has them.
  * Absolute error: at most 2 ulp of the larger of |x| and |f(x)|. Those from LEAKY_RELU on are rare:
@@ -62,13 +56,35 @@ typedef enum LvFunction {
 /* The function of one number, in float64 inside. */
 float lv_function_plain(LvFunction function, float x);
 
-/* A weight as a file holds it: row n has the `cols` coefficients of output n, rows follow each
- * other without gaps. */
+/* A weight as a file holds it, little-endian: row n has the `cols` coefficients of output n, rows
+ * follow each other without gaps. */
 typedef struct LvMatrix {
     const void *data;
-    LvElement element;
+    const void *scales; /* as the type has them, row by row; NULL where it has none */
+    LvDtype dtype;
     size_t rows, cols;
 } LvMatrix;
+
+/* Row `row` of the matrix. */
+static inline const char *lv_matrix_row(const LvMatrix *m, size_t row)
+{
+    return (const char *)m->data + row * lv_dtype_span(m->dtype, m->cols);
+}
+
+static inline const char *lv_matrix_scales(const LvMatrix *m, size_t row)
+{
+    return m->scales ? (const char *)m->scales +
+                           row * lv_traits_scale_span(lv_dtype_traits(m->dtype), m->cols)
+                     : NULL;
+}
+
+/* Rows [first, first + rows) of the matrix. */
+static inline LvMatrix lv_matrix_rows(const LvMatrix *m, size_t first, size_t rows)
+{
+    const LvMatrix part = {
+        lv_matrix_row(m, first), lv_matrix_scales(m, first), m->dtype, rows, m->cols};
+    return part;
+}
 
 /* One call's share of out = function(in . weight^T + bias) + residual, or, when `up` is set, of
  * out = function(in . weight^T) * (in . up^T) with neither bias nor residual.
@@ -132,10 +148,11 @@ typedef struct LvKernels {
     uint32_t lanes;     /* columns of a register tile: queries of an attention tile */
 
     /* ---- weights ---- */
-    /* dst[i] = the value of element i, exactly. */
-    void (*to_float)(float *dst, const void *src, LvElement element, size_t n);
-    /* No element is NaN or Inf. */
-    bool (*all_finite)(const void *src, LvElement element, size_t n);
+    /* dst[r][c] = the value that row r of the matrix has in column c, packed; what float32 holds
+     * is exact, a scaled value is rounded once. */
+    void (*to_float)(float *dst, const LvMatrix *matrix);
+    /* No element is NaN or Inf; scales are not looked at. */
+    bool (*all_finite)(const LvMatrix *matrix);
 
     /* ---- linear ---- */
     /* Packs rows x cols into ceil(rows / tile_rows) panels of tile_rows * cols floats (64-byte
@@ -200,8 +217,18 @@ enum { LV_CPU_AVX2 = 1, LV_CPU_AVX512 = 2 };
 /* What this processor and operating system can run. AVX2 stands for AVX2 + FMA + F16C, AVX512 for F
  * + BW + DQ + VL. */
 unsigned lv_cpu_flags(void);
-/* The best set that needs no flags other than these. */
-const LvKernels *lv_kernels_choose(unsigned flags);
+
+typedef struct LvKernelSet {
+    const char *name;
+    unsigned flags; /* that it needs */
+    const LvKernels *(*kernels)(void);
+} LvKernelSet;
+
+/* The sets of this build, best first; the name behind the last is NULL. */
+const LvKernelSet *lv_kernel_sets(void);
+/* The best set, no better than the one of this name (NULL: any), that needs no other flags; NULL:
+ * there is none of this name. */
+const LvKernels *lv_kernels_choose(const char *most, unsigned flags);
 /* Plain and slow, for tests: sums in float64. */
 const LvKernels *lv_kernels_reference(void);
 

@@ -96,8 +96,3 @@ LvFunction lv_function_of(LvActivation activation)
     }
     return LV_FUNCTION_NONE;
 }
-
-LvElement lv_element_of(LvDtype dtype)
-{
-    return dtype == LV_F32 ? LV_ELEMENT_F32 : dtype == LV_F16 ? LV_ELEMENT_F16 : LV_ELEMENT_BF16;
-}

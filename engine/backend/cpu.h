@@ -94,7 +94,6 @@ LlavaovStatus lv_cancelled_status(const LvRun *run);
 /* An error for operands that violate the operation's contract. */
 LlavaovStatus lv_shape_error(const LvRun *run, const char *operation);
 LvFunction lv_function_of(LvActivation activation);
-LvElement lv_element_of(LvDtype dtype);
 
 /* ---- cpu_linear.c ---- */
 LlavaovStatus lv_cpu_linear(LvBackend *backend, const LvRun *run, LvTensor out, LvTensor in,

@@ -197,9 +197,8 @@ LlavaovStatus lv_cpu_linear_gated(LvBackend *backend, const LvRun *run, LvTensor
 {
     LvMatrix gate = gate_up->parts[0], up = gate_up->parts[gate_up->n_parts - 1];
     if (gate_up->n_parts == 1) {
-        gate.rows /= 2;
-        up.rows = gate.rows;
-        up.data = (const char *)up.data + gate.rows * gate.cols * lv_element_bytes(gate.element);
+        gate = lv_matrix_rows(&gate_up->parts[0], 0, gate_up->rows / 2);
+        up = lv_matrix_rows(&gate_up->parts[0], gate_up->rows / 2, gate_up->rows / 2);
     }
     if (gate_up->n_parts > 2 || gate_up->rows != 2 * out.cols || gate.rows != out.cols ||
         in.rows != out.rows || in.cols != gate_up->cols)

@@ -98,19 +98,17 @@ static const LvBackendOps operations = {
 static LlavaovStatus choose_kernels(
     const char *mask, const LvKernels **kernels, LlavaovError *error)
 {
-    unsigned allowed;
-    if (!mask || !*mask || strcmp(mask, "auto") == 0 || strcmp(mask, "avx512") == 0)
-        allowed = LV_CPU_AVX2 | LV_CPU_AVX512;
-    else if (strcmp(mask, "avx2") == 0)
-        allowed = LV_CPU_AVX2;
-    else if (strcmp(mask, "baseline") == 0)
-        allowed = 0;
-    else
-        return lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION, "cpu-mask",
-            "cpu mask \"%s\" is not known; use \"auto\", \"baseline\", \"avx2\" or \"avx512\"",
-            mask);
-    *kernels = lv_kernels_choose(allowed & lv_cpu_flags());
-    return LLAVAOV_OK;
+    const bool any = !mask || !*mask || strcmp(mask, "auto") == 0;
+    *kernels = lv_kernels_choose(any ? NULL : mask, lv_cpu_flags());
+    if (*kernels)
+        return LLAVAOV_OK;
+    char names[128] = "";
+    for (const LvKernelSet *set = lv_kernel_sets(); set->name; set++) {
+        const size_t at = strlen(names);
+        snprintf(names + at, sizeof names - at, ", \"%s\"", set->name);
+    }
+    return lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION, "cpu-mask",
+        "cpu mask \"%s\" is not known; use \"auto\"%s", mask, names);
 }
 
 LlavaovStatus lv_backend_cpu_open(

@@ -167,10 +167,8 @@ LlavaovStatus lv_cpu_embed_tokens(
             id -= table->parts[part++].rows;
         if (ids[i] < 0 || part == table->n_parts)
             return lv_shape_error(run, "embed_tokens");
-        const LvMatrix *matrix = &table->parts[part];
-        const char *row =
-            (const char *)matrix->data + id * matrix->cols * lv_element_bytes(matrix->element);
-        kernels->to_float(lv_row_out(out, i), row, matrix->element, matrix->cols);
+        const LvMatrix row = lv_matrix_rows(&table->parts[part], id, 1);
+        kernels->to_float(lv_row_out(out, i), &row);
     }
     return lv_cancelled(run->cancel) ? lv_cancelled_status(run) : LLAVAOV_OK;
 }

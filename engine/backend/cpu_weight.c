@@ -10,18 +10,36 @@
 typedef struct FiniteCheck {
     const LvKernels *kernels;
     LvMatrix matrix;
+    size_t unit; /* rows */
     atomic_bool bad;
 } FiniteCheck;
 
 static void check_units(void *data, size_t first, size_t n, unsigned worker)
 {
     FiniteCheck *check = data;
-    size_t total = check->matrix.rows * check->matrix.cols, begin = first * CHECK_ELEMENTS;
-    size_t end = (first + n) * CHECK_ELEMENTS < total ? (first + n) * CHECK_ELEMENTS : total;
-    const char *src =
-        (const char *)check->matrix.data + begin * lv_element_bytes(check->matrix.element);
-    if (!check->kernels->all_finite(src, check->matrix.element, end - begin))
+    const size_t row = first * check->unit, left = check->matrix.rows - row;
+    const LvMatrix rows =
+        lv_matrix_rows(&check->matrix, row, n * check->unit < left ? n * check->unit : left);
+    if (!check->kernels->all_finite(&rows))
         atomic_store_explicit(&check->bad, true, memory_order_relaxed);
+}
+
+static bool all_finite(LvCpu *cpu, const LvMatrix *matrix)
+{
+    if (matrix->rows * matrix->cols == 0)
+        return true;
+    FiniteCheck check = {cpu->kernels, *matrix,
+        matrix->cols < CHECK_ELEMENTS ? CHECK_ELEMENTS / matrix->cols : 1, false};
+    lv_pool_run(cpu->pool, lv_ceil_div(matrix->rows, check.unit), 64, check_units, &check, NULL);
+    return !atomic_load(&check.bad);
+}
+
+/* The scales as a matrix of their own. */
+static LvMatrix scales_of(const LvMatrix *matrix)
+{
+    const LvDtypeTraits *traits = lv_dtype_traits(matrix->dtype);
+    return (LvMatrix){matrix->scales, NULL, traits->scale_dtype, matrix->rows,
+        lv_traits_scales(traits, matrix->cols)};
 }
 
 LlavaovStatus lv_cpu_weight_load(LvBackend *backend, const LvHostTensor *const *parts,
@@ -35,17 +53,18 @@ LlavaovStatus lv_cpu_weight_load(LvBackend *backend, const LvHostTensor *const *
     LvWeight *weight = lv_calloc(1, sizeof *weight + parts_bytes);
     if (!weight)
         return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a weight");
-    size_t rows, cols;
-    LlavaovStatus status = lv_stacked_shape(parts, n_parts, &rows, &cols, error);
+    size_t rows = 0, cols = 0;
+    LlavaovStatus status = lv_dtypes_known(parts, n_parts, LV_ON_CPU, "cpu", error);
+    if (status == LLAVAOV_OK)
+        status = lv_stacked_shape(parts, n_parts, &rows, &cols, error);
     for (size_t i = 0; i < n_parts && status == LLAVAOV_OK; i++) {
         LvMatrix *matrix = &weight->parts[i];
         matrix->data = parts[i]->data;
-        matrix->element = lv_element_of(parts[i]->dtype);
+        matrix->scales = parts[i]->scales;
+        matrix->dtype = parts[i]->dtype;
         lv_matrix_shape(parts[i], &matrix->rows, &matrix->cols, NULL);
-        FiniteCheck check = {cpu->kernels, *matrix, false};
-        lv_pool_run(cpu->pool, lv_ceil_div(matrix->rows * matrix->cols, CHECK_ELEMENTS), 64,
-            check_units, &check, NULL);
-        if (atomic_load(&check.bad))
+        const LvMatrix scales = scales_of(matrix);
+        if (!all_finite(cpu, matrix) || !all_finite(cpu, &scales))
             status = lv_fail_about(error, LLAVAOV_ERROR_NUMERIC, LLAVAOV_ABOUT_TENSOR,
                 parts[i]->name, "%s: tensor %s holds NaN or Inf", parts[i]->file, parts[i]->name);
         weight->n_parts++;
@@ -59,9 +78,8 @@ LlavaovStatus lv_cpu_weight_load(LvBackend *backend, const LvHostTensor *const *
                 parts[0]->name, "no memory for tensor %s", parts[0]->name);
         float *dst = weight->vector;
         for (size_t i = 0; weight->vector && i < n_parts; i++) {
-            size_t elements = weight->parts[i].rows * weight->parts[i].cols;
-            cpu->kernels->to_float(dst, weight->parts[i].data, weight->parts[i].element, elements);
-            dst += elements;
+            cpu->kernels->to_float(dst, &weight->parts[i]);
+            dst += weight->parts[i].rows * weight->parts[i].cols;
         }
     }
     if (status != LLAVAOV_OK) {

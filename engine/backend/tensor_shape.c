@@ -8,12 +8,15 @@
 LlavaovStatus lv_matrix_shape(
     const LvHostTensor *part, size_t *rows, size_t *cols, LlavaovError *error)
 {
-    uint64_t elements = 1, bytes;
+    uint64_t elements = 1, bits, bytes;
     bool wrong = part->n_dims < 1 || part->n_dims > LV_MAX_DIMS;
     for (uint32_t i = 0; !wrong && i < part->n_dims; i++)
         wrong = part->shape[i] == 0 || __builtin_mul_overflow(elements, part->shape[i], &elements);
     *rows = *cols = 0;
-    if (wrong || __builtin_mul_overflow(elements, (uint64_t)lv_dtype_bytes(part->dtype), &bytes) ||
+    if (wrong ||
+        __builtin_mul_overflow(
+            elements / part->shape[0], (uint64_t)lv_dtype_traits(part->dtype)->bits, &bits) ||
+        __builtin_mul_overflow(bits / 8 + (bits % 8 != 0), part->shape[0], &bytes) ||
         bytes != part->bytes)
         return lv_fail_about(error, LLAVAOV_ERROR_FORMAT, LLAVAOV_ABOUT_TENSOR, part->name,
             "%s: tensor %s has an impossible shape", part->file, part->name);
@@ -37,6 +40,23 @@ LlavaovStatus lv_stacked_shape(const LvHostTensor *const *parts, size_t n_parts,
                 parts[i]->name);
         *rows += n;
         *cols = width;
+    }
+    return LLAVAOV_OK;
+}
+
+LlavaovStatus lv_dtypes_known(const LvHostTensor *const *parts, size_t n_parts, unsigned user,
+    const char *device, LlavaovError *error)
+{
+    for (size_t i = 0; i < n_parts; i++) {
+        const LvDtypeTraits *traits = lv_dtype_traits(parts[i]->dtype);
+        if (!(traits->users & user))
+            return lv_fail_about(error, LLAVAOV_ERROR_UNSUPPORTED, LLAVAOV_ABOUT_TENSOR,
+                parts[i]->name, "%s: tensor %s is %s, with which %s does not compute",
+                parts[i]->file, parts[i]->name, traits->name, device);
+        if (traits->scaling != LV_UNSCALED && !parts[i]->scales)
+            return lv_fail_about(error, LLAVAOV_ERROR_FORMAT, LLAVAOV_ABOUT_TENSOR, parts[i]->name,
+                "%s: tensor %s is %s and has no scales", parts[i]->file, parts[i]->name,
+                traits->name);
     }
     return LLAVAOV_OK;
 }

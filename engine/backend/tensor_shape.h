@@ -15,4 +15,9 @@ LlavaovStatus lv_matrix_shape(
 LlavaovStatus lv_stacked_shape(const LvHostTensor *const *parts, size_t n_parts, size_t *rows,
     size_t *cols, LlavaovError *error);
 
+/* Every part is of a type with which the user (LV_ON_CPU, LV_ON_CUDA) computes, and has the scales
+ * of that type. Error: UNSUPPORTED or FORMAT, naming the tensor. */
+LlavaovStatus lv_dtypes_known(const LvHostTensor *const *parts, size_t n_parts, unsigned user,
+    const char *device, LlavaovError *error);
+
 #endif

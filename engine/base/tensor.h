@@ -1,23 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Data types and the two views of a tensor: in host memory as a file holds it, and in a backend's
- * memory. */
+ * The two views of a tensor: in host memory as a file holds it, and in a backend's memory. */
 #ifndef LV_TENSOR_H
 #define LV_TENSOR_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-typedef enum LvDtype { LV_F32, LV_F16, LV_BF16 } LvDtype;
-
-static inline size_t lv_dtype_bytes(LvDtype dtype)
-{
-    return dtype == LV_F32 ? 4 : 2;
-}
-
-static inline const char *lv_dtype_name(LvDtype dtype)
-{
-    return dtype == LV_F32 ? "f32" : dtype == LV_F16 ? "f16" : "bf16";
-}
+#include "dtype.h"
 
 #define LV_MAX_DIMS 4
 
@@ -31,6 +20,7 @@ typedef struct LvHostTensor {
     uint64_t shape[LV_MAX_DIMS];
     const void *data;
     size_t bytes;
+    const void *scales; /* dtype.h; NULL where the type has none */
 } LvHostTensor;
 
 /* A row-major matrix in a backend's memory. Only the backend may dereference data; model code

@@ -109,13 +109,7 @@ static LlavaovStatus use(const TensorCheck *check, LvTableEntry *entry)
 {
     const LvSafetensor *source = entry->source;
     LvHostTensor *tensor = &entry->tensor;
-    if (!strcmp(source->dtype, "F32"))
-        tensor->dtype = LV_F32;
-    else if (!strcmp(source->dtype, "F16"))
-        tensor->dtype = LV_F16;
-    else if (!strcmp(source->dtype, "BF16"))
-        tensor->dtype = LV_BF16;
-    else
+    if (!lv_dtype_stored_as(source->dtype, &tensor->dtype))
         return lv_fail_about(check->error, LLAVAOV_ERROR_UNSUPPORTED, LLAVAOV_ABOUT_TENSOR,
             source->name, "%s: tensor %.128s has dtype %s; F32, F16 and BF16 are supported",
             entry->file, source->name, source->dtype);
@@ -126,7 +120,7 @@ static LlavaovStatus use(const TensorCheck *check, LvTableEntry *entry)
     tensor->data = entry->data;
     tensor->bytes = (size_t)(source->end - source->begin);
     check->table->bytes += tensor->bytes;
-    check->table->elements += tensor->bytes / lv_dtype_bytes(tensor->dtype);
+    check->table->elements += lv_dtype_count(tensor->dtype, tensor->bytes);
     entry->used = true;
     return LLAVAOV_OK;
 }

@@ -150,7 +150,7 @@ static LvLayerNorm load_norm(Loader *l, const char *prefix, const char *name)
 static LvHostTensor as_matrix(const LvHostTensor *tensor, uint64_t rows)
 {
     LvHostTensor view = *tensor;
-    uint64_t count = tensor->bytes / lv_dtype_bytes(tensor->dtype);
+    uint64_t count = lv_dtype_count(tensor->dtype, tensor->bytes);
     view.n_dims = 2;
     view.shape[0] = rows;
     view.shape[1] = rows ? count / rows : 0;

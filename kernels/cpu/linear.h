@@ -4,6 +4,7 @@
 #ifndef LV_LINEAR_H
 #define LV_LINEAR_H
 
+#include "cpu/dtypes.h"
 #include "cpu/functions.h"
 #include "cpu/tile.h"
 
@@ -11,57 +12,55 @@
  * rows the first. */
 #define BLOCK_K 384
 
-static inline vf load_halves(const void *p, LvElement element)
+static inline __attribute__((always_inline)) void to_float_as(
+    LvDtype dtype, float *dst, Row row, size_t n)
 {
-    return element == LV_ELEMENT_F16 ? vf_load_f16(p) : vf_load_bf16(p);
-}
-
-static inline vf load_weights(const void *p, LvElement element)
-{
-    return element == LV_ELEMENT_F32 ? vf_load(p) : load_halves(p, element);
-}
-
-static inline vf load_weights_n(const void *p, LvElement element, size_t n)
-{
-    if (element == LV_ELEMENT_F32)
-        return vf_load_n(p, n);
-    uint16_t buffer[VEC] = {0};
-    memcpy(buffer, p, n * sizeof *buffer);
-    return load_halves(buffer, element);
-}
-
-static inline const char *weight_at(const LvMatrix *m, size_t row, size_t k)
-{
-    return (const char *)m->data + (row * m->cols + k) * lv_element_bytes(m->element);
-}
-
-static void to_float(float *dst, const void *src, LvElement element, size_t n)
-{
-    const char *p = src;
-    size_t bytes = lv_element_bytes(element), i = 0;
+    size_t i = 0;
     for (; i + VEC <= n; i += VEC)
-        vf_store(dst + i, load_weights(p + i * bytes, element));
+        vf_store(dst + i, load_weights(dtype, row, i));
     if (i < n)
-        vf_store_n(dst + i, load_weights_n(p + i * bytes, element, n - i), n - i);
+        vf_store_n(dst + i, load_some_weights(dtype, row, i, n - i), n - i);
 }
 
-static bool all_finite(const void *src, LvElement element, size_t n)
+static void to_float(float *dst, const LvMatrix *m)
 {
-    const char *p = src;
-    size_t bytes = n * lv_element_bytes(element), i = 0;
+    /* Without scales rows are no different from one long one. */
+    const size_t rows = m->scales ? m->rows : 1, cols = m->scales ? m->cols : m->rows * m->cols;
+    for (size_t r = 0; r < rows; r++, dst += cols)
+        switch (m->dtype) {
+#define TO_FLOAT_CASE(T)                                                                           \
+    case LV_##T:                                                                                   \
+        to_float_as(LV_##T, dst, row_of(m, r), cols);                                              \
+        break;
+            LV_CPU_DTYPES(TO_FLOAT_CASE)
+        default:
+            break;
+        }
+}
+
+static inline __attribute__((always_inline)) bool all_finite_as(
+    LvDtype dtype, const char *p, size_t bytes)
+{
+    size_t i = 0;
     int bad = 0;
-    uint16_t exponent = element == LV_ELEMENT_F16 ? 0x7C00 : 0x7F80;
-    if (element == LV_ELEMENT_F32)
-        for (; i + VEC_CHECK_BYTES <= bytes; i += VEC_CHECK_BYTES)
-            bad |= vf_any_not_finite_f32(p + i);
-    else
-        for (; i + VEC_CHECK_BYTES <= bytes; i += VEC_CHECK_BYTES)
-            bad |= vf_any_not_finite_16(p + i, exponent);
+    for (; i + VEC_CHECK_BYTES <= bytes; i += VEC_CHECK_BYTES)
+        bad |= any_not_finite(dtype, p + i);
     char rest[VEC_CHECK_BYTES] = {0};
     memcpy(rest, p + i, bytes - i);
-    bad |= element == LV_ELEMENT_F32 ? vf_any_not_finite_f32(rest)
-                                     : vf_any_not_finite_16(rest, exponent);
-    return !bad;
+    return !(bad | any_not_finite(dtype, rest));
+}
+
+static bool all_finite(const LvMatrix *m)
+{
+    const size_t bytes = m->rows * lv_dtype_span(m->dtype, m->cols);
+    switch (m->dtype) {
+#define ALL_FINITE_CASE(T)                                                                         \
+    case LV_##T:                                                                                   \
+        return all_finite_as(LV_##T, m->data, bytes);
+        LV_CPU_DTYPES(ALL_FINITE_CASE)
+    default:
+        return false;
+    }
 }
 
 /* ---- packing ---- */
@@ -98,16 +97,16 @@ static void pack_rows(float *dst, const float *src, size_t stride, size_t rows, 
 
 /* dst[k * LANES + i] = weight[first + i][k0 + k] for VEC outputs, of which `rows` exist, and n
  * values of k. */
-static inline __attribute__((always_inline)) void pack_weights_as(float *dst, const LvMatrix *m,
-    LvElement element, size_t first, size_t rows, size_t k0, size_t n)
+static inline __attribute__((always_inline)) void pack_weights_as(
+    LvDtype dtype, float *dst, const LvMatrix *m, size_t first, size_t rows, size_t k0, size_t n)
 {
     for (size_t k = 0; k < n; k += VEC) {
         size_t width = n - k < VEC ? n - k : VEC;
         vf t[VEC];
         for (size_t i = 0; i < VEC; i++)
             t[i] = i >= rows      ? vf_set1(0)
-                   : width == VEC ? load_weights(weight_at(m, first + i, k0 + k), element)
-                                  : load_weights_n(weight_at(m, first + i, k0 + k), element, width);
+                   : width == VEC ? load_weights(dtype, row_of(m, first + i), k0 + k)
+                                  : load_some_weights(dtype, row_of(m, first + i), k0 + k, width);
         vf_transpose(t);
         for (size_t i = 0; i < width; i++)
             vf_store(dst + (k + i) * LANES, t[i]);
@@ -117,12 +116,15 @@ static inline __attribute__((always_inline)) void pack_weights_as(float *dst, co
 static void pack_weights(
     float *dst, const LvMatrix *m, size_t first, size_t rows, size_t k0, size_t n)
 {
-    if (m->element == LV_ELEMENT_F16)
-        pack_weights_as(dst, m, LV_ELEMENT_F16, first, rows, k0, n);
-    else if (m->element == LV_ELEMENT_BF16)
-        pack_weights_as(dst, m, LV_ELEMENT_BF16, first, rows, k0, n);
-    else
-        pack_weights_as(dst, m, LV_ELEMENT_F32, first, rows, k0, n);
+    switch (m->dtype) {
+#define PACK_CASE(T)                                                                               \
+    case LV_##T:                                                                                   \
+        pack_weights_as(LV_##T, dst, m, first, rows, k0, n);                                       \
+        break;
+        LV_CPU_DTYPES(PACK_CASE)
+    default:
+        break;
+    }
 }
 
 /* ---- epilogue ---- */
@@ -239,14 +241,15 @@ static void linear_panel(const LvLinearArgs *l)
 
 /* sums[i * LV_FEW_ROWS + r] = row r of in . weight row w[i]: a register chain for each of ROWS x
  * FEW_OUTPUTS products. */
-static inline __attribute__((always_inline)) void dots(const int ROWS, LvElement element,
-    const char *const w[FEW_OUTPUTS], size_t inner, const float *in, size_t in_stride, float *sums)
+static inline __attribute__((always_inline)) void dots(const int ROWS, LvDtype dtype,
+    const Row w[FEW_OUTPUTS], size_t inner, const float *in, size_t in_stride, float *sums)
 {
-    const char *w0 = w[0], *w1 = w[1], *w2 = w[2], *w3 = w[3];
-    /* The next outputs' weights follow in memory. The hardware prefetcher does not recognise four
-     * rows read in parallel as a stream, so they are prefetched explicitly in memory order. */
-    const char *ahead = w0 + PREFETCH_BYTES;
-    size_t bytes = lv_element_bytes(element), rest = inner % VEC, end = inner - rest, k = 0;
+    const Row w0 = w[0], w1 = w[1], w2 = w[2], w3 = w[3];
+    /* The next outputs' weights follow in memory: four rows read side by side look like no stream
+     * to the processor, so it is told, in memory's order, what comes. */
+    const char *ahead = w0.data + PREFETCH_BYTES;
+    const size_t step = lv_dtype_span(dtype, VEC);
+    size_t rest = inner % VEC, end = inner - rest, k = 0;
 #define FEW_DECLARE(r)                                                                             \
     vf s##r##0 = vf_set1(0), s##r##1 = s##r##0, s##r##2 = s##r##0, s##r##3 = s##r##0;
 #define FEW_STEP(r)                                                                                \
@@ -267,81 +270,86 @@ static inline __attribute__((always_inline)) void dots(const int ROWS, LvElement
     FEW_ROWS_LIST(FEW_DECLARE)
     for (; k < end; k += VEC) {
         const bool whole = true;
-        size_t at = k * bytes;
-        for (size_t line = 0; line < FEW_OUTPUTS * VEC * bytes; line += 64)
-            __builtin_prefetch(ahead + at * FEW_OUTPUTS + line, 0, 2);
-        vf a0 = load_weights(w0 + at, element), a1 = load_weights(w1 + at, element);
-        vf a2 = load_weights(w2 + at, element), a3 = load_weights(w3 + at, element);
+        for (size_t line = 0; line < FEW_OUTPUTS * step; line += 64)
+            __builtin_prefetch(ahead + k / VEC * step * FEW_OUTPUTS + line, 0, 2);
+        vf a0 = load_weights(dtype, w0, k), a1 = load_weights(dtype, w1, k);
+        vf a2 = load_weights(dtype, w2, k), a3 = load_weights(dtype, w3, k);
         FEW_ROWS_LIST(FEW_STEP)
     }
     if (rest) {
         const bool whole = false;
-        size_t at = k * bytes;
-        vf a0 = load_weights_n(w0 + at, element, rest), a1 = load_weights_n(w1 + at, element, rest);
-        vf a2 = load_weights_n(w2 + at, element, rest), a3 = load_weights_n(w3 + at, element, rest);
+        vf a0 = load_some_weights(dtype, w0, k, rest), a1 = load_some_weights(dtype, w1, k, rest);
+        vf a2 = load_some_weights(dtype, w2, k, rest), a3 = load_some_weights(dtype, w3, k, rest);
         FEW_ROWS_LIST(FEW_STEP)
     }
     FEW_ROWS_LIST(FEW_STORE)
 }
 
-static inline __attribute__((always_inline)) void dots_of(LvElement element,
-    const char *const w[FEW_OUTPUTS], size_t inner, const float *in, size_t in_stride, size_t rows,
-    float *sums)
+static inline __attribute__((always_inline)) void dots_of(LvDtype dtype, const Row w[FEW_OUTPUTS],
+    size_t inner, const float *in, size_t in_stride, size_t rows, float *sums)
 {
     for (; rows >= FEW_R; rows -= FEW_R, in += FEW_R * in_stride, sums += FEW_R)
-        dots(FEW_R, element, w, inner, in, in_stride, sums);
+        dots(FEW_R, dtype, w, inner, in, in_stride, sums);
 #define FEW_CASE(r)                                                                                \
     if (r > 0 && rows == r)                                                                        \
-        dots(r, element, w, inner, in, in_stride, sums);
+        dots(r, dtype, w, inner, in, in_stride, sums);
     FEW_ROWS_LIST(FEW_CASE)
 }
 
 /* One row: one output at a time, so that the weights are one stream, which the hardware prefetches.
  * Four chains of registers hide the latency of the additions. */
 static inline __attribute__((always_inline)) float dot_one(
-    LvElement element, const char *w, size_t inner, const float *in)
+    LvDtype dtype, Row w, size_t inner, const float *in)
 {
-    size_t bytes = lv_element_bytes(element), k = 0;
+    const size_t step = lv_dtype_span(dtype, VEC);
+    const char *ahead = w.data + PREFETCH_BYTES;
+    size_t k = 0;
     vf s0 = vf_set1(0), s1 = s0, s2 = s0, s3 = s0;
-    for (; k + 4 * VEC <= inner; k += 4 * VEC, w += 4 * VEC * bytes) {
-        for (size_t line = 0; line < 4 * VEC * bytes; line += 64)
-            __builtin_prefetch(w + PREFETCH_BYTES + line, 0, 2);
-        s0 = vf_fma(vf_load(in + k), load_weights(w, element), s0);
-        s1 = vf_fma(vf_load(in + k + VEC), load_weights(w + VEC * bytes, element), s1);
-        s2 = vf_fma(vf_load(in + k + 2 * VEC), load_weights(w + 2 * VEC * bytes, element), s2);
-        s3 = vf_fma(vf_load(in + k + 3 * VEC), load_weights(w + 3 * VEC * bytes, element), s3);
+    for (; k + 4 * VEC <= inner; k += 4 * VEC, ahead += 4 * step) {
+        for (size_t line = 0; line < 4 * step; line += 64)
+            __builtin_prefetch(ahead + line, 0, 2);
+        s0 = vf_fma(vf_load(in + k), load_weights(dtype, w, k), s0);
+        s1 = vf_fma(vf_load(in + k + VEC), load_weights(dtype, w, k + VEC), s1);
+        s2 = vf_fma(vf_load(in + k + 2 * VEC), load_weights(dtype, w, k + 2 * VEC), s2);
+        s3 = vf_fma(vf_load(in + k + 3 * VEC), load_weights(dtype, w, k + 3 * VEC), s3);
     }
-    for (; k + VEC <= inner; k += VEC, w += VEC * bytes)
-        s0 = vf_fma(vf_load(in + k), load_weights(w, element), s0);
+    for (; k + VEC <= inner; k += VEC)
+        s0 = vf_fma(vf_load(in + k), load_weights(dtype, w, k), s0);
     if (k < inner)
-        s1 = vf_fma(vf_load_n(in + k, inner - k), load_weights_n(w, element, inner - k), s1);
+        s1 = vf_fma(vf_load_n(in + k, inner - k), load_some_weights(dtype, w, k, inner - k), s1);
     return vf_sum(vf_add(vf_add(s0, s1), vf_add(s2, s3)));
 }
 
 static void one_sums(const LvLinearArgs *l, const LvMatrix *m, size_t first, size_t n, float *sums)
 {
-    for (size_t i = 0; i < n; i++) {
-        const char *w = weight_at(m, first + i, 0);
-        sums[i * LV_FEW_ROWS] =
-            m->element == LV_ELEMENT_F16    ? dot_one(LV_ELEMENT_F16, w, m->cols, l->in)
-            : m->element == LV_ELEMENT_BF16 ? dot_one(LV_ELEMENT_BF16, w, m->cols, l->in)
-                                            : dot_one(LV_ELEMENT_F32, w, m->cols, l->in);
-    }
+    for (size_t i = 0; i < n; i++)
+        switch (m->dtype) {
+#define ONE_CASE(T)                                                                                \
+    case LV_##T:                                                                                   \
+        sums[i * LV_FEW_ROWS] = dot_one(LV_##T, row_of(m, first + i), m->cols, l->in);             \
+        break;
+            LV_CPU_DTYPES(ONE_CASE)
+        default:
+            break;
+        }
 }
 
 /* Sums of up to FEW_OUTPUTS outputs; those beyond `end` repeat the last one and are ignored. */
 static void few_sums(
     const LvLinearArgs *l, const LvMatrix *m, size_t first, size_t end, float *sums)
 {
-    const char *w[FEW_OUTPUTS];
+    Row w[FEW_OUTPUTS];
     for (size_t i = 0; i < FEW_OUTPUTS; i++)
-        w[i] = weight_at(m, at_most(first + i, end - 1), 0);
-    if (m->element == LV_ELEMENT_F16)
-        dots_of(LV_ELEMENT_F16, w, m->cols, l->in, l->in_stride, l->rows, sums);
-    else if (m->element == LV_ELEMENT_BF16)
-        dots_of(LV_ELEMENT_BF16, w, m->cols, l->in, l->in_stride, l->rows, sums);
-    else
-        dots_of(LV_ELEMENT_F32, w, m->cols, l->in, l->in_stride, l->rows, sums);
+        w[i] = row_of(m, at_most(first + i, end - 1));
+    switch (m->dtype) {
+#define FEW_DTYPE_CASE(T)                                                                          \
+    case LV_##T:                                                                                   \
+        dots_of(LV_##T, w, m->cols, l->in, l->in_stride, l->rows, sums);                           \
+        break;
+        LV_CPU_DTYPES(FEW_DTYPE_CASE)
+    default:
+        break;
+    }
 }
 
 /* The sums of VEC outputs at a time are gathered per row, so that the epilogue is the same as for

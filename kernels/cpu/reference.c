@@ -27,34 +27,59 @@ static float f16_to_f32(uint16_t h)
     return value;
 }
 
-static float element_at(const void *data, LvElement element, size_t i)
+/* ---- element k of a row, by type ---- */
+
+static float f32_at(const void *row, const void *scales, size_t k)
 {
-    if (element == LV_ELEMENT_F32) {
-        float value;
-        memcpy(&value, (const char *)data + 4 * i, sizeof value);
-        return value;
-    }
+    float value;
+    memcpy(&value, (const char *)row + k * sizeof value, sizeof value);
+    return value;
+}
+
+static uint16_t half_at(const void *row, size_t k)
+{
     uint16_t half;
-    memcpy(&half, (const char *)data + 2 * i, sizeof half);
-    if (element == LV_ELEMENT_F16)
-        return f16_to_f32(half);
-    uint32_t bits = (uint32_t)half << 16;
+    memcpy(&half, (const char *)row + k * sizeof half, sizeof half);
+    return half;
+}
+
+static float f16_at(const void *row, const void *scales, size_t k)
+{
+    return f16_to_f32(half_at(row, k));
+}
+
+static float bf16_at(const void *row, const void *scales, size_t k)
+{
+    uint32_t bits = (uint32_t)half_at(row, k) << 16;
     float value;
     memcpy(&value, &bits, sizeof value);
     return value;
 }
 
-static void to_float(float *dst, const void *src, LvElement element, size_t n)
+static float (*const elements[LV_N_DTYPES])(const void *row, const void *scales, size_t k) = {
+    [LV_F32] = f32_at,
+    [LV_F16] = f16_at,
+    [LV_BF16] = bf16_at,
+};
+
+static float element_at(const LvMatrix *m, size_t row, size_t k)
 {
-    for (size_t i = 0; i < n; i++)
-        dst[i] = element_at(src, element, i);
+    return elements[m->dtype](lv_matrix_row(m, row), lv_matrix_scales(m, row), k);
 }
 
-static bool all_finite(const void *src, LvElement element, size_t n)
+static void to_float(float *dst, const LvMatrix *m)
 {
-    for (size_t i = 0; i < n; i++)
-        if (!isfinite(element_at(src, element, i)))
-            return false;
+    for (size_t r = 0; r < m->rows; r++)
+        for (size_t k = 0; k < m->cols; k++)
+            *dst++ = element_at(m, r, k);
+}
+
+static bool all_finite(const LvMatrix *m)
+{
+    for (size_t r = 0; r < m->rows; r++)
+        for (size_t k = 0; k < m->cols; k++)
+            if (!isfinite(element_at(m, r, k)))
+                return false;
     return true;
 }
 
@@ -126,7 +151,7 @@ static double dot(const float *in, const LvMatrix *weight, size_t n)
 {
     double sum = 0;
     for (size_t k = 0; k < weight->cols; k++)
-        sum += (double)in[k] * element_at(weight->data, weight->element, n * weight->cols + k);
+        sum += (double)in[k] * element_at(weight, n, k);
     return sum;
 }
 

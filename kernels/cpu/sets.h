@@ -1,19 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The kernel sets of this build. The two with instruction sets of their own exist on x86-64 only.
- */
+ * The kernel sets, best first: one row a set. Its name is that of the cpu mask, of its file
+ * (cpu/NAME.c) and of its row in kernels/meson.build, which has the compiler's flags; LV_CPU_* says
+ * what a processor must have (table.c finds out). */
 #ifndef LV_SETS_H
 #define LV_SETS_H
 
 #include "ops.h"
 
 #if defined(__x86_64__)
-#define LV_HAVE_X86_SETS 1
-const LvKernels *lv_kernels_avx2(void);
-const LvKernels *lv_kernels_avx512(void);
+#define LV_X86_SETS(ROW)                                                                           \
+    ROW(avx512, LV_CPU_AVX512 | LV_CPU_AVX2)                                                       \
+    ROW(avx2, LV_CPU_AVX2)
 #else
-#define LV_HAVE_X86_SETS 0
+#define LV_X86_SETS(ROW)
 #endif
-/* Whatever the compiler's default target is: SSE2 on x86-64. */
-const LvKernels *lv_kernels_baseline(void);
+/* baseline: whatever the compiler's default target is, SSE2 on x86-64. */
+#define LV_KERNEL_SETS(ROW) LV_X86_SETS(ROW) ROW(baseline, 0)
+
+#define LV_DECLARE_SET(name, flags) const LvKernels *lv_kernels_##name(void);
+LV_KERNEL_SETS(LV_DECLARE_SET)
+#undef LV_DECLARE_SET
 
 #endif

@@ -1,27 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Which kernel set runs: the first of the table whose instruction sets are all allowed. */
-#include "ops.h"
+#include <string.h>
 
 #include "cpu/sets.h"
 
-#if LV_HAVE_X86_SETS
+#if defined(__x86_64__)
 #include <cpuid.h>
 #endif
 
-static const struct {
-    const LvKernels *(*kernels)(void);
-    unsigned flags;
-} sets[] = {
-#if LV_HAVE_X86_SETS
-    {lv_kernels_avx512, LV_CPU_AVX512 | LV_CPU_AVX2},
-    {lv_kernels_avx2, LV_CPU_AVX2},
-#endif
-    {lv_kernels_baseline, 0},
-};
+#define SET_ROW(name, flags) {#name, flags, lv_kernels_##name},
+static const LvKernelSet sets[] = {LV_KERNEL_SETS(SET_ROW){NULL, 0, NULL}};
 
-#if LV_HAVE_X86_SETS
-/* clang 14's __builtin_cpu_supports does not know f16c. The check for AVX2 covers the operating
- * system's support. */
+#if defined(__x86_64__)
+/* clang 14's __builtin_cpu_supports does not know f16c. AVX2's check has seen to the system's part.
+ */
 static int has_f16c(void)
 {
     unsigned a, b, c, d;
@@ -32,7 +24,7 @@ static int has_f16c(void)
 unsigned lv_cpu_flags(void)
 {
     unsigned flags = 0;
-#if LV_HAVE_X86_SETS
+#if defined(__x86_64__)
     __builtin_cpu_init();
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c())
         flags |= LV_CPU_AVX2;
@@ -43,10 +35,17 @@ unsigned lv_cpu_flags(void)
     return flags;
 }
 
-const LvKernels *lv_kernels_choose(unsigned flags)
+const LvKernelSet *lv_kernel_sets(void)
 {
-    for (size_t i = 0; i < sizeof sets / sizeof *sets; i++)
-        if ((sets[i].flags & ~flags) == 0)
-            return sets[i].kernels();
-    return lv_kernels_reference();
+    return sets;
+}
+
+const LvKernels *lv_kernels_choose(const char *most, unsigned flags)
+{
+    const LvKernelSet *set = sets;
+    while (most && set->name && strcmp(set->name, most) != 0)
+        set++;
+    while (set->name && (set->flags & ~flags))
+        set++;
+    return set->name ? set->kernels() : NULL;
 }

@@ -55,7 +55,7 @@ static bool batch_runs(const LvCudaBatch &b)
 {
     return b.n_kv_heads && b.n_heads && b.n_heads % b.n_kv_heads == 0 && b.head_dim &&
            b.head_dim % 2 == 0 && b.head_dim <= LV_CUDA_MAX_HEAD_DIM &&
-           (b.type == LV_CUDA_F32 || b.type == LV_CUDA_BF16);
+           (b.type == LV_F32 || b.type == LV_BF16);
 }
 
 int lv_cuda_rope_store(LvCudaStream stream, const LvCudaRope *args)
@@ -63,7 +63,7 @@ int lv_cuda_rope_store(LvCudaStream stream, const LvCudaRope *args)
     if (!batch_runs(args->batch))
         return LV_CUDA_BAD_ARGUMENT;
     uint64_t rows = args->batch.n_sequences ? args->rows : 0;
-    if (args->batch.type == LV_CUDA_F32)
+    if (args->batch.type == LV_F32)
         return lv_launch(rope_store<float>, rows, 1, 1, THREADS, 0, stream, *args);
     return lv_launch(rope_store<LvBf16>, rows, 1, 1, THREADS, 0, stream, *args);
 }

@@ -207,8 +207,8 @@ LV_INLINE float over_row(float x, bool greatest)
 /* One tile: 16 keys from `first` on, of which those behind `end` are not seen. Rows g + 8 are
  * worked on where there are any. */
 template <int D>
-LV_INLINE void attend(DecodeState<D> &state, const uint32_t (*query)[4], const LvBf16 *keys, float factor,
-    uint32_t first, uint32_t end, bool all_rows)
+LV_INLINE void attend(DecodeState<D> &state, const uint32_t (*query)[4], const LvBf16 *keys,
+    float factor, uint32_t first, uint32_t end, bool all_rows)
 {
     const unsigned lane = lv_lane();
     const int stride = Size<D>::stride;
@@ -268,7 +268,8 @@ LV_INLINE void attend(DecodeState<D> &state, const uint32_t (*query)[4], const L
 }
 
 /* The warps' results, joined through shared memory, go to the workspace. */
-template <int D> LV_INLINE void join_warps(const DecodeWork &w, const DecodeState<D> &state, float factor)
+template <int D>
+LV_INLINE void join_warps(const DecodeWork &w, const DecodeState<D> &state, float factor)
 {
     const uint32_t width = Size<D>::result;
     float *all = (float *)lv_shared();
@@ -384,7 +385,7 @@ template <int D> static int launch_tensor(LvCudaStream stream, const LvCudaDecod
 /* LV_CUDA_BAD_ARGUMENT where tensor cores cannot. */
 static int attend_tensor(LvCudaStream stream, const LvCudaDecode &a)
 {
-    if (a.batch.type != LV_CUDA_BF16 || !lv_rows_aligned(a.qkv, a.qkv_stride, sizeof(LvBf16), 8) ||
+    if (a.batch.type != LV_BF16 || !lv_rows_aligned(a.qkv, a.qkv_stride, sizeof(LvBf16), 8) ||
         (uintptr_t)a.rope % 16)
         return LV_CUDA_BAD_ARGUMENT;
     switch (a.batch.head_dim) {
@@ -516,7 +517,7 @@ int lv_cuda_attention_decode(LvCudaStream stream, const LvCudaDecode *args)
     const LvCudaDecode &a = *args;
     const LvCudaBatch &b = a.batch;
     if (!b.n_kv_heads || !b.n_heads || b.n_heads % b.n_kv_heads || !b.head_dim || b.head_dim % 2 ||
-        b.head_dim > LV_CUDA_MAX_HEAD_DIM || (b.type != LV_CUDA_F32 && b.type != LV_CUDA_BF16) ||
+        b.head_dim > LV_CUDA_MAX_HEAD_DIM || (b.type != LV_F32 && b.type != LV_BF16) ||
         (!a.keys_at && (a.keys_per_split == 0 || a.keys_per_split % 64)))
         return LV_CUDA_BAD_ARGUMENT;
     int result = attend_tensor(stream, a);
@@ -524,7 +525,7 @@ int lv_cuda_attention_decode(LvCudaStream stream, const LvCudaDecode *args)
         result = attend_plain(stream, a);
     if (result)
         return result;
-    return b.type == LV_CUDA_F32 ? join<float>(stream, a) : join<LvBf16>(stream, a);
+    return b.type == LV_F32 ? join<float>(stream, a) : join<LvBf16>(stream, a);
 }
 
 uint32_t lv_cuda_splits(uint32_t n_sequences, uint32_t n_kv_heads, uint32_t n_processors)

@@ -151,7 +151,9 @@ LV_INLINE uint32_t head_dim_of(const LvCudaDecode &a)
     return a.batch.head_dim;
 }
 
-template <typename T, int OWN, typename A> LV_KERNEL_MANY_REGISTERS(THREADS) attention_plain(const A a)
+template <typename T, int OWN, typename A>
+LV_KERNEL_MANY_REGISTERS(THREADS)
+attention_plain(const A a)
 {
     Span<T> s;
     if (find_span(a, TILE_ROWS, &s))
@@ -172,11 +174,11 @@ static int launch_type(LvCudaStream stream, uint32_t head_dim, const A &a)
 }
 
 template <typename A>
-static int launch_any(LvCudaStream stream, LvCudaType type, uint32_t head_dim, const A &a)
+static int launch_any(LvCudaStream stream, LvDtype type, uint32_t head_dim, const A &a)
 {
-    if (type == LV_CUDA_F32)
+    if (type == LV_F32)
         return launch_type<float>(stream, head_dim, a);
-    if (type == LV_CUDA_BF16)
+    if (type == LV_BF16)
         return launch_type<LvBf16>(stream, head_dim, a);
     return LV_CUDA_BAD_ARGUMENT;
 }

@@ -31,7 +31,8 @@ template <int D> LV_INLINE LvBf16 *tile_at(LvBf16 *tiles, uint32_t first)
 template <int D, int M> struct Many {
     static const int queries = WARPS * 16 * M;
     static const size_t shared =
-        BLOCK_BYTES + ((size_t)queries * TileRow<D>::stride + 2 * TileRow<D>::tile) * sizeof(LvBf16) +
+        BLOCK_BYTES +
+        ((size_t)queries * TileRow<D>::stride + 2 * TileRow<D>::tile) * sizeof(LvBf16) +
         Parked<D, M>::bytes;
 };
 
@@ -207,7 +208,7 @@ static bool aligned(const void *rows, size_t stride)
 
 int lv_attention_tensor(LvCudaStream stream, const LvCudaAttentionFull &a)
 {
-    if (a.type != LV_CUDA_BF16 || !aligned(a.qkv, a.qkv_stride) || !aligned(a.out, a.out_stride))
+    if (a.type != LV_BF16 || !aligned(a.qkv, a.qkv_stride) || !aligned(a.out, a.out_stride))
         return LV_CUDA_BAD_ARGUMENT;
     switch (a.head_dim) {
     case 32:
@@ -225,8 +226,7 @@ int lv_attention_tensor(LvCudaStream stream, const LvCudaAttentionFull &a)
 
 int lv_attention_tensor(LvCudaStream stream, const LvCudaPrefill &a)
 {
-    if (a.batch.type != LV_CUDA_BF16 || !aligned(a.qkv, a.qkv_stride) ||
-        !aligned(a.out, a.out_stride))
+    if (a.batch.type != LV_BF16 || !aligned(a.qkv, a.qkv_stride) || !aligned(a.out, a.out_stride))
         return LV_CUDA_BAD_ARGUMENT;
     switch (a.batch.head_dim) {
     case 32:

@@ -321,11 +321,11 @@ template <typename T, typename TO> static int few_of_types(LvCudaStream stream, 
 int lv_cuda_linear_few(LvCudaStream stream, const LvCudaFew *args)
 {
     const LvCudaFew &a = *args;
-    if (a.type == LV_CUDA_F32 && a.out_type == LV_CUDA_F32)
+    if (a.type == LV_F32 && a.out_type == LV_F32)
         return few_of_types<float, float>(stream, a);
-    if (a.type == LV_CUDA_BF16 && a.out_type == LV_CUDA_BF16)
+    if (a.type == LV_BF16 && a.out_type == LV_BF16)
         return few_of_types<LvBf16, LvBf16>(stream, a);
-    if (a.type == LV_CUDA_BF16 && a.out_type == LV_CUDA_F32)
+    if (a.type == LV_BF16 && a.out_type == LV_F32)
         return few_of_types<LvBf16, float>(stream, a);
     return LV_CUDA_BAD_ARGUMENT;
 }
@@ -347,9 +347,9 @@ template <typename T> static int best_of_type(LvCudaStream stream, const LvCudaF
 
 int lv_cuda_linear_few_best(LvCudaStream stream, const LvCudaFew *args)
 {
-    if (args->type == LV_CUDA_F32)
+    if (args->type == LV_F32)
         return best_of_type<float>(stream, *args);
-    if (args->type == LV_CUDA_BF16)
+    if (args->type == LV_BF16)
         return best_of_type<LvBf16>(stream, *args);
     return LV_CUDA_BAD_ARGUMENT;
 }

@@ -121,8 +121,8 @@ template <typename S> LV_INLINE void load_input(TensorInput<S> &x, const LvCudaF
 }
 
 template <typename S>
-LV_INLINE void add_step(
-    float (*sums)[4], float *squares, const TensorWeights<S> &w, TensorInput<S> &x, const LvCudaFew &a, int d)
+LV_INLINE void add_step(float (*sums)[4], float *squares, const TensorWeights<S> &w,
+    TensorInput<S> &x, const LvCudaFew &a, int d)
 {
     if (a.norm_scale) {
         uint32_t rest[2][4] = {};
@@ -136,7 +136,8 @@ LV_INLINE void add_step(
 
 /* The warp's share of all columns; w holds its first weights. */
 template <typename S>
-LV_INLINE void multiply(TensorPart<S::weights> *parts, TensorWeights<S> &w, const LvCudaFew &a, size_t first)
+LV_INLINE void multiply(
+    TensorPart<S::weights> *parts, TensorWeights<S> &w, const LvCudaFew &a, size_t first)
 {
     const unsigned g = lv_lane() / 4, t = lv_lane() % 4;
     TensorPart<S::weights> &part = parts[threadIdx.x / LV_WARP];
@@ -297,10 +298,9 @@ template <int WEIGHTS, typename TO> static int launch_of(LvCudaStream stream, co
 int lv_few_tensor(LvCudaStream stream, const LvCudaFew &a)
 {
     if (a.up)
-        return a.out_type == LV_CUDA_F32 ? launch_of<2, float>(stream, a)
-                                         : launch_of<2, LvBf16>(stream, a);
-    return a.out_type == LV_CUDA_F32 ? launch_of<1, float>(stream, a)
-                                     : launch_of<1, LvBf16>(stream, a);
+        return a.out_type == LV_F32 ? launch_of<2, float>(stream, a)
+                                    : launch_of<2, LvBf16>(stream, a);
+    return a.out_type == LV_F32 ? launch_of<1, float>(stream, a) : launch_of<1, LvBf16>(stream, a);
 }
 
 template <typename S> static int launch_best(LvCudaStream stream, const LvCudaFew &a)

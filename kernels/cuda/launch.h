@@ -26,18 +26,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../dtype.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
 
 typedef void *LvCudaStream; /* a cudaStream_t */
-
-typedef enum LvCudaType { LV_CUDA_F32, LV_CUDA_F16, LV_CUDA_BF16 } LvCudaType; /* as LvDtype */
-
-static inline size_t lv_cuda_type_bytes(LvCudaType type)
-{
-    return type == LV_CUDA_F32 ? 4 : 2;
-}
 
 /* As LvFunction of ops.h, same values and formulas. */
 typedef enum LvCudaFunction {
@@ -78,10 +73,10 @@ int lv_cuda_waits(LvCudaStream stream, int32_t *waits);
 typedef struct LvCudaConvert {
     void *out; /* out_type [rows, cols] */
     size_t out_stride;
-    LvCudaType out_type;
+    LvDtype out_type;
     const void *in; /* in_type [rows, cols] */
     size_t in_stride;
-    LvCudaType in_type;
+    LvDtype in_type;
     size_t rows, cols;
 } LvCudaConvert;
 int lv_cuda_convert(LvCudaStream stream, const LvCudaConvert *args);
@@ -91,10 +86,10 @@ int lv_cuda_convert(LvCudaStream stream, const LvCudaConvert *args);
 typedef struct LvCudaGather {
     void *out; /* out_type [rows, cols] */
     size_t out_stride;
-    LvCudaType out_type;
+    LvDtype out_type;
     const void *in; /* in_type [in_rows, cols] */
     size_t in_stride;
-    LvCudaType in_type;
+    LvDtype in_type;
     size_t in_rows;
     const int32_t *index; /* [rows] */
     size_t rows, cols;
@@ -105,7 +100,7 @@ int lv_cuda_gather(LvCudaStream stream, const LvCudaGather *args);
 typedef struct LvCudaFinite {
     int32_t *found;
     const void *in;
-    LvCudaType type;
+    LvDtype type;
     size_t n;
 } LvCudaFinite;
 int lv_cuda_find_not_finite(LvCudaStream stream, const LvCudaFinite *args);
@@ -119,7 +114,7 @@ typedef struct LvCudaNorm {
     size_t out_stride;
     const void *in; /* type [rows, cols] */
     size_t in_stride;
-    LvCudaType type; /* F32 or BF16 */
+    LvDtype type; /* F32 or BF16 */
     size_t rows, cols;
     const float *scale; /* [cols] */
     const float *bias;  /* [cols] or NULL */
@@ -134,16 +129,16 @@ int lv_cuda_rms_norm(LvCudaStream stream, const LvCudaNorm *args);
 typedef struct LvCudaEpilogue {
     void *out; /* out_type [rows, cols] */
     size_t out_stride;
-    LvCudaType out_type; /* F32 or BF16 */
-    const void *in;      /* in_type [rows, cols] */
+    LvDtype out_type; /* F32 or BF16 */
+    const void *in;   /* in_type [rows, cols] */
     size_t in_stride;
-    LvCudaType in_type; /* F32 or BF16 */
+    LvDtype in_type; /* F32 or BF16 */
     size_t rows, cols;
     const float *bias;    /* [cols] or NULL */
     const void *residual; /* residual_type [residual_rows, cols] or NULL */
     size_t residual_stride;
-    LvCudaType residual_type; /* F32 or BF16 */
-    size_t residual_rows;     /* row r adds residual row r % residual_rows */
+    LvDtype residual_type; /* F32 or BF16 */
+    size_t residual_rows;  /* row r adds residual row r % residual_rows */
     LvCudaFunction function;
 } LvCudaEpilogue;
 int lv_cuda_epilogue(LvCudaStream stream, const LvCudaEpilogue *args);
@@ -154,7 +149,7 @@ typedef struct LvCudaGated {
     size_t out_stride;
     const void *in; /* type [rows, 2 cols] */
     size_t in_stride;
-    LvCudaType type; /* F32 or BF16 */
+    LvDtype type; /* F32 or BF16 */
     size_t rows, cols;
     LvCudaFunction function;
 } LvCudaGated;
@@ -170,8 +165,8 @@ typedef struct LvCudaProduct {
     const void *addend; /* as out, same stride; may be out; or NULL */
     size_t rows, cols, inner;
     size_t out_stride, in_stride, weight_stride;
-    LvCudaType type;     /* F32 or BF16 */
-    LvCudaType out_type; /* the same, or F32 */
+    LvDtype type;     /* F32 or BF16 */
+    LvDtype out_type; /* the same, or F32 */
     LvCudaFunction function;
 } LvCudaProduct;
 int lv_cuda_product(LvCudaStream stream, const LvCudaProduct *args);
@@ -194,19 +189,19 @@ typedef struct LvCudaBest {
  * 16-byte aligned (pointer and stride), and so is norm_scale; inner is a multiple of 16 bytes'
  * worth of elements. */
 #define LV_CUDA_FEW_ROWS 16u
-static inline size_t lv_cuda_few_rows(LvCudaType type)
+static inline size_t lv_cuda_few_rows(LvDtype type)
 {
-    return type == LV_CUDA_BF16 ? LV_CUDA_FEW_ROWS : 8;
+    return type == LV_BF16 ? LV_CUDA_FEW_ROWS : 8;
 }
 
 typedef struct LvCudaFew {
     void *out; /* out_type [rows, cols] */
     size_t out_stride;
-    LvCudaType out_type; /* F32 or BF16 */
-    const void *in;      /* type [rows, inner] */
+    LvDtype out_type; /* F32 or BF16 */
+    const void *in;   /* type [rows, inner] */
     size_t in_stride;
-    LvCudaType type; /* F32 or BF16: of in, weight, up and residual */
-    size_t rows;     /* at most lv_cuda_few_rows(type) */
+    LvDtype type; /* F32 or BF16: of in, weight, up and residual */
+    size_t rows;  /* at most lv_cuda_few_rows(type) */
     size_t cols, inner;
     const void *weight; /* [cols, inner] */
     const void *up;     /* [cols, inner] or NULL */
@@ -240,7 +235,7 @@ typedef struct LvCudaPool {
     size_t out_stride;
     const void *in; /* type [n_items * in_h * in_w, cols] */
     size_t in_stride;
-    LvCudaType type; /* F32 or BF16 */
+    LvDtype type; /* F32 or BF16 */
     size_t n_items, cols;
     uint32_t in_h, in_w, out_h, out_w; /* none 0 */
 } LvCudaPool;
@@ -261,7 +256,7 @@ typedef struct LvCudaAttentionFull {
     size_t out_stride;
     const void *qkv; /* type [n_items * n_tokens, 3 * n_heads * head_dim]: queries, keys, values */
     size_t qkv_stride;
-    LvCudaType type; /* F32 or BF16 */
+    LvDtype type; /* F32 or BF16 */
     size_t n_items, n_tokens;
     uint32_t n_heads, head_dim;
     float scale;           /* head_dim^-0.5 */
@@ -293,7 +288,7 @@ typedef struct LvCudaBatch {
     uint32_t n_sequences;
     uint32_t layer;
     uint32_t n_heads, n_kv_heads, head_dim; /* n_heads a multiple of n_kv_heads; head_dim even */
-    LvCudaType type;                        /* F32 or BF16: of qkv, out and the caches */
+    LvDtype type;                           /* F32 or BF16: of qkv, out and the caches */
 } LvCudaBatch;
 
 /* Rotates queries and keys of qkv in place (pairs m and m + head_dim / 2) by their absolute
@@ -370,7 +365,7 @@ typedef struct LvCudaArgmax {
     int32_t *token; /* [rows] */
     const void *in; /* type [rows, cols] */
     size_t in_stride;
-    LvCudaType type; /* F32 or BF16 */
+    LvDtype type; /* F32 or BF16 */
     size_t rows, cols;
 } LvCudaArgmax;
 int lv_cuda_argmax(LvCudaStream stream, const LvCudaArgmax *args);
@@ -470,7 +465,7 @@ typedef struct LvCudaPicture {
                       from 3 patch^2 to patch_cols are zeros */
     size_t patch_stride;
     uint32_t patch, patch_cols;
-    LvCudaType type; /* F32 or BF16 */
+    LvDtype type; /* F32 or BF16 */
     LvCudaValues values;
     uint8_t pad[3]; /* colour of the field around the picture */
 } LvCudaPicture;
@@ -489,7 +484,7 @@ typedef struct LvCudaPatches {
     uint32_t tile_size, patch, patch_cols;
     void *patches; /* as above */
     size_t patch_stride;
-    LvCudaType type; /* F32 or BF16 */
+    LvDtype type; /* F32 or BF16 */
     LvCudaValues values;
 } LvCudaPatches;
 int lv_cuda_patches(LvCudaStream stream, const LvCudaPatches *args);

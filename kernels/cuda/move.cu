@@ -64,11 +64,11 @@ static int launch_gather(LvCudaStream stream, const LvCudaGather &a)
 template <typename TO> static int gather_to(LvCudaStream stream, const LvCudaGather &a)
 {
     switch (a.in_type) {
-    case LV_CUDA_F32:
+    case LV_F32:
         return launch_gather<TO, float>(stream, a);
-    case LV_CUDA_F16:
+    case LV_F16:
         return launch_gather<TO, LvHalf>(stream, a);
-    case LV_CUDA_BF16:
+    case LV_BF16:
         return launch_gather<TO, LvBf16>(stream, a);
     }
     return LV_CUDA_BAD_ARGUMENT;
@@ -77,11 +77,11 @@ template <typename TO> static int gather_to(LvCudaStream stream, const LvCudaGat
 static int gather_rows(LvCudaStream stream, const LvCudaGather &a)
 {
     switch (a.out_type) {
-    case LV_CUDA_F32:
+    case LV_F32:
         return gather_to<float>(stream, a);
-    case LV_CUDA_F16:
+    case LV_F16:
         return gather_to<LvHalf>(stream, a);
-    case LV_CUDA_BF16:
+    case LV_BF16:
         return gather_to<LvBf16>(stream, a);
     }
     return LV_CUDA_BAD_ARGUMENT;
@@ -129,11 +129,11 @@ int lv_cuda_find_not_finite(LvCudaStream stream, const LvCudaFinite *args)
     uint64_t blocks = (args->n + THREADS - 1) / THREADS;
     blocks = blocks > 1024 ? 1024 : blocks;
     switch (args->type) {
-    case LV_CUDA_F32:
+    case LV_F32:
         return lv_launch(find_not_finite<float>, blocks, 1, 1, THREADS, 0, stream, *args);
-    case LV_CUDA_F16:
+    case LV_F16:
         return lv_launch(find_not_finite<LvHalf>, blocks, 1, 1, THREADS, 0, stream, *args);
-    case LV_CUDA_BF16:
+    case LV_BF16:
         return lv_launch(find_not_finite<LvBf16>, blocks, 1, 1, THREADS, 0, stream, *args);
     }
     return LV_CUDA_BAD_ARGUMENT;

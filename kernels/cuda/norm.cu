@@ -137,9 +137,9 @@ template <typename T, bool CENTRED> static int launch_norm(LvCudaStream stream, 
 
 template <bool CENTRED> static int norm_of_type(LvCudaStream stream, const LvCudaNorm &a)
 {
-    if (a.type == LV_CUDA_F32)
+    if (a.type == LV_F32)
         return launch_norm<float, CENTRED>(stream, a);
-    if (a.type == LV_CUDA_BF16)
+    if (a.type == LV_BF16)
         return launch_norm<LvBf16, CENTRED>(stream, a);
     return LV_CUDA_BAD_ARGUMENT;
 }

@@ -205,10 +205,10 @@ template <typename T> LV_KERNEL(THREADS) second_pass(const PictureJob job)
     }
 }
 
-static bool patches_run(uint32_t tile_size, uint32_t patch, uint32_t cols, LvCudaType type)
+static bool patches_run(uint32_t tile_size, uint32_t patch, uint32_t cols, LvDtype type)
 {
     return patch && patch <= tile_size && (uint64_t)cols >= 3 * (uint64_t)patch * patch &&
-           (type == LV_CUDA_F32 || type == LV_CUDA_BF16);
+           (type == LV_F32 || type == LV_BF16);
 }
 
 int lv_cuda_picture(LvCudaStream stream, const LvCudaPicture *args)
@@ -241,7 +241,7 @@ int lv_cuda_picture(LvCudaStream stream, const LvCudaPicture *args)
     if (result)
         return result;
     uint64_t width = (uint64_t)a.tile_cols * a.tile_size;
-    return lv_launch(a.type == LV_CUDA_F32 ? second_pass<float> : second_pass<LvBf16>,
+    return lv_launch(a.type == LV_F32 ? second_pass<float> : second_pass<LvBf16>,
         (width + THREADS - 1) / THREADS, (uint64_t)a.tile_rows * a.tile_size, 1, THREADS, 0, stream,
         job);
 }
@@ -267,7 +267,7 @@ int lv_cuda_patches(LvCudaStream stream, const LvCudaPatches *args)
     if (!patches_run(a.tile_size, a.patch, a.patch_cols, a.type))
         return LV_CUDA_BAD_ARGUMENT;
     uint64_t blocks = (uint64_t)a.n_tiles * a.tile_size * ((a.tile_size + THREADS - 1) / THREADS);
-    if (a.type == LV_CUDA_F32)
+    if (a.type == LV_F32)
         return lv_launch(cut_patches<float>, blocks, 1, 1, THREADS, 0, stream, a);
     return lv_launch(cut_patches<LvBf16>, blocks, 1, 1, THREADS, 0, stream, a);
 }

@@ -40,7 +40,7 @@ epilogue(const LvCudaEpilogue a)
         x[i] = lv_apply_as<FUNCTION, TO>(a.function, a.bias ? x[i] + a.bias[p.col + i] : x[i]);
     if (a.residual) {
         size_t at = p.row % a.residual_rows * a.residual_stride + p.col;
-        if (a.residual_type == LV_CUDA_F32)
+        if (a.residual_type == LV_F32)
             lv_load<WIDTH>(r, (const float *)a.residual + at);
         else
             lv_load<WIDTH>(r, (const LvBf16 *)a.residual + at);
@@ -70,8 +70,8 @@ static int launch_epilogue(LvCudaStream stream, const LvCudaEpilogue &a)
         return 0;
     if (a.cols % width == 0 && lv_rows_aligned(a.out, a.out_stride, sizeof(TO), width) &&
         lv_rows_aligned(a.in, a.in_stride, sizeof(TI), width) &&
-        (!a.residual || lv_rows_aligned(a.residual, a.residual_stride,
-                            lv_cuda_type_bytes(a.residual_type), width)))
+        (!a.residual ||
+            lv_rows_aligned(a.residual, a.residual_stride, lv_dtype_bytes(a.residual_type), width)))
         return launch_width<TO, TI, width>(stream, a);
     return launch_width<TO, TI, 1>(stream, a);
 }
@@ -79,14 +79,14 @@ static int launch_epilogue(LvCudaStream stream, const LvCudaEpilogue &a)
 int lv_cuda_epilogue(LvCudaStream stream, const LvCudaEpilogue *args)
 {
     const LvCudaEpilogue &a = *args;
-    if (a.out_type == LV_CUDA_F16 || a.in_type == LV_CUDA_F16 ||
-        (a.residual && (a.residual_type == LV_CUDA_F16 || (a.residual_rows == 0 && a.rows))))
+    if (a.out_type == LV_F16 || a.in_type == LV_F16 ||
+        (a.residual && (a.residual_type == LV_F16 || (a.residual_rows == 0 && a.rows))))
         return LV_CUDA_BAD_ARGUMENT;
-    if (a.out_type == LV_CUDA_F32)
-        return a.in_type == LV_CUDA_F32 ? launch_epilogue<float, float>(stream, a)
-                                        : launch_epilogue<float, LvBf16>(stream, a);
-    return a.in_type == LV_CUDA_F32 ? launch_epilogue<LvBf16, float>(stream, a)
-                                    : launch_epilogue<LvBf16, LvBf16>(stream, a);
+    if (a.out_type == LV_F32)
+        return a.in_type == LV_F32 ? launch_epilogue<float, float>(stream, a)
+                                   : launch_epilogue<float, LvBf16>(stream, a);
+    return a.in_type == LV_F32 ? launch_epilogue<LvBf16, float>(stream, a)
+                               : launch_epilogue<LvBf16, LvBf16>(stream, a);
 }
 
 template <typename T, int WIDTH, int FUNCTION> LV_KERNEL(THREADS) gated(const LvCudaGated a)
@@ -120,9 +120,9 @@ template <typename T> static int launch_gated(LvCudaStream stream, const LvCudaG
 
 int lv_cuda_gated(LvCudaStream stream, const LvCudaGated *args)
 {
-    if (args->type == LV_CUDA_F32)
+    if (args->type == LV_F32)
         return launch_gated<float>(stream, *args);
-    if (args->type == LV_CUDA_BF16)
+    if (args->type == LV_BF16)
         return launch_gated<LvBf16>(stream, *args);
     return LV_CUDA_BAD_ARGUMENT;
 }

@@ -88,9 +88,9 @@ int lv_cuda_pool_bilinear(LvCudaStream stream, const LvCudaPool *args)
 {
     if (!args->in_h || !args->in_w || !args->out_h || !args->out_w)
         return LV_CUDA_BAD_ARGUMENT;
-    if (args->type == LV_CUDA_F32)
+    if (args->type == LV_F32)
         return launch<float>(stream, *args, pool_bilinear<float, 4>, pool_bilinear<float, 1>);
-    if (args->type == LV_CUDA_BF16)
+    if (args->type == LV_BF16)
         return launch<LvBf16>(stream, *args, pool_bilinear<LvBf16, 4>, pool_bilinear<LvBf16, 1>);
     return LV_CUDA_BAD_ARGUMENT;
 }
@@ -100,9 +100,9 @@ int lv_cuda_pool_max(LvCudaStream stream, const LvCudaPool *args)
     if (args->in_h < 2 || args->in_w < 2 || args->out_h != args->in_h / 2 ||
         args->out_w != args->in_w / 2)
         return LV_CUDA_BAD_ARGUMENT;
-    if (args->type == LV_CUDA_F32)
+    if (args->type == LV_F32)
         return launch<float>(stream, *args, pool_max<float, 4>, pool_max<float, 1>);
-    if (args->type == LV_CUDA_BF16)
+    if (args->type == LV_BF16)
         return launch<LvBf16>(stream, *args, pool_max<LvBf16, 4>, pool_max<LvBf16, 1>);
     return LV_CUDA_BAD_ARGUMENT;
 }

@@ -77,11 +77,11 @@ int lv_cuda_product(LvCudaStream stream, const LvCudaProduct *args)
     if (down > INT32_MAX || across > INT32_MAX)
         return LV_CUDA_BAD_ARGUMENT;
     const uint64_t blocks = down * across;
-    if (a.type == LV_CUDA_F32 && a.out_type == LV_CUDA_F32)
+    if (a.type == LV_F32 && a.out_type == LV_F32)
         return lv_launch(product<float, float>, blocks, 1, 1, THREADS, shared, stream, a);
-    if (a.type == LV_CUDA_BF16 && a.out_type == LV_CUDA_BF16)
+    if (a.type == LV_BF16 && a.out_type == LV_BF16)
         return lv_launch(product<LvBf16, LvBf16>, blocks, 1, 1, THREADS, shared, stream, a);
-    if (a.type == LV_CUDA_BF16 && a.out_type == LV_CUDA_F32)
+    if (a.type == LV_BF16 && a.out_type == LV_F32)
         return lv_launch(product<LvBf16, float>, blocks, 1, 1, THREADS, shared, stream, a);
     return LV_CUDA_BAD_ARGUMENT;
 }

@@ -33,9 +33,9 @@ int lv_cuda_argmax(LvCudaStream stream, const LvCudaArgmax *args)
     const size_t shared = 32 * sizeof(LvCudaBest);
     if (args->cols > INT32_MAX)
         return LV_CUDA_BAD_ARGUMENT;
-    if (args->type == LV_CUDA_F32)
+    if (args->type == LV_F32)
         return lv_launch(argmax<float>, args->rows, 1, 1, THREADS, shared, stream, *args);
-    if (args->type == LV_CUDA_BF16)
+    if (args->type == LV_BF16)
         return lv_launch(argmax<LvBf16>, args->rows, 1, 1, THREADS, shared, stream, *args);
     return LV_CUDA_BAD_ARGUMENT;
 }

@@ -43,16 +43,16 @@ static double value_of(Kind kind)
 
 /* ---- values ---- */
 
-static double load(const void *at, LvCudaType type)
+static double load(const void *at, LvDtype type)
 {
-    if (type == LV_CUDA_F32) {
+    if (type == LV_F32) {
         float x;
         memcpy(&x, at, sizeof x);
         return x;
     }
     uint16_t bits;
     memcpy(&bits, at, sizeof bits);
-    if (type == LV_CUDA_BF16) {
+    if (type == LV_BF16) {
         uint32_t wide = (uint32_t)bits << 16;
         float x;
         memcpy(&x, &wide, sizeof x);
@@ -76,9 +76,9 @@ static double round_to(double x, int digits, int least)
     return rint(x / unit) * unit;
 }
 
-static void store(void *at, LvCudaType type, double value)
+static void store(void *at, LvDtype type, double value)
 {
-    if (type == LV_CUDA_F16) {
+    if (type == LV_F16) {
         double x = fabs(round_to(value, 11, -13));
         uint16_t bits = isnan(value) ? 0x7E00 : x >= 65536 ? 0x7C00 : 0;
         if (bits == 0 && x > 0) {
@@ -92,10 +92,10 @@ static void store(void *at, LvCudaType type, double value)
         memcpy(at, &bits, sizeof bits);
         return;
     }
-    float x = (float)(type == LV_CUDA_BF16 ? round_to(value, 8, -125) : value);
+    float x = (float)(type == LV_BF16 ? round_to(value, 8, -125) : value);
     uint32_t bits;
     memcpy(&bits, &x, sizeof bits);
-    if (type == LV_CUDA_F32)
+    if (type == LV_F32)
         memcpy(at, &bits, sizeof bits);
     else
         memcpy(at, &(uint16_t){(uint16_t)(bits >> 16)}, 2);
@@ -103,7 +103,7 @@ static void store(void *at, LvCudaType type, double value)
 
 static unsigned char *place(const Matrix *m, size_t row, size_t col)
 {
-    return (unsigned char *)m->data + (row * m->stride + col) * lv_cuda_type_bytes(m->type);
+    return (unsigned char *)m->data + (row * m->stride + col) * lv_dtype_bytes(m->type);
 }
 
 double matrix_at(const Matrix *m, size_t row, size_t col)
@@ -118,14 +118,14 @@ void matrix_set(Matrix *m, size_t row, size_t col, double value)
 
 /* ---- matrices ---- */
 
-Matrix matrix_new(LvCudaType type, size_t rows, size_t cols, size_t stride, size_t shift, Kind kind)
+Matrix matrix_new(LvDtype type, size_t rows, size_t cols, size_t stride, size_t shift, Kind kind)
 {
     Matrix m = {.type = type, .rows = rows, .cols = cols, .stride = stride};
-    m.bytes = (rows * stride + shift) * lv_cuda_type_bytes(type) + 2 * GUARD;
+    m.bytes = (rows * stride + shift) * lv_dtype_bytes(type) + 2 * GUARD;
     m.base = device_alloc(m.bytes);
     assert_non_null(m.base);
     memset(m.base, 0xFF, m.bytes);
-    m.data = m.base + GUARD + shift * lv_cuda_type_bytes(type);
+    m.data = m.base + GUARD + shift * lv_dtype_bytes(type);
     if (kind != KIND_EMPTY)
         for (size_t r = 0; r < rows; r++)
             for (size_t c = 0; c < cols; c++)
@@ -135,7 +135,7 @@ Matrix matrix_new(LvCudaType type, size_t rows, size_t cols, size_t stride, size
 
 Matrix vector_new(size_t n, Kind kind)
 {
-    return matrix_new(LV_CUDA_F32, 1, n, n, 0, kind);
+    return matrix_new(LV_F32, 1, n, n, 0, kind);
 }
 
 Matrix matrix_copy(const Matrix *m)
@@ -167,7 +167,7 @@ void matrix_free(Matrix *m)
 
 void check_guards(const Matrix *m)
 {
-    size_t bytes = lv_cuda_type_bytes(m->type);
+    size_t bytes = lv_dtype_bytes(m->type);
     const unsigned char *next = m->base;
     for (size_t r = 0; r <= m->rows; r++) {
         const unsigned char *end = r < m->rows ? place(m, r, 0) : m->base + m->bytes;
@@ -181,7 +181,7 @@ void check_guards(const Matrix *m)
 
 void check_matrix(const Matrix *m, const double *wanted, const char *what, int number)
 {
-    check_matrix_within(m, wanted, m->type == LV_CUDA_F32 ? 1e-11 : 1e-5, what, number);
+    check_matrix_within(m, wanted, m->type == LV_F32 ? 1e-11 : 1e-5, what, number);
 }
 
 void check_matrix_within(
@@ -200,7 +200,7 @@ void check_matrix_within(
             }
             error += (got - want) * (got - want);
             power += want * want;
-            if (m->type == LV_CUDA_BF16)
+            if (m->type == LV_BF16)
                 rounding += pow(round_to(want, 8, -125) - want, 2);
         }
     if (error > bound * power && error > 1.1 * rounding)

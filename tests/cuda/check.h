@@ -17,7 +17,7 @@ typedef struct Matrix {
     unsigned char *base;
     size_t bytes;
     void *data;
-    LvCudaType type;
+    LvDtype type;
     size_t rows, cols, stride;
 } Matrix;
 
@@ -32,8 +32,7 @@ typedef enum Kind {
 } Kind;
 
 /* shift: the data begins `shift` elements off a 256-byte boundary. */
-Matrix matrix_new(
-    LvCudaType type, size_t rows, size_t cols, size_t stride, size_t shift, Kind kind);
+Matrix matrix_new(LvDtype type, size_t rows, size_t cols, size_t stride, size_t shift, Kind kind);
 void matrix_free(Matrix *m);
 double matrix_at(const Matrix *m, size_t row, size_t col);
 void matrix_set(Matrix *m, size_t row, size_t col, double value);

@@ -11,7 +11,7 @@
 
 #include "check.h"
 
-static const LvCudaType types[] = {LV_CUDA_F32, LV_CUDA_BF16};
+static const LvDtype types[] = {LV_F32, LV_BF16};
 
 /* What the queries and keys of a case look like. */
 typedef enum Look {
@@ -72,7 +72,7 @@ static uint32_t warp_queries(int number)
 /* ---- full ---- */
 
 static void full_case(
-    LvCudaType type, size_t items, size_t n, uint32_t heads, uint32_t d, size_t gap, Look look)
+    LvDtype type, size_t items, size_t n, uint32_t heads, uint32_t d, size_t gap, Look look)
 {
     int number = next_case();
     size_t width = (size_t)heads * d, rows = items * n;
@@ -124,7 +124,7 @@ static void full(void **state)
                     full_case(types[t], shapes[i].items, shapes[i].n, shapes[i].heads, shapes[i].d,
                         shapes[i].gap, look);
     for (int i = 0; i < 3; i++)
-        full_case(LV_CUDA_BF16, 1, 729, 1, 72, 0, LOOK_NOISE); /* a frame of the real tower */
+        full_case(LV_BF16, 1, 729, 1, 72, 0, LOOK_NOISE); /* a frame of the real tower */
     check_cases(60);
 }
 
@@ -158,7 +158,7 @@ static size_t cache_row(const Batch *b, uint32_t s, uint32_t value, uint32_t hea
            b->sequences[s].capacity;
 }
 
-static Batch batch_new(const Shape *shape, LvCudaType type, bool filled, Look look, int number)
+static Batch batch_new(const Shape *shape, LvDtype type, bool filled, Look look, int number)
 {
     Batch b = {.shape = shape};
     uint32_t d = shape->d, unused = number % 3 == 1;
@@ -283,7 +283,7 @@ static void cut(void **state)
     };
     static const uint32_t pieces[] = {1, 16, 50, 64, 100};
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
-        Batch b = batch_new(&shapes[i], LV_CUDA_BF16, true, LOOK_OUTLIERS, next_case());
+        Batch b = batch_new(&shapes[i], LV_BF16, true, LOOK_OUTLIERS, next_case());
         const uint32_t rows = b.sequences->n_rows, position = b.sequences->position;
         const uint32_t first = b.sequences->first_row;
         const float scale = (float)pow(shapes[i].d, -0.5);
@@ -334,7 +334,7 @@ static Matrix rope_table(const Batch *b)
     for (uint32_t s = 0; s < b->shape->n_sequences; s++)
         if (b->sequences[s].capacity > positions)
             positions = b->sequences[s].capacity;
-    Matrix table = matrix_new(LV_CUDA_F32, positions, d, d, 0, KIND_EMPTY);
+    Matrix table = matrix_new(LV_F32, positions, d, d, 0, KIND_EMPTY);
     for (uint32_t p = 0; p < positions; p++)
         for (uint32_t m = 0; m < half; m++) {
             double angle = p * pow(10000, -2.0 * m / d);
@@ -375,7 +375,7 @@ static void compare_caches(const Batch *b, const Batch *wanted, int number)
 
 /* rotates: the kernel rotates and stores as well, and the product that is ahead of it is not done
  * when it begins. */
-static void decode_case(const Shape *shape, LvCudaType type, Look look, bool rotates)
+static void decode_case(const Shape *shape, LvDtype type, Look look, bool rotates)
 {
     int number = next_case();
     Batch b = batch_new(shape, type, !rotates, look, number), wanted = batch_copy(&b);
@@ -448,7 +448,7 @@ static void decode_rotating(void **state)
 
 /* ---- rotary embedding ---- */
 
-static void rope_case(const Shape *shape, LvCudaType type, Look look)
+static void rope_case(const Shape *shape, LvDtype type, Look look)
 {
     int number = next_case();
     Batch b = batch_new(shape, type, false, look, number);
@@ -509,12 +509,11 @@ static void rope(void **state)
 
 static void refused(void **state)
 {
-    LvCudaAttentionFull full_args = {
-        .type = LV_CUDA_F32, .n_items = 1, .n_tokens = 1, .n_heads = 1};
+    LvCudaAttentionFull full_args = {.type = LV_F32, .n_items = 1, .n_tokens = 1, .n_heads = 1};
     assert_int_equal(lv_cuda_attention_full(device_stream(), &full_args), LV_CUDA_BAD_ARGUMENT);
     full_args.head_dim = LV_CUDA_MAX_HEAD_DIM + 1;
     assert_int_equal(lv_cuda_attention_full(device_stream(), &full_args), LV_CUDA_BAD_ARGUMENT);
-    LvCudaBatch batch = {.n_heads = 3, .n_kv_heads = 2, .head_dim = 64, .type = LV_CUDA_BF16};
+    LvCudaBatch batch = {.n_heads = 3, .n_kv_heads = 2, .head_dim = 64, .type = LV_BF16};
     LvCudaPrefill prefill_args = {.batch = batch};
     LvCudaDecode decode_args = {.batch = batch, .keys_per_split = 64};
     LvCudaRope rope_args = {.batch = batch};

@@ -127,7 +127,7 @@ static void check_place(const LlavaovImage *image, LlavaovResize variant, const 
     LvCudaAxis down = axis_new(variant, p->field_height, p->out_height);
     size_t n_tiles = (size_t)p->tile_rows * p->tile_cols, bytes = n_tiles * size * size * 3;
     uint32_t grid = size / patch, cols = 3 * patch * patch + (uint32_t)number % 3 * 4;
-    LvCudaType type = number % 2 ? LV_CUDA_BF16 : LV_CUDA_F32;
+    LvDtype type = number % 2 ? LV_BF16 : LV_F32;
     bool down_first =
         runs_down_first(variant, p->field_width, p->field_height, p->out_width, p->out_height);
     size_t space = lv_cuda_picture_workspace(
@@ -257,8 +257,8 @@ static void patches(void **state)
             uint8_t *rgb = device_alloc((size_t)n * size * size * 3 + 1);
             for (size_t b = 0; b < (size_t)n * size * size * 3; b++)
                 rgb[b] = (uint8_t)(random_bits() >> 24);
-            Matrix out = matrix_new(k & 1 ? LV_CUDA_BF16 : LV_CUDA_F32, (size_t)n * grid * grid,
-                cols, cols + k, 0, KIND_EMPTY);
+            Matrix out = matrix_new(
+                k & 1 ? LV_BF16 : LV_F32, (size_t)n * grid * grid, cols, cols + k, 0, KIND_EMPTY);
             LvCudaPatches args = {
                 rgb, n, size, patch, cols, out.data, out.stride, out.type, values_of[number % 3]};
             assert_int_equal(lv_cuda_patches(device_stream(), &args), 0);

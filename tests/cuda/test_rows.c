@@ -20,9 +20,9 @@ static const struct Shape {
     {2, 2052, 0, 0}, {1, 4100, 4, 0}, {1, 8192, 0, 0}, {1, 8200, 0, 0}};
 
 #define N_SHAPES (sizeof shapes / sizeof *shapes)
-static const LvCudaType types[] = {LV_CUDA_F32, LV_CUDA_BF16};
+static const LvDtype types[] = {LV_F32, LV_BF16};
 
-static Matrix of_shape(const struct Shape *s, LvCudaType type, Kind kind)
+static Matrix of_shape(const struct Shape *s, LvDtype type, Kind kind)
 {
     return matrix_new(type, s->rows, s->cols, s->cols + s->gap, s->shift, kind);
 }
@@ -46,12 +46,12 @@ static void wanted_norm(const Matrix *in, const Matrix *scale, const Matrix *bia
     }
 }
 
-static void norm_case(const struct Shape *s, LvCudaType type, Kind kind, bool centred)
+static void norm_case(const struct Shape *s, LvDtype type, Kind kind, bool centred)
 {
     int number = next_case();
     Matrix in = of_shape(s, type, kind);
-    Matrix scale = matrix_new(LV_CUDA_F32, 1, s->cols, s->cols, number % 4 == 1, KIND_NOISE);
-    Matrix bias = matrix_new(LV_CUDA_F32, 1, s->cols, s->cols, number % 8 == 2, KIND_NOISE);
+    Matrix scale = matrix_new(LV_F32, 1, s->cols, s->cols, number % 4 == 1, KIND_NOISE);
+    Matrix bias = matrix_new(LV_F32, 1, s->cols, s->cols, number % 8 == 2, KIND_NOISE);
     bool in_place = number % 3 == 0, biased = number % 5 != 0;
     double *wanted = calloc(s->rows * s->cols + 1, sizeof *wanted);
     float eps = 1e-6f;
@@ -86,7 +86,7 @@ static void norms(bool centred)
         for (size_t t = 0; t < 2; t++)
             for (Kind kind = 0; kind < N_KINDS; kind++)
                 norm_case(&shapes[i], types[t], kind, centred);
-    norm_case(&shapes[15], LV_CUDA_F32, KIND_ZERO, centred);
+    norm_case(&shapes[15], LV_F32, KIND_ZERO, centred);
     check_cases(60);
 }
 
@@ -102,8 +102,8 @@ static void rms_norm(void **state)
 
 /* ---- epilogue and gate ---- */
 
-static void epilogue_case(const struct Shape *s, LvCudaType in_type, LvCudaType out_type,
-    LvCudaType residual_type, LvCudaFunction function, Kind kind)
+static void epilogue_case(const struct Shape *s, LvDtype in_type, LvDtype out_type,
+    LvDtype residual_type, LvCudaFunction function, Kind kind)
 {
     int number = next_case();
     bool biased = number % 3 != 0, in_place = number % 7 == 0 && residual_type == out_type;
@@ -159,8 +159,8 @@ static void functions(void **state)
 {
     enum { N = 4001 };
     for (LvCudaFunction f = LV_CUDA_NONE; f <= LV_LAST_CUDA_FUNCTION; f++) {
-        Matrix in = matrix_new(LV_CUDA_F32, 1, N, N, 0, KIND_NOISE);
-        Matrix out = matrix_new(LV_CUDA_F32, 1, N, N, 0, KIND_EMPTY);
+        Matrix in = matrix_new(LV_F32, 1, N, N, 0, KIND_NOISE);
+        Matrix out = matrix_new(LV_F32, 1, N, N, 0, KIND_EMPTY);
         for (int i = 0; i < N; i++)
             matrix_set(&in, 0, (size_t)i, (i - N / 2) * 0.01);
         LvCudaEpilogue args = {.out = out.data,
@@ -189,7 +189,7 @@ static void gate(void **state)
         for (unsigned t = 0; t < 4; t++) {
             int number = next_case();
             const struct Shape *s = &shapes[i];
-            LvCudaType type = types[t & 1];
+            LvDtype type = types[t & 1];
             LvCudaFunction f = number % 3 ? LV_CUDA_SILU : LV_CUDA_GELU_TANH;
             Matrix in = matrix_new(type, s->rows, 2 * s->cols, 2 * s->cols + s->gap, s->shift,
                 t & 2 ? KIND_OUTLIERS : KIND_NOISE);
@@ -215,8 +215,8 @@ static void gate(void **state)
 static void few_case(size_t rows, size_t inner, size_t cols, unsigned variant)
 {
     int number = next_case();
-    LvCudaType type = types[variant & 1], out_type = variant % 3 ? type : LV_CUDA_F32;
-    size_t width = 16 / lv_cuda_type_bytes(type);
+    LvDtype type = types[variant & 1], out_type = variant % 3 ? type : LV_F32;
+    size_t width = 16 / lv_dtype_bytes(type);
     bool gated = variant % 4 == 3, normed = variant % 5 < 2, biased = !gated && variant % 7 < 4;
     bool with_residual = !gated && variant % 3 == 1;
     LvCudaFunction f = gated || variant % 4 == 1 ? LV_CUDA_SILU : LV_CUDA_NONE;
@@ -261,7 +261,7 @@ static void few_case(size_t rows, size_t inner, size_t cols, unsigned variant)
     args.overlap = number % 4 && device_overlaps();
     assert_int_equal(lv_cuda_linear_few(device_stream(), &args), 0);
     /* Tensor cores see 16 binary digits of a normed input. */
-    if (type == LV_CUDA_BF16 && out_type == LV_CUDA_F32 && normed && rows > 2)
+    if (type == LV_BF16 && out_type == LV_F32 && normed && rows > 2)
         check_matrix_within(&out, wanted, 1e-7, "linear_few", number);
     else
         check_matrix(&out, wanted, "linear_few", number);
@@ -296,8 +296,8 @@ static void product_case(size_t rows, size_t inner, size_t cols, unsigned varian
 {
     static const LvCudaFunction functions[] = {LV_CUDA_NONE, LV_CUDA_GELU_TANH, LV_CUDA_RELU};
     const int number = next_case();
-    const LvCudaType type = types[variant % 3 != 0];
-    const LvCudaType out_type = types[variant % 3 == 1];
+    const LvDtype type = types[variant % 3 != 0];
+    const LvDtype out_type = types[variant % 3 == 1];
     const bool biased = variant % 2, added = variant % 5 < 2;
     const LvCudaFunction f = functions[variant % 4 % 3];
     Matrix in = matrix_new(type, rows, inner, inner + variant % 4, variant % 7,
@@ -437,8 +437,8 @@ static void convert(void **state)
             for (size_t i = 0; i < N_SHAPES; i++) {
                 int number = next_case();
                 const struct Shape *s = &shapes[i];
-                Matrix in = of_shape(s, (LvCudaType)from, KIND_OUTLIERS);
-                Matrix out = of_shape(s, (LvCudaType)to, KIND_EMPTY);
+                Matrix in = of_shape(s, (LvDtype)from, KIND_OUTLIERS);
+                Matrix out = of_shape(s, (LvDtype)to, KIND_EMPTY);
                 Matrix exact = matrix_copy(&out);
                 for (size_t k = 0; k < n_special && k < s->cols && s->rows; k++)
                     matrix_set(&in, s->rows - 1, k, special[k]);
@@ -471,7 +471,7 @@ static void gather(void **state)
             int number = next_case();
             const struct Shape *s = &shapes[i];
             size_t rows = (size_t)number % 6;
-            Matrix in = of_shape(s, (LvCudaType)(t % 3), KIND_NOISE);
+            Matrix in = of_shape(s, (LvDtype)(t % 3), KIND_NOISE);
             Matrix out = matrix_new(types[t & 1], rows, s->cols, s->cols + s->gap, 0, KIND_EMPTY);
             int32_t *index = device_alloc(8 * sizeof *index);
             double *wanted = calloc(rows * s->cols + 1, sizeof *wanted);
@@ -503,12 +503,12 @@ static void find_not_finite(void **state)
         for (unsigned t = 0; t < 3; t++)
             for (unsigned k = 0; k < 4; k++) {
                 next_case();
-                Matrix in = matrix_new((LvCudaType)t, 1, sizes[i], sizes[i], t, KIND_OUTLIERS);
+                Matrix in = matrix_new((LvDtype)t, 1, sizes[i], sizes[i], t, KIND_OUTLIERS);
                 bool spoilt = k && sizes[i];
                 if (spoilt)
                     matrix_set(&in, 0, k == 1 ? 0 : sizes[i] - 1, bad[k]);
                 *found = 0;
-                LvCudaFinite args = {found, in.data, (LvCudaType)t, sizes[i]};
+                LvCudaFinite args = {found, in.data, (LvDtype)t, sizes[i]};
                 assert_int_equal(lv_cuda_find_not_finite(device_stream(), &args), 0);
                 assert_int_equal(device_wait(), 0);
                 assert_int_equal(*found, spoilt);
@@ -522,15 +522,15 @@ static void find_not_finite(void **state)
 static void refused(void **state)
 {
     float x = 0;
-    LvCudaNorm norm = {&x, 1, &x, 1, LV_CUDA_F16, 1, 1, &x, &x, 1};
+    LvCudaNorm norm = {&x, 1, &x, 1, LV_F16, 1, 1, &x, &x, 1};
     assert_int_equal(lv_cuda_layer_norm(device_stream(), &norm), LV_CUDA_BAD_ARGUMENT);
     assert_int_equal(lv_cuda_rms_norm(device_stream(), &norm), LV_CUDA_BAD_ARGUMENT);
-    LvCudaPool pool_args = {&x, 1, &x, 1, LV_CUDA_F32, 1, 1, 0, 1, 1, 1};
+    LvCudaPool pool_args = {&x, 1, &x, 1, LV_F32, 1, 1, 0, 1, 1, 1};
     assert_int_equal(lv_cuda_pool_bilinear(device_stream(), &pool_args), LV_CUDA_BAD_ARGUMENT);
     assert_int_equal(lv_cuda_pool_max(device_stream(), &pool_args), LV_CUDA_BAD_ARGUMENT);
-    LvCudaGated gated = {&x, 1, &x, 2, LV_CUDA_F16, 1, 1, LV_CUDA_SILU};
+    LvCudaGated gated = {&x, 1, &x, 2, LV_F16, 1, 1, LV_CUDA_SILU};
     assert_int_equal(lv_cuda_gated(device_stream(), &gated), LV_CUDA_BAD_ARGUMENT);
-    LvCudaEpilogue end = {.out = &x, .in = &x, .in_type = LV_CUDA_F16, .rows = 1, .cols = 1};
+    LvCudaEpilogue end = {.out = &x, .in = &x, .in_type = LV_F16, .rows = 1, .cols = 1};
     assert_int_equal(lv_cuda_epilogue(device_stream(), &end), LV_CUDA_BAD_ARGUMENT);
     LvCudaFew few_args = {.out = &x, .in = &x, .weight = &x, .rows = 9, .cols = 1};
     assert_int_equal(lv_cuda_linear_few_best(device_stream(), &few_args), LV_CUDA_BAD_ARGUMENT);
@@ -541,7 +541,7 @@ static void refused(void **state)
     few_args.inner = 0;
     few_args.bias = &x;
     assert_int_equal(lv_cuda_linear_few_best(device_stream(), &few_args), LV_CUDA_BAD_ARGUMENT);
-    LvCudaProduct product = {.type = LV_CUDA_F32, .out_type = LV_CUDA_BF16};
+    LvCudaProduct product = {.type = LV_F32, .out_type = LV_BF16};
     assert_int_equal(lv_cuda_product(device_stream(), &product), LV_CUDA_BAD_ARGUMENT);
     LvCudaGather none = {.out = &x, .in = &x, .in_rows = 1, .rows = 1, .cols = 1};
     assert_int_equal(lv_cuda_gather(device_stream(), &none), LV_CUDA_BAD_ARGUMENT);

@@ -20,7 +20,7 @@ static void argmax(void **state)
         for (unsigned k = 0; k < 10; k++) {
             int number = next_case();
             size_t n = cols[i], rows = k % 4;
-            LvCudaType type = k & 1 ? LV_CUDA_BF16 : LV_CUDA_F32;
+            LvDtype type = k & 1 ? LV_BF16 : LV_F32;
             /* bf16 noise of many columns has ties; so do zeros. */
             Matrix in = matrix_new(type, rows, n, n + k, 0, k == 4 ? KIND_ZERO : KIND_OUTLIERS);
             int32_t *token = device_alloc((rows + 1) * sizeof *token);
@@ -102,10 +102,10 @@ static void make_special(Special special, Matrix *in, Matrix *weight)
 }
 
 /* The parts' best, joined, against the first maximum of the logits that the same product writes. */
-static void best_case(LvCudaType type, size_t rows, size_t inner, size_t cols, Special special)
+static void best_case(LvDtype type, size_t rows, size_t inner, size_t cols, Special special)
 {
     int number = next_case();
-    size_t width = 16 / lv_cuda_type_bytes(type);
+    size_t width = 16 / lv_dtype_bytes(type);
     bool normed = number % 3 == 0;
     Matrix in =
         matrix_new(type, rows, inner, inner + width, 0, number % 5 ? KIND_NOISE : KIND_OUTLIERS);
@@ -150,7 +150,7 @@ static void best_case(LvCudaType type, size_t rows, size_t inner, size_t cols, S
     if (special == LATE && !normed && rows && cols > 3 && inner)
         assert_int_equal(token[rows - 1], cols - 1);
     if (special == ROUNDED && !normed && rows && cols > 3 && inner)
-        assert_int_equal(token[0], type == LV_CUDA_BF16 ? (cols - 1) / 3 : cols - 1);
+        assert_int_equal(token[0], type == LV_BF16 ? (cols - 1) / 3 : cols - 1);
     if (special == SPOILT && rows && cols && inner)
         assert_int_equal(token[rows - 1], -1);
     if (special == OVERFLOWS && !normed && rows > 2 && cols && inner) {
@@ -174,18 +174,18 @@ static void best_case(LvCudaType type, size_t rows, size_t inner, size_t cols, S
 static void best(void **state)
 {
     static const size_t inner[] = {0, 8, 64, 264}, cols[] = {0, 1, 7, 8, 9, 50};
-    static const LvCudaType types[] = {LV_CUDA_F32, LV_CUDA_BF16};
+    static const LvDtype types[] = {LV_F32, LV_BF16};
     unsigned variant = 0;
     for (size_t rows = 0; rows <= LV_CUDA_FEW_ROWS; rows++)
         for (size_t c = 0; c < 6; c++)
             for (size_t i = 0; i < 4; i++, variant++) {
-                LvCudaType type = types[(variant + rows) & 1];
+                LvDtype type = types[(variant + rows) & 1];
                 if (rows <= lv_cuda_few_rows(type))
                     best_case(type, rows, inner[i], cols[c],
                         (Special)((variant / 2 + rows) % N_SPECIALS));
             }
     for (size_t rows = 1; rows <= LV_CUDA_FEW_ROWS; rows++)
-        best_case(LV_CUDA_BF16, rows, 64, 50, ROUNDED);
+        best_case(LV_BF16, rows, 64, 50, ROUNDED);
     check_cases(60);
 }
 
@@ -194,10 +194,9 @@ static void best_of_many(void **state)
 {
     const size_t cols = 8 * 2048 + 11;
     for (size_t rows = 5; rows <= LV_CUDA_FEW_ROWS; rows += 2)
-        best_case(LV_CUDA_BF16, rows, 8, cols, rows % 4 == 1 ? LATE : TWINS);
+        best_case(LV_BF16, rows, 8, cols, rows % 4 == 1 ? LATE : TWINS);
     for (unsigned special = 0; special < N_SPECIALS; special++)
-        best_case(
-            special & 1 ? LV_CUDA_BF16 : LV_CUDA_F32, 1 + special % 2, 8, cols, (Special)special);
+        best_case(special & 1 ? LV_BF16 : LV_F32, 1 + special % 2, 8, cols, (Special)special);
     check_cases(N_SPECIALS + 6);
 }
 
@@ -223,7 +222,7 @@ static void sample(void **state)
             LvSampler sampler;
             LlavaovError error;
             LlavaovGeneration g = settings[k];
-            Matrix logits = matrix_new(LV_CUDA_F32, rows, n, n + 3, 0, KIND_EMPTY);
+            Matrix logits = matrix_new(LV_F32, rows, n, n + 3, 0, KIND_EMPTY);
             LvCudaDraw *draws = device_alloc(rows * sizeof *draws);
             int32_t *token = device_alloc(rows * sizeof *token);
             void *workspace = device_alloc(rows * LV_CUDA_SAMPLE_ROW_BYTES);
@@ -296,7 +295,7 @@ static void ties(void **state)
 {
     enum { N = 4600 }; /* more than a block's */
     void *workspace = device_alloc(LV_CUDA_SAMPLE_ROW_BYTES);
-    Matrix logits = matrix_new(LV_CUDA_F32, 1, N, N, 0, KIND_ZERO);
+    Matrix logits = matrix_new(LV_F32, 1, N, N, 0, KIND_ZERO);
     LvCudaDraw *draw = device_alloc(sizeof *draw);
     int32_t *token = device_alloc(sizeof *token);
     for (int k = 0; k < 3; k++) {
@@ -332,7 +331,7 @@ static void masses_are_exact(void **state)
     const double low = trunc((double)(float)(weight / sum) * 0x1p60);
     const double high = trunc((double)(float)(1 / sum) * 0x1p60);
     const double drop = ((N - HIGH) * low + (DROPPED + 1) * high) * 0x1p-60;
-    Matrix logits = matrix_new(LV_CUDA_F32, 1, N, N, 0, KIND_ZERO);
+    Matrix logits = matrix_new(LV_F32, 1, N, N, 0, KIND_ZERO);
     LvCudaDraw *draw = device_alloc(sizeof *draw);
     int32_t *token = device_alloc(sizeof *token);
     void *workspace = device_alloc(LV_CUDA_SAMPLE_ROW_BYTES);
@@ -358,7 +357,7 @@ static void masses_are_exact(void **state)
 static void not_finite(void **state)
 {
     enum { N = 40 };
-    Matrix logits = matrix_new(LV_CUDA_F32, 3, N, N, 0, KIND_NOISE);
+    Matrix logits = matrix_new(LV_F32, 3, N, N, 0, KIND_NOISE);
     LvCudaDraw *draws = device_alloc(3 * sizeof *draws);
     int32_t *token = device_alloc(3 * sizeof *token);
     matrix_set(&logits, 0, 39, NAN);

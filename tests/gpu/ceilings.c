@@ -63,8 +63,8 @@ static double time_product(LvRuntime *runtime)
             .out_stride = EDGE,
             .in_stride = EDGE,
             .weight_stride = EDGE,
-            .type = LV_CUDA_BF16,
-            .out_type = LV_CUDA_BF16}};
+            .type = LV_BF16,
+            .out_type = LV_BF16}};
     const double taken = time_of(multiply, &work);
     lv_runtime_free(runtime, a);
     lv_runtime_free(runtime, b);

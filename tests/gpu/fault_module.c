@@ -27,7 +27,6 @@ int __wrap_lv_runtime_launched(LvRuntime *runtime, int code)
     if (atomic_load(&armed) == LV_FAULT_LAUNCH)
         return LAUNCH_FAILED;
     char *const nothing = (char *)0x100000;
-    return lv_cuda_convert(
-        lv_runtime_stream(runtime), &(LvCudaConvert){nothing, 256, LV_CUDA_F32, nothing + 0x100000,
-                                        256, LV_CUDA_BF16, 256, 256});
+    return lv_cuda_convert(lv_runtime_stream(runtime),
+        &(LvCudaConvert){nothing, 256, LV_F32, nothing + 0x100000, 256, LV_BF16, 256, 256});
 }

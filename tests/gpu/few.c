@@ -74,10 +74,10 @@ static void enqueue(void *data)
         const char *weight = b->weights + run->next++ % n_weights * weight_bytes(p);
         const LvCudaFew args = {.out = b->out,
             .out_stride = p->cols,
-            .out_type = LV_CUDA_BF16,
+            .out_type = LV_BF16,
             .in = b->in,
             .in_stride = p->inner,
-            .type = LV_CUDA_BF16,
+            .type = LV_BF16,
             .rows = rows,
             .cols = p->cols,
             .inner = p->inner,

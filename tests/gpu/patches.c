@@ -67,7 +67,7 @@ static LvCudaPicture prepare(LvRuntime *runtime)
         .patch_stride = PATCH_COLS,
         .patch = PATCH,
         .patch_cols = PATCH_COLS,
-        .type = LV_CUDA_BF16};
+        .type = LV_BF16};
     lv_axis_tables_free(&tables);
     return args;
 }

@@ -17,7 +17,7 @@
 #define GUARD 32
 #define GUARD_VALUE 1234.5f
 
-static const LvKernels *sets[3];
+static const LvKernels *sets[16];
 static size_t n_sets;
 static const LvKernels *reference;
 static uint32_t seed = 1;
@@ -71,36 +71,103 @@ static void release(float *p)
 
 /* ---- weights ---- */
 
+static uint32_t bits_of(float x)
+{
+    uint32_t bits;
+    memcpy(&bits, &x, 4);
+    return bits;
+}
+
+static void store_f32(uint8_t *row, size_t i, float x)
+{
+    memcpy(row + 4 * i, &x, 4);
+}
+
+/* Any number will do where the type has no such range: the exponent is tamed. */
+static void store_f16(uint8_t *row, size_t i, float x)
+{
+    const uint32_t bits = bits_of(x);
+    const uint16_t half = (uint16_t)((bits >> 16 & 0x83FF) | (8 + (bits >> 7) % 8) << 10);
+    memcpy(row + 2 * i, &half, 2);
+}
+
+static void store_bf16(uint8_t *row, size_t i, float x)
+{
+    const uint16_t half = (uint16_t)(bits_of(x) >> 16);
+    memcpy(row + 2 * i, &half, 2);
+}
+
+/* Of each type: how a number is written as element i of a row, and the bits that, all set, make an
+ * element that is not finite; 0: none is. */
+static const struct {
+    void (*store)(uint8_t *row, size_t i, float x);
+    uint32_t not_finite;
+} types[] = {
+    [LV_F32] = {store_f32, 0x7F800000},
+    [LV_F16] = {store_f16, 0x7C00},
+    [LV_BF16] = {store_bf16, 0x7F80},
+};
+_Static_assert(sizeof types / sizeof *types == LV_N_DTYPES, "every type is tested");
+
+/* A weight whose bytes start at an odd address; data - 1 and scales are the caller's. */
+static LvMatrix stored(LvDtype dtype, size_t rows, size_t cols, int kind)
+{
+    const LvDtypeTraits *traits = lv_dtype_traits(dtype);
+    uint8_t *raw = calloc(rows * lv_dtype_span(dtype, cols) + 2, 1);
+    LvMatrix m = {raw + 1, NULL, dtype, rows, cols};
+    for (size_t r = 0; r < rows; r++)
+        for (size_t i = 0; i < cols; i++)
+            types[dtype].store(raw + 1 + r * lv_dtype_span(dtype, cols), i, value(kind));
+    if (traits->scaling != LV_UNSCALED) {
+        const size_t n = lv_traits_scales(traits, cols);
+        uint8_t *scales = calloc(rows * n + 1, 4);
+        for (size_t i = 0; i < rows * n; i++)
+            types[traits->scale_dtype].store(scales, i, 0.25f + noise() * noise());
+        m.scales = scales;
+    }
+    return m;
+}
+
+static void release_matrix(LvMatrix m)
+{
+    free((uint8_t *)m.data - 1);
+    free((void *)m.scales);
+}
+
 static void weights_convert_exactly(void **state)
 {
-    const size_t sizes[] = {0, 1, 3, 16, 33, 513};
+    const size_t sizes[][2] = {{1, 0}, {1, 1}, {1, 3}, {1, 16}, {3, 33}, {2, 513}, {0, 5}};
     for (size_t s = 0; s < n_sets; s++)
-        for (int element = 0; element < 3; element++)
+        for (int type = 0; type < LV_N_DTYPES; type++)
             for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-                size_t n = sizes[i], bytes = n * lv_element_bytes((LvElement)element);
-                uint8_t *raw = malloc(bytes + 2);
-                for (size_t k = 0; k < bytes + 2; k++)
+                const LvDtype dtype = (LvDtype)type;
+                const size_t n = sizes[i][0] * sizes[i][1], width = lv_dtype_bytes(dtype);
+                const uint32_t not_finite = types[type].not_finite;
+                const LvMatrix m = stored(dtype, sizes[i][0], sizes[i][1], 0);
+                uint8_t *raw = (uint8_t *)m.data;
+                const size_t bytes = m.rows * lv_dtype_span(dtype, m.cols);
+                for (size_t k = 0; k < bytes; k++) /* any bits ... */
                     raw[k] = (uint8_t)(seed = seed * 1664525u + 1013904223u, seed >> 24);
-                size_t width = lv_element_bytes((LvElement)element);
-                for (size_t k = 0; k < n; k++) /* finite: the top exponent bit off */
-                    raw[1 + k * width + width - 1] &= 0xBF;
+                for (size_t k = 0; k < n && not_finite; k++) /* ... that are a number */
+                    raw[k * width + width - 1] &= 0xBF;
                 float *got = guarded(n), *want = guarded(n);
-                sets[s]->to_float(got, raw + 1, (LvElement)element, n);
-                reference->to_float(want, raw + 1, (LvElement)element, n);
+                sets[s]->to_float(got, &m);
+                reference->to_float(want, &m);
                 assert_memory_equal(got, want, n * sizeof(float));
                 check_guards(got, n, 1, n, n + 1);
-                assert_true(sets[s]->all_finite(raw + 1, (LvElement)element, n));
-                for (size_t k = 0; k < n; k++) { /* a single bad element anywhere is seen */
-                    uint8_t *top = raw + 1 + k * width + width - 2, old[2] = {top[0], top[1]};
-                    top[1] |= element == LV_ELEMENT_F16 ? 0x7C : 0x7F;
-                    top[0] |= element == LV_ELEMENT_F16 ? 0 : 0x80;
-                    assert_false(sets[s]->all_finite(raw + 1, (LvElement)element, n));
-                    top[0] = old[0];
-                    top[1] = old[1];
+                assert_true(sets[s]->all_finite(&m));
+                for (size_t k = 0; k < n && not_finite; k++) { /* a single bad one is seen */
+                    uint32_t old = 0, bad;
+                    memcpy(&old, raw + k * width, width);
+                    bad = old | not_finite;
+                    memcpy(raw + k * width, &bad, width);
+                    assert_false(sets[s]->all_finite(&m));
+                    assert_false(reference->all_finite(&m));
+                    memcpy(raw + k * width, &old, width);
                 }
                 release(got);
                 release(want);
-                free(raw);
+                release_matrix(m);
             }
 }
 
@@ -112,38 +179,48 @@ static void every_half_converts_exactly(void **state)
     for (uint32_t h = 0; h < 65536; h++)
         if ((h & 0x7C00) != 0x7C00)
             halves[n++] = (uint16_t)h;
-    reference->to_float(want, halves, LV_ELEMENT_F16, n);
+    const LvMatrix m = {halves, NULL, LV_F16, 1, n};
+    reference->to_float(want, &m);
     for (size_t s = 0; s < n_sets; s++) {
-        sets[s]->to_float(got, halves, LV_ELEMENT_F16, n);
+        sets[s]->to_float(got, &m);
         assert_memory_equal(got, want, n * sizeof(float));
     }
 }
 
-/* ---- linear ---- */
-
-/* A weight of the type whose bytes start at an odd address. */
-static uint8_t *stored(size_t n, LvElement element, int kind)
+/* Sizes follow from the table's columns: of types that there are not yet, too. */
+static void sizes_follow_from_traits(void **state)
 {
-    uint8_t *raw = malloc(n * 4 + 2);
-    for (size_t i = 0; i < n; i++) {
-        float x = value(kind);
-        uint32_t bits;
-        memcpy(&bits, &x, 4);
-        uint16_t half =
-            (uint16_t)(bits >> 16); /* bf16, or read as f16 after the exponent is tamed */
-        if (element == LV_ELEMENT_F16)
-            half = (uint16_t)((half & 0x83FF) | (8 + (bits >> 7) % 8) << 10);
-        if (element == LV_ELEMENT_F32)
-            memcpy(raw + 1 + 4 * i, &x, 4);
-        else
-            memcpy(raw + 1 + 2 * i, &half, 2);
+    const struct {
+        LvDtypeTraits traits;
+        size_t n, bytes, scales, scale_bytes;
+    } cases[] = {
+        {{"int8", "I8", 8, LV_SCALE_ROW, 0, LV_F32, LV_ON_CPU}, 100, 100, 1, 4},
+        {{"fp8", "F8_E4M3", 8, LV_UNSCALED, 0, LV_F32, LV_ON_CUDA}, 7, 7, 0, 0},
+        {{"int4", NULL, 4, LV_SCALE_BLOCK, 32, LV_F16, LV_ON_CPU}, 64, 32, 2, 4},
+        {{"int4", NULL, 4, LV_SCALE_BLOCK, 32, LV_F16, LV_ON_CPU}, 65, 33, 3, 6},
+        {{"nf4", NULL, 4, LV_SCALE_BLOCK, 64, LV_F32, LV_ON_CPU}, 4304, 2152, 68, 272},
+        {{"int7", NULL, 7, LV_SCALE_ROW, 0, LV_F32, LV_ON_CPU}, 9, 8, 1, 4},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_int_equal(lv_traits_span(&cases[i].traits, cases[i].n), cases[i].bytes);
+        assert_int_equal(lv_traits_scales(&cases[i].traits, cases[i].n), cases[i].scales);
+        assert_int_equal(lv_traits_scale_span(&cases[i].traits, cases[i].n), cases[i].scale_bytes);
     }
-    return raw;
+    for (int type = 0; type < LV_N_DTYPES; type++) {
+        const LvDtypeTraits *traits = lv_dtype_traits((LvDtype)type);
+        LvDtype again = (LvDtype)(type + 1);
+        if (traits->stored_name)
+            assert_true(lv_dtype_stored_as(traits->stored_name, &again) && (int)again == type);
+        assert_true(traits->users);
+    }
+    assert_false(lv_dtype_stored_as("I64", &(LvDtype){LV_F32}));
 }
+
+/* ---- linear ---- */
 
 typedef struct Case {
     size_t rows, inner, cols, first;
-    LvElement element;
+    LvDtype dtype;
     LvFunction function;
     int kind;
     bool bias, residual, gated;
@@ -186,15 +263,14 @@ static void linear_case(const LvKernels *k, const Case *c)
 {
     size_t outputs = c->first + c->cols + 2, in_stride = c->inner + 3, stride = c->cols + 5;
     float *in = fill((c->rows + 1) * in_stride, c->kind), *bias = fill(c->cols, 0);
-    uint8_t *raw = stored(outputs * c->inner, c->element, c->kind),
-            *raw_up = stored(outputs * c->inner, c->element, 0);
+    const LvMatrix weight = stored(c->dtype, outputs, c->inner, c->kind),
+                   up = stored(c->dtype, outputs, c->inner, 0);
     float *w = malloc((outputs * c->inner + 1) * 4), *u = malloc((outputs * c->inner + 1) * 4);
-    reference->to_float(w, raw + 1, c->element, outputs * c->inner);
-    reference->to_float(u, raw_up + 1, c->element, outputs * c->inner);
-    LvMatrix up = {raw_up + 1, c->element, outputs, c->inner};
+    reference->to_float(w, &weight);
+    reference->to_float(u, &up);
     LvLinearArgs l = {.out_stride = stride,
         .rows = c->rows,
-        .weight = {raw + 1, c->element, outputs, c->inner},
+        .weight = weight,
         .up = c->gated ? &up : NULL,
         .first = c->first,
         .cols = c->cols,
@@ -223,10 +299,10 @@ static void linear_case(const LvKernels *k, const Case *c)
                             *up_row = u + (c->first + i) * c->inner;
                 double limit = allowed(c, in + r * in_stride, row, up_row, b);
                 if (!(fabs(a - b) <= limit))
-                    fail_msg("%s linear %zux%zux%zu element %d function %d kind %d few %d: [%zu, "
+                    fail_msg("%s linear %zux%zux%zu dtype %s function %d kind %d few %d: [%zu, "
                              "%zu] %g, not %g",
-                        k->name, c->rows, c->cols, c->inner, c->element, c->function, c->kind, few,
-                        r, i, a, b);
+                        k->name, c->rows, c->cols, c->inner, lv_dtype_name(c->dtype), c->function,
+                        c->kind, few, r, i, a, b);
             }
         /* The same outputs in pieces of odd sizes: not a bit may differ. */
         for (size_t begin = 0; begin < c->cols; begin += 7) {
@@ -254,7 +330,7 @@ static void linear_case(const LvKernels *k, const Case *c)
         release(want);
         release(again);
     }
-    free(in), free(bias), free(raw), free(raw_up), free(w), free(u);
+    free(in), free(bias), free(w), free(u), release_matrix(weight), release_matrix(up);
 }
 
 static void linear_matches(void **state)
@@ -264,10 +340,10 @@ static void linear_matches(void **state)
         for (size_t r = 0; r < sizeof rows / sizeof *rows; r++)
             for (size_t i = 0; i < sizeof inners / sizeof *inners; i++) {
                 int n = (int)(r * 7 + i);
-                Case c = {rows[r], inners[i], 1 + n * 5 % 64, n % 3, (LvElement)(n % 3),
+                Case c = {rows[r], inners[i], 1 + n * 5 % 64, n % 3, (LvDtype)(n % LV_N_DTYPES),
                     (LvFunction)(n % 6), n % 3 == 0 ? n % 4 : 0, n % 2, n % 4 == 1, false};
                 if (c.kind >= 2) /* halves have no such range: floats only */
-                    c.element = LV_ELEMENT_F32;
+                    c.dtype = LV_F32;
                 if (c.kind == 3)
                     c.function = LV_FUNCTION_NONE;
                 linear_case(sets[s], &c);
@@ -297,7 +373,7 @@ static void functions_are_accurate(void **state)
                 LvLinearArgs l = {.out = got,
                     .out_stride = 1,
                     .rows = n,
-                    .weight = {&one, LV_ELEMENT_F32, 1, 1},
+                    .weight = {&one, NULL, LV_F32, 1, 1},
                     .cols = 1,
                     .function = (LvFunction)f,
                     .in = in + i,
@@ -501,10 +577,11 @@ static void rows_match(void **state)
 int main(int argc, char **argv)
 {
     reference = lv_kernels_reference();
-    unsigned flags = lv_cpu_flags(), masks[] = {0, LV_CPU_AVX2, LV_CPU_AVX2 | LV_CPU_AVX512};
-    for (size_t i = 0; i < 3; i++)
-        if ((masks[i] & ~flags) == 0)
-            sets[n_sets++] = lv_kernels_choose(masks[i]);
+    for (const LvKernelSet *set = lv_kernel_sets(); set->name; set++)
+        if ((set->flags & ~lv_cpu_flags()) == 0 && n_sets < sizeof sets / sizeof *sets) {
+            sets[n_sets++] = set->kernels();
+            assert_string_equal(sets[n_sets - 1]->name, set->name);
+        }
     if (argc > 1 && strcmp(argv[1], "--bench") == 0) {
         for (size_t i = 0; i < n_sets; i++)
             kernels_bench(sets[i]);
@@ -521,6 +598,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(weights_convert_exactly),
         cmocka_unit_test(every_half_converts_exactly),
+        cmocka_unit_test(sizes_follow_from_traits),
         cmocka_unit_test(linear_matches),
         cmocka_unit_test(functions_are_accurate),
         cmocka_unit_test(attention_matches),

@@ -6,9 +6,9 @@
 
 #include "standin_device.h"
 
-static float load(const void *data, LvCudaType type, size_t i)
+static float load(const void *data, LvDtype type, size_t i)
 {
-    if (type == LV_CUDA_F32)
+    if (type == LV_F32)
         return ((const float *)data)[i];
     const uint32_t bits = (uint32_t)((const uint16_t *)data)[i] << 16;
     float x;
@@ -16,9 +16,9 @@ static float load(const void *data, LvCudaType type, size_t i)
     return x;
 }
 
-static void store(void *data, LvCudaType type, size_t i, float x)
+static void store(void *data, LvDtype type, size_t i, float x)
 {
-    if (type == LV_CUDA_F32) {
+    if (type == LV_F32) {
         ((float *)data)[i] = x;
         return;
     }
@@ -73,7 +73,7 @@ static int run_product(const void *args)
 
 int lv_runtime_matmul(LvRuntime *runtime, const LvMatmul *m)
 {
-    if (m->type == LV_CUDA_F16 || (m->out_type != m->type && m->out_type != LV_CUDA_F32) ||
+    if (m->type == LV_F16 || (m->out_type != m->type && m->out_type != LV_F32) ||
         (m->tail != LV_TAIL_NONE && m->addend))
         return LV_CUDA_BAD_ARGUMENT;
     if (runtime->own_products)

@@ -101,7 +101,7 @@ size_t cache_bytes(const LvKvCache *cache)
 {
     return lv_cuda_kv_elements(
                cache->n_layers, cache->n_kv_heads, cache->head_dim, cache->capacity) *
-           lv_cuda_type_bytes(lv_cuda(watch.b)->type);
+           lv_dtype_bytes(lv_cuda(watch.b)->type);
 }
 
 /* ---- its sequences ---- */
@@ -123,7 +123,7 @@ LvKvCache *new_cache(uint32_t position, uint32_t seed)
         const size_t at = i / in_panel * cache->capacity * cache->head_dim + i % in_panel;
         uint32_t bits;
         memcpy(&bits, &x, sizeof bits);
-        if (lv_cuda(watch.b)->type == LV_CUDA_F32)
+        if (lv_cuda(watch.b)->type == LV_F32)
             ((float *)cache->data)[at] = x;
         else
             ((uint16_t *)cache->data)[at] = (uint16_t)(bits >> 16);

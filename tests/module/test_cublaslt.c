@@ -48,8 +48,8 @@ static LvMatmul product(size_t rows, size_t inner, size_t cols)
         .out_stride = cols + 3,
         .in_stride = inner + 1,
         .weight_stride = inner + 2,
-        .type = LV_CUDA_F32,
-        .out_type = LV_CUDA_F32};
+        .type = LV_F32,
+        .out_type = LV_F32};
 }
 
 static void check(const LvMatmul *m, const float *added)

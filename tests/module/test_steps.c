@@ -30,7 +30,7 @@ static void note_caches(Trace *trace)
 {
     for (size_t i = 0; i < MEMBERS; i++) {
         const LvKvCache *cache = watch.members[i].cache;
-        const size_t row = cache->head_dim * lv_cuda_type_bytes(lv_cuda(watch.b)->type);
+        const size_t row = cache->head_dim * lv_dtype_bytes(lv_cuda(watch.b)->type);
         const size_t panels = (size_t)cache->n_layers * 2 * cache->n_kv_heads;
         char *copy = trace->caches[i] = malloc(cache_bytes(cache));
         assert_non_null(copy);

@@ -51,7 +51,7 @@ LlavaovStatus lv_cuda_kv_open(LvBackend *backend, uint32_t n_layers, uint32_t n_
     cache->capacity = capacity ? capacity : 1;
     cache->serial = ++cuda->n_caches;
     const size_t bytes = lv_cuda_kv_elements(n_layers, n_kv_heads, head_dim, cache->capacity) *
-                         lv_cuda_type_bytes(cuda->type);
+                         lv_dtype_bytes(cuda->type);
     int code = lv_memory_take(cuda->memory, bytes, false, &cache->data);
     if (code != 0) {
         lv_free(cache);

@@ -37,11 +37,11 @@ static uint64_t graph_bytes(const LvTextConfig *t, uint64_t size, uint64_t seque
     return t->n_layers * sequences * (2 * (uint64_t)t->intermediate_size + t->hidden_size) * size;
 }
 
-LvCudaNeed lv_cuda_need(const LvConfig *config, uint64_t weight_elements, LvCudaType type,
+LvCudaNeed lv_cuda_need(const LvConfig *config, uint64_t weight_elements, LvDtype type,
     uint32_t tiles, uint32_t rows, uint32_t sequences)
 {
     const LvTextConfig *t = &config->text;
-    const uint64_t size = lv_cuda_type_bytes(type);
+    const uint64_t size = lv_dtype_bytes(type);
     const uint64_t vectors = (uint64_t)config->vision.grid * config->vision.grid *
                              config->vision.hidden_size * sizeof(float);
     const uint64_t encoder = encoder_bytes(config, size, tiles),

@@ -206,9 +206,9 @@ static uint32_t alignment_of(const void *data)
     return low == 0 || low > 256 ? 256 : (uint32_t)low;
 }
 
-static cudaDataType_t data_type(LvCudaType type)
+static cudaDataType_t data_type(LvDtype type)
 {
-    return type == LV_CUDA_F32 ? CUDA_R_32F : type == LV_CUDA_F16 ? CUDA_R_16F : CUDA_R_16BF;
+    return type == LV_F32 ? CUDA_R_32F : type == LV_F16 ? CUDA_R_16F : CUDA_R_16BF;
 }
 
 static Key key_of(const LvMatmul *m)

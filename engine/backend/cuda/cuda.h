@@ -134,7 +134,7 @@ typedef struct LvCuda {
     LvRuntime *runtime;
     LvDeviceFacts facts;
     LvMemory *memory;
-    LvCudaType type; /* of activations and weights */
+    LvDtype type; /* of activations and weights */
 
     /* What enqueues holds this: operations and loading may come from different threads. Recursive:
      * a step holds it around its operations. */
@@ -165,11 +165,6 @@ struct LvWeight {
 static inline LvCuda *lv_cuda(LvBackend *backend)
 {
     return (LvCuda *)backend;
-}
-
-static inline LvCudaType lv_cuda_type(LvDtype dtype)
-{
-    return dtype == LV_F32 ? LV_CUDA_F32 : dtype == LV_F16 ? LV_CUDA_F16 : LV_CUDA_BF16;
 }
 
 static inline size_t lv_round_up(size_t n, size_t multiple)
@@ -329,7 +324,7 @@ enum { LV_CUDA_NOT_RECORDABLE = -2 };
 typedef struct LvCudaNeed {
     uint64_t weights, cache, workspace;
 } LvCudaNeed;
-LvCudaNeed lv_cuda_need(const LvConfig *config, uint64_t weight_elements, LvCudaType type,
+LvCudaNeed lv_cuda_need(const LvConfig *config, uint64_t weight_elements, LvDtype type,
     uint32_t tiles, uint32_t rows, uint32_t sequences);
 
 #endif

@@ -76,7 +76,7 @@ static bool aligned(const void *data, size_t stride, size_t size)
 
 static bool are_few(const LvCuda *cuda, LvTensor in, const LvWeight *weight)
 {
-    const size_t size = lv_cuda_type_bytes(cuda->type);
+    const size_t size = lv_dtype_bytes(cuda->type);
     return in.rows <= lv_cuda_few_rows(cuda->type) && in.cols * size % 16 == 0 &&
            aligned(in.data, in.stride, size) && aligned(weight->matrix, weight->stride, size);
 }
@@ -130,8 +130,7 @@ static int linear_many(LvCuda *cuda, const Linear *l)
     LvMatmul matmul = product(cuda, out, l->in, l->weight);
     const LvCudaFunction function = function_of(l->activation);
     const bool fused_add = residual && function == LV_CUDA_NONE && residual->stride == out.stride;
-    const bool fused_gelu =
-        function == LV_CUDA_GELU_TANH && !residual && cuda->type == LV_CUDA_BF16;
+    const bool fused_gelu = function == LV_CUDA_GELU_TANH && !residual && cuda->type == LV_BF16;
     matmul.bias = l->bias ? l->bias->bias : NULL;
     matmul.addend = fused_add ? residual->data : NULL;
     matmul.tail = fused_gelu ? LV_TAIL_GELU_TANH : LV_TAIL_NONE;
@@ -140,8 +139,7 @@ static int linear_many(LvCuda *cuda, const Linear *l)
     int code = 0;
     /* The second pass reads the residual, which may lie where the product would go. */
     if (second && residual && residual->data == out.data) {
-        code =
-            lv_cuda_scratch(cuda, out.rows * out.stride * lv_cuda_type_bytes(cuda->type), &scratch);
+        code = lv_cuda_scratch(cuda, out.rows * out.stride * lv_dtype_bytes(cuda->type), &scratch);
         matmul.out = scratch;
     }
     if (code == 0)
@@ -170,7 +168,7 @@ static int linear_many(LvCuda *cuda, const Linear *l)
 static int gated_few(LvCuda *cuda, const Linear *l)
 {
     LvCudaFew args = few(cuda, l);
-    const size_t row_bytes = l->weight->stride * lv_cuda_type_bytes(cuda->type);
+    const size_t row_bytes = l->weight->stride * lv_dtype_bytes(cuda->type);
     args.up = (const char *)l->weight->matrix + l->out.cols * row_bytes;
     return lv_cuda_launched(cuda, lv_cuda_linear_few(lv_runtime_stream(cuda->runtime), &args));
 }
@@ -179,7 +177,7 @@ static int gated_many(LvCuda *cuda, const Linear *l)
 {
     void *scratch;
     const size_t stride = lv_round_up(l->weight->rows, 32), rows = l->out.rows;
-    int code = lv_cuda_scratch(cuda, rows * stride * lv_cuda_type_bytes(cuda->type), &scratch);
+    int code = lv_cuda_scratch(cuda, rows * stride * lv_dtype_bytes(cuda->type), &scratch);
     if (code == 0) {
         const LvTensor both = {scratch, l->out.dtype, rows, l->weight->rows, stride};
         const LvMatmul matmul = product(cuda, both, l->in, l->weight);
@@ -199,7 +197,7 @@ static int normalise(LvCuda *cuda, Linear *l, void **scratch)
 {
     const LvTensor in = l->in;
     const size_t stride = lv_round_up(in.cols, 32);
-    int code = lv_cuda_scratch(cuda, in.rows * stride * lv_cuda_type_bytes(cuda->type), scratch);
+    int code = lv_cuda_scratch(cuda, in.rows * stride * lv_dtype_bytes(cuda->type), scratch);
     if (code != 0)
         return code;
     l->in = (LvTensor){*scratch, in.dtype, in.rows, in.cols, stride};
@@ -295,7 +293,7 @@ static int best_many(LvCuda *cuda, Linear l, int32_t *tokens)
 {
     const size_t stride = lv_round_up(l.out.cols, 32), rows = l.in.rows;
     void *scores;
-    int code = lv_cuda_scratch(cuda, rows * stride * lv_cuda_type_bytes(cuda->type), &scores);
+    int code = lv_cuda_scratch(cuda, rows * stride * lv_dtype_bytes(cuda->type), &scores);
     if (code != 0)
         return code;
     l.out.data = scores;

@@ -35,7 +35,7 @@
  * Products in float32 use no tensor cores. */
 static double processor_flops(const LvCuda *cuda)
 {
-    if (cuda->type == LV_CUDA_F32)
+    if (cuda->type == LV_F32)
         return 0.3e12;
     if (cuda->facts.major == 8 && cuda->facts.minor == 0)
         return 2.9e12;
@@ -123,10 +123,10 @@ static LlavaovStatus choose_type(LvCuda *cuda, LlavaovPrecision precision, Llava
     switch (precision) {
     case LLAVAOV_PRECISION_AUTO:
     case LLAVAOV_PRECISION_BF16:
-        cuda->type = LV_CUDA_BF16;
+        cuda->type = LV_BF16;
         return LLAVAOV_OK;
     case LLAVAOV_PRECISION_F32:
-        cuda->type = LV_CUDA_F32;
+        cuda->type = LV_F32;
         return LLAVAOV_OK;
     case LLAVAOV_PRECISION_F16:
         break;
@@ -272,13 +272,12 @@ static LlavaovStatus cuda_open(
     snprintf(cuda->detail, sizeof cuda->detail,
         "%s: %s, compute capability %u.%u, %.1f GiB; weights and activations in %s%s%s",
         cuda->device, cuda->facts.name, cuda->facts.major, cuda->facts.minor,
-        (double)cuda->facts.memory_bytes / (1 << 30),
-        cuda->type == LV_CUDA_F32 ? "float32" : "bf16", cuda->steps.graphs ? "" : "; ",
-        cuda->steps.why);
+        (double)cuda->facts.memory_bytes / (1 << 30), cuda->type == LV_F32 ? "float32" : "bf16",
+        cuda->steps.graphs ? "" : "; ", cuda->steps.why);
     cuda->base.ops = &operations;
     cuda->base.info = (LvBackendInfo){.device = cuda->device,
         .detail = cuda->detail,
-        .activation_dtype = cuda->type == LV_CUDA_F32 ? LV_F32 : LV_BF16,
+        .activation_dtype = cuda->type == LV_F32 ? LV_F32 : LV_BF16,
         .threads = 1,
         .preferred_tiles = sizes.tiles,
         .preferred_rows = sizes.rows,

@@ -31,7 +31,7 @@ static int make_patches(LvCuda *cuda, const LvTile *tiles, size_t n_tiles,
         LvCudaPatches args = {.tile_size = vision->image_size,
             .patch = vision->patch_size,
             .patch_cols = (uint32_t)inner,
-            .patches = (char *)patches + first * tokens * inner * lv_cuda_type_bytes(cuda->type),
+            .patches = (char *)patches + first * tokens * inner * lv_dtype_bytes(cuda->type),
             .patch_stride = inner,
             .type = cuda->type,
             .values = lv_cuda_values(tiles[first].values)};
@@ -56,7 +56,7 @@ static int embed_patches(LvCuda *cuda, LvTensor out, const LvTile *tiles, size_t
 {
     const size_t inner = weight->stride; /* the weight's padding and the patches' are zeros */
     void *patches = NULL, *sums = NULL;
-    int code = lv_cuda_scratch(cuda, out.rows * inner * lv_cuda_type_bytes(cuda->type), &patches);
+    int code = lv_cuda_scratch(cuda, out.rows * inner * lv_dtype_bytes(cuda->type), &patches);
     if (code == 0)
         code = lv_cuda_scratch(cuda, out.rows * out.stride * sizeof(float), &sums);
     if (code == 0)
@@ -72,7 +72,7 @@ static int embed_patches(LvCuda *cuda, LvTensor out, const LvTile *tiles, size_t
             .in_stride = inner,
             .weight_stride = weight->stride,
             .type = cuda->type,
-            .out_type = LV_CUDA_F32};
+            .out_type = LV_F32};
         code = lv_runtime_matmul(cuda->runtime, &matmul);
     }
     if (code == 0) {
@@ -81,13 +81,13 @@ static int embed_patches(LvCuda *cuda, LvTensor out, const LvTile *tiles, size_t
             .out_type = cuda->type,
             .in = sums,
             .in_stride = out.stride,
-            .in_type = LV_CUDA_F32,
+            .in_type = LV_F32,
             .rows = out.rows,
             .cols = out.cols,
             .bias = bias ? bias->vector : NULL,
             .residual = position->vector,
             .residual_stride = out.cols,
-            .residual_type = LV_CUDA_F32,
+            .residual_type = LV_F32,
             .residual_rows = (size_t)vision->grid * vision->grid};
         code = lv_cuda_launched(cuda, lv_cuda_epilogue(lv_runtime_stream(cuda->runtime), &args));
     }

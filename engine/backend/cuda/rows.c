@@ -15,7 +15,7 @@ LlavaovStatus lv_cuda_tensor_alloc(
     LvBackend *backend, size_t rows, size_t cols, LvTensor *tensor, LlavaovError *error)
 {
     LvCuda *cuda = lv_cuda(backend);
-    const size_t size = lv_cuda_type_bytes(cuda->type), step = ALIGNMENT / size;
+    const size_t size = lv_dtype_bytes(cuda->type), step = ALIGNMENT / size;
     size_t stride, total;
     *tensor = (LvTensor){0};
     if (__builtin_add_overflow(cols, step - 1, &stride) ||
@@ -58,9 +58,9 @@ LlavaovStatus lv_cuda_upload(LvBackend *backend, const LvRun *run, LvTensor dst,
         code = lv_staging_send(
             cuda, src + row * dst.cols, part.rows * dst.cols * sizeof *src, &device);
         if (code == 0)
-            code = lv_cuda_enqueue_convert(
-                cuda, &(LvCudaConvert){part.data, part.stride, lv_cuda_type(part.dtype), device,
-                          dst.cols, LV_CUDA_F32, part.rows, part.cols});
+            code =
+                lv_cuda_enqueue_convert(cuda, &(LvCudaConvert){part.data, part.stride, part.dtype,
+                                                  device, dst.cols, LV_F32, part.rows, part.cols});
     }
     return lv_cuda_end(cuda, run, "upload", code);
 }
@@ -80,9 +80,9 @@ LlavaovStatus lv_cuda_download(LvBackend *backend, const LvRun *run, float *dst,
         void *host, *device;
         code = lv_staging_take(cuda, bytes, &host, &device);
         if (code == 0)
-            code = lv_cuda_enqueue_convert(
-                cuda, &(LvCudaConvert){device, src.cols, LV_CUDA_F32, part.data, part.stride,
-                          lv_cuda_type(part.dtype), part.rows, part.cols});
+            code =
+                lv_cuda_enqueue_convert(cuda, &(LvCudaConvert){device, src.cols, LV_F32, part.data,
+                                                  part.stride, part.dtype, part.rows, part.cols});
         if (code == 0)
             code = lv_runtime_to_host(cuda->runtime, host, device, bytes);
         if (code == 0)
@@ -192,8 +192,8 @@ static LlavaovStatus gather(LvCuda *cuda, const LvRun *run, const char *name, Lv
             code = lv_staging_send(cuda, index + row, part.rows * sizeof *index, &device);
         if (code != 0)
             break;
-        const LvCudaGather args = {part.data, part.stride, lv_cuda_type(part.dtype), in, in_stride,
-            cuda->type, in_rows, device, part.rows, part.cols};
+        const LvCudaGather args = {part.data, part.stride, part.dtype, in, in_stride, cuda->type,
+            in_rows, device, part.rows, part.cols};
         code = lv_cuda_launched(cuda, lv_cuda_gather(lv_runtime_stream(cuda->runtime), &args));
     }
     return lv_cuda_end(cuda, run, name, code);

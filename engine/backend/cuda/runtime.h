@@ -111,8 +111,8 @@ typedef struct LvMatmul {
     const void *addend; /* as out, same stride; may be out; or NULL */
     size_t rows, cols, inner;
     size_t out_stride, in_stride, weight_stride; /* elements */
-    LvCudaType type;                             /* of in and weight: F32 or BF16 */
-    LvCudaType out_type;                         /* the same, or F32 */
+    LvDtype type;                                /* of in and weight: F32 or BF16 */
+    LvDtype out_type;                            /* the same, or F32 */
     LvMatmulTail tail;
 } LvMatmul;
 /* Device memory that products may use, part of what a backend needs. */

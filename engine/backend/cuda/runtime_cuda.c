@@ -91,7 +91,7 @@ static cudaError_t read_facts(int device, LvDeviceFacts *facts)
  * product, which must not be missing when there is no memory left to load it. */
 static int try_kernel(LvRuntime *runtime)
 {
-    static const LvCudaType types[] = {LV_CUDA_F32, LV_CUDA_BF16};
+    static const LvDtype types[] = {LV_F32, LV_BF16};
     char *in = runtime->workspace;
     int code = lv_runtime_zero(runtime, in, 256);
     for (int i = 0; i < 2 && code == 0; i++)

@@ -47,9 +47,8 @@ static int draw(LvCuda *cuda, const SampleCall *call, LvTensor logits, const LvD
     const size_t stride = call->scores ? n_vocab : logits.stride;
     int code = send_seen(cuda, draws, n, n_vocab, call->seen);
     if (code == 0 && call->scores)
-        code =
-            lv_cuda_enqueue_convert(cuda, &(LvCudaConvert){scores, stride, LV_CUDA_F32, logits.data,
-                                              logits.stride, cuda->type, n, n_vocab});
+        code = lv_cuda_enqueue_convert(cuda, &(LvCudaConvert){scores, stride, LV_F32, logits.data,
+                                                 logits.stride, cuda->type, n, n_vocab});
     void *host, *device;
     if (code == 0)
         code = lv_staging_take(cuda, n * sizeof(LvCudaDraw), &host, &device);
@@ -97,7 +96,7 @@ int lv_cuda_enqueue_sample(LvCuda *cuda, int32_t *tokens, LvTensor logits, const
         n_penalised += lv_cuda_has_penalty(&draws[i]);
     SampleCall call = {.tokens = tokens};
     int code = 0;
-    if (!greedy && cuda->type != LV_CUDA_F32)
+    if (!greedy && cuda->type != LV_F32)
         code = lv_cuda_scratch(cuda, n * n_vocab * sizeof *call.scores, (void **)&call.scores);
     if (code == 0 && !greedy)
         code = lv_cuda_scratch(cuda, n * LV_CUDA_SAMPLE_ROW_BYTES, &call.workspace);

@@ -13,7 +13,7 @@ typedef struct Load {
 
 /* Writes rows [first, first + rows) of the weight, packed at `data` on the device, to wherever
  * they are wanted. */
-static int spread(const Load *load, const void *data, LvCudaType type, size_t first, size_t rows)
+static int spread(const Load *load, const void *data, LvDtype type, size_t first, size_t rows)
 {
     const LvWeight *w = load->weight;
     LvCuda *cuda = load->cuda;
@@ -23,15 +23,15 @@ static int spread(const Load *load, const void *data, LvCudaType type, size_t fi
     const struct {
         void *base;
         size_t stride;
-        LvCudaType type;
+        LvDtype type;
     } copies[] = {
         {w->matrix, w->stride, cuda->type},
-        {w->vector, w->cols, LV_CUDA_F32},
+        {w->vector, w->cols, LV_F32},
         {w->bias != w->vector ? w->bias : NULL, w->cols, cuda->type},
     };
     for (size_t i = 0; i < sizeof copies / sizeof *copies && code == 0; i++)
         if (copies[i].base) {
-            const size_t offset = first * copies[i].stride * lv_cuda_type_bytes(copies[i].type);
+            const size_t offset = first * copies[i].stride * lv_dtype_bytes(copies[i].type);
             code = lv_cuda_enqueue_convert(
                 cuda, &(LvCudaConvert){(char *)copies[i].base + offset, copies[i].stride,
                           copies[i].type, data, w->cols, type, rows, w->cols});
@@ -41,8 +41,8 @@ static int spread(const Load *load, const void *data, LvCudaType type, size_t fi
 
 static int send_part(const Load *load, const LvHostTensor *part, size_t first, size_t rows)
 {
-    const LvCudaType type = lv_cuda_type(part->dtype);
-    const size_t row_bytes = load->weight->cols * lv_cuda_type_bytes(type);
+    const LvDtype type = part->dtype;
+    const size_t row_bytes = load->weight->cols * lv_dtype_bytes(type);
     const size_t piece = LV_STAGING_HALF / row_bytes;
     if (piece == 0)
         return LV_CUDA_BAD_ARGUMENT;
@@ -74,7 +74,7 @@ static int check_part(const Load *load, bool *finite)
 
 static int allocate(LvCuda *cuda, LvWeight *w, unsigned use)
 {
-    const size_t size = lv_cuda_type_bytes(cuda->type);
+    const size_t size = lv_dtype_bytes(cuda->type);
     int code = 0;
     if (use & (LV_WEIGHT_LINEAR | LV_WEIGHT_TABLE)) {
         const size_t bytes = w->rows * w->stride * size;
@@ -87,7 +87,7 @@ static int allocate(LvCuda *cuda, LvWeight *w, unsigned use)
         code = lv_memory_take(cuda->memory, w->rows * w->cols * sizeof(float), true, &vector);
         w->vector = vector;
         w->bias = vector;
-        if (code == 0 && cuda->type != LV_CUDA_F32) {
+        if (code == 0 && cuda->type != LV_F32) {
             w->bias = NULL;
             code = lv_memory_take(cuda->memory, w->rows * w->cols * size, true, &w->bias);
         }
@@ -106,14 +106,16 @@ LlavaovStatus lv_cuda_weight_load(LvBackend *backend, const LvHostTensor *const 
     LvWeight *w = load.weight = lv_calloc(1, sizeof *w);
     if (!w)
         return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a weight");
-    LlavaovStatus status = lv_stacked_shape(parts, n_parts, &w->rows, &w->cols, error);
+    LlavaovStatus status = lv_dtypes_known(parts, n_parts, LV_ON_CUDA, cuda->device, error);
+    if (status == LLAVAOV_OK)
+        status = lv_stacked_shape(parts, n_parts, &w->rows, &w->cols, error);
     if (status == LLAVAOV_OK)
         status = lv_cuda_begin(cuda, &run);
     if (status != LLAVAOV_OK) {
         lv_free(w);
         return status;
     }
-    w->stride = lv_round_up(w->cols, 16 / lv_cuda_type_bytes(cuda->type));
+    w->stride = lv_round_up(w->cols, 16 / lv_dtype_bytes(cuda->type));
     int code = allocate(cuda, w, use);
     if (code == 0)
         code = lv_cuda_scratch(cuda, sizeof(int32_t), &found);
