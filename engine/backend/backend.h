@@ -32,8 +32,9 @@ typedef struct LvKvCache LvKvCache; /* keys and values of one sequence, all laye
 /* The context of a sequence of operations. */
 typedef struct LvRun {
     const LvCancel *cancel; /* may be NULL */
-    void *stream;           /* the backend's own; NULL = its default */
     LlavaovError *error;    /* filled by an operation that fails; may be NULL */
+    /* The step that the operations belong to (step_begin), or NULL. */
+    const struct LvDecodeStep *step;
 } LvRun;
 
 typedef enum LvWeightUse {
@@ -85,25 +86,29 @@ typedef struct LvRmsNorm {
     double eps;
 } LvRmsNorm;
 
-/* One token more for each of some sequences. */
-typedef struct LvNextTokens {
-    const LvBatch *batch; /* sequence i has one row, row i */
-    const int32_t *ids;   /* [sequences] host: the tokens of these rows, inside the vocabulary */
-    const LvDraw *draws;  /* [sequences] */
+/* A decoding step: one token more for each of some sequences. */
+typedef struct LvDecodeStep {
+    /* What is asked for; sequence i has one row, row i. Nothing here changes before step_end. */
+    const LvBatch *batch;
+    const int32_t *ids;  /* [sequences] host: the tokens of these rows, inside the vocabulary */
+    const LvDraw *draws; /* [sequences] */
     size_t n_vocab;
+    const void *model; /* whose operations they are: another one computes other things */
     /* The caller expects to go on with the same sequences, and nothing else waits for the backend:
      * it may compute the next step before the caller knows this one's tokens. A step computed in
      * vain costs time and has no other effect. */
     bool ahead;
-    /* The model: scores [rows, n_vocab] of the rows with these ids, or where tokens is not NULL
-     * (all draws are greedy and without a penalty) the tokens of norm_linear_greedy; by operations
-     * of the backend that depend on nothing but their arguments. ids, batch and tokens are handed
-     * on to embed_tokens, rope_attention and norm_linear_greedy as they are. The batch may end in
-     * rows of padding: sequences with n_rows 0. */
-    LlavaovStatus (*compute)(const void *model, const LvRun *run, const int32_t *ids,
-        const LvBatch *batch, LvTensor scores, int32_t *tokens);
-    const void *model;
-} LvNextTokens;
+
+    /* By step_begin: what the operations are called with. The batch may end in rows of padding:
+     * sequences with n_rows 0. */
+    bool replayed; /* they are not called: what they would do is on its way */
+    bool greedy; /* all draws are, without a penalty: they end in norm_linear_greedy, otherwise: */
+    LvTensor scores; /* [rows, n_vocab], where the logits go */
+    LvBatch rows;
+    const int32_t *row_ids;
+    /* By step_end: nothing has come of it; the step is to begin again. */
+    bool again;
+} LvDecodeStep;
 
 typedef struct LvBackendInfo {
     const char *device; /* "cpu", "cuda:0" */
@@ -230,7 +235,7 @@ typedef struct LvBackendOps {
     LlavaovStatus (*linear_gated)(LvBackend *backend, const LvRun *run, LvTensor out, LvTensor in,
         const LvWeight *gate_up, LvActivation activation);
     /* Optional; where it is NULL, and for draws that are not lv_generation_simple (model/rules.h),
-     * which come neither here nor to norm_linear_greedy and next_tokens, the model downloads the
+     * which come neither here nor to norm_linear_greedy and step_begin, the model downloads the
      * logits and samples on the host. tokens[i] (host) = the token drawn by draws[i] from row i of
      * logits [n, vocab_size] with the rules and the random stream of model/sampler.h, or -1 where a
      * row or what its temperature makes of it is not finite. Among equal scores at the border of
@@ -256,14 +261,21 @@ typedef struct LvBackendOps {
     LlavaovStatus (*norm_linear_greedy)(LvBackend *backend, const LvRun *run, int32_t *tokens,
         LvTensor in, LvRmsNorm norm, const LvWeight *weight);
 
-    /* Optional, with those above; where it is NULL the model calls its operations and samples
-     * itself. The same for a whole step of at most preferred_sequences sequences: tokens
-     * [sequences] (host) as `sample` gives them. The backend may record the operations of `compute`
-     * and replay them with other ids, positions and caches without calling it again, as long as no
-     * weight is freed. CANCELLED: nothing has changed except cache rows that repeating the step
-     * writes again. Waits. */
-    LlavaovStatus (*next_tokens)(
-        LvBackend *backend, const LvRun *run, const LvNextTokens *next, int32_t *tokens);
+    /* Optional, both or none; with those above. A decoding step of at most preferred_sequences
+     * sequences: the model calls step_begin, unless it says `replayed` the operations that take
+     * row_ids and rows to the scores or to norm_linear_greedy, and in any case, with their status,
+     * step_end, on the same thread and with no other operation between. The LvRun of the operations
+     * has the step; embed_tokens is called with row_ids, rope_attention with rows, and
+     * norm_linear_greedy with NULL: its tokens stay with the step. They depend on nothing but their
+     * arguments, so that the backend may keep what they enqueue and repeat it with other ids,
+     * positions and caches, as long as no weight is freed.
+     *
+     * step_end waits: tokens [sequences] (host) as `sample` gives them, unless it says `again`.
+     * CANCELLED from either: nothing has changed but cache rows that the step's repetition writes
+     * again. When step_begin fails there is no step to end. */
+    LlavaovStatus (*step_begin)(LvBackend *backend, const LvRun *run, LvDecodeStep *step);
+    LlavaovStatus (*step_end)(LvBackend *backend, const LvRun *run, LvDecodeStep *step,
+        LlavaovStatus computed, int32_t *tokens);
 
     /* Optional: one clause about a feature that the device has had to do without since it was
      * opened, which makes it slower but not wrong; NULL where there is none. It lives as long as

@@ -147,7 +147,8 @@ static LlavaovStatus keep_last_rows(const LvModel *model, const LvRun *run, LvSc
 /* Where the last operation leaves its result. */
 typedef struct Result {
     LvTensor scores;
-    int32_t *tokens; /* the first maxima instead, where not NULL */
+    bool greedy; /* the first maxima instead */
+    int32_t *tokens;
 } Result;
 
 static LlavaovStatus run_layers(const LvModel *model, const LvRun *run, LvTensor hidden,
@@ -194,7 +195,7 @@ static LlavaovStatus run_layers(const LvModel *model, const LvRun *run, LvTensor
     }
 
     const LvRmsNorm norm = {decoder->norm, t->rms_norm_eps};
-    if (result.tokens)
+    if (result.greedy)
         LV_TRY(op->norm_linear_greedy(b, run, result.tokens, hidden, norm, decoder->head));
     else
         LV_TRY(lv_norm_linear(b, run, result.scores, hidden, norm, decoder->head, NULL, normed));
@@ -214,7 +215,8 @@ LlavaovStatus lv_decoder_logits(const LvModel *model, const LvRun *run, LvTensor
 LlavaovStatus lv_decoder_greedy(
     const LvModel *model, const LvRun *run, LvTensor hidden, const LvBatch *batch, int32_t *tokens)
 {
-    return run_layers(model, run, hidden, batch, LV_LOGITS_LAST, (Result){.tokens = tokens});
+    return run_layers(
+        model, run, hidden, batch, LV_LOGITS_LAST, (Result){.greedy = true, .tokens = tokens});
 }
 
 LlavaovStatus lv_decoder_run(const LvModel *model, const LvRun *run, LvTensor hidden,

@@ -42,8 +42,8 @@ LlavaovStatus lv_decoder_logits(const LvModel *model, const LvRun *run, LvTensor
     const LvBatch *batch, LvLogits want, LvTensor scores);
 
 /* The same, but with tokens [n_sequences] (host) = the first maximum of the logits after each
- * sequence's last row, or -1 where they are not finite. Only where the backend has
- * norm_linear_greedy. */
+ * sequence's last row, or -1 where they are not finite; NULL in a step (backend.h).
+ * Only where the backend has norm_linear_greedy. */
 LlavaovStatus lv_decoder_greedy(
     const LvModel *model, const LvRun *run, LvTensor hidden, const LvBatch *batch, int32_t *tokens);
 

@@ -87,7 +87,7 @@ LlavaovStatus lv_decoder_next(const LvModel *model, const LvRun *run, LvTensor h
     LvBackend *b = model->backend;
     const size_t n = batch->n_sequences, n_vocab = model->config->text.vocab_size;
     /* Once the first sampler has advanced, the call cannot be repeated. */
-    const LvRun uncancelled = {.stream = run->stream, .error = run->error};
+    const LvRun uncancelled = {.error = run->error};
     LvScratch scratch = lv_scratch(b, run->error);
     bool greedy = b->ops->norm_linear_greedy;
     for (size_t i = 0; i < n; i++)
@@ -122,36 +122,55 @@ static LlavaovStatus embed(const LvModel *model, const LvRun *run, const int32_t
                : scratch->status;
 }
 
-/* LvNextTokens.compute. */
-static LlavaovStatus compute(const void *data, const LvRun *run, const int32_t *ids,
-    const LvBatch *batch, LvTensor scores, int32_t *tokens)
+/* What a step computes, as far as its scores or tokens. */
+static LlavaovStatus compute(const LvModel *model, const LvRun *run, const LvDecodeStep *step)
 {
-    const LvModel *model = data;
     LvScratch scratch = lv_scratch(model->backend, run->error);
     LvTensor hidden;
     LlavaovStatus status;
-    LV_TRY(embed(model, run, ids, batch, &scratch, &hidden));
-    if (tokens)
-        LV_TRY(lv_decoder_greedy(model, run, hidden, batch, tokens));
+    LV_TRY(embed(model, run, step->row_ids, &step->rows, &scratch, &hidden));
+    if (step->greedy)
+        LV_TRY(lv_decoder_greedy(model, run, hidden, &step->rows, NULL));
     else
-        LV_TRY(lv_decoder_logits(model, run, hidden, batch, LV_LOGITS_LAST, scores));
+        LV_TRY(lv_decoder_logits(model, run, hidden, &step->rows, LV_LOGITS_LAST, step->scores));
 done:
     lv_scratch_free(&scratch);
+    return status;
+}
+
+static LlavaovStatus take_step(
+    const LvModel *model, const LvRun *run, LvDecodeStep *step, int32_t *tokens)
+{
+    LvBackend *b = model->backend;
+    const LvRun inside = {.cancel = run->cancel, .error = run->error, .step = step};
+    LlavaovStatus status;
+    do {
+        status = b->ops->step_begin(b, run, step);
+        if (status != LLAVAOV_OK)
+            return status;
+        if (!step->replayed)
+            status = compute(model, &inside, step);
+        status = b->ops->step_end(b, run, step, status, tokens);
+    } while (status == LLAVAOV_OK && step->again);
     return status;
 }
 
 static LlavaovStatus step_on_device(const LvModel *model, const LvRun *run, const int32_t *ids,
     const LvBatch *batch, bool ahead, LvNextToken *choices)
 {
-    LvBackend *b = model->backend;
     const size_t n = batch->n_sequences, n_vocab = model->config->text.vocab_size;
     LvDraw *draws = open_draws(choices, n);
     int32_t *tokens = lv_alloc(n, sizeof *tokens);
     LlavaovStatus status = LLAVAOV_OK;
     if (!draws || !tokens)
         LV_TRY(lv_fail(run->error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a batch"));
-    const LvNextTokens next = {batch, ids, draws, n_vocab, ahead, compute, model};
-    LV_TRY(b->ops->next_tokens(b, run, &next, tokens));
+    LvDecodeStep step = {.batch = batch,
+        .ids = ids,
+        .draws = draws,
+        .n_vocab = n_vocab,
+        .model = model,
+        .ahead = ahead};
+    LV_TRY(take_step(model, run, &step, tokens));
     take(choices, tokens, n, n_vocab);
 done:
     lv_free(draws);
@@ -163,7 +182,7 @@ LlavaovStatus lv_decoder_step(const LvModel *model, const LvRun *run, const int3
     const LvBatch *batch, bool ahead, LvNextToken *choices, float *row)
 {
     LvBackend *b = model->backend;
-    bool on_device = b->ops->next_tokens && batch->n_sequences <= b->info.preferred_sequences;
+    bool on_device = b->ops->step_begin && batch->n_sequences <= b->info.preferred_sequences;
     for (size_t i = 0; i < batch->n_sequences; i++)
         on_device = on_device && !lv_next_token_on_host(b, choices[i].sampler);
     if (on_device)

@@ -28,7 +28,7 @@ LlavaovStatus lv_decoder_next(const LvModel *model, const LvRun *run, LvTensor h
     const LvBatch *batch, LvNextToken *choices, float *row);
 
 /* The same for a step of decoding: each sequence has one row, its token ids[i], which lies inside
- * the vocabulary. ahead: LvNextTokens. */
+ * the vocabulary. ahead: LvDecodeStep. */
 LlavaovStatus lv_decoder_step(const LvModel *model, const LvRun *run, const int32_t *ids,
     const LvBatch *batch, bool ahead, LvNextToken *choices, float *row);
 

@@ -82,30 +82,18 @@ done:
     return status;
 }
 
-/* Row of the tiles' features that holds position (y, x) of the stitched map. */
-static uint32_t map_row(const LvAnyresPlan *plan, uint32_t grid, uint32_t y, uint32_t x)
-{
-    uint32_t tile = 1 + y / grid * plan->grid_cols + x / grid;
-    return tile * grid * grid + y % grid * grid + x % grid;
-}
-
-/* map [map_height * map_width, H]: the unpadded map, brought to its final size. */
+/* map [map_height * map_width, H]: the unpadded map, whose rows of the features are `crop`, brought
+ * to its final size. */
 static LlavaovStatus shrink_map(const LvModel *model, const LvRun *run, LvTensor map,
-    LvTensor features, const LvAnyresPlan *plan, uint32_t *rows)
+    LvTensor features, const LvAnyresPlan *plan, const uint32_t *crop)
 {
     LvBackend *b = model->backend;
-    const uint32_t grid = model->config->vision.grid;
     const size_t n = (size_t)plan->crop_height * plan->crop_width;
-    for (uint32_t y = 0; y < plan->crop_height; y++)
-        for (uint32_t x = 0; x < plan->crop_width; x++)
-            rows[(size_t)y * plan->crop_width + x] =
-                map_row(plan, grid, plan->crop_top + y, plan->crop_left + x);
-
     LvScratch scratch = lv_scratch(b, run->error);
     LvTensor whole = lv_scratch_tensor(&scratch, n, features.cols);
     LlavaovStatus status;
     LV_TRY(scratch.status);
-    LV_TRY(b->ops->gather_rows(b, run, whole, features, rows));
+    LV_TRY(b->ops->gather_rows(b, run, whole, features, crop));
     if (model->config->merge == LV_MERGE_HALVED)
         LV_TRY(b->ops->pool_max(b, run, map, whole, 1, plan->crop_height, plan->crop_width));
     else
@@ -122,7 +110,6 @@ static LlavaovStatus assemble_map(const LvModel *model, const LvRun *run, LvTens
     LvTensor features, const LvAnyresPlan *plan)
 {
     LvBackend *b = model->backend;
-    const uint32_t grid = model->config->vision.grid;
     const bool newlines = model->config->merge == LV_MERGE_UNPAD;
     const bool shrunk =
         plan->map_height != plan->crop_height || plan->map_width != plan->crop_width;
@@ -130,25 +117,26 @@ static LlavaovStatus assemble_map(const LvModel *model, const LvRun *run, LvTens
     const size_t source_rows = shrunk ? (size_t)plan->map_height * plan->map_width : features.rows;
     LvScratch scratch = lv_scratch(b, run->error);
     LvTensor source = lv_scratch_tensor(&scratch, source_rows + newlines, out.cols);
-    uint32_t *rows = lv_alloc(crop_size > out.rows ? crop_size : out.rows, sizeof *rows);
+    uint32_t *rows = lv_alloc(out.rows + crop_size, sizeof *rows); /* of out, then of the crop */
     LlavaovStatus status;
     LV_TRY(scratch.status);
     if (!rows)
         LV_TRY(lv_fail(run->error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for an image's layout"));
 
+    uint32_t *crop = rows + out.rows;
+    lv_anyres_rows(&model->config->vision, plan, crop);
     LvTensor map = lv_tensor_rows(source, 0, source_rows);
     if (shrunk)
-        LV_TRY(shrink_map(model, run, map, features, plan, rows));
+        LV_TRY(shrink_map(model, run, map, features, plan, crop));
     else
         LV_TRY(b->ops->copy(b, run, map, features));
     if (newlines)
         LV_TRY(b->ops->copy(b, run, lv_tensor_rows(source, source_rows, 1), model->newline));
 
-    uint32_t *row = rows;
+    uint32_t *row = rows, i = 0;
     for (uint32_t y = 0; y < plan->map_height; y++) {
-        for (uint32_t x = 0; x < plan->map_width; x++)
-            *row++ = shrunk ? y * plan->map_width + x
-                            : map_row(plan, grid, plan->crop_top + y, plan->crop_left + x);
+        for (uint32_t x = 0; x < plan->map_width; x++, i++)
+            *row++ = shrunk ? i : crop[i];
         if (newlines)
             *row++ = (uint32_t)source_rows;
     }

@@ -11,7 +11,7 @@
  * it is not OK no step was touched. Lock not held; run by the inference thread. */
 LlavaovStatus lv_answers_extend(
     LlavaovEngine *engine, const LvRun *run, LvTensor hidden, const LvBatch *batch, LvStep *steps);
-/* The same for a step of decoding: sequence i has one row, which is ids[i]. ahead: LvNextTokens. */
+/* The same for a step of decoding: sequence i has one row, which is ids[i]. ahead: LvDecodeStep. */
 LlavaovStatus lv_answers_continue(LlavaovEngine *engine, const LvRun *run, const int32_t *ids,
     const LvBatch *batch, bool ahead, LvStep *steps);
 

@@ -78,8 +78,7 @@ struct LlavaovEngine {
     LvList active;      /* those that may have work for the inference thread (in_active) */
     LvList with_events; /* those with callbacks to run (in_events) */
     LvSlice slice;      /* scheduler.c */
-    float *logits;      /* the inference thread's, [logits_rows, vocab_size] (decode.c) */
-    size_t logits_rows;
+    float *logits;      /* the inference thread's, [vocab_size] (answer.c) */
     LlavaovEngineStats stats;
     uint64_t picture_turn; /* counts pictures (pictures.c) */
     uint64_t virtual_time; /* of the session that ran last (policy.c) */

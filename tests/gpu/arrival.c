@@ -39,8 +39,8 @@
 
 typedef struct Watch {
     LvBackendOps ops; /* the backend's, one of them replaced */
-    LlavaovStatus (*next_tokens)(
-        LvBackend *backend, const LvRun *run, const LvNextTokens *next, int32_t *tokens);
+    LlavaovStatus (*step_end)(LvBackend *backend, const LvRun *run, LvDecodeStep *step,
+        LlavaovStatus computed, int32_t *tokens);
     struct {
         double at;
         size_t sequences;
@@ -86,14 +86,14 @@ static void pause_for(long nanoseconds)
     nanosleep(&(struct timespec){0, nanoseconds}, NULL);
 }
 
-static LlavaovStatus timed_next_tokens(
-    LvBackend *backend, const LvRun *run, const LvNextTokens *next, int32_t *tokens)
+static LlavaovStatus timed_step_end(LvBackend *backend, const LvRun *run, LvDecodeStep *step,
+    LlavaovStatus computed, int32_t *tokens)
 {
-    const LlavaovStatus status = watch.next_tokens(backend, run, next, tokens);
+    const LlavaovStatus status = watch.step_end(backend, run, step, computed, tokens);
     const size_t n = atomic_load(&watch.n_steps);
-    if (status == LLAVAOV_OK && n < MOST_STEPS) {
+    if (status == LLAVAOV_OK && !step->again && n < MOST_STEPS) {
         watch.steps[n].at = seconds();
-        watch.steps[n].sequences = next->batch->n_sequences;
+        watch.steps[n].sequences = step->batch->n_sequences;
         atomic_store(&watch.n_steps, n + 1);
     }
     return status;
@@ -333,11 +333,11 @@ static LlavaovEngine *open_engine(const char *model, const char *device)
         die("engine", error.message);
     /* Nothing has been asked for: its threads do not look at these yet. */
     LvBackend *backend = engine->backend;
-    if (!backend->ops->next_tokens)
+    if (!backend->ops->step_end)
         die("engine", "this backend has no decoding steps of its own");
     watch.ops = *backend->ops;
-    watch.next_tokens = backend->ops->next_tokens;
-    watch.ops.next_tokens = timed_next_tokens;
+    watch.step_end = backend->ops->step_end;
+    watch.ops.step_end = timed_step_end;
     backend->ops = &watch.ops;
     engine->n_stop_tokens = 0;
     return engine;

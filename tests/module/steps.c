@@ -28,15 +28,14 @@ int write_step_model(void **state)
     return write_random_model(&spec);
 }
 
-static LlavaovStatus watched(const void *model, const LvRun *run, const int32_t *ids,
-    const LvBatch *batch, LvTensor scores, int32_t *tokens)
+/* Behind the operations of a step that were called, and still a part of it. */
+static LlavaovStatus disturb(const LvRun *run, const LvDecodeStep *step)
 {
     float one[VOCAB];
-    watch.computed++;
-    LlavaovStatus status = watch.compute(model, run, ids, batch, scores, tokens);
-    if (status == LLAVAOV_OK && !tokens)
-        status =
-            watch.real->copy(watch.b, run, lv_tensor_rows(watch.scores, 0, scores.rows), scores);
+    LlavaovStatus status = LLAVAOV_OK;
+    if (!step->greedy)
+        status = watch.real->copy(
+            watch.b, run, lv_tensor_rows(watch.scores, 0, step->scores.rows), step->scores);
     if (status == LLAVAOV_OK && watch.mischief == WAIT)
         status = watch.real->synchronize(watch.b, run);
     if (status == LLAVAOV_OK && watch.mischief == DOWNLOAD)
@@ -49,13 +48,13 @@ static LlavaovStatus watched(const void *model, const LvRun *run, const int32_t 
     return status;
 }
 
-static LlavaovStatus next_tokens(
-    LvBackend *b, const LvRun *run, const LvNextTokens *next, int32_t *tokens)
+static LlavaovStatus step_end(
+    LvBackend *b, const LvRun *run, LvDecodeStep *step, LlavaovStatus computed, int32_t *tokens)
 {
-    LvNextTokens own = *next;
-    watch.compute = next->compute;
-    own.compute = watched;
-    return watch.real->next_tokens(b, run, &own, tokens);
+    watch.computed += !step->replayed;
+    if (!step->replayed && computed == LLAVAOV_OK)
+        computed = disturb(run, step);
+    return watch.real->step_end(b, run, step, computed, tokens);
 }
 
 void must(LlavaovStatus status, const LlavaovError *error)
@@ -76,7 +75,7 @@ void open_model(LlavaovPrecision precision, const char *options, const char *wis
     must(lv_backend_open(&backend, &watch.b, &error), &error);
     watch.real = watch.b->ops;
     watch.ops = *watch.real;
-    watch.ops.next_tokens = next_tokens;
+    watch.ops.step_end = step_end;
     must(lv_model_open(watch.checkpoint, watch.b, NULL, NULL, &watch.model, &error), &error);
     watch.b->ops = &watch.ops;
     must(watch.real->tensor_alloc(watch.b, LV_STEP_MOST, VOCAB, &watch.scores, &error), &error);

@@ -28,9 +28,7 @@ typedef struct Watch {
     LvBackendOps ops;
     LvCheckpoint *checkpoint;
     LvModel *model;
-    LvTensor scores; /* of the step that ran last, unless it was greedy */
-    LlavaovStatus (*compute)(const void *model, const LvRun *run, const int32_t *ids,
-        const LvBatch *batch, LvTensor scores, int32_t *tokens);
+    LvTensor scores;   /* of the step that ran last, unless it was greedy */
     unsigned computed; /* steps that were enqueued or recorded, not replayed */
     Mischief mischief;
     bool ahead;

@@ -135,8 +135,7 @@ static void answers_are_the_cpus_and_logits_stay(void **state)
 
 static LlavaovStatus (*device_sample)(
     LvBackend *b, const LvRun *run, int32_t *tokens, LvTensor logits, const LvDraw *draws);
-static LlavaovStatus (*device_step)(
-    LvBackend *b, const LvRun *run, const LvNextTokens *next, int32_t *tokens);
+static LlavaovStatus (*device_step)(LvBackend *b, const LvRun *run, LvDecodeStep *step);
 static unsigned n_drawn;
 
 static LlavaovStatus simple_sample(
@@ -149,21 +148,20 @@ static LlavaovStatus simple_sample(
     return device_sample(b, run, tokens, logits, draws);
 }
 
-static LlavaovStatus simple_step(
-    LvBackend *b, const LvRun *run, const LvNextTokens *next, int32_t *tokens)
+static LlavaovStatus simple_step(LvBackend *b, const LvRun *run, LvDecodeStep *step)
 {
-    for (size_t i = 0; i < next->batch->n_sequences; i++)
-        if (!lv_generation_simple(next->draws[i].generation))
+    for (size_t i = 0; i < step->batch->n_sequences; i++)
+        if (!lv_generation_simple(step->draws[i].generation))
             return lv_fail(run->error, LLAVAOV_ERROR_INTERNAL, NULL, "a step for the host");
-    return device_step(b, run, next, tokens);
+    return device_step(b, run, step);
 }
 
 static void watch_draws(LvBackendOps *ops)
 {
     device_sample = ops->sample;
-    device_step = ops->next_tokens;
+    device_step = ops->step_begin;
     ops->sample = simple_sample;
-    ops->next_tokens = simple_step;
+    ops->step_begin = simple_step;
 }
 
 /* Rules that the device does not know, in a batch with rows that it does. */

@@ -180,7 +180,8 @@ static LvBackendOps make_ops(const LvBackendOps *real)
     ops.norm_linear_gated = NULL;
     ops.rope_attention = NULL;
     ops.norm_linear_greedy = NULL;
-    ops.next_tokens = NULL;
+    ops.step_begin = NULL;
+    ops.step_end = NULL;
     return ops;
 }
 

@@ -71,11 +71,13 @@ void lv_cuda_kv_close(LvBackend *backend, LvKvCache *cache)
 
 /* ---- batches ---- */
 
-/* The batch on the device. All layers of a pass ask for the same one, which is sent once. */
-static int send_batch(LvCuda *cuda, const LvBatch *batch, const LvCudaSequence **sequences)
+/* The batch on the device: that of the step under way, which is there, or all layers of a pass ask
+ * for the same one, which is sent once. */
+static int send_batch(
+    LvCuda *cuda, bool step, const LvBatch *batch, const LvCudaSequence **sequences)
 {
     const size_t n = batch->n_sequences, bytes = n * sizeof(LvCudaSequence);
-    if (cuda->steps.active && batch->sequences == cuda->steps.sequences) {
+    if (step) {
         *sequences = cuda->steps.block->sequences;
         return 0;
     }
@@ -213,14 +215,14 @@ static uint32_t end_of(const LvBatch *batch, uint32_t *max_rows)
     return end;
 }
 
-static int rope_store(
-    LvCuda *cuda, LvTensor qkv, const LvBatch *batch, uint32_t layer, const LvTextConfig *text)
+static int rope_store(LvCuda *cuda, bool step, LvTensor qkv, const LvBatch *batch, uint32_t layer,
+    const LvTextConfig *text)
 {
     uint32_t max_rows;
     const LvCudaSequence *sequences = NULL;
     int code = lv_cuda_reserve_rope(cuda, end_of(batch, &max_rows), text);
     if (code == 0)
-        code = send_batch(cuda, batch, &sequences);
+        code = send_batch(cuda, step, batch, &sequences);
     if (code != 0)
         return code;
     const LvCudaRope args = {.batch = batch_of(cuda, sequences, batch, layer, text),
@@ -240,17 +242,17 @@ LlavaovStatus lv_cuda_op_rope_store(LvBackend *backend, const LvRun *run, LvTens
     LlavaovStatus status = lv_cuda_begin(cuda, run);
     if (status != LLAVAOV_OK)
         return status;
-    return lv_cuda_end(cuda, run, "rope_store", rope_store(cuda, qkv, batch, layer, text));
+    return lv_cuda_end(
+        cuda, run, "rope_store", rope_store(cuda, run->step, qkv, batch, layer, text));
 }
 
 /* ---- causal attention ---- */
 
 /* One row a sequence: the keys are cut so that the whole device has work. rope: NULL where qkv is
  * rotated and its keys and values are stored. */
-static int decode(LvCuda *cuda, LvTensor out, LvTensor qkv, const LvCudaBatch *batch,
+static int decode(LvCuda *cuda, bool step, LvTensor out, LvTensor qkv, const LvCudaBatch *batch,
     uint32_t max_keys, float scale, const float *rope)
 {
-    const bool step = cuda->steps.active && batch->sequences == cuda->steps.block->sequences;
     const uint32_t keys = lv_cuda_keys_per_split(
         batch->n_sequences, batch->n_kv_heads, max_keys, cuda->facts.n_processors);
     const uint32_t n_splits = step ? cuda->steps.n_splits : (max_keys + keys - 1) / keys;
@@ -281,8 +283,8 @@ static int decode(LvCuda *cuda, LvTensor out, LvTensor qkv, const LvCudaBatch *b
 }
 
 /* rotated: rope_store was there before. */
-static int attend(LvCuda *cuda, LvTensor out, LvTensor qkv, const LvBatch *batch, uint32_t layer,
-    const LvTextConfig *text, bool rotated)
+static int attend(LvCuda *cuda, bool step, LvTensor out, LvTensor qkv, const LvBatch *batch,
+    uint32_t layer, const LvTextConfig *text, bool rotated)
 {
     uint32_t max_rows;
     const uint32_t max_keys = end_of(batch, &max_rows);
@@ -293,14 +295,14 @@ static int attend(LvCuda *cuda, LvTensor out, LvTensor qkv, const LvBatch *batch
     int code = 0;
     if (!rotated)
         code = max_rows == 1 ? lv_cuda_reserve_rope(cuda, max_keys, text)
-                             : rope_store(cuda, qkv, batch, layer, text);
+                             : rope_store(cuda, step, qkv, batch, layer, text);
     if (code == 0)
-        code = send_batch(cuda, batch, &sequences);
+        code = send_batch(cuda, step, batch, &sequences);
     if (code != 0)
         return code;
     const LvCudaBatch args = batch_of(cuda, sequences, batch, layer, text);
     if (max_rows == 1)
-        return decode(cuda, out, qkv, &args, max_keys, scale, rotated ? NULL : cuda->rope);
+        return decode(cuda, step, out, qkv, &args, max_keys, scale, rotated ? NULL : cuda->rope);
     return lv_cuda_launched(cuda,
         lv_cuda_attention_prefill(lv_runtime_stream(cuda->runtime), &(LvCudaPrefill){.batch = args,
                                                                         .out = out.data,
@@ -321,7 +323,8 @@ static LlavaovStatus attention(LvBackend *backend, const LvRun *run, const char 
     LlavaovStatus status = lv_cuda_begin(cuda, run);
     if (status != LLAVAOV_OK)
         return status;
-    return lv_cuda_end(cuda, run, name, attend(cuda, out, qkv, batch, layer, text, rotated));
+    return lv_cuda_end(
+        cuda, run, name, attend(cuda, run->step, out, qkv, batch, layer, text, rotated));
 }
 
 LlavaovStatus lv_cuda_op_attention_causal(LvBackend *backend, const LvRun *run, LvTensor out,

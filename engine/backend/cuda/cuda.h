@@ -100,9 +100,30 @@ typedef struct LvFlight {
     unsigned slot; /* of LvSteps.fetched; also without a flight: used last */
 } LvFlight;
 
+/* The step between step_begin and step_end. */
+typedef enum LvStepWay {
+    LV_STEP_NONE,
+    LV_STEP_AHEAD,  /* it was computed before it was asked for */
+    LV_STEP_REPLAY, /* a graph does all of it */
+    LV_STEP_RECORD, /* what it enqueues becomes a graph */
+    LV_STEP_DIRECT
+} LvStepWay;
+
+typedef struct LvCudaStep {
+    LvStepWay way;
+    LvDecodeStep *asked;
+    LvStepKind *kind;
+    const LvRun *run;           /* of the call under way */
+    uint32_t end;               /* one past its last position */
+    unsigned slot;              /* of LvSteps.fetched */
+    size_t order[LV_STEP_MOST]; /* sequence i is row order[i] */
+    LvTensor scores; /* not greedy: of all rows, padding included; to be freed when DIRECT */
+} LvCudaStep;
+
 /* Decoding steps (step.c, graph.c). */
 typedef struct LvSteps {
-    bool active;        /* a step is under way, on the thread that holds LvCuda's lock */
+    LvCudaStep now;     /* on the thread that holds LvCuda's lock */
+    bool active;        /* its operations are being enqueued */
     bool recording;     /* what it enqueues is recorded */
     bool unrecordable;  /* something in it could not be */
     bool overlap;       /* its kernels may begin before the one ahead is done (launch.h) */
@@ -110,7 +131,7 @@ typedef struct LvSteps {
     bool graphs;        /* steps are recorded and replayed; otherwise every one is enqueued anew */
     char why[192];      /* without graphs: one clause */
     _Atomic(const char *) notice; /* it, where they were given up; written before */
-    size_t rows;                  /* of the step under way, padding included */
+    size_t n_rows;                /* of the step under way, padding included */
     uint32_t n_splits;            /* of its attention */
     int32_t ids[LV_STEP_MOST];
     LvSequence sequences[LV_STEP_MOST];
@@ -121,9 +142,10 @@ typedef struct LvSteps {
     LvCudaEvent *arrived[2];
     LvFlight flight;
 
-    LvNextTokens maker; /* of the graphs: compute, model and n_vocab */
-    LvKvCache shape;    /* of all caches that they know */
-    void *ground;       /* device: the tensors of graphs, which share it */
+    const void *model; /* whose graphs they are */
+    size_t n_vocab;    /* its */
+    LvKvCache shape;   /* of all caches that they know */
+    void *ground;      /* device: the tensors of graphs, which share it */
     size_t ground_bytes;
     LvStepKind kinds[LV_STEP_SIZES][2];
 } LvSteps;
@@ -306,8 +328,9 @@ LlavaovStatus lv_cuda_op_sample(
     LvBackend *backend, const LvRun *run, int32_t *tokens, LvTensor logits, const LvDraw *draws);
 
 /* ---- step.c ---- */
-LlavaovStatus lv_cuda_op_next_tokens(
-    LvBackend *backend, const LvRun *run, const LvNextTokens *next, int32_t *tokens);
+LlavaovStatus lv_cuda_op_step_begin(LvBackend *backend, const LvRun *run, LvDecodeStep *step);
+LlavaovStatus lv_cuda_op_step_end(LvBackend *backend, const LvRun *run, LvDecodeStep *step,
+    LlavaovStatus computed, int32_t *tokens);
 
 /* ---- graph.c ---- */
 const char *lv_cuda_op_notice(LvBackend *backend);

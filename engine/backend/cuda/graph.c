@@ -137,7 +137,7 @@ void lv_steps_forget(LvCuda *cuda)
 void lv_steps_forget_model(LvCuda *cuda)
 {
     lv_steps_forget(cuda);
-    cuda->steps.maker.compute = NULL;
+    cuda->steps.model = NULL;
 }
 
 const char *lv_cuda_op_notice(LvBackend *backend)
@@ -163,33 +163,6 @@ void lv_steps_close(LvCuda *cuda)
 
 /* ---- one step, three ways ---- */
 
-/* Enqueues all of it; scores must be freed, also on failure. */
-static LlavaovStatus enqueue(LvCudaStep *step)
-{
-    LvSteps *steps = &step->cuda->steps;
-    const LvNextTokens *next = step->next;
-    const LvBatch batch = {steps->sequences, steps->rows};
-    LlavaovStatus status = LLAVAOV_OK;
-    if (!step->greedy)
-        status = lv_cuda_tensor_alloc(
-            &step->cuda->base, steps->rows, next->n_vocab, &step->scores, step->run->error);
-    if (status != LLAVAOV_OK)
-        return status;
-    return next->compute(next->model, step->run, steps->ids, &batch, step->scores,
-        step->greedy ? steps->fetched : NULL);
-}
-
-static LlavaovStatus enqueue_directly(LvCudaStep *step, LvStepKind *kind)
-{
-    LvMemory *memory = step->cuda->memory;
-    lv_memory_lay_begin(memory, NULL, 0);
-    LlavaovStatus status = enqueue(step);
-    const size_t bytes = lv_memory_lay_end(memory);
-    if (status == LLAVAOV_OK)
-        kind->bytes = bytes;
-    return status;
-}
-
 /* Memory for the tensors of a step that takes so much; graphs that lie elsewhere are of no use. */
 static int reserve_ground(LvCuda *cuda, size_t bytes)
 {
@@ -205,60 +178,109 @@ static int reserve_ground(LvCuda *cuda, size_t bytes)
     return code;
 }
 
-/* kind->graph stays NULL where the status is OK but the step cannot be a graph. */
-static LlavaovStatus record(LvCudaStep *step, LvStepKind *kind)
+/* What the operations are called with. */
+static LlavaovStatus enter(LvCuda *cuda, LvCudaStep *step)
 {
-    LvCuda *cuda = step->cuda;
     LvSteps *steps = &cuda->steps;
-    int code = reserve_ground(cuda, kind->bytes);
+    LvDecodeStep *asked = step->asked;
+    LlavaovStatus status = LLAVAOV_OK;
+    lv_cuda_not_kernel(cuda);
+    if (!asked->greedy)
+        status = lv_cuda_tensor_alloc(
+            &cuda->base, steps->n_rows, asked->n_vocab, &step->scores, step->run->error);
+    asked->scores = step->scores;
+    asked->rows = (LvBatch){steps->sequences, steps->n_rows};
+    asked->row_ids = steps->ids;
+    steps->active = status == LLAVAOV_OK;
+    return status;
+}
+
+static LlavaovStatus begin_directly(LvCuda *cuda, LvCudaStep *step)
+{
+    step->way = LV_STEP_DIRECT;
+    lv_memory_lay_begin(cuda->memory, NULL, 0);
+    LlavaovStatus status = enter(cuda, step);
+    if (status != LLAVAOV_OK)
+        lv_memory_lay_end(cuda->memory);
+    return status;
+}
+
+static LlavaovStatus end_directly(LvCuda *cuda, LvCudaStep *step, LlavaovStatus computed)
+{
+    const size_t bytes = lv_memory_lay_end(cuda->memory);
+    if (computed == LLAVAOV_OK)
+        step->kind->bytes = bytes;
+    return computed;
+}
+
+static LlavaovStatus end_recording(LvCuda *cuda, LvCudaStep *step, LlavaovStatus computed)
+{
+    LvSteps *steps = &cuda->steps;
+    LvStepKind *kind = step->kind;
+    lv_memory_lay_end(cuda->memory);
+    steps->recording = false;
+    int code = lv_runtime_capture_end(cuda->runtime, computed == LLAVAOV_OK ? &kind->graph : NULL);
+    kind->scores = step->scores; /* laid, not taken */
+    if (steps->unrecordable || computed == LLAVAOV_ERROR_MEMORY)
+        code = LV_CUDA_NOT_RECORDABLE;
+    else if (computed != LLAVAOV_OK)
+        return computed;
+    if (code == 0)
+        return lv_step_replay(cuda, step);
+    lv_runtime_graph_close(cuda->runtime, kind->graph);
+    kind->graph = NULL;
+    without_graphs(cuda, "recording a step", code);
+    lv_error_clear(step->run->error);
+    step->asked->again = true;
+    return LLAVAOV_OK;
+}
+
+static LlavaovStatus begin_recording(LvCuda *cuda, LvCudaStep *step)
+{
+    LvSteps *steps = &cuda->steps;
+    int code = reserve_ground(cuda, step->kind->bytes);
     if (code == 0)
         code = lv_runtime_capture_begin(cuda->runtime);
     if (code != 0) {
         without_graphs(cuda, "recording a step", code);
-        return LLAVAOV_OK;
+        return begin_directly(cuda, step);
     }
+    step->way = LV_STEP_RECORD;
     steps->recording = true;
     steps->unrecordable = false;
     lv_memory_lay_begin(cuda->memory, steps->ground, steps->ground_bytes);
-    LlavaovStatus status = enqueue(step);
-    lv_memory_lay_end(cuda->memory);
-    steps->recording = false;
-    code = lv_runtime_capture_end(cuda->runtime, status == LLAVAOV_OK ? &kind->graph : NULL);
-    kind->scores = step->scores;
-    step->scores = (LvTensor){0}; /* laid, not taken */
-    if (steps->unrecordable || status == LLAVAOV_ERROR_MEMORY)
-        code = LV_CUDA_NOT_RECORDABLE;
-    else if (status != LLAVAOV_OK)
+    LlavaovStatus status = enter(cuda, step);
+    if (status == LLAVAOV_OK)
         return status;
-    if (code != 0) {
-        lv_runtime_graph_close(cuda->runtime, kind->graph);
-        kind->graph = NULL;
-        without_graphs(cuda, "recording a step", code);
-        lv_error_clear(step->run->error);
-    }
-    return LLAVAOV_OK;
+    status = end_recording(cuda, step, status); /* no room there: without a graph */
+    step->asked->again = false;
+    return status == LLAVAOV_OK ? begin_directly(cuda, step) : status;
 }
 
-LlavaovStatus lv_step_replay(LvCudaStep *step, const LvStepKind *kind)
+LlavaovStatus lv_step_replay(LvCuda *cuda, LvCudaStep *step)
 {
-    LvCuda *cuda = step->cuda;
     LlavaovStatus status = lv_cuda_begin(cuda, step->run);
-    step->scores = kind->scores;
+    step->scores = step->kind->scores;
     if (status != LLAVAOV_OK)
         return status;
-    return lv_cuda_end(
-        cuda, step->run, "a decoding step", lv_runtime_graph_launch(cuda->runtime, kind->graph));
+    return lv_cuda_end(cuda, step->run, "a decoding step",
+        lv_runtime_graph_launch(cuda->runtime, step->kind->graph));
 }
 
-LlavaovStatus lv_step_enqueue(LvCudaStep *step, LvStepKind *kind)
+LlavaovStatus lv_step_open(LvCuda *cuda, LvCudaStep *step)
 {
     /* Graphs know one rotary table. */
-    const bool graphs = step->cuda->steps.graphs && step->cuda->rope_positions >= step->end;
-    LlavaovStatus status = LLAVAOV_OK;
-    if (graphs && !kind->graph && kind->bytes)
-        status = record(step, kind);
-    if (status != LLAVAOV_OK)
-        return status;
-    step->replayed = graphs && kind->graph;
-    return step->replayed ? lv_step_replay(step, kind) : enqueue_directly(step, kind);
+    const bool graphs = cuda->steps.graphs && cuda->rope_positions >= step->end;
+    if (graphs && step->kind->graph) {
+        step->way = LV_STEP_REPLAY;
+        return lv_step_replay(cuda, step);
+    }
+    return graphs && step->kind->bytes ? begin_recording(cuda, step) : begin_directly(cuda, step);
+}
+
+LlavaovStatus lv_step_shut(LvCuda *cuda, LvCudaStep *step, LlavaovStatus computed)
+{
+    cuda->steps.active = false;
+    return step->way == LV_STEP_RECORD ? end_recording(cuda, step, computed)
+                                       : end_directly(cuda, step, computed);
 }

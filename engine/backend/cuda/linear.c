@@ -319,8 +319,7 @@ LlavaovStatus lv_cuda_op_norm_linear_greedy(LvBackend *backend, const LvRun *run
     LlavaovStatus status = in.rows ? lv_cuda_begin(cuda, run) : LLAVAOV_OK;
     if (status != LLAVAOV_OK || in.rows == 0)
         return status;
-    /* A step's tokens stay on the device for now. */
-    const bool step = cuda->steps.active && tokens == cuda->steps.fetched;
+    const bool step = run->step; /* its tokens stay on the device for now */
     void *chosen = cuda->steps.tokens, *scratch = NULL;
     int code = 0;
     if (!step) {

@@ -114,7 +114,8 @@ static const LvBackendOps operations = {
     .norm_linear_gated = lv_cuda_op_norm_linear_gated,
     .rope_attention = lv_cuda_op_rope_attention,
     .norm_linear_greedy = lv_cuda_op_norm_linear_greedy,
-    .next_tokens = lv_cuda_op_next_tokens,
+    .step_begin = lv_cuda_op_step_begin,
+    .step_end = lv_cuda_op_step_end,
     .notice = lv_cuda_op_notice,
 };
 

@@ -174,21 +174,20 @@ LlavaovStatus lv_cuda_op_pool_max(LvBackend *backend, const LvRun *run, LvTensor
 
 /* ---- moving rows ---- */
 
-/* Indices are known to lie inside. */
+/* Indices are known to lie inside. NULL: they are the ids of the step under way. */
 static LlavaovStatus gather(LvCuda *cuda, const LvRun *run, const char *name, LvTensor out,
     const void *in, size_t in_rows, size_t in_stride, const int32_t *index)
 {
     LlavaovStatus status = lv_cuda_begin(cuda, run);
     if (status != LLAVAOV_OK)
         return status;
-    const bool step = cuda->steps.active && index == cuda->steps.ids;
     const size_t piece = LV_STAGING_HALF / sizeof *index;
     int code = 0;
     for (size_t row = 0; row < out.rows && code == 0; row += piece) {
         const LvTensor part =
             lv_tensor_rows(out, row, out.rows - row < piece ? out.rows - row : piece);
         void *device = cuda->steps.block->ids;
-        if (!step)
+        if (index)
             code = lv_staging_send(cuda, index + row, part.rows * sizeof *index, &device);
         if (code != 0)
             break;
@@ -219,8 +218,8 @@ LlavaovStatus lv_cuda_op_embed_tokens(
     for (size_t i = 0; i < out.rows; i++)
         if (ids[i] < 0 || (size_t)ids[i] >= table->rows)
             return lv_cuda_shape_error(run, "embed_tokens");
-    return gather(
-        lv_cuda(backend), run, "embed_tokens", out, table->matrix, table->rows, table->stride, ids);
+    return gather(lv_cuda(backend), run, "embed_tokens", out, table->matrix, table->rows,
+        table->stride, run->step ? NULL : ids);
 }
 
 LlavaovStatus lv_cuda_op_copy(LvBackend *backend, const LvRun *run, LvTensor out, LvTensor in)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Decoding steps: what a step is of, its tokens, and the step after it.
+ * Decoding steps: what a step is of, its tokens, and the step after it. The lock is held from
+ * step_begin to step_end.
  *
  * Sizes are powers of two: a step is filled up with rows of padding, which belong to no cache. The
  * grid of attention is that of the longest context, and blocks without keys leave at once. So there
@@ -25,53 +26,53 @@ static bool same_shape(const LvKvCache *a, const LvKvCache *b)
 }
 
 /* Graphs, and what was computed ahead, of another model are forgotten. */
-static void made_by(LvCuda *cuda, const LvNextTokens *next)
+static void made_by(LvCuda *cuda, const LvDecodeStep *asked)
 {
     LvSteps *steps = &cuda->steps;
-    const LvKvCache *cache = next->batch->sequences[0].cache;
-    if (steps->maker.compute == next->compute && steps->maker.model == next->model &&
-        steps->maker.n_vocab == next->n_vocab && same_shape(&steps->shape, cache))
+    const LvKvCache *cache = asked->batch->sequences[0].cache;
+    if (steps->model == asked->model && steps->n_vocab == asked->n_vocab &&
+        same_shape(&steps->shape, cache))
         return;
     lv_steps_forget(cuda);
     memset(steps->kinds, 0, sizeof steps->kinds);
-    steps->maker = *next;
+    steps->model = asked->model;
+    steps->n_vocab = asked->n_vocab;
     steps->shape = *cache;
 }
 
 /* ---- what differs from step to step ---- */
 
 /* A graph checks nothing: this is what its operations checked, of all that may have changed. */
-static bool takes(const LvNextTokens *next)
+static bool takes(const LvDecodeStep *asked)
 {
-    const LvSequence *sequences = next->batch->sequences;
-    if (next->batch->n_sequences > LV_STEP_MOST || !next->n_vocab)
+    const LvSequence *sequences = asked->batch->sequences;
+    if (asked->batch->n_sequences > LV_STEP_MOST || !asked->n_vocab)
         return false;
-    for (size_t i = 0; i < next->batch->n_sequences; i++) {
+    for (size_t i = 0; i < asked->batch->n_sequences; i++) {
         const LvSequence *s = &sequences[i];
         if (s->n_rows != 1 || s->first_row != i || s->position >= s->cache->capacity ||
-            !same_shape(s->cache, sequences[0].cache) || next->ids[i] < 0 ||
-            (size_t)next->ids[i] >= next->n_vocab)
+            !same_shape(s->cache, sequences[0].cache) || asked->ids[i] < 0 ||
+            (size_t)asked->ids[i] >= asked->n_vocab)
             return false;
     }
     return true;
 }
 
-static bool any_penalty(const LvNextTokens *next)
+static bool any_penalty(const LvDecodeStep *asked)
 {
-    for (size_t i = 0; i < next->batch->n_sequences; i++)
-        if (lv_cuda_has_penalty(&next->draws[i]))
+    for (size_t i = 0; i < asked->batch->n_sequences; i++)
+        if (lv_cuda_has_penalty(&asked->draws[i]))
             return true;
     return false;
 }
 
 /* Fills the step up to its size and sends what it reads; `ahead`: of the step after it, but for its
  * ids. */
-static int prepare(LvCudaStep *step, bool ahead)
+static int prepare(LvCuda *cuda, LvCudaStep *step, bool ahead)
 {
-    LvCuda *cuda = step->cuda;
     LvSteps *steps = &cuda->steps;
-    const LvSequence *sequences = step->next->batch->sequences;
-    const size_t n = step->next->batch->n_sequences;
+    const LvSequence *sequences = step->asked->batch->sequences;
+    const size_t n = step->asked->batch->n_sequences;
     void *host, *device;
     int code = lv_staging_take(cuda, sizeof *steps->block, &host, &device);
     if (code != 0)
@@ -80,12 +81,12 @@ static int prepare(LvCudaStep *step, bool ahead)
     memset(block, 0, sizeof *block);
     memset(steps->ids, 0, sizeof steps->ids);
     step->end = 1;
-    for (size_t i = 0; i < steps->rows; i++) {
+    for (size_t i = 0; i < steps->n_rows; i++) {
         LvSequence s = {sequences[0].cache, (uint32_t)i, 0, 0, 0};
         if (i < n) {
             s = sequences[i];
             s.position += ahead;
-            steps->ids[i] = block->ids[i] = step->next->ids[i];
+            steps->ids[i] = block->ids[i] = step->asked->ids[i];
             block->sequences[i].cache = s.cache->data;
             block->sequences[i].capacity = s.cache->capacity;
         }
@@ -95,7 +96,7 @@ static int prepare(LvCudaStep *step, bool ahead)
         block->sequences[i].position = s.position;
         step->end = s.position + s.n_rows > step->end ? s.position + s.n_rows : step->end;
     }
-    const uint32_t rows = (uint32_t)steps->rows, heads = sequences[0].cache->n_kv_heads;
+    const uint32_t rows = (uint32_t)steps->n_rows, heads = sequences[0].cache->n_kv_heads;
     steps->n_splits = lv_cuda_splits(rows, heads, cuda->facts.n_processors);
     block->keys_per_split =
         lv_cuda_keys_per_split(rows, heads, step->end, cuda->facts.n_processors);
@@ -111,21 +112,20 @@ static int32_t *fetched(const LvSteps *steps, unsigned slot)
 
 /* Behind the step under way: draws its tokens unless they are a part of it, and sends them.
  * `ahead`: of the step after the one that was asked for. */
-static LlavaovStatus send_tokens(LvCudaStep *step, bool ahead, unsigned slot)
+static LlavaovStatus send_tokens(LvCuda *cuda, LvCudaStep *step, bool ahead, unsigned slot)
 {
-    LvCuda *cuda = step->cuda;
     LvSteps *steps = &cuda->steps;
-    const size_t n = step->next->batch->n_sequences;
+    const size_t n = step->asked->batch->n_sequences;
     LvDraw draws[LV_STEP_MOST];
     LlavaovStatus status = lv_cuda_begin(cuda, step->run);
     if (status != LLAVAOV_OK)
         return status;
     int code = 0;
     for (size_t i = 0; i < n; i++) {
-        draws[i] = step->next->draws[i];
+        draws[i] = step->asked->draws[i];
         draws[i].index += ahead && draws[i].generation->temperature > 0;
     }
-    if (!step->greedy)
+    if (!step->asked->greedy)
         code =
             lv_cuda_enqueue_sample(cuda, steps->tokens, lv_tensor_rows(step->scores, 0, n), draws);
     if (code == 0)
@@ -150,19 +150,18 @@ static bool same_draw(const LvFlight *flight, size_t row, const LvDraw *draw)
 
 /* The call's sequences, and no others, were computed ahead, sequence i as row rows[i]. A step of
  * more of them would have another shape, which rounds differently. */
-static bool in_flight(const LvFlight *flight, const LvCudaStep *step, size_t *rows)
+static bool in_flight(const LvFlight *flight, const LvDecodeStep *asked, size_t *rows)
 {
-    const LvNextTokens *next = step->next;
-    if (flight->n != next->batch->n_sequences || flight->greedy != step->greedy)
+    if (flight->n != asked->batch->n_sequences || flight->greedy != asked->greedy)
         return false;
-    for (size_t i = 0; i < next->batch->n_sequences; i++) {
-        const LvSequence *s = &next->batch->sequences[i];
+    for (size_t i = 0; i < asked->batch->n_sequences; i++) {
+        const LvSequence *s = &asked->batch->sequences[i];
         size_t row = 0;
         while (row < flight->n && flight->serials[row] != s->cache->serial)
             row++;
         if (row == flight->n || flight->positions[row] != s->position ||
-            flight->ids[row] != next->ids[i] ||
-            (!flight->greedy && !same_draw(flight, row, &next->draws[i])))
+            flight->ids[row] != asked->ids[i] ||
+            (!flight->greedy && !same_draw(flight, row, &asked->draws[i])))
             return false;
         rows[i] = row;
     }
@@ -171,11 +170,10 @@ static bool in_flight(const LvFlight *flight, const LvCudaStep *step, size_t *ro
 
 /* Enqueues the step after the one whose tokens lie on the device, row i of sequence i; `slot` is
  * where its own go. Its ids are filled in when they are known. */
-static LlavaovStatus work_ahead(LvCudaStep *step, const LvStepKind *kind, unsigned slot)
+static LlavaovStatus work_ahead(LvCuda *cuda, LvCudaStep *step, unsigned slot)
 {
-    LvCuda *cuda = step->cuda;
     LvSteps *steps = &cuda->steps;
-    const LvBatch *batch = step->next->batch;
+    const LvBatch *batch = step->asked->batch;
     const size_t n = batch->n_sequences, bytes = n * sizeof *steps->tokens;
     uint32_t end = 1;
     for (size_t i = 0; i < n; i++) {
@@ -184,27 +182,28 @@ static LlavaovStatus work_ahead(LvCudaStep *step, const LvStepKind *kind, unsign
             return LLAVAOV_OK;
         end = s->position + 2 > end ? s->position + 2 : end;
     }
-    if (!steps->graphs || !kind->graph || cuda->rope_positions < end || any_penalty(step->next))
+    if (!steps->graphs || !step->kind->graph || cuda->rope_positions < end ||
+        any_penalty(step->asked))
         return LLAVAOV_OK;
     LlavaovStatus status = lv_cuda_begin(cuda, step->run);
     if (status != LLAVAOV_OK)
         return status;
-    int code = prepare(step, true);
+    int code = prepare(cuda, step, true);
     if (code == 0)
         code = lv_runtime_copy_rows(
             cuda->runtime, steps->block->ids, bytes, steps->tokens, bytes, bytes, 1);
     status = lv_cuda_end(cuda, step->run, "a decoding step", code);
     if (status == LLAVAOV_OK)
-        status = lv_step_replay(step, kind);
+        status = lv_step_replay(cuda, step);
     if (status == LLAVAOV_OK)
-        status = send_tokens(step, true, slot);
+        status = send_tokens(cuda, step, true, slot);
     if (status != LLAVAOV_OK)
         return status;
     steps->flight.n = n;
-    steps->flight.greedy = step->greedy;
+    steps->flight.greedy = step->asked->greedy;
     steps->flight.slot = slot;
     for (size_t i = 0; i < n; i++) {
-        const LvDraw *draw = &step->next->draws[i];
+        const LvDraw *draw = &step->asked->draws[i];
         steps->flight.generation[i] = *draw->generation;
         steps->flight.indices[i] = draw->index + (draw->generation->temperature > 0);
         steps->flight.serials[i] = batch->sequences[i].cache->serial;
@@ -213,21 +212,68 @@ static LlavaovStatus work_ahead(LvCudaStep *step, const LvStepKind *kind, unsign
     return LLAVAOV_OK;
 }
 
-/* ---- the operation ---- */
+/* ---- beginning ---- */
 
-/* Of a step that is on its way: tokens[i] is row rows[i]. */
-static LlavaovStatus collect(
-    LvCudaStep *step, const LvStepKind *kind, unsigned slot, const size_t *rows, int32_t *tokens)
+static LlavaovStatus begin_step(LvCuda *cuda, LvCudaStep *step)
 {
-    LvCuda *cuda = step->cuda;
+    LlavaovStatus status = lv_cuda_begin(cuda, step->run);
+    if (status == LLAVAOV_OK)
+        status = lv_cuda_end(cuda, step->run, "a decoding step", prepare(cuda, step, false));
+    return status == LLAVAOV_OK ? lv_step_open(cuda, step) : status;
+}
+
+LlavaovStatus lv_cuda_op_step_begin(LvBackend *backend, const LvRun *run, LvDecodeStep *asked)
+{
+    LvCuda *cuda = lv_cuda(backend);
     LvSteps *steps = &cuda->steps;
-    const size_t n = step->next->batch->n_sequences;
+    const size_t n = asked->batch->n_sequences;
+    size_t size = 0;
+    asked->again = false;
+    asked->replayed = n == 0;
+    if (!takes(asked))
+        return lv_cuda_shape_error(run, "step_begin");
+    LlavaovStatus status = n ? lv_cuda_begin(cuda, run) : LLAVAOV_OK;
+    if (status != LLAVAOV_OK || n == 0)
+        return status;
+    made_by(cuda, asked);
+    asked->greedy = lv_cuda_all_greedy(asked->draws, n);
+    while ((size_t)1 << size < n)
+        size++;
+    LvCudaStep *step = &steps->now;
+    *step = (LvCudaStep){.asked = asked, .run = run, .kind = &steps->kinds[size][asked->greedy]};
+    steps->n_rows = (size_t)1 << size;
+    if (in_flight(&steps->flight, asked, step->order)) {
+        step->way = LV_STEP_AHEAD;
+        step->slot = steps->flight.slot;
+    } else {
+        step->slot = steps->flight.slot ^ 1;
+        for (size_t i = 0; i < n; i++)
+            step->order[i] = i;
+    }
+    steps->flight.n = 0;
+    steps->flight.slot = step->slot;
+    if (step->way != LV_STEP_AHEAD)
+        status = begin_step(cuda, step);
+    asked->replayed = step->way == LV_STEP_AHEAD || step->way == LV_STEP_REPLAY;
+    if (status != LLAVAOV_OK)
+        pthread_mutex_unlock(&cuda->lock);
+    return status;
+}
+
+/* ---- ending ---- */
+
+/* Of a step that is on its way: the one after it is sent behind it, then its tokens are waited for.
+ */
+static LlavaovStatus collect(LvCuda *cuda, LvCudaStep *step, int32_t *tokens)
+{
+    LvSteps *steps = &cuda->steps;
+    const size_t n = step->asked->batch->n_sequences;
     LlavaovStatus status = LLAVAOV_OK;
-    bool in_place = step->next->ahead;
+    bool in_place = step->asked->ahead;
     for (size_t i = 0; i < n; i++)
-        in_place = in_place && rows[i] == i;
+        in_place = in_place && step->order[i] == i;
     if (in_place)
-        status = work_ahead(step, kind, slot ^ 1);
+        status = work_ahead(cuda, step, step->slot ^ 1);
     if (status == LLAVAOV_ERROR_MEMORY) { /* nobody has asked for that one */
         lv_error_clear(step->run->error);
         status = LLAVAOV_OK;
@@ -235,83 +281,41 @@ static LlavaovStatus collect(
     if (status == LLAVAOV_OK)
         status = lv_cuda_begin(cuda, step->run);
     if (status == LLAVAOV_OK)
-        status = lv_cuda_end(
-            cuda, step->run, "sample", lv_runtime_event_wait(cuda->runtime, steps->arrived[slot]));
+        status = lv_cuda_end(cuda, step->run, "sample",
+            lv_runtime_event_wait(cuda->runtime, steps->arrived[step->slot]));
     if (status != LLAVAOV_OK) {
         steps->flight.n = 0;
         return status;
     }
     for (size_t i = 0; i < n; i++)
-        tokens[i] = fetched(steps, slot)[rows[i]];
+        tokens[i] = fetched(steps, step->slot)[step->order[i]];
     memcpy(steps->flight.ids, tokens, n * sizeof *tokens);
     return LLAVAOV_OK;
 }
 
-static LlavaovStatus begin_step(LvCudaStep *step, LvStepKind *kind)
-{
-    LvCuda *cuda = step->cuda;
-    LlavaovStatus status = lv_cuda_begin(cuda, step->run);
-    if (status == LLAVAOV_OK)
-        status = lv_cuda_end(cuda, step->run, "a decoding step", prepare(step, false));
-    if (status != LLAVAOV_OK)
-        return status;
-    cuda->steps.active = true;
-    lv_cuda_not_kernel(cuda);
-    status = lv_step_enqueue(step, kind);
-    cuda->steps.active = false;
-    return status;
-}
-
-static LlavaovStatus take_step(LvCudaStep *step, int32_t *tokens)
-{
-    LvSteps *steps = &step->cuda->steps;
-    const size_t n = step->next->batch->n_sequences;
-    size_t rows[LV_STEP_MOST], size = 0;
-    while ((size_t)1 << size < n)
-        size++;
-    LvStepKind *kind = &steps->kinds[size][step->greedy];
-    const bool waited_for = in_flight(&steps->flight, step, rows);
-    const unsigned slot = waited_for ? steps->flight.slot : steps->flight.slot ^ 1;
-    LlavaovStatus status = LLAVAOV_OK;
-    steps->rows = (size_t)1 << size;
-    steps->flight.n = 0;
-    steps->flight.slot = slot;
-    if (!waited_for) {
-        for (size_t i = 0; i < n; i++)
-            rows[i] = i;
-        status = begin_step(step, kind);
-    }
-    /* From here on the step is on its way and is not given up. */
-    const LvTensor scores = step->scores;
-    const bool owned = !waited_for && !step->replayed;
-    const LvRun *const run = step->run;
-    const LvRun uncancelled = {.stream = run->stream, .error = run->error};
-    step->run = &uncancelled;
-    if (status == LLAVAOV_OK && !waited_for)
-        status = send_tokens(step, false, slot);
-    if (status == LLAVAOV_OK)
-        status = collect(step, kind, slot, rows, tokens);
-    step->run = run;
-    if (owned)
-        lv_cuda_tensor_free(&step->cuda->base, &(LvTensor){.data = scores.data});
-    return status;
-}
-
-LlavaovStatus lv_cuda_op_next_tokens(
-    LvBackend *backend, const LvRun *run, const LvNextTokens *next, int32_t *tokens)
+LlavaovStatus lv_cuda_op_step_end(LvBackend *backend, const LvRun *run, LvDecodeStep *asked,
+    LlavaovStatus computed, int32_t *tokens)
 {
     LvCuda *cuda = lv_cuda(backend);
-    if (!takes(next))
-        return lv_cuda_shape_error(run, "next_tokens");
-    LlavaovStatus status = next->batch->n_sequences ? lv_cuda_begin(cuda, run) : LLAVAOV_OK;
-    if (status != LLAVAOV_OK || next->batch->n_sequences == 0)
-        return status;
-    LvCudaStep step = {.cuda = cuda,
-        .run = run,
-        .next = next,
-        .greedy = lv_cuda_all_greedy(next->draws, next->batch->n_sequences)};
-    made_by(cuda, next);
-    status = take_step(&step, tokens);
+    LvCudaStep *step = &cuda->steps.now;
+    /* Once it is on its way the step is not given up. */
+    const LvRun uncancelled = {.error = run->error};
+    LlavaovStatus status = computed;
+    if (asked->batch->n_sequences == 0)
+        return computed;
+    step->run = run;
+    if (step->way == LV_STEP_RECORD || step->way == LV_STEP_DIRECT)
+        status = lv_step_shut(cuda, step, computed);
+    const LvTensor scores = step->scores;
+    step->run = &uncancelled;
+    if (status == LLAVAOV_OK && !asked->again && step->way != LV_STEP_AHEAD)
+        status = send_tokens(cuda, step, false, step->slot);
+    if (status == LLAVAOV_OK && !asked->again)
+        status = collect(cuda, step, tokens);
+    if (step->way == LV_STEP_DIRECT)
+        lv_cuda_tensor_free(&cuda->base, &(LvTensor){.data = scores.data});
+    step->way = LV_STEP_NONE;
+    step->run = NULL;
     pthread_mutex_unlock(&cuda->lock);
     return status;
 }

@@ -6,22 +6,13 @@
 
 #include "backend/cuda/cuda.h"
 
-typedef struct LvCudaStep {
-    LvCuda *cuda;
-    const LvRun *run;
-    const LvNextTokens *next;
-    bool greedy;  /* all rows: the tokens are chosen as a part of it, to LvSteps.tokens */
-    uint32_t end; /* one past its last position */
-
-    /* Once it is enqueued: */
-    bool replayed;
-    LvTensor scores; /* not greedy: of all rows, padding included; to be freed unless replayed */
-} LvCudaStep;
-
-/* Enqueues a step whose LvStepBlock has been sent: records its kind first where that is possible
- * and has not happened, and replays it, or goes launch by launch. */
-LlavaovStatus lv_step_enqueue(LvCudaStep *step, LvStepKind *kind);
+/* Of a step whose LvStepBlock has been sent: chooses its way, replays its kind where that is
+ * recorded, and otherwise sets all up for its operations. When it fails nothing is left. */
+LlavaovStatus lv_step_open(LvCuda *cuda, LvCudaStep *step);
+/* Behind the operations, which ended with this status. A recording is replayed; one that cannot be
+ * is given up, and the step is to begin again (LvDecodeStep.again). */
+LlavaovStatus lv_step_shut(LvCuda *cuda, LvCudaStep *step, LlavaovStatus computed);
 /* Of a kind that has a graph; the rotary table reaches step->end. */
-LlavaovStatus lv_step_replay(LvCudaStep *step, const LvStepKind *kind);
+LlavaovStatus lv_step_replay(LvCuda *cuda, LvCudaStep *step);
 
 #endif
