@@ -108,6 +108,22 @@ gst_llavaov_output_set_engine (GstLlavaovOutput * output,
   g_mutex_unlock (&output->lock);
 }
 
+gboolean
+gst_llavaov_output_notice (GstLlavaovOutput * output, const gchar * notice)
+{
+  GstLlavaovStats *stats = &output->stats;
+  gboolean first;
+
+  if (notice == NULL)
+    return FALSE;
+  g_mutex_lock (&output->lock);
+  first = stats->notice[0] == '\0';
+  if (first)
+    g_strlcpy (stats->notice, notice, sizeof (stats->notice));
+  g_mutex_unlock (&output->lock);
+  return first;
+}
+
 guint
 gst_llavaov_output_count_failure (GstLlavaovOutput * output,
     LlavaovStatus status)

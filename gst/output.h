@@ -44,6 +44,9 @@ guint64 gst_llavaov_output_read (GstLlavaovOutput * output,
     const guint64 * count);
 void gst_llavaov_output_set_engine (GstLlavaovOutput * output,
     const LlavaovEngineInfo * info);
+/* Keeps what the device has come to do without (NULL: nothing); TRUE the first time. */
+gboolean gst_llavaov_output_notice (GstLlavaovOutput * output,
+    const gchar * notice);
 /* Counts a window that failed; returns how many the device has failed in a row. */
 guint gst_llavaov_output_count_failure (GstLlavaovOutput * output,
     LlavaovStatus status);

@@ -10,6 +10,24 @@
 /* Windows in a row that a device may fail. One that fails them all is lost, and comes back to no engine that had it. */
 #define MAX_DEVICE_FAILURES 3
 
+/* What the device has come to do without, and is slower for it: once. */
+static void
+report_notice (GstLlavaovElement * self)
+{
+  LlavaovEngineStats stats = {.size = sizeof (stats) };
+  gchar *text;
+
+  if (llavaov_engine_stats (self->model.engine, &stats) != LLAVAOV_OK ||
+      !gst_llavaov_output_notice (&self->output, stats.notice))
+    return;
+  text = g_strdup_printf ("The device is slower than it could be: %s",
+      stats.notice);
+  GST_INFO_OBJECT (self, "%s", text);
+  gst_element_message_full (GST_ELEMENT (self), GST_MESSAGE_INFO,
+      GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_SETTINGS, g_strdup (text), text,
+      __FILE__, GST_FUNCTION, __LINE__);
+}
+
 static void
 report_answer (GstLlavaovElement * self, GstLlavaovWindow * window)
 {
@@ -20,6 +38,7 @@ report_answer (GstLlavaovElement * self, GstLlavaovWindow * window)
   gchar *name = gst_llavaov_host_stream_name (self);
   gchar *model = g_utf8_make_valid (info->model_name, -1);      /* a folder's name */
 
+  report_notice (self);
   gst_llavaov_output_answer (&self->output, window);
   dropped = gst_llavaov_output_read (&self->output,
       &self->output.stats.dropped_windows);

@@ -23,5 +23,6 @@ gst_llavaov_stats_to_structure (const GstLlavaovStats * stats,
       "prefill-time", G_TYPE_UINT64, stats->prefill_ns,
       "decode-time", G_TYPE_UINT64, stats->decode_ns,
       "device", G_TYPE_STRING, stats->device,
-      "precision", G_TYPE_STRING, stats->precision, NULL);
+      "precision", G_TYPE_STRING, stats->precision,
+      "notice", G_TYPE_STRING, *stats->notice ? stats->notice : NULL, NULL);
 }

@@ -21,6 +21,7 @@ typedef struct _GstLlavaovStats
   guint64 prompt_tokens, new_tokens;
   guint64 load_ns, encode_ns, prefill_ns, decode_ns;
   gchar device[64], precision[32];
+  gchar notice[256];            /* what the device has come to do without; "": nothing */
 } GstLlavaovStats;
 
 /* session may be NULL. */

@@ -9,6 +9,7 @@
  *   context=N     length of the model's context in tokens; a prompt has one token a byte and four a frame
  *   load-error=S  loading fails with this status ("not-found", "format", ...)
  *   ask-error=S   every answer fails with this status; with every=N only each N-th
+ *   slow=TEXT     the engine's notice of what makes its device slow
  *   stuck=MS      loading does not look at its cancel flag for this long
  *
  * The answer to a prompt over frames whose first bytes are a, b, c is "PROMPT|a b c" (the first byte of the first plane),
@@ -27,6 +28,7 @@ struct LlavaovEngine
 {
   gint refs;
   gchar *model_path, *device;
+  gchar slow[64];
   guint load_ms, encode_ms, answer_ms, stuck_ms, every;
   guint context;
   LlavaovStatus load_error, ask_error;
@@ -145,6 +147,8 @@ read_script (LlavaovEngine * engine, const gchar * device)
       engine->encode_ms = atoi (value);
     else if (!strcmp (*walk, "answer"))
       engine->answer_ms = atoi (value);
+    else if (!strcmp (*walk, "slow"))
+      g_strlcpy (engine->slow, value, sizeof (engine->slow));
     else if (!strcmp (*walk, "stuck"))
       engine->stuck_ms = atoi (value);
     else if (!strcmp (*walk, "context"))
@@ -557,6 +561,13 @@ llavaov_session_push_frame (LlavaovSession * session,
   g_cond_broadcast (&session->cond);
   g_mutex_unlock (&session->lock);
   *result = frame;
+  return LLAVAOV_OK;
+}
+
+LlavaovStatus
+llavaov_engine_stats (LlavaovEngine * engine, LlavaovEngineStats * stats)
+{
+  *stats = (LlavaovEngineStats) {.notice = *engine->slow ? engine->slow : NULL};
   return LLAVAOV_OK;
 }
 

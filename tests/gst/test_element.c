@@ -176,6 +176,37 @@ ready_engine (Rig * rig)
 
 /* A device that fails now and then costs windows; one that fails three in a row is lost, and an ERROR says so once. Who
  * comes then does not get the same engine. */
+GST_START_TEST (test_a_slow_device_says_why_once)
+{
+  Rig *rig = rig_new ("device=fake:slow=why prompt=p frames=1 "
+      "window=1000000000", FALSE);
+  GstMessage *message;
+  GstStructure *stats;
+  guint answers = 0, told = 0;
+
+  rig_push_many (rig, 1, 31, 0, 100 * MS);
+  while (answers < 3) {
+    message = gst_bus_timed_pop (rig->bus, 5 * GST_SECOND);
+    fail_unless (message != NULL);
+    answers += gst_message_has_name (message, "llavaov-answer");
+    if (GST_MESSAGE_TYPE (message) == GST_MESSAGE_INFO) {
+      GError *error = NULL;
+
+      gst_message_parse_info (message, &error, NULL);
+      told += strstr (error->message, "slower than it could be: why") != NULL;
+      g_error_free (error);
+    }
+    gst_message_unref (message);
+  }
+  fail_unless_equals_int (told, 1);
+  g_object_get (rig->element, "stats", &stats, NULL);
+  fail_unless_equals_string (gst_structure_get_string (stats, "notice"), "why");
+  gst_structure_free (stats);
+  rig_free (rig);
+}
+
+GST_END_TEST;
+
 GST_START_TEST (test_lost_device_is_an_error)
 {
   Rig *rig = rig_new ("device=fake:ask-error=device,every=2 prompt=q "
@@ -376,6 +407,7 @@ element_suite (void)
   tcase_add_test (tc, test_live_without_frames);
   tcase_add_test (tc, test_lateness_of_our_own_stays_here);
   tcase_add_test (tc, test_failed_window_is_a_warning);
+  tcase_add_test (tc, test_a_slow_device_says_why_once);
   tcase_add_test (tc, test_lost_device_is_an_error);
   tcase_add_test (tc, test_prompt_too_long);
   tcase_add_test (tc, test_queries);
