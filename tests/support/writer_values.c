@@ -30,7 +30,10 @@ void lv_writer_normals(float table[65536])
 
 size_t lv_writer_element_bytes(LvWriterDtype dtype)
 {
-    return dtype == LV_WRITE_F32 ? 4 : 2;
+    static const size_t bytes[] = {[LV_WRITE_F32] = sizeof(float),
+        [LV_WRITE_F16] = sizeof(uint16_t),
+        [LV_WRITE_BF16] = sizeof(uint16_t)};
+    return bytes[dtype];
 }
 
 static uint32_t float_bits(float value)
