@@ -55,7 +55,7 @@ static void run(const LlavaovImage *image, const Head *head)
     }
     error.status = LLAVAOV_OK;
     LlavaovStatus status = lv_picture_prepare(&config, (LlavaovLayout)(head->layout % 4),
-        (LlavaovResize)(head->resize % 3), image, NULL, &tiles, &error);
+        (LlavaovResize)((head->resize + 1) % 3), image, NULL, &tiles, &error);
     FUZZ_CHECK(status == error.status && (!status || *error.message));
     FUZZ_CHECK(status ? !tiles.rgb : tiles.n >= 1 && tiles.n <= 7 && tiles.image_size == 24);
     if (!status && head->layout % 4 == LLAVAOV_LAYOUT_IMAGE) {
@@ -71,7 +71,7 @@ static void run(const LlavaovImage *image, const Head *head)
     uint32_t out_width = head->out_width % 130, out_height = head->out_height % 130;
     uint8_t *rgb = malloc((size_t)out_width * out_height * 3 + 1);
     status = lv_picture_resize(
-        image, (LlavaovResize)(head->resize % 2), out_width, out_height, NULL, rgb, &error);
+        image, (LlavaovResize)(1 + head->resize % 2), out_width, out_height, NULL, rgb, &error);
     FUZZ_CHECK(status == LLAVAOV_OK || status == LLAVAOV_ERROR_ARGUMENT);
     free(rgb);
     lv_free(pixels);

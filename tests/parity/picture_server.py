@@ -5,7 +5,7 @@ import subprocess
 
 import numpy as np
 
-VARIANTS = ("torchvision", "pillow")
+VARIANTS = ("auto", "torchvision", "pillow")
 LAYOUTS = ("video", "image", "images")
 FORMATS = ("I420", "NV12", "RGB", "BGR", "RGBA", "BGRA", "RGBX", "BGRX")
 PLAN_FIELDS = ("best_height best_width grid_rows grid_cols resized_height resized_width pad_top pad_left n_tiles "

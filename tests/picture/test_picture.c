@@ -222,7 +222,7 @@ static void bad_arguments_and_configurations_are_refused(void **state)
     LvTiles tiles;
     LlavaovError error;
     assert_int_equal(prepare((LlavaovLayout)3, &image, &tiles, &error), LLAVAOV_ERROR_ARGUMENT);
-    assert_int_equal(lv_picture_prepare(&config, LLAVAOV_LAYOUT_VIDEO, (LlavaovResize)2, &image,
+    assert_int_equal(lv_picture_prepare(&config, LLAVAOV_LAYOUT_VIDEO, (LlavaovResize)3, &image,
                          NULL, &tiles, &error),
         LLAVAOV_ERROR_ARGUMENT);
     assert_int_equal(error.about, LLAVAOV_ABOUT_OPTION);

@@ -215,7 +215,7 @@ static void every_allocation_may_fail(void **state)
     uint8_t rgb[30 * 20 * 3], out[9 * 7 * 3];
     golden_samples(rgb, sizeof rgb, 1);
     LlavaovImage image = rgb_image(rgb, 20, 30);
-    for (int variant = 0; variant < 2; variant++) {
+    for (int variant = LLAVAOV_RESIZE_TORCHVISION; variant <= LLAVAOV_RESIZE_PILLOW; variant++) {
         int failures = 0;
         for (;; failures++) {
             lv_alloc_fail_after(failures);

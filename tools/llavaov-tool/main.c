@@ -146,7 +146,7 @@ static int choose(struct argp_state *state, const char *text, const char *const 
 
 static error_t parse(int key, char *text, struct argp_state *state)
 {
-    static const char *const resizes[] = {"torchvision", "pillow", "auto", NULL};
+    static const char *const resizes[] = {"auto", "torchvision", "pillow", NULL};
     static const char *const layouts[] = {"video", "image", "images", NULL};
     static const char *const pools[] = {"early", "literal", NULL};
     ToolOptions *o = state->input;
