@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * How a kernel set reads weights of each type: for every type T of LV_CPU_DTYPES
  *
- *     vf load_T(Row row, size_t k)               elements k .. k + VEC - 1 of a row
- *     vf load_some_T(Row row, size_t k, size_t n)   n < VEC of them, zeros behind
+ *     vf load_T(WeightRow row, size_t k)               elements k .. k + VEC - 1 of a row
+ *     vf load_some_T(WeightRow row, size_t k, size_t n)   n < VEC of them, zeros behind
  *     int any_not_finite_T(const void *p)        among VEC_CHECK_BYTES bytes of elements
  *
  * Everything else is made of these (linear.h). Weights need no alignment. */
@@ -16,22 +16,22 @@
 /* clang-format on */
 
 /* A row of a weight; scales: NULL where the type has none. */
-typedef struct Row {
+typedef struct WeightRow {
     const char *data, *scales;
-} Row;
+} WeightRow;
 
-static inline Row row_of(const LvMatrix *m, size_t row)
+static inline WeightRow row_of(const LvMatrix *m, size_t row)
 {
-    return (Row){lv_matrix_row(m, row), lv_matrix_scales(m, row)};
+    return (WeightRow){lv_matrix_row(m, row), lv_matrix_scales(m, row)};
 }
 
 /* ---- float32 ---- */
 
-static inline vf load_F32(Row row, size_t k)
+static inline vf load_F32(WeightRow row, size_t k)
 {
     return vf_load((const float *)(const void *)(row.data + k * sizeof(float)));
 }
-static inline vf load_some_F32(Row row, size_t k, size_t n)
+static inline vf load_some_F32(WeightRow row, size_t k, size_t n)
 {
     return vf_load_n(row.data + k * sizeof(float), n);
 }
@@ -46,18 +46,18 @@ typedef struct Halves {
     uint16_t data[VEC];
 } Halves;
 
-static inline Halves some_halves(Row row, size_t k, size_t n)
+static inline Halves some_halves(WeightRow row, size_t k, size_t n)
 {
     Halves halves = {{0}};
     memcpy(halves.data, row.data + k * sizeof(uint16_t), n * sizeof(uint16_t));
     return halves;
 }
 
-static inline vf load_F16(Row row, size_t k)
+static inline vf load_F16(WeightRow row, size_t k)
 {
     return vf_load_f16((const void *)(row.data + k * sizeof(uint16_t)));
 }
-static inline vf load_some_F16(Row row, size_t k, size_t n)
+static inline vf load_some_F16(WeightRow row, size_t k, size_t n)
 {
     const Halves halves = some_halves(row, k, n);
     return vf_load_f16(halves.data);
@@ -67,11 +67,11 @@ static inline int any_not_finite_F16(const void *p)
     return vf_any_not_finite_16(p, 0x7C00);
 }
 
-static inline vf load_BF16(Row row, size_t k)
+static inline vf load_BF16(WeightRow row, size_t k)
 {
     return vf_load_bf16((const void *)(row.data + k * sizeof(uint16_t)));
 }
-static inline vf load_some_BF16(Row row, size_t k, size_t n)
+static inline vf load_some_BF16(WeightRow row, size_t k, size_t n)
 {
     const Halves halves = some_halves(row, k, n);
     return vf_load_bf16(halves.data);
@@ -86,7 +86,7 @@ static inline int any_not_finite_BF16(const void *p)
 #define LOAD_CASE(T)                                                                               \
     case LV_##T:                                                                                   \
         return load_##T(row, k);
-static inline __attribute__((always_inline)) vf load_weights(LvDtype dtype, Row row, size_t k)
+static inline __attribute__((always_inline)) vf load_weights(LvDtype dtype, WeightRow row, size_t k)
 {
     switch (dtype) {
         LV_CPU_DTYPES(LOAD_CASE)
@@ -99,7 +99,7 @@ static inline __attribute__((always_inline)) vf load_weights(LvDtype dtype, Row 
     case LV_##T:                                                                                   \
         return load_some_##T(row, k, n);
 static inline __attribute__((always_inline)) vf load_some_weights(
-    LvDtype dtype, Row row, size_t k, size_t n)
+    LvDtype dtype, WeightRow row, size_t k, size_t n)
 {
     switch (dtype) {
         LV_CPU_DTYPES(LOAD_SOME_CASE)

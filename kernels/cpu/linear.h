@@ -13,7 +13,7 @@
 #define BLOCK_K 384
 
 static inline __attribute__((always_inline)) void to_float_as(
-    LvDtype dtype, float *dst, Row row, size_t n)
+    LvDtype dtype, float *dst, WeightRow row, size_t n)
 {
     size_t i = 0;
     for (; i + VEC <= n; i += VEC)
@@ -242,9 +242,9 @@ static void linear_panel(const LvLinearArgs *l)
 /* sums[i * LV_FEW_ROWS + r] = row r of in . weight row w[i]: a register chain for each of ROWS x
  * FEW_OUTPUTS products. */
 static inline __attribute__((always_inline)) void dots(const int ROWS, LvDtype dtype,
-    const Row w[FEW_OUTPUTS], size_t inner, const float *in, size_t in_stride, float *sums)
+    const WeightRow w[FEW_OUTPUTS], size_t inner, const float *in, size_t in_stride, float *sums)
 {
-    const Row w0 = w[0], w1 = w[1], w2 = w[2], w3 = w[3];
+    const WeightRow w0 = w[0], w1 = w[1], w2 = w[2], w3 = w[3];
     /* The next outputs' weights follow in memory: four rows read side by side look like no stream
      * to the processor, so it is told, in memory's order, what comes. */
     const char *ahead = w0.data + PREFETCH_BYTES;
@@ -285,8 +285,9 @@ static inline __attribute__((always_inline)) void dots(const int ROWS, LvDtype d
     FEW_ROWS_LIST(FEW_STORE)
 }
 
-static inline __attribute__((always_inline)) void dots_of(LvDtype dtype, const Row w[FEW_OUTPUTS],
-    size_t inner, const float *in, size_t in_stride, size_t rows, float *sums)
+static inline __attribute__((always_inline)) void dots_of(LvDtype dtype,
+    const WeightRow w[FEW_OUTPUTS], size_t inner, const float *in, size_t in_stride, size_t rows,
+    float *sums)
 {
     for (; rows >= FEW_R; rows -= FEW_R, in += FEW_R * in_stride, sums += FEW_R)
         dots(FEW_R, dtype, w, inner, in, in_stride, sums);
@@ -299,7 +300,7 @@ static inline __attribute__((always_inline)) void dots_of(LvDtype dtype, const R
 /* One row: one output at a time, so that the weights are one stream, which the hardware prefetches.
  * Four chains of registers hide the latency of the additions. */
 static inline __attribute__((always_inline)) float dot_one(
-    LvDtype dtype, Row w, size_t inner, const float *in)
+    LvDtype dtype, WeightRow w, size_t inner, const float *in)
 {
     const size_t step = lv_dtype_span(dtype, VEC);
     const char *ahead = w.data + PREFETCH_BYTES;
@@ -338,7 +339,7 @@ static void one_sums(const LvLinearArgs *l, const LvMatrix *m, size_t first, siz
 static void few_sums(
     const LvLinearArgs *l, const LvMatrix *m, size_t first, size_t end, float *sums)
 {
-    Row w[FEW_OUTPUTS];
+    WeightRow w[FEW_OUTPUTS];
     for (size_t i = 0; i < FEW_OUTPUTS; i++)
         w[i] = row_of(m, at_most(first + i, end - 1));
     switch (m->dtype) {
