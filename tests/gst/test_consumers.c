@@ -73,6 +73,10 @@ play (GstElement * pipeline, Way way, const gchar * what)
     gst_element_set_state (pipeline, GST_STATE_PLAYING);
   } else if (way == PAUSE) {
     gst_element_set_state (pipeline, GST_STATE_PLAYING);
+    /* Told otherwise between its sinks' preroll and its own next step, a pipeline of any elements stays in PAUSED. */
+    fail_unless (gst_element_get_state (pipeline, NULL, NULL,
+            20 * GST_SECOND) == GST_STATE_CHANGE_SUCCESS, "%s: no playing",
+        what);
     g_usleep (30000);
     gst_element_set_state (pipeline, GST_STATE_PAUSED);
     g_usleep (30000);
