@@ -95,11 +95,8 @@ clip_frame (GstLlavaovElement * self, GstLlavaovSample * sample)
   if (gst_llavaov_backpressure_blocks (self)) {
     while (gst_llavaov_windows_flow (&self->windows) == GST_FLOW_OK &&
         (self->model.session == NULL ||
-            g_atomic_int_get (self->windows.backlog) >= CLIP_BACKLOG)) {
-      /* The engine lets go of pictures without a word to this condition. */
-      g_cond_wait_until (&self->windows.cond, &self->windows.lock,
-          g_get_monotonic_time () + 5 * G_TIME_SPAN_MILLISECOND);
-    }
+            g_atomic_int_get (self->windows.backlog) >= CLIP_BACKLOG))
+      g_cond_wait (&self->windows.cond, &self->windows.lock);
     if (gst_llavaov_windows_flow (&self->windows) != GST_FLOW_OK)
       return gst_llavaov_windows_flow (&self->windows);
   } else if (g_atomic_int_get (self->windows.backlog) >= CLIP_BACKLOG_LIVE ||

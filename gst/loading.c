@@ -105,6 +105,20 @@ gst_llavaov_loading_warn_generation (GstLlavaovElement * self,
       "generation=checkpoint");
 }
 
+/* On an engine thread: the engine holds a picture less, and a clip's streaming thread may wait for that. */
+static void
+on_frame (void *data, void *frame_data, LlavaovFrameStage stage)
+{
+  GstLlavaovElement *self = data;
+
+  if (stage == LLAVAOV_FRAME_ENCODED)
+    return;
+  g_mutex_lock (&self->windows.lock);
+  if (self->run.sampling == GST_LLAVAOV_SAMPLING_CLIP)
+    g_cond_broadcast (&self->windows.cond);
+  g_mutex_unlock (&self->windows.lock);
+}
+
 /* FALSE: an ERROR has been posted. */
 static gboolean
 open_session (GstLlavaovElement * self, LlavaovEngine * engine,
@@ -115,6 +129,8 @@ open_session (GstLlavaovElement * self, LlavaovEngine * engine,
   LlavaovStatus status;
 
   options.chat_template = self->model.chat_template;
+  options.on_frame = on_frame;
+  options.data = self;
   status = llavaov_session_open (engine, &options, session, &error);
   if (status != LLAVAOV_OK) {
     error.status = status;
