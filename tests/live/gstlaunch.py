@@ -10,6 +10,8 @@ import threading
 
 ANSWER = re.compile(r"^(/\S+): last-answer = (.*)$")
 ERROR = re.compile(r"^ERROR: from element (/\S+): ")
+# How much longer things may take under a sanitizer; what ./dev asan tells meson.
+PATIENCE = 8 if os.environ.get("LLAVAOV_TEST_PRELOAD") else 1
 
 
 class Run:
@@ -62,7 +64,7 @@ def launch(line, stop_after=None, timeout=60, options=("-v",), more=None):
     process = subprocess.Popen(["gst-launch-1.0", *options] + shlex.split(line), stdin=subprocess.DEVNULL,
                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
                                env=dict(environment(), **(more or {})))
-    late = threading.Timer(timeout, process.kill)
+    late = threading.Timer(timeout * PATIENCE, process.kill)
     late.start()
     for text in process.stdout:
         run.read(text)

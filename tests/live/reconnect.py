@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 
-from gstlaunch import Server, environment
+from gstlaunch import PATIENCE, Server, environment
 
 SOURCE = "videotestsrc is-live=true pattern=%s ! video/x-raw,width=320,height=240,framerate=15/1"
 
@@ -43,12 +43,12 @@ def main():
         # Killed. The other camera goes on, then the first comes back.
         answers(monitor, 2)
         with Server(server_program, port=port, source=SOURCE % "ball"):
-            end = time.monotonic() + 60
+            end = time.monotonic() + 60 * PATIENCE
             while answers(monitor, 1)[0]["stream"] != gone:
                 if time.monotonic() > end:
                     raise SystemExit("the camera is back, but no answer came")
             monitor.send_signal(signal.SIGTERM)
-            rest, _ = monitor.communicate(timeout=20)
+            rest, _ = monitor.communicate(timeout=20 * PATIENCE)
     if "secret" in "".join(seen) or "secret" in rest:
         raise SystemExit("a password was printed")
     return monitor.returncode

@@ -12,7 +12,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(sys.argv[2], "models"))
-from gstlaunch import environment  # noqa: E402
+from gstlaunch import PATIENCE, environment  # noqa: E402
 import truth  # noqa: E402
 
 WINDOWS, SECONDS, FRAMES, FPS = 8, 2, 8, 10
@@ -86,7 +86,8 @@ def unfair(answers):
 
 def main():
     for _ in range(TRIES):
-        run = subprocess.run([sys.argv[1], line()], stdout=subprocess.PIPE, text=True, env=environment(), timeout=50)
+        run = subprocess.run([sys.argv[1], line()], stdout=subprocess.PIPE, text=True, env=environment(),
+                             timeout=50 * PATIENCE)
         records = [json.loads(text) for text in run.stdout.splitlines()]
         if run.returncode != 0 or not records:
             print("FAIL status %d, %d lines" % (run.returncode, len(records)))
