@@ -19,7 +19,8 @@ static void report(const LoadOptions *options, const LoadCounts *c, gint64 base_
            "\"latency_p99_ms\": %.0f, \"equal_streams\": %d, \"equal_answers\": %u, "
            "\"fewest\": %u, \"most\": %u, \"longest_s\": %.1f, ",
         options->streams, c->seconds, options->streams / ((gdouble)LOAD_WINDOW / GST_SECOND),
-        c->answers / c->seconds, c->dropped, c->untold, c->latency[0], c->latency[1],
+        c->answers / c->seconds, c->dropped, c->untold, c->answers ? c->latency[0] : 0,
+        c->answers ? c->latency[1] : 0,
         options->streams - (options->unequal ? 2 : 0), c->answers - c->special[0] - c->special[1],
         c->fewest, c->most, c->longest);
     if (options->unequal)
