@@ -151,6 +151,7 @@ typedef struct LlavaovImage {
     LlavaovColorRange range;
     LlavaovScan scan;
     LlavaovOrientation orientation;
+    uint32_t pixel_width, pixel_height; /* shape of a stored pixel as a ratio; one is 0: square */
 } LlavaovImage;
 
 /* The two 8-bit resizes: torchvision's (the default of HF transformers 5.x) and Pillow's

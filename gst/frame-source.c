@@ -151,6 +151,8 @@ picture_map (void *data, LlavaovImage * image, LlavaovError * error)
   if (!gst_llavaov_frame_map (mapped, info, picture->buffer, FALSE, error))
     return LLAVAOV_ERROR_FORMAT;
   image->orientation = picture->orientation;
+  image->pixel_width = MAX (GST_VIDEO_INFO_PAR_N (info), 0);
+  image->pixel_height = MAX (GST_VIDEO_INFO_PAR_D (info), 0);
   image->scan =
       gst_llavaov_interlacing_scan (info, picture->buffer, mapped->frame.flags);
   part = mapped->crop;

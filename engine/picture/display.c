@@ -176,6 +176,8 @@ LlavaovStatus lv_image_show(const LlavaovImage *image, const LvCancel *cancel, L
         .width = swap ? image->height : image->width,
         .height = swap ? image->width : image->height,
         .plane = {*pixels},
-        .stride = {(ptrdiff_t)(swap ? height : width) * 3}};
+        .stride = {(ptrdiff_t)(swap ? height : width) * 3},
+        .pixel_width = swap ? image->pixel_height : image->pixel_width,
+        .pixel_height = swap ? image->pixel_width : image->pixel_height};
     return LLAVAOV_OK;
 }

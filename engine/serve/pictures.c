@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/status.h"
 #include "picture/display.h"
+#include "picture/pixels.h"
 #include "base/clock.h"
 #include "serve/frame.h"
 
@@ -38,16 +39,25 @@ static void discard(const LlavaovEngine *engine, Prepared *prepared)
 static LlavaovStatus take_or_resize(const LlavaovEngine *engine, LlavaovFrame *frame,
     const LlavaovImage *stored, Prepared *prepared, LlavaovError *error)
 {
-    LlavaovImage image = *stored;
-    uint8_t *pixels = NULL;
+    LlavaovImage image = *stored, square;
+    uint8_t *pixels = NULL, *squares = NULL;
     LlavaovStatus status = LLAVAOV_OK;
     if (!lv_image_as_shown(stored))
         status = lv_image_show(stored, &frame->cancel, &image, &pixels, error);
+    /* A video's frame is squashed to a square whatever its shape. */
+    if (status == LLAVAOV_OK && frame->layout != LLAVAOV_LAYOUT_VIDEO &&
+        !lv_image_has_square_pixels(&image)) {
+        status = lv_image_square(
+            &image, engine->resize, &frame->cancel, &square, &squares, error);
+        if (status == LLAVAOV_OK)
+            image = square;
+    }
     if (status == LLAVAOV_OK)
         status = hand_over(engine, frame, &image, prepared, error);
     if (status == LLAVAOV_OK && !prepared->picture)
         status = lv_picture_prepare(engine->model->config, frame->layout, engine->resize, &image,
             &frame->cancel, &prepared->tiles, error);
+    lv_free(squares);
     lv_free(pixels);
     return status;
 }

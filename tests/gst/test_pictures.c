@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "picture/display.h"
 #include "picture/image.h"
+#include "picture/pixels.h"
 #include "frame-source.h"
 
 /* A picture in RGB without padding. */
@@ -590,6 +591,56 @@ GST_START_TEST (test_orientations_are_videoflips)
 
 GST_END_TEST;
 
+/* What the caps say of pixels arrives, and a picture becomes as wide as GStreamer's sinks show it. */
+GST_START_TEST (test_shapes_of_pixels)
+{
+  static const gint shapes[][2] = { {1, 1}, {64, 45}, {16, 15}, {8, 9},
+  {32, 27}, {4, 3}, {12, 11}, {1, 2}
+  };
+  guint i, turned;
+
+  for (i = 0; i < G_N_ELEMENTS (shapes); i++)
+    for (turned = 0; turned < 2; turned++) {
+      static const gint size[] = { 72, 58 };
+      gchar *more = g_strdup_printf (", pixel-aspect-ratio=%d/%d",
+          shapes[i][0], shapes[i][1]);
+      GstCaps *caps = make_caps (GST_VIDEO_FORMAT_NV12, size, more);
+      LlavaovImage image, shown;
+      LlavaovFrameSource source;
+      LlavaovError error;
+      GstLlavaovSample *sample;
+      guint n, d, width, height;
+      guint8 *pixels;
+      GstVideoInfo info;
+      GstBuffer *buffer;
+
+      gst_video_info_from_caps (&info, caps);
+      buffer = gst_buffer_new_allocate (NULL, info.size, NULL);
+      sample = gst_llavaov_sample_new (buffer, &info, 0, 0);
+      sample->orientation = turned ? LLAVAOV_ORIENTATION_ROTATE_90 :
+          LLAVAOV_ORIENTATION_UPRIGHT;
+      gst_llavaov_frame_source_init (&source, sample, NULL);
+      gst_llavaov_sample_unref (sample);
+      fail_unless (source.map (source.data, &image, &error) == LLAVAOV_OK);
+      fail_unless (lv_image_show (&image, NULL, &shown, &pixels,
+              &error) == LLAVAOV_OK);
+      source.unmap (source.data);
+      source.release (source.data);
+      lv_image_square_size (&shown, &width, &height);
+      fail_unless_equals_int (height, size[!turned]);
+      fail_unless (gst_video_calculate_display_ratio (&n, &d, size[turned],
+              size[!turned], shapes[i][turned], shapes[i][!turned], 1, 1));
+      fail_unless_equals_int (width,
+          gst_util_uint64_scale_int_round (height, n, d));
+      lv_free (pixels);
+      gst_buffer_unref (buffer);
+      gst_caps_unref (caps);
+      g_free (more);
+    }
+}
+
+GST_END_TEST;
+
 static Suite *
 pictures_suite (void)
 {
@@ -603,6 +654,7 @@ pictures_suite (void)
   tcase_add_test (tc, test_every_colour);
   tcase_add_test (tc, test_rgb_of_limited_range);
   tcase_add_test (tc, test_orientations_are_videoflips);
+  tcase_add_test (tc, test_shapes_of_pixels);
   return s;
 }
 

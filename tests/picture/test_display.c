@@ -15,6 +15,7 @@
 #include "picture/display.h"
 #include "picture/image.h"
 #include "picture/picture.h"
+#include "picture/pixels.h"
 
 enum { MAX_EDGE = 23 };
 
@@ -253,6 +254,79 @@ static void what_is_wrong_is_refused(void **state)
     lv_alloc_fail_after(-1);
 }
 
+/* Heights stay, but for pictures that would be too wide. */
+static void pixels_that_are_no_squares(void **state)
+{
+    static const struct {
+        uint32_t width, height, pixel_width, pixel_height, shown_width, shown_height;
+    } table[] = {
+        {720, 576, 64, 45, 1024, 576}, /* PAL, 16:9 */
+        {720, 576, 16, 15, 768, 576},
+        {720, 480, 8, 9, 640, 480}, /* NTSC */
+        {1440, 1080, 4, 3, 1920, 1080},
+        {352, 288, 12, 11, 384, 288},
+        {7, 5, 3, 2, 11, 5}, /* 10.5 */
+        {1, 1, 1, 1000, 1, 1},
+        {9, 7, 5, 5, 9, 7},
+        {9, 7, 0, 0, 9, 7},
+        {9, 7, 0, 1, 9, 7},
+        {9, 7, 3, 0, 9, 7},
+        {16384, 200, 2, 1, 16384, 100},
+        {16384, 2, UINT32_MAX, 1, 16384, 1},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        const LlavaovImage image = {.width = table[i].width,
+            .height = table[i].height,
+            .pixel_width = table[i].pixel_width,
+            .pixel_height = table[i].pixel_height};
+        uint32_t width, height;
+        lv_image_square_size(&image, &width, &height);
+        assert_int_equal(width, table[i].shown_width);
+        assert_int_equal(height, table[i].shown_height);
+    }
+}
+
+/* What is turned has its pixels turned with it, and is resized as pictures are. */
+static void square_pixels_come_of_a_resize(void **state)
+{
+    LlavaovImage image = {.format = LLAVAOV_PIXEL_I420,
+        .width = 22,
+        .height = 9,
+        .scan = LLAVAOV_SCAN_TOP_FIRST,
+        .pixel_width = 2,
+        .pixel_height = 3};
+    LlavaovError error;
+    uint8_t *planes[3] = {0};
+    make_picture(&image, planes, 5);
+    for (int turned = 0; turned < 2; turned++) {
+        static uint8_t expected[22 * 22 * 3];
+        LlavaovImage shown, square;
+        uint8_t *pixels, *squares;
+        image.orientation = turned ? LLAVAOV_ORIENTATION_ROTATE_90 : LLAVAOV_ORIENTATION_UPRIGHT;
+        assert_int_equal(lv_image_show(&image, NULL, &shown, &pixels, &error), LLAVAOV_OK);
+        assert_false(lv_image_has_square_pixels(&shown));
+        assert_int_equal(
+            lv_image_square(&shown, LLAVAOV_RESIZE_PILLOW, NULL, &square, &squares, &error),
+            LLAVAOV_OK);
+        assert_int_equal(square.width, turned ? 14 : 15); /* 9 * 3 / 2 and 22 * 2 / 3 */
+        assert_int_equal(square.height, turned ? 22 : 9);
+        assert_true(lv_image_has_square_pixels(&square));
+        assert_int_equal(lv_picture_resize(&shown, LLAVAOV_RESIZE_PILLOW, square.width,
+                             square.height, NULL, expected, &error),
+            LLAVAOV_OK);
+        assert_memory_equal(squares, expected, (size_t)square.width * square.height * 3);
+        lv_free(squares);
+        LvCancel cancel = {0};
+        lv_cancel_request(&cancel);
+        assert_int_equal(
+            lv_image_square(&shown, LLAVAOV_RESIZE_PILLOW, &cancel, &square, &squares, &error),
+            LLAVAOV_ERROR_CANCELLED);
+        assert_null(squares);
+        lv_free(pixels);
+    }
+    free_picture(planes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -261,6 +335,8 @@ int main(void)
         cmocka_unit_test(what_moves_shows_no_comb),
         cmocka_unit_test(what_stands_still_stays),
         cmocka_unit_test(what_is_wrong_is_refused),
+        cmocka_unit_test(pixels_that_are_no_squares),
+        cmocka_unit_test(square_pixels_come_of_a_resize),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
