@@ -31,8 +31,8 @@ void lv_image_square_size(const LlavaovImage *image, uint32_t *width, uint32_t *
         return;
     }
     *width = LV_MAX_PICTURE_EDGE;
-    *height = (uint32_t)scaled(image->height, LV_MAX_PICTURE_EDGE,
-        wanted < UINT32_MAX ? (uint32_t)wanted : UINT32_MAX);
+    *height = (uint32_t)scaled(
+        image->height, LV_MAX_PICTURE_EDGE, wanted < UINT32_MAX ? (uint32_t)wanted : UINT32_MAX);
 }
 
 LlavaovStatus lv_image_square(const LlavaovImage *image, LlavaovResize resize,
@@ -42,8 +42,8 @@ LlavaovStatus lv_image_square(const LlavaovImage *image, LlavaovResize resize,
     lv_image_square_size(image, &width, &height);
     *pixels = lv_alloc((size_t)width * height, 3);
     if (!*pixels)
-        return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL,
-            "no memory for a picture of %ux%u pixels", width, height);
+        return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a picture of %ux%u pixels",
+            width, height);
     LlavaovStatus status = lv_picture_resize(image, resize, width, height, cancel, *pixels, error);
     if (status) {
         lv_free(*pixels);

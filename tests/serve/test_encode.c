@@ -42,6 +42,11 @@ typedef struct Kind {
     int value; /* of every byte; < 0: noise */
 } Kind;
 
+/* Of pixels; zeros: square. */
+typedef struct Shape {
+    uint32_t width, height;
+} Shape;
+
 #define VIDEO LLAVAOV_LAYOUT_VIDEO
 #define IMAGE LLAVAOV_LAYOUT_IMAGE
 #define IMAGES LLAVAOV_LAYOUT_IMAGES
@@ -53,6 +58,7 @@ static const Kind kinds[N_KINDS] = {{VIDEO, 40, 30, -1}, {IMAGE, 300, 200, -2},
 typedef struct Shot {
     Harness *h;
     Kind kind;
+    Shape shape;
     uint8_t *pixels;
     LlavaovFrame *frame;
     unsigned stages[3];
@@ -84,7 +90,9 @@ static LlavaovStatus map_shot(void *data, LlavaovImage *image, LlavaovError *err
         .width = shot->kind.width,
         .height = shot->kind.height,
         .plane = {shot->pixels},
-        .stride = {shot->kind.width * 3}};
+        .stride = {shot->kind.width * 3},
+        .pixel_width = shot->shape.width,
+        .pixel_height = shot->shape.height};
     return LLAVAOV_OK;
 }
 
@@ -97,10 +105,11 @@ static void release_shot(void *data)
     pthread_mutex_unlock(&shot->h->lock);
 }
 
-static bool push(Harness *h, LlavaovSession *session, Shot *shot, Kind kind, LlavaovEncode encode)
+static bool push_shaped(
+    Harness *h, LlavaovSession *session, Shot *shot, Kind kind, Shape shape, LlavaovEncode encode)
 {
     const size_t bytes = (size_t)kind.width * kind.height * 3;
-    *shot = (Shot){.h = h, .kind = kind, .pixels = malloc(bytes)};
+    *shot = (Shot){.h = h, .kind = kind, .shape = shape, .pixels = malloc(bytes)};
     uint32_t state = (uint32_t)kind.value;
     for (size_t i = 0; shot->pixels && i < bytes; i++)
         shot->pixels[i] = kind.value >= 0
@@ -114,6 +123,11 @@ static bool push(Harness *h, LlavaovSession *session, Shot *shot, Kind kind, Lla
         .encode = encode,
         .frame_data = shot};
     return llavaov_session_push_frame(session, &source, &shot->frame, NULL) == LLAVAOV_OK;
+}
+
+static bool push(Harness *h, LlavaovSession *session, Shot *shot, Kind kind, LlavaovEncode encode)
+{
+    return push_shaped(h, session, shot, kind, (Shape){0}, encode);
 }
 
 static void push_flats(Harness *h, LlavaovSession *session, Shot *shots, int n, int first_value)
@@ -154,13 +168,13 @@ static Values values_of(const Shot *shot)
     return v;
 }
 
-static Values encode_alone(Harness *h, Kind kind)
+static Values encode_shaped(Harness *h, Kind kind, Shape shape)
 {
     LlavaovSession *session = open_told(h);
     const uint32_t before = h->engine->backend->info.preferred_tiles;
     prefer(h, 1);
     Shot shot;
-    assert_true(push(h, session, &shot, kind, LLAVAOV_ENCODE_ON_ARRIVAL));
+    assert_true(push_shaped(h, session, &shot, kind, shape, LLAVAOV_ENCODE_ON_ARRIVAL));
     wait_stage(&shot, LLAVAOV_FRAME_ENCODED);
     assert_int_equal(shot.stages[LLAVAOV_FRAME_FAILED], 0);
     const Values v = values_of(&shot);
@@ -168,6 +182,11 @@ static Values encode_alone(Harness *h, Kind kind)
     llavaov_session_close(session);
     prefer(h, before);
     return v;
+}
+
+static Values encode_alone(Harness *h, Kind kind)
+{
+    return encode_shaped(h, kind, (Shape){0});
 }
 
 /* Of each kind; for threads, too, once they have been made. */
@@ -277,6 +296,32 @@ static void embeddings_do_not_depend_on_the_company(void **state)
 }
 
 /* Requests of two sessions whose frames are encoded on demand. */
+/* An image is what a screen shows of it; a video's frame is squashed whatever its shape. Flat pictures
+ * stay flat when they are resized. */
+static void pixels_that_are_no_squares(void **state)
+{
+    Harness *h = *state;
+    static const struct {
+        Kind kind;
+        Shape shape;
+        Kind as;
+    } table[] = {
+        {{IMAGE, 100, 100, 90}, {3, 1}, {IMAGE, 300, 100, 90}},
+        {{IMAGE, 300, 100, 90}, {1, 3}, {IMAGE, 100, 100, 90}},
+        {{IMAGES, 60, 40, 90}, {2, 1}, {IMAGES, 120, 40, 90}},
+        {{VIDEO, 60, 40, -3}, {2, 1}, {VIDEO, 60, 40, -3}},
+        {{IMAGE, 100, 100, -4}, {2, 2}, {IMAGE, 100, 100, -4}},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        const Values got = encode_shaped(h, table[i].kind, table[i].shape),
+                     wanted = encode_alone(h, table[i].as);
+        assert_int_equal(got.n, wanted.n);
+        assert_memory_equal(got.data, wanted.data, got.n * sizeof(float));
+        free(got.data);
+        free(wanted.data);
+    }
+}
+
 static void requests_share_calls(void **state)
 {
     Harness *h = *state;
@@ -745,6 +790,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(embeddings_do_not_depend_on_the_company),
+        cmocka_unit_test(pixels_that_are_no_squares),
         cmocka_unit_test(requests_share_calls),
         cmocka_unit_test(the_least_served_come_along_first),
         cmocka_unit_test(each_session_pays_for_its_tiles),
