@@ -132,7 +132,6 @@ void open_engine(LlavaovPrecision precision, LlavaovResize resize, const char *w
 void close_engine(void)
 {
     llavaov_session_close(watch.session);
-    watch.engine->backend->ops = watch.real;
     llavaov_engine_unref(watch.engine);
     if (count)
         assert_int_equal(count().live, 0);
