@@ -47,8 +47,7 @@ static LlavaovStatus take_or_resize(const LlavaovEngine *engine, LlavaovFrame *f
     /* A video's frame is squashed to a square whatever its shape. */
     if (status == LLAVAOV_OK && frame->layout != LLAVAOV_LAYOUT_VIDEO &&
         !lv_image_has_square_pixels(&image)) {
-        status = lv_image_square(
-            &image, engine->resize, &frame->cancel, &square, &squares, error);
+        status = lv_image_square(&image, engine->resize, &frame->cancel, &square, &squares, error);
         if (status == LLAVAOV_OK)
             image = square;
     }
