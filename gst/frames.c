@@ -21,6 +21,8 @@
 /* clip: pictures that may wait to be resized before a file is held up, or a live frame is passed over. */
 #define CLIP_BACKLOG 8
 #define CLIP_BACKLOG_LIVE 64
+/* clip: how long it may go unseen that the engine dropped pictures of before a flush or a seek. */
+#define CLIP_UNTOLD (100 * G_TIME_SPAN_MILLISECOND)
 
 static void
 sample_chosen (gpointer data, GstLlavaovSample * sample)
@@ -96,7 +98,9 @@ clip_frame (GstLlavaovElement * self, GstLlavaovSample * sample)
     while (gst_llavaov_windows_flow (&self->windows) == GST_FLOW_OK &&
         (self->model.session == NULL ||
             g_atomic_int_get (self->windows.backlog) >= CLIP_BACKLOG))
-      g_cond_wait (&self->windows.cond, &self->windows.lock);
+      /* The engine tells of each picture (loading.c) but of those that nobody holds any more. */
+      g_cond_wait_until (&self->windows.cond, &self->windows.lock,
+          g_get_monotonic_time () + CLIP_UNTOLD);
     if (gst_llavaov_windows_flow (&self->windows) != GST_FLOW_OK)
       return gst_llavaov_windows_flow (&self->windows);
   } else if (g_atomic_int_get (self->windows.backlog) >= CLIP_BACKLOG_LIVE ||
