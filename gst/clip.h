@@ -6,7 +6,7 @@
  * its end, so frames are kept as they come; beyond GST_LLAVAOV_CLIP_KEPT every other one is let go and only every second,
  * fourth, ... frame is kept from then on, and an index takes the nearest kept frame, the earlier of two.
  *
- * Not thread-safe: the element's lock is held around every call.
+ * Not thread-safe: the lock of the windows is held around every call.
  */
 #ifndef GST_LLAVAOV_CLIP_H
 #define GST_LLAVAOV_CLIP_H

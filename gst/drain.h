@@ -3,7 +3,8 @@
  * The ends of windows that are not their clock's: a new stream or segment, a hole, a jump back, the end. What was seen
  * until then is closed as a window of its own, which is shorter, and handed over; docs/windows.md has the table.
  *
- * The element's lock is held around every call. Nothing here waits; where the stream blocks, the caller does.
+ * On the streaming thread, with the lock of the windows held around every call. Nothing here waits; where the stream blocks, the caller
+ * does.
  */
 #ifndef GST_LLAVAOV_DRAIN_H
 #define GST_LLAVAOV_DRAIN_H

@@ -69,7 +69,7 @@ typedef struct
   GThread *thread;              /* set by the thread that changes the state */
   gboolean stop;
   gboolean ended;               /* it has done its last call */
-  gboolean left_alone;          /* nobody waits for its end: it lets go of the engine itself */
+  gboolean left_alone;          /* nobody waits for its end: it releases the engine itself */
   gboolean engine_changed;
 } GstLlavaovWorker;
 

@@ -17,7 +17,7 @@ G_BEGIN_DECLS
  * last_percent is kept for the next call, GST_LLAVAOV_LOADING_UNTOLD before the first. */
 void gst_llavaov_loading_poll (GstLlavaovElement * self,
     guint * last_percent);
-/* The worker ends; a load that was told about and is not through was cancelled. */
+/* The worker ends: a load that has been reported and is not complete counts as cancelled. */
 void gst_llavaov_loading_end (GstLlavaovElement * self, guint last_percent);
 
 /* TRUE when the whole question, with all its frames, can be checked now and has not been. With the lock held. */

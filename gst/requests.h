@@ -9,8 +9,8 @@
 
 G_BEGIN_DECLS
 
-/* Takes the window. With the lock held, on the worker's thread; lets go of the lock meanwhile. Afterwards the window is in
- * `asked` with its ticket, or in the outbox, FAILED, or freed if the stream was flushed. */
+/* Sends the window that is `asked`. On the worker's thread, with the lock of the windows, which is released meanwhile.
+ * Afterwards the window is still `asked` and has its ticket, or it is in the outbox, or freed after a flush. */
 void gst_llavaov_request_send (GstLlavaovElement * self, GstLlavaovWindow * window);
 
 G_END_DECLS

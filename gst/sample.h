@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * One frame of the stream on its way into windows: a reference to its buffer until the engine has taken it, the engine's
- * frame afterwards. Reference counted; the counts are atomic, the members belong to the element's lock.
+ * frame afterwards. Reference counted; the counts are atomic, the members are guarded by the lock of the windows.
  */
 #ifndef GST_LLAVAOV_SAMPLE_H
 #define GST_LLAVAOV_SAMPLE_H

@@ -9,7 +9,7 @@
  * frame. Points that still lie ahead when a window closes take its last frame; a window cut short by the end of the
  * stream keeps the points that lie before that end, at least one.
  *
- * Nothing here is thread-safe: the element's lock is held around every call. Times are running times in nanoseconds.
+ * Not thread-safe: the lock of the windows is held around every call. Times are running times in nanoseconds.
  */
 #ifndef GST_LLAVAOV_SAMPLER_H
 #define GST_LLAVAOV_SAMPLER_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Counts behind the `stats` property, since READY to PAUSED. The element's lock is held around every access.
+ * Counts behind the `stats` property, since READY to PAUSED. The lock of the output is held around every access.
  */
 #ifndef GST_LLAVAOV_STATS_H
 #define GST_LLAVAOV_STATS_H
@@ -15,7 +15,7 @@ typedef struct _GstLlavaovStats
 {
   guint64 windows;              /* that held a frame and were to be answered */
   guint64 answers, dropped_windows, failed_windows;
-  guint64 empty_windows;        /* that held no frame and were told about */
+  guint64 empty_windows;        /* that held no frame and were reported */
   guint64 frames_seen, frames_sampled;  /* sampled: distinct frames given to the engine */
   guint64 frames_unreadable;    /* whose buffers do not hold what caps and metas say */
   guint64 prompt_tokens, new_tokens;

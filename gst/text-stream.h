@@ -3,7 +3,7 @@
  * How the text stream follows the video: when it begins, how far its gaps may go, where answers are stamped, when it
  * ends. text-pad.c queues and pushes what is decided here. All of it does nothing while no text pad is requested.
  *
- * Timestamps are those of the element's segment. Functions named as "with the lock" want the element's lock held; the
+ * Timestamps are those of the element's segment. Functions named as "with the lock" need the lock of the windows held; the
  * others want it free, because they reach other elements' pads.
  */
 #ifndef GST_LLAVAOV_TEXT_STREAM_H
@@ -24,7 +24,8 @@ GstClockTime gst_llavaov_text_stream_timestamp (GstLlavaovElement * self,
     GstClockTime running);
 
 /* The timestamp up to which the text stream may go when the video has come to a running time: as far, but not beyond the
- * start of a window that will still be answered for when answers carry the times of their windows. On the streaming thread, with the lock. */
+ * start of a window that will still be answered for when answers carry the times of their windows. On the streaming thread,
+ * with the lock. */
 GstClockTime gst_llavaov_text_stream_limit (GstLlavaovElement * self,
     GstClockTime running);
 

@@ -4,10 +4,10 @@
  *
  *     sampler, clip  --close-->  waiting  -->  asked (by the engine)  -->  outbox  -->  reporting  -->  freed
  *
- * The lock rule: `lock` guards every member, and is held around every call but where a function says otherwise. It is the
- * element's main lock: the worker waits on `cond` with it, so what wakes the worker (gstllavaovelement.h) is under it, too. The locks
- * of the input and of the output, and the object lock, may be taken with it held, never the other way round. No message is
- * posted, no pad pushed and no request sent with it held.
+ * The lock rule: `lock` guards every member and is held around every call, except where a function says otherwise. It is
+ * the element's main lock: the worker waits on `cond` with it, so it also guards what wakes the worker
+ * (gstllavaovelement.h). The object lock and the locks of the input and of the output may be taken with it held, never the
+ * other way round. No message is posted, no pad pushed and no request sent with it held.
  *
  * The members are written by windows.c; sampler and clip by their own functions.
  */
@@ -28,7 +28,7 @@ typedef struct _GstLlavaovWindows
   gboolean flushing;
   gboolean failed;              /* an ERROR has been posted: nothing goes on */
   gint64 failed_at;             /* then, monotonic microseconds */
-  guint flushes;                /* so far; a window of before a flush is nobody's any more */
+  guint flushes;                /* so far; windows from before a flush are freed, not reported */
 
   GstLlavaovSampler sampler;
   GstLlavaovClip clip;

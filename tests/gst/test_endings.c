@@ -306,7 +306,7 @@ GST_START_TEST (test_any_stream)
 
 GST_END_TEST;
 
-/* What passes without a frame is told about in live streams; two rows are about holes as above. */
+/* Live streams report stretches without a frame; two rows are about holes as above. */
 static const Row live[] = {
   {"silence from the start", "", "clock:1500/1", "-silence 0+1000"},
   {"silence after frames", "", "0-4@0 clock:1300/1 clock:2300/2",
