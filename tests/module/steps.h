@@ -42,8 +42,8 @@ extern const LlavaovGeneration greedy;
 /* Group setup: the model, in random_model. */
 int write_step_model(void **state);
 
-/* graphs: "on" or "off"; wishes: of the stand-in (standin.c). */
-void open_model(LlavaovPrecision precision, const char *graphs, const char *wishes);
+/* options: of the device, such as ";graphs=off"; wishes: of the stand-in (standin.c). */
+void open_model(LlavaovPrecision precision, const char *options, const char *wishes);
 /* With all members; nothing is left on the device. */
 void close_model(void);
 

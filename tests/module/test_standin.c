@@ -142,7 +142,7 @@ static void a_device_that_cannot_serve_is_refused(void **state)
     refused(
         "cuda:0", "no-device", LLAVAOV_ERROR_DEVICE, "device \"cuda:0\": there is no NVIDIA GPU");
     refused("cuda:3", "", LLAVAOV_ERROR_DEVICE, "device \"cuda:3\": there is no GPU 3");
-    refused("cuda:123456", "", LLAVAOV_ERROR_DEVICE, "no such GPU");
+    refused("cuda:123456", "", LLAVAOV_ERROR_DEVICE, "there is no GPU 123456");
     refused("cuda", "old", LLAVAOV_ERROR_UNSUPPORTED, "compute capability 7.5");
     cpu_instead("no-driver", "chosen because there is no NVIDIA driver");
     cpu_instead("no-device", "chosen because there is no NVIDIA GPU");

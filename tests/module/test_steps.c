@@ -82,7 +82,7 @@ static void whoever_joins_or_leaves_the_bits_are_the_same(void **state)
     static Trace direct, got;
     static const LlavaovPrecision precisions[] = {LLAVAOV_PRECISION_F32, LLAVAOV_PRECISION_BF16};
     for (size_t i = 0; i < 4; i += 3) { /* greedy in float32, drawn in bf16 */
-        play(precisions[i / 2], "off", "", i % 2, false, &direct);
+        play(precisions[i / 2], ";graphs=off", "", i % 2, false, &direct);
         const unsigned n = steps_of(precisions[i / 2]);
         assert_int_equal(watch.computed, n);
         assert_int_equal(count().replayed, 0);
@@ -91,7 +91,7 @@ static void whoever_joins_or_leaves_the_bits_are_the_same(void **state)
         /* Kernels that overlap, and none that does; ahead of greedy steps alone. */
         for (int way = 0; way < (i == 0 ? 3 : 2); way++) {
             const bool ahead = way == 2;
-            play(precisions[i / 2], "on", way == 1 ? "no-overlap" : "", i % 2, ahead, &got);
+            play(precisions[i / 2], "", way == 1 ? "no-overlap" : "", i % 2, ahead, &got);
             assert_int_equal(count().overlapped > 0, way != 1);
             assert_null(strstr(watch.b->info.detail, "without graphs"));
             /* Each kind is enqueued directly once; most steps are of one that was seen before. */
