@@ -100,13 +100,16 @@ static void pack_rows(float *dst, const float *src, size_t stride, size_t rows, 
 static inline __attribute__((always_inline)) void pack_weights_as(
     LvDtype dtype, float *dst, const LvMatrix *m, size_t first, size_t rows, size_t k0, size_t n)
 {
+    WeightRow w[VEC];
+    for (size_t i = 0; i < VEC; i++)
+        w[i] = row_of(m, first + (i < rows ? i : 0));
     for (size_t k = 0; k < n; k += VEC) {
         size_t width = n - k < VEC ? n - k : VEC;
         vf t[VEC];
         for (size_t i = 0; i < VEC; i++)
             t[i] = i >= rows      ? vf_set1(0)
-                   : width == VEC ? load_weights(dtype, row_of(m, first + i), k0 + k)
-                                  : load_some_weights(dtype, row_of(m, first + i), k0 + k, width);
+                   : width == VEC ? load_weights(dtype, w[i], k0 + k)
+                                  : load_some_weights(dtype, w[i], k0 + k, width);
         vf_transpose(t);
         for (size_t i = 0; i < width; i++)
             vf_store(dst + (k + i) * LANES, t[i]);
