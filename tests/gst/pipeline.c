@@ -58,6 +58,14 @@ note (Run * run, GstMessage * message)
 void
 run_pipeline (GstElement * pipeline, Run * run)
 {
+  run_pipeline_unless (pipeline, run, NULL, NULL);
+}
+
+void
+run_pipeline_unless (GstElement * pipeline, Run * run,
+    gboolean (*stalled) (gpointer data), gpointer data)
+{
+  guint quiet = 0;
   GstBus *bus = gst_element_get_bus (pipeline);
   GstMessage *message;
   gulong watch =
@@ -67,10 +75,15 @@ run_pipeline (GstElement * pipeline, Run * run)
   run->answers = g_ptr_array_new_with_free_func (g_free);
   run->progress = g_ptr_array_new_with_free_func (g_free);
   gst_element_set_state (pipeline, GST_STATE_PLAYING);
-  while (!run->eos && run->error == NULL &&
-      (message = gst_bus_timed_pop (bus, 40 * GST_SECOND))) {
-    note (run, message);
-    gst_message_unref (message);
+  while (!run->eos && run->error == NULL && quiet < 4) {
+    message = gst_bus_timed_pop (bus, 10 * GST_SECOND);
+    if (message == NULL && stalled != NULL && stalled (data))
+      break;
+    quiet = message ? 0 : quiet + 1;
+    if (message) {
+      note (run, message);
+      gst_message_unref (message);
+    }
   }
   gst_element_set_state (pipeline, GST_STATE_NULL);
   while ((message = gst_bus_pop (bus)))

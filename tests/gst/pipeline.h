@@ -22,6 +22,9 @@ void run_clear (Run * run);
 
 /* To the end of the stream or the first error, at most 40 s without a message; the pipeline is in NULL afterwards. */
 void run_pipeline (GstElement * pipeline, Run * run);
+/* The same, given up after ten seconds without a message in which stalled(data) holds. */
+void run_pipeline_unless (GstElement * pipeline, Run * run,
+    gboolean (*stalled) (gpointer data), gpointer data);
 /* The same with the pipeline of a gst-launch line. */
 void run_line (Run * run, const gchar * format, ...)
 G_GNUC_PRINTF (2, 3);

@@ -88,6 +88,67 @@ GST_END_TEST;
 
 /* ---- in other people's bins ---- */
 
+static void
+count_buffer (GstElement * sink, GstBuffer * buffer, GstPad * pad, gint * n)
+{
+  g_atomic_int_inc (n);
+}
+
+static GstPadProbeReturn
+note_buffer (GstPad * pad, GstPadProbeInfo * info, gpointer data)
+{
+  g_atomic_int_set ((gint *) data, TRUE);
+  return GST_PAD_PROBE_OK;
+}
+
+static gboolean
+not_seen (gpointer seen)
+{
+  return !g_atomic_int_get ((gint *) seen);
+}
+
+static gboolean
+not_heard (gpointer heard)
+{
+  return g_atomic_int_get ((gint *) heard) == 0;
+}
+
+/* Runs the line with playbin or playbin3. A start in which playbin3 gives nothing to a sink is made again: under load that of
+ * GStreamer 1.22 and 1.26 stalls once in about fifty starts, with nothing but fakesinks too, when decodebin3 gets a stream
+ * while its own input is flushing. */
+static void
+run_playbin (const gchar * line, gboolean sound, Run * run)
+{
+  gboolean newer = g_str_has_prefix (line, "playbin3"), stalled;
+  guint starts = 0;
+
+  do {
+    GstElement *playbin = gst_parse_launch (line, NULL), *video, *audio;
+    gint seen = FALSE, heard = 0;
+    GstPad *pad;
+
+    g_object_get (playbin, "video-sink", &video, "audio-sink", &audio, NULL);
+    pad = gst_element_get_static_pad (video, "sink");
+    gst_pad_add_probe (pad, GST_PAD_PROBE_TYPE_BUFFER, note_buffer,
+        &seen, NULL);
+    if (sound)
+      g_signal_connect (audio, "handoff", G_CALLBACK (count_buffer), &heard);
+    run_pipeline_unless (playbin, run, newer ? sound ? not_heard : not_seen :
+        NULL, sound ? &heard : &seen);
+    stalled = newer && !run->eos && !run->error &&
+        (!seen || (sound && heard == 0)) && ++starts < 4;
+    fail_unless (!sound || !run->eos || heard > 100, "%s: %d", line, heard);
+    gst_object_unref (pad);
+    gst_object_unref (video);
+    g_clear_object (&audio);
+    gst_object_unref (playbin);
+    if (stalled) {
+      g_printerr ("stalled, and started again: %s\n", line);
+      run_clear (run);
+    }
+  } while (stalled);
+}
+
 GST_START_TEST (test_playbin)
 {
   static const gchar *playbins[] = { "playbin", "playbin3" };
@@ -111,60 +172,28 @@ GST_START_TEST (test_playbin)
   make_file ("a.mkv", "x264enc ! h264parse ! matroskamux");
   for (k = 0; k < G_N_ELEMENTS (playbins); k++) {
     for (i = 0; i < G_N_ELEMENTS (sinks); i++) {
-      run_line (&run, "%s uri=file://%s/a.mkv flags=video video-sink=\"%s\"",
-          playbins[k], folder, sinks[i]);
+      gchar *line = g_strdup_printf ("%s uri=file://%s/a.mkv flags=video "
+          "video-sink=\"%s\"", playbins[k], folder, sinks[i]);
+
+      run_playbin (line, FALSE, &run);
       expect_answers (&run, 3);
       run_clear (&run);
+      g_free (line);
     }
     for (i = 0; i < G_N_ELEMENTS (filters); i++) {
-      run_line (&run, "%s uri=file://%s/a.mkv flags=video video-sink=fakesink "
-          "video-filter=\"%s\"", playbins[k], folder, filters[i]);
+      gchar *line = g_strdup_printf ("%s uri=file://%s/a.mkv flags=video "
+          "video-sink=fakesink video-filter=\"%s\"", playbins[k], folder,
+          filters[i]);
+
+      run_playbin (line, FALSE, &run);
       expect_answers (&run, 3);
       run_clear (&run);
+      g_free (line);
     }
   }
 }
 
 GST_END_TEST;
-
-static void
-count_buffer (GstElement * sink, GstBuffer * buffer, GstPad * pad, gint * n)
-{
-  g_atomic_int_inc (n);
-}
-
-static GstPadProbeReturn
-note_stream (GstPad * pad, GstPadProbeInfo * info, gpointer data)
-{
-  g_atomic_int_set ((gint *) data, TRUE);
-  return GST_PAD_PROBE_OK;
-}
-
-/* FALSE: playbin3 stalled before it gave anything to the video sink or the audio sink. That of GStreamer 1.26.2 does so under
- * load, with nothing but fakesinks too, once in about fifty starts: decodebin3 gets a stream while its own input is flushing. */
-static gboolean
-run_playbin (const gchar * line, Run * run)
-{
-  GstElement *playbin = gst_parse_launch (line, NULL), *video, *audio;
-  gboolean started;
-  gint seen = FALSE, heard = 0;
-  GstPad *pad;
-
-  g_object_get (playbin, "video-sink", &video, "audio-sink", &audio, NULL);
-  pad = gst_element_get_static_pad (video, "sink");
-  gst_pad_add_probe (pad, GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, note_stream,
-      &seen, NULL);
-  g_signal_connect (audio, "handoff", G_CALLBACK (count_buffer), &heard);
-  run_pipeline (playbin, run);
-  started = (seen && heard > 0) || run->eos || run->error ||
-      !g_str_has_prefix (line, "playbin3");
-  fail_unless (!run->eos || heard > 100, "%s: %d", line, heard);
-  gst_object_unref (pad);
-  gst_object_unref (video);
-  gst_object_unref (audio);
-  gst_object_unref (playbin);
-  return started;
-}
 
 /* A sink that took whole files would take their sound too. */
 GST_START_TEST (test_playbin_keeps_its_sound)
@@ -183,8 +212,7 @@ GST_START_TEST (test_playbin_keeps_its_sound)
         "video-sink=\"%s" ASK "! fakesink\" audio-sink=\"fakesink "
         "signal-handoffs=true\"", playbins[i / 2], folder, sinks[i % 2]);
 
-    while (!run_playbin (line, &run))
-      run_clear (&run);
+    run_playbin (line, TRUE, &run);
     expect_answers (&run, 3);
     run_clear (&run);
     g_free (line);
