@@ -189,8 +189,8 @@ LLAVAOV_API const char *llavaov_precision_name(LlavaovPrecision precision);
 /* false: there is none of this name, and *precision stays as it is. */
 LLAVAOV_API bool llavaov_precision_from_name(const char *name, LlavaovPrecision *precision);
 
-/* `done` of `total` bytes of weights are ready. Called from the thread that opens. Return false to
- * cancel. */
+/* `done` of `total` bytes of weights are ready; where the device is warmed up behind them, that is
+ * counted as a few bytes more. Called from the thread that opens. Return false to cancel. */
 typedef bool (*LlavaovProgress)(void *data, uint64_t done, uint64_t total);
 
 typedef struct LlavaovEngineOptions {

@@ -17,14 +17,48 @@
 typedef struct Warming {
     const LvModel *model;
     LvBackend *b;
+    const LvWarm *asked;
     LlavaovError *error;
     uint64_t end; /* nanoseconds */
-    uint32_t done;
+    uint32_t done, planned;
 } Warming;
 
 static bool has_time(const Warming *w)
 {
     return lv_now_ns() < w->end;
+}
+
+static uint32_t largest_power(uint32_t most)
+{
+    uint32_t size = 1;
+    while (size * 2 <= most)
+        size *= 2;
+    return size;
+}
+
+static uint32_t count_calls(const LvWarm *asked)
+{
+    uint32_t n = asked->tiles + (asked->rows > 0);
+    for (uint32_t size = asked->sequences ? largest_power(asked->sequences) : 0; size; size /= 2)
+        n += 2 * EACH_KIND;
+    return n;
+}
+
+static LlavaovStatus report(const Warming *w, uint32_t done)
+{
+    const LvWarm *asked = w->asked;
+    if (!asked->progress || asked->progress(asked->progress_data, done, w->planned))
+        return LLAVAOV_OK;
+    return lv_fail(w->error, LLAVAOV_ERROR_CANCELLED, NULL, "loading was cancelled");
+}
+
+/* One call has ended with this status. */
+static LlavaovStatus one_done(Warming *w, LlavaovStatus status)
+{
+    if (status != LLAVAOV_OK)
+        return status;
+    w->done++;
+    return report(w, w->done);
 }
 
 LvWarm lv_warm_of(const LvBackend *backend)
@@ -50,8 +84,7 @@ static LlavaovStatus encode(Warming *w, const LvTile *tiles, uint32_t n)
     if (status == LLAVAOV_OK)
         status = w->b->ops->synchronize(w->b, &run);
     lv_scratch_free(&scratch);
-    w->done += status == LLAVAOV_OK;
-    return status;
+    return one_done(w, status);
 }
 
 /* The most frequent sizes first: one camera frame, and a full call. */
@@ -99,8 +132,7 @@ static LlavaovStatus prefill(Warming *w, uint32_t rows)
         w->b->ops->kv_close(w->b, cache);
     lv_free(ids);
     lv_scratch_free(&scratch);
-    w->done += status == LLAVAOV_OK;
-    return status;
+    return one_done(w, status);
 }
 
 /* Runs one kind of step as often as needed. Its scores are meaningless and may not be finite. */
@@ -119,8 +151,8 @@ static LlavaovStatus step(
             choices[i] = (LvNextToken){sampler, &ignored, LLAVAOV_OK, 0};
         }
         const LvBatch batch = {sequences, n};
-        status = lv_decoder_step(w->model, &run, ids, &batch, false, choices, logits);
-        w->done += status == LLAVAOV_OK;
+        status = one_done(
+            w, lv_decoder_step(w->model, &run, ids, &batch, false, choices, logits));
     }
     return status;
 }
@@ -136,16 +168,14 @@ static LlavaovStatus steps(Warming *w, LvKvCache *const *caches, uint32_t most)
     ways[0].top_p = 0.9;
     float *logits = lv_alloc(n_vocab, sizeof *logits);
     LlavaovStatus status = LLAVAOV_OK;
-    uint32_t opened = 0, size = 1;
+    uint32_t opened = 0;
     if (!logits)
         status = lv_fail(w->error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for logits");
     while (opened < 2 && status == LLAVAOV_OK) {
         status = lv_sampler_open(&samplers[opened], &ways[opened], n_vocab, w->error);
         opened += status == LLAVAOV_OK;
     }
-    while (size * 2 <= most)
-        size *= 2;
-    for (; size > 0 && status == LLAVAOV_OK; size /= 2)
+    for (uint32_t size = largest_power(most); size > 0 && status == LLAVAOV_OK; size /= 2)
         for (uint32_t way = 0; way < 2 && status == LLAVAOV_OK && has_time(w); way++)
             status = step(w, caches, size, &samplers[way], logits);
     while (opened > 0)
@@ -176,6 +206,8 @@ LlavaovStatus lv_model_warm(
 {
     Warming w = {.model = model,
         .b = model->backend,
+        .asked = warm,
+        .planned = count_calls(warm),
         .error = error,
         .end = lv_now_ns() + (uint64_t)warm->milliseconds * 1000000u};
     LlavaovStatus status = LLAVAOV_OK;
@@ -193,5 +225,5 @@ LlavaovStatus lv_model_warm(
         lv_error_clear(error); /* a request of that size will report it */
         status = LLAVAOV_OK;
     }
-    return status;
+    return status == LLAVAOV_OK ? report(&w, w.planned) : status;
 }

@@ -53,6 +53,44 @@ static LlavaovStatus open_backend(
     return opening.status;
 }
 
+/* The caller's progress, in bytes of weights; warming up counts as a twentieth of them. */
+typedef struct LoadProgress {
+    LlavaovProgress progress;
+    void *data;
+    uint64_t bytes, warming;
+} LoadProgress;
+
+static bool weights_ready(void *data, uint64_t done, uint64_t total)
+{
+    const LoadProgress *p = data;
+    return p->progress(p->data, done, total + p->warming);
+}
+
+static bool calls_done(void *data, uint64_t done, uint64_t total)
+{
+    const LoadProgress *p = data;
+    const uint64_t share = total ? p->warming * done / total : p->warming;
+    return p->progress(p->data, p->bytes + share, p->bytes + p->warming);
+}
+
+static LlavaovStatus load(
+    LlavaovEngine *engine, const LlavaovEngineOptions *options, LlavaovError *error)
+{
+    LvWarm warm = lv_warm_of(engine->backend);
+    LoadProgress p = {.progress = options->progress,
+        .data = options->progress_data,
+        .bytes = lv_checkpoint_weight_bytes(engine->checkpoint)};
+    if (warm.milliseconds)
+        p.warming = p.bytes / 20;
+    LlavaovStatus status = lv_model_open(engine->checkpoint, engine->backend,
+        p.progress ? weights_ready : NULL, &p, &engine->model, error);
+    if (status != LLAVAOV_OK || !warm.milliseconds)
+        return status;
+    warm.progress = p.progress ? calls_done : NULL;
+    warm.progress_data = &p;
+    return lv_model_warm(engine->model, &warm, NULL, error);
+}
+
 /* The checkpoint's end tokens and the template's own turn end. */
 static LlavaovStatus collect_stop_tokens(LlavaovEngine *engine, LlavaovError *error)
 {
@@ -179,10 +217,7 @@ LlavaovStatus llavaov_engine_open(
     llavaov_chat_template_open(
         options->model_path, NULL, &engine->chat_template, &engine->template_error);
     LV_TRY(open_backend(engine, options, error));
-    LV_TRY(lv_model_open(engine->checkpoint, engine->backend, options->progress,
-        options->progress_data, &engine->model, error));
-    const LvWarm warm = lv_warm_of(engine->backend);
-    LV_TRY(lv_model_warm(engine->model, &warm, NULL, error));
+    LV_TRY(load(engine, options, error));
     engine->resize = lv_resize_of(engine->model->config, options->resize);
     LV_TRY(collect_stop_tokens(engine, error));
     describe(engine, options, lv_now_ns() - start);

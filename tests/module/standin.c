@@ -23,6 +23,7 @@
  *                   first copy to the host or wait tells
  *   no-graphs       nothing can be recorded
  *   graph=N         the N-th recording fails when it ends
+ *   cold            what is used first takes long: models are warmed up
  *   no-overlap      a GPU of compute capability 8.0, whose kernels do not overlap
  *   no-overlap-in-graphs  a recording of kernels that do fails when it ends
  *   own-products    products go through lv_cuda_product, as what a GPU's library refuses does
@@ -106,6 +107,7 @@ LlavaovStatus lv_runtime_open(
                                                     : 9,
         .minor = standin_wish("old", NULL) ? 5 : 0,
         .n_processors = 4,
+        .starts_cold = standin_wish("cold", NULL),
         .memory_bytes = r->memory_bytes};
     *runtime = r;
     return LLAVAOV_OK;

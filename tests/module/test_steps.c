@@ -180,10 +180,28 @@ static void steady_steps_allocate_nothing(void **state)
 
 /* Before the first request: every kind of step is recorded, the largest first so that none is
  * forgotten again, and a request finds it. */
+typedef struct Told {
+    uint64_t done, total, stop_at; /* 0: never */
+    unsigned times;
+} Told;
+
+static bool tell(void *data, uint64_t done, uint64_t total)
+{
+    Told *told = data;
+    assert_true(done >= told->done && done <= total);
+    assert_true(told->total == 0 || total == told->total);
+    told->done = done;
+    told->total = total;
+    told->times++;
+    return !told->stop_at || done < told->stop_at;
+}
+
 static void a_warm_model_has_its_graphs(void **state)
 {
     static const size_t who[] = {0, 1};
-    const LvWarm warm = {.tiles = 1, .rows = 4, .sequences = 3, .milliseconds = UINT32_MAX};
+    Told told = {0}, stopped = {.stop_at = 3};
+    const LvWarm warm = {1, 4, 3, UINT32_MAX, tell, &told};
+    const LvWarm cancelled = {1, 4, 3, UINT32_MAX, tell, &stopped};
     const LvWarm none = {.tiles = 1, .rows = 4, .sequences = 3, .milliseconds = 0};
     uint32_t done = 0;
     LlavaovError error = {0};
@@ -191,8 +209,12 @@ static void a_warm_model_has_its_graphs(void **state)
     must(lv_model_warm(watch.model, &none, &done, &error), &error);
     assert_int_equal(done, 0);
     assert_int_equal(count().graphs, 0);
+    assert_int_equal(
+        lv_model_warm(watch.model, &cancelled, &done, &error), LLAVAOV_ERROR_CANCELLED);
+    assert_int_equal(done, 3);
     must(lv_model_warm(watch.model, &warm, &done, &error), &error);
     assert_int_equal(done, 1 + 2 * 2 * 2 + 1); /* a tile; 2 and 1 sequences, twice, drawn or not */
+    assert_true(told.total == done && told.done == done && told.times == done + 1);
     assert_int_equal(count().graphs, 4);
     const unsigned computed = watch.computed;
     const uint64_t replayed = count().replayed;
@@ -203,6 +225,34 @@ static void a_warm_model_has_its_graphs(void **state)
     assert_int_equal(count().replayed, replayed + 2);
     close_model();
     assert_int_equal(lv_warm_of(&(LvBackend){.info = {.warm_ms = 7}}).milliseconds, 7);
+}
+
+/* Of the part that warming up has, behind the weights; without time for it, it is done at once. */
+static void warming_up_is_part_of_loading(void **state)
+{
+    for (int cancel = 0; cancel < 2; cancel++) {
+        Told weights = {0}, told = {0};
+        LlavaovEngineOptions options = {.size = sizeof options,
+            .model_path = random_model,
+            .device = "cuda;rows=4;warm-ms=1",
+            .progress = tell,
+            .progress_data = &weights};
+        LlavaovEngine *engine;
+        LlavaovError error = {0};
+        setenv("LLAVAOV_STANDIN", "", 1);
+        must(llavaov_engine_open(&options, &engine, &error), &error);
+        llavaov_engine_unref(engine);
+        setenv("LLAVAOV_STANDIN", "cold", 1);
+        told.stop_at = cancel ? weights.total + 1 : 0;
+        options.progress_data = &told;
+        const LlavaovStatus status = llavaov_engine_open(&options, &engine, &error);
+        assert_int_equal(status, cancel ? LLAVAOV_ERROR_CANCELLED : LLAVAOV_OK);
+        assert_true(told.total == weights.total + weights.total / 20);
+        assert_true(cancel ? told.done > weights.total && told.done < told.total
+                           : told.done == told.total);
+        llavaov_engine_unref(engine);
+        assert_int_equal(count().live, 0);
+    }
 }
 
 /* ---- ahead ---- */
@@ -307,6 +357,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(contexts_grow),
         cmocka_unit_test(steady_steps_allocate_nothing),
         cmocka_unit_test(a_warm_model_has_its_graphs),
+        cmocka_unit_test(warming_up_is_part_of_loading),
         cmocka_unit_test(the_device_works_ahead),
         cmocka_unit_test(drawn_steps_are_computed_ahead_too),
         cmocka_unit_test(what_was_computed_ahead_dies_with_its_cache),
