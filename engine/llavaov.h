@@ -226,8 +226,8 @@ typedef struct LlavaovEngineInfo {
 
 /* Whether this is a device string, whether or not there is such a device: "auto", "cpu", "cuda" or
  * "cuda:N". Behind "auto", "cuda" and "cuda:N" options may follow, which change speed and no answer,
- * for those who measure: ";graphs=off", ";overlap=off", ";rows=N", ";slice-us=N", ";warm-ms=N". NULL
- * and "" are "auto". Error: ARGUMENT. */
+ * for those who measure: ";graphs=off", ";overlap=off", ";plans=timed", ";rows=N", ";slice-us=N",
+ * ";warm-ms=N". NULL and "" are "auto". Error: ARGUMENT. */
 LLAVAOV_API LlavaovStatus llavaov_device_check(const char *device, LlavaovError *error);
 
 /* Validates the whole checkpoint, then loads it. Blocks (seconds for large models); on error

@@ -66,9 +66,12 @@ static LlavaovStatus read_option(
     const char *text, LvDevicePart option, LvDevice *device, LlavaovError *error)
 {
     const struct {
-        const char *name;
-        bool *off;
-    } switches[] = {{"graphs=", &device->no_graphs}, {"overlap=", &device->no_overlap}};
+        const char *name, *word, *other; /* `word` sets it */
+        bool *set;
+        const char *hint;
+    } switches[] = {{"graphs=", "off", "on", &device->no_graphs, "graphs is on or off"},
+        {"overlap=", "off", "on", &device->no_overlap, "overlap is on or off"},
+        {"plans=", "timed", "first", &device->timed_plans, "plans is first or timed"}};
     const struct {
         const char *name;
         uint32_t least, most, *value;
@@ -83,9 +86,10 @@ static LlavaovStatus read_option(
             continue;
         const size_t n = strlen(switches[i].name);
         const LvDevicePart value = {option.text + n, option.n - n};
-        *switches[i].off = is(value, "off");
-        return *switches[i].off || is(value, "on") ? LLAVAOV_OK
-                                                   : refuse(text, option, "it is on or off", error);
+        *switches[i].set = is(value, switches[i].word);
+        return *switches[i].set || is(value, switches[i].other)
+                   ? LLAVAOV_OK
+                   : refuse(text, option, switches[i].hint, error);
     }
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         if (!begins(option, numbers[i].name))
@@ -99,7 +103,9 @@ static LlavaovStatus read_option(
         return LLAVAOV_OK;
     }
     return refuse(text, option,
-        "options are graphs=on|off, overlap=on|off, rows=N, slice-us=N and warm-ms=N", error);
+        "options are graphs=on|off, overlap=on|off, plans=first|timed, rows=N, slice-us=N and "
+        "warm-ms=N",
+        error);
 }
 
 LlavaovStatus lv_device_parse(const char *text, LvDevice *device, LlavaovError *error)

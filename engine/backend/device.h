@@ -10,6 +10,7 @@
  *
  *   graphs=on|off     decoding steps are recorded and replayed
  *   overlap=on|off    kernels of a step overlap
+ *   plans=first|timed products take the library's first proposal, or the fastest of eight (cublaslt.h)
  *   rows=N            rows of a prefill chunk, 1 to 65536
  *   slice-us=N        how long a slice may be that a decoding step waits for, in microseconds; 0: not
  *                     bounded
@@ -32,7 +33,7 @@ typedef enum LvDeviceKind {
 typedef struct LvDevice {
     LvDeviceKind kind;
     uint32_t number; /* of the GPU */
-    bool no_graphs, no_overlap;
+    bool no_graphs, no_overlap, timed_plans;
     uint32_t rows, slice_us, warm_ms; /* or LV_DEVICE_UNSET */
     const char *wishes;               /* FAKE; a part of the string */
 } LvDevice;

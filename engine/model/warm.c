@@ -151,8 +151,7 @@ static LlavaovStatus step(
             choices[i] = (LvNextToken){sampler, &ignored, LLAVAOV_OK, 0};
         }
         const LvBatch batch = {sequences, n};
-        status = one_done(
-            w, lv_decoder_step(w->model, &run, ids, &batch, false, choices, logits));
+        status = one_done(w, lv_decoder_step(w->model, &run, ids, &batch, false, choices, logits));
     }
     return status;
 }

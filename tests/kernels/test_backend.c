@@ -70,6 +70,8 @@ static void devices_are_named_clearly(void **state)
     }
 }
 
+enum { UNSET = LV_DEVICE_UNSET };
+
 /* What is understood of a device string, and which part of it is not. */
 static void device_strings_are_read(void **state)
 {
@@ -77,27 +79,26 @@ static void device_strings_are_read(void **state)
         const char *text;
         LvDevice device;
     } good[] = {
-        {NULL, {LV_DEVICE_AUTO, 0, false, false, LV_DEVICE_UNSET, LV_DEVICE_UNSET, LV_DEVICE_UNSET,
-                   NULL}},
-        {"", {LV_DEVICE_AUTO, 0, false, false, LV_DEVICE_UNSET, LV_DEVICE_UNSET, LV_DEVICE_UNSET,
-                 NULL}},
-        {"cpu", {LV_DEVICE_CPU, 0, false, false, LV_DEVICE_UNSET, LV_DEVICE_UNSET, LV_DEVICE_UNSET,
-                    NULL}},
-        {"cuda:12", {LV_DEVICE_CUDA, 12, false, false, LV_DEVICE_UNSET, LV_DEVICE_UNSET,
-                        LV_DEVICE_UNSET, NULL}},
-        {"auto;graphs=off", {LV_DEVICE_AUTO, 0, true, false, LV_DEVICE_UNSET, LV_DEVICE_UNSET,
-                                LV_DEVICE_UNSET, NULL}},
+        {NULL, {LV_DEVICE_AUTO, .rows = UNSET, .slice_us = UNSET, .warm_ms = UNSET}},
+        {"", {LV_DEVICE_AUTO, .rows = UNSET, .slice_us = UNSET, .warm_ms = UNSET}},
+        {"cpu", {LV_DEVICE_CPU, .rows = UNSET, .slice_us = UNSET, .warm_ms = UNSET}},
+        {"cuda:12", {LV_DEVICE_CUDA, 12, .rows = UNSET, .slice_us = UNSET, .warm_ms = UNSET}},
+        {"auto;graphs=off", {LV_DEVICE_AUTO, .no_graphs = true, .rows = UNSET, .slice_us = UNSET,
+                                .warm_ms = UNSET}},
+        {"cuda;plans=timed;graphs=on;plans=first;overlap=off;plans=timed",
+            {LV_DEVICE_CUDA, .no_overlap = true, .timed_plans = true, .rows = UNSET,
+                .slice_us = UNSET, .warm_ms = UNSET}},
         {"cuda:1;overlap=off;graphs=on;rows=65536;slice-us=0;warm-ms=60000",
-            {LV_DEVICE_CUDA, 1, false, true, 65536, 0, 60000, NULL}},
+            {LV_DEVICE_CUDA, 1, .no_overlap = true, .rows = 65536, .warm_ms = 60000}},
     };
     static const struct {
         const char *text, *part;
     } bad[] = {{"tpu", "tpu"}, {"cuda:", "cuda:"}, {"cuda:x", "cuda:x"},
         {"cuda:99999999999", "cuda:99999999999"}, {"cuda:-1", "cuda:-1"}, {"Cuda", "Cuda"},
         {"cpu;graphs=off", "graphs=off"}, {"cuda;", ""}, {"cuda;;rows=1", ""},
-        {"cuda;graphs", "graphs"}, {"cuda;graphs=no", "graphs=no"}, {"cuda;rows=0", "rows=0"},
-        {"cuda;rows=-1", "rows=-1"}, {"cuda;rows=12x", "rows=12x"}, {"cuda;rows= 5", "rows= 5"},
-        {"cuda;rows=65537", "rows=65537"},
+        {"cuda;graphs", "graphs"}, {"cuda;graphs=no", "graphs=no"}, {"cuda;plans=on", "plans=on"},
+        {"cuda;rows=0", "rows=0"}, {"cuda;rows=-1", "rows=-1"}, {"cuda;rows=12x", "rows=12x"},
+        {"cuda;rows= 5", "rows= 5"}, {"cuda;rows=65537", "rows=65537"},
         {"cuda;rows=99999999999999999999", "rows=99999999999999999999"},
         {"cuda;slice-us=1000001", "slice-us=1000001"}, {"cuda;warm-ms=", "warm-ms="},
         {"cuda;colour=red", "colour=red"}, {"cuda ;rows=1", "cuda "}};
@@ -108,7 +109,8 @@ static void device_strings_are_read(void **state)
         if (lv_device_parse(good[i].text, &device, &error) != LLAVAOV_OK)
             fail_msg("%s", error.message);
         assert_true(device.kind == want->kind && device.number == want->number &&
-                    device.no_graphs == want->no_graphs && device.no_overlap == want->no_overlap);
+                    device.no_graphs == want->no_graphs && device.no_overlap == want->no_overlap &&
+                    device.timed_plans == want->timed_plans);
         assert_true(device.rows == want->rows && device.slice_us == want->slice_us &&
                     device.warm_ms == want->warm_ms);
     }

@@ -12,6 +12,9 @@
 
 #include "cublaslt_mock.h"
 
+/* At most so many algorithms are proposed, of which one cannot be used and one fails. */
+enum { MOST_PROPOSED = 6, UNUSABLE = 2, FAILING = 3 };
+
 #define EXPORTED __attribute__((visibility("default")))
 
 typedef struct Operation {
@@ -160,6 +163,7 @@ static bool has_bias(const Operation *own)
 typedef struct Choice {
     uint64_t m, n, k;
     uint32_t epilogue, alignment[4];
+    uint32_t number; /* among what was proposed */
 } Choice;
 
 _Static_assert(sizeof(Choice) <= sizeof(cublasLtMatmulAlgo_t), "fits");
@@ -179,11 +183,16 @@ EXPORTED cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle,
         return CUBLAS_STATUS_INVALID_VALUE;
     if (left->rows == 13)
         return CUBLAS_STATUS_NOT_SUPPORTED;
-    Choice choice = {out->rows, out->cols, left->rows, own->epilogue, {0}};
+    Choice choice = {out->rows, out->cols, left->rows, own->epilogue, {0}, 0};
     memcpy(choice.alignment, wish->alignment, sizeof choice.alignment);
-    memset(results, 0, sizeof *results);
-    memcpy(&results->algo, &choice, sizeof choice);
-    *found = 1;
+    const int proposed = wanted < MOST_PROPOSED ? wanted : MOST_PROPOSED;
+    for (; *found < proposed; ++*found) {
+        cublasLtMatmulHeuristicResult_t *result = &results[*found];
+        choice.number = (uint32_t)*found;
+        memset(result, 0, sizeof *result);
+        memcpy(&result->algo, &choice, sizeof choice);
+        result->state = *found == UNUSABLE ? CUBLAS_STATUS_NOT_SUPPORTED : CUBLAS_STATUS_SUCCESS;
+    }
     return CUBLAS_STATUS_SUCCESS;
 }
 
@@ -216,6 +225,9 @@ EXPORTED cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDe
     if (k == 17)
         return CUBLAS_STATUS_INTERNAL_ERROR;
     counts.products++;
+    counts.number = choice.number;
+    if (choice.number == FAILING)
+        return CUBLAS_STATUS_INTERNAL_ERROR;
     for (uint64_t col = 0; col < n; col++)
         for (uint64_t row = 0; row < m; row++) {
             double sum = 0;

@@ -7,6 +7,7 @@ typedef struct LvLtMockCounts {
     unsigned live;     /* handles, descriptions, layouts and preferences that were not destroyed */
     unsigned choices;  /* of an algorithm */
     unsigned products; /* that were computed */
+    unsigned number;   /* of the algorithm that was used last, among those proposed */
 } LvLtMockCounts;
 
 typedef LvLtMockCounts (*LvLtMockCount)(void);

@@ -130,6 +130,106 @@ static void shapes_come_and_go(void **state)
     }
 }
 
+/* ---- timed ---- */
+
+/* Milliseconds of each algorithm by its number; of the mock's, the third cannot be used and the
+ * fourth fails. */
+typedef struct Times {
+    float of[8];
+    int allocated, begun, no_memory;
+} Times;
+
+static int times_alloc(void *data, size_t bytes, void **memory)
+{
+    Times *times = data;
+    if (times->no_memory)
+        return LV_RUNTIME_OUT_OF_MEMORY;
+    times->allocated++;
+    *memory = aligned_alloc(256, (bytes + 255) / 256 * 256);
+    return 0;
+}
+
+static void times_free(void *data, void *memory)
+{
+    ((Times *)data)->allocated--;
+    free(memory);
+}
+
+static int times_begin(void *data)
+{
+    ((Times *)data)->begun++;
+    return 0;
+}
+
+/* The first run loads the kernel. */
+static int times_end(void *data, float *milliseconds)
+{
+    const Times *times = data;
+    *milliseconds = times->of[count().number] + (times->begun % 4 == 1 ? 100 : 0);
+    return 0;
+}
+
+static void the_fastest_is_chosen_once(void **state)
+{
+    static const struct {
+        float of[8];
+        unsigned chosen;
+        int no_memory;
+    } cases[] = {{{5, 4, 1, 1, 3, 9}, 4, 0}, {{5, 6, 1, 1, 7, 9}, 0, 0}, {{5, 4, 1, 1, 4, 9}, 1, 0},
+        {{5, 4, 1, 1, 3, 2}, 5, 0}, {{5, 4, 1, 1, 3, 2}, 0, 1}};
+    LlavaovError error = {0};
+    LvLt *untimed = lt;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        Times times = {.no_memory = cases[i].no_memory};
+        memcpy(times.of, cases[i].of, sizeof times.of);
+        const LvLtTimer timer = {&times, times_alloc, times_free, times_begin, times_end};
+        assert_int_equal(lv_lt_open(workspace, &lt, &error), LLAVAOV_OK);
+        lv_lt_time_plans(lt, &timer);
+        LvMatmul m = product(5, 16, 7);
+        for (size_t at = 0; at < MOST; at++)
+            out[at] = addend[at] = (float)(at % 17);
+        m.addend = out; /* trying them out adds nothing to it */
+        assert_int_equal(lv_lt_matmul(lt, NULL, &m), 0);
+        check(&m, addend);
+        assert_int_equal(count().number, cases[i].chosen);
+        const int begun = times.begun;
+        assert_int_equal(begun, cases[i].no_memory ? 0 : 4 * 4 + 1);
+        memset(times.of, 0, sizeof times.of);
+        assert_int_equal(lv_lt_matmul(lt, NULL, &m), 0);
+        assert_int_equal(count().number, cases[i].chosen);
+        assert_true(times.begun == begun && times.allocated == 0);
+        lv_lt_close(lt);
+    }
+    lt = untimed;
+}
+
+/* More shapes than the table holds: those that were timed keep what they have. */
+static void what_was_timed_stays(void **state)
+{
+    LlavaovError error = {0};
+    LvLt *untimed = lt;
+    Times times = {.of = {5, 1, 9, 9, 9, 9}};
+    const LvLtTimer timer = {&times, times_alloc, times_free, times_begin, times_end};
+    assert_int_equal(lv_lt_open(workspace, &lt, &error), LLAVAOV_OK);
+    lv_lt_time_plans(lt, &timer);
+    unsigned chosen[1200];
+    size_t late = 0;
+    for (size_t i = 0; i < 2400; i++) {
+        LvMatmul m = product(1 + i % 1200, 2, 1);
+        assert_int_equal(lv_lt_matmul(lt, NULL, &m), 0);
+        check(&m, NULL);
+        if (i >= 1200)
+            assert_int_equal(count().number, chosen[i - 1200]);
+        else
+            chosen[i] = count().number;
+        late += i < 1200 && count().number == 0;
+        times.of[0] = i == 1199 ? 0 : times.of[0];
+    }
+    assert_true(late > 100 && late < 300);
+    lv_lt_close(lt);
+    lt = untimed;
+}
+
 int main(int argc, char **argv)
 {
     void *mock = argc > 1 ? dlopen(argv[1], RTLD_NOW | RTLD_LOCAL) : NULL;
@@ -141,6 +241,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_choice_is_remembered),
         cmocka_unit_test(what_is_refused_is_told_apart),
         cmocka_unit_test(shapes_come_and_go),
+        cmocka_unit_test(the_fastest_is_chosen_once),
+        cmocka_unit_test(what_was_timed_stays),
     };
     return cmocka_run_group_tests(tests, open_lt, close_lt);
 }

@@ -248,8 +248,8 @@ static void warming_up_is_part_of_loading(void **state)
         const LlavaovStatus status = llavaov_engine_open(&options, &engine, &error);
         assert_int_equal(status, cancel ? LLAVAOV_ERROR_CANCELLED : LLAVAOV_OK);
         assert_true(told.total == weights.total + weights.total / 20);
-        assert_true(cancel ? told.done > weights.total && told.done < told.total
-                           : told.done == told.total);
+        assert_true(
+            cancel ? told.done > weights.total && told.done < told.total : told.done == told.total);
         llavaov_engine_unref(engine);
         assert_int_equal(count().live, 0);
     }

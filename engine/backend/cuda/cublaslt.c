@@ -62,6 +62,7 @@ typedef struct Plan {
 
 struct LvLt {
     Functions call;
+    const LvLtTimer *timer; /* NULL: nothing is timed */
     cublasLtHandle_t handle;
     void *workspace;
     Plan plans[N_PLANS];
@@ -279,7 +280,13 @@ static cublasStatus_t describe(LvLt *lt, Plan *plan, const void *bias)
     return status;
 }
 
-static cublasStatus_t choose(LvLt *lt, Plan *plan)
+/* What the library proposes, the best first by its own account. */
+typedef struct Candidates {
+    cublasLtMatmulHeuristicResult_t of[LV_LT_CANDIDATES];
+    int n;
+} Candidates;
+
+static cublasStatus_t propose(LvLt *lt, const Plan *plan, int most, Candidates *candidates)
 {
     const Key *key = &plan->key;
     const Functions *call = &lt->call;
@@ -303,23 +310,85 @@ static cublasStatus_t choose(LvLt *lt, Plan *plan)
     for (size_t i = 0; i < sizeof wishes / sizeof *wishes && status == CUBLAS_STATUS_SUCCESS; i++)
         status = call->MatmulPreferenceSetAttribute(
             preference, wishes[i].attribute, wishes[i].value, wishes[i].bytes);
-    cublasLtMatmulHeuristicResult_t result;
-    int n = 0;
+    Candidates *c = candidates;
+    c->n = 0;
     if (status == CUBLAS_STATUS_SUCCESS)
         status = call->MatmulAlgoGetHeuristic(lt->handle, plan->operation, plan->weight, plan->in,
-            plan->out, plan->out, preference, 1, &result, &n);
+            plan->out, plan->out, preference, most, c->of, &c->n);
     if (preference)
         call->MatmulPreferenceDestroy(preference);
-    if (status == CUBLAS_STATUS_SUCCESS && n == 0)
+    if (status == CUBLAS_STATUS_SUCCESS && c->n == 0)
         status = CUBLAS_STATUS_NOT_SUPPORTED;
-    if (status == CUBLAS_STATUS_SUCCESS)
-        status = result.state;
-    if (status == CUBLAS_STATUS_SUCCESS)
-        plan->algorithm = result.algo;
-    return status;
+    return status == CUBLAS_STATUS_SUCCESS ? c->of[0].state : status;
 }
 
-static cublasStatus_t plan_for(LvLt *lt, const LvMatmul *matmul, Plan **found)
+static cublasStatus_t multiply(LvLt *lt, const Plan *plan, const cublasLtMatmulAlgo_t *algorithm,
+    const LvMatmul *m, void *out, LvCudaStream stream)
+{
+    const float one = 1, beta = m->addend ? 1 : 0;
+    const void *addend = m->addend ? m->addend : m->out;
+    return lt->call.Matmul(lt->handle, plan->operation, &one, m->weight, plan->weight, m->in,
+        plan->in, &beta, addend, plan->out, out, plan->out, algorithm, lt->workspace,
+        LV_RUNTIME_WORKSPACE, (cudaStream_t)stream);
+}
+
+/* Of one candidate: the shortest of some runs, of which the first loads its kernel. False: it does
+ * not run, or cannot be timed. */
+static bool time_one(LvLt *lt, const Plan *plan, const cublasLtMatmulHeuristicResult_t *candidate,
+    const LvMatmul *m, void *out, LvCudaStream stream, float *best)
+{
+    const LvLtTimer *timer = lt->timer;
+    *best = 0;
+    for (int run = 0; run <= LV_LT_RUNS; run++) {
+        float milliseconds = 0;
+        if (candidate->state != CUBLAS_STATUS_SUCCESS || timer->begin(timer->data) != 0 ||
+            multiply(lt, plan, &candidate->algo, m, out, stream) != CUBLAS_STATUS_SUCCESS ||
+            timer->end(timer->data, &milliseconds) != 0)
+            return false;
+        if (run == 1 || (run > 1 && milliseconds < *best))
+            *best = milliseconds;
+    }
+    return true;
+}
+
+/* The fastest; the first where none can be timed, or there is no memory for a result. */
+static int fastest(
+    LvLt *lt, const Plan *plan, const Candidates *c, const LvMatmul *m, LvCudaStream stream)
+{
+    const LvLtTimer *timer = lt->timer;
+    const size_t size = m->out_type == LV_F32 ? 4 : 2;
+    void *out = NULL;
+    float best = 0;
+    int chosen = -1;
+    if (c->n < 2 || timer->alloc(timer->data, m->rows * m->out_stride * size, &out) != 0)
+        return 0;
+    for (int i = 0; i < c->n; i++) {
+        float milliseconds;
+        if (!time_one(lt, plan, &c->of[i], m, out, stream, &milliseconds) ||
+            (chosen >= 0 && milliseconds >= best))
+            continue;
+        chosen = i;
+        best = milliseconds;
+    }
+    timer->free(timer->data, out);
+    return chosen < 0 ? 0 : chosen;
+}
+
+void lv_lt_time_plans(LvLt *lt, const LvLtTimer *timer)
+{
+    lt->timer = timer;
+}
+
+/* The place of a new plan. Timed ones stay: the last place serves all that come too late. */
+static Plan *place_of_new(LvLt *lt, bool *timed)
+{
+    *timed = lt->timer && lt->n_plans < N_PLANS - 1;
+    if (lt->n_plans < N_PLANS)
+        return &lt->plans[lt->n_plans];
+    return &lt->plans[lt->timer ? N_PLANS - 1 : lt->oldest++ % N_PLANS];
+}
+
+static cublasStatus_t plan_for(LvLt *lt, const LvMatmul *matmul, LvCudaStream stream, Plan **found)
 {
     const Key key = key_of(matmul);
     /* The products of a layer follow each other, and so do their plans. */
@@ -331,12 +400,17 @@ static cublasStatus_t plan_for(LvLt *lt, const LvMatmul *matmul, Plan **found)
             return CUBLAS_STATUS_SUCCESS;
         }
     }
-    Plan *plan = &lt->plans[lt->n_plans < N_PLANS ? lt->n_plans : lt->oldest++ % N_PLANS];
+    bool timed;
+    Candidates candidates;
+    Plan *plan = place_of_new(lt, &timed);
     forget(lt, plan);
     plan->key = key;
     cublasStatus_t status = describe(lt, plan, matmul->bias);
     if (status == CUBLAS_STATUS_SUCCESS)
-        status = choose(lt, plan);
+        status = propose(lt, plan, timed ? LV_LT_CANDIDATES : 1, &candidates);
+    if (status == CUBLAS_STATUS_SUCCESS)
+        plan->algorithm =
+            candidates.of[timed ? fastest(lt, plan, &candidates, matmul, stream) : 0].algo;
     plan->refused = refuses(status);
     if (status != CUBLAS_STATUS_SUCCESS && !plan->refused) {
         forget(lt, plan);
@@ -354,17 +428,14 @@ int lv_lt_matmul(LvLt *lt, LvCudaStream stream, const LvMatmul *m)
         return 0;
     if (m->inner == 0)
         return LV_LT_REFUSED;
-    const float one = 1, beta = m->addend ? 1 : 0;
     Plan *plan = NULL;
-    cublasStatus_t status = plan_for(lt, m, &plan);
+    cublasStatus_t status = plan_for(lt, m, stream, &plan);
     if (status == CUBLAS_STATUS_SUCCESS && plan->refused)
         status = CUBLAS_STATUS_NOT_SUPPORTED;
     if (status == CUBLAS_STATUS_SUCCESS && m->bias)
         status = set_bias(lt, plan, m->bias);
     if (status == CUBLAS_STATUS_SUCCESS)
-        status = lt->call.Matmul(lt->handle, plan->operation, &one, m->weight, plan->weight, m->in,
-            plan->in, &beta, m->addend ? m->addend : m->out, plan->out, m->out, plan->out,
-            &plan->algorithm, lt->workspace, LV_RUNTIME_WORKSPACE, (cudaStream_t)stream);
+        status = multiply(lt, plan, &plan->algorithm, m, m->out, stream);
     if (plan && refuses(status))
         plan->refused = true;
     return code_of(status);

@@ -185,12 +185,15 @@ static LlavaovStatus open_runtime(
     return LLAVAOV_OK;
 }
 
-static LlavaovStatus open_memory(LvCuda *cuda, uint64_t tiles, LlavaovError *error)
+static LlavaovStatus open_memory(
+    LvCuda *cuda, uint64_t tiles, bool timed_plans, LlavaovError *error)
 {
     cuda->memory = lv_memory_open(cuda->runtime, 0);
     if (!cuda->memory)
         return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for the CUDA backend");
     int code = lv_runtime_enter(cuda->runtime);
+    if (code == 0 && timed_plans)
+        code = lv_runtime_time_products(cuda->runtime);
     if (code == 0)
         code = lv_staging_open(cuda);
     if (code != 0)
@@ -263,7 +266,7 @@ static LlavaovStatus cuda_open(
     if (status == LLAVAOV_OK)
         status = check_budget(cuda, options, &sizes, error);
     if (status == LLAVAOV_OK)
-        status = open_memory(cuda, sizes.tiles, error);
+        status = open_memory(cuda, sizes.tiles, options->parsed.timed_plans, error);
     if (status == LLAVAOV_OK)
         status = open_rope(cuda, options->config, error);
     if (status != LLAVAOV_OK) {
@@ -271,10 +274,11 @@ static LlavaovStatus cuda_open(
         return status;
     }
     snprintf(cuda->detail, sizeof cuda->detail,
-        "%s: %s, compute capability %u.%u, %.1f GiB; weights and activations in %s%s%s",
+        "%s: %s, compute capability %u.%u, %.1f GiB; weights and activations in %s%s%s%s",
         cuda->device, cuda->facts.name, cuda->facts.major, cuda->facts.minor,
         (double)cuda->facts.memory_bytes / (1 << 30), cuda->type == LV_F32 ? "float32" : "bf16",
-        cuda->steps.graphs ? "" : "; ", cuda->steps.why);
+        options->parsed.timed_plans ? "; plans=timed" : "", cuda->steps.graphs ? "" : "; ",
+        cuda->steps.why);
     cuda->base.ops = &operations;
     cuda->base.info = (LvBackendInfo){.device = cuda->device,
         .detail = cuda->detail,

@@ -118,6 +118,9 @@ typedef struct LvMatmul {
 /* Device memory that products may use, part of what a backend needs. */
 #define LV_RUNTIME_WORKSPACE ((uint64_t)32 << 20)
 int lv_runtime_matmul(LvRuntime *runtime, const LvMatmul *matmul);
+/* From now on each shape's algorithm is the fastest of some, tried when it is first seen, which takes
+ * time and may give other bits in another run. Without it the library's first proposal. */
+int lv_runtime_time_products(LvRuntime *runtime);
 /* What made products slow, in one clause, or NULL. Any thread; the text stays until close. */
 const char *lv_runtime_notice(LvRuntime *runtime);
 

@@ -28,6 +28,8 @@ struct LvRuntime {
     uint64_t looking_ns; /* of a wait */
     void *workspace;
     LvLt *lt;
+    LvLtTimer timer;
+    cudaEvent_t timing[2];
     char refused[128]; /* the first product that cuBLASLt did not take */
     _Atomic(const char *) notice;
 };
@@ -169,6 +171,9 @@ void lv_runtime_close(LvRuntime *runtime)
         cudaStreamSynchronize(runtime->stream);
     lv_lt_close(runtime->lt);
     cudaFree(runtime->workspace);
+    for (int i = 0; i < 2; i++)
+        if (runtime->timing[i])
+            cudaEventDestroy(runtime->timing[i]);
     if (runtime->done)
         cudaEventDestroy(runtime->done);
     if (runtime->copies)
@@ -407,6 +412,53 @@ static bool is_whole(LvRuntime *runtime)
     const cudaError_t code = cudaStreamQuery(runtime->stream);
     cudaGetLastError(); /* "not ready" is remembered as one */
     return code == cudaSuccess || code == cudaErrorNotReady;
+}
+
+/* ---- timing ---- */
+
+static bool is_recording(const LvRuntime *runtime)
+{
+    enum cudaStreamCaptureStatus capture;
+    return cudaStreamIsCapturing(runtime->stream, &capture) != cudaSuccess ||
+           capture != cudaStreamCaptureStatusNone;
+}
+
+static int timer_alloc(void *data, size_t bytes, void **memory)
+{
+    return is_recording(data) ? (int)cudaErrorNotPermitted : lv_runtime_alloc(data, bytes, memory);
+}
+
+static void timer_free(void *data, void *memory)
+{
+    lv_runtime_free(data, memory);
+}
+
+static int timer_begin(void *data)
+{
+    const LvRuntime *runtime = data;
+    return (int)cudaEventRecord(runtime->timing[0], runtime->stream);
+}
+
+static int timer_end(void *data, float *milliseconds)
+{
+    const LvRuntime *runtime = data;
+    cudaError_t code = cudaEventRecord(runtime->timing[1], runtime->stream);
+    if (code == cudaSuccess)
+        code = cudaEventSynchronize(runtime->timing[1]);
+    if (code == cudaSuccess)
+        code = cudaEventElapsedTime(milliseconds, runtime->timing[0], runtime->timing[1]);
+    return (int)code;
+}
+
+int lv_runtime_time_products(LvRuntime *runtime)
+{
+    cudaError_t code = cudaSetDevice(runtime->device);
+    for (int i = 0; i < 2 && code == cudaSuccess; i++)
+        code = cudaEventCreate(&runtime->timing[i]);
+    runtime->timer = (LvLtTimer){runtime, timer_alloc, timer_free, timer_begin, timer_end};
+    if (code == cudaSuccess)
+        lv_lt_time_plans(runtime->lt, &runtime->timer);
+    return (int)code;
 }
 
 /* What cuBLASLt does not take, or cannot load its kernel for, is slow, but comes. */
