@@ -21,16 +21,23 @@ static LlavaovStatus open_auto(
     return status;
 }
 
+static bool is_extra(const char *device)
+{
+    return lv_extra_backend.is_device && lv_extra_backend.is_device(device);
+}
+
 LlavaovStatus llavaov_device_check(const char *device, LlavaovError *error)
 {
     LvDevice parsed;
-    return lv_device_parse(device, &parsed, error);
+    return is_extra(device) ? LLAVAOV_OK : lv_device_parse(device, &parsed, error);
 }
 
 LlavaovStatus lv_backend_open(
     const LvBackendOptions *given, LvBackend **backend, LlavaovError *error)
 {
     *backend = NULL;
+    if (is_extra(given->device))
+        return lv_extra_backend.open(given, backend, error);
     LvBackendOptions options = *given;
     LlavaovStatus status = lv_device_parse(given->device, &options.parsed, error);
     if (status != LLAVAOV_OK)
@@ -42,8 +49,6 @@ LlavaovStatus lv_backend_open(
         return lv_backend_cpu_open(&options, backend, error);
     case LV_DEVICE_CUDA:
         return lv_backend_cuda_open(&options, backend, error);
-    case LV_DEVICE_FAKE:
-        return lv_backend_fake_open(&options, backend, error);
     }
     return lv_fail(error, LLAVAOV_ERROR_INTERNAL, NULL, "a device of no kind");
 }

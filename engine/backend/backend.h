@@ -291,7 +291,7 @@ struct LvBackend {
 
 typedef struct LvBackendOptions {
     const char *device; /* as LlavaovEngineOptions.device */
-    LvDevice parsed;    /* lv_backend_open makes it of `device` */
+    LvDevice parsed;    /* lv_backend_open makes it of `device`, but for an extra backend */
     LlavaovPrecision precision;
     uint32_t threads;
     const char *cpu_mask;
@@ -309,9 +309,13 @@ LlavaovStatus lv_backend_open(
  * engine/backend/module.h. */
 LlavaovStatus lv_backend_cpu_open(
     const LvBackendOptions *options, LvBackend **backend, LlavaovError *error);
-/* "fake:KEY=VALUE;..." (engine/backend/fake.h): the CPU backend with injected latency, failures and
- * wrong answers. */
-LlavaovStatus lv_backend_fake_open(
-    const LvBackendOptions *options, LvBackend **backend, LlavaovError *error);
+/* A backend that whoever links the engine adds to those above. The library adds none (no_extra.c),
+ * tests a fake one (tests/fake/device/device.h). */
+typedef struct LvExtraBackend {
+    bool (*is_device)(const char *device); /* whether it is meant; NULL: there is none */
+    LlavaovStatus (*open)(
+        const LvBackendOptions *options, LvBackend **backend, LlavaovError *error);
+} LvExtraBackend;
+extern const LvExtraBackend lv_extra_backend;
 
 #endif

@@ -114,11 +114,6 @@ LlavaovStatus lv_device_parse(const char *text, LvDevice *device, LlavaovError *
         .rows = LV_DEVICE_UNSET, .slice_us = LV_DEVICE_UNSET, .warm_ms = LV_DEVICE_UNSET};
     if (!text)
         text = "";
-    if (strcmp(text, "fake") == 0 || strncmp(text, "fake:", 5) == 0) {
-        device->kind = LV_DEVICE_FAKE;
-        device->wishes = text[4] ? text + 5 : "";
-        return LLAVAOV_OK;
-    }
     LvDevicePart part = {text, strcspn(text, ";")};
     LlavaovStatus status = read_name(text, part, device, error);
     while (status == LLAVAOV_OK && part.text[part.n] == ';') {

@@ -4,7 +4,6 @@
  *   auto              the first GPU, or the CPU where there is none that can be used
  *   cpu
  *   cuda, cuda:N      GPU number N; 0
- *   fake[:WISHES]     of tests (fake.h); what follows the colon is the fake's own
  *
  * Options of cuda, and of auto where it comes to a GPU, for those who measure (docs/cuda.md):
  *
@@ -20,12 +19,7 @@
 
 #include "llavaov.h"
 
-typedef enum LvDeviceKind {
-    LV_DEVICE_AUTO,
-    LV_DEVICE_CPU,
-    LV_DEVICE_CUDA,
-    LV_DEVICE_FAKE
-} LvDeviceKind;
+typedef enum LvDeviceKind { LV_DEVICE_AUTO, LV_DEVICE_CPU, LV_DEVICE_CUDA } LvDeviceKind;
 
 /* A number that was not given. */
 #define LV_DEVICE_UNSET UINT32_MAX
@@ -35,7 +29,6 @@ typedef struct LvDevice {
     uint32_t number; /* of the GPU */
     bool no_graphs, no_overlap, timed_plans;
     uint32_t rows, slice_us, warm_ms; /* or LV_DEVICE_UNSET */
-    const char *wishes;               /* FAKE; a part of the string */
 } LvDevice;
 
 /* text NULL or empty: "auto". Error: ARGUMENT, naming the part that is not understood. */

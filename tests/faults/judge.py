@@ -18,7 +18,7 @@ def apart(a, b):
 
 
 def values(text):
-    """The scripted engine says which bytes it saw."""
+    """The fake engine says which bytes it saw."""
     return [int(word) for word in text.split("|", 1)[1].split()]
 
 

@@ -17,6 +17,7 @@ import subprocess
 import sys
 import time
 
+import subjects
 import table
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -50,9 +51,8 @@ def forbidden():
 
 def make_registries(build):
     """Once, before many processes would make them together."""
-    for engine, folder in (("scripted", "tests/gst"), ("real", "gst")):
-        env = dict(os.environ, GST_PLUGIN_PATH_1_0=os.path.join(build, folder),
-                   GST_REGISTRY=os.path.join(build, "tests/faults/registry-%s.bin" % engine))
+    for plugin in ("gst", "tests/fake/device", "tests/fake/engine"):
+        env = dict(os.environ, GST_PLUGIN_PATH_1_0=os.path.join(build, plugin), GST_REGISTRY=subjects.registry(build, plugin))
         subprocess.run(["gst-inspect-1.0", "llavaov"], env=env, check=True, stdout=subprocess.DEVNULL)
 
 

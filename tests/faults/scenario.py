@@ -102,10 +102,10 @@ class Run:
     def far(self, *command):
         call("nsenter", "-t", str(self.holder.pid), "-n", *command)
 
-    def environment(self, engine):
+    def environment(self, plugin="tests/fake/engine"):
         env = dict(os.environ, GST_TRACERS="leaks", G_DEBUG="fatal-criticals", GST_DEBUG_NO_COLOR="1")
-        env["GST_PLUGIN_PATH_1_0"] = os.path.join(self.tools, "tests/gst" if engine == "scripted" else "gst")
-        env["GST_REGISTRY"] = os.path.join(self.tools, "tests/faults/registry-%s.bin" % engine)
+        env["GST_PLUGIN_PATH_1_0"] = os.path.join(self.tools, plugin)
+        env["GST_REGISTRY"] = subjects.registry(self.tools, plugin)
         env["GST_REGISTRY_UPDATE"] = "no"
         env["LLAVAOV_MODEL"] = os.path.join(HERE, "../../models/camera-check")
         return env
@@ -113,7 +113,7 @@ class Run:
     def start_camera(self):
         ready = threading.Event()
         prefix = ["nsenter", "-t", str(self.holder.pid), "-n"] if self.holder else []
-        env = self.environment("scripted")
+        env = self.environment()
         env.pop("G_DEBUG")
         env.pop("GST_TRACERS")
         self.camera = Program([os.path.join(self.tools, "tests/faults/camera")] + self.subject.camera, env,
@@ -130,7 +130,7 @@ class Run:
             self.start_camera()
         while self.row.steps and self.row.steps[0][0] == "early":
             self.step(self.row.steps.pop(0)[1:])
-        env, line = self.environment(self.subject.engine), self.subject.line
+        env, line = self.environment(self.subject.plugin), self.subject.line
         if self.subject.shim:
             env.update(LD_PRELOAD=os.path.join(self.tools, "tests/faults/libfaults-shim.so"), FAULTS_DISK=self.folder,
                        FAULTS_CONTROL=os.path.join(self.folder, "control"))

@@ -17,7 +17,7 @@ class Window:
     length: int = 400_000_000
     frames: int = 4
     live: bool = True
-    echo: bool = True      # the scripted engine, which says what it saw
+    echo: bool = True      # the fake engine, which says what it saw
     slack: float = 2.5     # steps of 100 ms that a picture may be off: rtpjitterbuffer smooths times out
     oldest: float = 3.0    # s
     tail: float = 2.0      # s that an answer may take: windows may still be open, or under way, when a run is ended
@@ -30,7 +30,7 @@ class Subject:
     line: object           # for gst_parse_launch(), or arguments of camera-monitor
     window: Window
     camera: list = None    # arguments of the camera program
-    engine: str = "scripted"
+    plugin: str = "tests/fake/engine"
     shim: bool = False
     wrong_text: bool = False  # answers may say anything
 
@@ -40,6 +40,15 @@ def ask(window, device="fake:", more=""):
 
 
 SINK = " ! fakesink name=sink sync=false"
+
+
+def plugin_of(device):
+    """The folder of the plugin with the real engine: the one that is installed knows no fake device."""
+    return "tests/fake/device" if device.startswith("fake") else "gst"
+
+
+def registry(build, plugin):
+    return os.path.join(build, "tests/faults/registry-%s.bin" % os.path.basename(plugin))
 
 
 def rtsp(protocol="udp", codec="h264", device="fake:", more="", source="", slack=6, **window):
@@ -97,7 +106,7 @@ def make_file(run, name, mark="stamp", pattern="black"):
     coder = "jpegenc ! " if kind in ("jpegs", "avi") else "x264enc speed-preset=ultrafast threads=1 key-int-max=10 bframes=0 ! h264parse ! "
     command = [os.path.join(run.tools, "tests/faults/camera"), "--launch",
                WHERE % (pattern, mark) + coder + MUXERS[kind] + " ! filesink location=" + path]
-    env = run.environment("scripted")
+    env = run.environment()
     env.pop("GST_TRACERS")
     subprocess.run(command, check=True, env=env, stdout=subprocess.DEVNULL)
     return path
@@ -120,14 +129,14 @@ def colours(run, device="cpu", model=None, sync=False, more=""):
     line = "filesrc location=%s ! llavaov name=l device=%s %s prompt=\"What color is the picture?\" window=%d frames=%d %s ! " \
            "fakesink name=sink sync=%s" % (path, device, "model-path=" + model if model else "", w.length, w.frames, more,
                                            str(sync).lower())
-    return Subject(line, w, engine="real", shim=True)
+    return Subject(line, w, plugin=plugin_of(device), shim=True)
 
 
 def live(run, device="cpu", model=None, **window):
     """The real engine on a live source, whose answers' frames count."""
     w = Window(echo=False, **window)
     return Subject("videotestsrc is-live=true pattern=ball ! video/x-raw,width=160,height=120,framerate=10/1 ! %s%s" % (
-        ask(w, device, "model-path=" + model if model else ""), SINK), w, engine="real", shim=True)
+        ask(w, device, "model-path=" + model if model else ""), SINK), w, plugin=plugin_of(device), shim=True)
 
 
 def shared(run):
@@ -135,7 +144,7 @@ def shared(run):
     w = Window(echo=False)
     device = "fake:lost-after=%d" % run.random.randint(1, 3000)
     return Subject(" ".join("videotestsrc is-live=true ! video/x-raw,width=160,height=120,framerate=10/1 ! %s ! fakesink sync=false" %
-                            ask(w, device).replace("name=l", "name=l%d" % i) for i in (1, 2)), w, engine="real", shim=True)
+                            ask(w, device).replace("name=l", "name=l%d" % i) for i in (1, 2)), w, plugin=plugin_of(device), shim=True)
 
 
 def model_copy(run):
@@ -177,7 +186,7 @@ SUBJECTS = {
     "lies-size": lambda run: rtsp(codec="lies-size"),
     "wrap-time": lambda run: rtsp(codec="wrap-time"),
     "wrap-sequence": lambda run: rtsp(codec="wrap-sequence"),
-    "slow-answers": lambda run: rtsp(device="fake:answer=1000", tail=6.0),
+    "slow-answers": lambda run: rtsp(device="fake:answer-ms=1000", tail=6.0),
     "two-cameras": lambda run: two_cameras(),
     "monitor": lambda run: monitor(),
     "transport": lambda run: transport(),
@@ -211,7 +220,7 @@ SUBJECTS = {
     "engine-lost": lambda run: colours(run, "fake:lost-after=%d" % run.random.randint(1, 4000)),
     "engine-lost-live": lambda run: live(run, "fake:lost-after=%d" % run.random.randint(200, 4000)),
     "engine-lost-loading": lambda run: live(run, "fake:fail=weight_load@%d" % run.random.randint(1, 60)),
-    "engine-no-open": lambda run: live(run, "fake:fail-open=" + run.random.choice(("memory", "device"))),
+    "engine-no-open": lambda run: live(run, "fake:load-error=" + run.random.choice(("memory", "device"))),
     "engine-no-cache": lambda run: live(run, "fake:memory=kv_open@1"),
     "engine-no-tensor": lambda run: colours(run, "fake:memory=tensor_alloc@%d" % run.random.randint(1, 60)),
     "engine-shared": shared,

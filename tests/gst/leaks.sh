@@ -27,12 +27,12 @@ ask="llavaov device=fake: window=1000000000 frames=2"
     try $raw ! jpegenc ! $ask name=l ! fakesink l.text ! webvttenc ! fakesink
     try $raw ! $ask name=l ! fakesink l.text ! application/x-json ! fakesink
     try $raw ! tee name=t t. ! queue ! $ask ! fakesink t. ! queue ! $ask meta-mode=sticky ! fakesink
-    try videotestsrc is-live=true num-buffers=30 ! llavaov device=fake:answer=300 window=100000000 ! fakesink
+    try videotestsrc is-live=true num-buffers=30 ! llavaov device=fake:answer-ms=300 window=100000000 ! fakesink
     try videotestsrc num-buffers=1 ! pngenc ! $ask ! fakesink
     try $raw ! llavaov precision=int3 ! fakesink
     try $raw ! llavaov device=fake:load-error=io ! fakesink
     try $raw ! llavaov device=fake:ask-error=numeric window=1000000000 ! fakesink
-    try $raw ! llavaov device=fake:load=3000 ! fakesink
+    try $raw ! llavaov device=fake:load-ms=3000 ! fakesink
 }
 echo "$lines pipelines"
 exit $failed

@@ -34,7 +34,7 @@ void expect_answers (Run * run, guint n);
 /* Answer number i, from 0. */
 void expect_answer (Run * run, guint i, const gchar * text);
 
-/* 3 s of white at 10 frames a second, and a question about each second, to the scripted engine. */
+/* 3 s of white at 10 frames a second, and a question about each second, to the fake engine. */
 #define RAW "videotestsrc pattern=white num-buffers=30 ! " \
     "video/x-raw, format=I420, width=64, height=48, framerate=10/1 ! "
 #define ASK "llavaov device=fake: prompt=q frames=2 window=1000000000 "

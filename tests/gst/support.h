@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A harness around llavaovelement over the scripted engine: GRAY8 frames of 16x16 pixels whose bytes are all the same
+ * A harness around llavaovelement over the fake engine (tests/fake): GRAY8 frames of 16x16 pixels whose bytes are all the same
  * value, so that an answer's text says which frames were sampled. */
 #ifndef TESTS_GST_SUPPORT_H
 #define TESTS_GST_SUPPORT_H
@@ -19,7 +19,7 @@ typedef struct
   GQueue messages;              /* element messages that were popped on the way */
 } Rig;
 
-/* properties as in a launch line, e.g. "window=1000000000 frames=4 device=fake:answer=50". A file unless live. */
+/* properties as in a launch line, e.g. "window=1000000000 frames=4 device=fake:answer-ms=50". A file unless live. */
 Rig *rig_new (const gchar * properties, gboolean live);
 /* The same, still in NULL and without caps. */
 Rig *rig_new_null (const gchar * properties, gboolean live);

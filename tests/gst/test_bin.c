@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * llavaov in whole pipelines, over the scripted engine: what goes in, one engine for all, errors. */
+ * llavaov in whole pipelines, over the fake engine: what goes in, one engine for all, errors. */
 #include "pipeline.h"
 
 GST_START_TEST (test_raw)
@@ -228,10 +228,10 @@ GST_START_TEST (test_one_engine_for_all)
   guint i, ready = 0;
 
   run_line (&run, RAW "tee name=t "
-      "t. ! queue ! llavaov device=fake:load=100 ! fakesink "
-      "t. ! queue ! llavaov device=fake:load=100 ! fakesink "
-      "t. ! queue ! llavaov device=fake:load=100 ! fakesink "
-      "t. ! queue ! llavaovelement device=fake:load=100 ! fakesink");
+      "t. ! queue ! llavaov device=fake:load-ms=100 ! fakesink "
+      "t. ! queue ! llavaov device=fake:load-ms=100 ! fakesink "
+      "t. ! queue ! llavaov device=fake:load-ms=100 ! fakesink "
+      "t. ! queue ! llavaovelement device=fake:load-ms=100 ! fakesink");
   fail_unless (run.error == NULL && run.eos);
   for (i = 0; i < run.progress->len; i++) {
     const gchar *text = g_ptr_array_index (run.progress, i);
@@ -256,7 +256,7 @@ GST_START_TEST (test_one_engine_for_all)
   /* And cannot stand for two. */
   run_line (&run, RAW "tee name=t "
       "t. ! queue ! llavaov device=fake: engine-id=a ! fakesink "
-      "t. ! queue ! llavaov device=fake:load=1 engine-id=a ! fakesink");
+      "t. ! queue ! llavaov device=fake:load-ms=1 engine-id=a ! fakesink");
   fail_unless (g_error_matches (run.error, GST_RESOURCE_ERROR,
           GST_RESOURCE_ERROR_SETTINGS));
   fail_unless (strstr (run.error->message, "engine-id=\"a\""));

@@ -216,7 +216,7 @@ listen_at (Scene * scene, Place place)
   }
 }
 
-#define ELEMENT "device=fake:answer=2 frames=2 name=l ! " \
+#define ELEMENT "device=fake:answer-ms=2 frames=2 name=l ! " \
     "fakesink name=v  l.text ! fakesink name=t"
 static const gchar *lines[] = {
   "videotestsrc num-buffers=4000 ! "

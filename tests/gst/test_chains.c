@@ -594,7 +594,7 @@ run_chain (const Mode * mode)
   chain.value = 1;
   g_mutex_init (&chain.lock);
   g_cond_init (&chain.cond);
-  line = g_strdup_printf ("device=fake:answer=%u prompt=q layout=video %s "
+  line = g_strdup_printf ("device=fake:answer-ms=%u prompt=q layout=video %s "
       "window=%u000000 interval=%u000000 frames=%u", mode->drops ? 1 : 0,
       mode->properties, chain.window, chain.interval, chain.n_points);
   g_string_append_printf (chain.log, "%s: ", line);

@@ -118,7 +118,7 @@ run_way (guint consumer, Way way)
   gchar *rest = put_in (put_in (g_strdup (consumers[consumer].rest), "FOLDER",
           folder), "SYNC", way == LIVE ? "sync=true" : "sync=false");
   gchar *line = g_strdup_printf ("videotestsrc %s ! video/x-raw, format=I420, "
-      "width=64, height=48, framerate=25/1 ! llavaov device=fake:answer=2 "
+      "width=64, height=48, framerate=25/1 ! llavaov device=fake:answer-ms=2 "
       "frames=2 window=500000000 name=l ! %s", way == LIVE ?
       "is-live=true num-buffers=30" : way == FORWARD || way == PAUSE ?
       "num-buffers=75" : "", rest);

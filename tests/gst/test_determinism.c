@@ -75,7 +75,7 @@ compare (const gchar * name, guint runs)
   for (run = 0; run < runs; run++)
     for (sink = 0; sink < G_N_ELEMENTS (sinks); sink++) {
       gchar *line = g_strdup_printf ("filesrc location=%s/%s ! llavaov "
-          "device=fake:answer=60 name=l prompt=q frames=5 window=200000000 ! "
+          "device=fake:answer-ms=60 name=l prompt=q frames=5 window=200000000 ! "
           "%s", folder, name, sinks[sink]);
       gchar *found = answers (line);
 

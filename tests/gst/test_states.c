@@ -16,7 +16,7 @@ to_null_in_time (Rig * rig)
 
 GST_START_TEST (test_null_while_loading)
 {
-  Rig *rig = rig_new_null ("device=fake:load=20000", FALSE);
+  Rig *rig = rig_new_null ("device=fake:load-ms=20000", FALSE);
   GstState states[] = { GST_STATE_PAUSED, GST_STATE_PLAYING };
   guint i;
 
@@ -33,7 +33,7 @@ GST_END_TEST;
 
 GST_START_TEST (test_null_while_loading_is_stuck)
 {
-  Rig *rig = rig_new_null ("device=fake:stuck=4000", FALSE);
+  Rig *rig = rig_new_null ("device=fake:stuck-ms=4000", FALSE);
 
   gst_element_set_state (rig->element, GST_STATE_PLAYING);
   g_usleep (20000);
@@ -73,25 +73,25 @@ null_while_pushing (const gchar * properties, gboolean live, guint wait_ms)
 
 GST_START_TEST (test_null_while_waiting_for_the_load)
 {
-  null_while_pushing ("device=fake:load=30000 window=1000000000", FALSE, 50);
-  null_while_pushing ("device=fake:load=30000 sampling=clip", FALSE, 50);
+  null_while_pushing ("device=fake:load-ms=30000 window=1000000000", FALSE, 50);
+  null_while_pushing ("device=fake:load-ms=30000 sampling=clip", FALSE, 50);
 }
 
 GST_END_TEST;
 
 GST_START_TEST (test_null_while_encoding)
 {
-  null_while_pushing ("device=fake:encode=30000 window=1000000000", FALSE, 100);
-  null_while_pushing ("device=fake:encode=30000 sampling=clip", FALSE, 100);
-  null_while_pushing ("device=fake:encode=30000 window=1000000000", TRUE, 100);
+  null_while_pushing ("device=fake:encode-ms=30000 window=1000000000", FALSE, 100);
+  null_while_pushing ("device=fake:encode-ms=30000 sampling=clip", FALSE, 100);
+  null_while_pushing ("device=fake:encode-ms=30000 window=1000000000", TRUE, 100);
 }
 
 GST_END_TEST;
 
 GST_START_TEST (test_null_while_answering)
 {
-  null_while_pushing ("device=fake:answer=30000 window=1000000000", FALSE, 100);
-  null_while_pushing ("device=fake:answer=30000 window=1000000000", TRUE, 100);
+  null_while_pushing ("device=fake:answer-ms=30000 window=1000000000", FALSE, 100);
+  null_while_pushing ("device=fake:answer-ms=30000 window=1000000000", TRUE, 100);
 }
 
 GST_END_TEST;
@@ -108,7 +108,7 @@ push_eos (gpointer data)
 
 GST_START_TEST (test_null_while_eos_waits)
 {
-  Rig *rig = rig_new ("device=fake:answer=30000", FALSE);
+  Rig *rig = rig_new ("device=fake:answer-ms=30000", FALSE);
   GThread *thread = g_thread_new ("push", push_eos, rig);
 
   g_usleep (50000);
@@ -263,7 +263,7 @@ GST_START_TEST (test_cycles_raw)
 {
   cycles ("videotestsrc num-buffers=12 ! "
       "video/x-raw, width=64, height=48, framerate=10/1 ! "
-      "llavaov device=fake:load=2,answer=1 window=500000000 frames=2 name=l ! "
+      "llavaov device=fake:load-ms=2;answer-ms=1 window=500000000 frames=2 name=l ! "
       "fakesink  l.text ! fakesink", n_cycles ());
 }
 
@@ -282,7 +282,7 @@ GST_START_TEST (test_cycles_live)
 {
   cycles ("videotestsrc is-live=true num-buffers=4 ! "
       "video/x-raw, width=64, height=48, framerate=50/1 ! "
-      "llavaov device=fake:answer=20 window=20000000 frames=1 name=l ! "
+      "llavaov device=fake:answer-ms=20 window=20000000 frames=1 name=l ! "
       "fakesink  l.text ! fakesink", n_cycles ());
 }
 

@@ -88,7 +88,7 @@ GST_END_TEST;
 
 GST_START_TEST (test_flush_cancels)
 {
-  Rig *rig = rig_new ("device=fake:answer=200 prompt=q frames=2 "
+  Rig *rig = rig_new ("device=fake:answer-ms=200 prompt=q frames=2 "
       "window=1000000000", FALSE);
   GstSegment segment;
 
@@ -124,7 +124,7 @@ push_closing (gpointer data)
 
 GST_START_TEST (test_flush_unblocks)
 {
-  Rig *rig = rig_new ("device=fake:answer=60000 frames=2 window=1000000000",
+  Rig *rig = rig_new ("device=fake:answer-ms=60000 frames=2 window=1000000000",
       FALSE);
   Push push = { rig, GST_FLOW_OK };
   GThread *thread;
@@ -291,7 +291,7 @@ GST_END_TEST;
 
 GST_START_TEST (test_eos_waits_for_answers)
 {
-  Rig *rig = rig_new ("device=fake:answer=300,load=200 prompt=q frames=1",
+  Rig *rig = rig_new ("device=fake:answer-ms=300;load-ms=200 prompt=q frames=1",
       FALSE);
 
   rig_push_many (rig, 3, 4, 0, 100 * MS);

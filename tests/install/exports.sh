@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# What shared objects export: the library the functions of its header, the plugin its two.
+# What shared objects export: the library the functions of its header, the plugin its two. In neither is a fake of the tests.
 #
 #   exports.sh HEADER LIBRARY [PLUGIN]
 set -eu
@@ -14,6 +14,14 @@ only() {
         exit 1
     fi
 }
+for file in "$2" ${3:+"$3"}; do
+    symbols=$(nm "$file")
+    case $symbols in *lv_*| *gst_*) ;; *) echo "$file has no symbols to look at"; exit 1 ;; esac
+    if printf '%s\n' "$symbols" | grep -i '[ _]fake_'; then
+        echo "^ in $file"
+        exit 1
+    fi
+done
 exported=$(names "$2")
 only "$exported" '^llavaov_[a-z_]+$' "$2"
 declared=$(sed -n 's/^LLAVAOV_API .*\(llavaov_[a-z_]*\)(.*/\1/p' "$1" | sort -u)

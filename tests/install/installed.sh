@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# The installed plugin works by itself: it finds the model that was installed with it.
+# The installed plugin works by itself: it finds the model that was installed with it, and knows no fake device.
 #
 #   installed.sh BUILD GST_PLUGINS_DIR
 set -eu
@@ -20,3 +20,9 @@ export GST_PLUGIN_PATH_1_0="${plugin%/*}"
 gst-launch-1.0 -m videotestsrc num-buffers=2 ! video/x-raw,format=I420,width=64,height=48 ! \
     llavaov max-new-tokens=1 ! fakesink >"$folder/said" 2>&1 || { cat "$folder/said"; exit 1; }
 grep -q 'llavaov-answer.*model=(string)camera-check' "$folder/said" || { cat "$folder/said"; exit 1; }
+
+if gst-launch-1.0 videotestsrc num-buffers=2 ! llavaov device=fake: ! fakesink >"$folder/said" 2>&1 ||
+    ! grep -q '^ERROR: from element .*device="fake:": "fake:" is not understood' "$folder/said"; then
+    cat "$folder/said"
+    exit 1
+fi

@@ -49,6 +49,7 @@ static void devices_are_named_clearly(void **state)
         {"cuda:3", NULL, LLAVAOV_PRECISION_AUTO, LLAVAOV_ERROR_UNSUPPORTED},
         {"cuda:x", NULL, LLAVAOV_PRECISION_AUTO, LLAVAOV_ERROR_ARGUMENT},
         {"tpu", NULL, LLAVAOV_PRECISION_AUTO, LLAVAOV_ERROR_ARGUMENT},
+        {"fake:", NULL, LLAVAOV_PRECISION_AUTO, LLAVAOV_ERROR_ARGUMENT},
         {"cpu", "sse9", LLAVAOV_PRECISION_AUTO, LLAVAOV_ERROR_ARGUMENT},
         {"cpu", NULL, LLAVAOV_PRECISION_BF16, LLAVAOV_ERROR_UNSUPPORTED},
     };
@@ -93,7 +94,8 @@ static void device_strings_are_read(void **state)
     };
     static const struct {
         const char *text, *part;
-    } bad[] = {{"tpu", "tpu"}, {"cuda:", "cuda:"}, {"cuda:x", "cuda:x"},
+    } bad[] = {{"tpu", "tpu"}, {"fake", "fake"}, {"fake:", "fake:"},
+        {"fake:copy-us=1", "fake:copy-us=1"}, {"cuda:", "cuda:"}, {"cuda:x", "cuda:x"},
         {"cuda:99999999999", "cuda:99999999999"}, {"cuda:-1", "cuda:-1"}, {"Cuda", "Cuda"},
         {"cpu;graphs=off", "graphs=off"}, {"cuda;", ""}, {"cuda;;rows=1", ""},
         {"cuda;graphs", "graphs"}, {"cuda;graphs=no", "graphs=no"}, {"cuda;plans=on", "plans=on"},

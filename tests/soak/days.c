@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Ten days of sixteen live cameras (160 camera-days) in virtual time: one frame a second on a test
- * clock, over the scripted engine of tests/gst, and faults that never stop.
+ * clock, over the fake engine (tests/fake), and faults that never stop.
  *
  *   days [--days N] [--faults N] [--seed N]
  *
@@ -149,7 +149,7 @@ static void open_camera(Camera *camera, guint number)
     gchar *line = g_strdup_printf("llavaovelement name=l device=fake:%s prompt=q window=8000000000 "
                                   "frames=%u interval=%s overload=%s ! fakesink sync=false "
                                   "async=false %s",
-        number % 5 == 3 ? "ask-error=numeric,every=23" : "", number % 3 * 3 + 2,
+        number % 5 == 3 ? "ask-error=numeric;every=23" : "", number % 3 * 3 + 2,
         number % 4 == 1 ? "6000000000" : "0", number % 4 == 2 ? "newest" : "block",
         number % 2 ? "l.text ! fakesink sync=false async=false" : "");
     GstPad *sink;

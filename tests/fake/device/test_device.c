@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The fake backend does what its wish list says, when it says it, and names what it does not
+ * The fake device does what its script says, when it says it, and names what it does not
  * understand. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,7 +10,7 @@
 #include <time.h>
 #include <cmocka.h>
 
-#include "backend/fake.h"
+#include "backend/backend.h"
 
 static LlavaovStatus open_fake(const char *device, LvBackend **backend, LlavaovError *error)
 {
@@ -99,10 +99,10 @@ static void openings_fail_on_demand(void **state)
 {
     LvBackend *b;
     LlavaovError error = {0};
-    assert_int_equal(open_fake("fake:fail-open=memory", &b, &error), LLAVAOV_ERROR_MEMORY);
-    assert_int_equal(open_fake("fake:fail-open=device", &b, &error), LLAVAOV_ERROR_DEVICE);
-    const char *wrong[] = {"fake:fail-open=x", "fake:speed=9", "fake:fail=copy", "fake:fail=fly@1",
-        "fake:copy-us=-1", "fake:copy-us=1x", "fake:nan"};
+    assert_int_equal(open_fake("fake:load-error=memory", &b, &error), LLAVAOV_ERROR_MEMORY);
+    assert_int_equal(open_fake("fake:load-error=device", &b, &error), LLAVAOV_ERROR_DEVICE);
+    const char *wrong[] = {"fake:load-error=x", "fake:speed=9", "fake:fail=copy", "fake:fail=fly@1",
+        "fake:copy-us=-1", "fake:copy-us=1x", "fake:nan", "fake:load-error=ok", "fake:answer-ms=1"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         assert_int_equal(open_fake(wrong[i], &b, &error), LLAVAOV_ERROR_ARGUMENT);
         assert_non_null(strstr(error.message, wrong[i] + 5));
@@ -111,7 +111,7 @@ static void openings_fail_on_demand(void **state)
     assert_int_equal(open_fake("fake", &b, &error), LLAVAOV_OK);
     b->ops->close(b);
     assert_int_equal(
-        open_fake("fake:;encode-ms=1;;token-ms=2;prefill-ms=3;load-ms=1;", &b, &error), LLAVAOV_OK);
+        open_fake("fake:;copy-us=1;;token-ms=2;prefill-ms=3;", &b, &error), LLAVAOV_OK);
     b->ops->close(b);
 }
 
