@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#define _GNU_SOURCE /* dladdr */
+#define _GNU_SOURCE             /* dladdr */
 #include "engine-registry.h"
 
 #include <dlfcn.h>

@@ -46,6 +46,7 @@ gst_llavaov_input_caps_name (const GstCaps * caps)
   if (!gst_structure_has_name (structure, "application/x-rtp"))
     return g_strdup (gst_structure_get_name (structure));
   encoding = gst_structure_get_string (structure, "encoding-name");
-  return encoding && strlen (encoding) < MAX_NAME ? g_strdup_printf ("RTP of %s", encoding) :
-      g_strdup ("RTP whose caps do not say what it carries");
+  if (encoding && strlen (encoding) < MAX_NAME)
+    return g_strdup_printf ("RTP of %s", encoding);
+  return g_strdup ("RTP whose caps do not say what it carries");
 }

@@ -14,7 +14,7 @@
  * The plugin's own calls are those whose return address is in libgstllavaov.so; what GLib allocates
  * for it is not, since GLib ends the process when it gets no memory.
  */
-#define _GNU_SOURCE /* dl_iterate_phdr, RTLD_NEXT */
+#define _GNU_SOURCE      /* dl_iterate_phdr, RTLD_NEXT */
 #undef _FILE_OFFSET_BITS /* else open is open64 */
 #include <dlfcn.h>
 #include <errno.h>

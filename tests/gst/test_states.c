@@ -81,17 +81,21 @@ GST_END_TEST;
 
 GST_START_TEST (test_null_while_encoding)
 {
-  null_while_pushing ("device=fake:encode-ms=30000 window=1000000000", FALSE, 100);
+  null_while_pushing ("device=fake:encode-ms=30000 window=1000000000", FALSE,
+      100);
   null_while_pushing ("device=fake:encode-ms=30000 sampling=clip", FALSE, 100);
-  null_while_pushing ("device=fake:encode-ms=30000 window=1000000000", TRUE, 100);
+  null_while_pushing ("device=fake:encode-ms=30000 window=1000000000", TRUE,
+      100);
 }
 
 GST_END_TEST;
 
 GST_START_TEST (test_null_while_answering)
 {
-  null_while_pushing ("device=fake:answer-ms=30000 window=1000000000", FALSE, 100);
-  null_while_pushing ("device=fake:answer-ms=30000 window=1000000000", TRUE, 100);
+  null_while_pushing ("device=fake:answer-ms=30000 window=1000000000", FALSE,
+      100);
+  null_while_pushing ("device=fake:answer-ms=30000 window=1000000000", TRUE,
+      100);
 }
 
 GST_END_TEST;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Where the text of llavaov goes in whole pipelines: files, muxers, overlays. */
-#define _GNU_SOURCE /* memmem */
+#define _GNU_SOURCE             /* memmem */
 #include "pipeline.h"
 
 GST_START_TEST (test_webvtt)

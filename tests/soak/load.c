@@ -20,9 +20,8 @@ static void report(const LoadOptions *options, const LoadCounts *c, gint64 base_
            "\"fewest\": %u, \"most\": %u, \"longest_s\": %.1f, ",
         options->streams, c->seconds, options->streams / ((gdouble)LOAD_WINDOW / GST_SECOND),
         c->answers / c->seconds, c->dropped, c->untold, c->answers ? c->latency[0] : 0,
-        c->answers ? c->latency[1] : 0,
-        options->streams - (options->unequal ? 2 : 0), c->answers - c->special[0] - c->special[1],
-        c->fewest, c->most, c->longest);
+        c->answers ? c->latency[1] : 0, options->streams - (options->unequal ? 2 : 0),
+        c->answers - c->special[0] - c->special[1], c->fewest, c->most, c->longest);
     if (options->unequal)
         printf("\"answers_32_frames\": %u, \"answers_long\": %u, ", c->special[0], c->special[1]);
     printf("\"frame_p50_ms\": %.3f, \"frame_p999_ms\": %.3f, \"fed_late_p999_ms\": %.3f, "
