@@ -482,6 +482,61 @@ static inline LlavaovGeneration llavaov_generation_checkpoint(void)
 LLAVAOV_API LlavaovStatus llavaov_engine_generation(const LlavaovEngine *engine,
     const LlavaovGeneration *asked, LlavaovGeneration *settled, LlavaovError *error);
 
+/* ---- choices ---- */
+
+/* How else a label may be spelled; the probabilities of all spellings of a label are added up. */
+typedef enum LlavaovVariant {
+    LLAVAOV_VARIANT_CASE = 1 << 0,  /* with the case of its first character changed: Yes for yes */
+    LLAVAOV_VARIANT_SPACE = 1 << 1, /* behind a space */
+    LLAVAOV_VARIANT_ALL = (1 << 2) - 1
+} LlavaovVariant;
+
+/* Labels of which one is the answer. Nothing is generated: what counts is how probable the model
+ * finds it that its answer begins with each label. Where a label begins with another one ("no
+ * person", "no"), the shorter one counts where the longer one does not follow. */
+typedef struct LlavaovChoices {
+    size_t size;
+    /* 2 to 64 labels of at most 16 tokens between '|', such as "yes|no"; white space around them
+     * does not count. Their order changes no bit of the answer. */
+    const char *labels;
+    uint32_t variants; /* a set of LlavaovVariant; what another label spells itself is no variant */
+    /* Not 0: "Answer with one of: no, yes." is added to the prompt in a line of its own, in the
+     * order of the labels' bytes. Not for a request with messages. */
+    uint32_t hint;
+    double temperature; /* > 0: divides the logarithms of the probabilities before they are
+                           normalised; makes them as reliable as they say, and changes no order */
+    double min_mass;    /* 0 to 1: with a label_mass below it the answer is not valid */
+} LlavaovChoices;
+
+/* Both cases, no hint, temperature 1, min_mass 0.05. */
+static inline LlavaovChoices llavaov_choices_default(const char *labels)
+{
+    const LlavaovChoices choices = {
+        sizeof(LlavaovChoices), labels, LLAVAOV_VARIANT_CASE, 0, 1, 0.05};
+    return choices;
+}
+
+/* Whether the engine's model can be asked with these; engine NULL: as far as that can be said
+ * without one. Errors: ARGUMENT about "choices", "choices-variants", "choices-temperature" or
+ * "choices-min-mass". */
+LLAVAOV_API LlavaovStatus llavaov_choices_check(
+    const LlavaovEngine *engine, const LlavaovChoices *choices, LlavaovError *error);
+
+/* What the model makes of labels; arrays are in the order in which these were given. */
+typedef struct LlavaovChosen {
+    const char *const *labels;
+    const double *logprobs; /* ln P(label), of all answers there are; temperature plays no part */
+    const double *probabilities; /* among the labels, with the temperature: they sum to 1 */
+    size_t n;
+    size_t winner;     /* the likeliest label; its text is the answer's */
+    double confidence; /* probabilities[winner] */
+    double label_mass; /* the sum of all P(label): how much of the model's mind is on the labels */
+    bool argmax_is_label; /* left alone it would begin with a label, token by token the likeliest */
+    bool valid;           /* label_mass >= min_mass */
+    const char *wanted; /* what it would begin with: up to a label's end, or the first token that is
+                            no label's */
+} LlavaovChosen;
+
 typedef enum LlavaovFinishReason {
     LLAVAOV_FINISH_STOP,     /* the model ended its answer */
     LLAVAOV_FINISH_LENGTH,   /* max_new_tokens, or the context is full */
@@ -506,6 +561,9 @@ typedef struct LlavaovAnswer {
     /* Time spent computing; encode: of this request's frames, whenever; decode: its share of steps
      * that served several requests. */
     uint64_t encode_ns, prefill_ns, decode_ns;
+    /* Of a request with choices that was answered; else NULL. There are no new tokens then, and
+     * text is the winner's label. */
+    const LlavaovChosen *chosen;
 } LlavaovAnswer;
 
 /* A picture or a clip of a conversation. */
@@ -548,6 +606,8 @@ typedef struct LlavaovRequest {
      * succeeds. If nothing has been computed for the request half a second and half a window (1 to
      * 2 s) after the window's end, it ends with ERROR_LATE. */
     LlavaovReservation *reservation;
+    /* NULL, or copied: the answer is one of these labels, and generation must be NULL. */
+    const LlavaovChoices *choices;
 } LlavaovRequest;
 
 typedef struct LlavaovTicket LlavaovTicket;

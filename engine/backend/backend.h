@@ -130,6 +130,10 @@ typedef struct LvBackendInfo {
      * single rows do not depend on the others or on their number; a row alone may round
      * differently. On other devices the same batch gives the same bits. */
     uint32_t preferred_sequences;
+    /* Several sequences of a batch may be ways on from one place: of one cache and one position, each
+     * with rows of its own, of which it sees none of the others'. What the cache holds from that
+     * position on is undefined afterwards. */
+    bool shared_caches;
     /* How long a model may be warmed up before its first request (model/warm.h), for backends that
      * load kernels, choose algorithms and record steps on first use. 0: not at all. */
     uint32_t warm_ms;

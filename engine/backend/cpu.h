@@ -110,6 +110,10 @@ LlavaovStatus lv_cpu_kv_open(LvBackend *backend, uint32_t n_layers, uint32_t n_k
 void lv_cpu_kv_close(LvBackend *backend, LvKvCache *cache);
 LlavaovStatus lv_cpu_rope_store(LvBackend *backend, const LvRun *run, LvTensor qkv,
     const LvBatch *batch, uint32_t layer, const LvTextConfig *text);
+/* Stores one sequence's keys and values, rotated already, again: those of another way were stored
+ * over them. */
+LlavaovStatus lv_cpu_store_again(LvBackend *backend, const LvRun *run, LvTensor qkv,
+    const LvSequence *sequence, uint32_t layer, const LvTextConfig *text);
 /* Whether rows of queries, keys and values fit the batch and its caches. */
 bool lv_cpu_batch_fits(
     LvTensor qkv, const LvBatch *batch, uint32_t layer, const LvTextConfig *text);

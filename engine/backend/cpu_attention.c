@@ -343,6 +343,15 @@ static LlavaovStatus attend(Rows *r, const LvRun *run)
     return status;
 }
 
+/* Another sequence of the batch stands on the same cache. */
+static bool shares_cache(const LvBatch *batch, size_t index)
+{
+    for (size_t i = 0; i < batch->n_sequences; i++)
+        if (i != index && batch->sequences[i].cache == batch->sequences[index].cache)
+            return true;
+    return false;
+}
+
 LlavaovStatus lv_cpu_attention_causal(LvBackend *backend, const LvRun *run, LvTensor out,
     LvTensor qkv, const LvBatch *batch, uint32_t layer, const LvTextConfig *text)
 {
@@ -363,7 +372,9 @@ LlavaovStatus lv_cpu_attention_causal(LvBackend *backend, const LvRun *run, LvTe
     LlavaovStatus status = LLAVAOV_OK;
     for (size_t i = 0; i < batch->n_sequences && status == LLAVAOV_OK; i++) {
         rows.sequence = &batch->sequences[i];
-        if (rows.sequence->n_rows)
+        if (shares_cache(batch, i))
+            status = lv_cpu_store_again(backend, run, qkv, rows.sequence, layer, text);
+        if (rows.sequence->n_rows && status == LLAVAOV_OK)
             status = attend(&rows, run);
     }
     return status;

@@ -84,18 +84,13 @@ typedef struct RopeRows {
     uint32_t layer, n_heads, n_kv_heads, head_dim;
 } RopeRows;
 
-static void rope_rows(void *data, size_t first, size_t n, unsigned worker)
+/* Rows [first, first + n) of the sequence, rotated. */
+static void store_rows(const RopeRows *r, size_t first, size_t n)
 {
-    const RopeRows *r = data;
     const LvKernels *kernels = r->cpu->kernels;
     const LvSequence *q = r->sequence;
-    size_t stride = r->qkv.stride;
-    float *rows = lv_row_out(r->qkv, q->first_row + first);
-    for (size_t i = 0; i < n; i++) {
-        const float *table = r->rope + (first + i) * r->head_dim;
-        kernels->rope(rows + i * stride, r->n_heads + r->n_kv_heads, r->head_dim, table,
-            table + r->head_dim / 2);
-    }
+    const size_t stride = r->qkv.stride;
+    const float *rows = lv_row(r->qkv, q->first_row + first);
     for (uint32_t head = 0; head < r->n_kv_heads; head++) {
         const float *keys = rows + (size_t)(r->n_heads + head) * r->head_dim;
         const float *values = keys + (size_t)r->n_kv_heads * r->head_dim;
@@ -104,6 +99,38 @@ static void rope_rows(void *data, size_t first, size_t n, unsigned worker)
         kernels->store_values(lv_kv_values(q->cache, r->layer, head), q->cache->capacity,
             q->position + first, values, stride, n, r->head_dim);
     }
+}
+
+static void rope_rows(void *data, size_t first, size_t n, unsigned worker)
+{
+    const RopeRows *r = data;
+    const LvKernels *kernels = r->cpu->kernels;
+    size_t stride = r->qkv.stride;
+    float *rows = lv_row_out(r->qkv, r->sequence->first_row + first);
+    for (size_t i = 0; i < n; i++) {
+        const float *table = r->rope + (first + i) * r->head_dim;
+        kernels->rope(rows + i * stride, r->n_heads + r->n_kv_heads, r->head_dim, table,
+            table + r->head_dim / 2);
+    }
+    store_rows(r, first, n);
+}
+
+static void store_units(void *data, size_t first, size_t n, unsigned worker)
+{
+    store_rows(data, first, n);
+}
+
+LlavaovStatus lv_cpu_store_again(LvBackend *backend, const LvRun *run, LvTensor qkv,
+    const LvSequence *sequence, uint32_t layer, const LvTextConfig *text)
+{
+    RopeRows rows = {.cpu = lv_cpu(backend),
+        .qkv = qkv,
+        .sequence = sequence,
+        .layer = layer,
+        .n_heads = text->n_heads,
+        .n_kv_heads = text->n_kv_heads,
+        .head_dim = text->head_dim};
+    return lv_cpu_run(lv_cpu(backend), run, sequence->n_rows, 64, store_units, &rows);
 }
 
 bool lv_cpu_batch_fits(LvTensor qkv, const LvBatch *batch, uint32_t layer, const LvTextConfig *text)

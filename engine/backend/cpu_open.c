@@ -150,7 +150,8 @@ LlavaovStatus lv_backend_cpu_open(
         .threads = threads,
         .preferred_tiles = 1,
         .preferred_rows = LV_PANEL_ROWS,
-        .preferred_sequences = LV_FEW_ROWS};
+        .preferred_sequences = LV_FEW_ROWS,
+        .shared_caches = true};
     *backend = &cpu->base;
     return LLAVAOV_OK;
 }

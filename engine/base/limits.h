@@ -44,6 +44,10 @@
 #define LV_MAX_FRAMES_PER_SESSION 4096u  /* living ones */
 #define LV_MAX_REQUESTS_PER_SESSION 256u /* waiting or under way */
 #define LV_MAX_RESERVATIONS 4096u        /* windows that an engine has taken on */
+#define LV_MAX_CHOICES 64u               /* labels of a question */
+#define LV_MAX_CHOICES_BYTES (64u << 10) /* all labels as they are written */
+#define LV_MAX_CHOICE_TOKENS 16u         /* of a label */
+#define LV_MAX_SPELLING_TOKENS 20u       /* of a variant of one */
 /* Prepared pictures that wait for the encoder. */
 #define LV_MAX_SESSION_TILE_BYTES (UINT64_C(2) << 30)
 

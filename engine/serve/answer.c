@@ -21,8 +21,7 @@ static bool grow(char **buffer, size_t *capacity, size_t needed)
     return true;
 }
 
-/* Adds whole characters to the answer and to what on_text has not seen. */
-static LlavaovStatus add_text(
+LlavaovStatus lv_answer_add_text(
     LlavaovTicket *r, const char *bytes, size_t n, bool finish, LlavaovError *error)
 {
     bool grown = grow(&r->text, &r->text_capacity, r->n_text + 3 * (n + 4) + 1);
@@ -66,7 +65,7 @@ static LlavaovStatus extend(LlavaovTicket *r, int32_t token, bool *finished, Lla
     bool special;
     const char *bytes = lv_tokenizer_token_bytes(r->engine->tokenizer, token, &n, &special);
     if (bytes && !special) {
-        status = add_text(r, bytes, n, false, error);
+        status = lv_answer_add_text(r, bytes, n, false, error);
         if (status != LLAVAOV_OK)
             return status;
     }
@@ -77,7 +76,7 @@ static LlavaovStatus extend(LlavaovTicket *r, int32_t token, bool *finished, Lla
         r->answer.finish_reason = LLAVAOV_FINISH_LENGTH;
         *finished = true;
     }
-    return *finished ? add_text(r, NULL, 0, true, error) : LLAVAOV_OK;
+    return *finished ? lv_answer_add_text(r, NULL, 0, true, error) : LLAVAOV_OK;
 }
 
 /* Scratch of sampling on the host. */

@@ -5,6 +5,11 @@
 
 #include "serve/request.h"
 
+/* Adds whole characters to the answer and to what on_text has not seen; finish: also what is left of
+ * an incomplete one. Lock not held; run by the inference thread. */
+LlavaovStatus lv_answer_add_text(
+    LlavaovTicket *r, const char *bytes, size_t n, bool finish, LlavaovError *error);
+
 /* Runs hidden through the decoder and adds to each step's answer the token that follows its
  * sequence. Each step gets its own status: a failure that is one request's alone (NUMERIC, MEMORY)
  * finishes that step, as does the end of its answer. The returned status is of the whole call; if

@@ -9,6 +9,18 @@
 #include "serve/settings.h"
 #include "serve/chunk.h"
 
+static LlavaovStatus open_sampler(LlavaovTicket *r, LlavaovError *error)
+{
+    LlavaovStatus status = lv_sampler_open(
+        &r->sampler, &r->generation, r->engine->model->config->text.vocab_size, error);
+    if (status != LLAVAOV_OK)
+        return status;
+    r->sampler.stop = r->stop;
+    r->sampler.max_length = r->capacity;
+    lv_sampler_see(&r->sampler, r->prompt_ids.ids, r->prompt_ids.n);
+    return LLAVAOV_OK;
+}
+
 /* Everything that needs no arithmetic: ids, room in the context, memory. */
 static LlavaovStatus begin(LlavaovTicket *r, LlavaovError *error)
 {
@@ -29,16 +41,23 @@ static LlavaovStatus begin(LlavaovTicket *r, LlavaovError *error)
 
     const uint32_t room = text->context_length - (uint32_t)n;
     uint32_t new_tokens;
-    LV_TRY(lv_settings_new_tokens(&r->generation, n, &new_tokens, error));
-    new_tokens = new_tokens < room ? new_tokens : room;
+    if (r->choosing) {
+        new_tokens = lv_choosing_depth(r->choosing);
+        if (new_tokens > room)
+            LV_TRY(lv_fail_about(error, LLAVAOV_ERROR_CONTEXT_FULL, LLAVAOV_ABOUT_PROMPT, "prompt",
+                "the prompt with its frames takes %zu tokens, the labels up to %u more, and the "
+                "model's context holds %u",
+                n, new_tokens, text->context_length));
+    } else {
+        LV_TRY(lv_settings_new_tokens(&r->generation, n, &new_tokens, error));
+        new_tokens = new_tokens < room ? new_tokens : room;
+    }
     r->capacity = (uint32_t)n + new_tokens;
     r->tokens = lv_alloc(new_tokens, sizeof *r->tokens);
     if (!r->tokens)
         LV_TRY(lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for an answer"));
-    LV_TRY(lv_sampler_open(&r->sampler, &r->generation, text->vocab_size, error));
-    r->sampler.stop = r->stop;
-    r->sampler.max_length = r->capacity;
-    lv_sampler_see(&r->sampler, r->prompt_ids.ids, n);
+    if (!r->choosing)
+        LV_TRY(open_sampler(r, error));
     LV_TRY(engine->backend->ops->kv_open(engine->backend, text->n_layers, text->n_kv_heads,
         text->head_dim, r->capacity, &r->cache, error));
 done:
@@ -59,7 +78,8 @@ static LlavaovStatus prefill(LvStep *step, size_t count, LlavaovError *error)
     LV_TRY(scratch.status);
     LV_TRY(lv_decoder_embed(model, &run, hidden, &r->input, r->n_cached));
     if (r->n_cached + count == r->input.n) {
-        status = lv_answers_extend(r->engine, &run, hidden, &batch, step);
+        status = r->choosing ? lv_choose_first(step, &run, hidden, &batch)
+                             : lv_answers_extend(r->engine, &run, hidden, &batch, step);
     } else {
         LV_TRY(lv_decoder_run(model, &run, hidden, &batch, LV_LOGITS_NONE, NULL));
         r->n_cached += (uint32_t)count;
@@ -76,15 +96,19 @@ void lv_request_step(LvStep *step, bool bounded)
     LlavaovError error;
     lv_error_clear(&error);
     const uint64_t start = lv_now_ns();
+    const bool choosing = r->choosing && r->begun && r->n_cached >= r->input.n;
     if (!r->begun) {
         status = begin(r, &error);
         r->begun = true;
+    } else if (choosing) {
+        const LvRun run = {.cancel = &r->cancel, .error = &error};
+        status = lv_choose_next(step, &run);
     } else {
         const size_t rows = lv_chunk_rows(&r->engine->backend->info,
             &r->engine->model->config->text, r->n_cached, r->input.n - r->n_cached, bounded);
         status = prefill(step, rows, &error);
     }
-    r->answer.prefill_ns += lv_now_ns() - start;
+    *(choosing ? &r->answer.decode_ns : &r->answer.prefill_ns) += lv_now_ns() - start;
     if (status == LLAVAOV_OK)
         return;
     step->status = status;

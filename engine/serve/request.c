@@ -39,6 +39,7 @@ static void free_request(LlavaovTicket *r)
     lv_free(r->pending);
     llavaov_reservation_free(r->reservation);
     lv_free(r->rules);
+    lv_choosing_free(r->choosing);
     lv_question_free(&r->question);
     llavaov_chat_template_unref(r->chat_template);
     if (r->engine)
@@ -65,6 +66,21 @@ static LlavaovStatus settle(LlavaovTicket *r, const LlavaovEngine *engine,
     }
     r->stop = lv_settings_stop(engine, &read, &r->generation);
     return LLAVAOV_OK;
+}
+
+/* What decides on the answer: labels, or the settings of generation. *hinted: the prompt as it is
+ * then, a new text, or NULL. */
+static LlavaovStatus settle_answer(LlavaovTicket *r, const LlavaovEngine *engine,
+    const LlavaovRequest *request, char **hinted, LlavaovError *error)
+{
+    if (!request->choices)
+        return settle(r, engine, request->generation, error);
+    if (request->generation)
+        return lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION, "choices",
+            "choices: nothing is generated, so that there are no settings for it");
+    LlavaovStatus status = lv_choosing_open(engine, request->choices, &r->choosing, error);
+    return status == LLAVAOV_OK ? lv_choosing_hint(r->choosing, request->prompt, hinted, error)
+                                : status;
 }
 
 static void deliver_text(LlavaovSession *session, LvEvent *event)
@@ -119,6 +135,7 @@ LlavaovStatus llavaov_session_ask(LlavaovSession *session, const LlavaovRequest 
     if (status != LLAVAOV_OK)
         return status;
     const LlavaovRequest *request = &known;
+    char *hinted = NULL;
     LlavaovEngine *engine = session->engine;
     LlavaovTicket *r = lv_calloc(1, sizeof *r);
     if (!r)
@@ -130,9 +147,12 @@ LlavaovStatus llavaov_session_ask(LlavaovSession *session, const LlavaovRequest 
     r->text_event = (LvEvent){.deliver = deliver_text};
     r->done_event = (LvEvent){.deliver = deliver_done};
 
-    status = check(session, request, &r->question, error);
+    status = settle_answer(r, engine, request, &hinted, error);
+    if (hinted)
+        known.prompt = hinted;
     if (status == LLAVAOV_OK)
-        status = settle(r, engine, request->generation, error);
+        status = check(session, request, &r->question, error);
+    lv_free(hinted);
     if (status != LLAVAOV_OK) {
         free_request(r);
         return status;

@@ -6,6 +6,7 @@
 
 #include "model/decoder.h"
 #include "model/sampler.h"
+#include "serve/choose.h"
 #include "serve/frame.h"
 #include "serve/question.h"
 
@@ -27,6 +28,7 @@ struct LlavaovTicket {
     LlavaovGeneration generation;       /* settled */
     LlavaovRules *rules; /* a copy of the caller's; NULL: none, or the checkpoint's */
     LlavaovIds stop;
+    LvChoosing *choosing; /* NULL: the answer is free text, and the two above count; owned */
     void (*on_text)(void *data, const char *text, size_t bytes);
     void (*on_done)(void *data, const LlavaovAnswer *answer);
     void *data;
@@ -75,15 +77,15 @@ typedef struct LvStep {
     LlavaovError error;
 } LvStep;
 
-/* Its prompt is through and its next step is one of decoding (decode.h). Of the inference thread.
- */
+/* Its prompt is through and its next step is one of decoding (decode.h), which a request with choices
+ * has none of. Of the inference thread. */
 static inline bool lv_request_decoding(const LlavaovTicket *request)
 {
-    return request->begun && request->n_cached >= request->input.n;
+    return request->begun && request->n_cached >= request->input.n && !request->choosing;
 }
 
 /* The start (tokenising, allocation) or a prefill chunk (chunk.h), the last of which gives the
- * first token. Lock not held; run by the inference thread alone. */
+ * first token; with choices, a pass over labels after that. Lock not held; run by the inference thread alone. */
 void lv_request_step(LvStep *step, bool bounded);
 
 /* Completes the answer and queues on_done. Lock held; not while the inference thread is at work on

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * generate: one answer through the public interface, as an application would get it. */
+ * generate, choose: one answer through the public interface, as an application would get it. */
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -70,12 +70,15 @@ static void on_done(void *data, const LlavaovAnswer *a)
         "new-tokens", (int)a->new_tokens, "first-token-ns", (json_int_t)a->first_token_ns,
         "total-ns", (json_int_t)a->total_ns, "encode-ns", (json_int_t)a->encode_ns, "prefill-ns",
         (json_int_t)a->prefill_ns, "decode-ns", (json_int_t)a->decode_ns);
-    if (a->status == LLAVAOV_OK)
+    if (a->status == LLAVAOV_OK && !a->chosen)
         json_object_set_new(answer, "generated-text", whole_text(w->tokenizer, a));
+    LlavaovStatus status = a->chosen ? tool_add_chosen(answer, a->chosen) : LLAVAOV_OK;
     pthread_mutex_lock(&w->lock);
     w->status = a->status;
     if (a->status != LLAVAOV_OK)
         *w->error = a->error;
+    else if (status != LLAVAOV_OK)
+        w->status = lv_fail(w->error, status, NULL, "no memory for the result");
     w->answer = answer;
     w->text = lv_strdup(a->text);
     w->done = true;
@@ -113,7 +116,8 @@ static LlavaovStatus ask(const ToolOptions *o, LlavaovSession *session, const As
         .changed = PTHREAD_COND_INITIALIZER,
         .error = error};
     LlavaovStatus status;
-    request.generation = &o->generation;
+    request.generation = o->choices.labels ? NULL : &o->generation;
+    request.choices = o->choices.labels ? &o->choices : NULL;
     request.on_text = o->stream ? on_text : NULL;
     request.on_done = on_done;
     request.data = &w;
@@ -124,10 +128,14 @@ static LlavaovStatus ask(const ToolOptions *o, LlavaovSession *session, const As
     pthread_mutex_unlock(&w.lock);
     LV_TRY(w.status);
     if (o->json) {
-        LV_TRY(add_whole_text(o, asked, w.text ? w.text : "", w.answer, error));
+        if (!request.choices)
+            LV_TRY(add_whole_text(o, asked, w.text ? w.text : "", w.answer, error));
         LV_TRY(tool_print_json(o, json_incref(w.answer), error));
-    } else
+    } else {
         printf("%s\n", o->stream || !w.text ? "" : w.text);
+        if (request.choices)
+            tool_print_chosen(w.answer);
+    }
 done:
     json_decref(w.answer);
     lv_free(w.text);
@@ -222,7 +230,7 @@ done:
     return status;
 }
 
-LlavaovStatus tool_generate(const ToolOptions *o, LlavaovError *error)
+static LlavaovStatus answer_all(const ToolOptions *o, LlavaovError *error)
 {
     const LlavaovEngineOptions options = {.size = sizeof options,
         .model_path = o->model,
@@ -255,7 +263,7 @@ LlavaovStatus tool_generate(const ToolOptions *o, LlavaovError *error)
             "the answers about several windows go to standard output"));
     LV_TRY(llavaov_engine_open(&options, &engine, error));
     const char *notice = llavaov_engine_info(engine)->generation_notice;
-    if (notice && !o->greedy)
+    if (notice && !o->greedy && !o->choices.labels)
         fprintf(stderr, "llavaov-tool: warning: %s\n", notice);
     LV_TRY(llavaov_session_open(engine, &session_options, &session, error));
     if (o->messages_file) {
@@ -276,4 +284,29 @@ done:
     tool_free_pictures(&pictures);
     tool_free_messages(&messages);
     return status;
+}
+
+static LlavaovStatus contradiction(LlavaovError *error, const char *option, const char *text)
+{
+    return lv_fail_about(
+        error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION, option, "%s: %s", option, text);
+}
+
+LlavaovStatus tool_generate(const ToolOptions *o, LlavaovError *error)
+{
+    if (o->choices.labels)
+        return contradiction(error, "choices", "generate does not choose; choose does");
+    return answer_all(o, error);
+}
+
+LlavaovStatus tool_choose(const ToolOptions *o, LlavaovError *error)
+{
+    if (!o->choices.labels)
+        return contradiction(error, "choices", "labels are wanted, such as --choices 'yes|no'");
+    if (o->own || o->greedy)
+        return contradiction(error, "choices",
+            "nothing is generated, so that max-new-tokens, greedy, temperature, top-k, top-p and "
+            "repetition-penalty have no meaning");
+    LlavaovStatus status = llavaov_choices_check(NULL, &o->choices, error);
+    return status == LLAVAOV_OK ? answer_all(o, error) : status;
 }

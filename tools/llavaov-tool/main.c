@@ -19,6 +19,7 @@ static const struct {
     {"features", tool_features},
     {"logits", tool_logits},
     {"generate", tool_generate},
+    {"choose", tool_choose},
     {"template", tool_template},
     {"bench", tool_bench},
     {"check-weights", tool_check_weights},
@@ -51,7 +52,12 @@ enum {
     OPTION_CHAT_TEMPLATE,
     OPTION_MESSAGES,
     OPTION_IMAGES,
-    OPTION_VIDEOS
+    OPTION_VIDEOS,
+    OPTION_CHOICES,
+    OPTION_VARIANTS,
+    OPTION_HINT,
+    OPTION_CHOICES_TEMPERATURE,
+    OPTION_MIN_MASS
 };
 
 static const struct argp_option options[] = {
@@ -98,7 +104,15 @@ static const struct argp_option options[] = {
     {"repetition-penalty", OPTION_PENALTY, "X", 0,
         "1 = off (default: the checkpoint's, else 1); on without sampling too", 4},
     {"seed", OPTION_SEED, "N", 0, "of the draws", 4},
-    {"json", 'j', NULL, 0, "generate: one JSON object instead of the text", 4},
+    {"choices", OPTION_CHOICES, "LABELS", 0, "choose: the labels, such as 'yes|no'", 4},
+    {"choices-variants", OPTION_VARIANTS, "NAMES", 0,
+        "choose: how else labels may be spelled: none, case (default), space or case+space", 4},
+    {"choices-hint", OPTION_HINT, NULL, 0, "choose: name the labels in the prompt", 4},
+    {"choices-temperature", OPTION_CHOICES_TEMPERATURE, "X", 0,
+        "choose: divides the logarithms before they are normalised (default 1)", 4},
+    {"choices-min-mass", OPTION_MIN_MASS, "X", 0,
+        "choose: not valid with less on all labels together (default 0.05)", 4},
+    {"json", 'j', NULL, 0, "generate, choose: one JSON object instead of the text", 4},
     {"stream", OPTION_STREAM, NULL, 0, "generate: print the text as it comes", 4},
     {"repeat", OPTION_REPEAT, "N", 0, "bench: runs of each kind (default 3)", 5},
     {"context", OPTION_CONTEXT, "N", 0,
@@ -148,6 +162,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
 {
     static const char *const resizes[] = {"auto", "torchvision", "pillow", NULL};
     static const char *const layouts[] = {"video", "image", "images", NULL};
+    static const char *const variants[] = {"none", "case", "space", "case+space", NULL};
     static const char *const pools[] = {"early", "literal", NULL};
     ToolOptions *o = state->input;
     switch (key) {
@@ -265,6 +280,21 @@ static error_t parse(int key, char *text, struct argp_state *state)
     case OPTION_VIDEOS:
         o->n_videos = (uint32_t)parse_number(state, text, 1024);
         break;
+    case OPTION_CHOICES:
+        o->choices.labels = text;
+        break;
+    case OPTION_VARIANTS:
+        o->choices.variants = (uint32_t)choose(state, text, variants);
+        break;
+    case OPTION_HINT:
+        o->choices.hint = 1;
+        break;
+    case OPTION_CHOICES_TEMPERATURE:
+        o->choices.temperature = parse_real(state, text);
+        break;
+    case OPTION_MIN_MASS:
+        o->choices.min_mass = parse_real(state, text);
+        break;
     case ARGP_KEY_END:
         if (o->greedy && o->generation.temperature > 0)
             argp_error(state, "--greedy and --temperature %g contradict each other",
@@ -291,6 +321,8 @@ static const char doc[] =
     "  features FILE...          the vectors that enter the decoder, as .npy\n"
     "  logits [FILE...]          of a prompt or of --ids, as .npy\n"
     "  generate -p TEXT FILE...  an answer\n"
+    "  choose -p TEXT --choices LABELS FILE...\n"
+    "                            which label is the answer, and how sure that is\n"
     "  template [DIR]            the prompt that the chat template makes, and its ids\n"
     "  bench                     time of encoding, prefill and decoding\n"
     "  check-weights [DIR]       known logits of the released checkpoints, and a summary of the "
@@ -307,6 +339,7 @@ int main(int argc, char **argv)
     ToolOptions o = {.model = getenv("LLAVAOV_MODEL"),
         .resize = LLAVAOV_RESIZE_AUTO,
         .generation = llavaov_generation_checkpoint(),
+        .choices = llavaov_choices_default(NULL),
         .repeat = 3,
         .context = 1599};
     argp_parse(&argp, argc, argv, 0, NULL, &o);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Results as JSON. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -15,6 +16,41 @@ json_t *tool_json_ids(const int32_t *ids, size_t n)
             return NULL;
         }
     return array;
+}
+
+LlavaovStatus tool_add_chosen(json_t *answer, const LlavaovChosen *c)
+{
+    json_t *labels = json_array(), *probabilities = json_array(), *logprobs = json_array();
+    int bad = !answer;
+    for (size_t i = 0; i < c->n; i++) {
+        bad |= json_array_append_new(labels, json_string(c->labels[i]));
+        bad |= json_array_append_new(probabilities, json_real(c->probabilities[i]));
+        bad |= json_array_append_new(
+            logprobs, isfinite(c->logprobs[i]) ? json_real(c->logprobs[i]) : json_null());
+    }
+    bad |= json_object_set_new(answer, "confidence", json_real(c->confidence));
+    bad |= json_object_set_new(answer, "label-mass", json_real(c->label_mass));
+    bad |= json_object_set_new(answer, "valid", json_boolean(c->valid));
+    bad |= json_object_set_new(answer, "argmax-is-label", json_boolean(c->argmax_is_label));
+    bad |= json_object_set_new(answer, "wanted", json_string(c->wanted));
+    bad |= json_object_set_new(answer, "choices", labels);
+    bad |= json_object_set_new(answer, "probabilities", probabilities);
+    bad |= json_object_set_new(answer, "choice-logprobs", logprobs);
+    return bad ? LLAVAOV_ERROR_MEMORY : LLAVAOV_OK;
+}
+
+void tool_print_chosen(const json_t *answer)
+{
+    const json_t *labels = json_object_get(answer, "choices");
+    for (size_t i = 0; i < json_array_size(labels); i++)
+        printf("  %.6f  %s\n",
+            json_real_value(json_array_get(json_object_get(answer, "probabilities"), i)),
+            json_string_value(json_array_get(labels, i)));
+    printf("The labels have %.6f of the probability of all answers%s; left alone the model would "
+           "begin with \"%s\".\n",
+        json_real_value(json_object_get(answer, "label-mass")),
+        json_is_true(json_object_get(answer, "valid")) ? "" : ", too little for this to be valid",
+        json_string_value(json_object_get(answer, "wanted")));
 }
 
 LlavaovStatus tool_print_json(const ToolOptions *o, json_t *json, LlavaovError *error)

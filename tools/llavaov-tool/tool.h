@@ -30,6 +30,7 @@ typedef struct ToolOptions {
     bool special, chat, json, stream, serve;
     LvPoolOrder pool;
     LlavaovGeneration generation;
+    LlavaovChoices choices; /* labels NULL: none */
     uint32_t own; /* the LlavaovSetting that options have set */
     bool greedy;
     uint32_t repeat, context;
@@ -41,13 +42,18 @@ typedef struct ToolOptions {
 typedef LlavaovStatus ToolCommand(const ToolOptions *options, LlavaovError *error);
 
 ToolCommand tool_tokenize, tool_detokenize, tool_resize, tool_layout, tool_features, tool_logits,
-    tool_generate, tool_template, tool_bench, tool_check_weights, tool_inspect;
+    tool_generate, tool_choose, tool_template, tool_bench, tool_check_weights, tool_inspect;
 
 /* A new list of token ids; NULL without memory. */
 json_t *tool_json_ids(const int32_t *ids, size_t n);
 /* Prints JSON and a newline to options->out or standard output; takes the
  * reference. NULL: there was no memory to make it. */
 LlavaovStatus tool_print_json(const ToolOptions *options, json_t *json, LlavaovError *error);
+
+/* The answer about choices as fields of `answer`. */
+LlavaovStatus tool_add_chosen(json_t *answer, const LlavaovChosen *chosen);
+/* The same for people, from those fields. */
+void tool_print_chosen(const json_t *answer);
 
 /* ---- pictures (input.c) ---- */
 

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "serve/choose.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/status.h"
+#include "base/structs.h"
+#include "choices/trie.h"
+#include "model/decoder.h"
+#include "model/scratch.h"
+#include "model/try.h"
+#include "serve/answer.h"
+
+/* PassRows of one pass: so many the CPU multiplies at once, and their bits do not depend on how many
+ * there are. */
+#define MOST_ROWS 32
+
+struct LvChoosing {
+    LvLabels labels;
+    LvTrie trie;
+    double temperature, min_mass;
+    bool hint;
+    size_t next; /* node: all ways before it are done */
+
+    /* The result, as written. */
+    const char **given;
+    double *logprobs, *probabilities;
+    char *wanted;
+    LlavaovChosen chosen;
+};
+
+static LlavaovStatus bad(LlavaovError *error, const char *option, double value, const char *what)
+{
+    return lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION, option, "%s=%g: %s",
+        option, value, what);
+}
+
+static LlavaovStatus read(const LlavaovChoices *asked, LlavaovChoices *c, LlavaovError *error)
+{
+    LlavaovStatus status = lv_struct_read(c, sizeof *c, asked, "LlavaovChoices", error);
+    if (status != LLAVAOV_OK)
+        return status;
+    if (c->variants & ~(uint32_t)LLAVAOV_VARIANT_ALL)
+        return lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION,
+            "choices-variants", "choices-variants: %#x is no set of variants", c->variants);
+    if (!(c->temperature > 0) || !isfinite(c->temperature))
+        return bad(error, "choices-temperature", c->temperature, "a number above 0 is wanted");
+    if (!(c->min_mass >= 0 && c->min_mass <= 1))
+        return bad(error, "choices-min-mass", c->min_mass, "a number from 0 to 1 is wanted");
+    return LLAVAOV_OK;
+}
+
+LlavaovStatus llavaov_choices_check(
+    const LlavaovEngine *engine, const LlavaovChoices *asked, LlavaovError *error)
+{
+    LvChoosing *choosing = NULL;
+    if (engine) {
+        LlavaovStatus status = lv_choosing_open(engine, asked, &choosing, error);
+        lv_choosing_free(choosing);
+        return status;
+    }
+    LlavaovChoices c;
+    LvLabels labels;
+    LlavaovStatus status = read(asked, &c, error);
+    if (status == LLAVAOV_OK)
+        status = lv_labels_parse(c.labels, &labels, error);
+    if (status == LLAVAOV_OK)
+        lv_labels_free(&labels);
+    return status;
+}
+
+LlavaovStatus lv_choosing_open(const LlavaovEngine *engine, const LlavaovChoices *asked,
+    LvChoosing **choosing, LlavaovError *error)
+{
+    LlavaovChoices read_choices;
+    LvSpellings spellings = {0};
+    LvChoosing *c = NULL;
+    LlavaovStatus status;
+    *choosing = NULL;
+    LV_TRY(read(asked, &read_choices, error));
+    c = lv_calloc(1, sizeof *c);
+    if (!c)
+        LV_TRY(lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for choices"));
+    c->temperature = read_choices.temperature;
+    c->min_mass = read_choices.min_mass;
+    c->hint = read_choices.hint;
+    c->next = 1;
+    LV_TRY(lv_labels_parse(read_choices.labels, &c->labels, error));
+    c->given = lv_alloc(c->labels.n, sizeof *c->given);
+    c->logprobs = lv_alloc(c->labels.n, sizeof *c->logprobs);
+    c->probabilities = lv_alloc(c->labels.n, sizeof *c->probabilities);
+    if (!c->given || !c->logprobs || !c->probabilities)
+        LV_TRY(lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for choices"));
+    LV_TRY(lv_spellings_make(&c->labels, read_choices.variants, engine->tokenizer,
+        engine->model->config->text.vocab_size, &spellings, error));
+    LV_TRY(lv_trie_make(&spellings, &c->trie, error));
+    *choosing = c;
+    c = NULL;
+done:
+    lv_spellings_free(&spellings);
+    lv_choosing_free(c);
+    return status;
+}
+
+void lv_choosing_free(LvChoosing *c)
+{
+    if (!c)
+        return;
+    lv_labels_free(&c->labels);
+    lv_trie_free(&c->trie);
+    lv_free(c->given);
+    lv_free(c->logprobs);
+    lv_free(c->probabilities);
+    lv_free(c->wanted);
+    lv_free(c);
+}
+
+LlavaovStatus lv_choosing_hint(
+    const LvChoosing *c, const char *prompt, char **hinted, LlavaovError *error)
+{
+    *hinted = NULL;
+    if (!c->hint)
+        return LLAVAOV_OK;
+    if (!prompt)
+        return lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION, "choices-hint",
+            "choices-hint is added to a prompt, and there is none: write it into the messages");
+    *hinted = lv_labels_hint(&c->labels, prompt);
+    return *hinted ? LLAVAOV_OK
+                   : lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a prompt");
+}
+
+uint32_t lv_choosing_depth(const LvChoosing *c)
+{
+    return c->trie.depth;
+}
+
+/* ---- the result ---- */
+
+/* From the logarithms of all P(label), sorted as the labels are. */
+static void judge(LvChoosing *c, const double *logprobs)
+{
+    const size_t n = c->labels.n;
+    double most = -INFINITY, mass = 0, sum = 0, share[LV_MAX_CHOICES];
+    size_t best = 0;
+    for (size_t i = 0; i < n; i++) {
+        best = logprobs[i] > logprobs[best] ? i : best;
+        most = fmax(most, logprobs[i] / c->temperature);
+        mass += exp(logprobs[i]);
+    }
+    for (size_t i = 0; i < n; i++)
+        sum += share[i] = exp(logprobs[i] / c->temperature - most);
+    for (size_t i = 0; i < n; i++) {
+        const size_t k = c->labels.written[i];
+        c->given[i] = c->labels.labels[k];
+        c->logprobs[i] = logprobs[k];
+        c->probabilities[i] = share[k] / sum;
+        if (k == best)
+            c->chosen.winner = i;
+    }
+    c->chosen.labels = c->given;
+    c->chosen.logprobs = c->logprobs;
+    c->chosen.probabilities = c->probabilities;
+    c->chosen.n = n;
+    c->chosen.confidence = c->probabilities[c->chosen.winner];
+    c->chosen.label_mass = fmin(mass, 1);
+    c->chosen.valid = c->chosen.label_mass >= c->min_mass;
+}
+
+static LlavaovStatus conclude(LlavaovTicket *r, LlavaovError *error)
+{
+    LvChoosing *c = r->choosing;
+    double logprobs[LV_MAX_CHOICES];
+    int32_t tokens[LV_MAX_SPELLING_TOKENS];
+    size_t n, bytes;
+    lv_trie_logprobs(&c->trie, c->labels.n, logprobs);
+    judge(c, logprobs);
+    c->chosen.argmax_is_label = lv_trie_likeliest(&c->trie, tokens, &n);
+    LlavaovStatus status =
+        lv_tokenizer_decode(r->engine->tokenizer, tokens, n, false, &c->wanted, &bytes, error);
+    if (status != LLAVAOV_OK)
+        return status;
+    c->chosen.wanted = c->wanted;
+    r->answer.chosen = &c->chosen;
+    r->answer.finish_reason = LLAVAOV_FINISH_STOP;
+    const char *text = c->given[c->chosen.winner];
+    status = lv_answer_add_text(r, text, strlen(text), false, error);
+    return status == LLAVAOV_OK ? lv_answer_add_text(r, NULL, 0, true, error) : status;
+}
+
+/* ---- passes over the model ---- */
+
+static LlavaovStatus not_finite(LlavaovError *error)
+{
+    return lv_fail_about(error, LLAVAOV_ERROR_NUMERIC, LLAVAOV_ABOUT_TENSOR, "logits",
+        "the model gave logits that are not finite");
+}
+
+/* Goes on to the next way; without one the answer is complete. */
+static LlavaovStatus advance(LvStep *step, LlavaovError *error)
+{
+    LvChoosing *c = step->request->choosing;
+    c->next = lv_trie_next_way(&c->trie, c->next);
+    if (c->next < c->trie.n)
+        return LLAVAOV_OK;
+    step->finished = true;
+    return conclude(step->request, error);
+}
+
+LlavaovStatus lv_choose_first(LvStep *step, const LvRun *run, LvTensor hidden, const LvBatch *batch)
+{
+    LlavaovTicket *r = step->request;
+    const LvModel *model = r->engine->model;
+    const size_t n_vocab = model->config->text.vocab_size;
+    LlavaovStatus status;
+    float *logits = lv_alloc(n_vocab, sizeof *logits);
+    if (!logits)
+        LV_TRY(lv_fail(run->error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for logits"));
+    LV_TRY(lv_decoder_run(model, run, hidden, batch, LV_LOGITS_LAST, logits));
+    r->n_cached += batch->sequences[0].n_rows;
+    if (!lv_trie_take(&r->choosing->trie, 0, logits, n_vocab))
+        LV_TRY(not_finite(run->error));
+    r->answer.first_token_ns = lv_now_ns() - r->asked_ns;
+    LV_TRY(advance(step, run->error));
+done:
+    lv_free(logits);
+    return status;
+}
+
+/* The rows of a pass: ways, one sequence each, all on the request's cache. */
+typedef struct PassRows {
+    size_t n, n_ways;
+    int32_t ids[MOST_ROWS];
+    size_t nodes[MOST_ROWS];
+    LvSequence sequences[MOST_ROWS];
+} PassRows;
+
+_Static_assert(LV_MAX_SPELLING_TOKENS <= MOST_ROWS, "a pass holds a way at least");
+
+static void gather(const LlavaovTicket *r, size_t most_ways, PassRows *rows)
+{
+    const LvTrie *trie = &r->choosing->trie;
+    rows->n = rows->n_ways = 0;
+    for (size_t node = r->choosing->next; node < trie->n && rows->n_ways < most_ways;
+         node = lv_trie_next_way(trie, node + 1)) {
+        const uint32_t n = trie->nodes[node].depth;
+        if (rows->n + n > MOST_ROWS)
+            break;
+        lv_trie_way(trie, node, rows->nodes + rows->n);
+        for (size_t i = rows->n; i < rows->n + n; i++)
+            rows->ids[i] = trie->nodes[rows->nodes[i]].token;
+        rows->sequences[rows->n_ways++] =
+            (LvSequence){r->cache, (uint32_t)rows->n, n, r->n_cached, 0};
+        rows->n += n;
+    }
+}
+
+LlavaovStatus lv_choose_next(LvStep *step, const LvRun *run)
+{
+    LlavaovTicket *r = step->request;
+    const LvModel *model = r->engine->model;
+    LvTrie *trie = &r->choosing->trie;
+    const size_t n_vocab = model->config->text.vocab_size;
+    LvScratch scratch = lv_scratch(r->engine->backend, run->error);
+    PassRows rows;
+    LlavaovStatus status;
+    gather(r, r->engine->backend->info.shared_caches ? MOST_ROWS : 1, &rows);
+    const LvBatch batch = {rows.sequences, rows.n_ways};
+    const LvPrompt prompt = {.ids = rows.ids, .n = rows.n, .image_token = -1, .video_token = -1};
+    float *logits = lv_alloc(rows.n * n_vocab, sizeof *logits);
+    if (!logits)
+        LV_TRY(lv_fail(run->error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for logits"));
+    LvTensor hidden = lv_scratch_tensor(&scratch, rows.n, model->config->text.hidden_size);
+    LV_TRY(scratch.status);
+    LV_TRY(lv_decoder_embed(model, run, hidden, &prompt, 0));
+    LV_TRY(lv_decoder_run(model, run, hidden, &batch, LV_LOGITS_ALL, logits));
+    for (size_t i = 0; i < rows.n; i++)
+        if (!trie->nodes[rows.nodes[i]].known &&
+            !lv_trie_take(trie, rows.nodes[i], logits + i * n_vocab, n_vocab))
+            LV_TRY(not_finite(run->error));
+    LV_TRY(advance(step, run->error));
+done:
+    lv_free(logits);
+    lv_scratch_free(&scratch);
+    return status;
+}
