@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "text-pad.h"
 
-#include "answers.h"
+#include "text-push.h"
 #include "text-queue.h"
-
-GST_DEBUG_CATEGORY_EXTERN (gst_llavaov_debug);
-#define GST_CAT_DEFAULT gst_llavaov_debug
 
 /* How long EOS waits for that of the video to have gone through; a consumer may hold that back until it has the text's. */
 #define EOS_PATIENCE (500 * G_TIME_SPAN_MILLISECOND)
@@ -24,94 +21,9 @@ struct _GstLlavaovTextPad
   gboolean begun;               /* stream start and caps have been queued */
   gboolean started;             /* stream start and caps have been pushed */
   gint64 eos_at;                /* monotonic microseconds; EOS waits for that */
-
-  /* the task's own */
-  gboolean json;
 };
 
 G_DEFINE_TYPE (GstLlavaovTextPad, gst_llavaov_text_pad, GST_TYPE_PAD);
-
-static void
-push_caps (GstLlavaovTextPad * self)
-{
-  GstPad *pad = GST_PAD (self);
-  GstCaps *allowed, *current;
-  GstCaps *caps = NULL;
-
-  gst_pad_check_reconfigure (pad);
-  allowed = gst_pad_get_allowed_caps (pad);
-  if (allowed && !gst_caps_is_empty (allowed))
-    caps = gst_caps_fixate (gst_caps_copy_nth (allowed, 0));
-  gst_clear_caps (&allowed);
-  if (caps == NULL)
-    caps = gst_caps_new_simple ("text/x-raw", "format", G_TYPE_STRING, "utf8",
-        NULL);
-  self->json = gst_structure_has_name (gst_caps_get_structure (caps, 0),
-      "application/x-json");
-  current = gst_pad_get_current_caps (pad);
-  if (current == NULL || !gst_caps_is_equal (current, caps))
-    gst_pad_push_event (pad, gst_event_new_caps (caps));
-  gst_clear_caps (&current);
-  gst_caps_unref (caps);
-}
-
-static GstFlowReturn
-push_answer (GstLlavaovTextPad * self, const GstLlavaovTextItem * item)
-{
-  gchar *text;
-  GstBuffer *buffer;
-
-  if (self->json) {
-    gchar *line = gst_llavaov_answer_to_json (item->answer);
-
-    text = g_strconcat (line, "\n", NULL);
-    g_free (line);
-  } else {
-    text = g_strdup (gst_structure_get_string (item->answer, "text"));
-  }
-  buffer = gst_buffer_new_wrapped (text, strlen (text));
-  GST_BUFFER_PTS (buffer) = item->timestamp;
-  GST_BUFFER_DURATION (buffer) = item->duration;
-  return gst_pad_push (GST_PAD (self), buffer);
-}
-
-/* Consumers take either end of a gap for how far the text has come: splitmuxsink its start, textoverlay its end. So both
- * ends of the last one are as far as can be. */
-static void
-push_gap (GstLlavaovTextPad * self, GstClockTime start, GstClockTime duration)
-{
-  GstPad *pad = GST_PAD (self);
-  gboolean back = gst_llavaov_text_queue_is_backwards (&self->queue);
-
-  if (duration > 1)
-    gst_pad_push_event (pad, gst_event_new_gap (start + back, duration - 1));
-  gst_pad_push_event (pad, gst_event_new_gap (back ? start : start + duration -
-          1, 1));
-}
-
-static GstFlowReturn
-push_item (GstLlavaovTextPad * self, GstLlavaovTextItem * item)
-{
-  GstPad *pad = GST_PAD (self);
-  GstFlowReturn flow = GST_FLOW_OK;
-
-  if (item->event) {
-    gst_pad_push_event (pad, g_steal_pointer (&item->event));
-  } else if (item->caps) {
-    push_caps (self);
-    g_mutex_lock (&self->lock);
-    self->started = gst_pad_has_current_caps (pad);
-    g_cond_broadcast (&self->cond);
-    g_mutex_unlock (&self->lock);
-  } else if (item->answer) {
-    if (gst_pad_check_reconfigure (pad))
-      push_caps (self);
-    flow = push_answer (self, item);
-  } else {
-    push_gap (self, item->timestamp, item->duration);
-  }
-  return flow;
-}
 
 /* The next item, when it may go. NULL: the pad is flushing. With the lock. */
 static GstLlavaovTextItem *
@@ -149,7 +61,13 @@ text_loop (gpointer data)
   }
   g_mutex_unlock (&self->lock);
 
-  flow = push_item (self, item);
+  flow = gst_llavaov_text_push (pad, item);
+  if (item->caps) {
+    g_mutex_lock (&self->lock);
+    self->started = gst_pad_has_current_caps (pad);
+    g_cond_broadcast (&self->cond);
+    g_mutex_unlock (&self->lock);
+  }
   gst_llavaov_text_item_free (item);
 
   if (flow == GST_FLOW_FLUSHING) {

@@ -41,8 +41,8 @@ gst_llavaov_text_queue_clear (GstLlavaovTextQueue * queue)
   queue->position = 0;
 }
 
-gboolean
-gst_llavaov_text_queue_is_backwards (const GstLlavaovTextQueue * queue)
+static gboolean
+is_backwards (const GstLlavaovTextQueue * queue)
 {
   return queue->segment.rate < 0;
 }
@@ -90,8 +90,7 @@ add_gap (GstLlavaovTextQueue * queue, GstClockTime until)
   GstClockTime from = queue->position;
 
   if (!GST_CLOCK_TIME_IS_VALID (until) ||
-      (gst_llavaov_text_queue_is_backwards (queue) ? until >= from :
-          until <= from))
+      (is_backwards (queue) ? until >= from : until <= from))
     return;
   queue->position = until;
   if (!GST_CLOCK_TIME_IS_VALID (from))
@@ -100,6 +99,7 @@ add_gap (GstLlavaovTextQueue * queue, GstClockTime until)
     item = g_new0 (GstLlavaovTextItem, 1);
     item->timestamp = MIN (from, until);
     item->duration = MAX (from, until) - item->timestamp;
+    item->backwards = is_backwards (queue);
     g_queue_push_tail (&queue->items, item);
   } else {
     item->duration += MAX (from, until) - MIN (from, until);
@@ -115,7 +115,7 @@ gst_llavaov_text_queue_add_segment (GstLlavaovTextQueue * queue,
   GstEvent *event;
 
   gst_event_copy_segment (segment, &queue->segment);
-  backwards = gst_llavaov_text_queue_is_backwards (queue);
+  backwards = is_backwards (queue);
   queue->shift = 0;
   if (queue->segment.format == GST_FORMAT_TIME && backwards &&
       GST_CLOCK_TIME_IS_VALID (queue->segment.stop)) {
@@ -165,7 +165,7 @@ void
 gst_llavaov_text_queue_add_answer (GstLlavaovTextQueue * queue,
     const GstStructure * answer, GstClockTime timestamp, GstClockTime duration)
 {
-  gboolean backwards = gst_llavaov_text_queue_is_backwards (queue);
+  gboolean backwards = is_backwards (queue);
   GstLlavaovTextItem *item;
 
   if (!queue->has_segment)

@@ -16,6 +16,7 @@ typedef struct
   GstEvent *event;              /* or: */
   GstStructure *answer;         /* or: */
   gboolean caps;                /* whatever the consumer takes; or: a gap */
+  gboolean backwards;           /* a gap of a segment that is played so */
   GstClockTime timestamp, duration;
 } GstLlavaovTextItem;
 
@@ -33,9 +34,6 @@ typedef struct
 void gst_llavaov_text_queue_init (GstLlavaovTextQueue * queue);
 /* Forgets the items and the segment. */
 void gst_llavaov_text_queue_clear (GstLlavaovTextQueue * queue);
-/* Whether the segment is played backwards. */
-gboolean gst_llavaov_text_queue_is_backwards (const GstLlavaovTextQueue *
-    queue);
 
 /* Takes the event. */
 void gst_llavaov_text_queue_add_event (GstLlavaovTextQueue * queue,
