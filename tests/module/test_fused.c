@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "generation.h"
-#include "asking.h"
+#include "requests.h"
 #include "base/status.h"
 #include "cuda/launch.h"
 #include "standin_test.h"

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "asking.h"
+#include "requests.h"
 #include "standin_test.h"
 
 #define MOST_TOKENS 16

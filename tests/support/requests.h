@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Questions that are asked at once, each in a session of its own, and the answers of two devices.
  */
-#ifndef ASKING_H
-#define ASKING_H
+#ifndef REQUESTS_H
+#define REQUESTS_H
 
 #include "backend/backend.h"
 #include "reply.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "asking.h"
+#include "requests.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
