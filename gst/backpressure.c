@@ -57,7 +57,8 @@ wait_once (GstLlavaovElement * self, gint64 patience)
 static GstFlowReturn
 wait_for (GstLlavaovElement * self, gint64 patience)
 {
-  if (g_thread_self () == self->worker.thread && self->windows.undelivered) {
+  if (gst_llavaov_worker_thread_is_current (&self->worker) &&
+      self->windows.undelivered) {
     g_warning
         ("Waiting for an answer of %s from a callback in its worker would "
         "deadlock. Send events to it from another thread.",
@@ -79,7 +80,8 @@ void
 gst_llavaov_backpressure_release_waiters (GstLlavaovElement * self)
 {
   g_mutex_lock (&self->windows.lock);
-  if (g_thread_self () == self->worker.thread && self->windows.reporting)
+  if (gst_llavaov_worker_thread_is_current (&self->worker) &&
+      self->windows.reporting)
     gst_llavaov_windows_let_pass (&self->windows);
   g_mutex_unlock (&self->windows.lock);
 }

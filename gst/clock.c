@@ -18,7 +18,7 @@ gst_llavaov_clock_now (GstLlavaovElement * self)
   gboolean playing;
 
   g_mutex_lock (&self->windows.lock);
-  playing = self->timer.playing;
+  playing = gst_llavaov_timer_is_playing (&self->timer);
   g_mutex_unlock (&self->windows.lock);
   /* The base time is that of the last time in PLAYING, or none yet. */
   if (!playing || !(clock = gst_element_get_clock (GST_ELEMENT (self))))
@@ -34,16 +34,16 @@ gst_llavaov_clock_now (GstLlavaovElement * self)
 void
 gst_llavaov_clock_update_utc (GstLlavaovElement * self, GstClockTime now)
 {
-  gint64 *offset = &self->windows.sampler.utc_offset, found;
+  GstLlavaovSampler *sampler = &self->windows.sampler;
+  gint64 offset = gst_llavaov_sampler_utc_offset (sampler);
+  gint64 found = G_MININT64;
 
-  if (!gst_llavaov_input_live (&self->input, NULL) ||
-      !GST_CLOCK_TIME_IS_VALID (now)) {
-    *offset = G_MININT64;
-    return;
-  }
-  found = g_get_real_time () * 1000 - (gint64) now;
-  if (*offset == G_MININT64 || ABS (found - *offset) > CLOCKS_DIFFER)
-    *offset = found;
+  if (gst_llavaov_input_live (&self->input, NULL) &&
+      GST_CLOCK_TIME_IS_VALID (now))
+    found = g_get_real_time () * 1000 - (gint64) now;
+  if (found == G_MININT64 || offset == G_MININT64 ||
+      ABS (found - offset) > CLOCKS_DIFFER)
+    gst_llavaov_sampler_set_utc_offset (sampler, found);
 }
 
 void
@@ -78,10 +78,8 @@ clock_callback (GstClock * clock, GstClockTime time, GstClockID id,
   GstLlavaovElement *self = data;
 
   g_mutex_lock (&self->windows.lock);
-  if (id == self->timer.id) {
-    self->timer.fired = TRUE;
+  if (gst_llavaov_timer_fire (&self->timer, id))
     g_cond_broadcast (&self->windows.cond);
-  }
   g_mutex_unlock (&self->windows.lock);
   return TRUE;
 }
@@ -99,15 +97,14 @@ void
 gst_llavaov_clock_schedule (GstLlavaovElement * self)
 {
   GstClockTime deadline = GST_CLOCK_TIME_NONE, latency;
-  GstClockID old = g_steal_pointer (&self->timer.id), id = NULL;
+  GstClockID old = gst_llavaov_timer_clear (&self->timer), id = NULL;
   gboolean live, known, eos;
   GstSegment segment;
   GstClock *clock;
 
-  self->timer.stale = self->timer.fired = FALSE;
   gst_llavaov_input_get_segment (&self->input, &segment, &eos);
   live = gst_llavaov_input_live (&self->input, &known);
-  if (known && live && !eos && self->timer.playing &&
+  if (known && live && !eos && gst_llavaov_timer_is_playing (&self->timer) &&
       self->windows.running && !self->windows.flushing &&
       self->run.sampling == GST_LLAVAOV_SAMPLING_WINDOW)
     deadline = gst_llavaov_sampler_deadline (&self->windows.sampler);
@@ -124,8 +121,7 @@ gst_llavaov_clock_schedule (GstLlavaovElement * self)
   g_mutex_lock (&self->windows.lock);
   if (id == NULL)
     return;
-  self->timer.id = id;
-  gst_clock_id_ref (id);
+  gst_llavaov_timer_set (&self->timer, id);
   g_mutex_unlock (&self->windows.lock);
   gst_clock_id_wait_async (id, clock_callback, gst_object_ref (self),
       gst_object_unref);
@@ -136,7 +132,12 @@ gst_llavaov_clock_schedule (GstLlavaovElement * self)
 void
 gst_llavaov_clock_cancel (GstLlavaovElement * self)
 {
-  drop_clock_id (g_steal_pointer (&self->timer.id));
+  GstClockID id;
+
+  g_mutex_lock (&self->windows.lock);
+  id = gst_llavaov_timer_clear (&self->timer);
+  g_mutex_unlock (&self->windows.lock);
+  drop_clock_id (id);
 }
 
 void
@@ -154,7 +155,7 @@ gst_llavaov_clock_close_windows (GstLlavaovElement * self)
         &closed);
     gst_llavaov_window_queue_add (self, &closed);
   }
-  self->timer.stale = TRUE;
+  gst_llavaov_timer_invalidate (&self->timer);
   g_mutex_unlock (&self->windows.lock);
 }
 
@@ -162,9 +163,8 @@ void
 gst_llavaov_clock_set_playing (GstLlavaovElement * self, gboolean playing)
 {
   g_mutex_lock (&self->windows.lock);
-  self->timer.playing = playing;
+  gst_llavaov_timer_set_playing (&self->timer, playing);
   gst_llavaov_input_forget_live (&self->input);
-  self->timer.stale = TRUE;
   g_cond_broadcast (&self->windows.cond);
   g_mutex_unlock (&self->windows.lock);
 }

@@ -3,12 +3,12 @@
 
 #include "input-caps.h"
 
-/* A file may hold thousands of streams. */
-#define LONGEST_LIST 200
+/* A file may hold thousands of kinds of streams; the error names so many. */
+#define MAX_NAMES 8
 
 #define WANTED "llavaov wants video, raw or encoded, or a picture."
 
-/* udpsrc has no caps of its own. */
+/* udpsrc knows nothing of what it receives. */
 #define RTP_HINT " RTP needs caps that say what it carries, such as " \
     "caps=\"application/x-rtp, media=video, encoding-name=H264\" of udpsrc."
 
@@ -16,15 +16,15 @@ void
 gst_llavaov_decoder_errors_init (GstLlavaovDecoderErrors * errors)
 {
   g_mutex_init (&errors->lock);
-  errors->others = g_string_new (NULL);
-  errors->undecodable = g_string_new (NULL);
+  errors->others = g_ptr_array_new_with_free_func (g_free);
+  errors->undecodable = g_ptr_array_new_with_free_func (g_free);
 }
 
 void
 gst_llavaov_decoder_errors_free (GstLlavaovDecoderErrors * errors)
 {
-  g_string_free (errors->others, TRUE);
-  g_string_free (errors->undecodable, TRUE);
+  g_ptr_array_unref (errors->others);
+  g_ptr_array_unref (errors->undecodable);
   g_mutex_clear (&errors->lock);
 }
 
@@ -32,53 +32,54 @@ void
 gst_llavaov_decoder_errors_clear (GstLlavaovDecoderErrors * errors)
 {
   g_mutex_lock (&errors->lock);
-  g_string_truncate (errors->others, 0);
-  g_string_truncate (errors->undecodable, 0);
+  g_ptr_array_set_size (errors->others, 0);
+  g_ptr_array_set_size (errors->undecodable, 0);
+  errors->unlabelled_rtp = errors->pushed = FALSE;
   g_mutex_unlock (&errors->lock);
 }
 
-static gboolean
-is_listed (const GString * list, const gchar * name)
+/* Each name is listed once. With the lock. */
+static void
+add_name (GPtrArray * names, const GstCaps * caps)
 {
-  gchar **names = g_strsplit (list->str, ", ", -1);
-  gboolean listed = g_strv_contains ((const gchar * const *) names, name);
+  gchar *name = gst_llavaov_input_caps_name (caps);
 
-  g_strfreev (names);
-  return listed;
+  if (names->len < MAX_NAMES &&
+      !g_ptr_array_find_with_equal_func (names, name, g_str_equal, NULL))
+    g_ptr_array_add (names, name);
+  else
+    g_free (name);
 }
 
-/* Each kind of stream is named once. Takes the name. */
 static void
-add (GstLlavaovDecoderErrors * errors, GString * list, gchar * name)
+add (GstLlavaovDecoderErrors * errors, const GstCaps * caps,
+    gboolean undecodable)
 {
-  if (name == NULL)
+  GstLlavaovInputKind kind = gst_llavaov_input_caps_kind (caps);
+
+  if (kind == GST_LLAVAOV_INPUT_NOTHING)
     return;
   g_mutex_lock (&errors->lock);
-  if (list->len < LONGEST_LIST && !is_listed (list, name))
-    g_string_append_printf (list, "%s%s", list->len ? ", " : "", name);
+  if (undecodable && kind == GST_LLAVAOV_INPUT_VIDEO)
+    add_name (errors->undecodable, caps);
+  else
+    add_name (errors->others, caps);
+  errors->unlabelled_rtp |= kind == GST_LLAVAOV_INPUT_UNLABELLED_RTP;
   g_mutex_unlock (&errors->lock);
-  g_free (name);
 }
 
 void
 gst_llavaov_decoder_errors_add_stream (GstLlavaovDecoderErrors * errors,
     const GstCaps * caps)
 {
-  add (errors, errors->others, gst_llavaov_input_caps_name (caps));
+  add (errors, caps, FALSE);
 }
 
 void
 gst_llavaov_decoder_errors_add_undecodable (GstLlavaovDecoderErrors * errors,
     const GstCaps * caps)
 {
-  gchar *name = gst_llavaov_input_caps_name (caps);
-
-  if (name && (g_str_has_prefix (name, "video/")
-          || g_str_has_prefix (name, "image/")
-          || g_str_has_prefix (name, "RTP of")))
-    add (errors, errors->undecodable, name);
-  else
-    add (errors, errors->others, name);
+  add (errors, caps, TRUE);
 }
 
 static void
@@ -118,36 +119,52 @@ gst_llavaov_decoder_errors_add_unlinked (GstLlavaovDecoderErrors * errors,
   gst_iterator_free (elements);
 }
 
+/* Free it. */
+static gchar *
+list_names (const GPtrArray * names)
+{
+  GString *list = g_string_new (NULL);
+  guint i;
+
+  for (i = 0; i < names->len; i++)
+    g_string_append_printf (list, "%s%s", i ? ", " : "",
+        (const gchar *) g_ptr_array_index (names, i));
+  return g_string_free (list, FALSE);
+}
+
 GError *
 gst_llavaov_decoder_errors_no_video (GstLlavaovDecoderErrors * errors,
     const GError * cause)
 {
   GError *error;
+  gchar *names;
 
   g_mutex_lock (&errors->lock);
+  names = list_names (errors->undecodable->len ? errors->undecodable :
+      errors->others);
   if (errors->undecodable->len)
     error = g_error_new (GST_CORE_ERROR, GST_CORE_ERROR_MISSING_PLUGIN,
         "Nothing that is installed decodes %s. On Debian most decoders are in "
         "gstreamer1.0-libav, gstreamer1.0-plugins-good and "
         "gstreamer1.0-plugins-bad; gst-inspect-1.0 lists what is there.",
-        errors->undecodable->str);
+        names);
   else if (errors->others->len)
     error = g_error_new (GST_STREAM_ERROR, GST_STREAM_ERROR_WRONG_TYPE,
-        "There is no video in the stream, only %s. " WANTED "%s",
-        errors->others->str, strstr (errors->others->str, "RTP whose") ?
-        RTP_HINT : "");
+        "There is no video in the stream, only %s. " WANTED "%s", names,
+        errors->unlabelled_rtp ? RTP_HINT : "");
   else
     error = g_error_new (GST_STREAM_ERROR, GST_STREAM_ERROR_WRONG_TYPE,
         "There is no video in the stream (%s). " WANTED "%s",
         cause ? cause->message : "it is of no known type",
         errors->pushed ? RTP_HINT : "");
   g_mutex_unlock (&errors->lock);
+  g_free (names);
   return error;
 }
 
-/* A file is pulled from, but behind a queue. */
+/* Files are pulled from, unless something like a queue lies between. */
 static void
-note_way_in (GstLlavaovDecoderErrors * errors, GstElement * decoder)
+note_mode (GstLlavaovDecoderErrors * errors, GstElement * decoder)
 {
   GstPad *sink = gst_element_get_static_pad (decoder, "sink");
 
@@ -162,7 +179,7 @@ gst_llavaov_decoder_errors_explain (GstLlavaovDecoderErrors * errors,
     GstElement * decoder, GstObject * src, GstMessage * message)
 {
   GError *error, *ours;
-  GstMessage *said = message;
+  GstMessage *result = message;
   gchar *debug;
 
   gst_message_parse_error (message, &error, &debug);
@@ -172,16 +189,16 @@ gst_llavaov_decoder_errors_explain (GstLlavaovDecoderErrors * errors,
       g_error_matches (error, GST_STREAM_ERROR, GST_STREAM_ERROR_WRONG_TYPE) ||
       g_error_matches (error, GST_STREAM_ERROR,
           GST_STREAM_ERROR_CODEC_NOT_FOUND)) {
-    /* All streams have come to their ends when the decoder itself says so; an element may say it of one. */
+    /* An error of the decoder itself is about all streams, one of an element in it may be about a single one. */
     if (GST_MESSAGE_SRC (message) == GST_OBJECT (decoder))
       gst_llavaov_decoder_errors_add_unlinked (errors, decoder);
-    note_way_in (errors, decoder);
+    note_mode (errors, decoder);
     ours = gst_llavaov_decoder_errors_no_video (errors, error);
-    said = gst_message_new_error (src, ours, debug);
+    result = gst_message_new_error (src, ours, debug);
     gst_message_unref (message);
     g_error_free (ours);
   }
   g_error_free (error);
   g_free (debug);
-  return said;
+  return result;
 }

@@ -51,7 +51,7 @@ gst_llavaov_drain_windows (GstLlavaovElement * self, const gchar * reason,
   if (self->run.sampling == GST_LLAVAOV_SAMPLING_WINDOW)
     end_windows (self, reason, now);
   gst_llavaov_input_set_have_time (&self->input, FALSE);
-  self->timer.stale = TRUE;
+  gst_llavaov_timer_invalidate (&self->timer);
   g_cond_broadcast (&self->windows.cond);
 }
 
@@ -89,7 +89,7 @@ report_silence (GstLlavaovElement * self, GstClockTime silence,
 
   g_queue_push_tail (&closed, gst_llavaov_window_new_empty (start,
           end - start, &self->run, &self->input.segment,
-          self->windows.sampler.utc_offset, reason));
+          gst_llavaov_sampler_utc_offset (&self->windows.sampler), reason));
   gst_llavaov_window_queue_add (self, &closed);
 }
 
@@ -111,7 +111,7 @@ gst_llavaov_drain_watch_progress (GstLlavaovElement * self, GstClockTime step,
     gst_llavaov_drain_windows (self, "no-progress", GST_CLOCK_TIME_NONE);
   else
     report_silence (self, silence, outside ? 0 : step,
-        outside ? "outside-segment" : self->input.unreadable ?
+        outside ? "outside-segment" : self->format.unreadable ?
         "unreadable-frames" : "between-windows");
   gst_llavaov_windows_end_silence (&self->windows);
 }

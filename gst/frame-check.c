@@ -44,15 +44,14 @@ gst_llavaov_frame_check (GstLlavaovElement * self, GstBuffer * buffer)
   LlavaovError error = { 0, };
   gboolean first;
 
-  if (!self->input.have_info)
+  if (!self->format.have_info)
     return;
-  if (gst_llavaov_frame_layout (&layout, &self->input.info, buffer, &error)) {
-    gst_llavaov_input_set_unreadable (&self->input, FALSE);
+  if (gst_llavaov_frame_layout (&layout, &self->format.info, buffer, &error)) {
+    gst_llavaov_format_set_unreadable (&self->format, FALSE);
     return;
   }
-  gst_llavaov_output_count (&self->output,
-      &self->output.stats.frames_unreadable);
-  first = gst_llavaov_input_set_unreadable (&self->input, TRUE);
+  gst_llavaov_output_count (&self->output, GST_LLAVAOV_COUNT_FRAMES_UNREADABLE);
+  first = gst_llavaov_format_set_unreadable (&self->format, TRUE);
   GST_DEBUG_OBJECT (self, "not sampled: %s", error.message);
   if (first)
     tell (self, &error);

@@ -9,8 +9,8 @@
 
 G_BEGIN_DECLS
 
-/* Looks at caps, metas and sizes alone. Sets self->unreadable and counts; a WARNING reports the first such frame since
- * the caps changed. On the streaming thread, once for every buffer, without the lock. */
+/* Looks at caps, metas and sizes alone. Notes in self->format whether the buffer can be read, and counts it if not; a WARNING
+ * reports the first such frame since the caps changed. On the streaming thread, once for every buffer, without any lock. */
 void gst_llavaov_frame_check (GstLlavaovElement * self, GstBuffer * buffer);
 
 G_END_DECLS

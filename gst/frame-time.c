@@ -23,23 +23,23 @@ gst_llavaov_segments_have_same_times (const GstSegment * a,
       stream_a == stream_b;
 }
 
-/* What the frame lasts in the segment's timestamps; NONE when neither buffer nor caps say so. */
+/* In the segment's timestamps; NONE when neither buffer nor caps say so. */
 static GstClockTime
-frame_duration (const GstLlavaovInput * input, GstBuffer * buffer)
+own_duration (const GstVideoInfo * info, GstBuffer * buffer)
 {
   if (GST_BUFFER_DURATION_IS_VALID (buffer) && GST_BUFFER_DURATION (buffer))
     return GST_BUFFER_DURATION (buffer);
-  if (GST_VIDEO_INFO_FPS_N (&input->info) > 0)
-    return gst_util_uint64_scale (GST_SECOND,
-        GST_VIDEO_INFO_FPS_D (&input->info),
-        GST_VIDEO_INFO_FPS_N (&input->info));
+  if (GST_VIDEO_INFO_FPS_N (info) > 0)
+    return gst_util_uint64_scale (GST_SECOND, GST_VIDEO_INFO_FPS_D (info),
+        GST_VIDEO_INFO_FPS_N (info));
   return GST_CLOCK_TIME_NONE;
 }
 
 GstClockTime
-gst_llavaov_frame_duration (const GstLlavaovInput * input, GstBuffer * buffer)
+gst_llavaov_frame_duration (const GstLlavaovInput * input,
+    const GstVideoInfo * info, GstBuffer * buffer)
 {
-  GstClockTime duration = frame_duration (input, buffer);
+  GstClockTime duration = own_duration (info, buffer);
   gdouble rate = ABS (input->segment.rate);
 
   if (!GST_CLOCK_TIME_IS_VALID (duration) || rate == 1 || rate == 0)
@@ -48,15 +48,15 @@ gst_llavaov_frame_duration (const GstLlavaovInput * input, GstBuffer * buffer)
 }
 
 GstClockTime
-gst_llavaov_frame_time (const GstLlavaovInput * input, GstBuffer * buffer,
-    GstClockTime now)
+gst_llavaov_frame_time (const GstLlavaovInput * input,
+    const GstVideoInfo * info, GstBuffer * buffer, GstClockTime now)
 {
   GstClockTime timestamp = GST_BUFFER_PTS_IS_VALID (buffer) ?
       GST_BUFFER_PTS (buffer) : GST_BUFFER_DTS (buffer);
 
   if (GST_CLOCK_TIME_IS_VALID (timestamp) &&
       input->segment.format == GST_FORMAT_TIME) {
-    GstClockTime duration = frame_duration (input, buffer);
+    GstClockTime duration = own_duration (info, buffer);
 
     /* Played backwards, a frame begins with its end. */
     if (input->segment.rate < 0 && GST_CLOCK_TIME_IS_VALID (duration)

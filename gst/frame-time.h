@@ -1,24 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * When a frame is shown and for how long, in running time. Pure functions, on the streaming thread.
+ * When a frame is shown and for how long, in running time. On the streaming thread, and without side effects.
  */
 #ifndef GST_LLAVAOV_FRAME_TIME_H
 #define GST_LLAVAOV_FRAME_TIME_H
+
+#include <gst/video/video.h>
 
 #include "input.h"
 
 G_BEGIN_DECLS
 
 /* A frame's running time: from its timestamp, else from the clock (live), else one frame after the last. NONE when it lies
- * outside the segment. now: running time by the clock, or NONE. */
+ * outside the segment. info: of the caps. now: running time by the clock, or NONE. */
 GstClockTime gst_llavaov_frame_time (const GstLlavaovInput * input,
-    GstBuffer * buffer, GstClockTime now);
+    const GstVideoInfo * info, GstBuffer * buffer, GstClockTime now);
 
 /* How long it lasts; NONE when neither buffer nor caps say so. */
 GstClockTime gst_llavaov_frame_duration (const GstLlavaovInput * input,
-    GstBuffer * buffer);
+    const GstVideoInfo * info, GstBuffer * buffer);
 
-/* Whether both give any timestamp the same running time and the same stream time: then what comes next goes on. */
+/* Whether both give any timestamp the same running time and the same stream time, so that what follows continues what came
+ * before. */
 gboolean gst_llavaov_segments_have_same_times (const GstSegment * a,
     const GstSegment * b);
 

@@ -31,8 +31,7 @@ sample_chosen (gpointer data, GstLlavaovSample * sample)
 
   if (!sample->chosen) {
     sample->chosen = TRUE;
-    gst_llavaov_output_count (&self->output,
-        &self->output.stats.frames_sampled);
+    gst_llavaov_output_count (&self->output, GST_LLAVAOV_COUNT_FRAMES_SAMPLED);
   }
   gst_llavaov_window_queue_push_sample (self, sample);
 }
@@ -53,12 +52,8 @@ reserve_window (gpointer data, GstLlavaovWindow * window, GstClockTime next)
 void
 gst_llavaov_frames_setup (GstLlavaovElement * self)
 {
-  GstLlavaovSampler *sampler = &self->windows.sampler;
-
-  sampler->reserve = reserve_window;
-  sampler->settings = &self->run;
-  sampler->chosen = sample_chosen;
-  sampler->data = self;
+  gst_llavaov_sampler_setup (&self->windows.sampler, &self->run,
+      reserve_window, sample_chosen, self);
 }
 
 void
@@ -77,7 +72,7 @@ gst_llavaov_frames_segment (GstLlavaovElement * self,
     gst_llavaov_input_forget_live (&self->input);
   }
   gst_llavaov_input_set_segment (&self->input, segment);
-  self->windows.sampler.segment = *segment;
+  gst_llavaov_sampler_set_segment (&self->windows.sampler, segment);
 }
 
 void
@@ -110,9 +105,8 @@ clip_frame (GstLlavaovElement * self, GstLlavaovSample * sample)
   }
   if (gst_llavaov_clip_frame (&self->windows.clip, sample,
           self->input.last_end, &self->input.segment,
-          self->windows.sampler.utc_offset)) {
-    gst_llavaov_output_count (&self->output,
-        &self->output.stats.frames_sampled);
+          gst_llavaov_sampler_utc_offset (&self->windows.sampler))) {
+    gst_llavaov_output_count (&self->output, GST_LLAVAOV_COUNT_FRAMES_SAMPLED);
     gst_llavaov_window_queue_push_sample (self, sample);
   }
   return GST_FLOW_OK;
@@ -167,15 +161,17 @@ GstFlowReturn
 gst_llavaov_frames_take (GstLlavaovElement * self, GstBuffer * buffer,
     GstClockTime now)
 {
-  GstClockTime running = gst_llavaov_frame_time (&self->input, buffer, now);
-  GstClockTime duration = gst_llavaov_frame_duration (&self->input, buffer);
+  GstClockTime running = gst_llavaov_frame_time (&self->input,
+      &self->format.info, buffer, now);
+  GstClockTime duration = gst_llavaov_frame_duration (&self->input,
+      &self->format.info, buffer);
   gboolean known = GST_CLOCK_TIME_IS_VALID (duration);
   GstClockTime counted = known ? duration : UNKNOWN_DURATION;
   const gchar *interrupted;
   GstLlavaovSample *sample;
   GstFlowReturn flow;
 
-  gst_llavaov_output_count (&self->output, &self->output.stats.frames_seen);
+  gst_llavaov_output_count (&self->output, GST_LLAVAOV_COUNT_FRAMES_SEEN);
   gst_llavaov_clock_update_utc (self, now);
   gst_llavaov_clock_update_lag (self, now, running);
   if (!GST_CLOCK_TIME_IS_VALID (running)) {
@@ -202,7 +198,7 @@ gst_llavaov_frames_take (GstLlavaovElement * self, GstBuffer * buffer,
   gst_llavaov_input_set_time (&self->input, running, running + (known ?
           duration : GST_BUFFER_PTS_IS_VALID (buffer) ? 0 : UNKNOWN_DURATION));
   gst_llavaov_window_queue_refresh_settings (self);
-  if (self->input.unreadable) {
+  if (self->format.unreadable) {
     flow = self->run.sampling == GST_LLAVAOV_SAMPLING_CLIP ?
         gst_llavaov_backpressure_wait_if_blocking (self) : advance (self,
         running, now);
@@ -213,8 +209,8 @@ gst_llavaov_frames_take (GstLlavaovElement * self, GstBuffer * buffer,
     gst_llavaov_window_queue_set_layout_of_many (self);
 
   sample =
-      gst_llavaov_sample_new (buffer, &self->input.info, running, duration);
-  sample->orientation = self->input.orientation;
+      gst_llavaov_sample_new (buffer, &self->format.info, running, duration);
+  sample->orientation = self->format.orientation;
   if (self->run.sampling == GST_LLAVAOV_SAMPLING_CLIP)
     flow = clip_frame (self, sample);
   else

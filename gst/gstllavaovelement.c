@@ -192,11 +192,14 @@ static void
 finalize (GObject * object)
 {
   GstLlavaovElement *self = GST_LLAVAOV_ELEMENT (object);
+  GThread *worker = gst_llavaov_worker_thread_take (&self->worker);
 
   /* It has ended, or this is its last call. */
-  g_clear_pointer (&self->worker.thread, g_thread_unref);
+  if (worker)
+    g_thread_unref (worker);
   gst_llavaov_settings_clear (&self->settings);
   gst_llavaov_settings_clear (&self->run);
+  gst_llavaov_format_clear (&self->format);
   gst_llavaov_input_clear (&self->input);
   gst_llavaov_windows_clear (&self->windows);
   gst_llavaov_output_clear (&self->output);
@@ -233,6 +236,7 @@ gst_llavaov_element_init (GstLlavaovElement * self)
 {
   gst_llavaov_settings_init (&self->settings);
   gst_llavaov_settings_init (&self->run);
+  gst_llavaov_format_init (&self->format);
   gst_llavaov_input_init (&self->input);
   gst_llavaov_windows_init (&self->windows);
   gst_llavaov_output_init (&self->output);

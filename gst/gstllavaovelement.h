@@ -19,8 +19,9 @@
  *                      frame-source.c  maps (frame-map.c, convert.c) and releases pictures
  *   text pad's task    text-pad.c      pushes answers and gaps
  *
- * What threads share is in three structs, each with a lock and the rule for it: input.h, windows.h, output.h. Locks are taken
- * in the order windows, object lock, input or output. No message is posted, no pad pushed and no request made with one held.
+ * What threads share is in structs that one file each writes, with a lock and the rule for it in its header: format.h, input.h,
+ * windows.h, output.h, and model.h, timer.h and worker-thread.h under the lock of the windows. Locks are taken in the order
+ * windows, object lock, one of the others. No message is posted, no pad pushed and no request made with one held.
  */
 #ifndef GST_LLAVAOV_ELEMENT_H
 #define GST_LLAVAOV_ELEMENT_H
@@ -28,13 +29,16 @@
 #include <gst/gst.h>
 #include <gst/video/video.h>
 
-#include "engine-registry.h"
+#include "format.h"
 #include "input.h"
 #include "llavaov.h"
+#include "model.h"
 #include "output.h"
 #include "settings.h"
 #include "text-pad.h"
+#include "timer.h"
 #include "windows.h"
+#include "worker-thread.h"
 
 G_BEGIN_DECLS
 
@@ -51,37 +55,6 @@ G_DECLARE_FINAL_TYPE (GstLlavaovElement, gst_llavaov_element, GST,
 #define GST_LLAVAOV_TEXT_CAPS \
     "text/x-raw, format = (string) utf8; application/x-json"
 
-/* The engine, as far as it is there; loading.c. */
-typedef struct
-{
-  LlavaovChatTemplate *chat_template;   /* NULL until it is known; owned; the worker's */
-  GstLlavaovEngineUser *user;   /* the worker's */
-  LlavaovEngine *engine;        /* once loaded; the user's; the worker's */
-  LlavaovSession *session;
-  gboolean ready;
-  gboolean warned_generation;   /* of generation settings of the checkpoint that have no effect */
-  gboolean frames_checked;      /* that the question fits with all its frames */
-} GstLlavaovModel;
-
-/* The thread of worker.c, and what wakes it. */
-typedef struct
-{
-  GThread *thread;              /* set by the thread that changes the state */
-  gboolean stop;
-  gboolean ended;               /* it has done its last call */
-  gboolean left_alone;          /* nobody waits for its end: it releases the engine itself */
-  gboolean engine_changed;
-} GstLlavaovWorker;
-
-/* The timer of live windows; clock.c. */
-typedef struct
-{
-  GstClockID id;
-  gboolean playing;
-  gboolean fired;
-  gboolean stale;               /* to be set anew */
-} GstLlavaovTimer;
-
 struct _GstLlavaovElement
 {
   GstElement parent;
@@ -89,19 +62,21 @@ struct _GstLlavaovElement
   GstPad *sinkpad, *srcpad;
 
   /* object lock */
-  GstLlavaovSettings settings;
-  GstElement *host;             /* the bin around this element, which speaks for it; not owned */
-  GstLlavaovTextPad *text;      /* owned by the element's pad list */
+  GstLlavaovSettings settings;  /* written by gstllavaovelement.c */
+  GstElement *host;             /* the bin around this element, which speaks for it; not owned; written by host.c */
+  GstLlavaovTextPad *text;      /* owned by the element's pad list; written by gstllavaovelement.c */
 
-  GstLlavaovInput input;        /* the stream; its lock: input.h */
-  GstLlavaovWindows windows;    /* its windows; the main lock: windows.h */
+  GstLlavaovFormat format;      /* what frames are; its lock: format.h */
+  GstLlavaovInput input;        /* where the stream stands; its lock: input.h */
+  GstLlavaovWindows windows;    /* the main lock: windows.h */
   GstLlavaovOutput output;      /* what goes out; its lock: output.h */
 
-  /* under windows.lock, except what only the worker uses while it runs */
-  GstLlavaovSettings run;       /* settings as of READY to PAUSED; those mutable in PLAYING are refreshed for each window */
-  GstLlavaovModel model;
-  GstLlavaovWorker worker;
-  GstLlavaovTimer timer;
+  /* under windows.lock */
+  GstLlavaovSettings run;       /* settings as of READY to PAUSED. Those mutable in PLAYING are refreshed for each window
+                                 * (window-queue.c); the others stay, and the worker reads them without the lock. */
+  GstLlavaovModel model;        /* model.h */
+  GstLlavaovWorkerThread worker;        /* worker-thread.h */
+  GstLlavaovTimer timer;        /* timer.h */
 };
 
 GST_ELEMENT_REGISTER_DECLARE (llavaovelement);

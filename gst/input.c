@@ -12,7 +12,6 @@ gst_llavaov_input_init (GstLlavaovInput * input)
 void
 gst_llavaov_input_clear (GstLlavaovInput * input)
 {
-  gst_llavaov_orientation_clear (&input->tags);
   g_mutex_clear (&input->lock);
 }
 
@@ -34,11 +33,6 @@ gst_llavaov_input_start (GstLlavaovInput * input)
 {
   g_mutex_lock (&input->lock);
   reset (input);
-  input->have_info = FALSE;
-  gst_llavaov_orientation_clear (&input->tags);
-  input->orientation = LLAVAOV_ORIENTATION_UPRIGHT;
-  input->orientation_known = FALSE;
-  input->unreadable = FALSE;
   input->stream_seqnum = GST_SEQNUM_INVALID;
   g_mutex_unlock (&input->lock);
 }
@@ -62,70 +56,6 @@ gst_llavaov_input_next_stream (GstLlavaovInput * input)
   input->live_known = stays_live;
   g_mutex_unlock (&input->lock);
   return stays_live;
-}
-
-void
-gst_llavaov_input_set_info (GstLlavaovInput * input, const GstVideoInfo * info)
-{
-  g_mutex_lock (&input->lock);
-  if (info == NULL || !input->have_info ||
-      !gst_video_info_is_equal (info, &input->info))
-    input->warned_unreadable = FALSE;
-  input->have_info = info != NULL;
-  input->orientation_known = FALSE;
-  if (info)
-    input->info = *info;
-  g_mutex_unlock (&input->lock);
-}
-
-gboolean
-gst_llavaov_input_size (GstLlavaovInput * input, guint * width, guint * height)
-{
-  gboolean known;
-
-  g_mutex_lock (&input->lock);
-  known = input->have_info;
-  if (known && gst_llavaov_orientation_swaps (input->orientation)) {
-    *width = GST_VIDEO_INFO_HEIGHT (&input->info);
-    *height = GST_VIDEO_INFO_WIDTH (&input->info);
-  } else if (known) {
-    *width = GST_VIDEO_INFO_WIDTH (&input->info);
-    *height = GST_VIDEO_INFO_HEIGHT (&input->info);
-  }
-  g_mutex_unlock (&input->lock);
-  return known;
-}
-
-void
-gst_llavaov_input_tag_event (GstLlavaovInput * input, GstEvent * event)
-{
-  g_mutex_lock (&input->lock);
-  gst_llavaov_orientation_event (&input->tags, event);
-  input->orientation_known = FALSE;
-  g_mutex_unlock (&input->lock);
-}
-
-void
-gst_llavaov_input_set_orientation (GstLlavaovInput * input,
-    LlavaovOrientation orientation)
-{
-  g_mutex_lock (&input->lock);
-  input->orientation = orientation;
-  input->orientation_known = TRUE;
-  g_mutex_unlock (&input->lock);
-}
-
-gboolean
-gst_llavaov_input_set_unreadable (GstLlavaovInput * input, gboolean unreadable)
-{
-  gboolean first;
-
-  g_mutex_lock (&input->lock);
-  input->unreadable = unreadable;
-  first = unreadable && !input->warned_unreadable;
-  input->warned_unreadable |= unreadable;
-  g_mutex_unlock (&input->lock);
-  return first;
 }
 
 gboolean
@@ -220,7 +150,7 @@ gst_llavaov_input_count_untimed (GstLlavaovInput * input)
   guint n = 0;
 
   g_mutex_lock (&input->lock);
-  if (!input->live && GST_VIDEO_INFO_FPS_N (&input->info) == 0)
+  if (!input->live)
     n = ++input->n_untimed;
   g_mutex_unlock (&input->lock);
   return n;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What is known of the video that comes in: its format, its segment, whether it is live, and how far it has come.
+ * Where the video that comes in stands: its stream, its segment, whether it is live, how late and how far it has come.
  *
  * The lock rule: all members are written by the functions of input.c alone, with the lock. The thread that holds the sink
  * pad's stream lock is the only one that writes, except where a function says otherwise, so it reads without the lock; every
@@ -10,24 +10,12 @@
 #define GST_LLAVAOV_INPUT_H
 
 #include <gst/gst.h>
-#include <gst/video/video.h>
-
-#include "llavaov.h"
-#include "orientation.h"
 
 G_BEGIN_DECLS
 
 typedef struct _GstLlavaovInput
 {
   GMutex lock;
-
-  GstVideoInfo info;
-  gboolean have_info;
-  GstLlavaovOrientation tags;   /* the orientation as tags give it */
-  LlavaovOrientation orientation;       /* of the frames that come, once it is known */
-  gboolean orientation_known;
-  gboolean unreadable;          /* the buffer at hand does not hold what the caps say */
-  gboolean warned_unreadable;   /* of these caps */
 
   guint32 stream_seqnum, seek_seqnum;
   GstSegment segment;
@@ -48,24 +36,10 @@ void gst_llavaov_input_init (GstLlavaovInput * input);
 void gst_llavaov_input_clear (GstLlavaovInput * input);
 /* Nothing has come yet. While the pads are inactive. */
 void gst_llavaov_input_start (GstLlavaovInput * input);
-/* No stream has begun; caps and tags stay. */
+/* No stream has begun. */
 void gst_llavaov_input_reset (GstLlavaovInput * input);
 /* Another stream begins. TRUE: the one before was live, and this one is taken to be until its segment says more. */
 gboolean gst_llavaov_input_next_stream (GstLlavaovInput * input);
-
-/* Caps; NULL: they cannot be read. */
-void gst_llavaov_input_set_info (GstLlavaovInput * input,
-    const GstVideoInfo * info);
-/* The size of frames as they are shown. FALSE: no caps yet. Any thread. */
-gboolean gst_llavaov_input_size (GstLlavaovInput * input, guint * width,
-    guint * height);
-/* A STREAM_START or TAG event. */
-void gst_llavaov_input_tag_event (GstLlavaovInput * input, GstEvent * event);
-void gst_llavaov_input_set_orientation (GstLlavaovInput * input,
-    LlavaovOrientation orientation);
-/* Whether the buffer at hand can be read. TRUE: it is the first of these caps that cannot. */
-gboolean gst_llavaov_input_set_unreadable (GstLlavaovInput * input,
-    gboolean unreadable);
 
 /* FALSE: the stream-start of this number has come already, as it does after the pad was linked again. */
 gboolean gst_llavaov_input_is_new_stream (GstLlavaovInput * input,
@@ -90,7 +64,7 @@ void gst_llavaov_input_forget_live (GstLlavaovInput * input);
 /* Frames count as of their arrival, or not. */
 void gst_llavaov_input_set_by_arrival (GstLlavaovInput * input,
     gboolean by_arrival);
-/* Counts a frame with neither timestamp nor rate; returns how many there are, 0 in a live stream or with a frame rate. */
+/* Counts a frame with neither timestamp nor frame rate. Returns how many there are; 0: the stream is live. */
 guint gst_llavaov_input_count_untimed (GstLlavaovInput * input);
 
 /* A frame of this running time has come at `now`. Its lag counts for a period, and for the next. */

@@ -27,15 +27,15 @@ gst_llavaov_liveness_update (GstLlavaovElement * self)
 
   g_mutex_lock (&self->windows.lock);
   live = gst_llavaov_input_set_live (&self->input, live, minimum);
-  self->windows.sampler.live = live;
-  self->windows.sampler.early = live && !gst_llavaov_backpressure_blocks (self);
+  gst_llavaov_sampler_set_live (&self->windows.sampler, live,
+      live && !gst_llavaov_backpressure_blocks (self));
   gst_llavaov_clock_update_utc (self, now);
   if (live && GST_CLOCK_TIME_IS_VALID (now) &&
       self->run.sampling == GST_LLAVAOV_SAMPLING_WINDOW)
     gst_llavaov_sampler_start (&self->windows.sampler, now);
   if (live)
     gst_llavaov_window_queue_set_layout_of_many (self); /* nothing live is a still picture */
-  self->timer.stale = TRUE;
+  gst_llavaov_timer_invalidate (&self->timer);
   g_cond_broadcast (&self->windows.cond);
   g_mutex_unlock (&self->windows.lock);
 }
@@ -44,8 +44,11 @@ void
 gst_llavaov_liveness_untimed (GstLlavaovElement * self)
 {
   gboolean by_arrival = self->input.by_arrival;
-  guint n = gst_llavaov_input_count_untimed (&self->input);
+  guint n;
 
+  if (GST_VIDEO_INFO_FPS_N (&self->format.info))
+    return;
+  n = gst_llavaov_input_count_untimed (&self->input);
   if (n == 1) {
     by_arrival = gst_llavaov_comes_over_network (self->sinkpad);
     gst_llavaov_input_set_by_arrival (&self->input, by_arrival);

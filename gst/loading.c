@@ -95,8 +95,7 @@ gst_llavaov_loading_warn_generation (GstLlavaovElement * self,
   if (notice == NULL || !(asked->as_checkpoint & LLAVAOV_SETTING_RULES))
     return;
   g_mutex_lock (&self->windows.lock);
-  tell = !self->model.warned_generation;
-  self->model.warned_generation = TRUE;
+  tell = gst_llavaov_model_warn_generation (&self->model);
   g_mutex_unlock (&self->windows.lock);
   if (!tell)
     return;
@@ -167,7 +166,7 @@ engine_ready (GstLlavaovElement * self, LlavaovEngine * engine)
   gchar *text;
 
   g_mutex_lock (&self->windows.lock);
-  self->model.engine = engine;
+  gst_llavaov_model_set_engine (&self->model, engine);
   g_mutex_unlock (&self->windows.lock);
   gst_llavaov_output_set_engine (&self->output, info);
 
@@ -181,8 +180,9 @@ engine_ready (GstLlavaovElement * self, LlavaovEngine * engine)
   g_free (text);
   post_template (self);
   g_mutex_lock (&self->windows.lock);
-  self->model.session = session;
-  self->model.ready = !self->worker.stop;       /* a callback may have stopped it */
+  /* A callback may have stopped the worker. */
+  gst_llavaov_model_set_session (&self->model, session,
+      !gst_llavaov_worker_thread_is_stopping (&self->worker));
   gst_llavaov_window_queue_push_held_samples (self);
   g_cond_broadcast (&self->windows.cond);
   g_mutex_unlock (&self->windows.lock);
@@ -198,7 +198,7 @@ gst_llavaov_loading_poll (GstLlavaovElement * self, guint * last_percent)
   guint percent = 0;
   gchar *text;
 
-  if (self->model.engine || self->windows.failed)
+  if (self->model.engine || gst_llavaov_windows_have_failed (&self->windows))
     return;
   state = gst_llavaov_engine_poll (self->model.user, &percent, &engine, &error);
   switch (state) {
@@ -228,8 +228,8 @@ gst_llavaov_loading_poll (GstLlavaovElement * self, guint * last_percent)
 void
 gst_llavaov_loading_end (GstLlavaovElement * self, guint percent)
 {
-  if (!self->model.engine && !self->windows.failed
-      && percent != GST_LLAVAOV_LOADING_UNTOLD)
+  if (!self->model.engine && percent != GST_LLAVAOV_LOADING_UNTOLD &&
+      !gst_llavaov_windows_have_failed (&self->windows))
     post_progress (self, GST_PROGRESS_TYPE_CANCELED, percent,
         "Loading was cancelled");
 }
@@ -241,20 +241,22 @@ gst_llavaov_loading_can_check_frames (GstLlavaovElement * self)
 
   return self->model.session && self->windows.layout_known &&
       !self->model.frames_checked && !self->windows.failed &&
-      gst_llavaov_input_size (&self->input, &width, &height);
+      gst_llavaov_format_size (&self->format, &width, &height);
 }
 
 void
 gst_llavaov_loading_check_frames (GstLlavaovElement * self)
 {
+  LlavaovSession *session;
   LlavaovLayout layout;
   guint n_frames, width = 0, height = 0;
 
   g_mutex_lock (&self->windows.lock);
-  self->model.frames_checked = TRUE;
+  gst_llavaov_model_set_frames_checked (&self->model);
+  session = self->model.session;
   layout = self->windows.layout;
   n_frames = layout == LLAVAOV_LAYOUT_IMAGE ? 1 : self->run.frames;
-  gst_llavaov_input_size (&self->input, &width, &height);
+  gst_llavaov_format_size (&self->format, &width, &height);
   g_mutex_unlock (&self->windows.lock);
-  check_prompt (self, self->model.session, layout, n_frames, width, height);
+  check_prompt (self, session, layout, n_frames, width, height);
 }

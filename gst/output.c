@@ -77,20 +77,20 @@ gst_llavaov_output_text_meets (GstLlavaovOutput * output)
 }
 
 void
-gst_llavaov_output_count (GstLlavaovOutput * output, guint64 * count)
+gst_llavaov_output_count (GstLlavaovOutput * output, GstLlavaovCount count)
 {
   g_mutex_lock (&output->lock);
-  (*count)++;
+  output->stats.count[count]++;
   g_mutex_unlock (&output->lock);
 }
 
 guint64
-gst_llavaov_output_read (GstLlavaovOutput * output, const guint64 * count)
+gst_llavaov_output_read (GstLlavaovOutput * output, GstLlavaovCount count)
 {
   guint64 value;
 
   g_mutex_lock (&output->lock);
-  value = *count;
+  value = output->stats.count[count];
   g_mutex_unlock (&output->lock);
   return value;
 }
@@ -131,7 +131,7 @@ gst_llavaov_output_count_failure (GstLlavaovOutput * output,
   guint failures;
 
   g_mutex_lock (&output->lock);
-  output->stats.failed_windows++;
+  output->stats.count[GST_LLAVAOV_COUNT_FAILED_WINDOWS]++;
   if (status == LLAVAOV_ERROR_DEVICE)
     output->device_failures++;
   else
@@ -161,7 +161,7 @@ gst_llavaov_output_answer (GstLlavaovOutput * output,
 
   g_mutex_lock (&output->lock);
   output->device_failures = 0;
-  stats->answers++;
+  stats->count[GST_LLAVAOV_COUNT_ANSWERS]++;
   stats->prompt_tokens += window->prompt_tokens;
   stats->new_tokens += window->new_tokens;
   stats->encode_ns += window->encode_ns;

@@ -38,10 +38,11 @@ void gst_llavaov_output_set_text_meets (GstLlavaovOutput * output,
     gboolean meets);
 gboolean gst_llavaov_output_text_meets (GstLlavaovOutput * output);
 
-/* Adds one to a count of output->stats. */
-void gst_llavaov_output_count (GstLlavaovOutput * output, guint64 * count);
+/* Adds one to a count. */
+void gst_llavaov_output_count (GstLlavaovOutput * output,
+    GstLlavaovCount count);
 guint64 gst_llavaov_output_read (GstLlavaovOutput * output,
-    const guint64 * count);
+    GstLlavaovCount count);
 void gst_llavaov_output_set_engine (GstLlavaovOutput * output,
     const LlavaovEngineInfo * info);
 /* Keeps what the device has come to do without (NULL: nothing); TRUE the first time. */

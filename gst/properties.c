@@ -7,6 +7,7 @@
     .name = the_name, .nick = the_nick, .blurb = the_blurb
 #define AT(member, the_until) \
     .offset = G_STRUCT_OFFSET (GstLlavaovSettings, member), \
+    .size = sizeof (((GstLlavaovSettings *) NULL)->member), \
     .until = GST_PARAM_MUTABLE_##the_until
 
 #define STRING(id, member, name, nick, fallback, until, blurb) \
@@ -94,4 +95,14 @@ const GstLlavaovDescriptor *
 gst_llavaov_property (guint id)
 {
   return &table[id];
+}
+
+void
+gst_llavaov_property_default (guint id, GValue * value)
+{
+  GParamSpec *spec = g_param_spec_ref_sink (make_spec (&table[id]));
+
+  g_value_init (value, G_PARAM_SPEC_VALUE_TYPE (spec));
+  g_param_value_set_default (spec, value);
+  g_param_spec_unref (spec);
 }

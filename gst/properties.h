@@ -75,7 +75,7 @@ typedef struct
 {
   GstLlavaovPropertyKind kind;
   const gchar *name, *nick, *blurb;
-  gsize offset;                 /* in GstLlavaovSettings */
+  gsize offset, size;           /* of the member of GstLlavaovSettings, in bytes */
   GParamFlags until;            /* the last state in which it may be set */
   guint64 minimum, maximum, number;     /* number: the default, also of BOOLEAN and ENUM */
   gdouble real_minimum, real_maximum, real;
@@ -88,6 +88,8 @@ void gst_llavaov_properties_install (GObjectClass * klass);
 
 /* The descriptor of an id from 1 to GST_LLAVAOV_N_PROPS - 1. */
 const GstLlavaovDescriptor *gst_llavaov_property (guint id);
+/* Its default, into a value that is all zero. Unset it. */
+void gst_llavaov_property_default (guint id, GValue * value);
 
 G_END_DECLS
 

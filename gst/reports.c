@@ -41,7 +41,7 @@ report_answer (GstLlavaovElement * self, GstLlavaovWindow * window)
   report_notice (self);
   gst_llavaov_output_answer (&self->output, window);
   dropped = gst_llavaov_output_read (&self->output,
-      &self->output.stats.dropped_windows);
+      GST_LLAVAOV_COUNT_DROPPED_WINDOWS);
   answer = gst_llavaov_answer_to_structure (window, name, dropped,
       model, info->device);
   g_free (model);
@@ -67,10 +67,9 @@ report_dropped (GstLlavaovElement * self, const GstLlavaovWindow * window)
   GstMessage *message;
   guint64 answers, dropped;
 
-  answers = gst_llavaov_output_read (&self->output,
-      &self->output.stats.answers);
+  answers = gst_llavaov_output_read (&self->output, GST_LLAVAOV_COUNT_ANSWERS);
   dropped = gst_llavaov_output_read (&self->output,
-      &self->output.stats.dropped_windows);
+      GST_LLAVAOV_COUNT_DROPPED_WINDOWS);
   if (window->segment.format == GST_FORMAT_TIME &&
       GST_CLOCK_TIME_IS_VALID (timestamp))
     stream_time = gst_segment_to_stream_time (&window->segment,
@@ -94,17 +93,6 @@ report_empty (GstLlavaovElement * self, const GstLlavaovWindow * window)
       gst_message_new_element (GST_OBJECT (self),
           gst_llavaov_no_frames_to_structure (window, name)));
   g_free (name);
-}
-
-static gboolean
-has_failed (GstLlavaovElement * self)
-{
-  gboolean failed;
-
-  g_mutex_lock (&self->windows.lock);
-  failed = self->windows.failed;
-  g_mutex_unlock (&self->windows.lock);
-  return failed;
 }
 
 /* Whoever comes next gets an engine of its own. */
@@ -134,7 +122,8 @@ report_failed (GstLlavaovElement * self, const GstLlavaovWindow * window)
       " has no answer", window->seq, GST_TIME_ARGS (window->start));
   gst_llavaov_post_warning (GST_ELEMENT (self), &window->error, what);
   g_free (what);
-  if (failures >= MAX_DEVICE_FAILURES && !has_failed (self))
+  if (failures >= MAX_DEVICE_FAILURES &&
+      !gst_llavaov_windows_have_failed (&self->windows))
     report_lost (self, &window->error);
 }
 

@@ -36,8 +36,7 @@ on_done (void *data, const LlavaovAnswer * answer)
 
   keep_answer (window, answer);
   if (window->state == GST_LLAVAOV_WINDOW_DROPPED)
-    gst_llavaov_output_count (&self->output,
-        &self->output.stats.dropped_windows);
+    gst_llavaov_output_count (&self->output, GST_LLAVAOV_COUNT_DROPPED_WINDOWS);
   g_mutex_lock (&self->windows.lock);
   ticket = gst_llavaov_windows_answered (&self->windows, window);
   g_mutex_unlock (&self->windows.lock);

@@ -1,35 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sampler.h"
 
-/* A live frame that says it lasts longer than this is believed: waiting for the next one to be sure would cost more than
- * the rare wrong neighbour. */
+/* The duration of a live frame is trusted when it is longer than this: to wait for the next frame, and be sure, would cost more
+ * than an occasional second-best choice. */
 #define TRUSTED_DURATION (100 * GST_MSECOND)
 
 /* A live window that is cut short without a frame is reported when it was this long. */
 #define SHORTEST_SILENCE GST_SECOND
-#define TOLD_ONE_BY_ONE 4
+/* More windows in a row without a frame than these are reported as one. */
+#define MAX_REPORTED_SINGLY 4
 
 static GstClockTime
 window_end (const GstLlavaovWindow * window)
 {
   return window->start + window->length;
-}
-
-static GstClockTime
-point_time (const GstLlavaovWindow * window, guint k)
-{
-  return window->start + gst_util_uint64_scale (window->length, 2 * k + 1,
-      2 * window->n_points);
-}
-
-static void
-take_point (GstLlavaovSampler * sampler, GstLlavaovWindow * window,
-    GstLlavaovSample * sample)
-{
-  gst_llavaov_window_take (window, sample);
-  window->next_point++;
-  if (sampler->chosen)
-    sampler->chosen (sampler->data, sample);
 }
 
 static GstClockTime
@@ -68,6 +52,44 @@ gst_llavaov_sampler_init (GstLlavaovSampler * sampler)
   g_queue_init (&sampler->open);
   gst_segment_init (&sampler->segment, GST_FORMAT_TIME);
   sampler->utc_offset = G_MININT64;
+}
+
+void
+gst_llavaov_sampler_setup (GstLlavaovSampler * sampler,
+    const GstLlavaovSettings * settings, GstLlavaovReserveFunc reserve,
+    GstLlavaovPointFunc chosen, gpointer data)
+{
+  sampler->settings = settings;
+  sampler->reserve = reserve;
+  sampler->chosen = chosen;
+  sampler->data = data;
+}
+
+void
+gst_llavaov_sampler_set_live (GstLlavaovSampler * sampler, gboolean live,
+    gboolean early)
+{
+  sampler->live = live;
+  sampler->early = early;
+}
+
+void
+gst_llavaov_sampler_set_segment (GstLlavaovSampler * sampler,
+    const GstSegment * segment)
+{
+  sampler->segment = *segment;
+}
+
+void
+gst_llavaov_sampler_set_utc_offset (GstLlavaovSampler * sampler, gint64 offset)
+{
+  sampler->utc_offset = offset;
+}
+
+gint64
+gst_llavaov_sampler_utc_offset (const GstLlavaovSampler * sampler)
+{
+  return sampler->utc_offset;
 }
 
 void
@@ -112,8 +134,8 @@ close_window (GstLlavaovSampler * sampler, GstLlavaovWindow * window,
     window->state = GST_LLAVAOV_WINDOW_EMPTY;
     window->reason = "silence";
   } else {
-    while (!window->refused && window->next_point < window->n_points)
-      take_point (sampler, window, sampler->last);
+    gst_llavaov_points_fill (window, sampler->last, GST_CLOCK_TIME_NONE,
+        sampler->chosen, sampler->data);
     set_closed (window);
   }
   g_queue_push_tail (closed, window);
@@ -130,7 +152,7 @@ skip_silence (GstLlavaovSampler * sampler, GstClockTime now, GQueue * closed)
   if (now < sampler->next_start + window)
     return;
   ended = (now - sampler->next_start - window) / interval + 1;
-  if (ended <= TOLD_ONE_BY_ONE)
+  if (ended <= MAX_REPORTED_SINGLY)
     return;
   if (sampler->live)
     g_queue_push_tail (closed, gst_llavaov_window_new_empty
@@ -168,7 +190,7 @@ gst_llavaov_sampler_frame (GstLlavaovSampler * sampler,
     GstLlavaovSample * sample, GQueue * closed)
 {
   GstClockTime time = sample->running;
-  gboolean trusted = sampler->early &&
+  gboolean trust = sampler->early &&
       GST_CLOCK_TIME_IS_VALID (sample->duration) &&
       sample->duration > TRUSTED_DURATION;
   GList *walk, *next;
@@ -190,24 +212,9 @@ gst_llavaov_sampler_frame (GstLlavaovSampler * sampler,
     if (time < window->start || time >= window_end (window))
       continue;
     window->n_seen++;
-    while (!window->refused && window->next_point < window->n_points) {
-      GstClockTime point = point_time (window, window->next_point);
-
-      if (point <= time) {
-        GstLlavaovSample *last = sampler->last;
-
-        if (last && last->running >= window->start &&
-            point - MIN (last->running, point) <= time - point)
-          take_point (sampler, window, last);
-        else
-          take_point (sampler, window, sample);
-      } else if (trusted && 2 * (point - time) <= sample->duration) {
-        take_point (sampler, window, sample);
-      } else {
-        break;
-      }
-    }
-    if (sampler->early && window->next_point == window->n_points) {
+    gst_llavaov_points_offer (window, sampler->last, sample, trust,
+        sampler->chosen, sampler->data);
+    if (sampler->early && gst_llavaov_points_are_decided (window)) {
       window->early = TRUE;
       window->state = GST_LLAVAOV_WINDOW_WAITING;
       g_queue_delete_link (&sampler->open, walk);
@@ -224,10 +231,8 @@ static void
 cut_window (GstLlavaovSampler * sampler, GstLlavaovWindow * window,
     GstClockTime end, GQueue * closed)
 {
-  while (!window->refused && window->next_point < window->n_points &&
-      (window->next_point == 0 ||
-          point_time (window, window->next_point) < end))
-    take_point (sampler, window, sampler->last);
+  gst_llavaov_points_fill (window, sampler->last, end, sampler->chosen,
+      sampler->data);
   window->length = end - MIN (window->start, end);
   set_closed (window);
   g_queue_push_tail (closed, window);

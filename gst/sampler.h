@@ -1,43 +1,41 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Opens windows, picks their frames and closes them.
+ * The grid of windows: opens them, offers them frames and closes them.
  *
- * A window covers [start, start + length) of running time. Its sampling point k of N lies at
- *     start + (k + 1/2) * length / N
- * and takes the frame of the window nearest to it, the earlier one of two that are equally near; a frame may be taken by
- * several points and by several overlapping windows. Windows begin one interval after another, the first at the first
- * frame. Points that still lie ahead when a window closes take its last frame; a window cut short by the end of the
- * stream keeps the points that lie before that end, at least one.
+ * A window covers [start, start + length) of running time; points.h says which of its frames it takes. Windows begin one
+ * interval after another, the first at the first frame, and may overlap. Points that still lie ahead when a window closes
+ * take its last frame. A window cut short by the end of the stream keeps the points before that end, at least one.
  *
- * Not thread-safe: the lock of the windows is held around every call. Times are running times in nanoseconds.
+ * Not thread-safe: the lock of the windows is held around every call, and the members are read and written by sampler.c
+ * alone. Times are running times in nanoseconds.
  */
 #ifndef GST_LLAVAOV_SAMPLER_H
 #define GST_LLAVAOV_SAMPLER_H
 
-#include "window.h"
+#include "points.h"
 
 G_BEGIN_DECLS
 
 /* Windows that may be open at the same time: bounds what a tiny interval can cost. */
 #define GST_LLAVAOV_MAX_OPEN_WINDOWS 64
 
+/* Called when a window of a live stream opens, the next of which begins at `next`. FALSE: it will not be answered in time, so
+ * it takes no frames. */
+typedef gboolean (*GstLlavaovReserveFunc) (gpointer data,
+    GstLlavaovWindow * window, GstClockTime next);
+
 typedef struct _GstLlavaovSampler
 {
-  const GstLlavaovSettings *settings;   /* the element's own; copied when a window opens */
-  gboolean live;                /* windows without frames are reported */
-  gboolean early;               /* a window goes out as soon as all its points are decided */
-  GstSegment segment;
-  gint64 utc_offset;            /* ns since 1970 at running time 0; G_MININT64 = take the time of day */
-
-  /* Called when a window of a live stream opens, the next of which will begin at `next`: whether it will be answered in
-   * time. May be NULL: all are. */
-  gboolean (*reserve) (gpointer data, GstLlavaovWindow * window,
-      GstClockTime next);
-  /* Called whenever a point takes a sample, before the window holding it closes. */
-  void (*chosen) (gpointer data, GstLlavaovSample * sample);
+  /* private */
+  const GstLlavaovSettings *settings;
+  GstLlavaovReserveFunc reserve;
+  GstLlavaovPointFunc chosen;
   gpointer data;
 
-  /* private */
+  gboolean live, early;
+  GstSegment segment;
+  gint64 utc_offset;
+
   GQueue open;                  /* of GstLlavaovWindow, by start */
   GstLlavaovSample *last;       /* the frame before the next */
   gboolean started, seen_frame;
@@ -45,14 +43,29 @@ typedef struct _GstLlavaovSampler
 } GstLlavaovSampler;
 
 void gst_llavaov_sampler_init (GstLlavaovSampler * sampler);
+/* Once. settings: read when a window opens, and must outlive the sampler. reserve (NULL: every window is answered) and
+ * chosen (or NULL) are called with `data`. */
+void gst_llavaov_sampler_setup (GstLlavaovSampler * sampler,
+    const GstLlavaovSettings * settings, GstLlavaovReserveFunc reserve,
+    GstLlavaovPointFunc chosen, gpointer data);
+/* live: windows without frames are reported. early: a window closes as soon as all its points are decided. */
+void gst_llavaov_sampler_set_live (GstLlavaovSampler * sampler,
+    gboolean live, gboolean early);
+/* Of the frames that follow. */
+void gst_llavaov_sampler_set_segment (GstLlavaovSampler * sampler,
+    const GstSegment * segment);
+/* Wall clock at running time 0, ns since 1970; G_MININT64: not known, and windows take the time of day. */
+void gst_llavaov_sampler_set_utc_offset (GstLlavaovSampler * sampler,
+    gint64 offset);
+gint64 gst_llavaov_sampler_utc_offset (const GstLlavaovSampler * sampler);
 /* Forgets every open window and frame: the next frame starts a new grid. */
 void gst_llavaov_sampler_reset (GstLlavaovSampler * sampler);
 
-/* Live streams: windows begin at this time even when no frame comes. */
+/* Of a live stream: windows begin at this time even when no frame comes. */
 void gst_llavaov_sampler_start (GstLlavaovSampler * sampler, GstClockTime now);
 
-/* Time has come to `now`: windows whose end has passed go to the tail of `closed`. Windows of a live stream that held
- * no frame come in state EMPTY, many of them as one; those of a file are dropped silently. */
+/* It is `now`: windows whose end has passed go to the tail of `closed`. Those of a live stream that held no frame are in state
+ * EMPTY there, many of them as one; those of a file are dropped silently. */
 void gst_llavaov_sampler_advance (GstLlavaovSampler * sampler,
     GstClockTime now, GQueue * closed);
 
@@ -61,8 +74,9 @@ void gst_llavaov_sampler_advance (GstLlavaovSampler * sampler,
 void gst_llavaov_sampler_frame (GstLlavaovSampler * sampler,
     GstLlavaovSample * sample, GQueue * closed);
 
-/* The stream has ended at `end`, or what follows has nothing to do with it. Windows that held a frame close, cut short
- * there; those of a live stream that held none for a second come in state EMPTY, cut short at `now` (NONE: not at all). */
+/* The stream has ended at `end`, or what follows does not continue it. Windows that held a frame close, cut short there; those
+ * of a live stream that held none for a second close in state EMPTY, cut short at `now` (NONE: they are dropped). reason is a
+ * static word that says why. */
 void gst_llavaov_sampler_finish (GstLlavaovSampler * sampler, GstClockTime end,
     GstClockTime now, const gchar * reason, GQueue * closed);
 

@@ -14,32 +14,13 @@ gst_llavaov_settings_init (GstLlavaovSettings * settings)
 
   memset (settings, 0, sizeof (*settings));
   for (id = 1; id < GST_LLAVAOV_N_PROPS; id++) {
-    const GstLlavaovDescriptor *d = gst_llavaov_property (id);
-    gpointer member = member_of (settings, id);
+    GValue value = G_VALUE_INIT;
 
-    switch (d->kind) {
-      case GST_LLAVAOV_KIND_STRING:
-        *(gchar **) member = g_strdup (d->text);
-        break;
-      case GST_LLAVAOV_KIND_UINT:
-        *(guint *) member = d->number;
-        break;
-      case GST_LLAVAOV_KIND_UINT64:
-        *(guint64 *) member = d->number;
-        break;
-      case GST_LLAVAOV_KIND_DOUBLE:
-        *(gdouble *) member = d->real;
-        break;
-      case GST_LLAVAOV_KIND_BOOLEAN:
-        *(gboolean *) member = d->number;
-        break;
-      case GST_LLAVAOV_KIND_ENUM:
-        *(gint *) member = d->number;
-        break;
-      default:
-        break;
-    }
+    gst_llavaov_property_default (id, &value);
+    gst_llavaov_settings_set (settings, id, &value);
+    g_value_unset (&value);
   }
+  settings->set = 0;
 }
 
 void
@@ -64,25 +45,6 @@ gst_llavaov_settings_copy (const GstLlavaovSettings * settings,
     if (gst_llavaov_property (id)->kind == GST_LLAVAOV_KIND_STRING)
       *(gchar **) member_of (copy, id) =
           g_strdup (*(gchar **) member_of (settings, id));
-}
-
-static gsize
-size_of (GstLlavaovPropertyKind kind)
-{
-  switch (kind) {
-    case GST_LLAVAOV_KIND_UINT:
-      return sizeof (guint);
-    case GST_LLAVAOV_KIND_UINT64:
-      return sizeof (guint64);
-    case GST_LLAVAOV_KIND_DOUBLE:
-      return sizeof (gdouble);
-    case GST_LLAVAOV_KIND_BOOLEAN:
-      return sizeof (gboolean);
-    case GST_LLAVAOV_KIND_ENUM:
-      return sizeof (gint);
-    default:
-      return 0;
-  }
 }
 
 static void
@@ -120,7 +82,7 @@ gst_llavaov_settings_refresh (GstLlavaovSettings * run,
           *(gchar **) member_of (settings, id));
     else
       memcpy (member_of (run, id), member_of (settings, id),
-          size_of (gst_llavaov_property (id)->kind));
+          gst_llavaov_property (id)->size);
   }
   run->set = settings->set;
 }

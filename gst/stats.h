@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Counts behind the `stats` property, since READY to PAUSED. The lock of the output is held around every access.
+ * What the property `stats` says, since the element went from READY to PAUSED. The lock of the output is held around every
+ * access.
  */
 #ifndef GST_LLAVAOV_STATS_H
 #define GST_LLAVAOV_STATS_H
@@ -11,17 +12,26 @@
 
 G_BEGIN_DECLS
 
+typedef enum
+{
+  GST_LLAVAOV_COUNT_WINDOWS,    /* that held a frame and were to be answered */
+  GST_LLAVAOV_COUNT_ANSWERS,
+  GST_LLAVAOV_COUNT_DROPPED_WINDOWS,
+  GST_LLAVAOV_COUNT_FAILED_WINDOWS,
+  GST_LLAVAOV_COUNT_EMPTY_WINDOWS,      /* that held no frame and were reported */
+  GST_LLAVAOV_COUNT_FRAMES_SEEN,
+  GST_LLAVAOV_COUNT_FRAMES_SAMPLED,     /* distinct frames given to the engine */
+  GST_LLAVAOV_COUNT_FRAMES_UNREADABLE,  /* whose buffers do not hold what caps and metas say */
+  GST_LLAVAOV_N_COUNTS
+} GstLlavaovCount;
+
 typedef struct _GstLlavaovStats
 {
-  guint64 windows;              /* that held a frame and were to be answered */
-  guint64 answers, dropped_windows, failed_windows;
-  guint64 empty_windows;        /* that held no frame and were reported */
-  guint64 frames_seen, frames_sampled;  /* sampled: distinct frames given to the engine */
-  guint64 frames_unreadable;    /* whose buffers do not hold what caps and metas say */
-  guint64 prompt_tokens, new_tokens;
+  guint64 count[GST_LLAVAOV_N_COUNTS];
+  guint64 prompt_tokens, new_tokens;    /* of all answers */
   guint64 load_ns, encode_ns, prefill_ns, decode_ns;
   gchar device[64], precision[32];
-  gchar notice[256];            /* what the device has come to do without; "": nothing */
+  gchar notice[256];            /* what the device does without, and is slower for; "": nothing */
 } GstLlavaovStats;
 
 /* session may be NULL. */

@@ -29,13 +29,13 @@ find_orientation (GstLlavaovElement * self)
 {
   LlavaovOrientation orientation;
 
-  if (self->input.orientation_known)
+  if (self->format.orientation_known)
     return;
-  orientation = gst_llavaov_orientation_get (&self->input.tags);
+  orientation = gst_llavaov_orientation_get (&self->format.tags);
   if (orientation != LLAVAOV_ORIENTATION_UPRIGHT &&
       gst_llavaov_turned_upstream (self->sinkpad, orientation))
     orientation = LLAVAOV_ORIENTATION_UPRIGHT;
-  gst_llavaov_input_set_orientation (&self->input, orientation);
+  gst_llavaov_format_set_orientation (&self->format, orientation);
 }
 
 static GstFlowReturn
@@ -54,7 +54,7 @@ sink_chain (GstPad * pad, GstObject * parent, GstBuffer * buffer)
 
   g_mutex_lock (&self->windows.lock);
   flow = gst_llavaov_windows_flow (&self->windows);
-  if (flow == GST_FLOW_OK && !self->input.have_info)
+  if (flow == GST_FLOW_OK && !self->format.have_info)
     flow = GST_FLOW_NOT_NEGOTIATED;
   if (flow == GST_FLOW_OK)
     flow = gst_llavaov_frames_take (self, buffer, now);
@@ -85,7 +85,7 @@ sink_caps (GstLlavaovElement * self, GstEvent * event)
 
   gst_event_parse_caps (event, &caps);
   ok = gst_video_info_from_caps (&info, caps);
-  gst_llavaov_input_set_info (&self->input, ok ? &info : NULL);
+  gst_llavaov_format_set_info (&self->format, ok ? &info : NULL);
   if (!ok) {
     GST_ELEMENT_ERROR (self, STREAM, FORMAT,
         ("Raw video of an unknown kind."), ("%" GST_PTR_FORMAT, caps));
@@ -102,7 +102,7 @@ sink_stream_start (GstLlavaovElement * self, GstEvent * event)
 {
   GstClockTime now = gst_llavaov_clock_now (self);
 
-  gst_llavaov_input_tag_event (&self->input, event);
+  gst_llavaov_format_tag_event (&self->format, event);
   if (!gst_llavaov_input_is_new_stream (&self->input,
           gst_event_get_seqnum (event)))
     return;
@@ -115,7 +115,7 @@ sink_stream_start (GstLlavaovElement * self, GstEvent * event)
 static gboolean
 sink_tag (GstLlavaovElement * self, GstEvent * event)
 {
-  gst_llavaov_input_tag_event (&self->input, event);
+  gst_llavaov_format_tag_event (&self->format, event);
   return gst_pad_push_event (self->srcpad, event);
 }
 
@@ -176,7 +176,7 @@ sink_eos (GstLlavaovElement * self, GstEvent * event)
   g_mutex_lock (&self->windows.lock);
   if (gst_llavaov_windows_flow (&self->windows) == GST_FLOW_OK) {
     nothing = gst_llavaov_output_read (&self->output,
-        &self->output.stats.frames_seen) == 0;
+        GST_LLAVAOV_COUNT_FRAMES_SEEN) == 0;
     gst_llavaov_drain_stream (self, "eos", now);
     gst_llavaov_input_set_eos (&self->input);
     gst_llavaov_backpressure_wait (self);

@@ -87,16 +87,16 @@ add (GstLlavaovElement * self, GstLlavaovWindow * window)
   guint i;
 
   if (window->state == GST_LLAVAOV_WINDOW_EMPTY) {
-    gst_llavaov_output_count (output, &output->stats.empty_windows);
+    gst_llavaov_output_count (output, GST_LLAVAOV_COUNT_EMPTY_WINDOWS);
   } else {
     gst_llavaov_window_queue_set_layout_of_many (self);
     window->layout = self->windows.layout;
     if (window->layout == LLAVAOV_LAYOUT_IMAGE)
       g_ptr_array_set_size (window->samples, 1);
-    gst_llavaov_output_count (output, &output->stats.windows);
+    gst_llavaov_output_count (output, GST_LLAVAOV_COUNT_WINDOWS);
   }
   if (window->state == GST_LLAVAOV_WINDOW_DROPPED)
-    gst_llavaov_output_count (output, &output->stats.dropped_windows);
+    gst_llavaov_output_count (output, GST_LLAVAOV_COUNT_DROPPED_WINDOWS);
   if (window->state == GST_LLAVAOV_WINDOW_WAITING)
     for (i = 0; i < window->samples->len; i++)
       push_sample (self, g_ptr_array_index (window->samples, i),
@@ -119,9 +119,9 @@ gst_llavaov_window_queue_add (GstLlavaovElement * self, GQueue * closed)
         (self->windows.asked == NULL && self->model.session));
     for (; n; n--)
       gst_llavaov_output_count (&self->output,
-          &self->output.stats.dropped_windows);
+          GST_LLAVAOV_COUNT_DROPPED_WINDOWS);
   }
-  self->timer.stale = TRUE;
+  gst_llavaov_timer_invalidate (&self->timer);
   g_cond_broadcast (&self->windows.cond);
 }
 

@@ -47,6 +47,17 @@ gst_llavaov_windows_fail (GstLlavaovWindows * windows)
   g_mutex_unlock (&windows->lock);
 }
 
+gboolean
+gst_llavaov_windows_have_failed (GstLlavaovWindows * windows)
+{
+  gboolean failed;
+
+  g_mutex_lock (&windows->lock);
+  failed = windows->failed;
+  g_mutex_unlock (&windows->lock);
+  return failed;
+}
+
 void
 gst_llavaov_windows_set_flushing (GstLlavaovWindows * windows,
     gboolean flushing)

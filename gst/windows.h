@@ -56,6 +56,8 @@ void gst_llavaov_windows_start (GstLlavaovWindows * windows);
 void gst_llavaov_windows_stop (GstLlavaovWindows * windows);
 /* An ERROR has been posted. Wakes everybody. Without the lock. */
 void gst_llavaov_windows_fail (GstLlavaovWindows * windows);
+/* Whether that has been called since the start. Without the lock. */
+gboolean gst_llavaov_windows_have_failed (GstLlavaovWindows * windows);
 void gst_llavaov_windows_set_flushing (GstLlavaovWindows * windows,
     gboolean flushing);
 /* OK while the stream may go on; FLUSHING on the way out, ERROR once one has been posted. */

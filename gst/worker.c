@@ -15,7 +15,7 @@ engine_changed (gpointer data)
   GstLlavaovElement *self = data;
 
   g_mutex_lock (&self->windows.lock);
-  self->worker.engine_changed = TRUE;
+  gst_llavaov_worker_thread_set_engine_changed (&self->worker);
   g_cond_broadcast (&self->windows.cond);
   g_mutex_unlock (&self->windows.lock);
 }
@@ -29,40 +29,48 @@ static void
 let_go (GstLlavaovElement * self)
 {
   LlavaovSession *session;
+  GstLlavaovModel was;
   LlavaovTicket *ticket;
 
   gst_llavaov_clock_cancel (self);
 
   g_mutex_lock (&self->windows.lock);
-  session = g_steal_pointer (&self->model.session);
+  session = gst_llavaov_model_take_session (&self->model);
   g_mutex_unlock (&self->windows.lock);
   llavaov_session_close (session);
 
   g_mutex_lock (&self->windows.lock);
   ticket = gst_llavaov_window_queue_flush (self);
   gst_llavaov_windows_abandon (&self->windows);
-  self->model.engine = NULL;
-  self->model.ready = FALSE;
+  was = gst_llavaov_model_stop (&self->model);
   g_mutex_unlock (&self->windows.lock);
   gst_llavaov_output_stop (&self->output);
   if (ticket)
     llavaov_ticket_unref (ticket);
-  gst_llavaov_engine_release (g_steal_pointer (&self->model.user));
-  g_clear_pointer (&self->model.chat_template, llavaov_chat_template_unref);
+  gst_llavaov_model_release (&was);
   gst_llavaov_host_notify (self, "ready");
 }
 
-/* Whether the worker that was left alone has ended; waits a little for it. With the lock. */
+/* Whether the worker has ended; waits for that, but no longer than PATIENCE. With the lock. */
 static gboolean
 await_end (GstLlavaovElement * self)
 {
-  gint64 until = g_get_monotonic_time () + PATIENCE;
+  return gst_llavaov_worker_thread_await_end (&self->worker,
+      &self->windows.cond, &self->windows.lock,
+      g_get_monotonic_time () + PATIENCE);
+}
 
-  while (!self->worker.ended)
-    if (g_thread_self () == self->worker.thread ||
-        !g_cond_wait_until (&self->windows.cond, &self->windows.lock, until))
-      return self->worker.ended;
-  return TRUE;
+/* Joins a worker that has ended. Without the lock. */
+static void
+join (GstLlavaovElement * self)
+{
+  GThread *thread;
+
+  g_mutex_lock (&self->windows.lock);
+  thread = gst_llavaov_worker_thread_take (&self->worker);
+  g_mutex_unlock (&self->windows.lock);
+  if (thread)
+    g_thread_join (thread);
 }
 
 static gpointer
@@ -73,9 +81,8 @@ worker_main (gpointer data)
   guint percent = GST_LLAVAOV_LOADING_UNTOLD;
 
   g_mutex_lock (&self->windows.lock);
-  while (!self->worker.stop) {
-    if (self->worker.engine_changed) {
-      self->worker.engine_changed = FALSE;
+  while (!gst_llavaov_worker_thread_is_stopping (&self->worker)) {
+    if (gst_llavaov_worker_thread_take_engine_changed (&self->worker)) {
       g_mutex_unlock (&self->windows.lock);
       gst_llavaov_loading_poll (self, &percent);
       g_mutex_lock (&self->windows.lock);
@@ -91,12 +98,11 @@ worker_main (gpointer data)
     } else if (self->model.session &&
         (window = gst_llavaov_windows_ask (&self->windows))) {
       gst_llavaov_request_send (self, window);
-    } else if (self->timer.fired) {
-      self->timer.fired = FALSE;
+    } else if (gst_llavaov_timer_take_fired (&self->timer)) {
       g_mutex_unlock (&self->windows.lock);
       gst_llavaov_clock_close_windows (self);
       g_mutex_lock (&self->windows.lock);
-    } else if (self->timer.stale) {
+    } else if (gst_llavaov_timer_is_stale (&self->timer)) {
       gst_llavaov_clock_schedule (self);
     } else {
       g_cond_wait (&self->windows.cond, &self->windows.lock);
@@ -106,12 +112,12 @@ worker_main (gpointer data)
   gst_llavaov_loading_end (self, percent);
 
   g_mutex_lock (&self->windows.lock);
-  if (self->worker.left_alone) {
+  if (gst_llavaov_worker_thread_is_left_alone (&self->worker)) {
     g_mutex_unlock (&self->windows.lock);
     let_go (self);
     g_mutex_lock (&self->windows.lock);
   }
-  self->worker.ended = TRUE;
+  gst_llavaov_worker_thread_end (&self->worker);
   g_cond_broadcast (&self->windows.cond);
   g_mutex_unlock (&self->windows.lock);
   gst_object_unref (self);
@@ -141,11 +147,13 @@ gst_llavaov_worker_start (GstLlavaovElement * self)
   LlavaovError error = { 0, };
   GstLlavaovSettings settings;
   LlavaovChatTemplate *chat_template = NULL;
+  GstLlavaovEngineUser *user;
+  GstLlavaovModel was;
   gchar *prompt = NULL;
   gboolean ended;
 
   g_mutex_lock (&self->windows.lock);
-  ended = self->worker.thread == NULL || await_end (self);
+  ended = !gst_llavaov_worker_thread_exists (&self->worker) || await_end (self);
   g_mutex_unlock (&self->windows.lock);
   if (!ended) {
     g_warning ("%s is still in a callback of an answer before: it cannot start "
@@ -153,8 +161,7 @@ gst_llavaov_worker_start (GstLlavaovElement * self)
         "the state from another thread.", GST_OBJECT_NAME (self));
     return FALSE;
   }
-  if (self->worker.thread)
-    g_thread_join (g_steal_pointer (&self->worker.thread));
+  join (self);
 
   GST_OBJECT_LOCK (self);
   gst_llavaov_settings_copy (&self->settings, &settings);
@@ -174,34 +181,32 @@ gst_llavaov_worker_start (GstLlavaovElement * self)
   g_mutex_lock (&self->windows.lock);
   gst_llavaov_settings_clear (&self->run);
   self->run = settings;
-  self->model.chat_template = chat_template;
-  self->model.frames_checked = FALSE;
-  self->model.warned_generation = FALSE;
-  self->worker.stop = FALSE;
-  self->worker.engine_changed = TRUE;
+  gst_llavaov_model_start (&self->model, chat_template);
+  gst_llavaov_format_start (&self->format);
   gst_llavaov_input_start (&self->input);
   gst_llavaov_output_start (&self->output);
   gst_llavaov_window_queue_reset (self);
   gst_llavaov_windows_start (&self->windows);
   g_mutex_unlock (&self->windows.lock);
 
-  self->model.user = gst_llavaov_engine_acquire (self->run.engine_id,
+  user = gst_llavaov_engine_acquire (self->run.engine_id,
       self->run.model_path, self->run.device, precision, engine_changed, self,
       &error);
-  if (self->model.user == NULL) {
+  if (user == NULL) {
     g_mutex_lock (&self->windows.lock);
     gst_llavaov_windows_stop (&self->windows);
+    was = gst_llavaov_model_stop (&self->model);
     g_mutex_unlock (&self->windows.lock);
-    g_clear_pointer (&self->model.chat_template, llavaov_chat_template_unref);
+    gst_llavaov_model_release (&was);
     gst_llavaov_post_error (GST_ELEMENT (self), &error, &self->run,
         self->run.model_path);
     return FALSE;
   }
   g_mutex_lock (&self->windows.lock);
-  self->worker.ended = self->worker.left_alone = FALSE;
+  gst_llavaov_model_set_user (&self->model, user);
   /* A reference of its own: a callback may drop all others. */
-  self->worker.thread =
-      g_thread_new ("llavaov", worker_main, gst_object_ref (self));
+  gst_llavaov_worker_thread_start (&self->worker, worker_main,
+      gst_object_ref (self));
   g_mutex_unlock (&self->windows.lock);
   return TRUE;
 
@@ -219,7 +224,7 @@ gst_llavaov_worker_interrupt (GstLlavaovElement * self)
 
   g_mutex_lock (&self->windows.lock);
   gst_llavaov_windows_stop (&self->windows);
-  self->worker.stop = TRUE;
+  gst_llavaov_worker_thread_ask_to_stop (&self->worker);
   ticket = gst_llavaov_window_queue_flush (self);
   g_mutex_unlock (&self->windows.lock);
   if (ticket) {
@@ -233,17 +238,16 @@ gst_llavaov_worker_stop (GstLlavaovElement * self)
 {
   gboolean ended;
 
-  if (self->worker.thread == NULL)
-    return;
   g_mutex_lock (&self->windows.lock);
-  if (self->worker.left_alone) {
+  if (!gst_llavaov_worker_thread_exists (&self->worker) ||
+      gst_llavaov_worker_thread_is_left_alone (&self->worker)) {
     g_mutex_unlock (&self->windows.lock);
     return;
   }
   ended = await_end (self);
   if (!ended) {
-    self->worker.left_alone = TRUE;
-    self->model.ready = FALSE;
+    gst_llavaov_worker_thread_leave_alone (&self->worker);
+    gst_llavaov_model_set_not_ready (&self->model);
   }
   g_mutex_unlock (&self->windows.lock);
   if (!ended) {
@@ -257,6 +261,6 @@ gst_llavaov_worker_stop (GstLlavaovElement * self)
     gst_llavaov_host_notify (self, "ready");
     return;
   }
-  g_thread_join (g_steal_pointer (&self->worker.thread));
+  join (self);
   let_go (self);
 }

@@ -27,8 +27,7 @@ setup (void)
 {
   gst_llavaov_settings_init (&settings);
   gst_llavaov_sampler_init (&sampler);
-  sampler.settings = &settings;
-  sampler.chosen = count_chosen;
+  gst_llavaov_sampler_setup (&sampler, &settings, NULL, count_chosen, NULL);
   n_chosen = 0;
 }
 
@@ -296,7 +295,7 @@ GST_START_TEST (test_silence_of_a_live_stream_is_told)
   GstLlavaovWindow *window;
 
   set (1000, 0, 2);
-  sampler.live = TRUE;
+  gst_llavaov_sampler_set_live (&sampler, TRUE, FALSE);
   gst_llavaov_sampler_start (&sampler, 0);
   fail_unless_equals_uint64 (gst_llavaov_sampler_deadline (&sampler),
       1000 * MS);
@@ -317,7 +316,7 @@ GST_END_TEST;
 GST_START_TEST (test_live_window_goes_out_when_decided)
 {
   set (8000, 0, 2);
-  sampler.live = sampler.early = TRUE;
+  gst_llavaov_sampler_set_live (&sampler, TRUE, TRUE);
   frame_for (0, 40 * MS);
   frame_for (1980 * MS, 40 * MS);
   frame_for (2020 * MS, 40 * MS);
@@ -332,7 +331,7 @@ GST_START_TEST (test_live_window_goes_out_when_decided)
   teardown ();
   setup ();
   set (48000, 0, 8);
-  sampler.live = sampler.early = TRUE;
+  gst_llavaov_sampler_set_live (&sampler, TRUE, TRUE);
   guint i;
   for (i = 0; i < 8; i++) {
     fail_unless (g_queue_is_empty (&closed));

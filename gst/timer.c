@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "timer.h"
+
+void
+gst_llavaov_timer_set_playing (GstLlavaovTimer * timer, gboolean playing)
+{
+  timer->playing = playing;
+  timer->stale = TRUE;
+}
+
+gboolean
+gst_llavaov_timer_is_playing (const GstLlavaovTimer * timer)
+{
+  return timer->playing;
+}
+
+void
+gst_llavaov_timer_invalidate (GstLlavaovTimer * timer)
+{
+  timer->stale = TRUE;
+}
+
+gboolean
+gst_llavaov_timer_is_stale (const GstLlavaovTimer * timer)
+{
+  return timer->stale;
+}
+
+GstClockID
+gst_llavaov_timer_clear (GstLlavaovTimer * timer)
+{
+  timer->stale = timer->fired = FALSE;
+  return g_steal_pointer (&timer->id);
+}
+
+void
+gst_llavaov_timer_set (GstLlavaovTimer * timer, GstClockID id)
+{
+  timer->id = gst_clock_id_ref (id);
+}
+
+gboolean
+gst_llavaov_timer_fire (GstLlavaovTimer * timer, GstClockID id)
+{
+  if (timer->id != id)
+    return FALSE;
+  timer->fired = TRUE;
+  return TRUE;
+}
+
+gboolean
+gst_llavaov_timer_take_fired (GstLlavaovTimer * timer)
+{
+  gboolean fired = timer->fired;
+
+  timer->fired = FALSE;
+  return fired;
+}
