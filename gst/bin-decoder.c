@@ -50,7 +50,7 @@ post_no_video (GstLlavaov * self, GstElement * decoder)
   g_error_free (error);
 }
 
-/* Audio of a file, say: decodebin must not stall on a pad that nobody reads. */
+/* Takes audio, say, and drops it: decodebin stalls on a pad that nobody reads. */
 static void
 swallow (GstLlavaov * self, GstPad * pad)
 {
@@ -120,7 +120,7 @@ decoder_unknown_type (GstElement * decoder, GstPad * pad, GstCaps * caps,
   gst_llavaov_decoder_errors_add_undecodable (&self->decoder_errors, caps);
 }
 
-/* Decoding what is thrown away would be a waste: other streams come out as they are. */
+/* Streams that are thrown away need not be decoded. */
 static gboolean
 decoder_autoplug_continue (GstElement * decoder, GstPad * pad, GstCaps * caps,
     gpointer data)
@@ -168,8 +168,8 @@ gst_llavaov_bin_remove_decoder (GstLlavaov * self)
   gst_llavaov_bin_attach_nothing (self);
 }
 
-/* What decodes knows nothing of what follows, which may take less than was decoded (a window on an X server takes RGB alone).
- * Where it takes that, frames go through untouched here too. */
+/* decodebin does not ask what follows, which may not take what was decoded (a window on an X server takes RGB only). Where it
+ * does, videoconvert passes the frames on untouched. */
 static void
 use_converter (GstLlavaov * self)
 {

@@ -9,12 +9,12 @@
 
 G_BEGIN_DECLS
 
-/* The inner sink pad is never without a peer: it would be taken for the bin's own by whoever looks for a pad to link in a bin
- * around us (gst_bin_find_unlinked_pad: all pipelines made from descriptions do). */
+/* Links the inner sink pad to a pad of no element while it has no other peer, and unlinks it. Unlinked,
+ * gst_bin_find_unlinked_pad() would find it and make it the sink of a bin around us; bins made from descriptions use that. */
 void gst_llavaov_bin_attach_nothing (GstLlavaov * self);
 void gst_llavaov_bin_detach_nothing (GstLlavaov * self);
 
-/* Makes the sink pad lead to the sink pad of a child, or nowhere. */
+/* Makes the sink pad lead to the sink pad of a child; NULL: nowhere. */
 void gst_llavaov_bin_set_target (GstLlavaov * self, GstElement * element);
 
 /* Puts a decoder and a converter in front of the element. */

@@ -46,8 +46,8 @@ peer_may_send_anything (GstLlavaov * self)
 }
 
 /* Raw only: straight through. No raw at all: decode. Both (cameras offer raw and jpeg) or anything (a queue that is not
- * linked yet): what arrives will tell, but for a file, which must be decided before the pads are activated: it would find
- * pull mode already refused to it. */
+ * linked yet): what arrives decides. A file must be decided about before the pads are activated, or the decoder could not pull
+ * from it. */
 void
 gst_llavaov_bin_choose_by_peer (GstLlavaov * self)
 {
@@ -71,13 +71,13 @@ sink_linked (GstPad * pad, GstPad * peer, gpointer data)
 
   if (self->chosen)
     gst_llavaov_bin_remove_decoder (self);
-  /* Before that more may be linked upstream, and a description in which we stand is looked through for pads. */
+  /* In NULL more may still be linked upstream. */
   if (GST_STATE (self) > GST_STATE_NULL ||
       GST_STATE_PENDING (self) > GST_STATE_NULL)
     gst_llavaov_bin_choose_by_peer (self);
 }
 
-/* Upstream keeps the caps that it said. */
+/* Replaces a CAPS event by a completed one; upstream's pad keeps its own. */
 static void
 complete_caps (GstPadProbeInfo * info)
 {
@@ -108,7 +108,7 @@ sink_probe (GstPad * pad, GstPadProbeInfo * info, gpointer data)
   if (self->chosen)
     return GST_PAD_PROBE_OK;
   if (!(GST_PAD_PROBE_INFO_TYPE (info) & GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM)) {
-    /* Data that nobody described. */
+    /* Data without caps. */
     choose (self, FALSE);
     return GST_PAD_PROBE_OK;
   }
@@ -118,14 +118,15 @@ sink_probe (GstPad * pad, GstPadProbeInfo * info, gpointer data)
     choose (self, gst_structure_has_name (gst_caps_get_structure (caps, 0),
             "video/x-raw"));
   } else if (GST_EVENT_TYPE (event) == GST_EVENT_EOS) {
-    /* Frames that never came are a stream of nothing; an empty file is no video, and the decoder says so. */
+    /* From a source of raw video this is a stream without frames; from one of anything it is an empty file, which the decoder
+     * reports as such. */
     choose (self, !peer_may_send_anything (self));
   }
   return GST_PAD_PROBE_OK;
 }
 
-/* playbin holds its sink in READY outside of every pipeline while it asks which streams to leave encoded for it. None: with a
- * whole file, its sound would come to us too. */
+/* playbin holds its sink in READY outside of any pipeline while it asks which streams to leave encoded for it. The answer is
+ * none: in a whole file the sound would come to us too. */
 static gboolean
 asked_by_playbin (GstLlavaov * self)
 {
@@ -141,8 +142,8 @@ asked_by_playbin (GstLlavaov * self)
   return alone;
 }
 
-/* Until the inside is chosen: raw video as what follows can take it, so that a converter in front of us knows; all else as
- * the template says. */
+/* Until the inside is chosen: of raw video what downstream takes, so that a converter upstream can adapt; all else as in the
+ * template. */
 static GstCaps *
 caps_of_either (GstLlavaov * self)
 {

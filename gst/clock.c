@@ -5,9 +5,9 @@
 
 /* Frames of a live window may come this much later than upstream's latency promises before the clock closes it. */
 #define CLOCK_SLACK (200 * GST_MSECOND)
-/* The latest frame of so long a time says how late frames come. */
+/* The latest frame of a period this long, at least, says how late frames come. */
 #define LAG_PERIOD (2 * GST_SECOND)
-/* Wall clock and pipeline clock are read one after the other: less than this is no news. */
+/* Wall clock and pipeline clock are read one after the other: a smaller difference is no change of either. */
 #define CLOCKS_DIFFER (5 * GST_MSECOND)
 
 GstClockTime
@@ -64,7 +64,7 @@ gst_llavaov_clock_stream_position (GstLlavaovElement * self, GstClockTime now)
   return now - MIN (now, late);
 }
 
-/* What lies between a window's end and the moment at which no frame of it can be expected any more. */
+/* How long after a window's end no frame of it is expected any more. */
 static GstClockTime
 delay (GstLlavaovElement * self)
 {

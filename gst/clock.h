@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Live windows close on the pipeline's clock, whether frames come or not: the clock wakes the worker when the next one is
- * over, and the worker closes it.
+ * Live windows close by the pipeline's clock, whether frames come or not: the clock wakes the worker when the next one is
+ * over, and the worker closes it. Times are running times in nanoseconds; "the lock" is that of the windows.
  */
 #ifndef GST_LLAVAOV_CLOCK_H
 #define GST_LLAVAOV_CLOCK_H
@@ -13,21 +13,21 @@ G_BEGIN_DECLS
 /* Running time by the clock, or NONE without one or out of PLAYING. Without the lock. */
 GstClockTime gst_llavaov_clock_now (GstLlavaovElement * self);
 
-/* What the wall clock shows at running time 0, for windows that open from here on. Compared again and again, since the
+/* Finds what the wall clock shows at running time 0, for the windows that open from here on. To be called again and again: the
  * base time comes with PLAYING only, and either clock may be set. With the lock. */
 void gst_llavaov_clock_update_utc (GstLlavaovElement * self, GstClockTime now);
 
-/* A frame of this running time has come. Sources with buffers, slow decoders and bursts after a late start bring frames
- * later than upstream's latency promises; the clock closes live windows as much later. With the lock. */
+/* A frame of this running time has come at `now`. Sources with buffers, slow decoders and bursts after a late start bring
+ * frames later than upstream's latency promises; live windows close later by as much. With the lock. */
 void gst_llavaov_clock_update_lag (GstLlavaovElement * self, GstClockTime now,
     GstClockTime running);
 
-/* How far a live stream has come at `now`, going by what was followed; NONE stays NONE. With the lock. */
+/* How far a live stream has come at `now`, given how late its frames are; NONE stays NONE. With the lock. */
 GstClockTime gst_llavaov_clock_stream_position (GstLlavaovElement * self,
     GstClockTime now);
 
-/* Asks the clock to wake the worker when the next live window ends, or no more when none will. With the lock held; lets
- * go of it meanwhile. */
+/* Asks the clock to wake the worker when the next live window ends, if one will. With the lock, which it releases
+ * meanwhile. */
 void gst_llavaov_clock_schedule (GstLlavaovElement * self);
 /* Takes that back. Without the lock, once the worker has been joined. */
 void gst_llavaov_clock_cancel (GstLlavaovElement * self);

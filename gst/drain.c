@@ -6,7 +6,7 @@
 
 #define GST_CAT_DEFAULT gst_llavaov_debug
 
-/* Video that may pass without an answer or a message, unless windows are further apart. */
+/* How much video may pass without an answer or a message, unless windows are further apart. */
 #define SILENCE (60 * GST_SECOND)
 
 static void
@@ -77,7 +77,7 @@ allowed_silence (const GstLlavaovSettings * run)
   return MAX (SILENCE, both);
 }
 
-/* Nothing that is open holds a frame. */
+/* No open window holds a frame. */
 static void
 report_silence (GstLlavaovElement * self, GstClockTime silence,
     GstClockTime step, const gchar * reason)
@@ -102,7 +102,7 @@ gst_llavaov_drain_watch_progress (GstLlavaovElement * self, GstClockTime step,
 
   if (self->run.sampling != GST_LLAVAOV_SAMPLING_WINDOW)
     return;
-  /* Timestamps that stand still or lie outside count for what their frames last. */
+  /* Where timestamps stand still or lie outside the segment, frames count with their durations. */
   silence = gst_llavaov_windows_add_silence (&self->windows,
       outside ? duration : MAX (step, duration));
   if (silence <= allowed_silence (&self->run))

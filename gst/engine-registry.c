@@ -140,7 +140,7 @@ gst_llavaov_engine_acquire (const gchar * engine_id, const gchar * model_path,
     registry = g_hash_table_new (g_str_hash, g_str_equal);
   entry = g_hash_table_lookup (registry, key);
   if (entry && entry->state == GST_LLAVAOV_ENGINE_FAILED) {
-    /* Its users know; whoever comes now tries again. */
+    /* Its users have been told; a new one tries again. */
     g_hash_table_remove (registry, key);
     entry = NULL;
   }

@@ -38,7 +38,7 @@ GstLlavaovEngineUser *gst_llavaov_engine_acquire (const gchar * engine_id,
 GstLlavaovEngineState gst_llavaov_engine_poll (GstLlavaovEngineUser * user,
     guint * percent, LlavaovEngine ** engine, LlavaovError * error);
 
-/* The engine does nothing more: it stays with those who have it, and whoever acquires it from now on loads another. */
+/* The engine is of no more use: its users keep it, but whoever acquires it from now on loads another. */
 void gst_llavaov_engine_give_up (GstLlavaovEngineUser * user);
 
 /* `changed` is not called any more once this returns. */

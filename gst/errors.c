@@ -51,7 +51,7 @@ is_of_checkpoint (LlavaovStatus status)
       status == LLAVAOV_ERROR_UNSUPPORTED;
 }
 
-/* The property that is to blame, where the message does not begin with it. */
+/* The property whose value is the cause, where the message does not begin with it. Free it. */
 static gchar *
 name_property (const LlavaovError * error, const GstLlavaovSettings * settings,
     const gchar * model_path)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Status of the engine to error of GStreamer: one table.
+ * The engine's errors as messages of GStreamer, and the checks of properties that are made before the engine is asked. Any
+ * thread, without any lock.
  */
 #ifndef GST_LLAVAOV_ERRORS_H
 #define GST_LLAVAOV_ERRORS_H
@@ -12,6 +13,7 @@
 
 G_BEGIN_DECLS
 
+/* What a status is in GStreamer: domain and code of a GError. */
 void gst_llavaov_error_code (LlavaovStatus status, GQuark * domain,
     gint * code);
 
@@ -23,7 +25,7 @@ void gst_llavaov_post_error (GstElement * element, const LlavaovError * error,
 void gst_llavaov_post_warning (GstElement * element,
     const LlavaovError * error, const gchar * what);
 
-/* Checks those properties whose values are words. FALSE: error is filled, its subject is the property. */
+/* Checks device, precision and engine-id. FALSE: error is filled, its subject is the property. */
 gboolean gst_llavaov_check_settings (const GstLlavaovSettings * settings,
     LlavaovPrecision * precision, LlavaovError * error);
 

@@ -27,7 +27,8 @@ gst_llavaov_format_start (GstLlavaovFormat * format)
 }
 
 void
-gst_llavaov_format_set_info (GstLlavaovFormat * format, const GstVideoInfo * info)
+gst_llavaov_format_set_info (GstLlavaovFormat * format,
+    const GstVideoInfo * info)
 {
   g_mutex_lock (&format->lock);
   if (info == NULL || !format->have_info ||
@@ -41,7 +42,8 @@ gst_llavaov_format_set_info (GstLlavaovFormat * format, const GstVideoInfo * inf
 }
 
 gboolean
-gst_llavaov_format_size (GstLlavaovFormat * format, guint * width, guint * height)
+gst_llavaov_format_size (GstLlavaovFormat * format, guint * width,
+    guint * height)
 {
   gboolean known;
 
@@ -78,7 +80,8 @@ gst_llavaov_format_set_orientation (GstLlavaovFormat * format,
 }
 
 gboolean
-gst_llavaov_format_set_unreadable (GstLlavaovFormat * format, gboolean unreadable)
+gst_llavaov_format_set_unreadable (GstLlavaovFormat * format,
+    gboolean unreadable)
 {
   gboolean first;
 

@@ -28,8 +28,8 @@ gboolean gst_llavaov_plane_measure (const GstVideoInfo * info, guint index,
 /* The rows of a plane that is no block in GStreamer's own layout, which may be more than its picture has. */
 guint gst_llavaov_plane_own_rows (const GstVideoInfo * info, guint index);
 
-/* Adds the last row where the buffer has it. Pictures of two fields with halved chroma have a row more than their height needs where it is no multiple of four, and
- * the converter reads it. Caps promise it, metas do not always have it. */
+/* Adds the last row where the buffer has it. Pictures of two fields with halved chroma have a row more than their height needs
+ * where that is not a multiple of four, and the converter reads it. Caps promise it, metas do not always have it. */
 void gst_llavaov_plane_take_last_row (const GstVideoInfo * info,
     guint index, GstLlavaovPlane * plane, gsize bytes);
 

@@ -12,7 +12,7 @@ typedef struct
   GstVideoInfo info;
   LlavaovOrientation orientation;
   GstLlavaovFrameMap mapped;
-  GstVideoFrame converted;      /* what the engine lacks, as RGB; its buffer is NULL when there is none */
+  GstVideoFrame converted;      /* in RGB, where the engine cannot read the picture itself; else its buffer is NULL */
   gint *backlog;
 } Picture;
 
@@ -126,7 +126,7 @@ take_field (LlavaovImage * image)
   image->stride[0] *= 2;
 }
 
-/* The picture as it is mapped, or as RGB; FALSE: the engine has to be given the latter. */
+/* Whether the engine can read the picture as it is mapped; else it needs RGB. */
 static gboolean
 readable (const Picture * picture, LlavaovImage * image, gboolean alternate)
 {

@@ -12,8 +12,7 @@
 /* A DISCONT whose times run on (a lost packet, a leaky queue) leaves the window alone; a jump further than this does
  * not. */
 #define DISCONT_JUMP GST_SECOND
-/* Frames that a decoder puts out of order are this late at most, and this many before the next in order; anything else
- * is a jump back. */
+/* Frames out of order from a decoder are this late at most, and this many in a row; anything else is a jump back. */
 #define REORDER_TIME (250 * GST_MSECOND)
 #define REORDER_FRAMES 16
 /* What a frame lasts when neither buffer nor caps say so. */
@@ -21,7 +20,8 @@
 /* clip: pictures that may wait to be resized before a file is held up, or a live frame is passed over. */
 #define CLIP_BACKLOG 8
 #define CLIP_BACKLOG_LIVE 64
-/* clip: how long it may go unseen that the engine dropped pictures of before a flush or a seek. */
+/* clip: the engine reports every picture it is done with (loading.c) except those a flush dropped; to notice these, the
+ * count is read this often. */
 #define CLIP_UNTOLD (100 * G_TIME_SPAN_MILLISECOND)
 
 static void
@@ -36,7 +36,8 @@ sample_chosen (gpointer data, GstLlavaovSample * sample)
   gst_llavaov_window_queue_push_sample (self, sample);
 }
 
-/* Windows that may wait for their answers ask nobody, and before the engine is there nobody can be asked. */
+/* Asks the engine whether it will come to the window in time. Where the stream blocks it always does, and before the model is
+ * loaded there is nobody to ask. */
 static gboolean
 reserve_window (gpointer data, GstLlavaovWindow * window, GstClockTime next)
 {
@@ -93,7 +94,6 @@ clip_frame (GstLlavaovElement * self, GstLlavaovSample * sample)
     while (gst_llavaov_windows_flow (&self->windows) == GST_FLOW_OK &&
         (self->model.session == NULL ||
             g_atomic_int_get (self->windows.backlog) >= CLIP_BACKLOG))
-      /* The engine tells of each picture (loading.c) but of those that nobody holds any more. */
       g_cond_wait_until (&self->windows.cond, &self->windows.lock,
           g_get_monotonic_time () + CLIP_UNTOLD);
     if (gst_llavaov_windows_flow (&self->windows) != GST_FLOW_OK)
@@ -112,13 +112,13 @@ clip_frame (GstLlavaovElement * self, GstLlavaovSample * sample)
   return GST_FLOW_OK;
 }
 
-/* A frame has come, sampled or not: windows end whose time is over. */
+/* A frame has come, sampled or not: windows end that it lies behind. */
 static GstFlowReturn
 advance (GstLlavaovElement * self, GstClockTime running, GstClockTime now)
 {
   GQueue closed = G_QUEUE_INIT;
 
-  /* The first frame begins the windows. What has passed in silence before is for the clock to say: it may be of any time. */
+  /* The first frame may be of any time and starts the grid: how long the stream was silent before, only the clock can say. */
   if (self->input.have_time)
     gst_llavaov_sampler_advance (&self->windows.sampler, running, &closed);
   else if (GST_CLOCK_TIME_IS_VALID (now))

@@ -15,12 +15,12 @@ G_BEGIN_DECLS
 /* Once, when the element is made. */
 void gst_llavaov_frames_setup (GstLlavaovElement * self);
 
-/* Back to where no stream has begun. */
+/* No stream has begun. */
 void gst_llavaov_frames_reset (GstLlavaovElement * self);
 
 /* `now` below is the clock's running time, or NONE. */
 
-/* Another stream begins: what was open of the one before is over. */
+/* Another stream begins: the windows and the clip of the one before end. */
 void gst_llavaov_frames_stream (GstLlavaovElement * self, GstClockTime now);
 
 /* The segment of the frames that follow; one with other times than before ends the windows. */
@@ -32,7 +32,7 @@ void gst_llavaov_frames_segment (GstLlavaovElement * self,
 GstFlowReturn gst_llavaov_frames_take (GstLlavaovElement * self,
     GstBuffer * buffer, GstClockTime now);
 
-/* No frame comes in a stretch of the segment. May wait, as above. Returns the running time at its end, or NONE. */
+/* No frame comes for `duration` from `timestamp` on. May wait, as above. Returns the running time at its end, or NONE. */
 GstClockTime gst_llavaov_frames_gap (GstLlavaovElement * self,
     GstClockTime timestamp, GstClockTime duration);
 

@@ -6,8 +6,8 @@
  * @see_also: llavaovelement
  *
  * Answers questions about video with a LLaVA-OneVision model, whatever the video comes as: raw, from an RTSP camera, from
- * a file. What is not raw goes through a decoder of its own choice. The src pad carries the video untouched, but that what
- * was decoded is converted where what follows takes another format.
+ * a file. What is not raw goes through a decoder of its own choice. The src pad carries the video untouched; only decoded
+ * video is converted, where the next element takes another format.
  *
  * ## Examples
  * |[
@@ -24,7 +24,7 @@
 
 #define GST_CAT_DEFAULT gst_llavaov_debug
 
-/* No ANY: delayed links pick the first pad that fits, and of a camera's pads that must be the video. */
+/* Not ANY: delayed links pick the first pad that fits, and of a camera's pads that must be the video. */
 #define SINK_CAPS GST_LLAVAOV_RAW_CAPS "; " \
     "application/x-rtp, media = (string) video; video/x-h264; video/x-h265; " \
     "video/x-h266; video/x-av1; video/x-vp8; video/x-vp9; image/jpeg; " \
@@ -139,8 +139,8 @@ change_state (GstElement * element, GstStateChange transition)
       gst_pad_is_linked (self->sinkpad))
     gst_llavaov_bin_choose_by_peer (self);
 
-  /* The bin brings its children up in the order of their links, and the decoder is not linked yet: were it first, its
-   * video could find those behind it asleep. */
+  /* The bin starts its children in the order of their links, and the decoder is not linked yet: if it were first, its video
+   * could reach elements that are not active. */
   if (transition == GST_STATE_CHANGE_READY_TO_PAUSED &&
       (gst_element_set_state (self->inner, GST_STATE_PAUSED) ==
           GST_STATE_CHANGE_FAILURE || (self->converter

@@ -10,7 +10,7 @@
  *                      text-stream.c   how the text stream follows the video
  *                      window-queue.c  queues closed windows for the worker
  *                      backpressure.c  waits for their answers
- *   worker thread      worker.c        everything slow or public, in turn:
+ *   worker thread      worker.c        all that is slow and all that calls the application, in turn:
  *                      loading.c       follows the model's load
  *                      requests.c      sends a window to the engine
  *                      reports.c       messages, notifications, text, metas

@@ -20,12 +20,12 @@ typedef struct _GstLlavaovInput
   guint32 stream_seqnum, seek_seqnum;
   GstSegment segment;
   gboolean live, live_known;
-  gboolean by_arrival;          /* live by its source alone: frames without timestamps from a network */
+  gboolean by_arrival;          /* frames without timestamps from a network: live, whatever upstream says */
   guint n_untimed;              /* frames of a file with neither timestamp nor rate */
   GstClockTime upstream_latency;
   GstClockTime lag, lag_before, lag_since;      /* how late frames come: the maximum of this period and of the last */
 
-  gboolean have_time;           /* the next frame goes on from the last one */
+  gboolean have_time;           /* the next frame continues the last one */
   GstClockTime last_running, last_end;
   guint n_late;                 /* frames out of order since the last in order */
   guint64 n_frames;             /* since the stream began */
@@ -41,10 +41,10 @@ void gst_llavaov_input_reset (GstLlavaovInput * input);
 /* Another stream begins. TRUE: the one before was live, and this one is taken to be until its segment says more. */
 gboolean gst_llavaov_input_next_stream (GstLlavaovInput * input);
 
-/* FALSE: the stream-start of this number has come already, as it does after the pad was linked again. */
+/* FALSE: the STREAM_START of this seqnum has been seen; it comes again when the pad is linked again. */
 gboolean gst_llavaov_input_is_new_stream (GstLlavaovInput * input,
     guint32 seqnum);
-/* FALSE: the seek of this number has come already, from the other source pad. Any thread. */
+/* FALSE: the seek of this seqnum has been seen, from the other source pad. Any thread. */
 gboolean gst_llavaov_input_is_new_seek (GstLlavaovInput * input,
     guint32 seqnum);
 
@@ -59,24 +59,24 @@ gboolean gst_llavaov_input_live (GstLlavaovInput * input, gboolean * known);
 /* Upstream's answer to a latency query. Returns whether the stream counts as live. */
 gboolean gst_llavaov_input_set_live (GstLlavaovInput * input, gboolean live,
     GstClockTime latency);
-/* It is to be asked for again. Any thread. */
+/* Upstream is to be asked again. Any thread. */
 void gst_llavaov_input_forget_live (GstLlavaovInput * input);
-/* Frames count as of their arrival, or not. */
+/* Whether frames are timed by their arrival. */
 void gst_llavaov_input_set_by_arrival (GstLlavaovInput * input,
     gboolean by_arrival);
 /* Counts a frame with neither timestamp nor frame rate. Returns how many there are; 0: the stream is live. */
 guint gst_llavaov_input_count_untimed (GstLlavaovInput * input);
 
-/* A frame of this running time has come at `now`. Its lag counts for a period, and for the next. */
+/* A frame of this running time has come at `now`, the clock's running time. Its lag counts for this period and the next. */
 void gst_llavaov_input_update_lag (GstLlavaovInput * input, GstClockTime now,
     GstClockTime running, GstClockTime period);
-/* How much later than their running time frames come. Any thread. */
+/* How much later than their running time frames come, in ns. Any thread. */
 GstClockTime gst_llavaov_input_lateness (GstLlavaovInput * input);
 
 /* A frame in order, from `running` to `end`. */
 void gst_llavaov_input_set_time (GstLlavaovInput * input,
     GstClockTime running, GstClockTime end);
-/* FALSE: the next frame does not go on from the last one. */
+/* FALSE: the next frame does not continue the last one. */
 void gst_llavaov_input_set_have_time (GstLlavaovInput * input,
     gboolean have_time);
 void gst_llavaov_input_count_late (GstLlavaovInput * input);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "jpeg.h"
 
-/* Behind the typefind at its front comes what was given to decodebin; all else is out of a container. */
+/* Whether the pad carries what was given to decodebin: the typefind at its front has it, all other pads are behind a
+ * demuxer. */
 static gboolean
 is_whole_input (GstPad * pad)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Pictures in JPEG say in EXIF which way up they are. jpegparse makes a tag of it, but decodebin of GStreamer 1.22 does
- * without jpegparse.
+ * EXIF says which way up a JPEG picture is shown. jpegparse makes a tag of it, but decodebin of GStreamer 1.22 leaves jpegparse
+ * out.
  */
 #ifndef GST_LLAVAOV_JPEG_H
 #define GST_LLAVAOV_JPEG_H

@@ -104,7 +104,7 @@ gst_llavaov_loading_warn_generation (GstLlavaovElement * self,
       "generation=checkpoint");
 }
 
-/* On an engine thread: the engine holds a picture less, and a clip's streaming thread may wait for that. */
+/* On an engine thread: the engine holds one picture less, which a clip's streaming thread may wait for. */
 static void
 on_frame (void *data, void *frame_data, LlavaovFrameStage stage)
 {
@@ -142,7 +142,7 @@ open_session (GstLlavaovElement * self, LlavaovEngine * engine,
   return FALSE;
 }
 
-/* Which template makes the prompts, on the bus; gst-launch-1.0 prints the debug text. */
+/* Posts which template makes the prompts. gst-launch-1.0 prints the debug text only. */
 static void
 post_template (GstLlavaovElement * self)
 {

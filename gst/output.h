@@ -19,8 +19,8 @@ typedef struct _GstLlavaovOutput
   GstLlavaovStats stats;
   guint device_failures;        /* in a row */
   gchar *last_answer;
-  guint flushes;                /* as in the windows: answers of before a flush become no meta */
-  gboolean text_meets;          /* text and video go into one consumer, side by side */
+  guint flushes;                /* as in the windows: answers from before a flush become no meta */
+  gboolean text_meets;          /* one consumer reads text and video side by side */
   GQueue metas;                 /* of GstStructure: for the next buffer */
   GstStructure *sticky;
 } GstLlavaovOutput;
@@ -29,7 +29,7 @@ void gst_llavaov_output_init (GstLlavaovOutput * output);
 void gst_llavaov_output_clear (GstLlavaovOutput * output);
 /* From READY to PAUSED: counts begin anew. */
 void gst_llavaov_output_start (GstLlavaovOutput * output);
-/* Back in READY: buffers carry nothing any more. */
+/* Back in READY: buffers carry no answers any more. */
 void gst_llavaov_output_stop (GstLlavaovOutput * output);
 /* flushes: how many there have been. */
 void gst_llavaov_output_flush (GstLlavaovOutput * output, guint flushes);
@@ -45,7 +45,7 @@ guint64 gst_llavaov_output_read (GstLlavaovOutput * output,
     GstLlavaovCount count);
 void gst_llavaov_output_set_engine (GstLlavaovOutput * output,
     const LlavaovEngineInfo * info);
-/* Keeps what the device has come to do without (NULL: nothing); TRUE the first time. */
+/* Keeps the notice (NULL: none) of what the device does without. TRUE: it is the first. */
 gboolean gst_llavaov_output_notice (GstLlavaovOutput * output,
     const gchar * notice);
 /* Counts a window that failed; returns how many the device has failed in a row. */
@@ -59,10 +59,10 @@ void gst_llavaov_output_answer (GstLlavaovOutput * output,
     const GstLlavaovWindow * window);
 /* Free it. */
 gchar *gst_llavaov_output_last_answer (GstLlavaovOutput * output);
-/* The answer of a window waits for a buffer to carry it, unless it is of before a flush. Takes the structure. */
+/* Keeps the answer of a window for a buffer to carry, unless it is from before a flush. Takes the structure. */
 void gst_llavaov_output_add_meta (GstLlavaovOutput * output,
     const GstLlavaovWindow * window, GstStructure * answer);
-/* Attaches what waits. Takes the buffer and returns it, or a writable copy. */
+/* Attaches what was kept. Takes the buffer and returns it, or a writable copy. */
 GstBuffer *gst_llavaov_output_attach (GstLlavaovOutput * output,
     GstLlavaovMetaMode mode, GstBuffer * buffer);
 

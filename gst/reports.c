@@ -7,10 +7,10 @@
 #include "host.h"
 #include "text-stream.h"
 
-/* Windows in a row that a device may fail. One that fails them all is lost, and comes back to no engine that had it. */
+/* A device that fails so many windows in a row is taken to be lost. An engine does not get over that. */
 #define MAX_DEVICE_FAILURES 3
 
-/* What the device has come to do without, and is slower for it: once. */
+/* Says, once, what the device does without and is slower for. */
 static void
 report_notice (GstLlavaovElement * self)
 {
@@ -95,7 +95,7 @@ report_empty (GstLlavaovElement * self, const GstLlavaovWindow * window)
   g_free (name);
 }
 
-/* Whoever comes next gets an engine of its own. */
+/* Ends the stream, and makes sure that the next user of this model loads it anew. */
 static void
 report_lost (GstLlavaovElement * self, const LlavaovError * cause)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What became of a window, told in every way the element has: an answer by message, notification, text buffer and meta; a
- * dropped window by QOS; an empty one by llavaov-no-frames; a failed one by WARNING.
+ * Reports what became of a window: an answer by message, notification, text buffer and meta; a dropped window by QOS; an empty
+ * one by llavaov-no-frames; a failed one by WARNING.
  */
 #ifndef GST_LLAVAOV_REPORTS_H
 #define GST_LLAVAOV_REPORTS_H

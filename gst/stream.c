@@ -23,7 +23,7 @@ meta_mode (GstLlavaovElement * self)
   return mode;
 }
 
-/* How frames are to be turned. Asks upstream when that may have changed: by now its pads know the events that came here. */
+/* Finds which way up frames are, when that may have changed. Walks upstream, whose pads hold the events that came here. */
 static void
 find_orientation (GstLlavaovElement * self)
 {
@@ -65,7 +65,7 @@ sink_chain (GstPad * pad, GstObject * parent, GstBuffer * buffer)
     gst_buffer_unref (buffer);
     return flow;
   }
-  /* Beyond the frame's start even when nobody says how long it lasts. */
+  /* Past the frame's start even when its duration is unknown. */
   until = self->input.have_time ? gst_llavaov_text_stream_limit (self,
       MAX (self->input.last_end, self->input.last_running + GST_MSECOND)) :
       GST_CLOCK_TIME_NONE;
@@ -96,7 +96,7 @@ sink_caps (GstLlavaovElement * self, GstEvent * event)
   return gst_pad_push_event (self->srcpad, event);
 }
 
-/* Another stream, or the same events once more after the pad was linked again. */
+/* Another stream, or the same events again after the pad was linked again. */
 static void
 sink_stream_start (GstLlavaovElement * self, GstEvent * event)
 {

@@ -3,8 +3,8 @@
 
 #include "topology.h"
 
-/* auto: a consumer that reads text and video side by side would wait for a window's text at its start and so never let
- * the window pass; there the answer is stamped when it is there, as in live streams. */
+/* auto: a consumer that reads text and video side by side would wait for a window's text at its start and never let the rest of
+ * the window pass; for it answers are stamped when they arrive, as in live streams. */
 gboolean
 gst_llavaov_text_stream_by_window (GstLlavaovElement * self)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * How the text stream follows the video: when it begins, how far its gaps may go, where answers are stamped, when it
- * ends. text-pad.c queues and pushes what is decided here. All of it does nothing while no text pad is requested.
+ * How the text stream follows the video: when it begins, how far its gaps may go, how answers are stamped, when it ends.
+ * text-pad.c queues and pushes what is decided here. While no text pad is requested, nothing happens.
  *
  * Timestamps are those of the element's segment. Functions named as "with the lock" need the lock of the windows held; the
  * others want it free, because they reach other elements' pads.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * From the streaming thread towards the worker and the engine: samples are pushed to the engine as soon as it is there and
- * their layout is decided, closed windows are queued for the worker.
+ * From the streaming thread to the engine and the worker: samples are pushed to the engine as soon as the model is loaded and
+ * their layout decided, closed windows are queued for the worker.
  *
  * The lock of the windows is held around every call.
  */
@@ -12,28 +12,28 @@
 
 G_BEGIN_DECLS
 
-/* Back to where no stream has begun. */
+/* No stream has begun. */
 void gst_llavaov_window_queue_reset (GstLlavaovElement * self);
 
 /* What the user has changed takes effect with the next window: call this before windows open, and before a clip ends. */
 void gst_llavaov_window_queue_refresh_settings (GstLlavaovElement * self);
 
-/* Pushes a sample to the engine, if that is there and the layout is decided. Never blocks. */
+/* Pushes a sample to the engine, if the model is loaded and the layout decided. Never blocks. */
 void gst_llavaov_window_queue_push_sample (GstLlavaovElement * self,
     GstLlavaovSample * sample);
-/* Pushes all samples that were chosen before the engine was there, or before the layout was decided. */
+/* Pushes all samples that were chosen before the model was loaded, or before the layout was decided. */
 void gst_llavaov_window_queue_push_held_samples (GstLlavaovElement * self);
 
 /* Decides the layout of this stream, unless it is decided. */
 void gst_llavaov_window_queue_set_layout (GstLlavaovElement * self,
     LlavaovLayout layout);
-/* The same, for a stream that is no single picture. */
+/* The same, for a stream of more than one picture. */
 void gst_llavaov_window_queue_set_layout_of_many (GstLlavaovElement * self);
 
 /* Queues closed windows: takes all of `closed`. Unless the stream blocks, the oldest beyond max-pending are dropped. */
 void gst_llavaov_window_queue_add (GstLlavaovElement * self, GQueue * closed);
 
-/* Forgets all windows, and the answers under way. The ticket (or NULL) is to be cancelled and unreferenced by the caller once
+/* Drops all windows, and the answers under way. The ticket (or NULL) is to be cancelled and unreferenced by the caller once
  * it has released the lock. */
 LlavaovTicket *gst_llavaov_window_queue_flush (GstLlavaovElement * self);
 

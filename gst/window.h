@@ -27,8 +27,8 @@ typedef struct _GstLlavaovWindow
 {
   GstLlavaovWindowState state;
   guint64 seq;
-  guint flushes;                /* how many flushes of the stream came before it */
-  gboolean early;               /* handed over before its end, all its points being decided */
+  guint flushes;                /* how many flushes came before it */
+  gboolean early;               /* closed before its end, since all its points were decided */
 
   GstClockTime start, length;
   GstSegment segment;
@@ -43,10 +43,10 @@ typedef struct _GstLlavaovWindow
   guint next_point;             /* the first point without a sample */
   GPtrArray *samples;           /* of GstLlavaovSample, a reference for every point */
   guint64 n_seen;               /* frames inside it */
-  gboolean refused;             /* the engine will not come to it: it takes no samples */
+  gboolean refused;             /* the engine would not come to it in time: it takes no samples */
   LlavaovReservation *reservation;      /* until it is asked about; or NULL */
   gint64 last_arrival;          /* of the last frame sampled, monotonic microseconds */
-  const gchar *reason;          /* why there is no answer: a word, static; EMPTY and DROPPED */
+  const gchar *reason;          /* of EMPTY and DROPPED: why there is no answer; a static word */
 
   /* the question to the engine, and its answer */
   LlavaovLayout layout;

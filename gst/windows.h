@@ -35,7 +35,7 @@ typedef struct _GstLlavaovWindows
   gint *backlog;                /* clip frames the engine has not resized yet; atomic, g_atomic_rc_box */
   gboolean layout_known;
   LlavaovLayout layout;
-  GstClockTime silence;         /* video since a window was last closed */
+  GstClockTime silence;         /* ns of video since a window was last closed */
 
   guint64 next_seq;
   GQueue waiting;
@@ -63,19 +63,19 @@ void gst_llavaov_windows_set_flushing (GstLlavaovWindows * windows,
 /* OK while the stream may go on; FLUSHING on the way out, ERROR once one has been posted. */
 GstFlowReturn gst_llavaov_windows_flow (const GstLlavaovWindows * windows);
 
-/* Forgets all windows. The ticket (or NULL) is to be cancelled and unreferenced by the caller without the lock. */
+/* Drops all windows. The ticket (or NULL) is to be cancelled and unreferenced by the caller without the lock. */
 LlavaovTicket *gst_llavaov_windows_flush (GstLlavaovWindows * windows);
 
-/* Back to where no stream has begun. layout: that of the stream, if it is known. */
+/* No stream has begun. layout: that of the stream, if it is known. */
 void gst_llavaov_windows_reset (GstLlavaovWindows * windows,
     LlavaovLayout layout, gboolean layout_known);
 void gst_llavaov_windows_set_layout (GstLlavaovWindows * windows,
     LlavaovLayout layout);
-/* So much more video without a closed window. Returns how much there is. */
+/* Adds to the video, in ns, that has passed without a closed window. Returns the total. */
 GstClockTime gst_llavaov_windows_add_silence (GstLlavaovWindows * windows,
     GstClockTime duration);
 void gst_llavaov_windows_end_silence (GstLlavaovWindows * windows);
-/* Calls `function` for all samples that windows hold before they are asked, with the layout they are for. */
+/* Calls `function` for every sample of the windows that have not been asked about, with the layout it is for. */
 void gst_llavaov_windows_foreach_sample (GstLlavaovWindows * windows,
     GstLlavaovSampleFunc function, gpointer data);
 
@@ -87,7 +87,8 @@ guint gst_llavaov_windows_drop (GstLlavaovWindows * windows, guint room);
 
 /* The next window to ask about, which is then `asked`; NULL: none waits, or one is asked about already. */
 GstLlavaovWindow *gst_llavaov_windows_ask (GstLlavaovWindows * windows);
-/* The request of this window is under way. FALSE: it is not, any more, and the ticket is the caller's to cancel. */
+/* The request of this window is under way. FALSE: not any more, and the ticket is the caller's to cancel. flushes: as of when
+ * it was sent. */
 gboolean gst_llavaov_windows_set_ticket (GstLlavaovWindows * windows,
     GstLlavaovWindow * window, guint flushes, LlavaovTicket * ticket);
 /* It has come back, into the outbox, or is freed after a flush. Returns the ticket, to be unreferenced without the lock. */

@@ -20,8 +20,8 @@ engine_changed (gpointer data)
   g_mutex_unlock (&self->windows.lock);
 }
 
-/* What a callback from the worker may keep it in before a state change goes on without it. A callback that wants a state
- * change itself waits for that one, so nobody may wait for it for ever. */
+/* How long a state change waits for a callback in the worker before it goes on without it. The callback may itself wait for a
+ * state change, so waiting for ever would be a deadlock. */
 #define PATIENCE (2 * G_TIME_SPAN_SECOND)
 
 /* After the worker's last call. */
@@ -124,8 +124,8 @@ worker_main (gpointer data)
   return NULL;
 }
 
-/* The chat template, before a model is loaded for nothing. FALSE: error is filled. What is wrong with the folder as a
- * whole is for the load to say. */
+/* Opens the chat template before the model is loaded, so that a mistake in it shows at once. FALSE: error is filled. What is
+ * wrong with the folder itself is left for the load to report. */
 static gboolean
 open_template (const GstLlavaovSettings * settings,
     LlavaovChatTemplate ** chat_template, LlavaovError * error)
@@ -251,7 +251,7 @@ gst_llavaov_worker_stop (GstLlavaovElement * self)
   }
   g_mutex_unlock (&self->windows.lock);
   if (!ended) {
-    /* As a GstTask that is joined from its own thread. */
+    /* In the words of a GstTask that is joined from its own thread. */
     g_warning
         ("Trying to join the worker of %s from a callback in it, or while "
         "one does not return, would deadlock. It ends by itself when the "

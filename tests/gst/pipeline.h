@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Whole pipelines, as people type them, and what they say. */
+ * Runs whole pipelines, as people type them, and collects their messages. */
 #ifndef TESTS_GST_PIPELINE_H
 #define TESTS_GST_PIPELINE_H
 
 #include <gst/check/gstcheck.h>
 
-/* What a pipeline said. */
+/* The messages of a pipeline. */
 typedef struct
 {
   GPtrArray *answers;           /* text, in order */
@@ -20,7 +20,7 @@ typedef struct
 
 void run_clear (Run * run);
 
-/* To the end of the stream or the first error, at most 40 s without a message; the pipeline is in NULL afterwards. */
+/* Plays to the end of the stream or the first error, or to 40 s without a message. The pipeline is in NULL afterwards. */
 void run_pipeline (GstElement * pipeline, Run * run);
 /* The same, given up after ten seconds without a message in which stalled(data) holds. */
 void run_pipeline_unless (GstElement * pipeline, Run * run,

@@ -5,7 +5,7 @@
 
 static GstPadQueryFunction harness_query;
 
-/* The harness says of itself that it is live; a file is not. */
+/* GstHarness answers latency queries as a live source; a file is not live. */
 static gboolean
 file_query (GstPad * pad, GstObject * parent, GstQuery * query)
 {

@@ -182,7 +182,7 @@ GST_START_TEST (test_meta_modes)
       FALSE);
   rig_push_many (rig, 0, 21, 0, 100 * MS);
   fail_unless_equals_int (count_metas (rig, 21), 2);
-  /* What the end closes is answered before it, and no buffer is left to carry it. */
+  /* The window that EOS closes is answered before it, and no buffer is left to carry the answer. */
   fail_unless (gst_harness_push_event (rig->h, gst_event_new_eos ()));
   fail_unless_equals_uint64 (rig_stat (rig, "answers"), 3);
   fail_unless_equals_int (gst_harness_buffers_in_queue (rig->h), 0);
@@ -220,7 +220,7 @@ GST_START_TEST (test_read_only_buffers)
   GstBuffer *held[11], *out;
   guint i;
 
-  /* Somebody else holds on to every buffer, as behind a tee. */
+  /* Somebody else holds a reference to every buffer, as behind a tee. */
   for (i = 0; i < 11; i++) {
     held[i] = rig_buffer (i, i * 100 * MS, 100 * MS);
     fail_unless_equals_int (gst_harness_push (rig->h,

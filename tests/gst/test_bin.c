@@ -29,7 +29,7 @@ GST_START_TEST (test_other_formats_stay_as_they_are)
         "video/x-raw, format=%s, width=63, height=47, framerate=10/1 ! " ASK
         "! video/x-raw, format=%s ! fakesink", formats[i], formats[i]);
     expect_answers (&run, 2);
-    /* White as RGB, give or take the conversion. */
+    /* White in RGB, within the conversion's rounding. */
     fail_unless (g_str_has_prefix (g_ptr_array_index (run.answers, 0), "q|25"),
         "%s", formats[i]);
     run_clear (&run);
@@ -131,7 +131,7 @@ GST_START_TEST (test_encoded_and_mixed_upstream)
   run_line (&run, RAW "x264enc ! " ASK "! fakesink");
   expect_answers (&run, 3);
   run_clear (&run);
-  /* raw or bayer: only the CAPS event tells */
+  /* raw or bayer: only the CAPS event says which */
   run_line (&run, "videotestsrc num-buffers=30 ! " ASK "! fakesink");
   fail_unless (run.error == NULL && run.eos);
   fail_unless (run.answers->len >= 1);
@@ -244,7 +244,7 @@ GST_START_TEST (test_one_engine_for_all)
   fail_unless_equals_int (ready, 4);
   run_clear (&run);
 
-  /* A name makes an engine of its own. */
+  /* An engine-id of its own makes an engine of its own, */
   run_line (&run, RAW "tee name=t "
       "t. ! queue ! llavaov device=fake: engine-id=a ! fakesink "
       "t. ! queue ! llavaov device=fake: engine-id=b ! fakesink");
@@ -253,7 +253,7 @@ GST_START_TEST (test_one_engine_for_all)
               run.progress->len - 1), "(engine "));
   run_clear (&run);
 
-  /* And cannot stand for two. */
+  /* and cannot name two. */
   run_line (&run, RAW "tee name=t "
       "t. ! queue ! llavaov device=fake: engine-id=a ! fakesink "
       "t. ! queue ! llavaov device=fake:load-ms=1 engine-id=a ! fakesink");

@@ -12,7 +12,7 @@ typedef struct
   gint returned;                /* atomic */
 } Scene;
 
-/* ---- what they do ---- */
+/* ---- what applications do ---- */
 
 static void
 to_null (GstElement * pipeline, GstElement * llavaov)
@@ -152,7 +152,7 @@ static const struct
   {"last reference", unref},
 };
 
-/* ---- where ---- */
+/* ---- the callbacks in which they do it ---- */
 
 static void
 enter (Scene * scene)
@@ -247,7 +247,7 @@ play (const gchar * line, Place place, guint act)
     g_usleep (20000);
     return;
   }
-  /* It goes on, if only to be refused. */
+  /* It ends, even if it was refused. */
   g_usleep (5000);
   gst_element_set_state (scene.pipeline, GST_STATE_NULL);
   fail_unless_equals_int (gst_element_get_state (scene.pipeline, NULL, NULL,

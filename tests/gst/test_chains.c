@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Random chains of events through the element, and a model of what must be answered or told. The model knows the stretches
+ * Random chains of events through the element, and a model of what must be answered or reported. The model knows the stretches
  * of frames between the events that end windows, and finds every window's frames by looking at all of them; it shares
  * nothing with gst/window.c. Each chain goes through every mode below. LLAVAOV_CHAINS says how many chains (40 here, 500 in
  * the soak run), LLAVAOV_SEED the first one's seed. A watchdog prints all stacks when a chain does not end. */
@@ -42,7 +42,7 @@ typedef struct
   gchar *text;
 } Wanted;
 
-/* What came on the bus. */
+/* What the bus brought. */
 typedef struct
 {
   gchar *text;                  /* of an answer; NULL: a window was dropped */
@@ -73,7 +73,7 @@ typedef struct
   GString *cues;                /* under lock: since the pad was linked, or the stream began */
   gboolean text_ended;          /* under lock */
   GString *answers;             /* since then */
-  gboolean cut;                 /* something was forgotten since then */
+  gboolean cut;                 /* windows have been flushed since then */
 } Chain;
 
 /* ---- the model ---- */
@@ -152,7 +152,7 @@ clip_wanted (Chain * chain)
   want (chain, g_array_index (chain->stretch, Frame, 0).at, text);
 }
 
-/* The stretch is over at `end`; forgotten: only what was over before is answered. */
+/* The stretch ends at `end`. forgotten: its open windows are not answered, only those that were over before. */
 static void
 stretch_ends (Chain * chain, gboolean forgotten)
 {
@@ -194,7 +194,7 @@ forget (Chain * chain)
   chain->cut = TRUE;
 }
 
-/* ---- what is done ---- */
+/* ---- the links of a chain ---- */
 
 static void
 push (Chain * chain, GstEvent * event)
@@ -321,7 +321,7 @@ text_unlink (Chain * chain)
   g_clear_object (&chain->text);
 }
 
-/* Cues are the answers in their order; all of them at the end of a stream, unless some were forgotten. */
+/* The text is the answers in their order; at the end of a stream all of them, unless there was a flush. */
 static void
 check_cues (Chain * chain, gboolean all)
 {
@@ -353,7 +353,7 @@ check_cues (Chain * chain, gboolean all)
   g_strfreev (answers);
 }
 
-/* ---- what came ---- */
+/* ---- what the bus brought ---- */
 
 static void
 collect (Chain * chain)
@@ -387,7 +387,7 @@ free_found (gpointer data)
   g_free (data);
 }
 
-/* Takes away the next window from `from` on that became this; returns what is behind it. */
+/* Removes the first window, from `from` on, that this can be about. Returns the one behind it. */
 static GList *
 take_wanted (Chain * chain, GList * from, const Found * found)
 {
@@ -409,8 +409,8 @@ take_wanted (Chain * chain, GList * from, const Found * found)
   return next;
 }
 
-/* All windows of the stream are over: in their order they were answered, and where some may be dropped, each of the others
- * was told, in their order too. */
+/* All windows of the stream are over: they were answered in their order, and where some may be dropped, each of the others was
+ * reported, also in order. */
 static void
 check (Chain * chain)
 {
@@ -465,7 +465,7 @@ step (Chain * chain)
   gboolean near = any && now - g_array_index (chain->stretch, Frame,
       chain->stretch->len - 1).at < 500 && chain->pts > chain->start + 1500;
 
-  /* What an engine was asked about before is answered or not, as it happens. */
+  /* Windows that the engine was asked about before may be answered or not. */
   if (chain->mode->drops && (!strcmp (name, "flush")
           || !strcmp (name, "ready")))
     return;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Text beside video: everything that takes text, in every way of playing. docs/text.md has what does not work, and whose
- * limit that is. */
+ * Text beside video: everything that takes text, in every way of playing. docs/text.md says what does not work, and why. */
 #include "pipeline.h"
 
 typedef enum
@@ -13,7 +12,7 @@ typedef enum
 
 static const struct
 {
-  const gchar *name, *rest;     /* FOLDER and SYNC are put in */
+  const gchar *name, *rest;     /* FOLDER and SYNC are replaced */
   guint ways;
 } consumers[] = {
   {"textoverlay", "videoconvert ! textoverlay name=o ! fakesink SYNC "
@@ -73,7 +72,7 @@ play (GstElement * pipeline, Way way, const gchar * what)
     gst_element_set_state (pipeline, GST_STATE_PLAYING);
   } else if (way == PAUSE) {
     gst_element_set_state (pipeline, GST_STATE_PLAYING);
-    /* Told otherwise between its sinks' preroll and its own next step, a pipeline of any elements stays in PAUSED. */
+    /* A state change between the sinks' preroll and the pipeline's next step leaves any pipeline in PAUSED. */
     fail_unless (gst_element_get_state (pipeline, NULL, NULL,
             20 * GST_SECOND) == GST_STATE_CHANGE_SUCCESS, "%s: no playing",
         what);
@@ -132,7 +131,7 @@ run_way (guint consumer, Way way)
   play (pipeline, way, what);
   g_object_get (llavaov, "stats", &stats, NULL);
   gst_structure_get_uint64 (stats, "answers", &answers);
-  /* Preroll has frames of its own in front of a seek, and time is as it comes in live streams. */
+  /* Before a seek there are frames for preroll, and live streams have the times that they have. */
   fail_unless (answers >= n_answers[way] - (way == LIVE), "%s: %u answers",
       what, (guint) answers);
   gst_structure_free (stats);
@@ -155,7 +154,7 @@ GST_START_TEST (test_consumer)
 
 GST_END_TEST;
 
-/* A muxer that is to write its header must know of the text by then. */
+/* A muxer must know of the text when it writes its header. */
 static gint n_caps, text_caps, video_caps;
 
 static GstPadProbeReturn

@@ -28,7 +28,7 @@ static const gchar *sinks[] = {
   "appsink drop=true max-buffers=1 wait-on-eos=false sync=true",
 };
 
-/* What must not differ, of all answers in order. */
+/* The fields that must not differ, of all answers in order. */
 static gchar *
 answers (const gchar * line)
 {

@@ -23,7 +23,7 @@ GST_END_TEST;
 
 GST_START_TEST (test_live_newest_drops_whole_windows)
 {
-  Rig *rig = rig_new ("device=fake:answer-ms=2000 prompt=q frames=2 "
+  Rig *rig = rig_new ("device=fake:answer=2000 prompt=q frames=2 "
       "window=100000000", TRUE);
   GstMessage *message;
   gint64 begin;
@@ -43,7 +43,7 @@ GST_START_TEST (test_live_newest_drops_whole_windows)
         GST_FLOW_OK);
     g_usleep (2000);
   }
-  /* Five windows handed over during the first answer: the streaming thread was not held up. */
+  /* Five windows closed during the first answer: the streaming thread was not held up. */
   fail_unless (g_get_monotonic_time () - begin < 1800000);
   message = rig_wait (rig, GST_MESSAGE_QOS, NULL, 5000);
   fail_unless (message != NULL);
@@ -64,7 +64,7 @@ GST_END_TEST;
 
 GST_START_TEST (test_live_block_answers_every_window)
 {
-  Rig *rig = rig_new ("device=fake:answer-ms=50 prompt=q frames=1 "
+  Rig *rig = rig_new ("device=fake:answer=50 prompt=q frames=1 "
       "window=100000000 overload=block", TRUE);
 
   rig_push_many (rig, 0, 51, 0, 10 * MS);
@@ -136,7 +136,7 @@ GST_END_TEST;
 
 GST_START_TEST (test_failed_window_is_a_warning)
 {
-  Rig *rig = rig_new ("device=fake:ask-error=numeric;every=2 prompt=q "
+  Rig *rig = rig_new ("device=fake:ask-error=numeric,every=2 prompt=q "
       "frames=1 window=1000000000", FALSE);
   GstMessage *message;
 
@@ -153,7 +153,7 @@ GST_START_TEST (test_failed_window_is_a_warning)
 
 GST_END_TEST;
 
-/* The number that the fake engine gave itself. */
+/* The number of the engine that answered. */
 static guint
 ready_engine (Rig * rig)
 {
@@ -174,8 +174,8 @@ ready_engine (Rig * rig)
   return number;
 }
 
-/* A device that fails now and then costs windows; one that fails three in a row is lost, and an ERROR says so once. Who
- * comes then does not get the same engine. */
+/* A device that fails now and then costs windows; one that fails three in a row is lost, and an ERROR says so once. The next
+ * user does not get the same engine. */
 GST_START_TEST (test_a_slow_device_says_why_once)
 {
   Rig *rig = rig_new ("device=fake:slow=why prompt=p frames=1 "
@@ -209,7 +209,7 @@ GST_END_TEST;
 
 GST_START_TEST (test_lost_device_is_an_error)
 {
-  Rig *rig = rig_new ("device=fake:ask-error=device;every=2 prompt=q "
+  Rig *rig = rig_new ("device=fake:ask-error=device,every=2 prompt=q "
       "frames=1 window=100000000", FALSE), *next;
   GstFlowReturn flow = GST_FLOW_OK;
   guint i, lost, warnings = 0, errors = 0;
@@ -254,7 +254,7 @@ GST_START_TEST (test_prompt_too_long)
   GstFlowReturn flow = GST_FLOW_OK;
   guint i;
 
-  /* In PLAYING it costs a window. */
+  /* Set in PLAYING it costs a window. */
   rig_push_many (rig, 0, 11, 0, 100 * MS);
   rig_expect (rig, "q|1 4 6 9");
   g_object_set (rig->element, "prompt",
@@ -331,7 +331,7 @@ GST_START_TEST (test_queries)
 
 GST_END_TEST;
 
-/* A setting that was set counts, whatever its value; another is the checkpoint's where that is asked for. */
+/* A property that was set counts, whatever its value; any other is the checkpoint's where that is asked for. */
 GST_START_TEST (test_whose_generation_settings)
 {
   static const struct

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * docs/windows.md, row by row: what is answered or told when a window ends otherwise than by its clock.
+ * docs/windows.md, row by row: what is answered or reported when a window ends before its time.
  *
- * A row is a script, and what the bus says in the end: answers in order, then all else in order. Frames come every 100 ms and last as long; a window is
- * 1 s long with two sampling points, at 250 and 750 ms. Words of a script:
+ * A row is a script, and what the bus says in the end: answers in order, then all else in order. Frames come every 100 ms and
+ * last as long; a window is 1 s long with two sampling points, at 250 and 750 ms. Words of a script:
  *   A-B@T      frames with the values A to B from the timestamp T (ms) on
  *   !A-B@T     the same, the first one marked as a discontinuity
  *   run:N@T/S  N frames of the value 7 from T on, S ms apart
  *   seg:T      a segment from 0 at the running time T
- *   on:T       a segment that goes on at T, timestamps and all
+ *   on:T       a segment that continues the one before at T
  *   rate:T     a segment at double rate from 0 at the running time T
  *   stream     another stream begins; again: the same event once more
  *   done  eos  flush  tags  caps
  *   gap:T-U    a GAP event
- *   tick:T     the clock comes to T and wakes whoever asked
- *   clock:T/N  the clock comes to T, and then N things have been said
+ *   tick:T     the clock comes to T and wakes those who wait
+ *   clock:T/N  the clock comes to T, and then N messages have come
  * EOS follows every script. Answers are the frames' values, "-" is llavaov-no-frames with its reason, start and length,
  * "x" a QOS message with its reason. */
 #include "support.h"
@@ -95,7 +95,7 @@ frames (Rig * rig, const gchar * word)
   }
 }
 
-/* The clock stands at a time until enough has been said. */
+/* Holds the clock at a time until so many messages have come. */
 static void
 clock_to (Rig * rig, guint at, guint until)
 {
@@ -116,7 +116,7 @@ clock_to (Rig * rig, guint at, guint until)
   gst_object_unref (clock);
 }
 
-/* And everybody who is woken by it has done his work. */
+/* Returns when everybody who was woken by it is done. */
 static void
 tick (Rig * rig, guint at)
 {
@@ -227,7 +227,7 @@ run_row (const Row * row, const gchar * properties, gboolean live)
 #define OVERLAP "interval=500000000"
 #define SPARSE "interval=2000000000"
 
-/* The same for a file, a live stream and a live stream that waits, but for rows that speak of files or stills. */
+/* The same for a file, a live stream and a live stream that blocks, except for rows about files or stills. */
 static const Row any[] = {
   {"end", "", "0-4@0", "2"},
   {"end, overlapping", OVERLAP, "0-7@0", "2 7, 7"},

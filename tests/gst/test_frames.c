@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The same picture in buffers of many kinds must be the same picture to the engine, and a buffer that does not hold what
- * it promises none. Pixels lie between missing pages: whoever reads past them faults. */
+ * The same picture in buffers of many kinds must be the same picture to the engine; a buffer that does not hold what its caps
+ * say must be refused. Pixels lie between unmapped pages: reading past them faults. */
 #include <gst/check/gstcheck.h>
 
 #include "picture/color.h"
@@ -75,12 +75,12 @@ typedef struct
 {
   const gchar *name;
   gboolean meta;                /* strides and offsets differ from those of the caps */
-  gint wider;                   /* bytes that a row has more; -1: no padding at all */
+  gint wider;                   /* extra bytes in a row; -1: no padding at all */
   gboolean upwards;             /* negative strides */
   gboolean backwards;           /* the last plane first */
   gboolean apart;               /* a memory for each plane */
   guint cut;                    /* memories of this many bytes */
-  gboolean front;               /* behind the missing page instead of in front of it */
+  gboolean front;               /* behind the unmapped page instead of in front of it */
   gboolean shortest;            /* nothing behind the last row's last pixel */
   gboolean own_map;             /* the meta has a map function of its own */
 } Layout;
@@ -217,7 +217,7 @@ lay_out (const Layout * layout, const GstVideoInfo * info, const guint8 * data)
       gst_buffer_append_memory (buffer, guarded (i, made + begin[i], bytes[i],
               layout->front));
   } else if (layout->cut) {
-    /* No more than there are slots: the last one has the rest. */
+    /* A buffer has room for so many memories: the last one takes the rest. */
     for (i = 0; end > begin[0] + i * layout->cut && i < GUARD_SLOTS; i++) {
       gsize at = i * layout->cut;
 
@@ -292,7 +292,7 @@ GST_START_TEST (test_crop)
 
   fail_unless (gst_video_info_set_format (&info,
           gst_video_format_from_string (format), WIDTH, HEIGHT));
-  /* Of one colour: what the converter does with chroma across the part's edge is its own affair. */
+  /* Of one colour, since the converter may interpolate chroma across the part's edge. */
   data = g_malloc0 (info.size);
   memset (data, 0x55, info.size);
   buffer = gst_buffer_new ();

@@ -15,7 +15,7 @@ static const gchar *const names[] = { "rotate-0", "flip-rotate-0",
 /* Steps: "." a frame; "s" and "g" a tag list of the stream or a global one, with an orientation as a number of EXIF, or
  * without one ("-"), or with an unknown one ("?"); "S" and "R" STREAM_START of a new stream and of the same; "C" the
  * caps again; "F" a flush; "P" to READY and back. What is seen: numbers of frames, from 0, with "@" and the number of EXIF.
- * A frame that was not yet asked about is lost in a flush. */
+ * A flush drops the frames that have not been asked about. */
 static const struct
 {
   const gchar *steps, *seen;
@@ -121,7 +121,7 @@ run_steps (Rig * rig, const gchar * steps)
         push_segment (rig->h);
         break;
       case 'P':
-        /* What is upstream goes to READY as well, and forgets its events. */
+        /* Elements upstream go to READY as well, and forget their events. */
         gst_element_set_state (rig->element, GST_STATE_READY);
         gst_pad_set_active (rig->h->srcpad, FALSE);
         gst_pad_set_active (rig->h->srcpad, TRUE);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Caps asked for, links made and pads requested at any time. */
+ * Caps queries, links and requests of pads, at any time. */
 #include "pipeline.h"
 
 /* ---- caps ---- */
@@ -52,7 +52,7 @@ GST_START_TEST (test_caps_before_anything_is_linked)
   gst_object_unref (element);
   gst_object_unref (pipeline);
 
-  /* What follows limits raw video alone. */
+  /* What follows limits raw video only. */
   pipeline = gst_pipeline_new (NULL);
   element = gst_element_factory_make ("llavaov", NULL);
   filter = gst_element_factory_make ("capsfilter", NULL);

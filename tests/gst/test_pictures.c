@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the engine is given of buffers, and shows, against videoconvert and videoflip: all raw formats, interlacing, colours,
- * odd sizes, orientations. */
+ * The pictures that the engine makes of buffers, compared with those of videoconvert and videoflip: all raw formats,
+ * interlacing, colours, odd sizes, orientations. */
 #include <gst/check/gstcheck.h>
 #include <gst/check/gstharness.h>
 #include <gst/video/video.h>
@@ -54,7 +54,7 @@ sample_picture (const GstVideoInfo * info, GstBuffer * buffer,
   lv_free (pixels);
 }
 
-/* What an element makes of it: the stored rows, one field's alone if there is just one. */
+/* What an element makes of it: the rows as stored, or those of one field if there is only one. */
 static void
 element_picture (const gchar * line, GstCaps * caps, GstBuffer * buffer,
     GstTagList * tags, Picture * picture)
@@ -331,7 +331,7 @@ mediatek_in_rows (const GstVideoInfo * info, GstBuffer * buffer, GstCaps * caps)
   return made;
 }
 
-/* The greatest difference to what videoconvert gives. */
+/* The greatest difference from videoconvert's picture. */
 static guint
 difference (GstCaps * caps, const Scan * scan, GRand * random)
 {
@@ -591,7 +591,7 @@ GST_START_TEST (test_orientations_are_videoflips)
 
 GST_END_TEST;
 
-/* What the caps say of pixels arrives, and a picture becomes as wide as GStreamer's sinks show it. */
+/* The pixel aspect ratio of caps reaches the engine, and a picture becomes as wide as GStreamer's sinks show it. */
 GST_START_TEST (test_shapes_of_pixels)
 {
   static const gint shapes[][2] = { {1, 1}, {64, 45}, {16, 15}, {8, 9},

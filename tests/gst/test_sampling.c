@@ -327,7 +327,7 @@ GST_START_TEST (test_live_window_goes_out_when_decided)
   frame_for (8010 * MS, 40 * MS);
   fail_unless (g_queue_is_empty (&closed));
 
-  /* A slow camera's frame is taken at its word about how long it lasts. */
+  /* The duration of a slow camera's frame is trusted. */
   teardown ();
   setup ();
   set (48000, 0, 8);

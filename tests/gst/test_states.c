@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Up and down in every state, and nothing left behind. LLAVAOV_CYCLES sets how often (60 here, 1,000 in the soak run). */
+ * State changes up and down from every state, with nothing left behind. LLAVAOV_CYCLES sets how often (60 here, 1,000 in the
+ * soak run). */
 #include "support.h"
 
 /* A hang is what these tests look for, not speed: the limit is far above what a state change should take. */
@@ -38,7 +39,7 @@ GST_START_TEST (test_null_while_loading_is_stuck)
   gst_element_set_state (rig->element, GST_STATE_PLAYING);
   g_usleep (20000);
   to_null_in_time (rig);
-  /* And at once up again, on a load of its own. */
+  /* And up again at once, on a load of its own. */
   gst_element_set_state (rig->element, GST_STATE_PLAYING);
   to_null_in_time (rig);
   rig_free (rig);
@@ -130,7 +131,7 @@ GST_START_TEST (test_bad_setting_fails_the_change)
   fail_unless_equals_int (gst_element_set_state (rig->element,
           GST_STATE_PAUSED), GST_STATE_CHANGE_FAILURE);
   gst_element_set_state (rig->element, GST_STATE_NULL);
-  /* Once put right, it goes. */
+  /* With the mistake corrected it starts. */
   g_object_set (rig->element, "precision", "f32", "device", "fake:", NULL);
   fail_unless (gst_element_set_state (rig->element, GST_STATE_PLAYING) !=
       GST_STATE_CHANGE_FAILURE);
@@ -164,7 +165,7 @@ GST_START_TEST (test_load_again_after_failure)
 
 GST_END_TEST;
 
-/* Half of the cycles are cut short in the middle of a stream. */
+/* Half of the cycles stop in the middle of a stream. */
 static void
 cycle (GstElement * pipeline, guint i)
 {
@@ -186,7 +187,7 @@ cycle (GstElement * pipeline, guint i)
   gst_object_unref (bus);
 }
 
-/* Joined threads stand in /proc for a moment longer. */
+/* Joined threads stay in /proc for a moment. */
 static guint
 settled (const gchar * directory, guint limit)
 {

@@ -99,7 +99,7 @@ GST_START_TEST (test_file_text_meets_video)
       "fakesink  l.text ! o.text_sink");
   expect_answers (&run, 3);
   run_clear (&run);
-  /* With room for a window on the video's way its times can be kept. */
+  /* With a queue on the video branch that holds a window, the window's times can be kept. */
   run_line (&run, RAW ASK "name=l ! queue max-size-time=0 max-size-bytes=0 "
       "max-size-buffers=0 ! videoconvert ! textoverlay name=o ! fakesink  "
       "l.text ! o.text_sink");
@@ -125,7 +125,7 @@ GST_START_TEST (test_two_sinks_without_queues)
 
 GST_END_TEST;
 
-/* A flush starts the pad's task again: it held the pad once more each time. */
+/* A flush starts the pad's task again; once each start leaked a reference of the pad. */
 GST_START_TEST (test_flushes_leave_no_pad)
 {
   GstElement *pipeline = gst_parse_launch (RAW ASK "name=l ! fakesink "

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Whose time a window's is: the wall clock of live streams, and streams that bring no time of their own. */
+ * The times of windows: the wall clock of live streams, and streams without timestamps. */
 #include "pipeline.h"
 
 typedef struct
@@ -39,7 +39,7 @@ listen (GstElement * pipeline, Answer * found, guint n, guint * n_warnings)
   gst_object_unref (bus);
 }
 
-/* Between linking and PLAYING an encoded stream passes without a base time. */
+/* Of an encoded live stream frames pass before PLAYING, when there is no base time. */
 static const gchar *chains[] = {
   "", "jpegenc !", "videoconvert ! pngenc !", "x264enc tune=zerolatency !",
   "vp8enc deadline=1 !", "jpegenc ! rtpjpegpay !",
@@ -141,10 +141,10 @@ GST_START_TEST (test_streams_without_time)
   fail_unless_equals_int (untimed (FALSE, "10/1", 0, answers), 0);
   fail_unless_equals_uint64 (answers[1].frame[0], 600 * GST_MSECOND);
   fail_unless_equals_uint64 (answers[1].frame[1], 900 * GST_MSECOND);
-  /* And without: a guess, and a warning. */
+  /* Without one it is a guess, and a warning. */
   fail_unless_equals_int (untimed (FALSE, "0/1", 0, answers), 1);
   fail_unless_equals_uint64 (answers[1].frame[0], 640 * GST_MSECOND);
-  /* Out of a network time is that of arrival: 5 frames a window here, not 12. */
+  /* From a network, frames are timed by their arrival: 5 a window here, not 12. */
   fail_unless_equals_int (untimed (TRUE, "0/1", 100000, answers), 1);
   fail_unless (answers[1].frame[1] - answers[1].frame[0] >= 80 * GST_MSECOND);
   fail_unless (answers[1].utc > before);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Frames whose buffers do not hold what the caps say: the video goes through, one WARNING tells, the others are counted,
+ * Frames whose buffers do not hold what the caps say: the video goes through, one WARNING says so, the others are counted,
  * and what can be read is answered. */
 #include "support.h"
 
@@ -17,7 +17,7 @@ push_bytes (Rig * rig, guint8 value, gsize bytes, GstClockTime pts)
   fail_unless_equals_int (gst_harness_push (rig->h, buffer), GST_FLOW_OK);
 }
 
-/* The WARNINGs so far that begin as ours do; the first has this in it. */
+/* Counts the WARNINGs of ours so far, of which the first must contain `text`. */
 static guint
 count_warnings (Rig * rig, const gchar * expected)
 {

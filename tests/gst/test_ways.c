@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The ways in which applications build llavaov into pipelines, and what they are told when it cannot work. */
+ * The ways in which applications build llavaov into pipelines, and the errors where it cannot work. */
 #include "pipeline.h"
 
 /* ---- bins made from descriptions ---- */
@@ -157,7 +157,7 @@ GST_START_TEST (test_playbin)
     "queue ! " ASK "! fakesink",
     "queue ! " ASK "! queue ! videoconvert ! fakesink",
     "identity ! " ASK "! fakesink",
-    /* what follows takes less than what is decoded: playbin converts */
+    /* the sink does not take what is decoded: playbin converts */
     ASK "! video/x-raw, format=RGB ! fakesink",
     "queue ! " ASK "! video/x-raw, format=RGB ! fakesink",
     "tee name=t t. ! queue ! fakesink t. ! queue ! " ASK "! fakesink",
@@ -280,7 +280,7 @@ GST_START_TEST (test_coding_bins)
 
 GST_END_TEST;
 
-/* Nothing comes: a stream of frames ends, a file without a byte is an error. */
+/* Input without data: a stream without frames ends, an empty file is an error. */
 GST_START_TEST (test_nothing_comes)
 {
   static const gchar *sources[][2] = {
@@ -308,7 +308,7 @@ GST_START_TEST (test_nothing_comes)
 
 GST_END_TEST;
 
-/* As if none were installed; each test is a process of its own. */
+/* Makes it as if no decoder were installed; each test is a process of its own. */
 static void
 forget_decoders (const gchar * caps_text)
 {
@@ -381,7 +381,7 @@ GST_START_TEST (test_no_video_is_explained)
 
 GST_END_TEST;
 
-/* Caps that were typed by hand; what a decoder needs besides, and what nobody can guess. */
+/* Caps that were typed by hand: fields with only one possible value are added, others cannot be guessed. */
 GST_START_TEST (test_caps_that_say_little)
 {
   static const struct
@@ -489,7 +489,7 @@ GST_START_TEST (test_no_video_is_explained_at_once)
 
 GST_END_TEST;
 
-/* What is decoded is converted where what follows wants something else, and only there. */
+/* Decoded video is converted where the next element takes another format, and only there. */
 GST_START_TEST (test_decoded_fits_what_follows)
 {
   static const gchar *lines[] = {
@@ -507,7 +507,7 @@ GST_START_TEST (test_decoded_fits_what_follows)
     expect_answers (&run, 3);
     run_clear (&run);
   }
-  /* Raw video is not ours to convert. */
+  /* Raw video is never converted. */
   run_line (&run, RAW ASK "! video/x-raw, format=RGB ! fakesink");
   fail_unless (run.error != NULL);
   run_clear (&run);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Which frames answer for which stretch of a stream. What else than the clock ends a window: test_endings.c. */
+ * Which frames stand for which stretch of a stream. test_endings.c has the windows that end before their time. */
 #include "support.h"
 
 GST_START_TEST (test_windows_and_partial_at_eos)
@@ -75,7 +75,7 @@ GST_START_TEST (test_prompt_takes_effect_with_next_window)
   rig_expect (rig, "new|15");
   rig_free (rig);
 
-  /* And a clip is asked about at its end. */
+  /* A clip is asked about at its end. */
   rig = rig_new ("device=fake: prompt=old sampling=clip frames=2", FALSE);
   rig_push_many (rig, 0, 5, 0, 100 * MS);
   g_object_set (rig->element, "prompt", "new", NULL);
@@ -169,7 +169,7 @@ GST_END_TEST;
 
 GST_START_TEST (test_missing_timestamps)
 {
-  /* The rate of the caps stands in. */
+  /* The frame rate of the caps is used instead. */
   Rig *rig = rig_new ("device=fake: prompt=q frames=2 window=1000000000",
       FALSE);
   GstMessage *message;
@@ -180,12 +180,12 @@ GST_START_TEST (test_missing_timestamps)
   rig_expect (rig, "q|2 7");
   rig_free (rig);
 
-  /* No rate either. */
+  /* There is no frame rate either. */
   rig = rig_new ("device=fake: prompt=q frames=2 window=1000000000", FALSE);
   gst_harness_set_src_caps_str (rig->h, "video/x-raw, format=GRAY8, width=16,"
       " height=16, framerate=0/1");
   rig_push (rig, 0, GST_CLOCK_TIME_NONE, GST_CLOCK_TIME_NONE);
-  fail_if (rig_wait (rig, GST_MESSAGE_WARNING, NULL, 0));       /* a picture, maybe */
+  fail_if (rig_wait (rig, GST_MESSAGE_WARNING, NULL, 0));       /* it may be a picture */
   for (i = 1; i < 26; i++)
     rig_push (rig, i, GST_CLOCK_TIME_NONE, GST_CLOCK_TIME_NONE);
   message = rig_wait (rig, GST_MESSAGE_WARNING, NULL, 0);
@@ -232,7 +232,7 @@ GST_END_TEST;
 
 GST_START_TEST (test_layout_auto)
 {
-  /* One still picture: the image layout takes exactly one frame, or the double refuses. */
+  /* One still picture: the image layout takes exactly one frame, or the fake engine refuses. */
   Rig *rig = rig_new ("device=fake: prompt=q", FALSE);
 
   rig_push (rig, 9, 0, GST_CLOCK_TIME_NONE);
@@ -240,7 +240,7 @@ GST_START_TEST (test_layout_auto)
   rig_expect (rig, "q|9");
   rig_free (rig);
 
-  /* So is one image of `images`; several are not. */
+  /* So does one image with layout=images; several do not. */
   rig = rig_new ("device=fake: prompt=q layout=images", FALSE);
   rig_push (rig, 9, 0, GST_CLOCK_TIME_NONE);
   fail_unless (gst_harness_push_event (rig->h, gst_event_new_eos ()));
