@@ -60,7 +60,8 @@ swallow (GstLlavaov * self, GstPad * pad)
   if (sink == NULL)
     return;
   g_object_set (sink, "sync", FALSE, "async", FALSE, NULL);
-  /* It must neither hold back EOS nor answer for the bin. */
+  /* To an application it is no sink: EOS, position and seeks of the pipeline are those of the video. */
+  GST_OBJECT_FLAG_UNSET (sink, GST_ELEMENT_FLAG_SINK);
   gst_bin_add (GST_BIN (self), sink);
   g_mutex_lock (&self->lock);
   self->swallowed = g_list_prepend (self->swallowed, sink);

@@ -107,6 +107,70 @@ GST_START_TEST (test_audio_beside_the_video)
 
 GST_END_TEST;
 
+static gint64
+position_of (GstElement * element)
+{
+  gint64 position = -1;
+
+  fail_unless (gst_element_query_position (element, GST_FORMAT_TIME,
+          &position));
+  return position;
+}
+
+/* Sound that is thrown away runs ahead of the video, and a pipeline's position is the furthest of its sinks. */
+GST_START_TEST (test_position_is_of_the_video)
+{
+  static const gchar *muxers[] = { "mp4mux", "matroskamux", "mpegtsmux",
+    "flvmux"
+  };
+  GstElement *pipeline, *sink, *bin;
+  GstMessage *message;
+  gchar *path = g_strconcat (folder, "/av", NULL);
+  gint64 before, position, after;
+  guint i;
+  Run run;
+
+  for (i = 0; i < G_N_ELEMENTS (muxers); i++) {
+    run_line (&run, RAW "x264enc ! video/x-h264, profile=high ! h264parse ! "
+        "%s name=m ! filesink location=%s audiotestsrc num-buffers=130 ! "
+        "avenc_aac ! m.", muxers[i], path);
+    expect_answers (&run, 0);
+    run_clear (&run);
+
+    pipeline = gst_parse_launch ("filesrc name=f ! llavaov name=l "
+        "device=fake: prompt=q frames=2 window=500000000 ! "
+        "fakesink name=s sync=true", NULL);
+    sink = gst_bin_get_by_name (GST_BIN (pipeline), "f");
+    g_object_set (sink, "location", path, NULL);
+    gst_object_unref (sink);
+    sink = gst_bin_get_by_name (GST_BIN (pipeline), "s");
+    bin = gst_bin_get_by_name (GST_BIN (pipeline), "l");
+    gst_element_set_state (pipeline, GST_STATE_PLAYING);
+    message = gst_bus_timed_pop_filtered (GST_ELEMENT_BUS (pipeline),
+        30 * GST_SECOND, GST_MESSAGE_ELEMENT | GST_MESSAGE_ERROR);
+    fail_unless_equals_int (GST_MESSAGE_TYPE (message), GST_MESSAGE_ELEMENT);
+    gst_message_unref (message);
+    g_usleep (200000);          /* the sound has ended */
+    before = position_of (sink);
+    position = position_of (pipeline);
+    after = position_of (sink);
+    fail_unless (before <= position && position <= after,
+        "%s: %" GST_TIME_FORMAT, muxers[i], GST_TIME_ARGS (position));
+    fail_if (GST_OBJECT_FLAG_IS_SET (bin, GST_ELEMENT_FLAG_SINK));
+    message = gst_bus_timed_pop_filtered (GST_ELEMENT_BUS (pipeline),
+        30 * GST_SECOND, GST_MESSAGE_EOS | GST_MESSAGE_ERROR);
+    fail_unless_equals_int (GST_MESSAGE_TYPE (message), GST_MESSAGE_EOS);
+    gst_message_unref (message);
+    gst_element_set_state (pipeline, GST_STATE_NULL);
+    gst_object_unref (bin);
+    gst_object_unref (sink);
+    gst_object_unref (pipeline);
+  }
+  g_free (path);
+}
+
+GST_END_TEST;
+
 GST_START_TEST (test_not_a_video)
 {
   gchar *path = g_build_filename (folder, "a.txt", NULL);
@@ -386,6 +450,7 @@ bin_suite (void)
   tcase_add_test (tc, test_other_formats_stay_as_they_are);
   tcase_add_test (tc, test_files);
   tcase_add_test (tc, test_still_pictures);
+  tcase_add_test (tc, test_position_is_of_the_video);
   tcase_add_test (tc, test_audio_beside_the_video);
   tcase_add_test (tc, test_not_a_video);
   tcase_add_test (tc, test_encoded_and_mixed_upstream);
