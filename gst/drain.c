@@ -9,6 +9,11 @@
 /* How much video may pass without an answer or a message, unless windows are further apart. */
 #define SILENCE (60 * GST_SECOND)
 
+/* Timestamps that advance by less do not tell how much video there is: frames count with their durations then, which may be
+ * wrong too, so none for more than the second number. */
+#define STANDSTILL GST_MSECOND
+#define LONGEST_FRAME (10 * GST_SECOND)
+
 static void
 end_windows (GstLlavaovElement * self, const gchar * reason, GstClockTime now)
 {
@@ -102,9 +107,8 @@ gst_llavaov_drain_watch_progress (GstLlavaovElement * self, GstClockTime step,
 
   if (self->run.sampling != GST_LLAVAOV_SAMPLING_WINDOW)
     return;
-  /* Where timestamps stand still or lie outside the segment, frames count with their durations. */
   silence = gst_llavaov_windows_add_silence (&self->windows,
-      outside ? duration : MAX (step, duration));
+      outside || step < STANDSTILL ? MIN (duration, LONGEST_FRAME) : step);
   if (silence <= allowed_silence (&self->run))
     return;
   if (gst_llavaov_sampler_has_frames (&self->windows.sampler))

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "frame-time.h"
 
+/* 146 years, so that sums of times fit 64 bits. Later timestamps are garbage, such as negative ones. */
+#define LATEST (G_MAXINT64 / 2)
+
 gboolean
 gst_llavaov_segments_have_same_times (const GstSegment * a,
     const GstSegment * b)
@@ -27,7 +30,8 @@ gst_llavaov_segments_have_same_times (const GstSegment * a,
 static GstClockTime
 own_duration (const GstVideoInfo * info, GstBuffer * buffer)
 {
-  if (GST_BUFFER_DURATION_IS_VALID (buffer) && GST_BUFFER_DURATION (buffer))
+  if (GST_BUFFER_DURATION_IS_VALID (buffer) && GST_BUFFER_DURATION (buffer) &&
+      GST_BUFFER_DURATION (buffer) <= LATEST)
     return GST_BUFFER_DURATION (buffer);
   if (GST_VIDEO_INFO_FPS_N (info) > 0)
     return gst_util_uint64_scale (GST_SECOND, GST_VIDEO_INFO_FPS_D (info),
@@ -53,6 +57,7 @@ gst_llavaov_frame_time (const GstLlavaovInput * input,
 {
   GstClockTime timestamp = GST_BUFFER_PTS_IS_VALID (buffer) ?
       GST_BUFFER_PTS (buffer) : GST_BUFFER_DTS (buffer);
+  GstClockTime running = GST_CLOCK_TIME_NONE;
 
   if (GST_CLOCK_TIME_IS_VALID (timestamp) &&
       input->segment.format == GST_FORMAT_TIME) {
@@ -62,10 +67,27 @@ gst_llavaov_frame_time (const GstLlavaovInput * input,
     if (input->segment.rate < 0 && GST_CLOCK_TIME_IS_VALID (duration)
         && timestamp >= input->segment.start)
       timestamp = MIN (timestamp + duration, input->segment.stop);
-    return gst_segment_to_running_time (&input->segment, GST_FORMAT_TIME,
+    running = gst_segment_to_running_time (&input->segment, GST_FORMAT_TIME,
         timestamp);
+    if (!GST_CLOCK_TIME_IS_VALID (running) || running <= LATEST)
+      return running;
   }
   if (input->live && GST_CLOCK_TIME_IS_VALID (now))
     return now;
   return input->have_time ? input->last_end : 0;
+}
+
+GstClockTime
+gst_llavaov_gap_end (const GstLlavaovInput * input, GstClockTime timestamp,
+    GstClockTime duration)
+{
+  GstClockTime running;
+
+  if (timestamp > LATEST)
+    return GST_CLOCK_TIME_NONE;
+  if (duration <= LATEST && input->segment.rate > 0)
+    timestamp += duration;
+  running = gst_segment_to_running_time (&input->segment, GST_FORMAT_TIME,
+      timestamp);
+  return running <= LATEST ? running : GST_CLOCK_TIME_NONE;
 }

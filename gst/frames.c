@@ -230,10 +230,7 @@ gst_llavaov_frames_gap (GstLlavaovElement * self, GstClockTime timestamp,
   if (self->input.segment.format != GST_FORMAT_TIME ||
       gst_llavaov_windows_flow (&self->windows) != GST_FLOW_OK)
     return GST_CLOCK_TIME_NONE;
-  if (GST_CLOCK_TIME_IS_VALID (duration) && self->input.segment.rate > 0)
-    timestamp += duration;
-  running = gst_segment_to_running_time (&self->input.segment, GST_FORMAT_TIME,
-      timestamp);
+  running = gst_llavaov_gap_end (&self->input, timestamp, duration);
   if (!GST_CLOCK_TIME_IS_VALID (running) ||
       self->run.sampling != GST_LLAVAOV_SAMPLING_WINDOW)
     return running;

@@ -10,10 +10,18 @@
 /* More windows in a row without a frame than these are reported as one. */
 #define MAX_REPORTED_SINGLY 4
 
+/* NONE, which is later than everything, where the sum does not fit: windows and intervals may be 292 years long. */
+static GstClockTime
+add (GstClockTime time, GstClockTime duration)
+{
+  return duration > GST_CLOCK_TIME_NONE - time ? GST_CLOCK_TIME_NONE :
+      time + duration;
+}
+
 static GstClockTime
 window_end (const GstLlavaovWindow * window)
 {
-  return window->start + window->length;
+  return add (window->start, window->length);
 }
 
 static GstClockTime
@@ -39,7 +47,7 @@ open_window (GstLlavaovSampler * sampler)
   window->utc_start =
       gst_llavaov_window_utc (sampler->utc_offset, window->start);
   g_queue_push_tail (&sampler->open, window);
-  sampler->next_start += interval_of (settings);
+  sampler->next_start = add (sampler->next_start, interval_of (settings));
   if (sampler->live && sampler->reserve)
     window->refused = !sampler->reserve (sampler->data, window,
         sampler->next_start);
@@ -149,7 +157,7 @@ skip_silence (GstLlavaovSampler * sampler, GstClockTime now, GQueue * closed)
   GstClockTime window = sampler->settings->window;
   guint64 ended;
 
-  if (now < sampler->next_start + window)
+  if (now < add (sampler->next_start, window))
     return;
   ended = (now - sampler->next_start - window) / interval + 1;
   if (ended <= MAX_REPORTED_SINGLY)
@@ -296,7 +304,7 @@ gst_llavaov_sampler_deadline (GstLlavaovSampler * sampler)
     return GST_CLOCK_TIME_NONE;
   if (window)
     return window_end (window);
-  return sampler->next_start + sampler->settings->window;
+  return add (sampler->next_start, sampler->settings->window);
 }
 
 GstClockTime

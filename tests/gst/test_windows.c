@@ -107,6 +107,82 @@ GST_START_TEST (test_flush_cancels)
 
 GST_END_TEST;
 
+/* Timestamps, durations and gaps that make no sense (a negative time, a muxer's bug) end no window and hang nothing: twenty
+ * frames of 100 ms are two windows. */
+GST_START_TEST (test_times_that_make_no_sense)
+{
+  static const struct
+  {
+    GstClockTime start, duration, gap, gap_duration;
+  } rows[] = {
+    /* 20 frames before the end of time; 146 years and a little; half of that */
+    {G_MAXUINT64 - 1 - 2 * GST_SECOND, 100 * MS, GST_CLOCK_TIME_NONE, 0},
+    {(G_GUINT64_CONSTANT (1) << 62) + 1, 100 * MS, GST_CLOCK_TIME_NONE, 0},
+    {G_GUINT64_CONSTANT (1) << 61, 100 * MS, GST_CLOCK_TIME_NONE, 0},
+    {G_GUINT64_CONSTANT (1) << 63, 100 * MS, GST_CLOCK_TIME_NONE, 0},
+    {0, 3600 * GST_SECOND, GST_CLOCK_TIME_NONE, 0},
+    {0, G_GUINT64_CONSTANT (1) << 63, GST_CLOCK_TIME_NONE, 0},
+    {0, G_MAXUINT64 - 1, GST_CLOCK_TIME_NONE, 0},
+    {0, 100 * MS, 0, G_MAXUINT64 - 1},
+    {0, 100 * MS, G_GUINT64_CONSTANT (1) << 63, 100 * MS},
+    {0, 100 * MS, G_MAXUINT64 - 1, G_MAXUINT64 - 1},
+  };
+  guint i, k;
+  Rig *rig;
+
+  for (i = 0; i < G_N_ELEMENTS (rows); i++) {
+    rig = rig_new ("device=fake: prompt=q frames=2 window=1000000000", FALSE);
+    for (k = 0; k < 20; k++) {
+      rig_push (rig, k, rows[i].start + k * 100 * MS, rows[i].duration);
+      if (k == 4 && GST_CLOCK_TIME_IS_VALID (rows[i].gap))
+        gst_harness_push_event (rig->h, gst_event_new_gap (rows[i].gap,
+                rows[i].gap_duration));
+    }
+    fail_unless (gst_harness_push_event (rig->h, gst_event_new_eos ()));
+    rig_expect (rig, "q|2 7");
+    rig_expect (rig, "q|12 17");
+    rig_no_answer (rig, 0);
+    fail_unless_equals_uint64 (rig_stat (rig, "empty-windows"), 0);
+    rig_free (rig);
+  }
+}
+
+GST_END_TEST;
+
+/* The longest windows and intervals, which no clock will ever come to the end of. */
+GST_START_TEST (test_windows_without_end)
+{
+  static const struct
+  {
+    const gchar *properties, *answer;
+  } rows[] = {
+    {"window=9223372036854775807", "q|19"},
+    {"interval=9223372036854775807 window=1000000000", "q|2 7"},
+    {"interval=9223372036854775807 window=9223372036854775807", "q|19"},
+    {"interval=1 window=9223372036854775807", "q|19"},
+  };
+  gboolean live;
+  guint i;
+  Rig *rig;
+
+  for (i = 0; i < G_N_ELEMENTS (rows); i++) {
+    for (live = FALSE; live <= TRUE; live++) {
+      gchar *properties = g_strconcat ("device=fake: prompt=q frames=2 ",
+          rows[i].properties, NULL);
+
+      rig = rig_new (properties, live);
+      rig_push_many (rig, 0, 20, GST_SECOND, 100 * MS);
+      fail_unless (gst_harness_push_event (rig->h, gst_event_new_eos ()));
+      rig_expect (rig, rows[i].answer);
+      rig_no_answer (rig, 0);
+      rig_free (rig);
+      g_free (properties);
+    }
+  }
+}
+
+GST_END_TEST;
+
 typedef struct
 {
   Rig *rig;
@@ -320,6 +396,8 @@ windows_suite (void)
   tcase_add_test (tc, test_overlap_encodes_once);
   tcase_add_test (tc, test_eos_before_any_frame);
   tcase_add_test (tc, test_prompt_takes_effect_with_next_window);
+  tcase_add_test (tc, test_times_that_make_no_sense);
+  tcase_add_test (tc, test_windows_without_end);
   tcase_add_test (tc, test_flush_cancels);
   tcase_add_test (tc, test_flush_unblocks);
   tcase_add_test (tc, test_renegotiation_inside_a_window);
