@@ -23,7 +23,7 @@ GST_END_TEST;
 
 GST_START_TEST (test_live_newest_drops_whole_windows)
 {
-  Rig *rig = rig_new ("device=fake:answer=2000 prompt=q frames=2 "
+  Rig *rig = rig_new ("device=fake:answer-ms=2000 prompt=q frames=2 "
       "window=100000000", TRUE);
   GstMessage *message;
   gint64 begin;
@@ -64,7 +64,7 @@ GST_END_TEST;
 
 GST_START_TEST (test_live_block_answers_every_window)
 {
-  Rig *rig = rig_new ("device=fake:answer=50 prompt=q frames=1 "
+  Rig *rig = rig_new ("device=fake:answer-ms=50 prompt=q frames=1 "
       "window=100000000 overload=block", TRUE);
 
   rig_push_many (rig, 0, 51, 0, 10 * MS);
@@ -136,7 +136,7 @@ GST_END_TEST;
 
 GST_START_TEST (test_failed_window_is_a_warning)
 {
-  Rig *rig = rig_new ("device=fake:ask-error=numeric,every=2 prompt=q "
+  Rig *rig = rig_new ("device=fake:ask-error=numeric;every=2 prompt=q "
       "frames=1 window=1000000000", FALSE);
   GstMessage *message;
 
@@ -209,7 +209,7 @@ GST_END_TEST;
 
 GST_START_TEST (test_lost_device_is_an_error)
 {
-  Rig *rig = rig_new ("device=fake:ask-error=device,every=2 prompt=q "
+  Rig *rig = rig_new ("device=fake:ask-error=device;every=2 prompt=q "
       "frames=1 window=100000000", FALSE), *next;
   GstFlowReturn flow = GST_FLOW_OK;
   guint i, lost, warnings = 0, errors = 0;
