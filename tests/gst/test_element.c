@@ -174,8 +174,6 @@ ready_engine (Rig * rig)
   return number;
 }
 
-/* A device that fails now and then costs windows; one that fails three in a row is lost, and an ERROR says so once. The next
- * user does not get the same engine. */
 GST_START_TEST (test_a_slow_device_says_why_once)
 {
   Rig *rig = rig_new ("device=fake:slow=why prompt=p frames=1 "
@@ -207,6 +205,8 @@ GST_START_TEST (test_a_slow_device_says_why_once)
 
 GST_END_TEST;
 
+/* A device that fails now and then costs windows; one that fails three in a row is lost, and an ERROR says so once. The next
+ * user does not get the same engine. */
 GST_START_TEST (test_lost_device_is_an_error)
 {
   Rig *rig = rig_new ("device=fake:ask-error=device;every=2 prompt=q "
