@@ -2,9 +2,12 @@
  * The types that numbers are stored in: one row a type, and what follows from it. Nothing else in
  * the tree chooses by a type's size.
  *
- * A new type is a row here and its kernels: for the CPU its loads in cpu/dtypes.h and its element
- * in cpu/reference.c, for CUDA what kernels/cuda has of it; `users` says which of the two there
- * are. C and C++. */
+ * The value of an element is what its bits say, times its scale, plus its minimum, where the type
+ * has these. Scales and minimums are matrices of their own, of a type that may have scales again.
+ *
+ * A new type is a row here: the reference and every kernel set of the CPU then read it, element by
+ * element. What is to be fast gets its loads in cpu/dtypes.h; CUDA takes what its kernels have, as
+ * `users` says. C and C++. */
 #ifndef LV_DTYPE_H
 #define LV_DTYPE_H
 
@@ -13,24 +16,39 @@
 #include <stdint.h>
 #include <string.h>
 
-/* What has one scale in common. Scales stand in the order of what they belong to, rows one
- * after the other. */
+/* What an element's bits say. Elements of less than a byte fill it from its lowest bit on. */
+typedef enum LvCoding {
+    LV_FLOAT32,
+    LV_FLOAT16,
+    LV_BFLOAT16,
+    LV_SIGNED,   /* a whole number, two's complement */
+    LV_UNSIGNED, /* a whole number */
+    LV_CODE      /* the place of its value in the type's code book */
+} LvCoding;
+
+/* What has one scale, or one minimum, in common, and the shape that these have as a matrix. */
 typedef enum LvScaling {
     LV_UNSCALED,
-    LV_SCALE_ROW,  /* a row of a matrix */
-    LV_SCALE_BLOCK /* `block` elements of a row that follow each other; the last may be short */
+    LV_SCALE_TENSOR, /* the whole matrix; 1 x 1 */
+    LV_SCALE_ROW,    /* a row; rows x 1 */
+    LV_SCALE_BLOCK,  /* `block` elements of a row that follow each other, of which the last may be
+                        fewer; rows x blocks */
+    LV_SCALE_RUN     /* `block` elements that follow each other, on from row to row; 1 x blocks */
 } LvScaling;
 
 /* Who takes weights of a type. */
 enum { LV_ON_CPU = 1, LV_ON_CUDA = 2 };
 
+/* A test has a table of its own (tests/kernels/made_up.h). */
+#ifndef LV_DTYPES
 /* clang-format off */
 #define LV_DTYPES(ROW) \
-    /*  LV_   name    stored  bits  scales, block, their type  users */ \
-    ROW(F32,  "f32",  "F32",  32,   LV_UNSCALED, 0, LV_F32,    LV_ON_CPU | LV_ON_CUDA) \
-    ROW(F16,  "f16",  "F16",  16,   LV_UNSCALED, 0, LV_F32,    LV_ON_CPU | LV_ON_CUDA) \
-    ROW(BF16, "bf16", "BF16", 16,   LV_UNSCALED, 0, LV_F32,    LV_ON_CPU | LV_ON_CUDA)
+    /*  LV_   name    stored  bits, coding        scales       minimums     block, of type  codes  users */ \
+    ROW(F32,  "f32",  "F32",  32,   LV_FLOAT32,   LV_UNSCALED, LV_UNSCALED, 0, LV_F32,      NULL,  LV_ON_CPU | LV_ON_CUDA) \
+    ROW(F16,  "f16",  "F16",  16,   LV_FLOAT16,   LV_UNSCALED, LV_UNSCALED, 0, LV_F32,      NULL,  LV_ON_CPU | LV_ON_CUDA) \
+    ROW(BF16, "bf16", "BF16", 16,   LV_BFLOAT16,  LV_UNSCALED, LV_UNSCALED, 0, LV_F32,      NULL,  LV_ON_CPU | LV_ON_CUDA)
 /* clang-format on */
+#endif
 
 #define LV_DTYPE_NUMBER(id, ...) LV_##id,
 typedef enum LvDtype { LV_DTYPES(LV_DTYPE_NUMBER) } LvDtype;
@@ -42,17 +60,18 @@ enum { LV_N_DTYPES = LV_DTYPES(LV_DTYPE_COUNT) };
 typedef struct LvDtypeTraits {
     const char *name;        /* in messages, and the precision's */
     const char *stored_name; /* in safetensors; NULL: no file has it */
-    uint8_t bits;            /* of one element */
-    LvScaling scaling;
-    uint16_t block;      /* LV_SCALE_BLOCK */
-    LvDtype scale_dtype; /* F32 or F16; not read of a type without scales */
-    uint8_t users;
+    uint8_t bits;            /* of one element; at most 8 for LV_SIGNED, LV_UNSIGNED, LV_CODE */
+    LvCoding coding;
+    LvScaling scaling, minimums;
+    uint16_t block;      /* LV_SCALE_BLOCK, LV_SCALE_RUN */
+    LvDtype scale_dtype; /* of scales and minimums; not read of a type without */
+    const float *codes;  /* LV_CODE: 2^bits values */
+    uint8_t users;       /* 0: a type of scales alone */
 } LvDtypeTraits;
 
 static inline const LvDtypeTraits *lv_dtype_traits(LvDtype dtype)
 {
-#define LV_DTYPE_ROW(id, name, stored, bits, scaling, block, scale_dtype, users)                   \
-    {name, stored, bits, scaling, block, scale_dtype, users},
+#define LV_DTYPE_ROW(id, ...) {__VA_ARGS__},
     static const LvDtypeTraits rows[] = {LV_DTYPES(LV_DTYPE_ROW)};
 #undef LV_DTYPE_ROW
     return &rows[dtype];
@@ -101,16 +120,44 @@ static inline uint64_t lv_dtype_count(LvDtype dtype, uint64_t bytes)
     return bytes / bits * 8 + bytes % bits * 8 / bits;
 }
 
-/* Scales of a row of cols elements, and the bytes that they take. */
-static inline size_t lv_traits_scales(const LvDtypeTraits *traits, size_t cols)
+/* The number is one that a float type holds: the bits are its own value. */
+static inline bool lv_traits_float(const LvDtypeTraits *traits)
 {
-    return traits->scaling == LV_SCALE_BLOCK ? (cols + traits->block - 1) / traits->block
-                                             : traits->scaling == LV_SCALE_ROW;
+    return traits->coding <= LV_BFLOAT16;
 }
 
-static inline size_t lv_traits_scale_span(const LvDtypeTraits *traits, size_t cols)
+/* A place in a matrix, or its size. */
+typedef struct LvExtent {
+    size_t row, col;
+} LvExtent;
+
+/* Rows and columns that the scales (or the minimums) of a matrix have. */
+static inline LvExtent lv_scales_extent(LvScaling scaling, size_t block, size_t rows, size_t cols)
 {
-    return lv_traits_scales(traits, cols) * (lv_dtype_traits(traits->scale_dtype)->bits / 8);
+    LvExtent extent = {0, 0};
+    if (scaling == LV_SCALE_TENSOR)
+        extent.row = extent.col = 1;
+    else if (scaling == LV_SCALE_ROW)
+        extent.row = rows, extent.col = 1;
+    else if (scaling == LV_SCALE_BLOCK)
+        extent.row = rows, extent.col = (cols + block - 1) / block;
+    else if (scaling == LV_SCALE_RUN)
+        extent.row = 1, extent.col = (rows * cols + block - 1) / block;
+    return extent;
+}
+
+/* Where the scale (the minimum) of element k of a row stands among them. */
+static inline LvExtent lv_scale_place(
+    LvScaling scaling, size_t block, size_t cols, size_t row, size_t k)
+{
+    LvExtent place = {0, 0};
+    if (scaling == LV_SCALE_ROW || scaling == LV_SCALE_BLOCK)
+        place.row = row;
+    if (scaling == LV_SCALE_BLOCK)
+        place.col = k / block;
+    else if (scaling == LV_SCALE_RUN)
+        place.col = (row * cols + k) / block;
+    return place;
 }
 
 #endif

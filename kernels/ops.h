@@ -57,11 +57,13 @@ typedef enum LvFunction {
 float lv_function_plain(LvFunction function, float x);
 
 /* A weight as a file holds it, little-endian: row n has the `cols` coefficients of output n, rows
- * follow each other without gaps. */
+ * follow each other without gaps, each from a whole byte on. */
 typedef struct LvMatrix {
     const void *data;
-    const void *scales; /* as the type has them, row by row; NULL where it has none */
+    const struct LvMatrix *scales, *minimums; /* of the whole stored matrix, shaped as dtype.h says;
+                                                 NULL where the type has none */
     LvDtype dtype;
+    size_t first; /* row 0 is this row of the stored matrix */
     size_t rows, cols;
 } LvMatrix;
 
@@ -71,20 +73,18 @@ static inline const char *lv_matrix_row(const LvMatrix *m, size_t row)
     return (const char *)m->data + row * lv_dtype_span(m->dtype, m->cols);
 }
 
-static inline const char *lv_matrix_scales(const LvMatrix *m, size_t row)
-{
-    return m->scales ? (const char *)m->scales +
-                           row * lv_traits_scale_span(lv_dtype_traits(m->dtype), m->cols)
-                     : NULL;
-}
-
 /* Rows [first, first + rows) of the matrix. */
 static inline LvMatrix lv_matrix_rows(const LvMatrix *m, size_t first, size_t rows)
 {
-    const LvMatrix part = {
-        lv_matrix_row(m, first), lv_matrix_scales(m, first), m->dtype, rows, m->cols};
+    LvMatrix part = *m;
+    part.data = lv_matrix_row(m, first);
+    part.first += first;
+    part.rows = rows;
     return part;
 }
+
+/* The value of one element of any type, rounded once. Slow. */
+float lv_matrix_element(const LvMatrix *m, size_t row, size_t k);
 
 /* One call's share of out = function(in . weight^T + bias) + residual, or, when `up` is set, of
  * out = function(in . weight^T) * (in . up^T) with neither bias nor residual.
@@ -151,7 +151,7 @@ typedef struct LvKernels {
     /* dst[r][c] = the value that row r of the matrix has in column c, packed; what float32 holds
      * is exact, a scaled value is rounded once. */
     void (*to_float)(float *dst, const LvMatrix *matrix);
-    /* No element is NaN or Inf; scales are not looked at. */
+    /* What the elements' bits say is never NaN or Inf; scales and minimums are not looked at. */
     bool (*all_finite)(const LvMatrix *matrix);
 
     /* ---- linear ---- */

@@ -42,7 +42,7 @@ struct LvWeight {
     size_t rows, cols;
     float *vector; /* rows * cols floats, or NULL */
     size_t n_parts;
-    LvMatrix parts[];
+    LvMatrix parts[]; /* and behind them their scales and minimums */
 };
 
 struct LvKvCache {

@@ -26,20 +26,13 @@ static void check_units(void *data, size_t first, size_t n, unsigned worker)
 
 static bool all_finite(LvCpu *cpu, const LvMatrix *matrix)
 {
-    if (matrix->rows * matrix->cols == 0)
+    if (!matrix || matrix->rows * matrix->cols == 0)
         return true;
     FiniteCheck check = {cpu->kernels, *matrix,
         matrix->cols < CHECK_ELEMENTS ? CHECK_ELEMENTS / matrix->cols : 1, false};
     lv_pool_run(cpu->pool, lv_ceil_div(matrix->rows, check.unit), 64, check_units, &check, NULL);
-    return !atomic_load(&check.bad);
-}
-
-/* The scales as a matrix of their own. */
-static LvMatrix scales_of(const LvMatrix *matrix)
-{
-    const LvDtypeTraits *traits = lv_dtype_traits(matrix->dtype);
-    return (LvMatrix){matrix->scales, NULL, traits->scale_dtype, matrix->rows,
-        lv_traits_scales(traits, matrix->cols)};
+    return !atomic_load(&check.bad) && all_finite(cpu, matrix->scales) &&
+           all_finite(cpu, matrix->minimums);
 }
 
 LlavaovStatus lv_cpu_weight_load(LvBackend *backend, const LvHostTensor *const *parts,
@@ -47,24 +40,23 @@ LlavaovStatus lv_cpu_weight_load(LvBackend *backend, const LvHostTensor *const *
 {
     LvCpu *cpu = lv_cpu(backend);
     *weight_out = NULL;
-    size_t parts_bytes;
-    if (__builtin_mul_overflow(n_parts, sizeof(LvMatrix), &parts_bytes))
-        return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "too many parts of a weight");
-    LvWeight *weight = lv_calloc(1, sizeof *weight + parts_bytes);
-    if (!weight)
-        return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a weight");
-    size_t rows = 0, cols = 0;
+    size_t rows = 0, cols = 0, n_matrices = 0, bytes;
     LlavaovStatus status = lv_dtypes_known(parts, n_parts, LV_ON_CPU, "cpu", error);
     if (status == LLAVAOV_OK)
         status = lv_stacked_shape(parts, n_parts, &rows, &cols, error);
+    if (status != LLAVAOV_OK)
+        return status;
+    for (size_t i = 0; i < n_parts; i++)
+        n_matrices += lv_count_matrices(parts[i]);
+    if (__builtin_mul_overflow(n_matrices, sizeof(LvMatrix), &bytes))
+        return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "too many parts of a weight");
+    LvWeight *weight = lv_calloc(1, sizeof *weight + bytes);
+    if (!weight)
+        return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a weight");
+    LvMatrix *next = weight->parts + n_parts;
     for (size_t i = 0; i < n_parts && status == LLAVAOV_OK; i++) {
-        LvMatrix *matrix = &weight->parts[i];
-        matrix->data = parts[i]->data;
-        matrix->scales = parts[i]->scales;
-        matrix->dtype = parts[i]->dtype;
-        lv_matrix_shape(parts[i], &matrix->rows, &matrix->cols, NULL);
-        const LvMatrix scales = scales_of(matrix);
-        if (!all_finite(cpu, matrix) || !all_finite(cpu, &scales))
+        lv_matrix_of(&weight->parts[i], parts[i], &next);
+        if (!all_finite(cpu, &weight->parts[i]))
             status = lv_fail_about(error, LLAVAOV_ERROR_NUMERIC, LLAVAOV_ABOUT_TENSOR,
                 parts[i]->name, "%s: tensor %s holds NaN or Inf", parts[i]->file, parts[i]->name);
         weight->n_parts++;

@@ -20,7 +20,8 @@ typedef struct LvHostTensor {
     uint64_t shape[LV_MAX_DIMS];
     const void *data;
     size_t bytes;
-    const void *scales; /* dtype.h; NULL where the type has none */
+    const struct LvHostTensor *scales, *minimums; /* shaped as dtype.h says (a missing dimension is
+                                                     1); NULL where the type has none */
 } LvHostTensor;
 
 /* A row-major matrix in a backend's memory. Only the backend may dereference data; model code

@@ -150,7 +150,9 @@ static LvLayerNorm load_norm(Loader *l, const char *prefix, const char *name)
 static LvHostTensor as_matrix(const LvHostTensor *tensor, uint64_t rows)
 {
     LvHostTensor view = *tensor;
-    uint64_t count = lv_dtype_count(tensor->dtype, tensor->bytes);
+    uint64_t count = tensor->n_dims ? 1 : 0;
+    for (uint32_t i = 0; i < tensor->n_dims; i++)
+        count *= tensor->shape[i];
     view.n_dims = 2;
     view.shape[0] = rows;
     view.shape[1] = rows ? count / rows : 0;

@@ -5,7 +5,8 @@
  *     vf load_some_T(WeightRow row, size_t k, size_t n)   n < VEC of them, zeros behind
  *     int any_not_finite_T(const void *p)        among VEC_CHECK_BYTES bytes of elements
  *
- * Everything else is made of these (linear.h). Weights need no alignment. */
+ * k is a multiple of VEC. Types that are not listed are read element by element. Everything else is
+ * made of these (linear.h). Weights need no alignment. */
 #ifndef LV_CPU_DTYPES_H
 #define LV_CPU_DTYPES_H
 
@@ -15,14 +16,34 @@
 #define LV_CPU_DTYPES(ROW) ROW(F32) ROW(F16) ROW(BF16)
 /* clang-format on */
 
-/* A row of a weight; scales: NULL where the type has none. */
+/* In place of a type: any that LV_CPU_DTYPES does not list. */
+#define ANY_DTYPE ((LvDtype)LV_N_DTYPES)
+
+/* A row of a weight. Its scales are those of row matrix->first + row of what is stored. */
 typedef struct WeightRow {
-    const char *data, *scales;
+    const char *data; /* not of ANY_DTYPE */
+    const LvMatrix *matrix;
+    size_t row;
 } WeightRow;
 
-static inline WeightRow row_of(const LvMatrix *m, size_t row)
+static inline __attribute__((always_inline)) WeightRow row_of(
+    LvDtype dtype, const LvMatrix *m, size_t row)
 {
-    return (WeightRow){lv_matrix_row(m, row), lv_matrix_scales(m, row)};
+    return (WeightRow){dtype == ANY_DTYPE ? m->data : lv_matrix_row(m, row), m, row};
+}
+
+/* Bytes to prefetch for VEC elements. */
+static inline size_t vec_span(LvDtype dtype)
+{
+    return dtype == ANY_DTYPE ? VEC : lv_dtype_span(dtype, VEC);
+}
+
+static __attribute__((noinline, cold)) vf load_any(WeightRow row, size_t k, size_t n)
+{
+    float each[VEC] = {0};
+    for (size_t i = 0; i < n; i++)
+        each[i] = lv_matrix_element(row.matrix, row.row, k + i);
+    return vf_load(each);
 }
 
 /* ---- float32 ---- */
@@ -91,7 +112,7 @@ static inline __attribute__((always_inline)) vf load_weights(LvDtype dtype, Weig
     switch (dtype) {
         LV_CPU_DTYPES(LOAD_CASE)
     default:
-        return vf_set1(0);
+        return load_any(row, k, VEC);
     }
 }
 
@@ -104,7 +125,7 @@ static inline __attribute__((always_inline)) vf load_some_weights(
     switch (dtype) {
         LV_CPU_DTYPES(LOAD_SOME_CASE)
     default:
-        return vf_set1(0);
+        return load_any(row, k, n);
     }
 }
 

@@ -24,16 +24,19 @@ static inline __attribute__((always_inline)) void to_float_as(
 
 static void to_float(float *dst, const LvMatrix *m)
 {
-    /* Without scales rows are no different from one long one. */
-    const size_t rows = m->scales ? m->rows : 1, cols = m->scales ? m->cols : m->rows * m->cols;
+    /* Rows of whole bytes without scales are no different from one long one. */
+    const LvDtypeTraits *traits = lv_dtype_traits(m->dtype);
+    const bool one = lv_traits_float(traits) && traits->scaling == LV_UNSCALED;
+    const size_t rows = one ? 1 : m->rows, cols = one ? m->rows * m->cols : m->cols;
     for (size_t r = 0; r < rows; r++, dst += cols)
         switch (m->dtype) {
 #define TO_FLOAT_CASE(T)                                                                           \
     case LV_##T:                                                                                   \
-        to_float_as(LV_##T, dst, row_of(m, r), cols);                                              \
+        to_float_as(LV_##T, dst, row_of(LV_##T, m, r), cols);                                      \
         break;
             LV_CPU_DTYPES(TO_FLOAT_CASE)
         default:
+            to_float_as(ANY_DTYPE, dst, row_of(ANY_DTYPE, m, r), cols);
             break;
         }
 }
@@ -59,7 +62,7 @@ static bool all_finite(const LvMatrix *m)
         return all_finite_as(LV_##T, m->data, bytes);
         LV_CPU_DTYPES(ALL_FINITE_CASE)
     default:
-        return false;
+        return lv_kernels_reference()->all_finite(m);
     }
 }
 
@@ -102,7 +105,7 @@ static inline __attribute__((always_inline)) void pack_weights_as(
 {
     WeightRow w[VEC];
     for (size_t i = 0; i < VEC; i++)
-        w[i] = row_of(m, first + (i < rows ? i : 0));
+        w[i] = row_of(dtype, m, first + (i < rows ? i : 0));
     for (size_t k = 0; k < n; k += VEC) {
         size_t width = n - k < VEC ? n - k : VEC;
         vf t[VEC];
@@ -126,6 +129,7 @@ static void pack_weights(
         break;
         LV_CPU_DTYPES(PACK_CASE)
     default:
+        pack_weights_as(ANY_DTYPE, dst, m, first, rows, k0, n);
         break;
     }
 }
@@ -251,7 +255,7 @@ static inline __attribute__((always_inline)) void dots(const int ROWS, LvDtype d
     /* The next outputs' weights follow in memory: four rows read side by side look like no stream
      * to the processor, so it is told, in memory's order, what comes. */
     const char *ahead = w0.data + PREFETCH_BYTES;
-    const size_t step = lv_dtype_span(dtype, VEC);
+    const size_t step = vec_span(dtype);
     size_t rest = inner % VEC, end = inner - rest, k = 0;
 #define FEW_DECLARE(r)                                                                             \
     vf s##r##0 = vf_set1(0), s##r##1 = s##r##0, s##r##2 = s##r##0, s##r##3 = s##r##0;
@@ -288,15 +292,21 @@ static inline __attribute__((always_inline)) void dots(const int ROWS, LvDtype d
     FEW_ROWS_LIST(FEW_STORE)
 }
 
-static inline __attribute__((always_inline)) void dots_of(LvDtype dtype,
-    const WeightRow w[FEW_OUTPUTS], size_t inner, const float *in, size_t in_stride, size_t rows,
-    float *sums)
+/* Sums of up to FEW_OUTPUTS outputs; those beyond `end` repeat the last one and are ignored. */
+static inline __attribute__((always_inline)) void few_sums_as(
+    LvDtype dtype, const LvLinearArgs *l, const LvMatrix *m, size_t first, size_t end, float *sums)
 {
+    const size_t in_stride = l->in_stride;
+    const float *in = l->in;
+    size_t rows = l->rows;
+    WeightRow w[FEW_OUTPUTS];
+    for (size_t i = 0; i < FEW_OUTPUTS; i++)
+        w[i] = row_of(dtype, m, at_most(first + i, end - 1));
     for (; rows >= FEW_R; rows -= FEW_R, in += FEW_R * in_stride, sums += FEW_R)
-        dots(FEW_R, dtype, w, inner, in, in_stride, sums);
+        dots(FEW_R, dtype, w, m->cols, in, in_stride, sums);
 #define FEW_CASE(r)                                                                                \
     if (r > 0 && rows == r)                                                                        \
-        dots(r, dtype, w, inner, in, in_stride, sums);
+        dots(r, dtype, w, m->cols, in, in_stride, sums);
     FEW_ROWS_LIST(FEW_CASE)
 }
 
@@ -305,7 +315,7 @@ static inline __attribute__((always_inline)) void dots_of(LvDtype dtype,
 static inline __attribute__((always_inline)) float dot_one(
     LvDtype dtype, WeightRow w, size_t inner, const float *in)
 {
-    const size_t step = lv_dtype_span(dtype, VEC);
+    const size_t step = vec_span(dtype);
     const char *ahead = w.data + PREFETCH_BYTES;
     size_t k = 0;
     vf s0 = vf_set1(0), s1 = s0, s2 = s0, s3 = s0;
@@ -330,28 +340,27 @@ static void one_sums(const LvLinearArgs *l, const LvMatrix *m, size_t first, siz
         switch (m->dtype) {
 #define ONE_CASE(T)                                                                                \
     case LV_##T:                                                                                   \
-        sums[i * LV_FEW_ROWS] = dot_one(LV_##T, row_of(m, first + i), m->cols, l->in);             \
+        sums[i * LV_FEW_ROWS] = dot_one(LV_##T, row_of(LV_##T, m, first + i), m->cols, l->in);     \
         break;
             LV_CPU_DTYPES(ONE_CASE)
         default:
+            sums[i * LV_FEW_ROWS] =
+                dot_one(ANY_DTYPE, row_of(ANY_DTYPE, m, first + i), m->cols, l->in);
             break;
         }
 }
 
-/* Sums of up to FEW_OUTPUTS outputs; those beyond `end` repeat the last one and are ignored. */
 static void few_sums(
     const LvLinearArgs *l, const LvMatrix *m, size_t first, size_t end, float *sums)
 {
-    WeightRow w[FEW_OUTPUTS];
-    for (size_t i = 0; i < FEW_OUTPUTS; i++)
-        w[i] = row_of(m, at_most(first + i, end - 1));
     switch (m->dtype) {
 #define FEW_DTYPE_CASE(T)                                                                          \
     case LV_##T:                                                                                   \
-        dots_of(LV_##T, w, m->cols, l->in, l->in_stride, l->rows, sums);                           \
+        few_sums_as(LV_##T, l, m, first, end, sums);                                               \
         break;
         LV_CPU_DTYPES(FEW_DTYPE_CASE)
     default:
+        few_sums_as(ANY_DTYPE, l, m, first, end, sums);
         break;
     }
 }

@@ -27,58 +27,96 @@ static float f16_to_f32(uint16_t h)
     return value;
 }
 
-/* ---- element k of a row, by type ---- */
+/* ---- element k of a row ---- */
 
-static float f32_at(const void *row, const void *scales, size_t k)
+static float f32_at(const char *row, size_t k)
 {
     float value;
-    memcpy(&value, (const char *)row + k * sizeof value, sizeof value);
+    memcpy(&value, row + k * sizeof value, sizeof value);
     return value;
 }
 
-static uint16_t half_at(const void *row, size_t k)
+static uint16_t half_at(const char *row, size_t k)
 {
     uint16_t half;
-    memcpy(&half, (const char *)row + k * sizeof half, sizeof half);
+    memcpy(&half, row + k * sizeof half, sizeof half);
     return half;
 }
 
-static float f16_at(const void *row, const void *scales, size_t k)
+static float bf16_to_f32(uint16_t half)
 {
-    return f16_to_f32(half_at(row, k));
-}
-
-static float bf16_at(const void *row, const void *scales, size_t k)
-{
-    uint32_t bits = (uint32_t)half_at(row, k) << 16;
+    uint32_t bits = (uint32_t)half << 16;
     float value;
     memcpy(&value, &bits, sizeof value);
     return value;
 }
 
-static float (*const elements[LV_N_DTYPES])(const void *row, const void *scales, size_t k) = {
-    [LV_F32] = f32_at,
-    [LV_F16] = f16_at,
-    [LV_BF16] = bf16_at,
-};
-
-static float element_at(const LvMatrix *m, size_t row, size_t k)
+/* At most 8 bits, which may go on into the next byte. */
+static uint32_t bits_at(const char *row, unsigned bits, size_t k)
 {
-    return elements[m->dtype](lv_matrix_row(m, row), lv_matrix_scales(m, row), k);
+    const unsigned char *byte = (const unsigned char *)row + k * bits / 8;
+    const unsigned low = (unsigned)(k * bits % 8);
+    const uint32_t both = byte[0] | (low + bits > 8 ? (uint32_t)byte[1] << 8 : 0);
+    return both >> low & ((1u << bits) - 1);
+}
+
+/* What the bits say, before scale and minimum. */
+static float coded_at(const LvMatrix *m, size_t row, size_t k)
+{
+    const LvDtypeTraits *traits = lv_dtype_traits(m->dtype);
+    const char *data = lv_matrix_row(m, row);
+    switch (traits->coding) {
+    case LV_FLOAT32:
+        return f32_at(data, k);
+    case LV_FLOAT16:
+        return f16_to_f32(half_at(data, k));
+    case LV_BFLOAT16:
+        return bf16_to_f32(half_at(data, k));
+    case LV_SIGNED: {
+        const int32_t bits = (int32_t)bits_at(data, traits->bits, k);
+        return (float)(bits >> (traits->bits - 1) ? bits - (1 << traits->bits) : bits);
+    }
+    case LV_UNSIGNED:
+        return (float)bits_at(data, traits->bits, k);
+    case LV_CODE:
+        return traits->codes[bits_at(data, traits->bits, k)];
+    }
+    return NAN;
+}
+
+static float scale_at(
+    const LvMatrix *scales, LvScaling scaling, const LvMatrix *m, size_t row, size_t k)
+{
+    const LvExtent place =
+        lv_scale_place(scaling, lv_dtype_traits(m->dtype)->block, m->cols, m->first + row, k);
+    return lv_matrix_element(scales, place.row, place.col);
+}
+
+float lv_matrix_element(const LvMatrix *m, size_t row, size_t k)
+{
+    const LvDtypeTraits *traits = lv_dtype_traits(m->dtype);
+    const float value = coded_at(m, row, k);
+    if (traits->scaling == LV_UNSCALED && traits->minimums == LV_UNSCALED)
+        return value;
+    const float scale =
+        traits->scaling == LV_UNSCALED ? 1 : scale_at(m->scales, traits->scaling, m, row, k);
+    return traits->minimums == LV_UNSCALED
+               ? value * scale
+               : fmaf(value, scale, scale_at(m->minimums, traits->minimums, m, row, k));
 }
 
 static void to_float(float *dst, const LvMatrix *m)
 {
     for (size_t r = 0; r < m->rows; r++)
         for (size_t k = 0; k < m->cols; k++)
-            *dst++ = element_at(m, r, k);
+            *dst++ = lv_matrix_element(m, r, k);
 }
 
 static bool all_finite(const LvMatrix *m)
 {
     for (size_t r = 0; r < m->rows; r++)
         for (size_t k = 0; k < m->cols; k++)
-            if (!isfinite(element_at(m, r, k)))
+            if (!isfinite(coded_at(m, r, k)))
                 return false;
     return true;
 }
@@ -151,7 +189,7 @@ static double dot(const float *in, const LvMatrix *weight, size_t n)
 {
     double sum = 0;
     for (size_t k = 0; k < weight->cols; k++)
-        sum += (double)in[k] * element_at(weight, n, k);
+        sum += (double)in[k] * lv_matrix_element(weight, n, k);
     return sum;
 }
 

@@ -102,7 +102,7 @@ static void bench_many(const LvKernels *k, size_t rows, size_t cols, size_t inne
                 .in = packed,
                 .rows = rows,
                 .first = c,
-                .weight = {weights, NULL, LV_F16, cols, inner},
+                .weight = {.data = weights, .dtype = LV_F16, .rows = cols, .cols = inner},
                 .cols = cols - c < LV_PANEL_COLS ? cols - c : LV_PANEL_COLS,
                 .scratch = scratch};
             k->linear_panel(&l);
@@ -127,7 +127,7 @@ static void bench_few(
             .in = in,
             .in_stride = inner,
             .rows = rows,
-            .weight = {weights, NULL, LV_F16, cols, inner},
+            .weight = {.data = weights, .dtype = LV_F16, .rows = cols, .cols = inner},
             .cols = cols};
         k->linear_few(&l);
         double time = now() - start;

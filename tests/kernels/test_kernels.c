@@ -78,60 +78,100 @@ static uint32_t bits_of(float x)
     return bits;
 }
 
-static void store_f32(uint8_t *row, size_t i, float x)
+/* The bits of element i of a row that hold `width` bits each. */
+static void put_bits(uint8_t *row, size_t i, unsigned width, uint32_t bits)
 {
-    memcpy(row + 4 * i, &x, 4);
+    for (unsigned b = 0; b < width; b++) {
+        const size_t at = i * width + b;
+        row[at / 8] = (uint8_t)((row[at / 8] & ~(1u << at % 8)) | (bits >> b & 1) << at % 8);
+    }
 }
 
-/* Any number will do where the type has no such range: the exponent is tamed. */
-static void store_f16(uint8_t *row, size_t i, float x)
+/* Writes x as element i of a row, or any number where the type has no such one. */
+static void put(LvDtype dtype, uint8_t *row, size_t i, float x)
 {
-    const uint32_t bits = bits_of(x);
-    const uint16_t half = (uint16_t)((bits >> 16 & 0x83FF) | (8 + (bits >> 7) % 8) << 10);
-    memcpy(row + 2 * i, &half, 2);
+    const LvDtypeTraits *traits = lv_dtype_traits(dtype);
+    uint32_t bits = bits_of(x);
+    switch (traits->coding) {
+    case LV_FLOAT32:
+        break;
+    case LV_FLOAT16: /* the exponent is tamed */
+        bits = (bits >> 16 & 0x83FF) | (8 + (bits >> 7) % 8) << 10;
+        break;
+    case LV_BFLOAT16:
+        bits >>= 16;
+        break;
+    case LV_SIGNED:
+    case LV_UNSIGNED:
+        bits = bits >> 8;
+        break;
+    case LV_CODE:
+        for (bits = bits >> 8 & ((1u << traits->bits) - 1); !isfinite(traits->codes[bits]);)
+            bits--;
+        break;
+    }
+    put_bits(row, i, traits->bits, bits);
 }
 
-static void store_bf16(uint8_t *row, size_t i, float x)
+/* The bits that, all set, make an element that is not finite; 0: none is. */
+static uint32_t not_finite(LvDtype dtype)
 {
-    const uint16_t half = (uint16_t)(bits_of(x) >> 16);
-    memcpy(row + 2 * i, &half, 2);
+    const LvDtypeTraits *traits = lv_dtype_traits(dtype);
+    switch (traits->coding) {
+    case LV_FLOAT32:
+        return 0x7F800000;
+    case LV_FLOAT16:
+        return 0x7C00;
+    case LV_BFLOAT16:
+        return 0x7F80;
+    case LV_SIGNED:
+    case LV_UNSIGNED:
+        break;
+    case LV_CODE:
+        return isfinite(traits->codes[(1u << traits->bits) - 1]) ? 0 : (1u << traits->bits) - 1;
+    }
+    return 0;
 }
 
-/* Of each type: how a number is written as element i of a row, and the bits that, all set, make an
- * element that is not finite; 0: none is. */
-static const struct {
-    void (*store)(uint8_t *row, size_t i, float x);
-    uint32_t not_finite;
-} types[] = {
-    [LV_F32] = {store_f32, 0x7F800000},
-    [LV_F16] = {store_f16, 0x7C00},
-    [LV_BF16] = {store_bf16, 0x7F80},
-};
-_Static_assert(sizeof types / sizeof *types == LV_N_DTYPES, "every type is tested");
+static LvMatrix stored(LvDtype dtype, size_t rows, size_t cols, int kind);
 
-/* A weight whose bytes start at an odd address; data - 1 and scales are the caller's. */
+static const LvMatrix *stored_scales(
+    const LvDtypeTraits *traits, LvScaling scaling, size_t rows, size_t cols)
+{
+    if (scaling == LV_UNSCALED)
+        return NULL;
+    const LvExtent extent = lv_scales_extent(scaling, traits->block, rows, cols);
+    LvMatrix *scales = malloc(sizeof *scales);
+    *scales = stored(traits->scale_dtype, extent.row, extent.col, 0);
+    return scales;
+}
+
+/* A weight whose bytes start at an odd address, with all that belongs to it. */
 static LvMatrix stored(LvDtype dtype, size_t rows, size_t cols, int kind)
 {
     const LvDtypeTraits *traits = lv_dtype_traits(dtype);
-    uint8_t *raw = calloc(rows * lv_dtype_span(dtype, cols) + 2, 1);
-    LvMatrix m = {raw + 1, NULL, dtype, rows, cols};
+    const size_t span = lv_dtype_span(dtype, cols);
+    uint8_t *raw = calloc(rows * span + 2, 1);
     for (size_t r = 0; r < rows; r++)
         for (size_t i = 0; i < cols; i++)
-            types[dtype].store(raw + 1 + r * lv_dtype_span(dtype, cols), i, value(kind));
-    if (traits->scaling != LV_UNSCALED) {
-        const size_t n = lv_traits_scales(traits, cols);
-        uint8_t *scales = calloc(rows * n + 1, 4);
-        for (size_t i = 0; i < rows * n; i++)
-            types[traits->scale_dtype].store(scales, i, 0.25f + noise() * noise());
-        m.scales = scales;
-    }
-    return m;
+            put(dtype, raw + 1 + r * span, i, value(kind));
+    return (LvMatrix){.data = raw + 1,
+        .scales = stored_scales(traits, traits->scaling, rows, cols),
+        .minimums = stored_scales(traits, traits->minimums, rows, cols),
+        .dtype = dtype,
+        .rows = rows,
+        .cols = cols};
 }
 
-static void release_matrix(LvMatrix m)
+static void release_matrix(const LvMatrix *m)
 {
-    free((uint8_t *)m.data - 1);
-    free((void *)m.scales);
+    free((uint8_t *)m->data - 1);
+    const LvMatrix *both[] = {m->scales, m->minimums};
+    for (int i = 0; i < 2; i++)
+        if (both[i]) {
+            release_matrix(both[i]);
+            free((void *)both[i]);
+        }
 }
 
 static void weights_convert_exactly(void **state)
@@ -142,24 +182,30 @@ static void weights_convert_exactly(void **state)
             for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
                 const LvDtype dtype = (LvDtype)type;
                 const size_t n = sizes[i][0] * sizes[i][1], width = lv_dtype_bytes(dtype);
-                const uint32_t not_finite = types[type].not_finite;
+                const uint32_t bad_bits = not_finite(dtype);
+                const bool is_float = lv_traits_float(lv_dtype_traits(dtype));
                 const LvMatrix m = stored(dtype, sizes[i][0], sizes[i][1], 0);
                 uint8_t *raw = (uint8_t *)m.data;
                 const size_t bytes = m.rows * lv_dtype_span(dtype, m.cols);
-                for (size_t k = 0; k < bytes; k++) /* any bits ... */
+                for (size_t k = 0; k < bytes && is_float; k++) /* any bits ... */
                     raw[k] = (uint8_t)(seed = seed * 1664525u + 1013904223u, seed >> 24);
-                for (size_t k = 0; k < n && not_finite; k++) /* ... that are a number */
+                for (size_t k = 0; k < n && is_float; k++) /* ... that are a number */
                     raw[k * width + width - 1] &= 0xBF;
                 float *got = guarded(n), *want = guarded(n);
                 sets[s]->to_float(got, &m);
                 reference->to_float(want, &m);
                 assert_memory_equal(got, want, n * sizeof(float));
                 check_guards(got, n, 1, n, n + 1);
+                if (m.rows > 1) {
+                    const LvMatrix behind = lv_matrix_rows(&m, 1, m.rows - 1);
+                    sets[s]->to_float(got, &behind);
+                    assert_memory_equal(got, want + m.cols, (n - m.cols) * sizeof(float));
+                }
                 assert_true(sets[s]->all_finite(&m));
-                for (size_t k = 0; k < n && not_finite; k++) { /* a single bad one is seen */
+                for (size_t k = 0; k < n && bad_bits; k++) { /* a single bad one is seen */
                     uint32_t old = 0, bad;
                     memcpy(&old, raw + k * width, width);
-                    bad = old | not_finite;
+                    bad = old | bad_bits;
                     memcpy(raw + k * width, &bad, width);
                     assert_false(sets[s]->all_finite(&m));
                     assert_false(reference->all_finite(&m));
@@ -167,7 +213,7 @@ static void weights_convert_exactly(void **state)
                 }
                 release(got);
                 release(want);
-                release_matrix(m);
+                release_matrix(&m);
             }
 }
 
@@ -179,7 +225,7 @@ static void every_half_converts_exactly(void **state)
     for (uint32_t h = 0; h < 65536; h++)
         if ((h & 0x7C00) != 0x7C00)
             halves[n++] = (uint16_t)h;
-    const LvMatrix m = {halves, NULL, LV_F16, 1, n};
+    const LvMatrix m = {.data = halves, .dtype = LV_F16, .rows = 1, .cols = n};
     reference->to_float(want, &m);
     for (size_t s = 0; s < n_sets; s++) {
         sets[s]->to_float(got, &m);
@@ -187,31 +233,41 @@ static void every_half_converts_exactly(void **state)
     }
 }
 
-/* Sizes follow from the table's columns: of types that there are not yet, too. */
+/* Sizes and places follow from the table's columns. */
 static void sizes_follow_from_traits(void **state)
 {
     const struct {
-        LvDtypeTraits traits;
-        size_t n, bytes, scales, scale_bytes;
+        LvScaling scaling;
+        unsigned bits, block;
+        size_t rows, cols, bytes;    /* bytes: of a row */
+        LvExtent scales, last, next; /* next: of the first element of row 1 */
     } cases[] = {
-        {{"int8", "I8", 8, LV_SCALE_ROW, 0, LV_F32, LV_ON_CPU}, 100, 100, 1, 4},
-        {{"fp8", "F8_E4M3", 8, LV_UNSCALED, 0, LV_F32, LV_ON_CUDA}, 7, 7, 0, 0},
-        {{"int4", NULL, 4, LV_SCALE_BLOCK, 32, LV_F16, LV_ON_CPU}, 64, 32, 2, 4},
-        {{"int4", NULL, 4, LV_SCALE_BLOCK, 32, LV_F16, LV_ON_CPU}, 65, 33, 3, 6},
-        {{"nf4", NULL, 4, LV_SCALE_BLOCK, 64, LV_F32, LV_ON_CPU}, 4304, 2152, 68, 272},
-        {{"int7", NULL, 7, LV_SCALE_ROW, 0, LV_F32, LV_ON_CPU}, 9, 8, 1, 4},
+        {LV_UNSCALED, 8, 0, 3, 7, 7, {0, 0}, {0, 0}, {0, 0}},
+        {LV_SCALE_TENSOR, 8, 0, 3, 7, 7, {1, 1}, {0, 0}, {0, 0}},
+        {LV_SCALE_ROW, 8, 0, 3, 100, 100, {3, 1}, {2, 0}, {1, 0}},
+        {LV_SCALE_ROW, 7, 0, 2, 9, 8, {2, 1}, {1, 0}, {1, 0}},
+        {LV_SCALE_BLOCK, 4, 32, 2, 64, 32, {2, 2}, {1, 1}, {1, 0}},
+        {LV_SCALE_BLOCK, 4, 32, 2, 65, 33, {2, 3}, {1, 2}, {1, 0}},
+        {LV_SCALE_RUN, 4, 64, 1152, 4304, 2152, {1, 77472}, {0, 77471}, {0, 67}},
+        {LV_SCALE_RUN, 4, 64, 3, 33, 17, {1, 2}, {0, 1}, {0, 0}},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        assert_int_equal(lv_traits_span(&cases[i].traits, cases[i].n), cases[i].bytes);
-        assert_int_equal(lv_traits_scales(&cases[i].traits, cases[i].n), cases[i].scales);
-        assert_int_equal(lv_traits_scale_span(&cases[i].traits, cases[i].n), cases[i].scale_bytes);
+        const LvDtypeTraits traits = {.bits = (uint8_t)cases[i].bits};
+        const LvScaling scaling = cases[i].scaling;
+        const size_t block = cases[i].block, rows = cases[i].rows, cols = cases[i].cols;
+        assert_int_equal(lv_traits_span(&traits, cols), cases[i].bytes);
+        const LvExtent all = lv_scales_extent(scaling, block, rows, cols),
+                       last = lv_scale_place(scaling, block, cols, rows - 1, cols - 1),
+                       next = lv_scale_place(scaling, block, cols, 1, 0);
+        assert_memory_equal(&all, &cases[i].scales, sizeof all);
+        assert_memory_equal(&last, &cases[i].last, sizeof last);
+        assert_memory_equal(&next, &cases[i].next, sizeof next);
     }
     for (int type = 0; type < LV_N_DTYPES; type++) {
         const LvDtypeTraits *traits = lv_dtype_traits((LvDtype)type);
         LvDtype again = (LvDtype)(type + 1);
         if (traits->stored_name)
             assert_true(lv_dtype_stored_as(traits->stored_name, &again) && (int)again == type);
-        assert_true(traits->users);
     }
     assert_false(lv_dtype_stored_as("I64", &(LvDtype){LV_F32}));
 }
@@ -330,7 +386,7 @@ static void linear_case(const LvKernels *k, const Case *c)
         release(want);
         release(again);
     }
-    free(in), free(bias), free(w), free(u), release_matrix(weight), release_matrix(up);
+    free(in), free(bias), free(w), free(u), release_matrix(&weight), release_matrix(&up);
 }
 
 static void linear_matches(void **state)
@@ -373,7 +429,7 @@ static void functions_are_accurate(void **state)
                 LvLinearArgs l = {.out = got,
                     .out_stride = 1,
                     .rows = n,
-                    .weight = {&one, NULL, LV_F32, 1, 1},
+                    .weight = {.data = &one, .dtype = LV_F32, .rows = 1, .cols = 1},
                     .cols = 1,
                     .function = (LvFunction)f,
                     .in = in + i,
