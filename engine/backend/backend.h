@@ -302,7 +302,7 @@ typedef struct LvBackendOptions {
     /* What the model will need, for a device whose memory is checked up front; NULL and 0: not
      * known. */
     const LvConfig *config;
-    uint64_t weight_elements; /* of all tensors that are loaded */
+    const uint64_t *weight_elements; /* of all tensors that are loaded, by type; with config */
     const char *why_cpu; /* why "auto" took the CPU, for its detail line; NULL: nothing was tried */
 } LvBackendOptions;
 

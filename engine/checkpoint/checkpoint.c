@@ -239,7 +239,7 @@ uint64_t lv_checkpoint_weight_bytes(const LvCheckpoint *checkpoint)
     return checkpoint->table.bytes;
 }
 
-uint64_t lv_checkpoint_weight_elements(const LvCheckpoint *checkpoint)
+const uint64_t *lv_checkpoint_weight_elements(const LvCheckpoint *checkpoint)
 {
     return checkpoint->table.elements;
 }

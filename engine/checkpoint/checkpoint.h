@@ -12,7 +12,7 @@
 typedef struct LvCheckpoint LvCheckpoint;
 
 /* Maps the weights read-only. On success every tensor that the model needs is present with the
- * right shape and a dtype of F32, F16 or BF16 (which may differ between tensors).
+ * right shape and a dtype of kernels/dtype.h (which may differ between tensors).
  *
  * Files: config.json; generation_config.json if there is one; the weights as shards.h finds them.
  * The tokenizer is not read here. Costs milliseconds whatever the size of the weights: only headers
@@ -40,7 +40,7 @@ const LvHostTensor *lv_checkpoint_tensor(
 
 /* Bytes of all tensors that the model uses. */
 uint64_t lv_checkpoint_weight_bytes(const LvCheckpoint *checkpoint);
-/* Their number of values. */
-uint64_t lv_checkpoint_weight_elements(const LvCheckpoint *checkpoint);
+/* Their number of values of each type: LV_N_DTYPES. */
+const uint64_t *lv_checkpoint_weight_elements(const LvCheckpoint *checkpoint);
 
 #endif

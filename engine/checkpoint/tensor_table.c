@@ -105,14 +105,30 @@ static LlavaovStatus misshapen(
         entry->source->name, has, wants);
 }
 
+/* "F32, F16 and BF16" */
+static const char *print_dtypes(char text[160])
+{
+    int at = 0;
+    const char *last = NULL;
+    for (int i = 0; i < LV_N_DTYPES; i++) {
+        const char *name = lv_dtype_traits((LvDtype)i)->stored_name;
+        if (last && name && at < 120)
+            at += snprintf(text + at, 160 - (size_t)at, "%s%s", at ? ", " : "", last);
+        last = name ? name : last;
+    }
+    snprintf(text + at, 160 - (size_t)at, "%s%s", at ? " and " : "", last);
+    return text;
+}
+
 static LlavaovStatus use(const TensorCheck *check, LvTableEntry *entry)
 {
     const LvSafetensor *source = entry->source;
     LvHostTensor *tensor = &entry->tensor;
+    char dtypes[160];
     if (!lv_dtype_stored_as(source->dtype, &tensor->dtype))
         return lv_fail_about(check->error, LLAVAOV_ERROR_UNSUPPORTED, LLAVAOV_ABOUT_TENSOR,
-            source->name, "%s: tensor %.128s has dtype %s; F32, F16 and BF16 are supported",
-            entry->file, source->name, source->dtype);
+            source->name, "%s: tensor %.128s has dtype %s; %s are supported", entry->file,
+            source->name, source->dtype, print_dtypes(dtypes));
     tensor->name = source->name;
     tensor->file = entry->file;
     tensor->n_dims = source->n_dims;
@@ -120,7 +136,10 @@ static LlavaovStatus use(const TensorCheck *check, LvTableEntry *entry)
     tensor->data = entry->data;
     tensor->bytes = (size_t)(source->end - source->begin);
     check->table->bytes += tensor->bytes;
-    check->table->elements += lv_dtype_count(tensor->dtype, tensor->bytes);
+    uint64_t elements = 1; /* the file was checked: it has room for so many */
+    for (uint32_t i = 0; i < source->n_dims; i++)
+        elements *= source->shape[i];
+    check->table->elements[tensor->dtype] += elements;
     entry->used = true;
     return LLAVAOV_OK;
 }

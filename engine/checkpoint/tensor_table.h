@@ -21,7 +21,7 @@ typedef struct LvTableEntry {
 typedef struct LvTensorTable {
     LvTableEntry *entries;
     size_t n;
-    uint64_t bytes, elements; /* of the used tensors */
+    uint64_t bytes, elements[LV_N_DTYPES]; /* of the used tensors */
 } LvTensorTable;
 
 /* Adds a file's tensors. file and name must outlive the table. */

@@ -43,17 +43,17 @@ template <typename S>
 LV_INLINE void request(Weights<S> &w, const LvCudaFew &a, size_t first, size_t start)
 {
     typedef typename S::Type T;
-    const size_t begin = first * a.weight_stride + start + (size_t)lv_lane() * S::width;
-    const T *row = (const T *)a.weight + begin;
+    const size_t begin = first * a.weight.stride + start + (size_t)lv_lane() * S::width;
+    const T *row = (const T *)a.weight.data + begin;
     LV_UNROLL
     for (int o = 0; o < S::outputs; o++) {
         if (o == S::outputs_of_block)
-            row = (const T *)a.up + begin;
+            row = (const T *)a.up.data + begin;
         LV_UNROLL
         for (int d = 0; d < S::depth; d++)
             if (column_of<S>(start, d) < a.inner)
                 w.at[d][o] = lv_load_constant(row + d * S::warps * S::step);
-        row += first + o % S::outputs_of_block + 1 < a.cols ? a.weight_stride : 0;
+        row += first + o % S::outputs_of_block + 1 < a.cols ? a.weight.stride : 0;
     }
 }
 
@@ -281,7 +281,7 @@ static constexpr int depth_of(int rows)
 template <typename T, typename TO, int ROWS>
 static int few_of_rows(LvCudaStream stream, const LvCudaFew &a)
 {
-    if (a.up)
+    if (a.up.data)
         return is_short<T>(a) ? launch_few<Shape<T, ROWS, true, 4, 1>, TO>(stream, a)
                               : launch_few<Shape<T, ROWS, true, 8, 1>, TO>(stream, a);
     return is_short<T>(a) ? launch_few<Shape<T, ROWS, false, 4, 1>, TO>(stream, a)
@@ -299,14 +299,20 @@ template <typename T> static bool aligned(const LvCudaFew &a)
 {
     const int width = 16 / (int)sizeof(T);
     return a.inner % width == 0 && lv_rows_aligned(a.in, a.in_stride, sizeof(T), width) &&
-           lv_rows_aligned(a.weight, a.weight_stride, sizeof(T), width) &&
-           (!a.up || lv_rows_aligned(a.up, a.weight_stride, sizeof(T), width)) &&
+           lv_rows_aligned(a.weight.data, a.weight.stride, sizeof(T), width) &&
+           (!a.up.data || lv_rows_aligned(a.up.data, a.weight.stride, sizeof(T), width)) &&
            (!a.norm_scale || lv_rows_aligned(a.norm_scale, 0, sizeof(float), 4));
+}
+
+static bool same_types(const LvCudaFew &a)
+{
+    return a.weight.type == a.type &&
+           (!a.up.data || (a.up.type == a.type && a.up.stride == a.weight.stride));
 }
 
 template <typename T, typename TO> static int few_of_types(LvCudaStream stream, const LvCudaFew &a)
 {
-    if (a.rows > lv_cuda_few_rows(a.type) || !aligned<T>(a) || (a.up && (a.bias || a.residual)))
+    if (a.rows > lv_cuda_few_rows(a.type) || !aligned<T>(a) || (a.up.data && (a.bias || a.residual)))
         return LV_CUDA_BAD_ARGUMENT;
     if (a.rows <= 1)
         return few_of_rows<T, TO, 1>(stream, a);
@@ -321,6 +327,8 @@ template <typename T, typename TO> static int few_of_types(LvCudaStream stream, 
 int lv_cuda_linear_few(LvCudaStream stream, const LvCudaFew *args)
 {
     const LvCudaFew &a = *args;
+    if (!same_types(a))
+        return LV_CUDA_BAD_ARGUMENT;
     if (a.type == LV_F32 && a.out_type == LV_F32)
         return few_of_types<float, float>(stream, a);
     if (a.type == LV_BF16 && a.out_type == LV_BF16)
@@ -332,7 +340,7 @@ int lv_cuda_linear_few(LvCudaStream stream, const LvCudaFew *args)
 
 template <typename T> static int best_of_type(LvCudaStream stream, const LvCudaFew &a)
 {
-    if (a.rows > lv_cuda_few_rows(a.type) || a.cols > INT32_MAX || !aligned<T>(a) || a.up ||
+    if (a.rows > lv_cuda_few_rows(a.type) || a.cols > INT32_MAX || !aligned<T>(a) || a.up.data ||
         a.bias || a.residual || a.function != LV_CUDA_NONE)
         return LV_CUDA_BAD_ARGUMENT;
     if (a.rows <= 1)
@@ -347,6 +355,8 @@ template <typename T> static int best_of_type(LvCudaStream stream, const LvCudaF
 
 int lv_cuda_linear_few_best(LvCudaStream stream, const LvCudaFew *args)
 {
+    if (!same_types(*args))
+        return LV_CUDA_BAD_ARGUMENT;
     if (args->type == LV_F32)
         return best_of_type<float>(stream, *args);
     if (args->type == LV_BF16)

@@ -50,13 +50,13 @@ template <typename S>
 LV_INLINE void request(TensorWeights<S> &w, const LvCudaFew &a, size_t first, size_t start)
 {
     const size_t g = lv_lane() / 4;
-    const size_t output = (first + g < a.cols ? first + g : a.cols - 1) * a.weight_stride;
+    const size_t output = (first + g < a.cols ? first + g : a.cols - 1) * a.weight.stride;
     LV_UNROLL
     for (int d = 0; d < S::depth; d++) {
         const size_t k = column_of<S>(start, d);
         LV_UNROLL
         for (int n = 0; n < S::weights; n++) {
-            const LvBf16 *from = (const LvBf16 *)(n ? a.up : a.weight) + output + k;
+            const LvBf16 *from = (const LvBf16 *)(n ? a.up.data : a.weight.data) + output + k;
             w.at[d][n] = k < a.inner ? lv_load_constant(from) : LvPiece{};
         }
     }
@@ -297,7 +297,7 @@ template <int WEIGHTS, typename TO> static int launch_of(LvCudaStream stream, co
 
 int lv_few_tensor(LvCudaStream stream, const LvCudaFew &a)
 {
-    if (a.up)
+    if (a.up.data)
         return a.out_type == LV_F32 ? launch_of<2, float>(stream, a)
                                     : launch_of<2, LvBf16>(stream, a);
     return a.out_type == LV_F32 ? launch_of<1, float>(stream, a) : launch_of<1, LvBf16>(stream, a);

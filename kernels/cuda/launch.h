@@ -66,6 +66,25 @@ enum { LV_CUDA_BAD_ARGUMENT = -1 };
  * 0. Two kernels, the second of which overlaps the first. */
 int lv_cuda_waits(LvCudaStream stream, int32_t *waits);
 
+/* ---- weights ---- */
+
+/* Scales or minimums of a weight: of a float type, shaped as dtype.h says, rows without gaps. */
+typedef struct LvCudaScales {
+    const void *data; /* NULL: the type has none */
+    LvDtype type;
+    LvScaling scaling; /* ROW or BLOCK; the block is the weight's */
+} LvCudaScales;
+
+/* A weight as products read it. What launches one takes the types that it has kernels for: those of
+ * activations, which have no scales, and which agree with the other operand's, and what is added
+ * for others; LV_CUDA_BAD_ARGUMENT otherwise. */
+typedef struct LvCudaWeight {
+    const void *data; /* type [rows, cols] */
+    size_t stride;    /* elements */
+    LvDtype type;
+    LvCudaScales scales, minimums;
+} LvCudaWeight;
+
 /* ---- moving rows (move.cu) ---- */
 
 /* out[r][c] = in[r][c] between any two of the three types; same type: an exact copy. May be in
@@ -158,13 +177,13 @@ int lv_cuda_gated(LvCudaStream stream, const LvCudaGated *args);
 /* Any product (product.cu): out = function(in . weight^T + bias) + addend. For what the GPU's own
  * library does not take; far slower than that. */
 typedef struct LvCudaProduct {
-    void *out;          /* out_type [rows, cols] */
-    const void *in;     /* type [rows, inner] */
-    const void *weight; /* type [cols, inner] */
-    const void *bias;   /* out_type [cols] or NULL */
-    const void *addend; /* as out, same stride; may be out; or NULL */
+    void *out;           /* out_type [rows, cols] */
+    const void *in;      /* type [rows, inner] */
+    LvCudaWeight weight; /* [cols, inner] */
+    const void *bias;    /* out_type [cols] or NULL */
+    const void *addend;  /* as out, same stride; may be out; or NULL */
     size_t rows, cols, inner;
-    size_t out_stride, in_stride, weight_stride;
+    size_t out_stride, in_stride;
     LvDtype type;     /* F32 or BF16 */
     LvDtype out_type; /* the same, or F32 */
     LvCudaFunction function;
@@ -200,12 +219,11 @@ typedef struct LvCudaFew {
     LvDtype out_type; /* F32 or BF16 */
     const void *in;   /* type [rows, inner] */
     size_t in_stride;
-    LvDtype type; /* F32 or BF16: of in, weight, up and residual */
+    LvDtype type; /* F32 or BF16: of in and residual */
     size_t rows;  /* at most lv_cuda_few_rows(type) */
     size_t cols, inner;
-    const void *weight; /* [cols, inner] */
-    const void *up;     /* [cols, inner] or NULL */
-    size_t weight_stride;
+    LvCudaWeight weight;  /* [cols, inner] */
+    LvCudaWeight up;      /* [cols, inner], of the same type and stride; data NULL: none */
     const float *bias;    /* [cols] or NULL */
     const void *residual; /* [rows, cols] or NULL */
     size_t residual_stride;

@@ -32,7 +32,7 @@ template <typename T, typename TO> LV_KERNEL_MANY_REGISTERS(THREADS) product(con
     float sums[4][4] = {};
     for (size_t k = 0; k < a.inner; k += DEPTH) {
         load_operand(in, (const T *)a.in, a.in_stride, row, a.rows, k, a.inner);
-        load_operand(weight, (const T *)a.weight, a.weight_stride, col, a.cols, k, a.inner);
+        load_operand(weight, (const T *)a.weight.data, a.weight.stride, col, a.cols, k, a.inner);
         __syncthreads();
         for (uint32_t d = 0; d < DEPTH; d++) {
             float p[4], q[4];
@@ -74,7 +74,7 @@ int lv_cuda_product(LvCudaStream stream, const LvCudaProduct *args)
     const uint64_t down = ((uint64_t)a.rows + TILE - 1) / TILE;
     const uint64_t across = ((uint64_t)a.cols + TILE - 1) / TILE;
     const size_t shared = 2 * DEPTH * STRIDE * sizeof(float);
-    if (down > INT32_MAX || across > INT32_MAX)
+    if (down > INT32_MAX || across > INT32_MAX || a.weight.type != a.type)
         return LV_CUDA_BAD_ARGUMENT;
     const uint64_t blocks = down * across;
     if (a.type == LV_F32 && a.out_type == LV_F32)

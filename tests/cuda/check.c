@@ -224,6 +224,11 @@ void check_cases(int least)
     assert_uint_in_range(n, least, 1000000);
 }
 
+LvCudaWeight weight_of(const Matrix *m)
+{
+    return (LvCudaWeight){.data = m->data, .stride = m->stride, .type = m->type};
+}
+
 LvCudaFew few_of(const Matrix *out, const Matrix *in, const Matrix *weight, const Matrix *scale)
 {
     return (LvCudaFew){.out = out->data,
@@ -235,8 +240,7 @@ LvCudaFew few_of(const Matrix *out, const Matrix *in, const Matrix *weight, cons
         .rows = in->rows,
         .cols = weight->rows,
         .inner = in->cols,
-        .weight = weight->data,
-        .weight_stride = weight->stride,
+        .weight = weight_of(weight),
         .norm_scale = scale ? scale->data : NULL,
         .norm_eps = 1e-6f};
 }

@@ -64,6 +64,7 @@ int next_case(void);
 /* Fails where fewer than `least` cases were counted since the last call. */
 void check_cases(int least);
 
+LvCudaWeight weight_of(const Matrix *m);
 /* out = in * weight^T, each row of `in` normalised by `scale` where that is given: the fields that
  * four matrices fill, all others zero. */
 LvCudaFew few_of(const Matrix *out, const Matrix *in, const Matrix *weight, const Matrix *scale);

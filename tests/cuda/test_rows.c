@@ -253,7 +253,8 @@ static void few_case(size_t rows, size_t inner, size_t cols, unsigned variant)
         out = matrix_sent(&residual);
     }
     LvCudaFew args = few_of(&out, &from, &weight, normed ? &scale : NULL);
-    args.up = gated ? up.data : NULL;
+    if (gated)
+        args.up = weight_of(&up);
     args.bias = biased ? bias.data : NULL;
     args.residual = !with_residual ? NULL : out_type == type ? out.data : residual.data;
     args.residual_stride = residual.stride;
@@ -318,7 +319,7 @@ static void product_case(size_t rows, size_t inner, size_t cols, unsigned varian
         }
     const LvCudaProduct args = {.out = out.data,
         .in = in.data,
-        .weight = weight.data,
+        .weight = weight_of(&weight),
         .bias = biased ? bias.data : NULL,
         .addend = !added        ? NULL
                   : variant % 2 ? out.data
@@ -328,7 +329,6 @@ static void product_case(size_t rows, size_t inner, size_t cols, unsigned varian
         .inner = inner,
         .out_stride = out.stride,
         .in_stride = in.stride,
-        .weight_stride = weight.stride,
         .type = type,
         .out_type = out_type,
         .function = f};
@@ -532,7 +532,7 @@ static void refused(void **state)
     assert_int_equal(lv_cuda_gated(device_stream(), &gated), LV_CUDA_BAD_ARGUMENT);
     LvCudaEpilogue end = {.out = &x, .in = &x, .in_type = LV_F16, .rows = 1, .cols = 1};
     assert_int_equal(lv_cuda_epilogue(device_stream(), &end), LV_CUDA_BAD_ARGUMENT);
-    LvCudaFew few_args = {.out = &x, .in = &x, .weight = &x, .rows = 9, .cols = 1};
+    LvCudaFew few_args = {.out = &x, .in = &x, .weight = {.data = &x}, .rows = 9, .cols = 1};
     assert_int_equal(lv_cuda_linear_few_best(device_stream(), &few_args), LV_CUDA_BAD_ARGUMENT);
     assert_int_equal(lv_cuda_linear_few(device_stream(), &few_args), LV_CUDA_BAD_ARGUMENT);
     few_args.rows = 1;
@@ -541,7 +541,14 @@ static void refused(void **state)
     few_args.inner = 0;
     few_args.bias = &x;
     assert_int_equal(lv_cuda_linear_few_best(device_stream(), &few_args), LV_CUDA_BAD_ARGUMENT);
+    few_args.bias = NULL;
+    few_args.weight.type = LV_BF16;
+    assert_int_equal(lv_cuda_linear_few_best(device_stream(), &few_args), LV_CUDA_BAD_ARGUMENT);
+    assert_int_equal(lv_cuda_linear_few(device_stream(), &few_args), LV_CUDA_BAD_ARGUMENT);
     LvCudaProduct product = {.type = LV_F32, .out_type = LV_BF16};
+    assert_int_equal(lv_cuda_product(device_stream(), &product), LV_CUDA_BAD_ARGUMENT);
+    product.out_type = LV_F32;
+    product.weight.type = LV_BF16;
     assert_int_equal(lv_cuda_product(device_stream(), &product), LV_CUDA_BAD_ARGUMENT);
     LvCudaGather none = {.out = &x, .in = &x, .in_rows = 1, .rows = 1, .cols = 1};
     assert_int_equal(lv_cuda_gather(device_stream(), &none), LV_CUDA_BAD_ARGUMENT);

@@ -56,13 +56,12 @@ static double time_product(LvRuntime *runtime)
     Work work = {.runtime = runtime,
         .matmul = {.out = out,
             .in = a,
-            .weight = b,
+            .weight = {.data = b, .stride = EDGE, .type = LV_BF16},
             .rows = EDGE,
             .cols = EDGE,
             .inner = EDGE,
             .out_stride = EDGE,
             .in_stride = EDGE,
-            .weight_stride = EDGE,
             .type = LV_BF16,
             .out_type = LV_BF16}};
     const double taken = time_of(multiply, &work);

@@ -36,7 +36,7 @@ static void multiply(const LvMatmul *m, float *weight, float *row)
 {
     for (size_t n = 0; n < m->cols; n++)
         for (size_t k = 0; k < m->inner; k++)
-            weight[n * m->inner + k] = load(m->weight, m->type, n * m->weight_stride + k);
+            weight[n * m->inner + k] = load(m->weight.data, m->type, n * m->weight.stride + k);
     for (size_t r = 0; r < m->rows; r++) {
         for (size_t k = 0; k < m->inner; k++)
             row[k] = load(m->in, m->type, r * m->in_stride + k);
@@ -73,15 +73,15 @@ static int run_product(const void *args)
 
 int lv_runtime_matmul(LvRuntime *runtime, const LvMatmul *m)
 {
-    if (m->type == LV_F16 || (m->out_type != m->type && m->out_type != LV_F32) ||
-        (m->tail != LV_TAIL_NONE && m->addend))
+    if (m->type == LV_F16 || m->weight.type != m->type ||
+        (m->out_type != m->type && m->out_type != LV_F32) || (m->tail != LV_TAIL_NONE && m->addend))
         return LV_CUDA_BAD_ARGUMENT;
     if (runtime->own_products)
-        return lv_runtime_launched(runtime,
-            lv_cuda_product(NULL,
-                &(LvCudaProduct){m->out, m->in, m->weight, m->bias, m->addend, m->rows, m->cols,
-                    m->inner, m->out_stride, m->in_stride, m->weight_stride, m->type, m->out_type,
-                    m->tail == LV_TAIL_NONE ? LV_CUDA_NONE : LV_CUDA_GELU_TANH}));
+        return lv_runtime_launched(
+            runtime, lv_cuda_product(NULL,
+                         &(LvCudaProduct){m->out, m->in, m->weight, m->bias, m->addend, m->rows,
+                             m->cols, m->inner, m->out_stride, m->in_stride, m->type, m->out_type,
+                             m->tail == LV_TAIL_NONE ? LV_CUDA_NONE : LV_CUDA_GELU_TANH}));
     return lv_runtime_launched(runtime, standin_enqueue(run_product, m, sizeof *m));
 }
 

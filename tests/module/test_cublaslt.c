@@ -41,13 +41,12 @@ static LvMatmul product(size_t rows, size_t inner, size_t cols)
 {
     return (LvMatmul){.out = out,
         .in = in,
-        .weight = weight,
+        .weight = {.data = weight, .stride = inner + 2, .type = LV_F32},
         .rows = rows,
         .cols = cols,
         .inner = inner,
         .out_stride = cols + 3,
         .in_stride = inner + 1,
-        .weight_stride = inner + 2,
         .type = LV_F32,
         .out_type = LV_F32};
 }
@@ -58,7 +57,7 @@ static void check(const LvMatmul *m, const float *added)
         for (size_t c = 0; c < m->cols; c++) {
             double sum = m->bias ? bias[c] : 0;
             for (size_t k = 0; k < m->inner; k++)
-                sum += (double)in[r * m->in_stride + k] * weight[c * m->weight_stride + k];
+                sum += (double)in[r * m->in_stride + k] * weight[c * m->weight.stride + k];
             if (m->tail == LV_TAIL_GELU_TANH)
                 sum = 0.5 * sum * (1 + tanh(0.7978845608028654 * (sum + 0.044715 * pow(sum, 3))));
             sum += added ? added[r * m->out_stride + c] : 0;

@@ -221,7 +221,7 @@ static Key key_of(const LvMatmul *m)
     key.inner = m->inner;
     key.out_stride = m->out_stride;
     key.in_stride = m->in_stride;
-    key.weight_stride = m->weight_stride;
+    key.weight_stride = m->weight.stride;
     key.type = m->type;
     key.out_type = m->out_type;
     key.tail = m->tail;
@@ -229,7 +229,7 @@ static Key key_of(const LvMatmul *m)
     key.addend = m->addend != NULL;
     key.out_alignment = alignment_of(m->out);
     key.in_alignment = alignment_of(m->in);
-    key.weight_alignment = alignment_of(m->weight);
+    key.weight_alignment = alignment_of(m->weight.data);
     key.addend_alignment = m->addend ? alignment_of(m->addend) : key.out_alignment;
     return key;
 }
@@ -327,7 +327,7 @@ static cublasStatus_t multiply(LvLt *lt, const Plan *plan, const cublasLtMatmulA
 {
     const float one = 1, beta = m->addend ? 1 : 0;
     const void *addend = m->addend ? m->addend : m->out;
-    return lt->call.Matmul(lt->handle, plan->operation, &one, m->weight, plan->weight, m->in,
+    return lt->call.Matmul(lt->handle, plan->operation, &one, m->weight.data, plan->weight, m->in,
         plan->in, &beta, addend, plan->out, out, plan->out, algorithm, lt->workspace,
         LV_RUNTIME_WORKSPACE, (cudaStream_t)stream);
 }

@@ -156,7 +156,8 @@ typedef struct LvCuda {
     LvRuntime *runtime;
     LvDeviceFacts facts;
     LvMemory *memory;
-    LvDtype type; /* of activations and weights */
+    LvDtype
+        type; /* of activations, and of weights unless they stay as they are stored (weight.c) */
 
     /* What enqueues holds this: operations and loading may come from different threads. Recursive:
      * a step holds it around its operations. */
@@ -176,12 +177,12 @@ typedef struct LvCuda {
     _Atomic uint64_t n_caches; /* opened so far */
 } LvCuda;
 
-/* [rows, cols] with `stride` elements from row to row, zeros between. */
+/* [rows, cols]. */
 struct LvWeight {
-    size_t rows, cols, stride;
-    void *matrix;  /* in the backend's type; NULL unless LINEAR or TABLE */
-    float *vector; /* rows * cols floats, packed; NULL unless VECTOR */
-    void *bias;    /* the same in the backend's type; may be `vector` itself */
+    size_t rows, cols;
+    LvCudaWeight matrix; /* zeros between its rows; data NULL unless LINEAR or TABLE */
+    float *vector;       /* rows * cols floats, packed; NULL unless VECTOR */
+    void *bias;          /* the same in the backend's type; may be `vector` itself */
 };
 
 static inline LvCuda *lv_cuda(LvBackend *backend)
@@ -269,7 +270,22 @@ LlavaovStatus lv_cuda_weight_load(LvBackend *backend, const LvHostTensor *const 
     size_t n_parts, unsigned use, LvWeight **weight, LlavaovError *error);
 void lv_cuda_weight_free(LvBackend *backend, LvWeight *weight);
 
+/* ---- weight_narrow.c ---- */
+/* Products read a weight of these parts as it is stored. */
+bool lv_weight_stays(const LvHostTensor *const *parts, size_t n_parts, unsigned use);
+/* Under the lock: memory for the scales and minimums of a weight whose type and size are known. */
+int lv_weight_take_scales(LvCuda *cuda, LvWeight *weight);
+/* Sends those of a part, which is rows from `first` on; *found = 1 once one is NaN or Inf. */
+int lv_weight_send_scales(
+    LvCuda *cuda, const LvWeight *weight, int32_t *found, const LvHostTensor *part, size_t first);
+/* The values of rows [first, first + n) of a tensor of any type, packed. */
+int lv_weight_widen(float *to, const LvHostTensor *part, size_t first, size_t n);
+/* Rows from `first` on of a weight's matrix. */
+LvCudaWeight lv_weight_rows(const LvWeight *weight, size_t first);
+
 /* ---- linear.c ---- */
+/* Under the lock: enqueues a product with a weight of any type. */
+int lv_cuda_multiply(LvCuda *cuda, const LvMatmul *matmul);
 LlavaovStatus lv_cuda_op_linear(LvBackend *backend, const LvRun *run, LvTensor out, LvTensor in,
     const LvWeight *weight, const LvWeight *bias, LvActivation activation,
     const LvTensor *residual);
@@ -347,7 +363,7 @@ enum { LV_CUDA_NOT_RECORDABLE = -2 };
 typedef struct LvCudaNeed {
     uint64_t weights, cache, workspace;
 } LvCudaNeed;
-LvCudaNeed lv_cuda_need(const LvConfig *config, uint64_t weight_elements, LvDtype type,
+LvCudaNeed lv_cuda_need(const LvConfig *config, const uint64_t *weight_elements, LvDtype type,
     uint32_t tiles, uint32_t rows, uint32_t sequences);
 
 #endif

@@ -53,15 +53,31 @@ static LvMatmul product(LvCuda *cuda, LvTensor out, LvTensor in, const LvWeight 
         .inner = in.cols,
         .out_stride = out.stride,
         .in_stride = in.stride,
-        .weight_stride = weight->stride,
         .type = cuda->type,
         .out_type = cuda->type};
 }
 
-static int multiply(LvCuda *cuda, const LvMatmul *matmul)
+/* Weights of the activations' type go to the GPU's own library, others to a kernel of ours. */
+int lv_cuda_multiply(LvCuda *cuda, const LvMatmul *m)
 {
+    if (m->weight.type != m->type)
+        return lv_cuda_launched(
+            cuda, lv_cuda_product(lv_runtime_stream(cuda->runtime),
+                      &(LvCudaProduct){.out = m->out,
+                          .in = m->in,
+                          .weight = m->weight,
+                          .bias = m->bias,
+                          .addend = m->addend,
+                          .rows = m->rows,
+                          .cols = m->cols,
+                          .inner = m->inner,
+                          .out_stride = m->out_stride,
+                          .in_stride = m->in_stride,
+                          .type = m->type,
+                          .out_type = m->out_type,
+                          .function = m->tail == LV_TAIL_NONE ? LV_CUDA_NONE : LV_CUDA_GELU_TANH}));
     lv_cuda_not_kernel(cuda);
-    return lv_runtime_matmul(cuda->runtime, matmul);
+    return lv_runtime_matmul(cuda->runtime, m);
 }
 
 static bool is_bias(const LvWeight *bias, size_t n)
@@ -69,16 +85,17 @@ static bool is_bias(const LvWeight *bias, size_t n)
     return !bias || (bias->bias && bias->rows * bias->cols == n);
 }
 
-static bool aligned(const void *data, size_t stride, size_t size)
+static bool aligned(const void *data, size_t row_bytes)
 {
-    return (uintptr_t)data % 16 == 0 && stride * size % 16 == 0;
+    return (uintptr_t)data % 16 == 0 && row_bytes % 16 == 0;
 }
 
 static bool are_few(const LvCuda *cuda, LvTensor in, const LvWeight *weight)
 {
     const size_t size = lv_dtype_bytes(cuda->type);
     return in.rows <= lv_cuda_few_rows(cuda->type) && in.cols * size % 16 == 0 &&
-           aligned(in.data, in.stride, size) && aligned(weight->matrix, weight->stride, size);
+           aligned(in.data, in.stride * size) &&
+           aligned(weight->matrix.data, lv_dtype_span(weight->matrix.type, weight->matrix.stride));
 }
 
 /* One product and all around it. norm: of in, or NULL; without residual then. */
@@ -102,7 +119,6 @@ static LvCudaFew few(const LvCuda *cuda, const Linear *l)
         .cols = l->out.cols,
         .inner = l->in.cols,
         .weight = l->weight->matrix,
-        .weight_stride = l->weight->stride,
         .function = function_of(l->activation),
         .overlap = lv_cuda_overlap(cuda)};
     if (l->norm) {
@@ -143,7 +159,7 @@ static int linear_many(LvCuda *cuda, const Linear *l)
         matmul.out = scratch;
     }
     if (code == 0)
-        code = multiply(cuda, &matmul);
+        code = lv_cuda_multiply(cuda, &matmul);
     if (code == 0 && second) {
         const LvCudaEpilogue args = {.out = out.data,
             .out_stride = out.stride,
@@ -168,8 +184,7 @@ static int linear_many(LvCuda *cuda, const Linear *l)
 static int gated_few(LvCuda *cuda, const Linear *l)
 {
     LvCudaFew args = few(cuda, l);
-    const size_t row_bytes = l->weight->stride * lv_dtype_bytes(cuda->type);
-    args.up = (const char *)l->weight->matrix + l->out.cols * row_bytes;
+    args.up = lv_weight_rows(l->weight, l->out.cols);
     return lv_cuda_launched(cuda, lv_cuda_linear_few(lv_runtime_stream(cuda->runtime), &args));
 }
 
@@ -181,7 +196,7 @@ static int gated_many(LvCuda *cuda, const Linear *l)
     if (code == 0) {
         const LvTensor both = {scratch, l->out.dtype, rows, l->weight->rows, stride};
         const LvMatmul matmul = product(cuda, both, l->in, l->weight);
-        code = multiply(cuda, &matmul);
+        code = lv_cuda_multiply(cuda, &matmul);
     }
     if (code == 0)
         code = lv_cuda_launched(
@@ -222,7 +237,8 @@ static bool fits(const Linear *l, bool gated)
 {
     const LvWeight *w = l->weight;
     return l->in.rows == l->out.rows && l->in.cols == w->cols &&
-           w->rows == (gated ? 2 : 1) * l->out.cols && w->matrix && is_bias(l->bias, l->out.cols) &&
+           w->rows == (gated ? 2 : 1) * l->out.cols && w->matrix.data &&
+           is_bias(l->bias, l->out.cols) &&
            (!l->norm || (l->norm->scale->vector &&
                             l->norm->scale->rows * l->norm->scale->cols == l->in.cols)) &&
            (!l->residual || (l->residual->rows == l->out.rows && l->residual->cols == l->out.cols));

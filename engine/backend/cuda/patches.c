@@ -54,7 +54,10 @@ static int embed_patches(LvCuda *cuda, LvTensor out, const LvTile *tiles, size_t
     const LvVisionConfig *vision, const LvWeight *weight, const LvWeight *bias,
     const LvWeight *position)
 {
-    const size_t inner = weight->stride; /* the weight's padding and the patches' are zeros */
+    /* The patches' padding is zeros, and so is that of a weight that holds floats. */
+    const size_t inner = lv_traits_float(lv_dtype_traits(weight->matrix.type))
+                             ? weight->matrix.stride
+                             : weight->cols;
     void *patches = NULL, *sums = NULL;
     int code = lv_cuda_scratch(cuda, out.rows * inner * lv_dtype_bytes(cuda->type), &patches);
     if (code == 0)
@@ -70,10 +73,9 @@ static int embed_patches(LvCuda *cuda, LvTensor out, const LvTile *tiles, size_t
             .inner = inner,
             .out_stride = out.stride,
             .in_stride = inner,
-            .weight_stride = weight->stride,
             .type = cuda->type,
             .out_type = LV_F32};
-        code = lv_runtime_matmul(cuda->runtime, &matmul);
+        code = lv_cuda_multiply(cuda, &matmul);
     }
     if (code == 0) {
         const LvCudaEpilogue args = {.out = out.data,
@@ -103,7 +105,7 @@ LlavaovStatus lv_cuda_op_patch_embedding(LvBackend *backend, const LvRun *run, L
     LvCuda *cuda = lv_cuda(backend);
     const size_t tokens = (size_t)vision->grid * vision->grid;
     if (vision->n_channels != 3 || (size_t)vision->grid * vision->patch_size > vision->image_size ||
-        out.rows != n_tiles * tokens || out.cols != weight->rows || !weight->matrix ||
+        out.rows != n_tiles * tokens || out.cols != weight->rows || !weight->matrix.data ||
         weight->cols != (size_t)3 * vision->patch_size * vision->patch_size || !position->vector ||
         position->rows * position->cols != tokens * out.cols ||
         (bias && (!bias->vector || bias->rows * bias->cols != out.cols)))

@@ -213,13 +213,13 @@ LlavaovStatus lv_cuda_op_gather_rows(
 LlavaovStatus lv_cuda_op_embed_tokens(
     LvBackend *backend, const LvRun *run, LvTensor out, const int32_t *ids, const LvWeight *table)
 {
-    if (out.cols != table->cols || !table->matrix)
+    if (out.cols != table->cols || !table->matrix.data)
         return lv_cuda_shape_error(run, "embed_tokens");
     for (size_t i = 0; i < out.rows; i++)
         if (ids[i] < 0 || (size_t)ids[i] >= table->rows)
             return lv_cuda_shape_error(run, "embed_tokens");
-    return gather(lv_cuda(backend), run, "embed_tokens", out, table->matrix, table->rows,
-        table->stride, run->step ? NULL : ids);
+    return gather(lv_cuda(backend), run, "embed_tokens", out, table->matrix.data, table->rows,
+        table->matrix.stride, run->step ? NULL : ids);
 }
 
 LlavaovStatus lv_cuda_op_copy(LvBackend *backend, const LvRun *run, LvTensor out, LvTensor in)

@@ -106,13 +106,14 @@ typedef enum LvMatmulTail { LV_TAIL_NONE, LV_TAIL_GELU_TANH } LvMatmulTail;
  * float32. tail and addend are not used together. */
 typedef struct LvMatmul {
     void *out;
-    const void *in, *weight;
+    const void *in;
+    LvCudaWeight weight; /* of `type` */
     const void *bias;   /* [cols] in out_type, or NULL */
     const void *addend; /* as out, same stride; may be out; or NULL */
     size_t rows, cols, inner;
-    size_t out_stride, in_stride, weight_stride; /* elements */
-    LvDtype type;                                /* of in and weight: F32 or BF16 */
-    LvDtype out_type;                            /* the same, or F32 */
+    size_t out_stride, in_stride; /* elements */
+    LvDtype type;                 /* of in: F32 or BF16 */
+    LvDtype out_type;             /* the same, or F32 */
     LvMatmulTail tail;
 } LvMatmul;
 /* Device memory that products may use, part of what a backend needs. */

@@ -97,17 +97,17 @@ static int try_kernel(LvRuntime *runtime)
     char *in = runtime->workspace;
     int code = lv_runtime_zero(runtime, in, 256);
     for (int i = 0; i < 2 && code == 0; i++)
-        code = lv_cuda_product(runtime->stream, &(LvCudaProduct){.out = in + 128,
-                                                    .in = in,
-                                                    .weight = in,
-                                                    .rows = 1,
-                                                    .cols = 1,
-                                                    .inner = 1,
-                                                    .out_stride = 1,
-                                                    .in_stride = 1,
-                                                    .weight_stride = 1,
-                                                    .type = types[i],
-                                                    .out_type = types[i]});
+        code = lv_cuda_product(
+            runtime->stream, &(LvCudaProduct){.out = in + 128,
+                                 .in = in,
+                                 .weight = {.data = in, .stride = 1, .type = types[i]},
+                                 .rows = 1,
+                                 .cols = 1,
+                                 .inner = 1,
+                                 .out_stride = 1,
+                                 .in_stride = 1,
+                                 .type = types[i],
+                                 .out_type = types[i]});
     return code == 0 ? lv_runtime_synchronize(runtime) : code;
 }
 
@@ -484,7 +484,6 @@ int lv_runtime_matmul(LvRuntime *runtime, const LvMatmul *m)
             .inner = m->inner,
             .out_stride = m->out_stride,
             .in_stride = m->in_stride,
-            .weight_stride = m->weight_stride,
             .type = m->type,
             .out_type = m->out_type,
             .function = m->tail == LV_TAIL_NONE ? LV_CUDA_NONE : LV_CUDA_GELU_TANH});

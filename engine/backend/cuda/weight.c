@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Weights: sent as the file has them, converted and checked for NaN and Inf on the device. */
+ * Weights: sent as the file has them, converted to the type of activations and checked for NaN and
+ * Inf on the device. Those of types that are no floats: weight_narrow.c. */
 #include "backend/cuda/cuda.h"
+
+#include <string.h>
 
 #include "backend/tensor_shape.h"
 
@@ -9,7 +12,19 @@ typedef struct Load {
     LvCuda *cuda;
     LvWeight *weight;
     int32_t *found; /* device: 1 once a value was not finite */
+    bool stays;     /* its bits are copied */
 } Load;
+
+/* Whole numbers always are. */
+static int check_finite(const Load *load, const void *data, LvDtype type, size_t n)
+{
+    const LvCoding coding = lv_dtype_traits(type)->coding;
+    if (coding == LV_SIGNED || coding == LV_UNSIGNED)
+        return 0;
+    return lv_cuda_launched(
+        load->cuda, lv_cuda_find_not_finite(lv_runtime_stream(load->cuda->runtime),
+                        &(LvCudaFinite){load->found, data, type, n}));
+}
 
 /* Writes rows [first, first + rows) of the weight, packed at `data` on the device, to wherever
  * they are wanted. */
@@ -17,15 +32,22 @@ static int spread(const Load *load, const void *data, LvDtype type, size_t first
 {
     const LvWeight *w = load->weight;
     LvCuda *cuda = load->cuda;
-    int code =
-        lv_cuda_launched(cuda, lv_cuda_find_not_finite(lv_runtime_stream(cuda->runtime),
-                                   &(LvCudaFinite){load->found, data, type, rows * w->cols}));
+    const size_t span = lv_dtype_span(type, w->cols);
+    int code = check_finite(load, data, type, lv_dtype_count(type, rows * span));
+    if (load->stays) {
+        const size_t pitch = lv_dtype_span(type, w->matrix.stride);
+        lv_cuda_not_kernel(cuda);
+        return code != 0
+                   ? code
+                   : lv_runtime_copy_rows(cuda->runtime, (char *)w->matrix.data + first * pitch,
+                         pitch, data, span, span, rows);
+    }
     const struct {
-        void *base;
+        const void *base;
         size_t stride;
         LvDtype type;
     } copies[] = {
-        {w->matrix, w->stride, cuda->type},
+        {w->matrix.data, w->matrix.stride, w->matrix.type},
         {w->vector, w->cols, LV_F32},
         {w->bias != w->vector ? w->bias : NULL, w->cols, cuda->type},
     };
@@ -39,23 +61,32 @@ static int spread(const Load *load, const void *data, LvDtype type, size_t first
     return code;
 }
 
+/* Rows of a part are sent as they are stored, or as float32 where they have to be widened. */
 static int send_part(const Load *load, const LvHostTensor *part, size_t first, size_t rows)
 {
-    const LvDtype type = part->dtype;
-    const size_t row_bytes = load->weight->cols * lv_dtype_bytes(type);
+    const bool widen = !load->stays && !lv_traits_float(lv_dtype_traits(part->dtype));
+    const LvDtype type = widen ? LV_F32 : part->dtype;
+    const size_t row_bytes = lv_dtype_span(type, load->weight->cols);
     const size_t piece = LV_STAGING_HALF / row_bytes;
     if (piece == 0)
         return LV_CUDA_BAD_ARGUMENT;
     int code = 0;
     for (size_t row = 0; row < rows && code == 0; row += piece) {
         const size_t n = rows - row < piece ? rows - row : piece;
-        void *device;
-        code = lv_staging_send(
-            load->cuda, (const char *)part->data + row * row_bytes, n * row_bytes, &device);
+        void *host, *device;
+        code = lv_staging_take(load->cuda, n * row_bytes, &host, &device);
+        if (code == 0 && widen)
+            code = lv_weight_widen(host, part, row, n);
+        else if (code == 0)
+            memcpy(host, (const char *)part->data + row * row_bytes, n * row_bytes);
+        if (code == 0)
+            code = lv_runtime_to_device(load->cuda->runtime, device, host, n * row_bytes);
         if (code == 0)
             code = spread(load, device, type, first + row, n);
     }
-    return code;
+    return code == 0 && load->stays
+               ? lv_weight_send_scales(load->cuda, load->weight, load->found, part, first)
+               : code;
 }
 
 /* *finite = false when a value of the part is not. Waits for the device. */
@@ -77,10 +108,14 @@ static int allocate(LvCuda *cuda, LvWeight *w, unsigned use)
     const size_t size = lv_dtype_bytes(cuda->type);
     int code = 0;
     if (use & (LV_WEIGHT_LINEAR | LV_WEIGHT_TABLE)) {
-        const size_t bytes = w->rows * w->stride * size;
-        code = lv_memory_take(cuda->memory, bytes, true, &w->matrix);
-        if (code == 0 && w->stride != w->cols)
-            code = lv_runtime_zero(cuda->runtime, w->matrix, bytes);
+        const size_t bytes = w->rows * lv_dtype_span(w->matrix.type, w->matrix.stride);
+        void *matrix = NULL;
+        code = lv_memory_take(cuda->memory, bytes, true, &matrix);
+        w->matrix.data = matrix;
+        if (code == 0 && w->matrix.stride != w->cols)
+            code = lv_runtime_zero(cuda->runtime, matrix, bytes);
+        if (code == 0)
+            code = lv_weight_take_scales(cuda, w);
     }
     if (code == 0 && (use & LV_WEIGHT_VECTOR)) {
         void *vector = NULL;
@@ -115,7 +150,9 @@ LlavaovStatus lv_cuda_weight_load(LvBackend *backend, const LvHostTensor *const 
         lv_free(w);
         return status;
     }
-    w->stride = lv_round_up(w->cols, 16 / lv_dtype_bytes(cuda->type));
+    load.stays = lv_weight_stays(parts, n_parts, use);
+    w->matrix.type = load.stays ? parts[0]->dtype : cuda->type;
+    w->matrix.stride = lv_round_up(w->cols, lv_dtype_count(w->matrix.type, 16));
     int code = allocate(cuda, w, use);
     if (code == 0)
         code = lv_cuda_scratch(cuda, sizeof(int32_t), &found);
@@ -157,7 +194,9 @@ void lv_cuda_weight_free(LvBackend *backend, LvWeight *weight)
     pthread_mutex_lock(&cuda->lock);
     lv_steps_forget_model(cuda);
     pthread_mutex_unlock(&cuda->lock);
-    lv_memory_give(memory, weight->matrix);
+    lv_memory_give(memory, (void *)weight->matrix.data);
+    lv_memory_give(memory, (void *)weight->matrix.scales.data);
+    lv_memory_give(memory, (void *)weight->matrix.minimums.data);
     if (weight->bias != weight->vector)
         lv_memory_give(memory, weight->bias);
     lv_memory_give(memory, weight->vector);
