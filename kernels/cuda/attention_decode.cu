@@ -8,8 +8,10 @@
  * flight. Where the kernel rotates (LvCudaDecode.rope), all but the newest key were in the cache
  * before the step began: they are requested before the product that computes queries, key and value
  * is done. */
+#include "arithmetic.h"
 #include "attention_span.h"
 #include "fragment.h"
+#include "warp.h"
 
 #define WARPS 4
 #define THREADS (WARPS * LV_WARP)

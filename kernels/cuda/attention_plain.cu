@@ -4,7 +4,9 @@
  * query: its scores, its running maximum and sum, and its results. Sums run over RUN_TILES tiles of
  * keys and are then added to those before: two short chains of additions, where one over all keys
  * would lose a digit in a long context. */
+#include "arithmetic.h"
 #include "attention_span.h"
+#include "warp.h"
 
 #define TILE_ROWS 16u
 #define TILE_KEYS 32u

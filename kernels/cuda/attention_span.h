@@ -4,7 +4,8 @@
 #ifndef LV_CUDA_ATTENTION_SPAN_H
 #define LV_CUDA_ATTENTION_SPAN_H
 
-#include "device.h"
+#include "element.h"
+#include "launcher.h"
 
 #define LOG2_E 1.4426950408889634f
 

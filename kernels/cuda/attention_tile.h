@@ -11,8 +11,10 @@
 #ifndef LV_CUDA_ATTENTION_TILE_H
 #define LV_CUDA_ATTENTION_TILE_H
 
+#include "arithmetic.h"
 #include "attention_span.h"
 #include "fragment.h"
+#include "warp.h"
 
 #define WARPS 4
 #define THREADS (WARPS * 32u)

@@ -3,7 +3,7 @@
 #ifndef LV_CUDA_BEST_H
 #define LV_CUDA_BEST_H
 
-#include "device.h"
+#include "warp.h"
 
 LV_INLINE bool lv_not_finite(float x)
 {

@@ -4,6 +4,7 @@
  * them. Order never depends on timing: histograms count whole numbers, and sums run over each
  * thread's own ids, then over the threads, then over the blocks. */
 #include "best.h"
+#include "launcher.h"
 
 #define THREADS 256u
 #define WARPS (THREADS / LV_WARP)

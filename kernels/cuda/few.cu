@@ -11,6 +11,7 @@
  * The squares needed for a norm of the input are accumulated alongside, so that the input is read
  * only once. */
 #include "few_output.h"
+#include "launcher.h"
 
 template <typename T, int ROWS_, bool GATED_, int WARPS_, int DEPTH_> struct Shape {
     typedef T Type;

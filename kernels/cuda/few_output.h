@@ -4,6 +4,7 @@
 #ifndef LV_CUDA_FEW_OUTPUT_H
 #define LV_CUDA_FEW_OUTPUT_H
 
+#include "arithmetic.h"
 #include "best.h"
 
 /* What is added to one result. */

@@ -10,6 +10,7 @@
  * together they keep 16 digits. The norm's factor is applied to the sums. */
 #include "few_output.h"
 #include "fragment.h"
+#include "launcher.h"
 
 #define ROWS 16
 #define OUTPUTS 8

@@ -11,7 +11,7 @@
 #ifndef LV_CUDA_FRAGMENT_H
 #define LV_CUDA_FRAGMENT_H
 
-#include "device.h"
+#include "element.h"
 
 #ifndef __CUDACC__
 struct LvMatrixTiles {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Rows from here to there: conversion, gathering, and the check for NaN and Inf. */
-#include "device.h"
+#include "element.h"
+#include "launcher.h"
 
 #define THREADS 256u
 

@@ -2,7 +2,8 @@
  * LayerNorm and RMSNorm: a block a row. The row is read once and kept in registers; the variance is
  * computed around the mean and corrected for the mean's rounding, so that a large mean costs no
  * digits. */
-#include "device.h"
+#include "launcher.h"
+#include "warp.h"
 
 #define THREADS 128u
 #define WIDTH 4 /* elements of one load */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Whether kernels can begin before the one ahead of them is done. */
-#include "device.h"
+#include "launcher.h"
 
 struct Answer {
     int32_t *waits;

@@ -3,7 +3,8 @@
  * kernels/cpu/planes.c): one kernel for colour and the first pass of the resize, one for the second
  * pass, the cutting into tiles and the normalising. Between them lie 8-bit RGB rows. */
 #define LV_OWN_SPLIT /* planes and weights are read through the first cache */
-#include "device.h"
+#include "element.h"
+#include "launcher.h"
 
 #define THREADS 128u
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Elementwise operations: what follows a product, and the gate of the feed-forward. */
-#include "device.h"
+#include "arithmetic.h"
+#include "element.h"
+#include "launcher.h"
 
 #define THREADS 256u
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Pooling of feature maps: a block an output row, float32 as the CPU backend has it. */
-#include "device.h"
+#include "arithmetic.h"
+#include "element.h"
+#include "launcher.h"
 
 #define THREADS 128u
 

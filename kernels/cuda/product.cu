@@ -2,7 +2,9 @@
  * Products of any size and alignment, for those that the GPU's own library does not take: a block a
  * TILE x TILE piece of the result, operands as float32 in shared memory, 4 x 4 results a thread.
  * Written for correctness, not speed. */
-#include "device.h"
+#include "arithmetic.h"
+#include "element.h"
+#include "launcher.h"
 
 #define TILE 64u
 #define DEPTH 16u

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * From logits to tokens, greedy, one block per row; draw.cu has sampling. */
 #include "best.h"
+#include "launcher.h"
 
 #define THREADS 512u
 

@@ -18,7 +18,7 @@ int device_wait(void);
 LvCudaStream device_stream(void);
 /* Whether kernels may overlap in it (launch.h); a GPU's answer is printed once. */
 int32_t device_overlaps(void);
-/* How often a kernel's attributes were set on a device (device.h); always 0 on a GPU, which is not
+/* How often a kernel's attributes were set on a device (launcher.h); always 0 on a GPU, which is not
  * asked. */
 uint64_t device_told(void);
 /* The order of the shim's fibers; nothing on a GPU. */
