@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Attention of decoding steps: one query row a sequence, bound by reading the cache. Each cache is
  * cut into spans of keys, a block a span and kv head (flash decoding), and the spans' results are
- * joined by a second kernel.
+ * joined by a second kernel (attention_join.cu).
  *
  * For bf16 the heads of a group, which share every key and value, are the rows of one tensor-core
  * fragment. Every warp processes 16 of each 64 keys by itself, with two or three such tiles in
@@ -9,186 +9,8 @@
  * before the step began: they are requested before the product that computes queries, key and value
  * is done. */
 #include "arithmetic.h"
-#include "attention_span.h"
-#include "fragment.h"
+#include "attention_decode_load.h"
 #include "warp.h"
-
-#define WARPS 4
-#define THREADS (WARPS * LV_WARP)
-#define KEYS 16 /* of a warp in a tile */
-#define TILE_KEYS (WARPS * KEYS)
-#define ROWS 16 /* queries of a block */
-
-template <int D> struct Size {
-    static const int stages = D < 128 ? 3 : 2; /* of a warp's tiles: as many bytes either way */
-    static const int stride = D + 8; /* of a row in shared memory: an odd number of 16 bytes, so
-                                        that 8 rows meet no bank twice */
-    static const int tile = 2 * KEYS * stride; /* a warp's keys, then values */
-    static const int pieces = D / 8;           /* of 16 bytes in a row */
-    static const int halves = D / 16;          /* of 16 bytes in half a row */
-    static const int result = D + 2;           /* sums, greatest score (times log2 e), weight */
-    static const size_t copies = ((size_t)ROWS * stride + WARPS * stages * tile) * sizeof(LvBf16);
-    static const size_t results = (size_t)WARPS * ROWS * result * sizeof(float);
-    static const size_t shared = copies > results ? copies : results;
-    static_assert(shared <= LV_SHARED_OF_ALL, "on any GPU");
-};
-
-/* ---- what a block works on ---- */
-
-struct DecodeWork {
-    const LvBf16 *queries;     /* the first head's; heads lie head_dim apart */
-    const LvBf16 *key, *value; /* of this step */
-    LvBf16 *keys, *values;     /* the cache's, from key 0 on */
-    uint32_t n_queries, first_key, end_key, cached_end, position;
-    bool stores; /* this step's key and value */
-    float *results;
-    size_t result_stride;
-};
-
-/* Blocks: splits; tiles of a kv head's queries; sequences. False: nothing to do. */
-template <int D> LV_INLINE bool find_work(const LvCudaDecode &a, DecodeWork *w)
-{
-    const LvCudaBatch &b = a.batch;
-    const LvCudaSequence sequence = lv_load_fresh(b.sequences + blockIdx.z);
-    const uint32_t keys = split_keys(a), split = blockIdx.x;
-    const uint32_t group = b.n_heads / b.n_kv_heads, tiles = (group + ROWS - 1) / ROWS;
-    const uint32_t kv_head = blockIdx.y / tiles, first = blockIdx.y % tiles * ROWS;
-    const uint32_t head = kv_head * group + first, n_keys = sequence.position + 1;
-    const size_t head_size = (size_t)sequence.capacity * D;
-    const LvBf16 *row = (const LvBf16 *)a.qkv + sequence.first_row * a.qkv_stride;
-    w->queries = row + (size_t)head * D;
-    w->key = row + (size_t)(b.n_heads + kv_head) * D;
-    w->value = w->key + (size_t)b.n_kv_heads * D;
-    w->keys = (LvBf16 *)sequence.cache + ((size_t)b.layer * 2 * b.n_kv_heads + kv_head) * head_size;
-    w->values = w->keys + b.n_kv_heads * head_size;
-    w->n_queries = group - first < ROWS ? group - first : ROWS;
-    w->position = sequence.position;
-    w->first_key = split * keys;
-    w->end_key = n_keys - w->first_key < keys ? n_keys : w->first_key + keys;
-    w->cached_end = a.rope && w->end_key == n_keys ? w->end_key - 1 : w->end_key;
-    w->stores = a.rope && first == 0;
-    w->result_stride = (size_t)a.n_splits * Size<D>::result;
-    w->results = a.workspace + ((size_t)blockIdx.z * b.n_heads + head) * w->result_stride +
-                 (size_t)split * Size<D>::result;
-    return sequence.n_rows && w->first_key < n_keys;
-}
-
-/* ---- copies ---- */
-
-/* Starts the copy of the warp's part of tile t; zeros for keys that are not in the cache. */
-template <int D> LV_INLINE void copy_tile(LvBf16 *tiles, const DecodeWork &w, uint32_t t)
-{
-    const uint32_t pieces = Size<D>::pieces, rows = LV_WARP / pieces;
-    const uint32_t row = lv_lane() / pieces, col = lv_lane() % pieces * 8;
-    const uint32_t first = w.first_key + t * TILE_KEYS + threadIdx.x / LV_WARP * KEYS;
-    LvBf16 *to = tiles + t % Size<D>::stages * Size<D>::tile + row * Size<D>::stride + col;
-    LV_UNROLL
-    for (uint32_t i = 0; i < KEYS; i += rows) {
-        const uint32_t key = first + row + i;
-        const bool inside = key < w.cached_end;
-        const size_t from = inside ? (size_t)key * D + col : 0;
-        lv_copy_async(to + i * Size<D>::stride, w.keys + from, inside);
-        lv_copy_async(to + (KEYS + i) * Size<D>::stride, w.values + from, inside);
-    }
-}
-
-LV_INLINE LvPiece load_piece(const LvBf16 *from)
-{
-    return *(const LvPiece *)from;
-}
-
-LV_INLINE void store_piece(LvBf16 *to, const LvPiece &piece)
-{
-    *(LvPiece *)to = piece;
-}
-
-/* The angles of 8 pairs. */
-struct Angles {
-    LvPiece cosine[2], sine[2];
-};
-
-template <int D> LV_INLINE Angles load_angles(const float *table, uint32_t position)
-{
-    const float *from = table + (size_t)position * D + threadIdx.x % Size<D>::halves * 8;
-    Angles angles;
-    LV_UNROLL
-    for (int i = 0; i < 2; i++) {
-        angles.cosine[i] = lv_load_constant(from + 4 * i);
-        angles.sine[i] = lv_load_constant(from + D / 2 + 4 * i);
-    }
-    return angles;
-}
-
-/* Eight pairs: x of the row's first half, y of the second; rounded as rope_store rounds. */
-LV_INLINE void rotate(LvPiece &x, LvPiece &y, const Angles &angles)
-{
-    LvPiece first, second;
-    LV_UNROLL
-    for (int i = 0; i < 4; i++) {
-        float p[2], q[2];
-        LV_UNROLL
-        for (int j = 0; j < 2; j++) {
-            const int at = 2 * i + j;
-            const float a = lv_piece_at<LvBf16>(x, at), b = lv_piece_at<LvBf16>(y, at);
-            const float cosine = lv_piece_at<float>(angles.cosine[at / 4], at % 4);
-            const float sine = lv_piece_at<float>(angles.sine[at / 4], at % 4);
-            p[j] = a * cosine - b * sine;
-            q[j] = b * cosine + a * sine;
-        }
-        first.word[i] = lv_pack_bf16(p[0], p[1]);
-        second.word[i] = lv_pack_bf16(q[0], q[1]);
-    }
-    x = first;
-    y = second;
-}
-
-/* All rows of queries, zeros behind the last. */
-template <int D>
-LV_INLINE void load_queries(LvBf16 *to, const DecodeWork &w, bool rotated, const Angles &angles)
-{
-    static_assert(ROWS * Size<D>::halves <= (int)THREADS, "a thread eight pairs");
-    const uint32_t row = threadIdx.x / Size<D>::halves, col = threadIdx.x % Size<D>::halves * 8;
-    if (row >= ROWS)
-        return;
-    LvPiece x = {}, y = {};
-    if (row < w.n_queries) {
-        x = load_piece(w.queries + row * D + col);
-        y = load_piece(w.queries + row * D + D / 2 + col);
-        if (rotated)
-            rotate(x, y, angles);
-    }
-    store_piece(to + row * Size<D>::stride + col, x);
-    store_piece(to + row * Size<D>::stride + D / 2 + col, y);
-}
-
-/* This step's key and value, held by the lanes of the warp that works on them. */
-struct Newest {
-    LvPiece x, y, value;
-};
-
-template <int D> LV_INLINE Newest load_newest(const DecodeWork &w, const Angles &angles)
-{
-    const unsigned lane = lv_lane(), col = lane % Size<D>::halves * 8;
-    Newest newest;
-    newest.x = load_piece(w.key + col);
-    newest.y = load_piece(w.key + D / 2 + col);
-    newest.value = load_piece(w.value + lane % Size<D>::pieces * 8);
-    rotate(newest.x, newest.y, angles);
-    return newest;
-}
-
-template <int D> LV_INLINE void put_newest(LvBf16 *key, LvBf16 *value, const Newest &newest)
-{
-    const unsigned lane = lv_lane();
-    if (lane < Size<D>::halves) {
-        store_piece(key + lane * 8, newest.x);
-        store_piece(key + D / 2 + lane * 8, newest.y);
-    }
-    if (lane < Size<D>::pieces)
-        store_piece(value + lane * 8, newest.value);
-}
-
-/* ---- a warp's arithmetic ---- */
 
 /* A warp's state for its queries; rows g and g + 8 of each lane. */
 template <int D> struct DecodeState {
@@ -295,14 +117,14 @@ LV_INLINE void join_warps(const DecodeWork &w, const DecodeState<D> &state, floa
         }
     }
     __syncthreads();
-    for (uint32_t i = threadIdx.x; i < w.n_queries * width; i += THREADS) {
+    for (uint32_t i = threadIdx.x; i < w.n_queries * width; i += DECODE_THREADS) {
         const uint32_t row = i / width, col = i % width;
         float best = -INFINITY, total = 0;
         LV_UNROLL
-        for (uint32_t v = 0; v < WARPS; v++)
+        for (uint32_t v = 0; v < DECODE_WARPS; v++)
             best = fmaxf(best, all[(v * ROWS + row) * width + D]);
         LV_UNROLL
-        for (uint32_t v = 0; v < WARPS; v++) {
+        for (uint32_t v = 0; v < DECODE_WARPS; v++) {
             const float *from = all + (v * ROWS + row) * width;
             total += from[D] == -INFINITY ? 0.0f : from[col] * lv_exp2(from[D] - best);
         }
@@ -310,7 +132,7 @@ LV_INLINE void join_warps(const DecodeWork &w, const DecodeState<D> &state, floa
     }
 }
 
-template <int D> LV_KERNEL(THREADS) attention_decode(const LvCudaDecode a)
+template <int D> LV_KERNEL(DECODE_THREADS) attention_decode(const LvCudaDecode a)
 {
     LvBf16 *queries = (LvBf16 *)lv_shared();
     const uint32_t warp = threadIdx.x / LV_WARP, lane = lv_lane();
@@ -322,11 +144,12 @@ template <int D> LV_KERNEL(THREADS) attention_decode(const LvCudaDecode a)
     if (!a.rope)
         lv_wait_previous();
     const bool here = find_work<D>(a, &w);
-    const uint32_t n_tiles = here ? (w.end_key - w.first_key + TILE_KEYS - 1) / TILE_KEYS : 0;
+    const uint32_t n_tiles =
+        here ? (w.end_key - w.first_key + DECODE_TILE_KEYS - 1) / DECODE_TILE_KEYS : 0;
     LV_UNROLL
     for (uint32_t t = 0; t < Size<D>::stages; t++) {
         if (t < n_tiles)
-            copy_tile<D>(tiles, w, t);
+            copy_cache_tile<D>(tiles, w, t);
         lv_copy_commit();
     }
     if (a.rope) {
@@ -337,10 +160,10 @@ template <int D> LV_KERNEL(THREADS) attention_decode(const LvCudaDecode a)
     if (!here)
         return;
 
-    load_queries<D>(queries, w, a.rope, angles);
+    load_step_queries<D>(queries, w, a.rope, angles);
     /* The newest key is the last of the span that has not come from the cache. */
     const uint32_t newest_at = w.end_key - 1 - w.first_key;
-    const bool has_newest = w.cached_end < w.end_key && newest_at % TILE_KEYS / KEYS == warp;
+    const bool has_newest = w.cached_end < w.end_key && newest_at % DECODE_TILE_KEYS / KEYS == warp;
     Newest newest;
     if (has_newest) {
         newest = load_newest<D>(w, angles);
@@ -358,10 +181,10 @@ template <int D> LV_KERNEL(THREADS) attention_decode(const LvCudaDecode a)
         lv_load_tiles(query[k], queries + lane % 16 * Size<D>::stride + lane / 16 * 8 + k * 16);
     for (uint32_t t = 0; t < n_tiles; t++) {
         LvBf16 *tile = tiles + t % Size<D>::stages * Size<D>::tile;
-        const uint32_t first = w.first_key + t * TILE_KEYS + warp * KEYS;
+        const uint32_t first = w.first_key + t * DECODE_TILE_KEYS + warp * KEYS;
         lv_copy_wait<Size<D>::stages - 1>();
         lv_sync_warp();
-        if (has_newest && t == newest_at / TILE_KEYS) {
+        if (has_newest && t == newest_at / DECODE_TILE_KEYS) {
             LvBf16 *row = tile + newest_at % KEYS * Size<D>::stride;
             put_newest<D>(row, row + KEYS * Size<D>::stride, newest);
             lv_sync_warp();
@@ -370,7 +193,7 @@ template <int D> LV_KERNEL(THREADS) attention_decode(const LvCudaDecode a)
             attend<D>(state, query, tile, factor, first, w.end_key, w.n_queries > 8);
         lv_sync_warp();
         if (t + Size<D>::stages < n_tiles)
-            copy_tile<D>(tiles, w, t + Size<D>::stages);
+            copy_cache_tile<D>(tiles, w, t + Size<D>::stages);
         lv_copy_commit();
     }
     join_warps<D>(w, state, factor);
@@ -381,7 +204,7 @@ template <int D> static int launch_tensor(LvCudaStream stream, const LvCudaDecod
     const uint64_t group = a.batch.n_heads / a.batch.n_kv_heads;
     const uint64_t tiles = (group + ROWS - 1) / ROWS * a.batch.n_kv_heads;
     return lv_launch_overlapped(attention_decode<D>, a.n_splits, tiles, a.batch.n_sequences,
-        THREADS, Size<D>::shared, stream, a);
+        DECODE_THREADS, Size<D>::shared, stream, a);
 }
 
 /* LV_CUDA_BAD_ARGUMENT where tensor cores cannot. */
@@ -400,103 +223,6 @@ static int attend_tensor(LvCudaStream stream, const LvCudaDecode &a)
     default:
         return LV_CUDA_BAD_ARGUMENT;
     }
-}
-
-/* ---- joining ---- */
-
-#define AT_ONCE 8    /* splits that a warp loads at once */
-#define JOIN_WARPS 8 /* of a block; two where there are few splits */
-
-/* A block a head of a sequence. Warps take splits in turn, a lane COLUMNS columns: 32, 64 ... from
- * each other. Splits behind the sequence's end were not written and are not read. */
-template <typename T, int COLUMNS> LV_KERNEL(JOIN_WARPS *LV_WARP) join_splits(const LvCudaDecode a)
-{
-    const LvCudaBatch &b = a.batch;
-    const uint32_t n_warps = blockDim.x / LV_WARP, warp = threadIdx.x / LV_WARP;
-    const uint32_t width = b.head_dim + 2;
-    /* A split's weight each; what the warps' reductions share; the warps' sums of each column. */
-    float *weights = (float *)lv_shared(), *scratch = weights + (a.n_splits + 31) / 32 * 32;
-    float *sums = scratch + 64;
-    lv_let_next_start();
-    const LvCudaSequence sequence = lv_load_fresh(b.sequences + blockIdx.y);
-    const uint32_t n = sequence.n_rows ? sequence.position / split_keys(a) + 1 : 0;
-    lv_wait_previous();
-    if (n == 0)
-        return;
-    const float *parts =
-        a.workspace + ((size_t)blockIdx.y * b.n_heads + blockIdx.x) * a.n_splits * width;
-    float part[AT_ONCE][COLUMNS], acc[COLUMNS], best = -INFINITY, sum = 0;
-    LV_UNROLL
-    for (int c = 0; c < COLUMNS; c++)
-        acc[c] = 0;
-    for (uint32_t i = threadIdx.x; i < n; i += blockDim.x)
-        best = fmaxf(best, parts[(size_t)i * width + b.head_dim]);
-    for (uint32_t first = warp; first < n || first == warp; first += n_warps * AT_ONCE) {
-        LV_UNROLL
-        for (int u = 0; u < AT_ONCE; u++) {
-            const uint32_t i = first + u * n_warps;
-            LV_UNROLL
-            for (int c = 0; c < COLUMNS; c++) {
-                const uint32_t col = lv_lane() + LV_WARP * c;
-                part[u][c] = i < n && col < b.head_dim ? parts[(size_t)i * width + col] : 0.0f;
-            }
-        }
-        if (first == warp) { /* the weights, while the parts are being loaded */
-            LV_UNROLL
-            for (unsigned mask = LV_WARP / 2; mask; mask /= 2)
-                best = fmaxf(best, lv_shuffle_xor(best, mask));
-            if (lv_lane() == 0)
-                scratch[warp] = best;
-            __syncthreads();
-            for (uint32_t w = 0; w < n_warps; w++)
-                best = fmaxf(best, scratch[w]);
-            for (uint32_t i = threadIdx.x; i < n; i += blockDim.x) {
-                const float *end = parts + (size_t)i * width + b.head_dim;
-                weights[i] = lv_exp2(end[0] - best);
-                sum += end[1] * weights[i];
-            }
-            lv_block_sums<1>(&sum, scratch + 32);
-        }
-        LV_UNROLL
-        for (int u = 0; u < AT_ONCE; u++) {
-            const uint32_t i = first + u * n_warps;
-            const float weight = i < n ? weights[i] : 0.0f;
-            LV_UNROLL
-            for (int c = 0; c < COLUMNS; c++)
-                acc[c] += weight == 0 ? 0.0f : part[u][c] * weight;
-        }
-    }
-    LV_UNROLL
-    for (int c = 0; c < COLUMNS; c++)
-        sums[(warp * COLUMNS + c) * LV_WARP + lv_lane()] = acc[c];
-    __syncthreads();
-    T *out = (T *)a.out + sequence.first_row * a.out_stride + (size_t)blockIdx.x * b.head_dim;
-    for (uint32_t col = threadIdx.x; col < b.head_dim; col += blockDim.x) {
-        float total = 0;
-        for (uint32_t w = 0; w < n_warps; w++)
-            total += sums[w * COLUMNS * LV_WARP + col];
-        out[col] = lv_narrow<T>(total / sum);
-    }
-}
-
-template <typename T, int COLUMNS>
-static int launch_join(LvCudaStream stream, const LvCudaDecode &a)
-{
-    const bool overlapped = a.overlap || a.join_overlap;
-    const unsigned warps = a.n_splits > 4 ? JOIN_WARPS : 2;
-    const size_t shared =
-        ((a.n_splits + 31) / 32 * 32 + 64 + (size_t)warps * COLUMNS * LV_WARP) * sizeof(float);
-    return lv_launch_as(overlapped, join_splits<T, COLUMNS>, a.n_splits ? a.batch.n_heads : 0,
-        a.batch.n_sequences, 1, warps * LV_WARP, shared, stream, a);
-}
-
-template <typename T> static int join(LvCudaStream stream, const LvCudaDecode &a)
-{
-    if (a.batch.head_dim <= 64)
-        return launch_join<T, 2>(stream, a);
-    if (a.batch.head_dim <= 128)
-        return launch_join<T, 4>(stream, a);
-    return launch_join<T, 8>(stream, a);
 }
 
 /* ---- all of it ---- */
@@ -525,9 +251,7 @@ int lv_cuda_attention_decode(LvCudaStream stream, const LvCudaDecode *args)
     int result = attend_tensor(stream, a);
     if (result == LV_CUDA_BAD_ARGUMENT)
         result = attend_plain(stream, a);
-    if (result)
-        return result;
-    return b.type == LV_F32 ? join<float>(stream, a) : join<LvBf16>(stream, a);
+    return result ? result : lv_attention_join(stream, a);
 }
 
 uint32_t lv_cuda_splits(uint32_t n_sequences, uint32_t n_kv_heads, uint32_t n_processors)
@@ -543,6 +267,6 @@ uint32_t lv_cuda_keys_per_split(
 {
     uint64_t splits = lv_cuda_splits(n_sequences, n_kv_heads, n_processors);
     uint64_t keys = (max_keys + splits - 1) / splits;
-    keys = (keys + TILE_KEYS - 1) / TILE_KEYS * TILE_KEYS;
-    return (uint32_t)(keys < TILE_KEYS ? TILE_KEYS : keys);
+    keys = (keys + DECODE_TILE_KEYS - 1) / DECODE_TILE_KEYS * DECODE_TILE_KEYS;
+    return (uint32_t)(keys < DECODE_TILE_KEYS ? DECODE_TILE_KEYS : keys);
 }

@@ -184,4 +184,7 @@ int lv_attention_plain(LvCudaStream stream, const LvCudaAttentionFull &args);
 int lv_attention_plain(LvCudaStream stream, const LvCudaPrefill &args);
 int lv_attention_plain(LvCudaStream stream, const LvCudaDecode &args);
 
+/* The second kernel of decoding (attention_join.cu): from the workspace to out. */
+int lv_attention_join(LvCudaStream stream, const LvCudaDecode &args);
+
 #endif

@@ -3,159 +3,12 @@
  * stream. A row is cut among blocks, whose results lie in the workspace until the next kernel joins
  * them. Order never depends on timing: histograms count whole numbers, and sums run over each
  * thread's own ids, then over the threads, then over the blocks. */
-#include "best.h"
+#include "draw_border.h"
 #include "launcher.h"
-
-#define THREADS 256u
-#define WARPS (THREADS / LV_WARP)
-#define BINS 256u       /* a thread each */
-#define MOST_BLOCKS 64u /* of a row */
-#define PASSES 4        /* of 8 bits over a key */
-
-/* The border that histograms narrow down. */
-struct Border {
-    uint32_t prefix;          /* of the keys on it */
-    unsigned long long below; /* top-k: of the k scores those still to be found; top-p: the mass
-                                 that is dropped */
-};
-
-/* A row's state between the kernels. */
-struct RowState {
-    LvCudaBest best[MOST_BLOCKS];
-    double weights[2][MOST_BLOCKS]; /* sums of what top-k left, of what top-p left */
-    double drawn[MOST_BLOCKS];      /* sums of probabilities */
-    unsigned long long masses[PASSES][BINS];
-    uint32_t counts[PASSES][BINS];
-    Border by_count[PASSES + 1], by_mass[PASSES + 1];
-    uint32_t equal[MOST_BLOCKS]; /* scores on the border of top-p */
-};
-static_assert(sizeof(RowState) <= LV_CUDA_SAMPLE_ROW_BYTES, "fits");
-
-struct DrawJob {
-    LvCudaSample a;
-    uint32_t blocks; /* of a row */
-    uint32_t span;   /* ids of a thread */
-};
-
-struct Shared {
-    double sums[THREADS];
-    unsigned long long scan[BINS];
-    LvCudaBest candidates[32];
-    uint32_t counts[THREADS];
-    uint32_t bins[WARPS][BINS], high[WARPS][BINS];
-    Border border;
-    uint32_t token;
-};
-
-/* A block's part of its row; thread t owns ids [begin, end). */
-struct Part {
-    RowState *state;
-    LvCudaDraw *settings;
-    LvCudaDraw d;
-    float *scores;
-    uint32_t row, block, n, begin, end;
-    Shared *shared;
-};
-
-LV_INLINE Part part_of(const DrawJob &job, uint32_t row, uint32_t block)
-{
-    Part p;
-    const uint64_t first = ((uint64_t)block * THREADS + threadIdx.x) * job.span;
-    p.row = row;
-    p.block = block;
-    p.n = (uint32_t)job.a.cols;
-    p.begin = first < p.n ? (uint32_t)first : p.n;
-    p.end = first + job.span < p.n ? (uint32_t)(first + job.span) : p.n;
-    p.state = (RowState *)((char *)job.a.workspace + (size_t)row * LV_CUDA_SAMPLE_ROW_BYTES);
-    p.settings = &job.a.draws[row];
-    p.d = *p.settings;
-    p.scores = job.a.logits + (size_t)row * job.a.stride;
-    p.shared = (Shared *)lv_shared();
-    return p;
-}
-
-LV_INLINE Part own_part(const DrawJob &job)
-{
-    lv_let_next_start();
-    lv_wait_previous();
-    return part_of(job, blockIdx.x / job.blocks, blockIdx.x % job.blocks);
-}
-
-/* Of the row, from all of its blocks. */
-LV_INLINE LvCudaBest row_best(const DrawJob &job, const Part &p)
-{
-    return lv_best_of_block<WARPS>(
-        threadIdx.x < job.blocks ? p.state->best[threadIdx.x] : lv_no_best(), p.shared->candidates);
-}
-
-/* A token is drawn: the row is not greedy, and all its scores are finite. */
-LV_INLINE bool draws(const Part &p, const LvCudaBest &best)
-{
-    return p.d.temperature > 0 && p.n && !best.not_finite;
-}
-
-LV_INLINE bool has_top_k(const Part &p)
-{
-    return p.d.top_k != 0 && p.d.top_k < p.n;
-}
-
-/* Whole numbers in the order of the floats. */
-LV_INLINE uint32_t key_of(float x)
-{
-    uint32_t bits = lv_float_bits(x);
-    return bits & 0x80000000u ? ~bits : bits | 0x80000000u;
-}
-
-LV_INLINE float float_of(uint32_t key)
-{
-    return lv_bits_float(key & 0x80000000u ? key & 0x7FFFFFFFu : ~key);
-}
-
-/* Probabilities as multiples of 2^-60: exact for all that matter, and their sum has no order. */
-LV_INLINE unsigned long long mass_of(float score, float largest, double sum)
-{
-    float probability = (float)(expf(score - largest) / sum);
-    return (unsigned long long)((double)probability * 0x1p60);
-}
-
-LV_INLINE bool droppable(unsigned long long mass, float drop)
-{
-    return (float)((double)mass * 0x1p-60) <= drop;
-}
-
-/* Over the block, of what each thread gives; in order. Every thread gets it. */
-LV_INLINE double ordered_sum(const Part &p, double own)
-{
-    p.shared->sums[threadIdx.x] = own;
-    __syncthreads();
-    double sum = 0;
-    for (unsigned t = 0; t < THREADS; t++)
-        sum += p.shared->sums[t];
-    __syncthreads();
-    return sum;
-}
-
-LV_INLINE double over_blocks(const DrawJob &job, const double *sums)
-{
-    double sum = 0;
-    for (uint32_t b = 0; b < job.blocks; b++)
-        sum += sums[b];
-    return sum;
-}
-
-LV_INLINE void put_weights(const Part &p, float largest, double *sums)
-{
-    double own = 0;
-    for (uint32_t i = p.begin; i < p.end; i++)
-        own += p.scores[i] == -INFINITY ? 0.0f : expf(p.scores[i] - largest);
-    own = ordered_sum(p, own);
-    if (threadIdx.x == 0)
-        sums[p.block] = own;
-}
 
 /* ---- penalty and temperature, and the best of them ---- */
 
-LV_KERNEL(THREADS) draw_process(const DrawJob job)
+LV_KERNEL(DRAW_THREADS) draw_process(const DrawJob job)
 {
     const Part p = own_part(job);
     LvCudaBest best = lv_no_best();
@@ -172,7 +25,7 @@ LV_KERNEL(THREADS) draw_process(const DrawJob job)
         best = lv_better(best, one);
         p.scores[i] = x;
     }
-    best = lv_best_of_block<WARPS>(best, p.shared->candidates);
+    best = lv_best_of_block<DRAW_WARPS>(best, p.shared->candidates);
     if (threadIdx.x == 0)
         p.state->best[p.block] = best;
     if (p.block)
@@ -190,84 +43,8 @@ LV_KERNEL(THREADS) draw_process(const DrawJob job)
 
 /* ---- histograms ---- */
 
-/* The sum over bins 0 .. own, or with `down` over bins own .. 255. */
-LV_INLINE unsigned long long scan_bins(const Part &p, unsigned long long own, bool down)
-{
-    unsigned long long *scan = p.shared->scan;
-    const uint32_t at = down ? BINS - 1 - threadIdx.x : threadIdx.x;
-    scan[at] = own;
-    __syncthreads();
-    for (uint32_t step = 1; step < BINS; step *= 2) {
-        const unsigned long long other = at >= step ? scan[at - step] : 0;
-        __syncthreads();
-        scan[at] += other;
-        __syncthreads();
-    }
-    own = scan[at];
-    __syncthreads();
-    return own;
-}
-
-/* Of the kernel that makes pass `pass`: the border as the pass before leaves it. Every block finds
- * it, the first one writes it down. */
-LV_INLINE Border border_by_count(const Part &p, int pass)
-{
-    if (pass == 0)
-        return p.state->by_count[0];
-    const Border last = p.state->by_count[pass - 1];
-    const unsigned long long own = p.state->counts[pass - 1][threadIdx.x];
-    const unsigned long long with = scan_bins(p, own, true), without = with - own;
-    if (with >= last.below && without < last.below) {
-        p.shared->border = Border{last.prefix << 8 | threadIdx.x, last.below - without};
-        if (p.block == 0)
-            p.state->by_count[pass] = p.shared->border;
-    }
-    __syncthreads();
-    return p.shared->border;
-}
-
-LV_INLINE Border border_by_mass(const Part &p, int pass, float largest)
-{
-    if (pass == 0)
-        return p.state->by_mass[0];
-    const int shift = 24 - 8 * (pass - 1);
-    const float drop = (float)(1 - p.d.top_p);
-    const Border last = p.state->by_mass[pass - 1];
-    const unsigned long long own = p.state->masses[pass - 1][threadIdx.x];
-    const unsigned long long with = scan_bins(p, own, false), without = with - own;
-    /* The largest score's bin is the last that can be chosen. */
-    const uint32_t top = key_of(largest), bin = threadIdx.x;
-    const uint32_t most = (uint64_t)top >> (shift + 8) == last.prefix ? top >> shift & 255 : 255;
-    if (bin <= most && (bin == most || !droppable(last.below + with, drop)) &&
-        (bin == 0 || droppable(last.below + without, drop))) {
-        p.shared->border = Border{last.prefix << 8 | bin, last.below + without};
-        if (p.block == 0)
-            p.state->by_mass[pass] = p.shared->border;
-    }
-    __syncthreads();
-    return p.shared->border;
-}
-
-/* Adds to a number of 64 bits in two words; only additions of 32 bits are quick in shared memory.
- */
-LV_INLINE void count_wide(uint32_t *low, uint32_t *high, unsigned long long n)
-{
-    const uint32_t before = lv_count(low, (uint32_t)n);
-    const uint32_t carry = before + (uint32_t)n < before;
-    if ((uint32_t)(n >> 32) + carry)
-        lv_count(high, (uint32_t)(n >> 32) + carry);
-}
-
-LV_INLINE void clear_bins(const Part &p)
-{
-    LV_UNROLL
-    for (uint32_t w = 0; w < WARPS; w++)
-        p.shared->bins[w][threadIdx.x] = p.shared->high[w][threadIdx.x] = 0;
-    __syncthreads();
-}
-
 /* Counts the scores whose key begins with the border's prefix, by the 8 bits below it. */
-template <int PASS> LV_KERNEL(THREADS) draw_count(const DrawJob job)
+template <int PASS> LV_KERNEL(DRAW_THREADS) draw_count(const DrawJob job)
 {
     const Part p = own_part(job);
     if (!draws(p, row_best(job, p)) || !has_top_k(p))
@@ -282,14 +59,14 @@ template <int PASS> LV_KERNEL(THREADS) draw_count(const DrawJob job)
             lv_count(&bins[key >> shift & 255], 1u);
     }
     __syncthreads();
-    for (uint32_t w = 0; w < WARPS; w++)
+    for (uint32_t w = 0; w < DRAW_WARPS; w++)
         sum += p.shared->bins[w][threadIdx.x];
     if (sum)
         lv_count(&p.state->counts[PASS][threadIdx.x], sum);
 }
 
 /* Adds up their masses. */
-template <int PASS> LV_KERNEL(THREADS) draw_weigh(const DrawJob job)
+template <int PASS> LV_KERNEL(DRAW_THREADS) draw_weigh(const DrawJob job)
 {
     const Part p = own_part(job);
     const LvCudaBest best = row_best(job, p);
@@ -308,7 +85,7 @@ template <int PASS> LV_KERNEL(THREADS) draw_weigh(const DrawJob job)
     }
     __syncthreads();
     unsigned long long sum = 0;
-    for (uint32_t w = 0; w < WARPS; w++)
+    for (uint32_t w = 0; w < DRAW_WARPS; w++)
         sum += (unsigned long long)p.shared->high[w][threadIdx.x] << 32 |
                p.shared->bins[w][threadIdx.x];
     if (sum)
@@ -318,7 +95,7 @@ template <int PASS> LV_KERNEL(THREADS) draw_weigh(const DrawJob job)
 /* ---- what is kept ---- */
 
 /* The k largest scores, and all that equal the last of them; the sum of what is left. */
-LV_KERNEL(THREADS) draw_keep_k(const DrawJob job)
+LV_KERNEL(DRAW_THREADS) draw_keep_k(const DrawJob job)
 {
     const Part p = own_part(job);
     const LvCudaBest best = row_best(job, p);
@@ -333,7 +110,7 @@ LV_KERNEL(THREADS) draw_keep_k(const DrawJob job)
     put_weights(p, best.score, p.state->weights[0]);
 }
 
-LV_KERNEL(THREADS) draw_border(const DrawJob job)
+LV_KERNEL(DRAW_THREADS) draw_border(const DrawJob job)
 {
     const Part p = own_part(job);
     const LvCudaBest best = row_best(job, p);
@@ -365,7 +142,7 @@ LV_INLINE uint32_t dropped_of(
 
 /* Drops the least likely whose masses add up to no more than 1 - top_p; the likeliest stays. Of
  * those on the border, the first ids as far as they may. */
-LV_KERNEL(THREADS) draw_keep_p(const DrawJob job)
+LV_KERNEL(DRAW_THREADS) draw_keep_p(const DrawJob job)
 {
     const Part p = own_part(job);
     const LvCudaBest best = row_best(job, p);
@@ -404,7 +181,7 @@ LV_INLINE double own_probabilities(const Part &p)
     return own;
 }
 
-LV_KERNEL(THREADS) draw_probabilities(const DrawJob job)
+LV_KERNEL(DRAW_THREADS) draw_probabilities(const DrawJob job)
 {
     const Part p = own_part(job);
     const LvCudaBest best = row_best(job, p);
@@ -451,9 +228,9 @@ LV_INLINE uint32_t pick(const DrawJob &job, const Part &row, double point)
     __syncthreads();
     if (threadIdx.x == 0) {
         uint32_t t = 0;
-        while (t + 1 < THREADS && below + p.shared->sums[t] <= point)
+        while (t + 1 < DRAW_THREADS && below + p.shared->sums[t] <= point)
             below += p.shared->sums[t++];
-        uint32_t i = (block * THREADS + t) * job.span, token = p.n;
+        uint32_t i = (block * DRAW_THREADS + t) * job.span, token = p.n;
         for (; i < p.n && token == p.n; i++) {
             below += p.scores[i];
             if (p.scores[i] > 0 && below > point)
@@ -469,7 +246,7 @@ LV_INLINE uint32_t pick(const DrawJob &job, const Part &row, double point)
 }
 
 /* A block a row. */
-LV_KERNEL(THREADS) draw_pick(const DrawJob job)
+LV_KERNEL(DRAW_THREADS) draw_pick(const DrawJob job)
 {
     lv_let_next_start();
     lv_wait_previous();
@@ -489,10 +266,11 @@ LV_KERNEL(THREADS) draw_pick(const DrawJob job)
 }
 
 /* The first kernel follows whatever was there; each of the others the one ahead of it. */
-static int launch(LvCudaStream stream, const DrawJob &job, void (*kernel)(const DrawJob), bool first)
+static int launch(
+    LvCudaStream stream, const DrawJob &job, void (*kernel)(const DrawJob), bool first)
 {
     return lv_launch_as(job.a.overlap && !first, kernel, (uint64_t)job.a.rows * job.blocks, 1, 1,
-        THREADS, sizeof(Shared), stream, job);
+        DRAW_THREADS, sizeof(Shared), stream, job);
 }
 
 int lv_cuda_sample(LvCudaStream stream, const LvCudaSample *args)
@@ -505,10 +283,10 @@ int lv_cuda_sample(LvCudaStream stream, const LvCudaSample *args)
         (uintptr_t)args->workspace % 16)
         return LV_CUDA_BAD_ARGUMENT;
     /* Blocks of 16 ids a thread, as far as there are not too many. */
-    const uint64_t of_block = 16 * THREADS, n = args->cols;
+    const uint64_t of_block = 16 * DRAW_THREADS, n = args->cols;
     uint64_t blocks = (n + of_block - 1) / of_block;
     blocks = blocks < 1 ? 1 : blocks > MOST_BLOCKS ? MOST_BLOCKS : blocks;
-    const uint64_t threads = blocks * THREADS;
+    const uint64_t threads = blocks * DRAW_THREADS;
     const DrawJob job = {*args, (uint32_t)blocks, (uint32_t)((n + threads - 1) / threads)};
     int result = launch(stream, job, draw_process, true);
     for (int i = 0; i < PASSES && result == 0 && !args->no_top_k; i++)
@@ -524,6 +302,6 @@ int lv_cuda_sample(LvCudaStream stream, const LvCudaSample *args)
     if (result == 0)
         result = launch(stream, job, draw_probabilities, false);
     return result ? result
-                  : lv_launch_as(args->overlap != 0, draw_pick, args->rows, 1, 1, THREADS,
+                  : lv_launch_as(args->overlap != 0, draw_pick, args->rows, 1, 1, DRAW_THREADS,
                         sizeof(Shared), stream, job);
 }
