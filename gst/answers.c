@@ -47,6 +47,13 @@ stream_time (const GstLlavaovWindow * window)
       timestamp);
 }
 
+static gboolean
+copy_field (GQuark field, const GValue * value, gpointer structure)
+{
+  gst_structure_id_set_value (structure, field, value);
+  return TRUE;
+}
+
 static void
 set_times (GstStructure * structure, const GstLlavaovWindow * window)
 {
@@ -86,6 +93,8 @@ gst_llavaov_answer_to_structure (const GstLlavaovWindow * window,
   gint64 latency = window->answered_at - window->last_arrival;
   guint i;
 
+  if (window->chosen)
+    gst_structure_foreach (window->chosen, copy_field, structure);
   set_times (structure, window);
   g_value_init (&times, GST_TYPE_ARRAY);
   g_value_init (&time, G_TYPE_UINT64);
@@ -140,6 +149,14 @@ value_to_json (const GValue * value)
     return number > G_MAXINT64 ? json_null () :
         json_integer ((json_int_t) number);
   }
+  if (G_VALUE_HOLDS_BOOLEAN (value))
+    return json_boolean (g_value_get_boolean (value));
+  if (G_VALUE_HOLDS_DOUBLE (value)) {
+    /* NULL where it is not finite. */
+    json_t *number = json_real (g_value_get_double (value));
+
+    return number ? number : json_null ();
+  }
   if (GST_VALUE_HOLDS_ARRAY (value)) {
     json_t *array = json_array ();
     guint i;
@@ -173,13 +190,6 @@ gst_llavaov_answer_to_json (const GstStructure * answer)
   copy = g_strdup (line ? line : "{}");
   free (line);
   return copy;
-}
-
-static gboolean
-copy_field (GQuark field, const GValue * value, gpointer structure)
-{
-  gst_structure_id_set_value (structure, field, value);
-  return TRUE;
 }
 
 void

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "errors.h"
 
+#include "choices.h"
+
 #include <errno.h>
 #include <stdio.h>
 
@@ -167,7 +169,7 @@ gst_llavaov_check_settings (const GstLlavaovSettings * settings,
   }
   if (settings->engine_id && !*settings->engine_id)
     return bad_value (error, "engine-id", "", "a name must not be empty");
-  return TRUE;
+  return gst_llavaov_choices_check (settings, error);
 }
 
 /* At most one byte more than a prompt may have, so that a device file cannot fill the memory. */

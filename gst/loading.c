@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "loading.h"
 
+#include "choices.h"
 #include "errors.h"
 #include "host.h"
 #include "window-queue.h"
@@ -79,6 +80,29 @@ check_generation (GstLlavaovElement * self)
     gst_llavaov_loading_warn_generation (self, &asked);
   }
   return status == LLAVAOV_OK;
+}
+
+/* Whether the model's tokens fit the labels; FALSE: an ERROR has been posted. */
+static gboolean
+check_choices (GstLlavaovElement * self)
+{
+  LlavaovChoices choices;
+  LlavaovError error = { 0, };
+  LlavaovStatus status = LLAVAOV_OK;
+  gchar *labels;
+
+  g_mutex_lock (&self->windows.lock);
+  labels = g_strdup (self->run.choices);
+  choices = gst_llavaov_choices_of (&self->run, labels);
+  g_mutex_unlock (&self->windows.lock);
+  if (labels)
+    status = llavaov_choices_check (self->model.engine, &choices, &error);
+  g_free (labels);
+  if (status == LLAVAOV_OK)
+    return TRUE;
+  error.status = status;
+  gst_llavaov_host_fail (self, &error);
+  return FALSE;
 }
 
 void
@@ -170,7 +194,8 @@ engine_ready (GstLlavaovElement * self, LlavaovEngine * engine)
   g_mutex_unlock (&self->windows.lock);
   gst_llavaov_output_set_engine (&self->output, info);
 
-  if (!check_generation (self) || !open_session (self, engine, &session))
+  if (!check_generation (self) || !check_choices (self) ||
+      !open_session (self, engine, &session))
     return;
 
   text = g_strdup_printf ("%s is ready: %s, %s (%s)", info->model_name,

@@ -36,7 +36,7 @@ gst_llavaov_output_start (GstLlavaovOutput * output)
 {
   g_mutex_lock (&output->lock);
   memset (&output->stats, 0, sizeof (output->stats));
-  output->device_failures = 0;
+  output->device_failures = output->doubts = 0;
   g_mutex_unlock (&output->lock);
 }
 
@@ -139,6 +139,17 @@ gst_llavaov_output_count_failure (GstLlavaovOutput * output,
   failures = output->device_failures;
   g_mutex_unlock (&output->lock);
   return failures;
+}
+
+guint
+gst_llavaov_output_count_doubt (GstLlavaovOutput * output, gboolean valid)
+{
+  guint doubts;
+
+  g_mutex_lock (&output->lock);
+  doubts = output->doubts = valid ? 0 : output->doubts + 1;
+  g_mutex_unlock (&output->lock);
+  return doubts;
 }
 
 GstStructure *

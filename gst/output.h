@@ -19,6 +19,7 @@ typedef struct _GstLlavaovOutput
   GstLlavaovStats stats;
   guint device_failures;        /* in a row */
   gchar *last_answer;
+  guint doubts;                 /* answers with choices in a row that were not valid */
   guint flushes;                /* as in the windows: answers from before a flush become no meta */
   gboolean text_meets;          /* one consumer reads text and video side by side */
   GQueue metas;                 /* of GstStructure: for the next buffer */
@@ -51,6 +52,9 @@ gboolean gst_llavaov_output_notice (GstLlavaovOutput * output,
 /* Counts a window that failed; returns how many the device has failed in a row. */
 guint gst_llavaov_output_count_failure (GstLlavaovOutput * output,
     LlavaovStatus status);
+/* An answer with choices; returns how many in a row were not valid. */
+guint gst_llavaov_output_count_doubt (GstLlavaovOutput * output,
+    gboolean valid);
 GstStructure *gst_llavaov_output_stats (GstLlavaovOutput * output,
     const LlavaovSessionStats * session);
 

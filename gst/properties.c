@@ -28,6 +28,9 @@
 #define ENUM(id, member, name, nick, c_type, get_type, fallback, until, blurb) \
     DESCRIPTOR (id, ENUM, NAMES (name, nick, blurb), AT (member, until), \
         .type = get_type, .number = fallback)
+#define FLAGS(id, member, name, nick, get_type, fallback, until, blurb) \
+    DESCRIPTOR (id, FLAGS, NAMES (name, nick, blurb), AT (member, until), \
+        .type = get_type, .number = fallback)
 #define READONLY_BOOLEAN(id, name, nick, blurb) \
     DESCRIPTOR (id, READONLY_BOOLEAN, NAMES (name, nick, blurb))
 #define READONLY_STRING(id, name, nick, blurb) \
@@ -68,6 +71,10 @@ make_spec (const GstLlavaovDescriptor * d)
     case GST_LLAVAOV_KIND_ENUM:
       gst_type_mark_as_plugin_api (d->type (), 0);
       return g_param_spec_enum (d->name, d->nick, d->blurb, d->type (),
+          d->number, writable);
+    case GST_LLAVAOV_KIND_FLAGS:
+      gst_type_mark_as_plugin_api (d->type (), 0);
+      return g_param_spec_flags (d->name, d->nick, d->blurb, d->type (),
           d->number, writable);
     case GST_LLAVAOV_KIND_READONLY_BOOLEAN:
       return g_param_spec_boolean (d->name, d->nick, d->blurb, FALSE, readonly);

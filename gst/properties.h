@@ -24,12 +24,16 @@ G_BEGIN_DECLS
 #define END(type)
 #include "property-enums.inc"
 
+/* Of LlavaovVariant. */
+GType gst_llavaov_variants_get_type (void);
+
 #define STRING(id, ...) GST_LLAVAOV_PROP_##id,
 #define UINT(id, ...) GST_LLAVAOV_PROP_##id,
 #define UINT64(id, ...) GST_LLAVAOV_PROP_##id,
 #define DOUBLE(id, ...) GST_LLAVAOV_PROP_##id,
 #define BOOLEAN(id, ...) GST_LLAVAOV_PROP_##id,
 #define ENUM(id, ...) GST_LLAVAOV_PROP_##id,
+#define FLAGS(id, ...) GST_LLAVAOV_PROP_##id,
 #define READONLY_BOOLEAN(id, ...) GST_LLAVAOV_PROP_##id,
 #define READONLY_STRING(id, ...) GST_LLAVAOV_PROP_##id,
 #define READONLY_STRUCTURE(id, ...) GST_LLAVAOV_PROP_##id,
@@ -46,6 +50,7 @@ typedef enum
 #define DOUBLE(id, member, ...) gdouble member;
 #define BOOLEAN(id, member, ...) gboolean member;
 #define ENUM(id, member, name, nick, type, ...) type member;
+#define FLAGS(id, member, ...) guint member;
 #define READONLY_BOOLEAN(id, ...)
 #define READONLY_STRING(id, ...)
 #define READONLY_STRUCTURE(id, ...)
@@ -65,6 +70,7 @@ typedef enum
   GST_LLAVAOV_KIND_DOUBLE,
   GST_LLAVAOV_KIND_BOOLEAN,
   GST_LLAVAOV_KIND_ENUM,
+  GST_LLAVAOV_KIND_FLAGS,
   /* without a value in the settings */
   GST_LLAVAOV_KIND_READONLY_BOOLEAN,
   GST_LLAVAOV_KIND_READONLY_STRING,
@@ -77,10 +83,10 @@ typedef struct
   const gchar *name, *nick, *blurb;
   gsize offset, size;           /* of the member of GstLlavaovSettings, in bytes */
   GParamFlags until;            /* the last state in which it may be set */
-  guint64 minimum, maximum, number;     /* number: the default, also of BOOLEAN and ENUM */
+  guint64 minimum, maximum, number;     /* number: the default, also of BOOLEAN, ENUM and FLAGS */
   gdouble real_minimum, real_maximum, real;
   const gchar *text;
-  GType (*type) (void);         /* ENUM */
+  GType (*type) (void);         /* ENUM and FLAGS */
 } GstLlavaovDescriptor;
 
 /* Installs every property on a class. */

@@ -17,3 +17,21 @@
       return type; \
     }
 #include "property-enums.inc"
+
+GType
+gst_llavaov_variants_get_type (void)
+{
+  static gsize type = 0;
+  static const GFlagsValue values[] = {
+    {0, "The labels as they are", "none"},
+    {LLAVAOV_VARIANT_CASE,
+        "With the case of the first character changed: Yes for yes", "case"},
+    {LLAVAOV_VARIANT_SPACE, "Behind a space", "space"},
+    {0, NULL, NULL}
+  };
+
+  if (g_once_init_enter (&type))
+    g_once_init_leave (&type, g_flags_register_static ("GstLlavaovVariants",
+            values));
+  return type;
+}

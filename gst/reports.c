@@ -10,6 +10,9 @@
 /* A device that fails so many windows in a row is taken to be lost. An engine does not get over that. */
 #define MAX_DEVICE_FAILURES 3
 
+/* Answers with choices in a row that are not valid, before somebody is told. */
+#define DOUBTS 3
+
 /* Says, once, what the device does without and is slower for. */
 static void
 report_notice (GstLlavaovElement * self)
@@ -26,6 +29,31 @@ report_notice (GstLlavaovElement * self)
   gst_element_message_full (GST_ELEMENT (self), GST_MESSAGE_INFO,
       GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_SETTINGS, g_strdup (text), text,
       __FILE__, GST_FUNCTION, __LINE__);
+}
+
+/* The labels are not what the model would say: once for so many windows in a row. */
+static void
+report_doubt (GstLlavaovElement * self, const GstLlavaovWindow * window)
+{
+  LlavaovError error = { LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION,
+    "choices", ""
+  };
+  gboolean valid = FALSE;
+  gdouble mass = 0;
+  gchar *what;
+
+  gst_structure_get (window->chosen, "valid", G_TYPE_BOOLEAN, &valid,
+      "label-mass", G_TYPE_DOUBLE, &mass, NULL);
+  if (gst_llavaov_output_count_doubt (&self->output, valid) != DOUBTS)
+    return;
+  g_snprintf (error.message, sizeof (error.message),
+      "%d windows in a row had less than choices-min-mass on all labels "
+      "together (now %.3g). The model would begin with \"%s\": other labels, "
+      "choices-variants or choices-hint may fit it better", DOUBTS, mass,
+      gst_structure_get_string (window->chosen, "wanted"));
+  what = g_strdup_printf ("choices=\"%s\"", window->labels);
+  gst_llavaov_post_warning (GST_ELEMENT (self), &error, what);
+  g_free (what);
 }
 
 static void
@@ -57,6 +85,8 @@ report_answer (GstLlavaovElement * self, GstLlavaovWindow * window)
   gst_llavaov_host_notify (self, "last-answer");
   gst_llavaov_text_stream_answer (self, window, answer);
   gst_llavaov_output_add_meta (&self->output, window, answer);
+  if (window->chosen)
+    report_doubt (self, window);
 }
 
 static void

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "requests.h"
 
+#include "choices.h"
 #include "loading.h"
 
 static void
@@ -12,6 +13,8 @@ keep_answer (GstLlavaovWindow * window, const LlavaovAnswer * answer)
   window->finish_reason = answer->finish_reason;
   window->text = g_strndup (answer->text ? answer->text : "",
       answer->text ? answer->text_bytes : 0);
+  if (answer->chosen)
+    window->chosen = gst_llavaov_chosen_to_structure (answer->chosen);
   window->prompt_tokens = answer->prompt_tokens;
   window->new_tokens = answer->new_tokens;
   window->first_token_ns = answer->first_token_ns;
@@ -65,6 +68,10 @@ gst_llavaov_request_send (GstLlavaovElement * self, GstLlavaovWindow * window)
       error = sample->error;
     }
   }
+  if (window->contradiction) {
+    gst_llavaov_choices_contradicted (window->contradiction, &error);
+    status = error.status;
+  }
   window->owner = self;
   g_mutex_unlock (&self->windows.lock);
 
@@ -74,8 +81,12 @@ gst_llavaov_request_send (GstLlavaovElement * self, GstLlavaovWindow * window)
     request.n_frames = window->samples->len;
     request.system_prompt = window->system_prompt;
     request.prompt = window->prompt;
-    request.generation = &window->generation;
-    gst_llavaov_loading_warn_generation (self, request.generation);
+    if (window->labels) {
+      request.choices = &window->choices;
+    } else {
+      request.generation = &window->generation;
+      gst_llavaov_loading_warn_generation (self, request.generation);
+    }
     request.reservation = window->reservation;
     request.on_done = on_done;
     request.data = window;

@@ -115,6 +115,9 @@ gst_llavaov_settings_set (GstLlavaovSettings * settings, guint id,
     case GST_LLAVAOV_KIND_ENUM:
       *(gint *) member = g_value_get_enum (v);
       break;
+    case GST_LLAVAOV_KIND_FLAGS:
+      *(guint *) member = g_value_get_flags (v);
+      break;
     default:
       return FALSE;
   }
@@ -147,9 +150,27 @@ gst_llavaov_settings_get (const GstLlavaovSettings * settings, guint id,
     case GST_LLAVAOV_KIND_ENUM:
       g_value_set_enum (v, *(gint *) member);
       return TRUE;
+    case GST_LLAVAOV_KIND_FLAGS:
+      g_value_set_flags (v, *(guint *) member);
+      return TRUE;
     default:
       return FALSE;
   }
+}
+
+gboolean
+gst_llavaov_settings_differs (const GstLlavaovSettings * settings, guint id)
+{
+  GValue usual = G_VALUE_INIT, value = G_VALUE_INIT;
+  gboolean differs;
+
+  gst_llavaov_property_default (id, &usual);
+  g_value_init (&value, G_VALUE_TYPE (&usual));
+  gst_llavaov_settings_get (settings, id, &value);
+  differs = gst_value_compare (&usual, &value) != GST_VALUE_EQUAL;
+  g_value_unset (&value);
+  g_value_unset (&usual);
+  return differs;
 }
 
 LlavaovGeneration

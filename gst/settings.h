@@ -29,6 +29,10 @@ gboolean gst_llavaov_settings_set (GstLlavaovSettings * settings, guint id,
 gboolean gst_llavaov_settings_get (const GstLlavaovSettings * settings,
     guint id, GValue * value);
 
+/* Whether a property with a value here has another one than its default. */
+gboolean gst_llavaov_settings_differs (const GstLlavaovSettings * settings,
+    guint id);
+
 /* How tokens are chosen, and what of it is left to the checkpoint. */
 LlavaovGeneration gst_llavaov_settings_generation (const GstLlavaovSettings *
     settings);

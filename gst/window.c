@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "window.h"
 
+#include "choices.h"
+
 GstLlavaovWindow *
 gst_llavaov_window_new (GstClockTime start, GstClockTime length,
     const GstLlavaovSettings * settings, const GstSegment * segment,
@@ -15,6 +17,10 @@ gst_llavaov_window_new (GstClockTime start, GstClockTime length,
   window->prompt = g_strdup (settings->prompt);
   window->system_prompt = g_strdup (settings->system_prompt);
   window->generation = gst_llavaov_settings_generation (settings);
+  window->labels = g_strdup (settings->choices);
+  window->choices = gst_llavaov_choices_of (settings, window->labels);
+  if (window->labels)
+    window->contradiction = gst_llavaov_choices_contradiction (settings);
   window->full_length = settings->window;
   window->interval = settings->interval ? settings->interval : settings->window;
   window->samples = g_ptr_array_new_full (n_points,
@@ -51,6 +57,8 @@ gst_llavaov_window_free (GstLlavaovWindow * window)
   g_ptr_array_unref (window->samples);
   llavaov_reservation_free (window->reservation);
   g_free (window->text);
+  g_free (window->labels);
+  gst_clear_structure (&window->chosen);
   g_free (window);
 }
 

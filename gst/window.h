@@ -35,7 +35,10 @@ typedef struct _GstLlavaovWindow
   gint64 utc_start;             /* ns since 1970 */
   /* of the settings, as they were when it opened */
   gchar *prompt, *system_prompt;
-  LlavaovGeneration generation;
+  LlavaovGeneration generation; /* not with choices */
+  LlavaovChoices choices;       /* of `labels`; labels NULL: the answer is free text */
+  gchar *labels;
+  const gchar *contradiction;   /* a property, static: no question can be made of the settings; or NULL */
   GstClockTime full_length;     /* before it was cut short */
   GstClockTime interval;        /* to the start of the next */
 
@@ -55,6 +58,7 @@ typedef struct _GstLlavaovWindow
   LlavaovError error;
   LlavaovFinishReason finish_reason;
   gchar *text;
+  GstStructure *chosen;         /* fields of an answer with choices, or NULL */
   guint prompt_tokens, new_tokens;
   guint64 first_token_ns, encode_ns, prefill_ns, decode_ns;
   gint64 answered_at;           /* monotonic microseconds */

@@ -35,6 +35,14 @@ with `gst_custom_meta_get_structure()`), and each JSON line of the text pad with
 | seq | uint64 | number of the window, from 0 |
 | prompt, text | string | question and answer |
 | finish-reason | string | `stop`, `length` (max-new-tokens or the context) or `cancelled` |
+| confidence | double | with `choices`, as the next seven: how probable the answer is among the labels, with `choices-temperature` |
+| label-mass | double | how probable it is that an answer begins with any of the labels |
+| valid | boolean | `label-mass` is not below `choices-min-mass` |
+| argmax-is-label | boolean | left alone, the model would begin with a label |
+| wanted | string | what it would begin with, up to the end of a label or the first token that is none of theirs |
+| choices | array of string | the labels as they were written |
+| probabilities | array of double | of each label; they sum to 1, and the greatest is `confidence` |
+| choice-logprobs | array of double | ln P of each label among all answers; `choices-temperature` plays no part |
 | timestamp, stream-time, running-time | uint64 | start of the window, in GStreamer's three times |
 | duration | uint64 | length of the window |
 | n-frames | uint | frames that the answer is about |
@@ -49,6 +57,12 @@ with `gst_custom_meta_get_structure()`), and each JSON line of the text pad with
 With `meta-mode=once` the meta is on the first buffer pushed after the answer is there. A file waits for its answers, so there it is the
 buffer that closed the window, the first one after it. The last window of a file, and the one answer of `sampling=clip`, are closed by
 the end of the stream: no buffer follows, so they have no meta. Their message, notification and text come before EOS.
+
+With `choices` nothing is generated: `new-tokens` is 0, and `text` is the likeliest label. A property that is about generated text
+(`max-new-tokens`, `generation`, `temperature`, `top-k`, `top-p`, `repetition-penalty`, `seed`) beside them, with another value than its
+default, and labels that are malformed, are an ERROR at the start. Where they come about in PLAYING each window has a WARNING and no
+answer until they are mended. The other properties `choices-...` wait for `choices`. Three answers in a row that are not `valid` bring one
+WARNING that tells `wanted`. [Generation](generation.md#choices) says what the numbers are.
 
 [From C](howto/c.md) and [From Python](howto/python.md) read answers. In Python, with or without the overrides of python3-gst-1.0, an
 array is read so:
@@ -118,7 +132,11 @@ def properties(text):
         default = default.group(1).strip() if default else ""
         kind = TYPES.get(kind.lower(), kind.lower())
         values = re.findall(r"\(\d+\): (\S+) +- (.*)", "\n".join(lines[2:]))
-        if values:
+        flags = re.findall(r"\(0x[0-9a-f]+\): (\S+) +- (.*)", "\n".join(lines[2:]))
+        if flags:
+            kind, default, values = "flags", default.split('"')[1], flags
+            blurb += ": " + "; ".join("`%s` %s" % (v, t[0].lower() + t[1:]) for v, t in values)
+        elif values:
             kind, default = "enum", default.split('"')[1]
             blurb += ": " + "; ".join("`%s` %s" % (v, t[0].lower() + t[1:]) for v, t in values)
         limits = re.search(r"Range: +(\S+) - +(\S+)", lines[1])
@@ -129,7 +147,7 @@ def properties(text):
             blurb += ": " + ", ".join("`%s`" % field for field in fields)
         if name == "stream-name":
             default = "name of the element"
-        out.append("| %s | %s | %s | %s | %s |" % (name, kind, default.replace("null", "NULL"), state, blurb))
+        out.append("| %s | %s | %s | %s | %s |" % (name, kind, default.replace("null", "NULL"), state, blurb.replace("|", "\\|")))
     return "\n".join(out) + "\n"
 
 

@@ -20,6 +20,7 @@ static const struct {
     {"logits", tool_logits},
     {"generate", tool_generate},
     {"choose", tool_choose},
+    {"calibrate", tool_calibrate},
     {"template", tool_template},
     {"bench", tool_bench},
     {"check-weights", tool_check_weights},
@@ -323,6 +324,7 @@ static const char doc[] =
     "  generate -p TEXT FILE...  an answer\n"
     "  choose -p TEXT --choices LABELS FILE...\n"
     "                            which label is the answer, and how sure that is\n"
+    "  calibrate FILE.jsonl      the choices-temperature that fits answers whose truth is known\n"
     "  template [DIR]            the prompt that the chat template makes, and its ids\n"
     "  bench                     time of encoding, prefill and decoding\n"
     "  check-weights [DIR]       known logits of the released checkpoints, and a summary of the "

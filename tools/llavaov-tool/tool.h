@@ -31,7 +31,7 @@ typedef struct ToolOptions {
     LvPoolOrder pool;
     LlavaovGeneration generation;
     LlavaovChoices choices; /* labels NULL: none */
-    uint32_t own; /* the LlavaovSetting that options have set */
+    uint32_t own;           /* the LlavaovSetting that options have set */
     bool greedy;
     uint32_t repeat, context;
     char **arguments; /* after the options */
@@ -42,7 +42,8 @@ typedef struct ToolOptions {
 typedef LlavaovStatus ToolCommand(const ToolOptions *options, LlavaovError *error);
 
 ToolCommand tool_tokenize, tool_detokenize, tool_resize, tool_layout, tool_features, tool_logits,
-    tool_generate, tool_choose, tool_template, tool_bench, tool_check_weights, tool_inspect;
+    tool_generate, tool_choose, tool_calibrate, tool_template, tool_bench, tool_check_weights,
+    tool_inspect;
 
 /* A new list of token ids; NULL without memory. */
 json_t *tool_json_ids(const int32_t *ids, size_t n);

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/status.h"
+#include "choices.h"
 #include "engine.h"
 
 struct LlavaovSession {
@@ -152,6 +153,7 @@ static void do_request(LlavaovSession *session, Job *job)
     LlavaovAnswer answer = {
         0,
     };
+    FakeChosen chosen = {0};
     GString *text = g_string_new(job->prompt);
     guint i, tokens = count_tokens(job->frames->len, NULL, job->prompt);
     gboolean done = work(session, job, engine->answer_ms);
@@ -184,10 +186,15 @@ static void do_request(LlavaovSession *session, Job *job)
         answer.status = lv_fail_about(&answer.error, LLAVAOV_ERROR_CONTEXT_FULL,
             LLAVAOV_ABOUT_PROMPT, "prompt", "the prompt does not fit the context");
     }
+    if (job->request.choices && answer.status == LLAVAOV_OK) {
+        fake_choose(job->request.choices, job->prompt, &chosen);
+        answer.chosen = &chosen.chosen;
+        g_string_assign(text, chosen.labels[0]);
+    }
     answer.text = text->str;
     answer.text_bytes = text->len;
     answer.prompt_tokens = tokens;
-    answer.new_tokens = 7;
+    answer.new_tokens = answer.chosen ? 0 : 7;
     answer.total_ns = (g_get_monotonic_time() - job->asked) * 1000;
     answer.first_token_ns = answer.total_ns;
     answer.encode_ns = 1;
@@ -197,6 +204,7 @@ static void do_request(LlavaovSession *session, Job *job)
     g_mutex_unlock(&session->lock);
     job->request.on_done(job->request.data, &answer);
     g_mutex_lock(&session->lock);
+    fake_chosen_clear(&chosen);
     g_string_free(text, TRUE);
 }
 
@@ -327,9 +335,16 @@ LlavaovStatus llavaov_session_ask(LlavaovSession *session, const LlavaovRequest 
     if (request->layout == LLAVAOV_LAYOUT_IMAGES && request->n_frames == 1)
         return lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_PROMPT, "frames",
             "one image in a list is a single image");
+    if (request->choices) {
+        LlavaovStatus status = llavaov_choices_check(NULL, request->choices, error);
+
+        if (status != LLAVAOV_OK)
+            return status;
+    }
     job = g_new0(Job, 1);
     job->request = *request;
-    job->generation = *request->generation;
+    if (request->generation)
+        job->generation = *request->generation;
     job->prompt = g_strdup(request->prompt);
     job->frames = g_ptr_array_new_with_free_func((GDestroyNotify)llavaov_frame_unref);
     for (i = 0; i < request->n_frames; i++)
