@@ -5,6 +5,7 @@
  * thread's own ids, then over the threads, then over the blocks. */
 #include "draw_border.h"
 #include "launcher.h"
+#include "post.h"
 
 /* ---- penalty and temperature, and the best of them ---- */
 
@@ -262,7 +263,7 @@ LV_KERNEL(DRAW_THREADS) draw_pick(const DrawJob job)
         p.settings->index = p.d.index + 1;
     if (token >= 0 && p.d.seen)
         p.d.seen[token] = 1;
-    job.a.token[p.row] = token;
+    lv_post_token(job.a.token, p.row, token, job.a.post);
 }
 
 /* The first kernel follows whatever was there; each of the others the one ahead of it. */

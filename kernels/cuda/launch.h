@@ -375,6 +375,55 @@ uint32_t lv_cuda_splits(uint32_t n_sequences, uint32_t n_kv_heads, uint32_t n_pr
 uint32_t lv_cuda_keys_per_split(
     uint32_t n_sequences, uint32_t n_kv_heads, uint32_t max_keys, uint32_t n_processors);
 
+/* ---- decoding steps (step.cu) ---- */
+
+#define LV_CUDA_STEP_ROWS 64u
+
+/* What differs from step to step. */
+typedef struct LvCudaStepBlock {
+    uint32_t keys_per_split; /* of LvCudaDecode */
+    uint32_t ids_are_tokens; /* not 0: the ids are the tokens of the step before, on the device */
+    int32_t ids[LV_CUDA_STEP_ROWS];
+    LvCudaSequence sequences[LV_CUDA_STEP_ROWS];
+} LvCudaStepBlock;
+
+/* Page-locked memory of the host that the device reads and writes in place, of two steps in turn:
+ * step n (from 0) has element n % 2. */
+typedef struct LvCudaMail {
+    LvCudaStepBlock step[2];
+    int32_t tokens[2][LV_CUDA_STEP_ROWS];
+} LvCudaMail;
+
+/* In device memory, all zero before the first step. */
+typedef struct LvCudaStepState {
+    LvCudaStepBlock block; /* of the step under way; of its rows alone */
+    uint32_t n_begun;      /* steps so far, the one under way among them */
+    uint32_t n_readers;
+} LvCudaStepState;
+
+/* Where a step's tokens go beside the device's own memory; mail NULL: nowhere. */
+typedef struct LvCudaPost {
+    LvCudaMail *mail;
+    const LvCudaStepState *state;
+} LvCudaPost;
+
+/* Begins a step: out[r] = table[id[r]], and the step's block is on the device. The kernel behind it
+ * must not overlap it, so that all that follow can read the block before they wait (LvCudaDecode).
+ * An id outside 0 .. table_rows - 1 gives a row of NaN. The mail of the step must not be written
+ * before this kernel is done. */
+typedef struct LvCudaStepRows {
+    void *out; /* type [rows, cols] */
+    size_t out_stride;
+    const void *table; /* type [table_rows, cols] */
+    size_t table_stride, table_rows;
+    LvDtype type;      /* F32 or BF16 */
+    size_t rows, cols; /* rows at most LV_CUDA_STEP_ROWS */
+    const LvCudaMail *mail;
+    LvCudaStepState *state;
+    const int32_t *tokens; /* [rows], of the step before */
+} LvCudaStepRows;
+int lv_cuda_step_rows(LvCudaStream stream, const LvCudaStepRows *args);
+
 /* ---- tokens (sample.cu, draw.cu) ---- */
 
 /* token[r] = index of the first maximum of row r, or -1 if the row holds NaN or Inf (or cols is
@@ -385,6 +434,7 @@ typedef struct LvCudaArgmax {
     size_t in_stride;
     LvDtype type; /* F32 or BF16 */
     size_t rows, cols;
+    LvCudaPost post;
 } LvCudaArgmax;
 int lv_cuda_argmax(LvCudaStream stream, const LvCudaArgmax *args);
 
@@ -396,6 +446,7 @@ typedef struct LvCudaBestOf {
     size_t rows;
     uint32_t n_parts;
     int32_t overlap;
+    LvCudaPost post;
 } LvCudaBestOf;
 int lv_cuda_best_of(LvCudaStream stream, const LvCudaBestOf *args);
 
@@ -422,6 +473,7 @@ typedef struct LvCudaSample {
     void *workspace;            /* rows * LV_CUDA_SAMPLE_ROW_BYTES, 16-byte aligned */
     int32_t no_top_k, no_top_p; /* no row has it: kernels that it needs are left out */
     int32_t overlap;            /* of all but the first of its kernels, which follow each other */
+    LvCudaPost post;
 } LvCudaSample;
 #define LV_CUDA_SAMPLE_ROW_BYTES ((size_t)16384)
 int lv_cuda_sample(LvCudaStream stream, const LvCudaSample *args);

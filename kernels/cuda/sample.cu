@@ -2,6 +2,7 @@
  * From logits to tokens, greedy, one block per row; draw.cu has sampling. */
 #include "best.h"
 #include "launcher.h"
+#include "post.h"
 
 #define THREADS 512u
 
@@ -26,7 +27,7 @@ template <typename T> LV_KERNEL(THREADS) argmax(const LvCudaArgmax a)
         own = lv_better(own, lv_best_of_one(lv_widen(in[i]), (uint32_t)i));
     own = lv_best_of_block<THREADS / LV_WARP>(own, (LvCudaBest *)lv_shared());
     if (threadIdx.x == 0)
-        a.token[blockIdx.x] = token_of(own);
+        lv_post_token(a.token, blockIdx.x, token_of(own), a.post);
 }
 
 int lv_cuda_argmax(LvCudaStream stream, const LvCudaArgmax *args)
@@ -52,7 +53,7 @@ LV_KERNEL(THREADS) best_of(const LvCudaBestOf a)
         own = lv_better(own, parts[i]);
     own = lv_best_of_block<THREADS / LV_WARP>(own, (LvCudaBest *)lv_shared());
     if (threadIdx.x == 0)
-        a.token[blockIdx.x] = token_of(own);
+        lv_post_token(a.token, blockIdx.x, token_of(own), a.post);
 }
 
 int lv_cuda_best_of(LvCudaStream stream, const LvCudaBestOf *args)

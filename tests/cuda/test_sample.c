@@ -31,7 +31,7 @@ static void argmax(void **state)
                 matrix_set(&in, rows - 1, 0, -INFINITY);
             if (n && k == 9)
                 matrix_set(&in, 0, n - 1, 1e6);
-            LvCudaArgmax args = {token, in.data, in.stride, type, rows, n};
+            LvCudaArgmax args = {token, in.data, in.stride, type, rows, n, {NULL, NULL}};
             assert_int_equal(lv_cuda_argmax(device_stream(), &args), 0);
             assert_int_equal(device_wait(), 0);
             for (size_t r = 0; r < rows; r++) {
@@ -131,12 +131,13 @@ static void best_case(LvDtype type, size_t rows, size_t inner, size_t cols, Spec
         memset(best, 0x7F, rows * n_parts * sizeof *best);
         assert_int_equal(lv_cuda_linear_few_best(device_stream(), &args), 0);
     }
-    assert_int_equal(
-        lv_cuda_best_of(device_stream(), &(LvCudaBestOf){token, best, rows, n_parts, args.overlap}),
+    assert_int_equal(lv_cuda_best_of(device_stream(),
+                         &(LvCudaBestOf){token, best, rows, n_parts, args.overlap, {NULL, NULL}}),
         0);
     assert_int_equal(lv_cuda_linear_few(device_stream(), &args), 0);
-    assert_int_equal(lv_cuda_argmax(device_stream(),
-                         &(LvCudaArgmax){wanted, logits.data, logits.stride, type, rows, cols}),
+    assert_int_equal(
+        lv_cuda_argmax(device_stream(),
+            &(LvCudaArgmax){wanted, logits.data, logits.stride, type, rows, cols, {NULL, NULL}}),
         0);
     assert_int_equal(device_wait(), 0);
     for (size_t r = 0; r < rows; r++)
@@ -302,7 +303,8 @@ static void ties(void **state)
         for (size_t c = 0; c < N; c++)
             matrix_set(&logits, 0, c, 1);
         *draw = (LvCudaDraw){1, 1, k == 0 ? 1 : k == 1 ? 0.5 : 0, k == 0 ? 7 : 0, 9, 0, NULL};
-        LvCudaSample args = {token, logits.data, N, 1, N, draw, workspace, 0, 0, device_overlaps()};
+        LvCudaSample args = {
+            token, logits.data, N, 1, N, draw, workspace, 0, 0, device_overlaps(), {NULL, NULL}};
         assert_int_equal(lv_cuda_sample(device_stream(), &args), 0);
         assert_int_equal(device_wait(), 0);
         size_t kept = 0;
@@ -339,7 +341,7 @@ static void masses_are_exact(void **state)
         for (size_t c = 0; c < N; c++)
             matrix_set(&logits, 0, c, c * 37 % N < HIGH);
         *draw = (LvCudaDraw){1, 1, 1 - drop * (more ? 1 + 1e-6 : 1 - 1e-6), 0, 9, 0, NULL};
-        LvCudaSample args = {token, logits.data, N, 1, N, draw, workspace, 1, 0, 0};
+        LvCudaSample args = {token, logits.data, N, 1, N, draw, workspace, 1, 0, 0, {NULL, NULL}};
         assert_int_equal(lv_cuda_sample(device_stream(), &args), 0);
         assert_int_equal(device_wait(), 0);
         size_t kept = 0;
@@ -366,7 +368,7 @@ static void not_finite(void **state)
     for (int r = 0; r < 3; r++)
         draws[r] = (LvCudaDraw){r == 2 ? 1e-3f : 1, 1, 1, 0, 1, 5, NULL};
     void *workspace = device_alloc(3 * LV_CUDA_SAMPLE_ROW_BYTES);
-    LvCudaSample args = {token, logits.data, N, 3, N, draws, workspace, 0, 0, 0};
+    LvCudaSample args = {token, logits.data, N, 3, N, draws, workspace, 0, 0, 0, {NULL, NULL}};
     assert_int_equal(lv_cuda_sample(device_stream(), &args), 0);
     assert_int_equal(device_wait(), 0);
     for (int r = 0; r < 3; r++) {
@@ -390,7 +392,8 @@ static void told_once(void **state)
     uint64_t before = 0;
     for (uint32_t n = 1; n <= 64; n *= 2) {
         assert_int_equal(
-            lv_cuda_best_of(device_stream(), &(LvCudaBestOf){token, parts, 1, n, 0}), 0);
+            lv_cuda_best_of(device_stream(), &(LvCudaBestOf){token, parts, 1, n, 0, {NULL, NULL}}),
+            0);
         assert_int_equal(device_wait(), 0);
         before = n == 1 ? device_told() : before;
         assert_int_equal(device_told(), before);

@@ -97,7 +97,8 @@ static void enqueue(void *data)
             continue;
         }
         must(lv_cuda_linear_few_best(stream, &args), "launch");
-        const LvCudaBestOf all = {b->tokens, b->best, rows, lv_cuda_best_parts(p->cols), 0};
+        const LvCudaBestOf all = {
+            b->tokens, b->best, rows, lv_cuda_best_parts(p->cols), 0, {NULL, NULL}};
         must(lv_cuda_best_of(stream, &all), "launch");
     }
 }

@@ -18,6 +18,7 @@
  *   launch=N        the N-th launch, product or graph fails
  *   refuse=N        the N-th launch, product or graph is refused for its resources
  *   send=N          the N-th copy beside the work fails
+ *   late            what is enqueued runs when somebody waits for it, and no sooner
  *   no-await        work does not wait for copies beside it
  *   lost=N          from the N-th launch, product or graph on nothing answers any more, which the
  *                   first copy to the host or wait tells
@@ -44,7 +45,7 @@ __attribute__((visibility("default"))) LvStandinCounts lv_standin_counts(void)
 {
     return (LvStandinCounts){standin_totals.allocations, standin_totals.live, standin_totals.asked,
         standin_totals.launches, standin_totals.graphs, standin_totals.recorded,
-        standin_totals.replayed, standin_totals.overlapped};
+        standin_totals.replayed, standin_totals.overlapped, standin_totals.copies};
 }
 
 __attribute__((visibility("default"))) void lv_standin_fail_alloc(int64_t n)
@@ -89,7 +90,7 @@ LlavaovStatus lv_runtime_open(
     standin_wish("allocs", &r->fail_allocs);
     standin_wish("pinned", &r->fail_pinned);
     standin_totals.asked = standin_totals.launches = standin_totals.recorded =
-        standin_totals.replayed = standin_totals.overlapped = 0;
+        standin_totals.replayed = standin_totals.overlapped = standin_totals.copies = 0;
     standin_wish("launch", &r->fail_launch);
     standin_wish("refuse", &r->refuse_launch);
     standin_wish("lost", &r->lose_at);
@@ -109,6 +110,10 @@ LlavaovStatus lv_runtime_open(
         .n_processors = 4,
         .starts_cold = standin_wish("cold", NULL),
         .memory_bytes = r->memory_bytes};
+    if (standin_wish("late", NULL) && standin_be_late() != 0) {
+        lv_runtime_close(r);
+        return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a device");
+    }
     *runtime = r;
     return LLAVAOV_OK;
 }
@@ -117,6 +122,7 @@ void lv_runtime_close(LvRuntime *runtime)
 {
     if (!runtime)
         return;
+    standin_be_in_time();
     const unsigned dropped = standin_drop_copies(runtime);
     if (!runtime->no_await) /* nobody waited for them: shown as a leak */
         standin_totals.live += dropped;
@@ -171,5 +177,6 @@ int lv_runtime_launched(LvRuntime *runtime, int code)
 
 int lv_runtime_synchronize(LvRuntime *runtime)
 {
-    return runtime->lost ? DEVICE_LOST : standin_refused();
+    const int code = standin_catch_up_all();
+    return runtime->lost ? DEVICE_LOST : code ? code : standin_refused();
 }

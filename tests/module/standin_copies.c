@@ -16,6 +16,7 @@ struct StandinCopy {
 struct LvCudaEvent {
     int recorded;
     uint64_t sent; /* recorded behind so many copies beside the work */
+    uint64_t mark; /* and behind this one in the stream */
 };
 
 /* ---- in the stream ---- */
@@ -40,6 +41,7 @@ int lv_runtime_to_device(LvRuntime *runtime, void *to, const void *from, size_t 
     if (!standin_is_pinned(runtime, from, bytes) && standin_refused())
         return CAPTURE_REFUSED;
     const Move copy = {to, from, 0, 0, bytes, 1};
+    standin_totals.copies++;
     return standin_enqueue(run_copy, &copy, sizeof copy);
 }
 
@@ -50,6 +52,7 @@ int lv_runtime_to_host(LvRuntime *runtime, void *to, const void *from, size_t by
     if (!standin_is_pinned(runtime, to, bytes) && standin_refused())
         return CAPTURE_REFUSED;
     const Move copy = {to, from, 0, 0, bytes, 1};
+    standin_totals.copies++;
     return standin_enqueue(run_copy, &copy, sizeof copy);
 }
 
@@ -57,6 +60,7 @@ int lv_runtime_copy_rows(LvRuntime *runtime, void *to, size_t to_pitch, const vo
     size_t from_pitch, size_t row_bytes, size_t rows)
 {
     const Move copy = {to, from, to_pitch, from_pitch, row_bytes, rows};
+    standin_totals.copies++;
     return standin_enqueue(run_copy, &copy, sizeof copy);
 }
 
@@ -95,6 +99,7 @@ int lv_runtime_event_record(LvRuntime *runtime, LvCudaEvent *event)
 {
     event->recorded = 1;
     event->sent = 0;
+    event->mark = standin_mark();
     return standin_refused();
 }
 
@@ -116,7 +121,11 @@ static void arrive(LvRuntime *runtime, const LvCudaEvent *event)
 int lv_runtime_event_wait(LvRuntime *runtime, LvCudaEvent *event)
 {
     arrive(runtime, event);
-    return runtime->lost ? DEVICE_LOST : event->recorded ? standin_refused() : LAUNCH_FAILED;
+    const int code = standin_catch_up(event->mark);
+    return runtime->lost     ? DEVICE_LOST
+           : code            ? code
+           : event->recorded ? standin_refused()
+                             : LAUNCH_FAILED;
 }
 
 int lv_runtime_send(LvRuntime *runtime, void *to, const void *from, size_t bytes, LvCudaEvent *sent)

@@ -38,7 +38,7 @@ struct LvRuntime {
 
 /* LvStandinCounts, of all devices. */
 typedef struct StandinTotals {
-    atomic_ulong allocations, live, asked, launches, graphs, recorded, replayed, overlapped;
+    atomic_ulong allocations, live, asked, launches, graphs, recorded, replayed, overlapped, copies;
 } StandinTotals;
 extern StandinTotals standin_totals;
 
@@ -52,6 +52,14 @@ int standin_enqueue(int (*run)(const void *args), const void *args, size_t bytes
 /* Of what a stream under capture does not allow: 0, or what it gives, and the recording is spoilt.
  */
 int standin_refused(void);
+
+/* Where the device is late: what is enqueued waits until somebody waits for it, or for a mark behind
+ * it. Of this thread. */
+int standin_be_late(void);
+void standin_be_in_time(void); /* catches up; at the end */
+uint64_t standin_mark(void);   /* 0: it is not late */
+int standin_catch_up(uint64_t mark);
+int standin_catch_up_all(void);
 
 /* Whether pinned memory holds all of it. */
 bool standin_is_pinned(LvRuntime *runtime, const void *data, size_t bytes);

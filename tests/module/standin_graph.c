@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The stand-in's graphs. */
+ * The stand-in's graphs, and its stream when it is late. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "shim/shim.h"
 #include "standin_device.h"
+
+static int record_kernel(void *data, const LvShimLaunch *launch);
 
 /* One thing that was enqueued, with a copy of its arguments. */
 typedef struct Node {
@@ -18,8 +20,10 @@ struct LvGraph {
     bool spoilt;
 };
 
-/* What this thread records, for lack of a stream that could hold it. */
-static _Thread_local LvGraph *recording;
+/* What this thread records, for lack of a stream that could hold it; and what it has enqueued and
+ * nobody has waited for, where work is late. */
+static _Thread_local LvGraph *recording, *late;
+static _Thread_local uint64_t n_marks, n_reached;
 
 int standin_refused(void)
 {
@@ -31,23 +35,89 @@ int standin_refused(void)
 
 static int append(int (*run)(const void *args), const void *args, size_t bytes)
 {
+    LvGraph *to = recording ? recording : late;
     Node *node = malloc(sizeof *node + bytes);
     if (!node) {
-        recording->spoilt = true;
+        to->spoilt = true;
         return LV_RUNTIME_OUT_OF_MEMORY;
     }
     node->next = NULL;
     node->run = run;
     memcpy(node->args, args, bytes);
-    *recording->end = node;
-    recording->end = &node->next;
+    *to->end = node;
+    to->end = &node->next;
     return 0;
 }
 
 int standin_enqueue(int (*run)(const void *args), const void *args, size_t bytes)
 {
-    return recording ? append(run, args, bytes) : run(args);
+    return recording || late ? append(run, args, bytes) : run(args);
 }
+
+/* ---- late ---- */
+
+int standin_be_late(void)
+{
+    late = calloc(1, sizeof *late);
+    if (!late)
+        return LV_RUNTIME_OUT_OF_MEMORY;
+    late->end = &late->first;
+    n_marks = n_reached = 0;
+    lv_shim_record(record_kernel, NULL);
+    return 0;
+}
+
+static int reach(const void *args)
+{
+    n_reached = *(const uint64_t *)args;
+    return 0;
+}
+
+uint64_t standin_mark(void)
+{
+    if (!late || recording)
+        return 0;
+    n_marks++;
+    append(reach, &n_marks, sizeof n_marks);
+    return n_marks;
+}
+
+/* Kernels that are run here are launched, not recorded. */
+int standin_catch_up(uint64_t mark)
+{
+    int code = 0;
+    if (!late || recording)
+        return 0;
+    lv_shim_record(NULL, NULL);
+    while (late->first && n_reached < mark) {
+        Node *node = late->first;
+        late->first = node->next;
+        const int result = node->run(node->args);
+        code = code ? code : result;
+        free(node);
+    }
+    if (!late->first)
+        late->end = &late->first;
+    lv_shim_record(record_kernel, NULL);
+    return code;
+}
+
+int standin_catch_up_all(void)
+{
+    return standin_catch_up(UINT64_MAX);
+}
+
+void standin_be_in_time(void)
+{
+    if (!late)
+        return;
+    standin_catch_up_all();
+    free(late);
+    late = NULL;
+    lv_shim_record(NULL, NULL);
+}
+
+/* ---- recording ---- */
 
 static int run_kernel(const void *args)
 {
@@ -103,7 +173,7 @@ int lv_runtime_capture_end(LvRuntime *runtime, LvGraph **graph)
 {
     LvGraph *recorded = recording;
     recording = NULL;
-    lv_shim_record(NULL, NULL);
+    lv_shim_record(late ? record_kernel : NULL, NULL);
     if (graph)
         *graph = NULL;
     int code = ++runtime->captures == runtime->fail_graph ? LV_RUNTIME_OUT_OF_MEMORY
@@ -125,9 +195,10 @@ bool lv_runtime_not_recordable(int code)
 }
 
 /* Kernels that overlap run as late as they may (shim.h). */
-int lv_runtime_graph_launch(LvRuntime *runtime, LvGraph *graph)
+static int run_graph(const void *args)
 {
-    int code = standin_refused();
+    const LvGraph *graph = *(LvGraph *const *)args;
+    int code = 0;
     lv_shim_hold(1);
     for (const Node *node = graph->first; node && code == 0; node = node->next) {
         if (node->run != run_kernel)
@@ -136,8 +207,15 @@ int lv_runtime_graph_launch(LvRuntime *runtime, LvGraph *graph)
     }
     lv_shim_hold(0);
     const int drained = lv_shim_drain();
-    code = code == 0 ? drained : code;
+    return code == 0 ? drained : code;
+}
+
+int lv_runtime_graph_launch(LvRuntime *runtime, LvGraph *graph)
+{
+    int code = standin_refused();
     standin_totals.replayed++;
+    if (code == 0)
+        code = standin_enqueue(run_graph, &graph, sizeof graph);
     return lv_runtime_launched(runtime, code);
 }
 
@@ -145,6 +223,7 @@ void lv_runtime_graph_close(LvRuntime *runtime, LvGraph *graph)
 {
     if (!graph)
         return;
+    standin_catch_up_all();
     standin_totals.graphs--;
     free_graph(graph);
 }

@@ -53,6 +53,7 @@ int lv_runtime_alloc(LvRuntime *runtime, size_t bytes, void **data)
 
 void lv_runtime_free(LvRuntime *runtime, void *data)
 {
+    standin_catch_up_all();
     for (StandinBlock **place = &runtime->blocks; *place; place = &(*place)->next) {
         StandinBlock *block = *place;
         if (block->data != data)
@@ -86,6 +87,7 @@ int lv_runtime_alloc_pinned(LvRuntime *runtime, size_t bytes, void **data)
 
 void lv_runtime_free_pinned(LvRuntime *runtime, void *data)
 {
+    standin_catch_up_all();
     pthread_mutex_lock(&runtime->pinned_lock);
     for (StandinBlock **place = &runtime->pinned_blocks; *place; place = &(*place)->next) {
         StandinBlock *block = *place;

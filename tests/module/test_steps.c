@@ -172,6 +172,7 @@ static void steady_steps_allocate_nothing(void **state)
     const LvStandinCounts after = count();
     assert_int_equal(after.allocations, before.allocations);
     assert_int_equal(after.launches, before.launches + 5);
+    assert_int_equal(after.copies, before.copies);
     assert_int_equal(after.recorded, before.recorded);
     assert_int_equal(after.graphs, 1);
     assert_int_equal(watch.computed, 2);
@@ -283,6 +284,34 @@ static void the_device_works_ahead(void **state)
     close_model();
 }
 
+/* A device that does nothing before it must: what the host writes for a step is read in time, also
+ * where steps were in vain. */
+static void a_late_device_gives_the_same_tokens(void **state)
+{
+    static const size_t who[] = {0, 1, 2};
+    static const struct {
+        size_t n, first;
+    } steps[] = {{3, 0}, {3, 0}, {3, 0}, {3, 0}, {2, 0}, {2, 0}, {2, 0}, {3, 0}, {2, 1}, {2, 1},
+        {3, 0}, {3, 0}, {2, 1}, {3, 0}, {2, 0}, {3, 0}, {3, 0}};
+    enum { STEPS = sizeof steps / sizeof *steps };
+    static const LlavaovGeneration sampled = GENERATION(12, 1, 0, 1, 1, 3, NULL);
+    int32_t tokens[4][STEPS][3] = {{{0}}};
+    for (int way = 0; way < 4; way++) {
+        open_model(LLAVAOV_PRECISION_F32, "", way % 2 ? "late" : "");
+        watch.ahead = true;
+        for (size_t i = 0; i < 3; i++)
+            open_member(i, 20 + (uint32_t)i, way / 2 ? &sampled : &greedy);
+        for (int s = 0; s < STEPS; s++) {
+            must_step(who + steps[s].first, steps[s].n, NULL);
+            for (size_t i = 0; i < steps[s].n; i++)
+                tokens[way][s][i] = watch.members[steps[s].first + i].token;
+        }
+        close_model();
+        if (way % 2)
+            assert_memory_equal(tokens[way], tokens[way - 1], sizeof tokens[way]);
+    }
+}
+
 /* Drawn tokens, beside greedy ones: how often a random stream was drawn from is known before. */
 static void drawn_steps_are_computed_ahead_too(void **state)
 {
@@ -359,6 +388,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_warm_model_has_its_graphs),
         cmocka_unit_test(warming_up_is_part_of_loading),
         cmocka_unit_test(the_device_works_ahead),
+        cmocka_unit_test(a_late_device_gives_the_same_tokens),
         cmocka_unit_test(drawn_steps_are_computed_ahead_too),
         cmocka_unit_test(what_was_computed_ahead_dies_with_its_cache),
     };

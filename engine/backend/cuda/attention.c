@@ -78,7 +78,7 @@ static int send_batch(
 {
     const size_t n = batch->n_sequences, bytes = n * sizeof(LvCudaSequence);
     if (step) {
-        *sequences = cuda->steps.block->sequences;
+        *sequences = cuda->steps.state->block.sequences;
         return 0;
     }
     if (cuda->steps.recording)
@@ -273,7 +273,7 @@ static int decode(LvCuda *cuda, bool step, LvTensor out, LvTensor qkv, const LvC
                           .keys_per_split = keys,
                           .workspace = workspace,
                           .scale = scale,
-                          .keys_at = step ? &cuda->steps.block->keys_per_split : NULL,
+                          .keys_at = step ? &cuda->steps.state->block.keys_per_split : NULL,
                           .rope = rope,
                           .rows = qkv.rows,
                           .overlap = lv_cuda_overlap(cuda),

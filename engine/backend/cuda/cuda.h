@@ -70,16 +70,8 @@ struct LvKvCache {
 };
 
 /* Sequences of one decoding step, and how many sizes of such steps there are: 1, 2, 4 ... */
-#define LV_STEP_MOST 64u
+#define LV_STEP_MOST LV_CUDA_STEP_ROWS
 #define LV_STEP_SIZES 7u
-
-/* What differs from step to step, in device memory. */
-typedef struct LvStepBlock {
-    uint32_t keys_per_split;
-    uint32_t unused;
-    int32_t ids[LV_STEP_MOST];
-    LvCudaSequence sequences[LV_STEP_MOST];
-} LvStepBlock;
 
 /* A kind of step: its size, and whether all its rows are greedy. */
 typedef struct LvStepKind {
@@ -97,7 +89,7 @@ typedef struct LvFlight {
     bool greedy; /* all of it; otherwise how tokens were drawn: */
     LlavaovGeneration generation[LV_STEP_MOST];
     uint64_t indices[LV_STEP_MOST];
-    unsigned slot; /* of LvSteps.fetched; also without a flight: used last */
+    unsigned slot; /* of LvCudaMail */
 } LvFlight;
 
 /* The step between step_begin and step_end. */
@@ -115,10 +107,17 @@ typedef struct LvCudaStep {
     LvStepKind *kind;
     const LvRun *run;           /* of the call under way */
     uint32_t end;               /* one past its last position */
-    unsigned slot;              /* of LvSteps.fetched */
+    unsigned slot;              /* of LvCudaMail */
     size_t order[LV_STEP_MOST]; /* sequence i is row order[i] */
     LvTensor scores; /* not greedy: of all rows, padding included; to be freed when DIRECT */
 } LvCudaStep;
+
+/* Whether the device may still read a step's mail. */
+typedef enum LvMailUse {
+    LV_MAIL_FREE,
+    LV_MAIL_AWAITED, /* until the event that says that the step's tokens have arrived */
+    LV_MAIL_IN_USE   /* until all that is enqueued is done */
+} LvMailUse;
 
 /* Decoding steps (step.c, graph.c). */
 typedef struct LvSteps {
@@ -136,9 +135,11 @@ typedef struct LvSteps {
     int32_t ids[LV_STEP_MOST];
     LvSequence sequences[LV_STEP_MOST];
 
-    LvStepBlock *block; /* device */
-    int32_t *tokens;    /* device [LV_STEP_MOST] */
-    int32_t *fetched;   /* pinned [2][LV_STEP_MOST]: tokens on the host, of two steps in turn */
+    LvCudaStepState *state; /* device */
+    int32_t *tokens;        /* device [LV_STEP_MOST] */
+    LvCudaMail *mail;       /* pinned */
+    uint32_t n_begun;       /* as state has it once all that is enqueued is done */
+    LvMailUse use[2];       /* of the mail */
     LvCudaEvent *arrived[2];
     LvFlight flight;
 
@@ -184,6 +185,19 @@ struct LvWeight {
     float *vector;       /* rows * cols floats, packed; NULL unless VECTOR */
     void *bias;          /* the same in the backend's type; may be `vector` itself */
 };
+
+/* Where a step's tokens go: those of the step under way, or none. */
+static inline LvCudaPost lv_cuda_post(const LvCuda *cuda, bool step)
+{
+    return step ? (LvCudaPost){cuda->steps.mail, cuda->steps.state} : (LvCudaPost){NULL, NULL};
+}
+
+/* The first kernel of a step is on its way, alone or in a graph. */
+static inline void lv_cuda_step_begun(LvCuda *cuda)
+{
+    cuda->steps.use[cuda->steps.n_begun % 2] = LV_MAIL_IN_USE;
+    cuda->steps.n_begun++;
+}
 
 static inline LvCuda *lv_cuda(LvBackend *backend)
 {
@@ -339,7 +353,8 @@ bool lv_cuda_has_penalty(const LvDraw *draw);
 /* All n take the first maximum of the logits as they are. */
 bool lv_cuda_all_greedy(const LvDraw *draws, size_t n);
 /* Under the lock: enqueues the operation `sample`; tokens [rows] on the device. */
-int lv_cuda_enqueue_sample(LvCuda *cuda, int32_t *tokens, LvTensor logits, const LvDraw *draws);
+int lv_cuda_enqueue_sample(
+    LvCuda *cuda, int32_t *tokens, LvTensor logits, const LvDraw *draws, LvCudaPost post);
 LlavaovStatus lv_cuda_op_sample(
     LvBackend *backend, const LvRun *run, int32_t *tokens, LvTensor logits, const LvDraw *draws);
 

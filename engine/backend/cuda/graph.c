@@ -3,8 +3,8 @@
  * step is recorded once for each size and from then on enqueued as one.
  *
  * A graph repeats its launches with the arguments that they were recorded with. What differs from
- * step to step therefore lies in one block of device memory (LvStepBlock), which is sent ahead of
- * every step; tensors lie where they lay when the graph was recorded, in memory that all graphs
+ * step to step therefore lies in one block of device memory (LvCudaStepState), which the first kernel
+ * of every step fills from the host's; tensors lie where they lay when the graph was recorded, in memory that all graphs
  * share, since nothing in it outlives a step.
  *
  * The first step of a kind is enqueued launch by launch, so that the libraries have chosen their
@@ -43,9 +43,10 @@ static int ask_kernels(LvCuda *cuda)
 static bool kernels_wait(LvCuda *cuda)
 {
     LvSteps *steps = &cuda->steps;
-    steps->fetched[0] = 0;
-    return lv_runtime_to_host(cuda->runtime, steps->fetched, steps->tokens, sizeof(int32_t)) == 0 &&
-           lv_runtime_synchronize(cuda->runtime) == 0 && steps->fetched[0] == 1;
+    int32_t *answer = steps->mail->tokens[0];
+    *answer = 0;
+    return lv_runtime_to_host(cuda->runtime, answer, steps->tokens, sizeof *answer) == 0 &&
+           lv_runtime_synchronize(cuda->runtime) == 0 && *answer == 1;
 }
 
 /* Kernels that overlap are tried once; where they are refused none is asked to. */
@@ -96,16 +97,17 @@ static void try_graph(LvCuda *cuda)
 int lv_steps_open(LvCuda *cuda)
 {
     LvSteps *steps = &cuda->steps;
-    void *block = NULL, *tokens = NULL, *fetched = NULL;
-    int code = lv_memory_take(cuda->memory, sizeof *steps->block, true, &block);
-    steps->block = block;
+    void *state = NULL, *tokens = NULL, *mail = NULL;
+    int code = lv_memory_take(cuda->memory, sizeof *steps->state, true, &state);
+    steps->state = state;
+    if (code == 0)
+        code = lv_runtime_zero(cuda->runtime, state, sizeof *steps->state);
     if (code == 0)
         code = lv_memory_take(cuda->memory, LV_STEP_MOST * sizeof *steps->tokens, true, &tokens);
     steps->tokens = tokens;
     if (code == 0)
-        code = lv_runtime_alloc_pinned(
-            cuda->runtime, 2 * LV_STEP_MOST * sizeof *steps->fetched, &fetched);
-    steps->fetched = fetched;
+        code = lv_runtime_alloc_pinned(cuda->runtime, sizeof *steps->mail, &mail);
+    steps->mail = mail;
     for (int i = 0; i < 2 && code == 0; i++)
         code = lv_runtime_event_open(cuda->runtime, &steps->arrived[i]);
     if (code != 0)
@@ -154,10 +156,10 @@ void lv_steps_close(LvCuda *cuda)
     for (int i = 0; i < 2; i++)
         if (steps->arrived[i])
             lv_runtime_event_close(cuda->runtime, steps->arrived[i]);
-    lv_runtime_free_pinned(cuda->runtime, steps->fetched);
+    lv_runtime_free_pinned(cuda->runtime, steps->mail);
     lv_memory_give(cuda->memory, steps->ground);
     lv_memory_give(cuda->memory, steps->tokens);
-    lv_memory_give(cuda->memory, steps->block);
+    lv_memory_give(cuda->memory, steps->state);
     memset(steps, 0, sizeof *steps);
 }
 
@@ -263,8 +265,10 @@ LlavaovStatus lv_step_replay(LvCuda *cuda, LvCudaStep *step)
     step->scores = step->kind->scores;
     if (status != LLAVAOV_OK)
         return status;
-    return lv_cuda_end(cuda, step->run, "a decoding step",
-        lv_runtime_graph_launch(cuda->runtime, step->kind->graph));
+    const int code = lv_runtime_graph_launch(cuda->runtime, step->kind->graph);
+    if (code == 0)
+        lv_cuda_step_begun(cuda);
+    return lv_cuda_end(cuda, step->run, "a decoding step", code);
 }
 
 LlavaovStatus lv_step_open(LvCuda *cuda, LvCudaStep *step)

@@ -286,7 +286,7 @@ LlavaovStatus lv_cuda_op_norm_linear_gated(LvBackend *backend, const LvRun *run,
 
 /* ---- greedy ---- */
 
-static int best_few(LvCuda *cuda, const Linear *l, int32_t *tokens)
+static int best_few(LvCuda *cuda, const Linear *l, int32_t *tokens, LvCudaPost post)
 {
     LvCudaStream stream = lv_runtime_stream(cuda->runtime);
     const uint32_t n_parts = lv_cuda_best_parts(l->out.cols);
@@ -298,14 +298,14 @@ static int best_few(LvCuda *cuda, const Linear *l, int32_t *tokens)
     args.best = best;
     code = lv_cuda_launched(cuda, lv_cuda_linear_few_best(stream, &args));
     if (code == 0)
-        code = lv_cuda_launched(
-            cuda, lv_cuda_best_of(stream,
-                      &(LvCudaBestOf){tokens, best, l->in.rows, n_parts, lv_cuda_overlap(cuda)}));
+        code = lv_cuda_launched(cuda,
+            lv_cuda_best_of(stream,
+                &(LvCudaBestOf){tokens, best, l->in.rows, n_parts, lv_cuda_overlap(cuda), post}));
     lv_cuda_scratch_free(cuda, best);
     return code;
 }
 
-static int best_many(LvCuda *cuda, Linear l, int32_t *tokens)
+static int best_many(LvCuda *cuda, Linear l, int32_t *tokens, LvCudaPost post)
 {
     const size_t stride = lv_round_up(l.out.cols, 32), rows = l.in.rows;
     void *scores;
@@ -318,7 +318,7 @@ static int best_many(LvCuda *cuda, Linear l, int32_t *tokens)
     if (code == 0)
         code = lv_cuda_launched(
             cuda, lv_cuda_argmax(lv_runtime_stream(cuda->runtime),
-                      &(LvCudaArgmax){tokens, scores, stride, cuda->type, rows, l.out.cols}));
+                      &(LvCudaArgmax){tokens, scores, stride, cuda->type, rows, l.out.cols, post}));
     lv_cuda_scratch_free(cuda, scores);
     return code;
 }
@@ -335,7 +335,8 @@ LlavaovStatus lv_cuda_op_norm_linear_greedy(LvBackend *backend, const LvRun *run
     LlavaovStatus status = in.rows ? lv_cuda_begin(cuda, run) : LLAVAOV_OK;
     if (status != LLAVAOV_OK || in.rows == 0)
         return status;
-    const bool step = run->step; /* its tokens stay on the device for now */
+    const bool step = run->step; /* its tokens go their own way */
+    const LvCudaPost post = lv_cuda_post(cuda, step);
     void *chosen = cuda->steps.tokens, *scratch = NULL;
     int code = 0;
     if (!step) {
@@ -343,7 +344,8 @@ LlavaovStatus lv_cuda_op_norm_linear_greedy(LvBackend *backend, const LvRun *run
         chosen = scratch;
     }
     if (code == 0)
-        code = are_few(cuda, in, weight) ? best_few(cuda, &l, chosen) : best_many(cuda, l, chosen);
+        code = are_few(cuda, in, weight) ? best_few(cuda, &l, chosen, post)
+                                         : best_many(cuda, l, chosen, post);
     if (code == 0 && !step)
         code = lv_cuda_fetch(cuda, tokens, chosen, bytes);
     lv_cuda_scratch_free(cuda, scratch);

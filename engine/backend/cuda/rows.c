@@ -174,7 +174,7 @@ LlavaovStatus lv_cuda_op_pool_max(LvBackend *backend, const LvRun *run, LvTensor
 
 /* ---- moving rows ---- */
 
-/* Indices are known to lie inside. NULL: they are the ids of the step under way. */
+/* Indices are known to lie inside. */
 static LlavaovStatus gather(LvCuda *cuda, const LvRun *run, const char *name, LvTensor out,
     const void *in, size_t in_rows, size_t in_stride, const int32_t *index)
 {
@@ -186,9 +186,8 @@ static LlavaovStatus gather(LvCuda *cuda, const LvRun *run, const char *name, Lv
     for (size_t row = 0; row < out.rows && code == 0; row += piece) {
         const LvTensor part =
             lv_tensor_rows(out, row, out.rows - row < piece ? out.rows - row : piece);
-        void *device = cuda->steps.block->ids;
-        if (index)
-            code = lv_staging_send(cuda, index + row, part.rows * sizeof *index, &device);
+        void *device;
+        code = lv_staging_send(cuda, index + row, part.rows * sizeof *index, &device);
         if (code != 0)
             break;
         const LvCudaGather args = {part.data, part.stride, part.dtype, in, in_stride, cuda->type,
@@ -210,6 +209,22 @@ LlavaovStatus lv_cuda_op_gather_rows(
         (const int32_t *)rows);
 }
 
+/* Of the step under way: its first kernel, which fetches what else differs from step to step. */
+static LlavaovStatus embed_step(LvCuda *cuda, const LvRun *run, LvTensor out, const LvWeight *table)
+{
+    LvSteps *steps = &cuda->steps;
+    LlavaovStatus status = lv_cuda_begin(cuda, run);
+    if (status != LLAVAOV_OK)
+        return status;
+    const LvCudaStepRows args = {out.data, out.stride, table->matrix.data, table->matrix.stride,
+        table->rows, cuda->type, out.rows, out.cols, steps->mail, steps->state, steps->tokens};
+    int code = lv_cuda_launched(cuda, lv_cuda_step_rows(lv_runtime_stream(cuda->runtime), &args));
+    lv_cuda_not_kernel(cuda); /* launch.h: none overlaps it */
+    if (code == 0 && !steps->recording)
+        lv_cuda_step_begun(cuda);
+    return lv_cuda_end(cuda, run, "embed_tokens", code);
+}
+
 LlavaovStatus lv_cuda_op_embed_tokens(
     LvBackend *backend, const LvRun *run, LvTensor out, const int32_t *ids, const LvWeight *table)
 {
@@ -218,8 +233,10 @@ LlavaovStatus lv_cuda_op_embed_tokens(
     for (size_t i = 0; i < out.rows; i++)
         if (ids[i] < 0 || (size_t)ids[i] >= table->rows)
             return lv_cuda_shape_error(run, "embed_tokens");
+    if (run->step)
+        return embed_step(lv_cuda(backend), run, out, table);
     return gather(lv_cuda(backend), run, "embed_tokens", out, table->matrix.data, table->rows,
-        table->matrix.stride, run->step ? NULL : ids);
+        table->matrix.stride, ids);
 }
 
 LlavaovStatus lv_cuda_op_copy(LvBackend *backend, const LvRun *run, LvTensor out, LvTensor in)

@@ -49,6 +49,7 @@ enum { LV_RUNTIME_OUT_OF_MEMORY = 2, LV_RUNTIME_OUT_OF_RESOURCES = 701 };
 int lv_runtime_memory(LvRuntime *runtime, uint64_t *free_bytes);
 int lv_runtime_alloc(LvRuntime *runtime, size_t bytes, void **data); /* 256-byte aligned */
 void lv_runtime_free(LvRuntime *runtime, void *data);
+/* Page-locked memory of the host, which kernels may read and write in place, at the same address. */
 int lv_runtime_alloc_pinned(LvRuntime *runtime, size_t bytes, void **data);
 void lv_runtime_free_pinned(LvRuntime *runtime, void *data);
 

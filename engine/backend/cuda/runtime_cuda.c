@@ -215,7 +215,7 @@ int lv_runtime_alloc_pinned(LvRuntime *runtime, size_t bytes, void **data)
 {
     cudaError_t code = cudaSetDevice(runtime->device);
     if (code == cudaSuccess)
-        code = cudaHostAlloc(data, bytes, cudaHostAllocDefault);
+        code = cudaHostAlloc(data, bytes, cudaHostAllocMapped);
     if (code == cudaErrorMemoryAllocation)
         cudaGetLastError();
     return (int)code;

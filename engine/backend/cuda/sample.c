@@ -8,6 +8,7 @@ typedef struct SampleCall {
     float *scores;   /* float32 [n, vocab], packed; NULL: the logits themselves */
     uint8_t *seen;   /* [penalised rows, vocab]; NULL: no row has a penalty */
     void *workspace; /* of LvCudaSample */
+    LvCudaPost post;
 } SampleCall;
 
 bool lv_cuda_has_penalty(const LvDraw *draw)
@@ -72,7 +73,8 @@ static int draw(LvCuda *cuda, const SampleCall *call, LvTensor logits, const LvD
         .workspace = call->workspace,
         .no_top_k = true,
         .no_top_p = true,
-        .overlap = cuda->steps.overlap};
+        .overlap = cuda->steps.overlap,
+        .post = call->post};
     for (size_t i = 0; i < n; i++) {
         args.no_top_k = args.no_top_k && draws[i].generation->top_k == 0;
         args.no_top_p = args.no_top_p && !(draws[i].generation->top_p < 1);
@@ -83,18 +85,19 @@ static int draw(LvCuda *cuda, const SampleCall *call, LvTensor logits, const LvD
 static int argmax(LvCuda *cuda, const SampleCall *call, LvTensor logits)
 {
     const LvCudaArgmax args = {
-        call->tokens, logits.data, logits.stride, cuda->type, logits.rows, logits.cols};
+        call->tokens, logits.data, logits.stride, cuda->type, logits.rows, logits.cols, call->post};
     return lv_cuda_launched(cuda, lv_cuda_argmax(lv_runtime_stream(cuda->runtime), &args));
 }
 
-int lv_cuda_enqueue_sample(LvCuda *cuda, int32_t *tokens, LvTensor logits, const LvDraw *draws)
+int lv_cuda_enqueue_sample(
+    LvCuda *cuda, int32_t *tokens, LvTensor logits, const LvDraw *draws, LvCudaPost post)
 {
     const size_t n = logits.rows, n_vocab = logits.cols;
     const bool greedy = lv_cuda_all_greedy(draws, n);
     size_t n_penalised = 0;
     for (size_t i = 0; i < n; i++)
         n_penalised += lv_cuda_has_penalty(&draws[i]);
-    SampleCall call = {.tokens = tokens};
+    SampleCall call = {.tokens = tokens, .post = post};
     int code = 0;
     if (!greedy && cuda->type != LV_F32)
         code = lv_cuda_scratch(cuda, n * n_vocab * sizeof *call.scores, (void **)&call.scores);
@@ -123,7 +126,7 @@ LlavaovStatus lv_cuda_op_sample(
     void *drawn = NULL;
     int code = lv_cuda_scratch(cuda, n * sizeof *tokens, &drawn);
     if (code == 0)
-        code = lv_cuda_enqueue_sample(cuda, drawn, logits, draws);
+        code = lv_cuda_enqueue_sample(cuda, drawn, logits, draws, lv_cuda_post(cuda, false));
     if (code == 0)
         code = lv_cuda_fetch(cuda, tokens, drawn, n * sizeof *tokens);
     lv_cuda_scratch_free(cuda, drawn);

@@ -66,19 +66,33 @@ static bool any_penalty(const LvDecodeStep *asked)
     return false;
 }
 
-/* Fills the step up to its size and sends what it reads; `ahead`: of the step after it, but for its
- * ids. */
-static int prepare(LvCuda *cuda, LvCudaStep *step, bool ahead)
+/* The mail of the next step, once the device no longer reads what it was last used for. That is long
+ * done, unless that step was in vain. */
+static int take_mail(LvCuda *cuda, unsigned *slot)
+{
+    LvSteps *steps = &cuda->steps;
+    *slot = steps->n_begun % 2;
+    const LvMailUse use = steps->use[*slot];
+    int code = use == LV_MAIL_AWAITED  ? lv_runtime_event_wait(cuda->runtime, steps->arrived[*slot])
+               : use == LV_MAIL_IN_USE ? lv_runtime_synchronize(cuda->runtime)
+                                       : 0;
+    steps->use[*slot] = code == 0 ? LV_MAIL_FREE : use;
+    return code;
+}
+
+/* Fills the step up to its size and writes what its first kernel reads; `ahead`: of the step after
+ * it, whose ids are this one's tokens. */
+static int prepare(LvCuda *cuda, LvCudaStep *step, bool ahead, unsigned *slot)
 {
     LvSteps *steps = &cuda->steps;
     const LvSequence *sequences = step->asked->batch->sequences;
     const size_t n = step->asked->batch->n_sequences;
-    void *host, *device;
-    int code = lv_staging_take(cuda, sizeof *steps->block, &host, &device);
+    int code = take_mail(cuda, slot);
     if (code != 0)
         return code;
-    LvStepBlock *block = host;
+    LvCudaStepBlock *block = &steps->mail->step[*slot];
     memset(block, 0, sizeof *block);
+    block->ids_are_tokens = ahead;
     memset(steps->ids, 0, sizeof steps->ids);
     step->end = 1;
     for (size_t i = 0; i < steps->n_rows; i++) {
@@ -100,18 +114,13 @@ static int prepare(LvCuda *cuda, LvCudaStep *step, bool ahead)
     steps->n_splits = lv_cuda_splits(rows, heads, cuda->facts.n_processors);
     block->keys_per_split =
         lv_cuda_keys_per_split(rows, heads, step->end, cuda->facts.n_processors);
-    return lv_runtime_to_device(cuda->runtime, steps->block, block, sizeof *block);
+    return 0;
 }
 
 /* ---- tokens ---- */
 
-static int32_t *fetched(const LvSteps *steps, unsigned slot)
-{
-    return steps->fetched + slot * LV_STEP_MOST;
-}
-
-/* Behind the step under way: draws its tokens unless they are a part of it, and sends them.
- * `ahead`: of the step after the one that was asked for. */
+/* Behind the step under way: draws its tokens unless they are a part of it, and marks where they
+ * are in the mail. `ahead`: of the step after the one that was asked for. */
 static LlavaovStatus send_tokens(LvCuda *cuda, LvCudaStep *step, bool ahead, unsigned slot)
 {
     LvSteps *steps = &cuda->steps;
@@ -126,13 +135,12 @@ static LlavaovStatus send_tokens(LvCuda *cuda, LvCudaStep *step, bool ahead, uns
         draws[i].index += ahead && draws[i].generation->temperature > 0;
     }
     if (!step->asked->greedy)
-        code =
-            lv_cuda_enqueue_sample(cuda, steps->tokens, lv_tensor_rows(step->scores, 0, n), draws);
-    if (code == 0)
-        code = lv_runtime_to_host(
-            cuda->runtime, fetched(steps, slot), steps->tokens, n * sizeof *steps->tokens);
+        code = lv_cuda_enqueue_sample(cuda, steps->tokens, lv_tensor_rows(step->scores, 0, n),
+            draws, lv_cuda_post(cuda, true));
     if (code == 0)
         code = lv_runtime_event_record(cuda->runtime, steps->arrived[slot]);
+    if (code == 0)
+        steps->use[slot] = LV_MAIL_AWAITED;
     return lv_cuda_end(cuda, step->run, "sample", code);
 }
 
@@ -168,14 +176,15 @@ static bool in_flight(const LvFlight *flight, const LvDecodeStep *asked, size_t 
     return true;
 }
 
-/* Enqueues the step after the one whose tokens lie on the device, row i of sequence i; `slot` is
- * where its own go. Its ids are filled in when they are known. */
-static LlavaovStatus work_ahead(LvCuda *cuda, LvCudaStep *step, unsigned slot)
+/* Enqueues the step after the one whose tokens lie on the device, row i of sequence i. Its ids are
+ * filled in when they are known. */
+static LlavaovStatus work_ahead(LvCuda *cuda, LvCudaStep *step)
 {
     LvSteps *steps = &cuda->steps;
     const LvBatch *batch = step->asked->batch;
-    const size_t n = batch->n_sequences, bytes = n * sizeof *steps->tokens;
+    const size_t n = batch->n_sequences;
     uint32_t end = 1;
+    unsigned slot;
     for (size_t i = 0; i < n; i++) {
         const LvSequence *s = &batch->sequences[i];
         if (s->position + 1 >= s->cache->capacity)
@@ -188,11 +197,7 @@ static LlavaovStatus work_ahead(LvCuda *cuda, LvCudaStep *step, unsigned slot)
     LlavaovStatus status = lv_cuda_begin(cuda, step->run);
     if (status != LLAVAOV_OK)
         return status;
-    int code = prepare(cuda, step, true);
-    if (code == 0)
-        code = lv_runtime_copy_rows(
-            cuda->runtime, steps->block->ids, bytes, steps->tokens, bytes, bytes, 1);
-    status = lv_cuda_end(cuda, step->run, "a decoding step", code);
+    status = lv_cuda_end(cuda, step->run, "a decoding step", prepare(cuda, step, true, &slot));
     if (status == LLAVAOV_OK)
         status = lv_step_replay(cuda, step);
     if (status == LLAVAOV_OK)
@@ -218,7 +223,8 @@ static LlavaovStatus begin_step(LvCuda *cuda, LvCudaStep *step)
 {
     LlavaovStatus status = lv_cuda_begin(cuda, step->run);
     if (status == LLAVAOV_OK)
-        status = lv_cuda_end(cuda, step->run, "a decoding step", prepare(cuda, step, false));
+        status = lv_cuda_end(
+            cuda, step->run, "a decoding step", prepare(cuda, step, false, &step->slot));
     return status == LLAVAOV_OK ? lv_step_open(cuda, step) : status;
 }
 
@@ -246,12 +252,10 @@ LlavaovStatus lv_cuda_op_step_begin(LvBackend *backend, const LvRun *run, LvDeco
         step->way = LV_STEP_AHEAD;
         step->slot = steps->flight.slot;
     } else {
-        step->slot = steps->flight.slot ^ 1;
         for (size_t i = 0; i < n; i++)
             step->order[i] = i;
     }
     steps->flight.n = 0;
-    steps->flight.slot = step->slot;
     if (step->way != LV_STEP_AHEAD)
         status = begin_step(cuda, step);
     asked->replayed = step->way == LV_STEP_AHEAD || step->way == LV_STEP_REPLAY;
@@ -273,7 +277,7 @@ static LlavaovStatus collect(LvCuda *cuda, LvCudaStep *step, int32_t *tokens)
     for (size_t i = 0; i < n; i++)
         in_place = in_place && step->order[i] == i;
     if (in_place)
-        status = work_ahead(cuda, step, step->slot ^ 1);
+        status = work_ahead(cuda, step);
     if (status == LLAVAOV_ERROR_MEMORY) { /* nobody has asked for that one */
         lv_error_clear(step->run->error);
         status = LLAVAOV_OK;
@@ -287,8 +291,9 @@ static LlavaovStatus collect(LvCuda *cuda, LvCudaStep *step, int32_t *tokens)
         steps->flight.n = 0;
         return status;
     }
+    steps->use[step->slot] = LV_MAIL_FREE;
     for (size_t i = 0; i < n; i++)
-        tokens[i] = fetched(steps, step->slot)[step->order[i]];
+        tokens[i] = steps->mail->tokens[step->slot][step->order[i]];
     memcpy(steps->flight.ids, tokens, n * sizeof *tokens);
     return LLAVAOV_OK;
 }

@@ -6,7 +6,7 @@
 
 #include "backend/cuda/cuda.h"
 
-/* Of a step whose LvStepBlock has been sent: chooses its way, replays its kind where that is
+/* Of a step whose mail has been written: chooses its way, replays its kind where that is
  * recorded, and otherwise sets all up for its operations. When it fails nothing is left. */
 LlavaovStatus lv_step_open(LvCuda *cuda, LvCudaStep *step);
 /* Behind the operations, which ended with this status. A recording is replayed; one that cannot be
