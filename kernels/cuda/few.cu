@@ -307,8 +307,8 @@ template <typename T> static bool aligned(const LvCudaFew &a)
 
 static bool same_types(const LvCudaFew &a)
 {
-    return a.weight.type == a.type &&
-           (!a.up.data || (a.up.type == a.type && a.up.stride == a.weight.stride));
+    return lv_cuda_few_takes(a.type, a.weight.type) &&
+           (!a.up.data || (a.up.type == a.weight.type && a.up.stride == a.weight.stride));
 }
 
 template <typename T, typename TO> static int few_of_types(LvCudaStream stream, const LvCudaFew &a)

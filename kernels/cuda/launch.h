@@ -213,6 +213,12 @@ static inline size_t lv_cuda_few_rows(LvDtype type)
     return type == LV_BF16 ? LV_CUDA_FEW_ROWS : 8;
 }
 
+/* There is a kernel for weights of this type beside activations of that one. */
+static inline bool lv_cuda_few_takes(LvDtype type, LvDtype weight)
+{
+    return weight == type;
+}
+
 typedef struct LvCudaFew {
     void *out; /* out_type [rows, cols] */
     size_t out_stride;

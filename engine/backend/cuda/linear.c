@@ -93,7 +93,8 @@ static bool aligned(const void *data, size_t row_bytes)
 static bool are_few(const LvCuda *cuda, LvTensor in, const LvWeight *weight)
 {
     const size_t size = lv_dtype_bytes(cuda->type);
-    return in.rows <= lv_cuda_few_rows(cuda->type) && in.cols * size % 16 == 0 &&
+    return lv_cuda_few_takes(cuda->type, weight->matrix.type) &&
+           in.rows <= lv_cuda_few_rows(cuda->type) && in.cols * size % 16 == 0 &&
            aligned(in.data, in.stride * size) &&
            aligned(weight->matrix.data, lv_dtype_span(weight->matrix.type, weight->matrix.stride));
 }
