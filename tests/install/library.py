@@ -52,6 +52,8 @@ class Place:
         run("meson", "install", "-C", build, "--no-rebuild", "--quiet", "--destdir", self.root)
         pc = os.path.dirname(run("find", self.root, "-name", "llavaov.pc").strip())
         self.libraries = os.path.dirname(pc)
+        self.archive = os.path.join(self.libraries, "libllavaov.a")
+        self.header = run("find", self.root, "-name", "llavaov.h").strip()
         self.environment = dict(os.environ, PKG_CONFIG_PATH=pc, PKG_CONFIG_SYSROOT_DIR=self.root)
         for name in ("LLAVAOV_MODEL", "LLAVAOV_CUDA_MODULE", "LD_LIBRARY_PATH"):
             self.environment.pop(name, None)
@@ -88,7 +90,23 @@ def check_example(place, source, model):
     program = place.build("static", C, example, static=True)
     assert "libllavaov" not in run("readelf", "-d", program)
     assert place.ask(program, *question, shared=False) == answer
-    print("C, C++ and static: %s" % answer.strip())
+    # Beside the functions of another library that begins as ours do inside.
+    other = os.path.join(place.folder, "other.c")
+    inside = sorted(set(re.findall(r"^[0-9a-f]+ t (lv_\w+)$", run("nm", place.archive), re.M)))
+    assert len(inside) > 300, "names inside the library: %s" % inside
+    with open(other, "w", encoding="utf-8") as file:
+        file.writelines("void %s(void);\nvoid %s(void) {}\n" % (name, name) for name in inside)
+    program = place.build("beside", C, example, other, static=True)
+    assert place.ask(program, *question, shared=False) == answer
+    print("C, C++ and static, beside %d names of another library: %s" % (len(inside), answer.strip()))
+
+
+def check_names(place):
+    names = set(re.findall(r"^[0-9a-f]+ \w (\S+)$", run("nm", "-g", "--defined-only", place.archive), re.M))
+    with open(place.header, encoding="utf-8") as file:
+        declared = set(re.findall(r"^LLAVAOV_API .*\b(llavaov_\w+)\(", file.read(), re.M))
+    assert names == declared, "seen from outside, or missing: %s" % (names ^ declared)
+    print("libllavaov.a: %d names, those of llavaov.h" % len(names))
 
 
 def check_versions(place, source, model):
@@ -116,6 +134,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         place = Place(build, folder)
         check_example(place, source, model)
+        check_names(place)
         check_versions(place, source, model)
 
 
