@@ -35,7 +35,8 @@
 #define MOST_QUIET 1000
 #define WIDTH 640u
 #define HEIGHT 360u
-#define PATIENCE 600.0 /* seconds: nothing takes so long, on the stand-in under a sanitizer either */
+#define PATIENCE                                                                                   \
+    600.0 /* seconds: nothing takes so long, on the stand-in under a sanitizer either */
 
 typedef struct Watch {
     LvBackendOps ops; /* the backend's, one of them replaced */

@@ -109,8 +109,8 @@ typedef struct LvMatmul {
     void *out;
     const void *in;
     LvCudaWeight weight; /* of `type` */
-    const void *bias;   /* [cols] in out_type, or NULL */
-    const void *addend; /* as out, same stride; may be out; or NULL */
+    const void *bias;    /* [cols] in out_type, or NULL */
+    const void *addend;  /* as out, same stride; may be out; or NULL */
     size_t rows, cols, inner;
     size_t out_stride, in_stride; /* elements */
     LvDtype type;                 /* of in: F32 or BF16 */

@@ -38,7 +38,7 @@ static LlavaovStatus copy_once(
     return status;
 }
 
-static void wishes_come_true_at_their_call(void **state)
+static void faults_happen_at_their_call(void **state)
 {
     LvBackend *b;
     LlavaovError error = {0};
@@ -118,7 +118,7 @@ static void openings_fail_on_demand(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(wishes_come_true_at_their_call),
+        cmocka_unit_test(faults_happen_at_their_call),
         cmocka_unit_test(a_lost_device_stays_lost),
         cmocka_unit_test(added_time_is_spent_and_can_be_cancelled),
         cmocka_unit_test(openings_fail_on_demand),

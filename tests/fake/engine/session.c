@@ -179,7 +179,7 @@ static void do_request(LlavaovSession *session, Job *job)
     if (!done) {
         answer.status = lv_fail(&answer.error, LLAVAOV_ERROR_CANCELLED, NULL, "cancelled");
         answer.finish_reason = LLAVAOV_FINISH_CANCELLED;
-    } else if (engine->ask_error && session->n_asked % engine->every == 0) {
+    } else if (engine->ask_error && engine->every && session->n_asked % engine->every == 0) {
         answer.status = lv_fail_about(
             &answer.error, engine->ask_error, LLAVAOV_ABOUT_NOTHING, "frame", "scripted failure");
     } else if (tokens >= engine->context) {
