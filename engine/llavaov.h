@@ -537,8 +537,36 @@ typedef struct LlavaovChosen {
                             no label's */
 } LlavaovChosen;
 
+/* ---- answers that are JSON ---- */
+
+/* A JSON schema, compiled: an answer to it is one document that it describes, in one spelling (one
+ * space behind ":" and ",", all fields in the schema's order), whole before max_new_tokens. docs/json.md
+ * lists the keywords. Immutable and independent of any engine. */
+typedef struct LlavaovJsonSchema LlavaovJsonSchema;
+
+/* What counts where a schema names no maxLength and no maxItems (or a least one above it). */
+#define LLAVAOV_JSON_MAX_LENGTH 200
+#define LLAVAOV_JSON_MAX_ITEMS 16
+
+/* Errors are about the option "json-schema" and name the place as a JSON pointer: ARGUMENT (no
+ * schema, or one that no document fits), UNSUPPORTED (a keyword or a bound beyond what is
+ * supported; nothing is ignored). The caller owns one reference. */
+LLAVAOV_API LlavaovStatus llavaov_json_schema_open(
+    const char *text, LlavaovJsonSchema **schema, LlavaovError *error);
+LLAVAOV_API LlavaovJsonSchema *llavaov_json_schema_ref(LlavaovJsonSchema *schema);
+/* NULL is allowed */
+LLAVAOV_API void llavaov_json_schema_unref(LlavaovJsonSchema *schema);
+
+/* The number of tokens that an answer to the schema needs at least: what max_new_tokens must allow.
+ * Takes a moment the first time that an engine is asked about any schema. Errors: UNSUPPORTED, when
+ * the checkpoint's tokenizer has no tokens for single bytes; MEMORY. */
+LLAVAOV_API LlavaovStatus llavaov_engine_json_tokens(
+    LlavaovEngine *engine, const LlavaovJsonSchema *schema, uint32_t *tokens, LlavaovError *error);
+
+/* ---- the answer ---- */
+
 typedef enum LlavaovFinishReason {
-    LLAVAOV_FINISH_STOP,     /* the model ended its answer */
+    LLAVAOV_FINISH_STOP,     /* the model ended its answer, or a JSON document is complete */
     LLAVAOV_FINISH_LENGTH,   /* max_new_tokens, or the context is full */
     LLAVAOV_FINISH_CANCELLED /* status is not OK: ERROR_CANCELLED, or what failed; text holds what
                                 there was */
@@ -564,6 +592,10 @@ typedef struct LlavaovAnswer {
     /* Of a request with choices that was answered; else NULL. There are no new tokens then, and
      * text is the winner's label. */
     const LlavaovChosen *chosen;
+    const char *json; /* with a json_schema and status OK: the document, which is `text`; else NULL */
+    /* It was closed early: the model would have written on, but max_new_tokens left just enough to
+     * close it. */
+    bool truncated;
 } LlavaovAnswer;
 
 /* A picture or a clip of a conversation. */
@@ -608,6 +640,11 @@ typedef struct LlavaovRequest {
     LlavaovReservation *reservation;
     /* NULL, or copied: the answer is one of these labels, and generation must be NULL. */
     const LlavaovChoices *choices;
+    /* NULL, or what the answer must be; a reference is taken. Tokens that the schema refuses are
+     * excluded after penalty and rules, before temperature, top-k and top-p. Where the rules leave
+     * none that it allows, they do not count for that token; stop tokens end nothing before the
+     * document is complete. ARGUMENT: max_new_tokens is less than llavaov_engine_json_tokens. */
+    LlavaovJsonSchema *json_schema;
 } LlavaovRequest;
 
 typedef struct LlavaovTicket LlavaovTicket;

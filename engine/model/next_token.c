@@ -24,7 +24,8 @@ static void take(LvNextToken *choices, const int32_t *tokens, size_t n, size_t n
 
 bool lv_next_token_on_host(const LvBackend *backend, const LvSampler *sampler)
 {
-    return !backend->ops->sample || !lv_generation_simple(&sampler->generation);
+    return sampler->filter || !backend->ops->sample ||
+           !lv_generation_simple(&sampler->generation);
 }
 
 /* NULL when memory ran out. */
@@ -91,7 +92,8 @@ LlavaovStatus lv_decoder_next(const LvModel *model, const LvRun *run, LvTensor h
     LvScratch scratch = lv_scratch(b, run->error);
     bool greedy = b->ops->norm_linear_greedy;
     for (size_t i = 0; i < n; i++)
-        greedy = greedy && lv_generation_greedy(&choices[i].sampler->generation);
+        greedy = greedy && !choices[i].sampler->filter &&
+                 lv_generation_greedy(&choices[i].sampler->generation);
     LlavaovStatus status = LLAVAOV_OK;
     int32_t *tokens = lv_alloc(n, sizeof *tokens);
     if (!tokens)

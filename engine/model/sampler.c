@@ -38,7 +38,19 @@ void lv_sampler_close(LvSampler *sampler)
     lv_free(sampler->order);
     lv_free(sampler->scratch);
     lv_free(sampler->ids);
+    lv_free(sampler->unruled);
     memset(sampler, 0, sizeof *sampler);
+}
+
+LlavaovStatus lv_sampler_filter(LvSampler *sampler, LvTokenFilter *filter, LlavaovError *error)
+{
+    if (sampler->generation.rules && !sampler->unruled) {
+        sampler->unruled = lv_alloc(sampler->n_vocab, sizeof *sampler->unruled);
+        if (!sampler->unruled)
+            return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for the sampler");
+    }
+    sampler->filter = filter;
+    return LLAVAOV_OK;
 }
 
 /* Appends to the ids, if a rule needs them. */
@@ -113,7 +125,8 @@ static LlavaovStatus check_drawable(const float *scores, uint32_t n, LlavaovErro
                       "the generation settings exclude every token");
 }
 
-LlavaovStatus lv_sampler_process(LvSampler *sampler, float *logits, LlavaovError *error)
+/* Penalty and rules. */
+static LlavaovStatus process(LvSampler *sampler, float *logits, LlavaovError *error)
 {
     const LlavaovGeneration *g = &sampler->generation;
     const uint32_t n = sampler->n_vocab;
@@ -122,6 +135,8 @@ LlavaovStatus lv_sampler_process(LvSampler *sampler, float *logits, LlavaovError
         return status;
     if (sampler->forgot)
         return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for the ids of an answer");
+    if (sampler->unruled)
+        memcpy(sampler->unruled, logits, n * sizeof *logits);
     const LvScoring scoring = {.rules = g->rules,
         .repetition_penalty = g->repetition_penalty,
         .n_vocab = n,
@@ -133,8 +148,16 @@ LlavaovStatus lv_sampler_process(LvSampler *sampler, float *logits, LlavaovError
             sampler->max_length ? sampler->max_length : sampler->n_prompt + g->max_new_tokens,
         .stop = sampler->stop};
     lv_process_scores(&scoring, logits);
+    return LLAVAOV_OK;
+}
+
+/* Temperature and the warpers. */
+static LlavaovStatus warp(LvSampler *sampler, float *logits, LlavaovError *error)
+{
+    const LlavaovGeneration *g = &sampler->generation;
+    const uint32_t n = sampler->n_vocab;
     if (g->temperature > 0) {
-        status = check_drawable(logits, n, error);
+        LlavaovStatus status = check_drawable(logits, n, error);
         if (status == LLAVAOV_OK && (float)g->temperature != 1)
             status = divide(logits, n, (float)g->temperature, error);
         if (status != LLAVAOV_OK)
@@ -147,6 +170,12 @@ LlavaovStatus lv_sampler_process(LvSampler *sampler, float *logits, LlavaovError
     if (g->temperature > 0)
         lv_softmax(logits, n);
     return LLAVAOV_OK;
+}
+
+LlavaovStatus lv_sampler_process(LvSampler *sampler, float *logits, LlavaovError *error)
+{
+    LlavaovStatus status = process(sampler, logits, error);
+    return status == LLAVAOV_OK ? warp(sampler, logits, error) : status;
 }
 
 static int32_t first_maximum(const float *scores, uint32_t n)
@@ -177,16 +206,63 @@ static int32_t draw(LvSampler *sampler, const float *probabilities)
     return token;
 }
 
+static bool none_left(const float *scores, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++)
+        if (scores[i] > -INFINITY)
+            return false;
+    return true;
+}
+
+/* The scores without rules; false: no rule has changed them. */
+static bool take_back_rules(LvSampler *sampler, float *scores)
+{
+    if (sampler->unruled)
+        memcpy(scores, sampler->unruled, sampler->n_vocab * sizeof *scores);
+    return sampler->unruled;
+}
+
+/* Of the tokens that the filter allows. */
+static LlavaovStatus choose_filtered(
+    LvSampler *sampler, float *scores, int32_t *token, LlavaovError *error)
+{
+    LvTokenFilter *filter = sampler->filter;
+    const uint32_t n = sampler->n_vocab;
+    LlavaovStatus status = LLAVAOV_OK;
+    if (sampler->generation.temperature > 0) {
+        filter->mask(filter, scores, n);
+        if (none_left(scores, n) && take_back_rules(sampler, scores))
+            filter->mask(filter, scores, n);
+        status = warp(sampler, scores, error);
+        *token = status == LLAVAOV_OK ? draw(sampler, scores) : -1;
+    } else {
+        *token = lv_filter_first(filter, scores, n);
+        if (*token < 0 && take_back_rules(sampler, scores))
+            *token = lv_filter_first(filter, scores, n);
+        if (*token < 0)
+            status = lv_fail(
+                error, LLAVAOV_ERROR_INTERNAL, NULL, "no token of the vocabulary is allowed");
+    }
+    if (status == LLAVAOV_OK)
+        filter->take(filter, *token);
+    return status;
+}
+
 LlavaovStatus lv_sampler_next(
     LvSampler *sampler, float *logits, int32_t *token, LlavaovError *error)
 {
-    LlavaovStatus status = lv_sampler_process(sampler, logits, error);
-    if (status != LLAVAOV_OK)
-        return status;
-    *token = sampler->generation.temperature > 0 ? draw(sampler, logits)
-                                                 : first_maximum(logits, sampler->n_vocab);
-    note(sampler, token, 1, LV_SEEN);
-    return LLAVAOV_OK;
+    LlavaovStatus status = process(sampler, logits, error);
+    if (status == LLAVAOV_OK && sampler->filter) {
+        status = choose_filtered(sampler, logits, token, error);
+    } else if (status == LLAVAOV_OK) {
+        status = warp(sampler, logits, error);
+        if (status == LLAVAOV_OK)
+            *token = sampler->generation.temperature > 0 ? draw(sampler, logits)
+                                                         : first_maximum(logits, sampler->n_vocab);
+    }
+    if (status == LLAVAOV_OK)
+        note(sampler, token, 1, LV_SEEN);
+    return status;
 }
 
 void lv_sampler_note(LvSampler *sampler, int32_t token)

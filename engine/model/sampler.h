@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "model/rules.h"
+#include "model/token_filter.h"
 
 typedef struct LvSampler {
     LlavaovGeneration generation;
@@ -24,6 +25,8 @@ typedef struct LvSampler {
      * and answer (0: n_prompt + max_new_tokens). */
     LlavaovIds stop;
     size_t max_length;
+    LvTokenFilter *filter; /* lv_sampler_filter */
+    float *unruled;        /* n_vocab: scores before rules, where a filter needs them */
 } LvSampler;
 
 /* No setting of `generation` may still be left to the checkpoint; its rules must outlive the
@@ -31,6 +34,10 @@ typedef struct LvSampler {
 LlavaovStatus lv_sampler_open(
     LvSampler *sampler, const LlavaovGeneration *generation, uint32_t n_vocab, LlavaovError *error);
 void lv_sampler_close(LvSampler *sampler);
+
+/* Chooses from what `filter` allows; it must outlive the sampler. It is applied after penalty and
+ * rules; where these leave none of its tokens, they do not count for that token. */
+LlavaovStatus lv_sampler_filter(LvSampler *sampler, LvTokenFilter *filter, LlavaovError *error);
 
 /* Records the whole prompt, placeholders included, as the reference does. Ids outside the
  * vocabulary have no score. */

@@ -7,6 +7,7 @@
 #include "base/status.h"
 #include "model/next_token.h"
 #include "base/clock.h"
+#include "serve/json_answer.h"
 
 static bool grow(char **buffer, size_t *capacity, size_t needed)
 {
@@ -64,19 +65,24 @@ static LlavaovStatus extend(LlavaovTicket *r, int32_t token, bool *finished, Lla
     size_t n;
     bool special;
     const char *bytes = lv_tokenizer_token_bytes(r->engine->tokenizer, token, &n, &special);
-    if (bytes && !special) {
+    if (bytes && !special && !(r->json && r->json->stopped)) {
         status = lv_answer_add_text(r, bytes, n, false, error);
         if (status != LLAVAOV_OK)
             return status;
     }
-    if (stops(&r->sampler.stop, token)) {
+    if (r->json ? r->json->ended : stops(&r->sampler.stop, token)) {
         r->answer.finish_reason = LLAVAOV_FINISH_STOP;
         *finished = true;
     } else if (r->input.n + r->n_tokens == r->capacity) {
         r->answer.finish_reason = LLAVAOV_FINISH_LENGTH;
         *finished = true;
     }
-    return *finished ? lv_answer_add_text(r, NULL, 0, true, error) : LLAVAOV_OK;
+    if (!*finished)
+        return LLAVAOV_OK;
+    status = lv_answer_add_text(r, NULL, 0, true, error);
+    if (status == LLAVAOV_OK)
+        lv_json_answer_finish(r);
+    return status;
 }
 
 /* Scratch of sampling on the host. */

@@ -17,6 +17,7 @@ static void engine_free(LlavaovEngine *engine)
     lv_model_close(engine->model);
     if (engine->backend)
         engine->backend->ops->close(engine->backend);
+    lv_token_trie_close(engine->token_trie);
     lv_tokenizer_close(engine->tokenizer);
     llavaov_chat_template_unref(engine->chat_template);
     lv_checkpoint_close(engine->checkpoint);
@@ -25,6 +26,7 @@ static void engine_free(LlavaovEngine *engine)
     pthread_cond_destroy(&engine->pictures);
     pthread_cond_destroy(&engine->work);
     pthread_mutex_destroy(&engine->lock);
+    pthread_mutex_destroy(&engine->trie_lock);
     lv_free(engine->logits);
     lv_free(engine->path);
     lv_free(engine->name);

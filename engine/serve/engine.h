@@ -16,6 +16,7 @@
 #include <stdatomic.h>
 
 #include "model/model.h"
+#include "schema/token_trie.h"
 #include "serve/admission.h"
 #include "serve/list.h"
 #include "text/tokenizer.h"
@@ -64,6 +65,9 @@ struct LlavaovEngine {
     char *path, *name;
     int32_t *stop_tokens; /* of answers without rules of their own */
     uint32_t n_stop_tokens;
+
+    pthread_mutex_t trie_lock; /* of: */
+    LvTokenTrie *token_trie;   /* immutable once made; NULL: nothing needed it yet */
 
     pthread_mutex_t lock;
     pthread_cond_t work;     /* the inference thread waits */

@@ -5,6 +5,7 @@
 #include "model/scratch.h"
 #include "model/try.h"
 #include "serve/answer.h"
+#include "serve/json_answer.h"
 #include "base/clock.h"
 #include "serve/settings.h"
 #include "serve/chunk.h"
@@ -58,6 +59,7 @@ static LlavaovStatus begin(LlavaovTicket *r, LlavaovError *error)
         LV_TRY(lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for an answer"));
     if (!r->choosing)
         LV_TRY(open_sampler(r, error));
+    LV_TRY(lv_json_answer_start(r, new_tokens, error));
     LV_TRY(engine->backend->ops->kv_open(engine->backend, text->n_layers, text->n_kv_heads,
         text->head_dim, r->capacity, &r->cache, error));
 done:

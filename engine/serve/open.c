@@ -198,6 +198,7 @@ LlavaovStatus llavaov_engine_open(
         return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for an engine");
     atomic_init(&engine->refs, 1);
     pthread_mutex_init(&engine->lock, NULL);
+    pthread_mutex_init(&engine->trie_lock, NULL);
     pthread_cond_init(&engine->work, NULL);
     pthread_cond_init(&engine->pictures, NULL);
     pthread_cond_init(&engine->events, NULL);

@@ -8,6 +8,7 @@
 #include "base/status.h"
 #include "base/structs.h"
 #include "base/clock.h"
+#include "serve/json_answer.h"
 #include "serve/reserve.h"
 #include "serve/settings.h"
 
@@ -32,6 +33,7 @@ static void free_request(LlavaovTicket *r)
     if (r->cache)
         r->engine->backend->ops->kv_close(r->engine->backend, r->cache);
     lv_sampler_close(&r->sampler);
+    lv_json_answer_close(r);
     lv_tokens_free(&r->prompt_ids);
     lv_free(r->pieces);
     lv_free(r->tokens);
@@ -73,8 +75,14 @@ static LlavaovStatus settle(LlavaovTicket *r, const LlavaovEngine *engine,
 static LlavaovStatus settle_answer(LlavaovTicket *r, const LlavaovEngine *engine,
     const LlavaovRequest *request, char **hinted, LlavaovError *error)
 {
-    if (!request->choices)
-        return settle(r, engine, request->generation, error);
+    if (!request->choices) {
+        LlavaovStatus settled = settle(r, engine, request->generation, error);
+        return settled == LLAVAOV_OK ? lv_json_answer_open(r, engine, request->json_schema, error)
+                                     : settled;
+    }
+    if (request->json_schema)
+        return lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION, "choices",
+            "choices and json-schema: an answer is one of the labels or a document, not both");
     if (request->generation)
         return lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION, "choices",
             "choices: nothing is generated, so that there are no settings for it");
@@ -213,6 +221,8 @@ void lv_request_finish(LlavaovTicket *r, LlavaovStatus status, const LlavaovErro
         if (error->status == LLAVAOV_OK)
             lv_fail(&answer->error, status, NULL, "%s", llavaov_status_name(status));
         answer->finish_reason = LLAVAOV_FINISH_CANCELLED;
+        answer->json = NULL;
+        answer->truncated = false;
     }
     answer->total_ns = lv_now_ns() - r->asked_ns;
     answer->prompt_tokens = (uint32_t)r->prompt_ids.n;

@@ -7,6 +7,7 @@
 #include "model/decoder.h"
 #include "model/sampler.h"
 #include "serve/choose.h"
+#include "schema/filter.h"
 #include "serve/frame.h"
 #include "serve/question.h"
 
@@ -29,6 +30,8 @@ struct LlavaovTicket {
     LlavaovRules *rules; /* a copy of the caller's; NULL: none, or the checkpoint's */
     LlavaovIds stop;
     LvChoosing *choosing; /* NULL: the answer is free text, and the two above count; owned */
+    LlavaovJsonSchema *json_schema; /* a reference, or NULL */
+    LvJsonFilter *json;             /* its filter (json_answer.h) */
     void (*on_text)(void *data, const char *text, size_t bytes);
     void (*on_done)(void *data, const LlavaovAnswer *answer);
     void *data;

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The tokens that a schema allows next: those whose bytes go on with the document, and behind which
+ * it can still be closed with the tokens that are left. One filter belongs to one request; not
+ * thread-safe. */
+#ifndef LV_JSON_FILTER_H
+#define LV_JSON_FILTER_H
+
+#include "model/token_filter.h"
+#include "schema/token_trie.h"
+#include "schema/walk.h"
+
+typedef struct LvClosing LvClosing;
+
+typedef struct LvJsonFilter {
+    LvTokenFilter filter; /* what the sampler sees */
+    const LvProgram *program;
+    const LvTokenTrie *trie;
+    LlavaovIds stop; /* may follow a complete document */
+    LvWalk walk;
+    uint32_t left;  /* tokens that may still be chosen */
+    bool ended;     /* the document is complete and closed */
+    bool stopped;   /* ... by a stop token, which is no part of it */
+    bool truncated; /* LlavaovAnswer.truncated */
+    bool late;      /* a likelier token than those tried since would not have closed in time */
+    LvWalk *walks;  /* [trie->depth + 1] */
+    uint8_t *keep;  /* [trie->n_vocab] */
+    LvClosing *closing;
+} LvJsonFilter;
+
+/* program, trie and the stop tokens' ids must outlive the filter. Error: MEMORY. */
+LlavaovStatus lv_json_filter_open(LvJsonFilter *filter, const LvProgram *program,
+    const LvTokenTrie *trie, LlavaovIds stop, LlavaovError *error);
+void lv_json_filter_close(LvJsonFilter *filter);
+
+/* Fewest tokens of a document; UINT32_MAX without memory. */
+uint32_t lv_json_filter_least(LvJsonFilter *filter);
+
+/* Begins a document of at most `tokens` >= lv_json_filter_least. */
+void lv_json_filter_start(LvJsonFilter *filter, uint32_t tokens);
+
+#endif

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Answers that are JSON: the schema's filter of a request, from its question to the closed document.
+ */
+#ifndef LV_JSON_ANSWER_H
+#define LV_JSON_ANSWER_H
+
+#include "serve/request.h"
+
+/* Prepares what the request needs to answer to `schema` (NULL: nothing). Lock not held; any thread.
+ * Errors: ARGUMENT, when its max_new_tokens is less than the shortest document takes; UNSUPPORTED,
+ * MEMORY. */
+LlavaovStatus lv_json_answer_open(LlavaovTicket *request, const LlavaovEngine *engine,
+    LlavaovJsonSchema *schema, LlavaovError *error);
+void lv_json_answer_close(LlavaovTicket *request);
+
+/* Begins the answer of at most `tokens`, which the sampler then chooses. */
+LlavaovStatus lv_json_answer_start(LlavaovTicket *request, uint32_t tokens, LlavaovError *error);
+
+/* Fills the answer's json and truncated, when its text is complete. */
+void lv_json_answer_finish(LlavaovTicket *request);
+
+#endif
