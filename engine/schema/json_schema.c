@@ -266,7 +266,7 @@ static LlavaovStatus end_literals(Compiler *c, uint32_t first, const Place *plac
     const uint32_t n = (uint32_t)c->program->n_literals - first;
     if (!lv_program_sort_literals(c->program, first, n))
         return refuse(c, LLAVAOV_ERROR_ARGUMENT, place, "holds a value twice");
-    LvInstruction *step;
+    LvInstruction *step = NULL;
     LlavaovStatus status = add_step(c, LV_OP_LITERALS, place, &step);
     if (status == LLAVAOV_OK) {
         step->first = first;
@@ -352,7 +352,7 @@ static LlavaovStatus compile_string(Compiler *c, const json_t *schema, const Pla
     uint32_t least, most;
     LlavaovStatus status = read_counts(c, schema, "minLength", "maxLength",
         LLAVAOV_JSON_MAX_LENGTH, LV_MAX_SCHEMA_CHARACTERS, place, &least, &most);
-    LvInstruction *step;
+    LvInstruction *step = NULL;
     if (status == LLAVAOV_OK)
         status = add_step(c, LV_OP_STRING, place, &step);
     if (status == LLAVAOV_OK) {
@@ -390,7 +390,7 @@ static LlavaovStatus compile_number(
             &(Place){place, json_object_get(schema, "minimum") ? "minimum" : "maximum"},
             "no %s of at most %d digits lies within minimum and maximum",
             integer ? "integer" : "number", LV_NUMBER_DIGITS);
-    LvInstruction *step;
+    LvInstruction *step = NULL;
     status = add_step(c, LV_OP_NUMBER, place, &step);
     if (status == LLAVAOV_OK)
         step->bounds = bounds;
@@ -441,7 +441,7 @@ static LlavaovStatus compile_list(Compiler *c, json_t *schema, const Place *plac
 /* A TEXT step of the text from `first` on. */
 static LlavaovStatus end_text(Compiler *c, size_t first, const Place *place)
 {
-    LvInstruction *step;
+    LvInstruction *step = NULL;
     LlavaovStatus status = add_step(c, LV_OP_TEXT, place, &step);
     if (status == LLAVAOV_OK) {
         step->first = (uint32_t)first;

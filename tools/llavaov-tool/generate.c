@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/limits.h"
 #include "base/status.h"
+#include "checkpoint/json.h"
 #include "model/try.h"
 #include "serve/session.h"
 #include "tool.h"
@@ -24,6 +26,7 @@ typedef struct Waiting {
 
 /* What is asked, for showing it with the answer. */
 typedef struct Asked {
+    LlavaovJsonSchema *json_schema; /* or NULL */
     const LlavaovChatTemplate *chat_template;
     const LvConversation *conversation;
 } Asked;
@@ -70,6 +73,10 @@ static void on_done(void *data, const LlavaovAnswer *a)
         "new-tokens", (int)a->new_tokens, "first-token-ns", (json_int_t)a->first_token_ns,
         "total-ns", (json_int_t)a->total_ns, "encode-ns", (json_int_t)a->encode_ns, "prefill-ns",
         (json_int_t)a->prefill_ns, "decode-ns", (json_int_t)a->decode_ns);
+    if (a->json) {
+        json_object_set_new(answer, "json", json_string(a->json));
+        json_object_set_new(answer, "truncated", json_boolean(a->truncated));
+    }
     if (a->status == LLAVAOV_OK && !a->chosen)
         json_object_set_new(answer, "generated-text", whole_text(w->tokenizer, a));
     LlavaovStatus status = a->chosen ? tool_add_chosen(answer, a->chosen) : LLAVAOV_OK;
@@ -118,6 +125,7 @@ static LlavaovStatus ask(const ToolOptions *o, LlavaovSession *session, const As
     LlavaovStatus status;
     request.generation = o->choices.labels ? NULL : &o->generation;
     request.choices = o->choices.labels ? &o->choices : NULL;
+    request.json_schema = asked->json_schema;
     request.on_text = o->stream ? on_text : NULL;
     request.on_done = on_done;
     request.data = &w;
@@ -168,12 +176,12 @@ static void drop(LlavaovFrame **frames, size_t n)
 
 /* One answer about n pictures, printed. */
 static LlavaovStatus answer(const ToolOptions *o, LlavaovSession *session,
-    const LlavaovChatTemplate *chat_template, const LlavaovImage *images, size_t n,
-    LlavaovError *error)
+    const LlavaovChatTemplate *chat_template, LlavaovJsonSchema *json_schema,
+    const LlavaovImage *images, size_t n, LlavaovError *error)
 {
     const bool video = o->layout == LLAVAOV_LAYOUT_VIDEO;
     LvConversation conversation = {0};
-    const Asked asked = {chat_template, &conversation};
+    const Asked asked = {json_schema, chat_template, &conversation};
     LlavaovStatus status;
     size_t n_frames = 0;
     LlavaovFrame **frames = lv_calloc(n, sizeof *frames);
@@ -197,9 +205,10 @@ done:
 
 /* The answer to a conversation, printed. */
 static LlavaovStatus answer_messages(const ToolOptions *o, LlavaovSession *session,
-    const LlavaovChatTemplate *chat_template, const ToolMessages *messages, LlavaovError *error)
+    const LlavaovChatTemplate *chat_template, LlavaovJsonSchema *json_schema,
+    const ToolMessages *messages, LlavaovError *error)
 {
-    const Asked asked = {chat_template, &messages->conversation};
+    const Asked asked = {json_schema, chat_template, &messages->conversation};
     const size_t n_visuals = messages->conversation.n_media;
     LlavaovStatus status;
     size_t n_frames = 0, n = 0;
@@ -230,6 +239,19 @@ done:
     return status;
 }
 
+/* --json-schema, compiled. */
+static LlavaovStatus read_schema(
+    const ToolOptions *o, LlavaovJsonSchema **schema, LlavaovError *error)
+{
+    char *text;
+    size_t bytes;
+    LlavaovStatus status = lv_file_read(o->schema_file, LV_MAX_SCHEMA_BYTES, &text, &bytes, error);
+    if (status == LLAVAOV_OK)
+        status = llavaov_json_schema_open(text, schema, error);
+    lv_free(text);
+    return status;
+}
+
 static LlavaovStatus answer_all(const ToolOptions *o, LlavaovError *error)
 {
     const LlavaovEngineOptions options = {.size = sizeof options,
@@ -244,6 +266,7 @@ static LlavaovStatus answer_all(const ToolOptions *o, LlavaovError *error)
     LlavaovSessionOptions session_options = {.size = sizeof session_options};
     LlavaovEngine *engine = NULL;
     LlavaovSession *session = NULL;
+    LlavaovJsonSchema *json_schema = NULL;
     LlavaovStatus status;
     if (!o->prompt && !o->messages_file)
         LV_TRY(lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_PROMPT, "prompt",
@@ -251,6 +274,8 @@ static LlavaovStatus answer_all(const ToolOptions *o, LlavaovError *error)
     if (o->messages_file && o->n_arguments > 0)
         LV_TRY(lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_PROMPT, "messages",
             "with --messages the pictures are those that the messages name"));
+    if (o->schema_file)
+        LV_TRY(read_schema(o, &json_schema, error));
     LV_TRY(tool_open_template(o, &session_options.chat_template, error));
     if (o->messages_file)
         LV_TRY(tool_read_messages(o, &messages, error));
@@ -267,20 +292,22 @@ static LlavaovStatus answer_all(const ToolOptions *o, LlavaovError *error)
         fprintf(stderr, "llavaov-tool: warning: %s\n", notice);
     LV_TRY(llavaov_session_open(engine, &session_options, &session, error));
     if (o->messages_file) {
-        LV_TRY(answer_messages(o, session, session_options.chat_template, &messages, error));
+        LV_TRY(answer_messages(
+            o, session, session_options.chat_template, json_schema, &messages, error));
         goto done;
     }
     const size_t each = o->every ? o->every : pictures.n;
     size_t at = 0;
     do { /* also about no picture at all */
-        LV_TRY(
-            answer(o, session, session_options.chat_template, pictures.images + at, each, error));
+        LV_TRY(answer(o, session, session_options.chat_template, json_schema, pictures.images + at,
+            each, error));
         at += each;
     } while (at < pictures.n);
 done:
     llavaov_session_close(session);
     llavaov_engine_unref(engine);
     llavaov_chat_template_unref(session_options.chat_template);
+    llavaov_json_schema_unref(json_schema);
     tool_free_pictures(&pictures);
     tool_free_messages(&messages);
     return status;

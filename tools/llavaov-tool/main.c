@@ -58,7 +58,8 @@ enum {
     OPTION_VARIANTS,
     OPTION_HINT,
     OPTION_CHOICES_TEMPERATURE,
-    OPTION_MIN_MASS
+    OPTION_MIN_MASS,
+    OPTION_JSON_SCHEMA
 };
 
 static const struct argp_option options[] = {
@@ -105,6 +106,8 @@ static const struct argp_option options[] = {
     {"repetition-penalty", OPTION_PENALTY, "X", 0,
         "1 = off (default: the checkpoint's, else 1); on without sampling too", 4},
     {"seed", OPTION_SEED, "N", 0, "of the draws", 4},
+    {"json-schema", OPTION_JSON_SCHEMA, "FILE", 0,
+        "generate: the answer is a JSON document of this schema (docs/json.md)", 4},
     {"choices", OPTION_CHOICES, "LABELS", 0, "choose: the labels, such as 'yes|no'", 4},
     {"choices-variants", OPTION_VARIANTS, "NAMES", 0,
         "choose: how else labels may be spelled: none, case (default), space or case+space", 4},
@@ -274,6 +277,9 @@ static error_t parse(int key, char *text, struct argp_state *state)
         break;
     case OPTION_MESSAGES:
         o->messages_file = text;
+        break;
+    case OPTION_JSON_SCHEMA:
+        o->schema_file = text;
         break;
     case OPTION_IMAGES:
         o->n_images = (uint32_t)parse_number(state, text, 1024);

@@ -24,7 +24,7 @@ typedef struct ToolOptions {
     uint32_t n_frames;            /* --frames */
     uint32_t every;               /* --every: pictures of an answer; 0: all */
     const char *prompt, *system, *ids_file, *features_file;
-    const char *chat_template, *messages_file;
+    const char *chat_template, *messages_file, *schema_file;
     uint32_t n_images, n_videos; /* template: --images, --videos */
     uint32_t last;               /* --last: rows */
     bool special, chat, json, stream, serve;
