@@ -592,7 +592,8 @@ typedef struct LlavaovAnswer {
     /* Of a request with choices that was answered; else NULL. There are no new tokens then, and
      * text is the winner's label. */
     const LlavaovChosen *chosen;
-    const char *json; /* with a json_schema and status OK: the document, which is `text`; else NULL */
+    /* With a json_schema and status OK: the document, which is `text`; else NULL. */
+    const char *json;
     /* It was closed early: the model would have written on, but max_new_tokens left just enough to
      * close it. */
     bool truncated;

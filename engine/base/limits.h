@@ -38,13 +38,13 @@
 #define LV_MAX_TEMPLATE_CALLS 1000u   /* nesting of calls, expressions and values */
 #define LV_MAX_TEMPLATE_RANGE 100000u /* of range(), as jinja2's sandbox */
 #define LV_MAX_FRAMES_PER_REQUEST 1024u
-#define LV_MAX_SCHEMA_BYTES (64u << 10)   /* a JSON schema */
-#define LV_MAX_SCHEMA_DEPTH 8u            /* objects and lists in one another */
-#define LV_MAX_SCHEMA_STEPS 4096u         /* of the compiled schema: about two a field */
-#define LV_MAX_SCHEMA_LITERALS 4096u      /* values of all its enums */
-#define LV_MAX_SCHEMA_CHARACTERS 32768u   /* of a string that it describes */
-#define LV_MAX_SCHEMA_ITEMS 1024u         /* of a list */
-#define LV_MAX_SCHEMA_CLOSING 8192u       /* bytes of the shortest document */
+#define LV_MAX_SCHEMA_BYTES (64u << 10)     /* a JSON schema */
+#define LV_MAX_SCHEMA_DEPTH 8u              /* objects and lists in one another */
+#define LV_MAX_SCHEMA_STEPS 4096u           /* of the compiled schema: about two a field */
+#define LV_MAX_SCHEMA_LITERALS 4096u        /* values of all its enums */
+#define LV_MAX_SCHEMA_CHARACTERS 32768u     /* of a string that it describes */
+#define LV_MAX_SCHEMA_ITEMS 1024u           /* of a list */
+#define LV_MAX_SCHEMA_CLOSING 8192u         /* bytes of the shortest document */
 #define LV_MAX_TOKEN_TRIE_BYTES (32u << 20) /* bytes of all tokens of a vocabulary */
 #define LV_MAX_NEW_TOKENS 32768u
 #define LV_MAX_GENERATION_IDS (1u << 18) /* in all lists of one request's or file's settings */

@@ -24,8 +24,7 @@ static void take(LvNextToken *choices, const int32_t *tokens, size_t n, size_t n
 
 bool lv_next_token_on_host(const LvBackend *backend, const LvSampler *sampler)
 {
-    return sampler->filter || !backend->ops->sample ||
-           !lv_generation_simple(&sampler->generation);
+    return sampler->filter || !backend->ops->sample || !lv_generation_simple(&sampler->generation);
 }
 
 /* NULL when memory ran out. */

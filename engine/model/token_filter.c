@@ -4,7 +4,6 @@
 #include <math.h>
 #include <stddef.h>
 
-
 /* As many of the likeliest are tried one by one before the vocabulary is masked. */
 #define TRIES 64
 

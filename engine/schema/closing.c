@@ -58,8 +58,8 @@ static uint32_t fewest(const LvClosing *closing, const LvTokenTrie *trie, size_t
     return best;
 }
 
-static uint32_t count(LvClosing *closing, const LvProgram *program, const LvTokenTrie *trie,
-    const LvWalk *from)
+static uint32_t count(
+    LvClosing *closing, const LvProgram *program, const LvTokenTrie *trie, const LvWalk *from)
 {
     const size_t n = lv_walk_closing(program, from);
     if (n == 0)
@@ -88,8 +88,8 @@ static size_t place_of(const LvWalk *walk)
     return (hash ^ hash >> 32) % REMEMBERED;
 }
 
-uint32_t lv_closing_tokens(LvClosing *closing, const LvProgram *program, const LvTokenTrie *trie,
-    const LvWalk *walk)
+uint32_t lv_closing_tokens(
+    LvClosing *closing, const LvProgram *program, const LvTokenTrie *trie, const LvWalk *walk)
 {
     LvWalk key = *walk;
     const LvInstruction *step = &program->steps[walk->at];

@@ -15,7 +15,7 @@ void lv_closing_close(LvClosing *closing);
 
 /* Fewest tokens that spell the bytes of lv_walk_closing_byte, one after another; UINT32_MAX without
  * memory. Whoever takes the first of these tokens needs one less behind it. */
-uint32_t lv_closing_tokens(LvClosing *closing, const LvProgram *program, const LvTokenTrie *trie,
-    const LvWalk *walk);
+uint32_t lv_closing_tokens(
+    LvClosing *closing, const LvProgram *program, const LvTokenTrie *trie, const LvWalk *walk);
 
 #endif

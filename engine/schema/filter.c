@@ -39,8 +39,6 @@ static bool is_stop(const LvJsonFilter *f, int32_t token)
 /* Where the token's bytes lead to. */
 static bool follow(const LvJsonFilter *f, int32_t token, LvWalk *walk)
 {
-    if (token < 0 || (uint32_t)token >= f->trie->n_vocab)
-        return false;
     const uint32_t from = f->trie->token_from[token], end = f->trie->token_from[token + 1];
     *walk = f->walk;
     for (uint32_t i = from; i < end; i++)
@@ -56,6 +54,8 @@ static bool complete(const LvJsonFilter *f)
 
 static int judge(LvJsonFilter *f, int32_t token, LvWalk *walk)
 {
+    if (token < 0 || (uint32_t)token >= f->trie->n_vocab)
+        return REFUSED;
     const int verdict = follow(f, token, walk) ? in_time(f, walk) : REFUSED;
     return verdict != ALLOWED && is_stop(f, token) && complete(f) ? ENDING : verdict;
 }
@@ -111,6 +111,16 @@ static void mask(LvTokenFilter *filter, float *scores, uint32_t n)
     f->late = f->late || late > best;
 }
 
+/* Behind a complete document: whether anything may come next, a stop token at least. */
+static bool goes_on(LvJsonFilter *f)
+{
+    sort_out(f);
+    for (uint32_t id = 0; id < f->trie->n_vocab; id++)
+        if (f->keep[id] == ALLOWED || f->keep[id] == ENDING)
+            return true;
+    return false;
+}
+
 static void take(LvTokenFilter *filter, int32_t token)
 {
     LvJsonFilter *f = (LvJsonFilter *)filter;
@@ -122,7 +132,8 @@ static void take(LvTokenFilter *filter, int32_t token)
     else
         f->stopped = f->ended = true;
     f->left -= f->left > 0;
-    f->ended = f->ended || f->left == 0 || lv_walk_ended(f->program, &f->walk);
+    f->ended = f->ended || f->left == 0 || lv_walk_ended(f->program, &f->walk) ||
+               (complete(f) && !goes_on(f));
 }
 
 LlavaovStatus lv_json_filter_open(LvJsonFilter *filter, const LvProgram *program,

@@ -66,8 +66,8 @@ static LlavaovStatus refuse(
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
     write_place(place, pointer, sizeof pointer);
-    return lv_fail_about(c->error, status, LLAVAOV_ABOUT_OPTION, "json-schema",
-        "json-schema %s: %s", pointer, text);
+    return lv_fail_about(
+        c->error, status, LLAVAOV_ABOUT_OPTION, "json-schema", "json-schema %s: %s", pointer, text);
 }
 
 static LlavaovStatus no_memory(const Compiler *c)
@@ -87,8 +87,7 @@ static LlavaovStatus too_large(const Compiler *c, const Place *place)
     return no_memory(c);
 }
 
-static LlavaovStatus add_step(
-    Compiler *c, LvOperation op, const Place *place, LvInstruction **step)
+static LlavaovStatus add_step(Compiler *c, LvOperation op, const Place *place, LvInstruction **step)
 {
     const uint32_t at = lv_program_add(c->program, op, c->list);
     if (at == LV_NO_STEP)
@@ -246,11 +245,10 @@ static bool is_of_type(const json_t *value, const char *type)
     if (!strcmp(type, "string"))
         return json_is_string(value);
     if (!strcmp(type, "integer")) /* 3.0 is one, too */
-        return json_is_integer(value) || (json_is_real(value) &&
-                                             json_real_value(value) > -1e15 &&
-                                             json_real_value(value) < 1e15 &&
-                                             (double)(int64_t)json_real_value(value) ==
-                                                 json_real_value(value));
+        return json_is_integer(value) ||
+               (json_is_real(value) && json_real_value(value) > -1e15 &&
+                   json_real_value(value) < 1e15 &&
+                   (double)(int64_t)json_real_value(value) == json_real_value(value));
     if (!strcmp(type, "number"))
         return json_is_number(value);
     if (!strcmp(type, "boolean"))
@@ -339,8 +337,8 @@ static LlavaovStatus read_counts(const Compiler *c, const json_t *schema, const 
 {
     LlavaovStatus status = read_count(c, schema, least_name, 0, limit, place, least);
     if (status == LLAVAOV_OK)
-        status = read_count(c, schema, most_name, fallback > *least ? fallback : *least, limit,
-            place, most);
+        status = read_count(
+            c, schema, most_name, fallback > *least ? fallback : *least, limit, place, most);
     if (status == LLAVAOV_OK && *least > *most)
         return refuse(c, LLAVAOV_ERROR_ARGUMENT, &(Place){place, least_name},
             "is %u, and %s is %u: no value fits", *least, most_name, *most);
@@ -350,8 +348,8 @@ static LlavaovStatus read_counts(const Compiler *c, const json_t *schema, const 
 static LlavaovStatus compile_string(Compiler *c, const json_t *schema, const Place *place)
 {
     uint32_t least, most;
-    LlavaovStatus status = read_counts(c, schema, "minLength", "maxLength",
-        LLAVAOV_JSON_MAX_LENGTH, LV_MAX_SCHEMA_CHARACTERS, place, &least, &most);
+    LlavaovStatus status = read_counts(c, schema, "minLength", "maxLength", LLAVAOV_JSON_MAX_LENGTH,
+        LV_MAX_SCHEMA_CHARACTERS, place, &least, &most);
     LvInstruction *step = NULL;
     if (status == LLAVAOV_OK)
         status = add_step(c, LV_OP_STRING, place, &step);
@@ -362,8 +360,8 @@ static LlavaovStatus compile_string(Compiler *c, const json_t *schema, const Pla
     return status;
 }
 
-static LlavaovStatus read_bound(const Compiler *c, const json_t *schema, const char *name,
-    const Place *place, LvDecimal *bound)
+static LlavaovStatus read_bound(
+    const Compiler *c, const json_t *schema, const char *name, const Place *place, LvDecimal *bound)
 {
     const json_t *value = json_object_get(schema, name);
     if (json_is_integer(value))
@@ -485,8 +483,7 @@ static LlavaovStatus check_required(
                 "is not the name of one of the properties");
         for (size_t k = 0; k < i; k++)
             if (json_equal(json_array_get(required, k), name))
-                return refuse(
-                    c, LLAVAOV_ERROR_ARGUMENT, &(Place){&here, index}, "is named before");
+                return refuse(c, LLAVAOV_ERROR_ARGUMENT, &(Place){&here, index}, "is named before");
     }
     return LLAVAOV_OK;
 }
@@ -538,8 +535,8 @@ static LlavaovStatus compile_any_of(Compiler *c, json_t *schema, const Place *pl
         return refuse(c, LLAVAOV_ERROR_UNSUPPORTED, &here,
             "must hold two schemas, of which one is {\"type\": \"null\"}");
     json_t *null = is_null(first) ? first : second, *value = is_null(first) ? second : first;
-    LlavaovStatus status = check_keywords(c, null, ANY, "the type \"null\"",
-        &(Place){&here, is_null(first) ? "0" : "1"});
+    LlavaovStatus status = check_keywords(
+        c, null, ANY, "the type \"null\"", &(Place){&here, is_null(first) ? "0" : "1"});
     if (status != LLAVAOV_OK)
         return status;
     status = add_step(c, LV_OP_OPTION, &here, NULL);
@@ -562,8 +559,7 @@ static LlavaovStatus compile_any_of(Compiler *c, json_t *schema, const Place *pl
                : LLAVAOV_OK;
 }
 
-static LlavaovStatus compile_type(
-    Compiler *c, json_t *schema, const char *type, const Place *place)
+static LlavaovStatus compile_type(Compiler *c, json_t *schema, const char *type, const Place *place)
 {
     if (!strcmp(type, "object"))
         return compile_object(c, schema, place);
@@ -610,8 +606,7 @@ static LlavaovStatus compile(Compiler *c, json_t *schema, const Place *place)
     if (has_enum)
         return compile_enum(c, schema, known ? known->name : NULL, place);
     if (!known)
-        return refuse(
-            c, LLAVAOV_ERROR_UNSUPPORTED, place, "has no type, enum, const or anyOf");
+        return refuse(c, LLAVAOV_ERROR_UNSUPPORTED, place, "has no type, enum, const or anyOf");
     return compile_type(c, schema, known->name, place);
 }
 

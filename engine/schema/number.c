@@ -70,8 +70,8 @@ int lv_decimal_compare(LvDecimal a, LvDecimal b)
 
 /* Whether a number within the bounds begins with the digits of `value` and has `more` behind them,
  * `places` of all behind the point. */
-static bool fits(const LvNumberBounds *bounds, const LvNumber *number, uint32_t more,
-    uint32_t places)
+static bool fits(
+    const LvNumberBounds *bounds, const LvNumber *number, uint32_t more, uint32_t places)
 {
     const int64_t first = number->value * powers[more];
     const int64_t last = first + powers[more] - 1;

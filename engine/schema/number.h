@@ -37,8 +37,8 @@ typedef enum LvNumberPart {
 
 /* What has been written. Begins as all zero. */
 typedef struct LvNumber {
-    int64_t value; /* of all digits, without sign and point */
-    uint8_t part;  /* LvNumberPart */
+    int64_t value;           /* of all digits, without sign and point */
+    uint8_t part;            /* LvNumberPart */
     uint8_t whole, fraction; /* digits before and behind the point */
     bool negative;
 } LvNumber;

@@ -58,8 +58,7 @@ bool lv_program_add_literal(LvProgram *program, const char *bytes, size_t n)
             sizeof *program->literals))
         return false;
     program->literals = literals;
-    program->literals[program->n_literals++] =
-        (LvLiteral){(uint32_t)program->n_text, (uint32_t)n};
+    program->literals[program->n_literals++] = (LvLiteral){(uint32_t)program->n_text, (uint32_t)n};
     return lv_program_add_text(program, bytes, n);
 }
 

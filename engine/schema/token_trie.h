@@ -24,8 +24,8 @@ typedef struct LvTokenTrie {
 
 /* Of the ids below n_vocab. Error: UNSUPPORTED, when a byte that a document may hold is no token of
  * its own. */
-LlavaovStatus lv_token_trie_open(const LvTokenizer *tokenizer, uint32_t n_vocab,
-    LvTokenTrie **trie, LlavaovError *error);
+LlavaovStatus lv_token_trie_open(
+    const LvTokenizer *tokenizer, uint32_t n_vocab, LvTokenTrie **trie, LlavaovError *error);
 void lv_token_trie_close(LvTokenTrie *trie);
 
 /* The node below `node` by a byte; 0: none. */

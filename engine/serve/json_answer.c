@@ -38,8 +38,8 @@ static LlavaovStatus open_filter(const LlavaovEngine *engine, const LlavaovJsonS
                : status;
 }
 
-LlavaovStatus lv_json_answer_open(LlavaovTicket *r, const LlavaovEngine *engine,
-    LlavaovJsonSchema *schema, LlavaovError *error)
+LlavaovStatus lv_json_answer_open(
+    LlavaovTicket *r, const LlavaovEngine *engine, LlavaovJsonSchema *schema, LlavaovError *error)
 {
     if (!schema)
         return LLAVAOV_OK;
@@ -93,8 +93,8 @@ void lv_json_answer_finish(LlavaovTicket *r)
     r->answer.truncated = r->json->truncated;
 }
 
-LlavaovStatus llavaov_engine_json_tokens(LlavaovEngine *engine, const LlavaovJsonSchema *schema,
-    uint32_t *tokens, LlavaovError *error)
+LlavaovStatus llavaov_engine_json_tokens(
+    LlavaovEngine *engine, const LlavaovJsonSchema *schema, uint32_t *tokens, LlavaovError *error)
 {
     LvJsonFilter filter;
     LlavaovStatus status = open_filter(engine, schema, (LlavaovIds){NULL, 0}, &filter, error);

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The other end of tests/parity/json_schema.py.
+ *
+ *     json-batch check                          a schema a line: its error's message, or "ok"
+ *     json-batch answers N SEED TOKENIZER       a schema a line: N random answers, as JSON lines
+ *     json-batch masks STATES SEED TOKENIZER    a schema a line: masks on the way of a random answer
+ *
+ * A mask is a line with the number of ids chosen before it and those ids, then n_vocab bytes of 0 and
+ * 1; a line "end" follows the last of a schema. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "random_answer.h"
+#include "schema/json_schema.h"
+
+typedef struct Batch {
+    LvTokenizer *tokenizer;
+    LvTokenTrie *trie;
+    float *scores;
+    unsigned long n, seed;
+} Batch;
+
+static int check(const char *line)
+{
+    LlavaovJsonSchema *schema;
+    LlavaovError error = {0};
+    puts(llavaov_json_schema_open(line, &schema, &error) ? error.message : "ok");
+    llavaov_json_schema_unref(schema);
+    return 0;
+}
+
+static int answers(const Batch *b, LvJsonFilter *filter, unsigned long seed)
+{
+    static RandomAnswer answer;
+    const uint32_t least = lv_json_filter_least(filter);
+    for (unsigned long i = 0; i < b->n; i++) {
+        const uint32_t limit = least + (uint32_t)(i % 4 == 0 ? i / 4 % 8 : i % 100);
+        random_answer(filter, limit, seed + i, b->scores, &answer);
+        json_t *row = json_pack("{s:s s:i s:i s:b s:b}", "text", answer.text, "tokens",
+            (int)answer.tokens, "limit", (int)limit, "truncated", answer.truncated, "failed",
+            answer.failed);
+        if (!row || json_dumpf(row, stdout, 0))
+            return 1;
+        putchar('\n');
+        json_decref(row);
+    }
+    return 0;
+}
+
+/* Any of the allowed tokens, all alike, but one that closes something every now and then. */
+static int32_t choose(const Batch *b, const uint8_t *allowed, uint64_t *random)
+{
+    uint32_t n = 0, picked = 0;
+    *random = *random * 6364136223846793005u + 1442695040888963407u;
+    const bool closing = *random >> 62 == 0;
+    for (uint32_t id = 0; id < b->trie->n_vocab; id++) {
+        const unsigned char *bytes = b->trie->bytes + b->trie->token_from[id];
+        if (!allowed[id] || (closing && !strchr("\",]}", bytes[0])))
+            continue;
+        *random = *random * 6364136223846793005u + 1442695040888963407u;
+        if ((*random >> 33) % ++n == 0)
+            picked = id + 1;
+    }
+    return (int32_t)picked - 1;
+}
+
+static int masks(const Batch *b, LvJsonFilter *filter, unsigned long seed)
+{
+    const uint32_t n_vocab = b->trie->n_vocab;
+    uint64_t random = seed * 0x9E3779B97F4A7C15u + 1;
+    uint8_t *allowed = malloc(n_vocab);
+    int32_t *ids = malloc((b->n + 1) * sizeof *ids);
+    unsigned long n_ids = 0;
+    lv_json_filter_start(filter, 100000);
+    for (unsigned long i = 0; allowed && ids && i < b->n; i++) {
+        memset(b->scores, 0, n_vocab * sizeof *b->scores);
+        filter->filter.mask(&filter->filter, b->scores, n_vocab);
+        for (uint32_t id = 0; id < n_vocab; id++)
+            allowed[id] = b->scores[id] == 0;
+        printf("%lu", n_ids);
+        for (unsigned long k = 0; k < n_ids; k++)
+            printf(" %d", ids[k]);
+        putchar('\n');
+        fwrite(allowed, 1, n_vocab, stdout);
+        int32_t token = choose(b, allowed, &random);
+        while (token < 0)
+            token = choose(b, allowed, &random);
+        filter->filter.take(&filter->filter, token);
+        ids[n_ids++] = token;
+        if (filter->ended) {
+            lv_json_filter_start(filter, 100000);
+            n_ids = 0;
+        }
+    }
+    puts("end");
+    free(ids);
+    free(allowed);
+    return 0;
+}
+
+static int run(const Batch *b, const char *command, const char *line, unsigned long number)
+{
+    LlavaovJsonSchema *schema = NULL;
+    LvJsonFilter filter;
+    LlavaovError error = {0};
+    int failed = 1;
+    if (llavaov_json_schema_open(line, &schema, &error) == LLAVAOV_OK &&
+        lv_json_filter_open(&filter, lv_json_schema_program(schema), b->trie,
+            (LlavaovIds){NULL, 0}, &error) == LLAVAOV_OK) {
+        failed = !strcmp(command, "answers") ? answers(b, &filter, b->seed + number * b->n)
+                                             : masks(b, &filter, b->seed + number);
+        lv_json_filter_close(&filter);
+    } else {
+        fprintf(stderr, "%s\n", error.message);
+    }
+    llavaov_json_schema_unref(schema);
+    return failed;
+}
+
+int main(int argc, char **argv)
+{
+    Batch b = {0};
+    LlavaovError error = {0};
+    char *line = NULL;
+    size_t capacity = 0;
+    int failed = 0;
+    if (argc != 2 && argc != 5)
+        return 2;
+    if (argc == 5) {
+        b.n = strtoul(argv[2], NULL, 10);
+        b.seed = strtoul(argv[3], NULL, 10);
+        if (lv_tokenizer_open(argv[4], &b.tokenizer, &error) ||
+            lv_token_trie_open(b.tokenizer, lv_tokenizer_size(b.tokenizer), &b.trie, &error))
+            return fprintf(stderr, "%s\n", error.message), 1;
+        b.scores = malloc(b.trie->n_vocab * sizeof *b.scores);
+    }
+    for (unsigned long number = 0; !failed && getline(&line, &capacity, stdin) > 0; number++)
+        failed = argc == 2 ? check(line) : run(&b, argv[1], line, number);
+    free(line);
+    free(b.scores);
+    lv_token_trie_close(b.trie);
+    lv_tokenizer_close(b.tokenizer);
+    return failed;
+}

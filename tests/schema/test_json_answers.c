@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Answers of models that know nothing: valid, closed, in time, in one spelling; and that the choice
+ * is the best of what the mask leaves. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "random_answer.h"
+#include "schema/json_schema.h"
+#include "validate.h"
+
+static LvTokenizer *tokenizer;
+static LvTokenTrie *trie;
+static json_t *schemas;
+static float *scores;
+
+typedef struct Opened {
+    LlavaovJsonSchema *schema;
+    LvJsonFilter filter;
+    uint32_t least;
+} Opened;
+
+static Opened open_filter(const json_t *schema)
+{
+    Opened o;
+    char *text = json_dumps(schema, 0);
+    LlavaovError error = {0};
+    if (llavaov_json_schema_open(text, &o.schema, &error) ||
+        lv_json_filter_open(&o.filter, lv_json_schema_program(o.schema), trie,
+            (LlavaovIds){NULL, 0}, &error))
+        fail_msg("%s: %s", text, error.message);
+    free(text);
+    o.least = lv_json_filter_least(&o.filter);
+    return o;
+}
+
+static void close_filter(Opened *o)
+{
+    lv_json_filter_close(&o->filter);
+    llavaov_json_schema_unref(o->schema);
+}
+
+static void check(const json_t *schema, const RandomAnswer *answer, uint32_t limit)
+{
+    json_error_t error;
+    assert_false(answer->failed);
+    assert_true(answer->tokens <= limit);
+    json_t *value = json_loads(answer->text, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &error);
+    if (!value || !validate(schema, value) || !spelled_once(answer->text)) {
+        char *text = json_dumps(schema, 0);
+        fail_msg("%s of %s: %s", answer->text, text, value ? "not valid" : error.text);
+    }
+    json_decref(value);
+}
+
+/* Limits from the least on, where every token must lead straight to the end, to plenty. */
+static void random_answers_are_valid_and_closed(void **state)
+{
+    size_t i, truncated = 0, whole = 0;
+    json_t *schema;
+    static RandomAnswer answer;
+    json_array_foreach(schemas, i, schema)
+    {
+        Opened o = open_filter(schema);
+        for (uint32_t n = 0; n < (o.least > 100 ? 30u : 360u); n++) {
+            const uint32_t limit = o.least + (n % 3 == 0 ? n % 7 : n % 3 == 1 ? n % 50 : 150);
+            random_answer(&o.filter, limit, i * 1000 + n, scores, &answer);
+            check(schema, &answer, limit);
+            truncated += answer.truncated;
+            whole += !answer.truncated;
+        }
+        close_filter(&o);
+    }
+    assert_true(truncated > 1000 && whole > 1000);
+}
+
+/* A document of the fewest tokens exists, and none of fewer. */
+static void the_least_is_exact(void **state)
+{
+    size_t i;
+    json_t *schema;
+    static RandomAnswer answer;
+    json_array_foreach(schemas, i, schema)
+    {
+        Opened o = open_filter(schema);
+        for (uint32_t n = 0; n < 20; n++) {
+            random_answer(&o.filter, o.least, n, scores, &answer);
+            check(schema, &answer, o.least);
+        }
+        close_filter(&o);
+    }
+}
+
+/* The next score, mostly far from the tokens that fit, so that the vocabulary must be walked. */
+static void fill(float *row, uint64_t *random)
+{
+    for (uint32_t i = 0; i < trie->n_vocab; i++) {
+        *random = *random * 6364136223846793005u + 1442695040888963407u;
+        row[i] = (float)(*random >> 40 & 1023); /* ties are frequent */
+    }
+}
+
+/* The mask is what trying each token says, and the greedy choice its first maximum. */
+static void the_choice_is_the_masks_maximum(void **state)
+{
+    const size_t bytes = trie->n_vocab * sizeof(float);
+    float *masked = malloc(bytes), *left = malloc(bytes);
+    uint64_t random = 7;
+    size_t i, ways = 0;
+    json_t *schema;
+    json_array_foreach(schemas, i, schema)
+    {
+        Opened o = open_filter(schema);
+        LvTokenFilter *filter = &o.filter.filter;
+        lv_json_filter_start(&o.filter, o.least + 20);
+        while (!o.filter.ended) {
+            fill(scores, &random);
+            memcpy(masked, scores, bytes);
+            memcpy(left, scores, bytes);
+            filter->mask(filter, masked, trie->n_vocab);
+            int32_t best = -1;
+            for (uint32_t id = 0; id < trie->n_vocab; id++) {
+                const bool allowed = filter->allows(filter, (int32_t)id);
+                if (allowed != (masked[id] > -INFINITY))
+                    fail_msg("token %u is %sin the mask", id, allowed ? "not " : "");
+                if (allowed && (best < 0 || scores[id] > scores[best]))
+                    best = (int32_t)id;
+            }
+            assert_int_equal(lv_filter_first(filter, left, trie->n_vocab), best);
+            filter->take(filter, best);
+            ways++;
+        }
+        close_filter(&o);
+    }
+    assert_true(ways > 500);
+    free(left);
+    free(masked);
+}
+
+/* What ends a document may also be a token of its own text. */
+static void stop_tokens_end_complete_documents_alone(void **state)
+{
+    json_t *schema = json_loads("{\"type\": \"integer\", \"minimum\": 10}", 0, NULL);
+    const uint32_t node = trie->under['5'];
+    int32_t stops[2] = {trie->tokens[trie->first[node]], trie->tokens[trie->first[trie->under['a']]]};
+    Opened o = open_filter(schema);
+    LvTokenFilter *filter = &o.filter.filter;
+    o.filter.stop = (LlavaovIds){stops, 2};
+    lv_json_filter_start(&o.filter, 10);
+    assert_false(filter->allows(filter, stops[1]));
+    assert_true(filter->allows(filter, stops[0]));
+    filter->take(filter, stops[0]);
+    assert_false(o.filter.ended);
+    assert_false(filter->allows(filter, stops[1]));
+    filter->take(filter, stops[0]);
+    assert_false(o.filter.ended);
+    assert_true(filter->allows(filter, stops[1]));
+    filter->mask(filter, memset(scores, 0, trie->n_vocab * sizeof *scores), trie->n_vocab);
+    assert_true(scores[stops[1]] == 0 && scores[stops[0]] == 0);
+    filter->take(filter, stops[1]);
+    assert_true(o.filter.ended && o.filter.stopped);
+    close_filter(&o);
+    json_decref(schema);
+}
+
+static int load(void **state)
+{
+    schemas = json_load_file(TEST_DATA "/schemas.json", 0, NULL);
+    if (!schemas || lv_tokenizer_open(TEST_TOKENIZER, &tokenizer, NULL))
+        return -1;
+    scores = malloc(lv_tokenizer_size(tokenizer) * sizeof *scores);
+    /* The single bytes, words and parts of words: as many as take little time. */
+    return lv_token_trie_open(tokenizer, 600, &trie, NULL) ? -1 : 0;
+}
+
+static int unload(void **state)
+{
+    lv_token_trie_close(trie);
+    lv_tokenizer_close(tokenizer);
+    json_decref(schemas);
+    free(scores);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(random_answers_are_valid_and_closed),
+        cmocka_unit_test(the_least_is_exact),
+        cmocka_unit_test(the_choice_is_the_masks_maximum),
+        cmocka_unit_test(stop_tokens_end_complete_documents_alone),
+    };
+    return cmocka_run_group_tests(tests, load, unload);
+}
