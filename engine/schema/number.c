@@ -105,8 +105,11 @@ static uint32_t closing_whole(const LvNumberBounds *bounds, const LvNumber *numb
     for (uint32_t more = 0; more <= most && more < best; more++) {
         if (fits(bounds, number, more, 0))
             return best < more ? best : more;
-        for (uint32_t places = 1; !bounds->integer && more + places <= room; places++)
-            if (more + 1 + places < best && fits(bounds, number, more + places, places))
+        /* Whatever fits with fewer places fits with all, too. */
+        if (bounds->integer || !fits(bounds, number, room, room - more))
+            continue;
+        for (uint32_t places = 1; more + 1 + places < best; places++)
+            if (fits(bounds, number, more + places, places))
                 best = more + 1 + places;
     }
     return best;

@@ -4,9 +4,12 @@
  *     json-batch check                          a schema a line: its error's message, or "ok"
  *     json-batch answers N SEED TOKENIZER       a schema a line: N random answers, as JSON lines
  *     json-batch masks STATES SEED TOKENIZER    a schema a line: masks on the way of a random answer
+ *     json-batch size 0 0 TOKENIZER             n_vocab
+ *     json-batch times STATES SEED TOKENIZER    a schema a line: what choices cost on such ways, for
+ *                                               measuring (docs/json.md)
  *
  * A mask is a line with the number of ids chosen before it and those ids, then n_vocab bytes of 0 and
- * 1; a line "end" follows the last of a schema. */
+ * 1; a line "end" follows the last of a schema. Answers are of the first 600 tokens alone. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +17,7 @@
 
 #include <jansson.h>
 
+#include "base/clock.h"
 #include "random_answer.h"
 #include "schema/json_schema.h"
 
@@ -40,9 +44,9 @@ static int answers(const Batch *b, LvJsonFilter *filter, unsigned long seed)
     for (unsigned long i = 0; i < b->n; i++) {
         const uint32_t limit = least + (uint32_t)(i % 4 == 0 ? i / 4 % 8 : i % 100);
         random_answer(filter, limit, seed + i, b->scores, &answer);
-        json_t *row = json_pack("{s:s s:i s:i s:b s:b}", "text", answer.text, "tokens",
-            (int)answer.tokens, "limit", (int)limit, "truncated", answer.truncated, "failed",
-            answer.failed);
+        json_t *row =
+            json_pack("{s:s s:i s:i s:b s:b}", "text", answer.text, "tokens", (int)answer.tokens,
+                "limit", (int)limit, "truncated", answer.truncated, "failed", answer.failed);
         if (!row || json_dumpf(row, stdout, 0))
             return 1;
         putchar('\n');
@@ -102,6 +106,58 @@ static int masks(const Batch *b, LvJsonFilter *filter, unsigned long seed)
     return 0;
 }
 
+static int by_value(const void *a, const void *b)
+{
+    const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+static void print_times(const char *what, uint64_t *ns, size_t n)
+{
+    qsort(ns, n, sizeof *ns, by_value);
+    printf(", \"%s\": {\"median\": %.1f, \"p99\": %.1f, \"most\": %.1f}", what,
+        (double)ns[n / 2] * 1e-3, (double)ns[n * 99 / 100] * 1e-3, (double)ns[n - 1] * 1e-3);
+}
+
+/* Microseconds: of trying one token that fits, of the greedy choice among random scores (where
+ * mostly the vocabulary must be walked), and of a whole mask, as sampling takes. */
+static int times(const Batch *b, LvJsonFilter *filter, unsigned long seed)
+{
+    enum { TRY, GREEDY, MASK, KINDS };
+    static const char *const names[KINDS] = {"try", "greedy", "mask"};
+    const uint32_t n_vocab = b->trie->n_vocab;
+    LvTokenFilter *f = &filter->filter;
+    uint64_t random = seed + 1, *ns[KINDS];
+    for (int i = 0; i < KINDS; i++)
+        ns[i] = calloc(b->n, sizeof **ns);
+    lv_json_filter_start(filter, 256 + lv_json_filter_least(filter));
+    for (unsigned long i = 0; i < b->n; i++) {
+        for (uint32_t id = 0; id < n_vocab; id++) {
+            random = random * 6364136223846793005u + 1442695040888963407u;
+            b->scores[id] = (float)(random >> 40);
+        }
+        const uint64_t start = lv_now_ns();
+        const int32_t token = lv_filter_first(f, b->scores, n_vocab);
+        const uint64_t greedy = lv_now_ns();
+        f->allows(f, token);
+        const uint64_t tried = lv_now_ns();
+        f->mask(f, b->scores, n_vocab);
+        ns[MASK][i] = lv_now_ns() - tried;
+        ns[TRY][i] = tried - greedy;
+        ns[GREEDY][i] = greedy - start;
+        f->take(f, token);
+        if (filter->ended)
+            lv_json_filter_start(filter, 256 + lv_json_filter_least(filter));
+    }
+    printf("{\"states\": %lu, \"least-tokens\": %u", b->n, lv_json_filter_least(filter));
+    for (int i = 0; i < KINDS; i++) {
+        print_times(names[i], ns[i], b->n);
+        free(ns[i]);
+    }
+    puts("}");
+    return 0;
+}
+
 static int run(const Batch *b, const char *command, const char *line, unsigned long number)
 {
     LlavaovJsonSchema *schema = NULL;
@@ -109,10 +165,12 @@ static int run(const Batch *b, const char *command, const char *line, unsigned l
     LlavaovError error = {0};
     int failed = 1;
     if (llavaov_json_schema_open(line, &schema, &error) == LLAVAOV_OK &&
-        lv_json_filter_open(&filter, lv_json_schema_program(schema), b->trie,
-            (LlavaovIds){NULL, 0}, &error) == LLAVAOV_OK) {
+        lv_json_filter_open(&filter, lv_json_schema_program(schema), b->trie, (LlavaovIds){NULL, 0},
+            &error) == LLAVAOV_OK) {
         failed = !strcmp(command, "answers") ? answers(b, &filter, b->seed + number * b->n)
+                 : !strcmp(command, "times") ? times(b, &filter, b->seed + number)
                                              : masks(b, &filter, b->seed + number);
+        fflush(stdout);
         lv_json_filter_close(&filter);
     } else {
         fprintf(stderr, "%s\n", error.message);
@@ -134,11 +192,16 @@ int main(int argc, char **argv)
         b.n = strtoul(argv[2], NULL, 10);
         b.seed = strtoul(argv[3], NULL, 10);
         if (lv_tokenizer_open(argv[4], &b.tokenizer, &error) ||
-            lv_token_trie_open(b.tokenizer, lv_tokenizer_size(b.tokenizer), &b.trie, &error))
+            lv_token_trie_open(b.tokenizer,
+                !strcmp(argv[1], "answers") ? 600 : lv_tokenizer_size(b.tokenizer), &b.trie,
+                &error))
             return fprintf(stderr, "%s\n", error.message), 1;
         b.scores = malloc(b.trie->n_vocab * sizeof *b.scores);
+        if (!strcmp(argv[1], "size"))
+            printf("%u\n", b.trie->n_vocab);
     }
-    for (unsigned long number = 0; !failed && getline(&line, &capacity, stdin) > 0; number++)
+    for (unsigned long number = 0;
+         !failed && strcmp(argv[1], "size") && getline(&line, &capacity, stdin) > 0; number++)
         failed = argc == 2 ? check(line) : run(&b, argv[1], line, number);
     free(line);
     free(b.scores);

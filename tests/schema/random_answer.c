@@ -28,8 +28,8 @@ static void draw_scores(
     }
 }
 
-void random_answer(LvJsonFilter *filter, uint32_t limit, uint64_t seed, float *scores,
-    RandomAnswer *answer)
+void random_answer(
+    LvJsonFilter *filter, uint32_t limit, uint64_t seed, float *scores, RandomAnswer *answer)
 {
     const LvTokenTrie *trie = filter->trie;
     uint64_t state = seed;

@@ -14,7 +14,7 @@ typedef struct RandomAnswer {
 } RandomAnswer;
 
 /* At most `limit` tokens, greedily or drawn as the seed has it. scores: trie->n_vocab of scratch. */
-void random_answer(LvJsonFilter *filter, uint32_t limit, uint64_t seed, float *scores,
-    RandomAnswer *answer);
+void random_answer(
+    LvJsonFilter *filter, uint32_t limit, uint64_t seed, float *scores, RandomAnswer *answer);
 
 #endif

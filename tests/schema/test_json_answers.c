@@ -31,8 +31,8 @@ static Opened open_filter(const json_t *schema)
     char *text = json_dumps(schema, 0);
     LlavaovError error = {0};
     if (llavaov_json_schema_open(text, &o.schema, &error) ||
-        lv_json_filter_open(&o.filter, lv_json_schema_program(o.schema), trie,
-            (LlavaovIds){NULL, 0}, &error))
+        lv_json_filter_open(
+            &o.filter, lv_json_schema_program(o.schema), trie, (LlavaovIds){NULL, 0}, &error))
         fail_msg("%s: %s", text, error.message);
     free(text);
     o.least = lv_json_filter_least(&o.filter);
@@ -147,7 +147,8 @@ static void stop_tokens_end_complete_documents_alone(void **state)
 {
     json_t *schema = json_loads("{\"type\": \"integer\", \"minimum\": 10}", 0, NULL);
     const uint32_t node = trie->under['5'];
-    int32_t stops[2] = {trie->tokens[trie->first[node]], trie->tokens[trie->first[trie->under['a']]]};
+    int32_t stops[2] = {
+        trie->tokens[trie->first[node]], trie->tokens[trie->first[trie->under['a']]]};
     Opened o = open_filter(schema);
     LvTokenFilter *filter = &o.filter.filter;
     o.filter.stop = (LlavaovIds){stops, 2};

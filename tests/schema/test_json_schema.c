@@ -43,13 +43,15 @@ static const struct {
     const char *schema, *document;
     bool read;
 } documents[] = {
-    {OBJECT_OF("\"a\": " TYPE("boolean") ", \"b\": " TYPE("integer")), "{\"a\": true, \"b\": 3}", true},
+    {OBJECT_OF("\"a\": " TYPE("boolean") ", \"b\": " TYPE("integer")), "{\"a\": true, \"b\": 3}",
+        true},
     /* one spelling, one order, all fields */
     {OBJECT_OF("\"a\": " TYPE("boolean")), "{\"a\":true}", false},
     {OBJECT_OF("\"a\": " TYPE("boolean")), "{ \"a\": true}", false},
     {OBJECT_OF("\"a\": " TYPE("boolean")), "{\"a\": true} ", false},
     {OBJECT_OF("\"a\": " TYPE("boolean")), "{}", false},
-    {OBJECT_OF("\"a\": " TYPE("null") ", \"b\": " TYPE("null")), "{\"b\": null, \"a\": null}", false},
+    {OBJECT_OF("\"a\": " TYPE("null") ", \"b\": " TYPE("null")), "{\"b\": null, \"a\": null}",
+        false},
     {OBJECT_OF(""), "{}", true},
     {OBJECT_OF("\"a/b\": " TYPE("null")), "{\"a/b\": null}", true},
     {OBJECT_OF("\"\\u00e4\\\"\": " TYPE("null")), "{\"ä\\\"\": null}", true},
@@ -115,15 +117,18 @@ static const struct {
     {LIST_OF(TYPE("integer"), ""), "[1,2]", false},
     {LIST_OF(TYPE("integer"), ""), "[1, ]", false},
     {LIST_OF(TYPE("boolean"), ""),
-        "[true, true, true, true, true, true, true, true, true, true, true, true, true, true, true, "
+        "[true, true, true, true, true, true, true, true, true, true, true, true, true, true, "
+        "true, "
         "true]",
         true},
     {LIST_OF(TYPE("boolean"), ""),
-        "[true, true, true, true, true, true, true, true, true, true, true, true, true, true, true, "
+        "[true, true, true, true, true, true, true, true, true, true, true, true, true, true, "
+        "true, "
         "true, true]",
         false},
     {LIST_OF(TYPE("null"), ", \"minItems\": 17"),
-        "[null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, "
+        "[null, null, null, null, null, null, null, null, null, null, null, null, null, null, "
+        "null, "
         "null, null]",
         true},
     {LIST_OF(TYPE("null"), ", \"minItems\": 1"), "[]", false},
@@ -205,7 +210,8 @@ static const char *const broken[][2] = {
     {LIST_OF(TYPE("null"), ", \"uniqueItems\": true"), "#/uniqueItems: "},
     {LIST_OF(TYPE("null"), ", \"maxItems\": 1025"), "#/maxItems: "},
     {LIST_OF(TYPE("null"), ", \"minItems\": 3, \"maxItems\": 2"), "#/minItems: "},
-    {LIST_OF(LIST_OF(TYPE("string"), ", \"minItems\": 1000"), ", \"minItems\": 1000"), "json-schema #: "},
+    {LIST_OF(LIST_OF(TYPE("string"), ", \"minItems\": 1000"), ", \"minItems\": 1000"),
+        "json-schema #: "},
     {LIST_OF("{\"type\": \"string\", \"minLength\": 9000}", ""), "json-schema #: "},
     {"{\"type\": \"object\"}", "json-schema #: "},
     {"{\"type\": \"object\", \"properties\": []}", "#/properties: "},
@@ -215,18 +221,25 @@ static const char *const broken[][2] = {
     {OBJECT_OF("\"\\u0001\": " TYPE("null")), "#/properties/"},
     {"{\"type\": \"object\", \"properties\": {}, \"required\": [\"a\"]}", "#/required/0: "},
     {"{\"type\": \"object\", \"properties\": {}, \"required\": \"a\"}", "#/required: "},
-    {"{\"type\": \"object\", \"properties\": {\"a\": " TYPE("null") "}, \"required\": [\"a\", \"a\"]}", "#/required/1: "},
-    {"{\"type\": \"object\", \"properties\": {\"a\": " TYPE("null") "}, \"required\": [1]}", "#/required/0: "},
-    {"{\"type\": \"object\", \"properties\": {}, \"additionalProperties\": true}", "#/additionalProperties: "},
-    {"{\"type\": \"object\", \"properties\": {}, \"additionalProperties\": {}}", "#/additionalProperties: "},
-    {"{\"type\": \"object\", \"properties\": {}, \"patternProperties\": {}}", "#/patternProperties: "},
+    {"{\"type\": \"object\", \"properties\": {\"a\": " TYPE(
+         "null") "}, \"required\": [\"a\", \"a\"]}",
+        "#/required/1: "},
+    {"{\"type\": \"object\", \"properties\": {\"a\": " TYPE("null") "}, \"required\": [1]}",
+        "#/required/0: "},
+    {"{\"type\": \"object\", \"properties\": {}, \"additionalProperties\": true}",
+        "#/additionalProperties: "},
+    {"{\"type\": \"object\", \"properties\": {}, \"additionalProperties\": {}}",
+        "#/additionalProperties: "},
+    {"{\"type\": \"object\", \"properties\": {}, \"patternProperties\": {}}",
+        "#/patternProperties: "},
     {"{\"type\": \"object\", \"properties\": {}, \"maxItems\": 1}", "#/maxItems: "},
     {"{\"anyOf\": [" TYPE("string") "]}", "#/anyOf: "},
     {"{\"anyOf\": {}}", "#/anyOf: "},
     {"{\"anyOf\": [" TYPE("string") ", " TYPE("integer") "]}", "#/anyOf: "},
     {"{\"anyOf\": [" TYPE("null") ", " TYPE("null") "]}", "#/anyOf: "},
     {"{\"anyOf\": [" TYPE("null") ", {\"enum\": [1, null]}]}", "#/anyOf/1: "},
-    {"{\"anyOf\": [" TYPE("null") ", {\"anyOf\": [" TYPE("null") ", " TYPE("string") "]}]}", "#/anyOf/1: "},
+    {"{\"anyOf\": [" TYPE("null") ", {\"anyOf\": [" TYPE("null") ", " TYPE("string") "]}]}",
+        "#/anyOf/1: "},
     {"{\"anyOf\": [{\"type\": \"null\", \"enum\": [1]}, " TYPE("string") "]}", "#/anyOf/0/enum: "},
     {"{\"anyOf\": [" TYPE("null") ", " TYPE("string") "], \"type\": \"string\"}", "#/type: "},
     {"{\"oneOf\": [" TYPE("null") "]}", "#/oneOf: "},
@@ -235,7 +248,8 @@ static const char *const broken[][2] = {
     {"{\"type\": \"null\", \"examples\": 1}", "#/examples: "},
     {"{\"type\": \"null\", \"deprecated\": 1}", "#/deprecated: "},
     {"{\"type\": \"null\", \"Title\": \"x\"}", "#/Title: "},
-    {OBJECT_OF("\"a\": " LIST_OF("{\"anyOf\": [" OBJECT_OF("\"b\": {\"not\": {}}") ", " TYPE("null") "]}", "")),
+    {OBJECT_OF("\"a\": " LIST_OF(
+         "{\"anyOf\": [" OBJECT_OF("\"b\": {\"not\": {}}") ", " TYPE("null") "]}", "")),
         "#/properties/a/items/anyOf/0/properties/b/not: "},
 };
 
@@ -274,10 +288,11 @@ static void refuses_json(const json_t *whole, const char *place)
 }
 
 /* What stands nowhere, and what is wrong wherever it stands. */
-static const char *const damages[] = {"\"$ref\": \"#\"", "\"pattern\": \".*\"", "\"format\": \"uri\"",
-    "\"oneOf\": []", "\"not\": {}", "\"if\": {}", "\"multipleOf\": 2", "\"dependentRequired\": {}",
-    "\"minProperties\": 1", "\"unevaluatedItems\": false", "\"contains\": {}", "\"Type\": \"null\"",
-    "\"title\": 7", "\"description\": null", "\"deprecated\": \"yes\"", "\"maxLenght\": 3"};
+static const char *const damages[] = {"\"$ref\": \"#\"", "\"pattern\": \".*\"",
+    "\"format\": \"uri\"", "\"oneOf\": []", "\"not\": {}", "\"if\": {}", "\"multipleOf\": 2",
+    "\"dependentRequired\": {}", "\"minProperties\": 1", "\"unevaluatedItems\": false",
+    "\"contains\": {}", "\"Type\": \"null\"", "\"title\": 7", "\"description\": null",
+    "\"deprecated\": \"yes\"", "\"maxLenght\": 3"};
 
 /* Breaks `part`, which stands at `place` of `whole`, and everything below it; returns how often. */
 static size_t break_everywhere(const json_t *whole, json_t *part, const char *place)
@@ -325,8 +340,7 @@ static void no_keyword_is_ignored_anywhere(void **state)
 {
     size_t n = 0, i;
     json_t *schema;
-    json_array_foreach(schemas, i, schema)
-        n += break_everywhere(schema, schema, "#");
+    json_array_foreach(schemas, i, schema) n += break_everywhere(schema, schema, "#");
     assert_true(n > 1000);
 }
 
@@ -425,7 +439,8 @@ static void numbers_keep_their_bounds(void **state)
         snprintf(text, sizeof text, "{\"type\": \"%s\", \"minimum\": %.17g, \"maximum\": %.17g}",
             integer ? "integer" : "number", least, most);
         if (strstr(text, "0.05"))
-            snprintf(text, sizeof text, "{\"type\": \"number\", \"minimum\": 0.05, \"maximum\": 0.05}");
+            snprintf(
+                text, sizeof text, "{\"type\": \"number\", \"minimum\": 0.05, \"maximum\": 0.05}");
         LlavaovJsonSchema *schema = open_schema(text);
         const LvProgram *program = lv_json_schema_program(schema);
         for (uint32_t code = 0; code < 20736; code++) { /* 12^4 */
@@ -476,8 +491,8 @@ static void the_way_to_the_end_is_as_long_as_promised(void **state)
                     stepped = lv_walk_step(program, &next, (unsigned char)(random >> 40));
                     if (stepped) {
                         /* a byte gets at most one nearer */
-                        assert_true(lv_walk_closing(program, &next) + 1 >=
-                                    lv_walk_closing(program, &walk));
+                        assert_true(
+                            lv_walk_closing(program, &next) + 1 >= lv_walk_closing(program, &walk));
                         walk = next;
                     }
                 }

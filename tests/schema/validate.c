@@ -119,7 +119,8 @@ bool spelled_once(const char *text)
             if (c[1] != ' ' || c[2] == ' ')
                 return false;
             c += 2;
-        } else if (strchr(" \t\r\nE+", *c) || (*c == 'e' && c > text && strchr("0123456789", c[-1]))) {
+        } else if (strchr(" \t\r\nE+", *c) ||
+                   (*c == 'e' && c > text && strchr("0123456789", c[-1]))) {
             return false;
         } else {
             c++;

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <cmocka.h>
 
@@ -38,6 +39,9 @@ static void on_done(void *data, const LlavaovAnswer *answer)
     reply->n_text =
         answer->text_bytes < sizeof reply->text ? answer->text_bytes : sizeof reply->text - 1;
     memcpy(reply->text, answer->text, reply->n_text);
+    reply->has_json = answer->json;
+    reply->truncated = answer->truncated;
+    snprintf(reply->json, sizeof reply->json, "%s", answer->json ? answer->json : "");
     reply->new_tokens = answer->new_tokens;
     reply->prompt_tokens = answer->prompt_tokens;
     for (uint32_t i = 0; i < answer->new_tokens && i < sizeof reply->tokens / sizeof *reply->tokens;

@@ -20,6 +20,8 @@ typedef struct Reply {
     size_t n_text;
     int32_t tokens[512];
     uint32_t new_tokens, prompt_tokens;
+    bool has_json, truncated;
+    char json[4096];
     char streamed[4096]; /* what on_text brought */
     size_t n_streamed;
     LlavaovGeneration generation; /* of ask(), but the number of tokens; reply_init: the default */
