@@ -9,15 +9,15 @@
 #include "base/status.h"
 
 /* A token as it is sorted. */
-typedef struct Entry {
+typedef struct TokenBytes {
     const unsigned char *bytes;
     uint32_t n;
     int32_t id;
-} Entry;
+} TokenBytes;
 
 static int compare(const void *a, const void *b)
 {
-    const Entry *x = a, *y = b;
+    const TokenBytes *x = a, *y = b;
     const int order = memcmp(x->bytes, y->bytes, x->n < y->n ? x->n : y->n);
     if (order)
         return order;
@@ -63,7 +63,7 @@ static LlavaovStatus copy_bytes(
     return LLAVAOV_OK;
 }
 
-static uint32_t shared_bytes(const Entry *a, const Entry *b)
+static uint32_t shared_bytes(const TokenBytes *a, const TokenBytes *b)
 {
     uint32_t n = 0;
     while (n < a->n && n < b->n && a->bytes[n] == b->bytes[n])
@@ -72,7 +72,7 @@ static uint32_t shared_bytes(const Entry *a, const Entry *b)
 }
 
 /* Nodes that the sorted entries take, the root among them. */
-static size_t count_nodes(const Entry *entries, size_t n)
+static size_t count_nodes(const TokenBytes *entries, size_t n)
 {
     size_t nodes = 1;
     for (size_t i = 0; i < n; i++)
@@ -91,7 +91,7 @@ static bool reserve(LvTokenTrie *trie, size_t n_nodes, size_t n_tokens)
 }
 
 /* path: room for the nodes of one token, trie->depth + 1. */
-static void add_nodes(LvTokenTrie *trie, const Entry *entries, size_t n, uint32_t *path)
+static void add_nodes(LvTokenTrie *trie, const TokenBytes *entries, size_t n, uint32_t *path)
 {
     uint32_t open = 0; /* bytes of the entry before whose nodes have no end yet */
     trie->n_nodes = 1;
@@ -120,14 +120,14 @@ static void add_nodes(LvTokenTrie *trie, const Entry *entries, size_t n, uint32_
 
 static LlavaovStatus build(LvTokenTrie *trie, LlavaovError *error)
 {
-    Entry *entries = lv_alloc(trie->n_vocab, sizeof *entries);
+    TokenBytes *entries = lv_alloc(trie->n_vocab, sizeof *entries);
     if (!entries)
         return no_memory(error);
     size_t n = 0;
     for (uint32_t id = 0; id < trie->n_vocab; id++) {
         const uint32_t from = trie->token_from[id], bytes = trie->token_from[id + 1] - from;
         if (bytes)
-            entries[n++] = (Entry){trie->bytes + from, bytes, (int32_t)id};
+            entries[n++] = (TokenBytes){trie->bytes + from, bytes, (int32_t)id};
         trie->depth = bytes > trie->depth ? bytes : trie->depth;
     }
     qsort(entries, n, sizeof *entries, compare);
