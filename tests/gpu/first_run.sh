@@ -162,7 +162,7 @@ line() {
     fi
     output=$scratch/${name//\//%}
     # In a group of its own, so that nothing that it started stays.
-    setsid timeout -k 2 "$(seconds_of "$limit")" "$BASH" "$root/tests/gpu/first_run.sh" do "$@" >"$output" 2>&1 </dev/null &
+    setsid timeout -k 2 "$(printf '%d.%03d' $((limit / 1000)) $((limit % 1000)))" "$BASH" "$root/tests/gpu/first_run.sh" do "$@" >"$output" 2>&1 </dev/null &
     local process=$!
     echo "$process" >"$output.pid"
     wait "$process"
