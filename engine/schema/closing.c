@@ -13,6 +13,8 @@ struct LvClosing {
         LvWalk walk;
         uint32_t tokens;
     } known[REMEMBERED];
+    LvWalk last; /* whose way the next two are, if it is between characters */
+    bool has_last;
     unsigned char *bytes;
     uint32_t *tokens; /* from each byte to the end */
     size_t capacity;
@@ -49,10 +51,10 @@ static uint32_t fewest(const LvClosing *closing, const LvTokenTrie *trie, size_t
 {
     uint32_t best = UINT32_MAX, node = 0;
     for (size_t end = at; end < n; end++) {
-        node = lv_token_trie_below(trie, node, closing->bytes[end]);
+        node = lv_token_nodes_below(&trie->all, node, closing->bytes[end]);
         if (!node)
             break;
-        if (trie->first[node] < trie->first[node + 1] && closing->tokens[end + 1] < best)
+        if (trie->all.first[node] < trie->all.first[node + 1] && closing->tokens[end + 1] < best)
             best = closing->tokens[end + 1] + 1;
     }
     return best;
@@ -64,6 +66,7 @@ static uint32_t count(
     const size_t n = lv_walk_closing(program, from);
     if (n == 0)
         return 0;
+    closing->has_last = false;
     if (!reserve(closing, n))
         return UINT32_MAX;
     LvWalk walk = *from;
@@ -74,7 +77,20 @@ static uint32_t count(
     closing->tokens[n] = 0;
     for (size_t i = n; i-- > 0;)
         closing->tokens[i] = fewest(closing, trie, i, n);
+    closing->last = *from;
+    closing->has_last = lv_walk_between_characters(program, from);
     return closing->tokens[0];
+}
+
+/* Strings that are too short yet: the way from a longer one is the end of that from a shorter one.
+ */
+static bool is_on_last_way(const LvClosing *closing, const LvProgram *program, const LvWalk *walk)
+{
+    LvWalk shorter = *walk;
+    shorter.n = closing->last.n;
+    return closing->has_last && walk->n >= closing->last.n &&
+           lv_walk_between_characters(program, walk) &&
+           !memcmp(&shorter, &closing->last, sizeof shorter);
 }
 
 /* FNV-1a over the members that a walk is told apart by. */
@@ -96,9 +112,11 @@ uint32_t lv_closing_tokens(
     /* The way to the end is the same for all strings that are long enough. */
     if (step->op == LV_OP_STRING && key.n > step->least)
         key.n = step->least;
+    if (is_on_last_way(closing, program, &key))
+        return closing->tokens[key.n - closing->last.n];
     const size_t place = place_of(&key);
     if (!closing->known[place].used || memcmp(&closing->known[place].walk, &key, sizeof key)) {
-        const uint32_t tokens = count(closing, program, trie, walk);
+        const uint32_t tokens = count(closing, program, trie, &key);
         if (tokens == UINT32_MAX)
             return tokens;
         closing->known[place].used = true;

@@ -25,8 +25,8 @@ static LlavaovStatus compile_list(LvCompiler *c, json_t *schema, const LvPlace *
     if (!items)
         return lv_compiler_refuse(c, LLAVAOV_ERROR_UNSUPPORTED, place,
             "has no items: a list must say what its elements are");
-    LlavaovStatus status = lv_compiler_counts(c, schema, "minItems", "maxItems", LLAVAOV_JSON_MAX_ITEMS,
-        LV_MAX_SCHEMA_ITEMS, place, &least, &most);
+    LlavaovStatus status = lv_compiler_counts(c, schema, "minItems", "maxItems",
+        LLAVAOV_JSON_MAX_ITEMS, LV_MAX_SCHEMA_ITEMS, place, &least, &most);
     if (status == LLAVAOV_OK)
         status = enter_container(c, place);
     if (status != LLAVAOV_OK)
@@ -69,7 +69,8 @@ static LlavaovStatus add_text(LvCompiler *c, const char *text, const LvPlace *pl
 }
 
 /* What stands before a field's value. */
-static LlavaovStatus add_name(LvCompiler *c, const char *before, const char *name, const LvPlace *place)
+static LlavaovStatus add_name(
+    LvCompiler *c, const char *before, const char *name, const LvPlace *place)
 {
     const size_t first = c->program->n_text;
     if (!lv_program_add_text(c->program, before, strlen(before)))
@@ -95,7 +96,8 @@ static LlavaovStatus check_required(
                 "is not the name of one of the properties");
         for (size_t k = 0; k < i; k++)
             if (json_equal(json_array_get(required, k), name))
-                return lv_compiler_refuse(c, LLAVAOV_ERROR_ARGUMENT, &(LvPlace){&here, index}, "is named before");
+                return lv_compiler_refuse(
+                    c, LLAVAOV_ERROR_ARGUMENT, &(LvPlace){&here, index}, "is named before");
     }
     return LLAVAOV_OK;
 }
@@ -108,7 +110,8 @@ static LlavaovStatus compile_object(LvCompiler *c, json_t *schema, const LvPlace
         return lv_compiler_refuse(c, LLAVAOV_ERROR_UNSUPPORTED, place,
             "has no properties: an object must say what its fields are");
     if (json_is_true(json_object_get(schema, "additionalProperties")))
-        return lv_compiler_refuse(c, LLAVAOV_ERROR_UNSUPPORTED, &(LvPlace){place, "additionalProperties"},
+        return lv_compiler_refuse(c, LLAVAOV_ERROR_UNSUPPORTED,
+            &(LvPlace){place, "additionalProperties"},
             "only false is supported: no other fields are ever written");
     LlavaovStatus status = check_required(c, schema, properties, place);
     if (status == LLAVAOV_OK)
@@ -165,13 +168,15 @@ static LlavaovStatus compile_any_of(LvCompiler *c, json_t *schema, const LvPlace
     const LvInstruction *step = &c->program->steps[null_step + 1];
     for (uint32_t i = 0; step->op == LV_OP_LITERALS && i < step->n; i++)
         if (c->program->text[c->program->literals[step->first + i].first] == 'n')
-            return lv_compiler_refuse(c, LLAVAOV_ERROR_ARGUMENT, &other, "holds null a second time");
-    return step->op == LV_OP_OPTION
-               ? lv_compiler_refuse(c, LLAVAOV_ERROR_UNSUPPORTED, &other, "holds null a second time")
-               : LLAVAOV_OK;
+            return lv_compiler_refuse(
+                c, LLAVAOV_ERROR_ARGUMENT, &other, "holds null a second time");
+    return step->op == LV_OP_OPTION ? lv_compiler_refuse(c, LLAVAOV_ERROR_UNSUPPORTED, &other,
+                                          "holds null a second time")
+                                    : LLAVAOV_OK;
 }
 
-static LlavaovStatus compile_type(LvCompiler *c, json_t *schema, const char *type, const LvPlace *place)
+static LlavaovStatus compile_type(
+    LvCompiler *c, json_t *schema, const char *type, const LvPlace *place)
 {
     if (!strcmp(type, "object"))
         return compile_object(c, schema, place);
@@ -205,7 +210,9 @@ static LlavaovStatus compile(LvCompiler *c, json_t *schema, const LvPlace *place
     snprintf(kind, sizeof kind, "the type \"%s\"", known ? known->name : "");
     const bool has_enum = json_object_get(schema, "enum") || json_object_get(schema, "const");
     const bool has_any_of = json_object_get(schema, "anyOf");
-    const unsigned with = has_any_of ? LV_WITH_ANY_OF : has_enum ? LV_WITH_VALUES : LV_WITH_TYPE | (known ? known->with : 0);
+    const unsigned with = has_any_of ? LV_WITH_ANY_OF
+                          : has_enum ? LV_WITH_VALUES
+                                     : LV_WITH_TYPE | (known ? known->with : 0);
     LlavaovStatus status = lv_keywords_check(c, schema, with,
         has_any_of ? "anyOf"
         : has_enum ? "enum or const"
@@ -218,7 +225,8 @@ static LlavaovStatus compile(LvCompiler *c, json_t *schema, const LvPlace *place
     if (has_enum)
         return lv_compile_values(c, schema, known ? known->name : NULL, place);
     if (!known)
-        return lv_compiler_refuse(c, LLAVAOV_ERROR_UNSUPPORTED, place, "has no type, enum, const or anyOf");
+        return lv_compiler_refuse(
+            c, LLAVAOV_ERROR_UNSUPPORTED, place, "has no type, enum, const or anyOf");
     return compile_type(c, schema, known->name, place);
 }
 

@@ -73,7 +73,8 @@ LlavaovStatus lv_compiler_spelled(const LvCompiler *c, LvSpelled how, const LvPl
         "objects and lists are not supported here: give strings, numbers, true, false or null");
 }
 
-LlavaovStatus lv_compiler_add(LvCompiler *c, LvOperation op, const LvPlace *place, LvInstruction **step)
+LlavaovStatus lv_compiler_add(
+    LvCompiler *c, LvOperation op, const LvPlace *place, LvInstruction **step)
 {
     const uint32_t at = lv_program_add(c->program, op, c->list);
     if (at == LV_NO_STEP)

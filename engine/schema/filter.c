@@ -69,27 +69,49 @@ static bool allows(LvTokenFilter *filter, int32_t token)
     return verdict == ALLOWED || verdict == ENDING;
 }
 
+/* Those of a trie, each on its way. */
+static void sort_out_nodes(LvJsonFilter *f, const LvTokenNodes *nodes)
+{
+    f->walks[0] = f->walk;
+    for (uint32_t node = 1; node < nodes->n_nodes;) {
+        LvWalk *walk = &f->walks[nodes->level[node]];
+        *walk = f->walks[nodes->level[node] - 1];
+        if (!lv_walk_step(f->program, walk, nodes->byte[node])) {
+            node = nodes->end[node];
+            continue;
+        }
+        const uint32_t first = nodes->first[node], end = nodes->first[node + 1];
+        const int verdict = first < end ? in_time(f, walk) : REFUSED;
+        for (uint32_t i = first; i < end; i++)
+            f->keep[nodes->tokens[i]] = (uint8_t)verdict;
+        node++;
+    }
+}
+
+/* Inside a string plain tokens differ in their number of characters alone. */
+static void sort_out_plain(LvJsonFilter *f, uint32_t most)
+{
+    uint8_t verdict[UINT8_MAX + 1] = {REFUSED};
+    for (uint32_t n = 1; n <= UINT8_MAX && n <= most; n++) {
+        LvWalk walk = f->walk;
+        lv_walk_skip(&walk, n);
+        verdict[n] = (uint8_t)in_time(f, &walk);
+    }
+    for (uint32_t id = 0; id < f->trie->n_vocab; id++)
+        f->keep[id] = verdict[f->trie->plain[id]];
+}
+
 /* Fills keep. */
 static void sort_out(LvJsonFilter *f)
 {
-    const LvTokenTrie *trie = f->trie;
-    memset(f->keep, REFUSED, trie->n_vocab);
-    f->walks[0] = f->walk;
-    for (uint32_t node = 1; node < trie->n_nodes;) {
-        LvWalk *walk = &f->walks[trie->level[node]];
-        *walk = f->walks[trie->level[node] - 1];
-        if (!lv_walk_step(f->program, walk, trie->byte[node])) {
-            node = trie->end[node];
-            continue;
-        }
-        const uint32_t first = trie->first[node], end = trie->first[node + 1];
-        const int verdict = first < end ? in_time(f, walk) : REFUSED;
-        for (uint32_t i = first; i < end; i++)
-            f->keep[trie->tokens[i]] = (uint8_t)verdict;
-        node++;
-    }
+    const uint32_t characters = lv_walk_characters(f->program, &f->walk);
+    if (characters)
+        sort_out_plain(f, characters);
+    else
+        memset(f->keep, REFUSED, f->trie->n_vocab);
+    sort_out_nodes(f, characters ? &f->trie->odd : &f->trie->all);
     for (size_t i = 0; complete(f) && i < f->stop.n; i++)
-        if (f->stop.ids[i] >= 0 && (uint32_t)f->stop.ids[i] < trie->n_vocab &&
+        if (f->stop.ids[i] >= 0 && (uint32_t)f->stop.ids[i] < f->trie->n_vocab &&
             f->keep[f->stop.ids[i]] != ALLOWED)
             f->keep[f->stop.ids[i]] = ENDING;
 }

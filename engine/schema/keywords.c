@@ -98,7 +98,8 @@ LlavaovStatus lv_keywords_check(
             return lv_compiler_refuse(c, LLAVAOV_ERROR_UNSUPPORTED, &here,
                 "this keyword is not supported; docs/json.md lists those that are");
         if (!(keyword->with & (with | LV_WITH_NOTHING)))
-            return lv_compiler_refuse(c, LLAVAOV_ERROR_UNSUPPORTED, &here, "cannot stand beside %s", kind);
+            return lv_compiler_refuse(
+                c, LLAVAOV_ERROR_UNSUPPORTED, &here, "cannot stand beside %s", kind);
         const char *must = wanted(keyword->kind, value);
         if (must)
             return lv_compiler_refuse(c, LLAVAOV_ERROR_ARGUMENT, &here, "%s", must);

@@ -28,7 +28,7 @@ const LvSchemaType *lv_keywords_type(const char *name);
 
 /* Every keyword of the object is known, may stand in a schema of these kinds, and has a value of its
  * kind. `kind` names the schema's for errors. */
-LlavaovStatus lv_keywords_check(const LvCompiler *c, json_t *schema, unsigned with,
-    const char *kind, const LvPlace *place);
+LlavaovStatus lv_keywords_check(
+    const LvCompiler *c, json_t *schema, unsigned with, const char *kind, const LvPlace *place);
 
 #endif

@@ -41,11 +41,13 @@ static LlavaovStatus add_literal(
     LvCompiler *c, const json_t *value, const char *type, const LvPlace *place)
 {
     if (type && !is_of_type(value, type))
-        return lv_compiler_refuse(c, LLAVAOV_ERROR_ARGUMENT, place, "is not of the type \"%s\"", type);
+        return lv_compiler_refuse(
+            c, LLAVAOV_ERROR_ARGUMENT, place, "is not of the type \"%s\"", type);
     return lv_compiler_spelled(c, lv_spell_literal(c->program, value), place);
 }
 
-LlavaovStatus lv_compile_values(LvCompiler *c, json_t *schema, const char *type, const LvPlace *place)
+LlavaovStatus lv_compile_values(
+    LvCompiler *c, json_t *schema, const char *type, const LvPlace *place)
 {
     const uint32_t first = (uint32_t)c->program->n_literals;
     const json_t *values = json_object_get(schema, "enum"), *value;
@@ -83,8 +85,8 @@ LlavaovStatus lv_compile_words(LvCompiler *c, const char *a, const char *b, cons
 LlavaovStatus lv_compile_string(LvCompiler *c, const json_t *schema, const LvPlace *place)
 {
     uint32_t least, most;
-    LlavaovStatus status = lv_compiler_counts(c, schema, "minLength", "maxLength", LLAVAOV_JSON_MAX_LENGTH,
-        LV_MAX_SCHEMA_CHARACTERS, place, &least, &most);
+    LlavaovStatus status = lv_compiler_counts(c, schema, "minLength", "maxLength",
+        LLAVAOV_JSON_MAX_LENGTH, LV_MAX_SCHEMA_CHARACTERS, place, &least, &most);
     LvInstruction *step = NULL;
     if (status == LLAVAOV_OK)
         status = lv_compiler_add(c, LV_OP_STRING, place, &step);
@@ -95,8 +97,8 @@ LlavaovStatus lv_compile_string(LvCompiler *c, const json_t *schema, const LvPla
     return status;
 }
 
-static LlavaovStatus read_bound(
-    const LvCompiler *c, const json_t *schema, const char *name, const LvPlace *place, LvDecimal *bound)
+static LlavaovStatus read_bound(const LvCompiler *c, const json_t *schema, const char *name,
+    const LvPlace *place, LvDecimal *bound)
 {
     const json_t *value = json_object_get(schema, name);
     if (json_is_integer(value))

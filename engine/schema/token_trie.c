@@ -80,61 +80,101 @@ static size_t count_nodes(const TokenBytes *entries, size_t n)
     return nodes;
 }
 
-static bool reserve(LvTokenTrie *trie, size_t n_nodes, size_t n_tokens)
+static bool reserve(LvTokenNodes *nodes, size_t n_nodes, size_t n_tokens)
 {
-    trie->byte = lv_calloc(n_nodes, sizeof *trie->byte);
-    trie->level = lv_calloc(n_nodes, sizeof *trie->level);
-    trie->end = lv_calloc(n_nodes, sizeof *trie->end);
-    trie->first = lv_calloc(n_nodes + 1, sizeof *trie->first);
-    trie->tokens = lv_calloc(n_tokens, sizeof *trie->tokens);
-    return trie->byte && trie->level && trie->end && trie->first && trie->tokens;
+    nodes->byte = lv_calloc(n_nodes, sizeof *nodes->byte);
+    nodes->level = lv_calloc(n_nodes, sizeof *nodes->level);
+    nodes->end = lv_calloc(n_nodes, sizeof *nodes->end);
+    nodes->first = lv_calloc(n_nodes + 1, sizeof *nodes->first);
+    nodes->tokens = lv_calloc(n_tokens, sizeof *nodes->tokens);
+    return nodes->byte && nodes->level && nodes->end && nodes->first && nodes->tokens;
 }
 
-/* path: room for the nodes of one token, trie->depth + 1. */
-static void add_nodes(LvTokenTrie *trie, const TokenBytes *entries, size_t n, uint32_t *path)
+/* path: room for the nodes of one token and the root. */
+static void add_nodes(LvTokenNodes *nodes, const TokenBytes *entries, size_t n, uint32_t *path)
 {
     uint32_t open = 0; /* bytes of the entry before whose nodes have no end yet */
-    trie->n_nodes = 1;
+    nodes->n_nodes = 1;
     path[0] = 0;
     for (size_t i = 0; i < n; i++) {
         const uint32_t shared = i ? shared_bytes(&entries[i - 1], &entries[i]) : 0;
         for (; open > shared; open--)
-            trie->end[path[open]] = trie->n_nodes;
+            nodes->end[path[open]] = nodes->n_nodes;
         for (; open < entries[i].n; open++) {
-            const uint32_t node = trie->n_nodes++;
-            trie->byte[node] = entries[i].bytes[open];
-            trie->level[node] = (uint16_t)(open + 1);
-            trie->first[node] = (uint32_t)i;
+            const uint32_t node = nodes->n_nodes++;
+            nodes->byte[node] = entries[i].bytes[open];
+            nodes->level[node] = (uint16_t)(open + 1);
+            nodes->first[node] = (uint32_t)i;
             path[open + 1] = node;
             if (open == 0)
-                trie->under[trie->byte[node]] = node;
+                nodes->under[nodes->byte[node]] = node;
         }
-        trie->tokens[i] = entries[i].id;
+        nodes->tokens[i] = entries[i].id;
     }
     for (; open > 0; open--)
-        trie->end[path[open]] = trie->n_nodes;
-    trie->end[0] = trie->n_nodes;
-    trie->first[trie->n_nodes] = (uint32_t)n;
-    trie->n_tokens = (uint32_t)n;
+        nodes->end[path[open]] = nodes->n_nodes;
+    nodes->end[0] = nodes->n_nodes;
+    nodes->first[nodes->n_nodes] = (uint32_t)n;
+    nodes->n_tokens = (uint32_t)n;
+}
+
+/* Code points of plain bytes; 0: they are not plain, or too many. */
+static uint8_t count_plain(const unsigned char *bytes, uint32_t n)
+{
+    uint32_t points = 0, due = 0; /* continuation bytes */
+    for (uint32_t i = 0; i < n; i++) {
+        const unsigned char byte = bytes[i];
+        if (due) {
+            due--;
+            if (byte < 0x80 || byte > 0xBF)
+                return 0;
+            continue;
+        }
+        points++;
+        /* Where the next byte has bounds of its own (overlong forms, surrogates, the end of
+         * Unicode), let walking decide. */
+        if (byte < 0x20 || byte == '"' || byte == '\\' || (byte >= 0x80 && byte < 0xC2) ||
+            byte == 0xE0 || byte == 0xED || byte >= 0xF0)
+            return 0;
+        due = byte < 0x80 ? 0 : byte < 0xE0 ? 1 : 2;
+    }
+    return due || points > UINT8_MAX ? 0 : (uint8_t)points;
+}
+
+/* The sorted entries, or those of them that are not plain, which are moved to the front. */
+static bool build_nodes(
+    LvTokenNodes *nodes, const uint8_t *plain, TokenBytes *entries, size_t n, uint32_t *path)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++)
+        if (!plain || !plain[entries[i].id])
+            entries[kept++] = entries[i];
+    if (!reserve(nodes, count_nodes(entries, kept), kept))
+        return false;
+    add_nodes(nodes, entries, kept, path);
+    return true;
 }
 
 static LlavaovStatus build(LvTokenTrie *trie, LlavaovError *error)
 {
     TokenBytes *entries = lv_alloc(trie->n_vocab, sizeof *entries);
-    if (!entries)
+    trie->plain = lv_calloc(trie->n_vocab, sizeof *trie->plain);
+    if (!entries || !trie->plain) {
+        lv_free(entries);
         return no_memory(error);
+    }
     size_t n = 0;
     for (uint32_t id = 0; id < trie->n_vocab; id++) {
         const uint32_t from = trie->token_from[id], bytes = trie->token_from[id + 1] - from;
         if (bytes)
             entries[n++] = (TokenBytes){trie->bytes + from, bytes, (int32_t)id};
+        trie->plain[id] = count_plain(trie->bytes + from, bytes);
         trie->depth = bytes > trie->depth ? bytes : trie->depth;
     }
     qsort(entries, n, sizeof *entries, compare);
     uint32_t *path = lv_alloc((size_t)trie->depth + 1, sizeof *path);
-    const bool enough = path && reserve(trie, count_nodes(entries, n), n);
-    if (enough)
-        add_nodes(trie, entries, n, path);
+    const bool enough = path && build_nodes(&trie->all, NULL, entries, n, path) &&
+                        build_nodes(&trie->odd, trie->plain, entries, n, path);
     lv_free(path);
     lv_free(entries);
     return enough ? LLAVAOV_OK : no_memory(error);
@@ -144,8 +184,9 @@ static LlavaovStatus build(LvTokenTrie *trie, LlavaovError *error)
 static LlavaovStatus check_bytes(const LvTokenTrie *trie, LlavaovError *error)
 {
     for (unsigned byte = 0x20; byte <= 0xF4; byte++) {
-        const uint32_t node = trie->under[byte];
-        if (byte == 0xC0 || byte == 0xC1 || (node && trie->first[node] < trie->first[node + 1]))
+        const uint32_t node = trie->all.under[byte];
+        if (byte == 0xC0 || byte == 0xC1 ||
+            (node && trie->all.first[node] < trie->all.first[node + 1]))
             continue;
         return lv_fail(error, LLAVAOV_ERROR_UNSUPPORTED, "tokenizer.json",
             "tokenizer.json: no token is the single byte 0x%02X, so that answers in JSON could "
@@ -176,26 +217,33 @@ LlavaovStatus lv_token_trie_open(
     return status;
 }
 
+static void free_nodes(LvTokenNodes *nodes)
+{
+    lv_free(nodes->byte);
+    lv_free(nodes->level);
+    lv_free(nodes->end);
+    lv_free(nodes->first);
+    lv_free(nodes->tokens);
+}
+
 void lv_token_trie_close(LvTokenTrie *trie)
 {
     if (!trie)
         return;
-    lv_free(trie->byte);
-    lv_free(trie->level);
-    lv_free(trie->end);
-    lv_free(trie->first);
-    lv_free(trie->tokens);
+    free_nodes(&trie->all);
+    free_nodes(&trie->odd);
     lv_free(trie->token_from);
     lv_free(trie->bytes);
+    lv_free(trie->plain);
     lv_free(trie);
 }
 
-uint32_t lv_token_trie_below(const LvTokenTrie *trie, uint32_t node, unsigned char byte)
+uint32_t lv_token_nodes_below(const LvTokenNodes *nodes, uint32_t node, unsigned char byte)
 {
     if (node == 0)
-        return trie->under[byte];
-    for (uint32_t below = node + 1; below < trie->end[node]; below = trie->end[below])
-        if (trie->byte[below] >= byte)
-            return trie->byte[below] == byte ? below : 0;
+        return nodes->under[byte];
+    for (uint32_t below = node + 1; below < nodes->end[node]; below = nodes->end[below])
+        if (nodes->byte[below] >= byte)
+            return nodes->byte[below] == byte ? below : 0;
     return 0;
 }

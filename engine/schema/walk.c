@@ -221,6 +221,21 @@ bool lv_walk_step(const LvProgram *program, LvWalk *walk, unsigned char byte)
     }
 }
 
+bool lv_walk_between_characters(const LvProgram *program, const LvWalk *walk)
+{
+    return step_of(program, walk)->op == LV_OP_STRING && walk->u.string.part == CHARACTER;
+}
+
+uint32_t lv_walk_characters(const LvProgram *program, const LvWalk *walk)
+{
+    return lv_walk_between_characters(program, walk) ? step_of(program, walk)->most - walk->n : 0;
+}
+
+void lv_walk_skip(LvWalk *walk, uint32_t characters)
+{
+    walk->n += characters;
+}
+
 static uint32_t shortest_literal(const LvProgram *program, const LvWalk *walk)
 {
     uint32_t best = walk->u.literals.low;

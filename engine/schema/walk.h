@@ -30,6 +30,16 @@ LvWalk lv_walk_start(const LvProgram *program);
 /* Appends a byte. False: no document goes on like that, and *walk is undefined. */
 bool lv_walk_step(const LvProgram *program, LvWalk *walk, unsigned char byte);
 
+/* Inside a string, and not within one of its characters. */
+bool lv_walk_between_characters(const LvProgram *program, const LvWalk *walk);
+
+/* How many more characters may follow inside the string that the walk is in; 0: it is not
+ * between characters, or no more may. */
+uint32_t lv_walk_characters(const LvProgram *program, const LvWalk *walk);
+
+/* Appends so many characters that stand for themselves, at most lv_walk_characters. */
+void lv_walk_skip(LvWalk *walk, uint32_t characters);
+
 /* Fewest bytes that close the document; 0: it may end here. */
 uint32_t lv_walk_closing(const LvProgram *program, const LvWalk *walk);
 

@@ -146,9 +146,9 @@ static void the_choice_is_the_masks_maximum(void **state)
 static void stop_tokens_end_complete_documents_alone(void **state)
 {
     json_t *schema = json_loads("{\"type\": \"integer\", \"minimum\": 10}", 0, NULL);
-    const uint32_t node = trie->under['5'];
-    int32_t stops[2] = {
-        trie->tokens[trie->first[node]], trie->tokens[trie->first[trie->under['a']]]};
+    const uint32_t node = trie->all.under['5'];
+    int32_t stops[2] = {trie->all.tokens[trie->all.first[node]],
+        trie->all.tokens[trie->all.first[trie->all.under['a']]]};
     Opened o = open_filter(schema);
     LvTokenFilter *filter = &o.filter.filter;
     o.filter.stop = (LlavaovIds){stops, 2};
