@@ -95,6 +95,9 @@ gst_llavaov_answer_to_structure (const GstLlavaovWindow * window,
 
   if (window->chosen)
     gst_structure_foreach (window->chosen, copy_field, structure);
+  if (window->is_json)
+    gst_structure_set (structure, "json", G_TYPE_STRING, window->text,
+        "truncated", G_TYPE_BOOLEAN, window->truncated, NULL);
   set_times (structure, window);
   g_value_init (&times, GST_TYPE_ARRAY);
   g_value_init (&time, G_TYPE_UINT64);

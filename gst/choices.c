@@ -48,6 +48,8 @@ gst_llavaov_choices_contradiction (const GstLlavaovSettings * settings)
     GST_LLAVAOV_PROP_TOP_P,
     GST_LLAVAOV_PROP_REPETITION_PENALTY,
     GST_LLAVAOV_PROP_SEED,
+    GST_LLAVAOV_PROP_JSON_SCHEMA_FILE,
+    GST_LLAVAOV_PROP_JSON_SCHEMA,
   };
   guint i;
 

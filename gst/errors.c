@@ -124,9 +124,9 @@ gst_llavaov_post_warning (GstElement * element, const LlavaovError * error,
       __FILE__, GST_FUNCTION, __LINE__);
 }
 
-static gboolean
-bad_value (LlavaovError * error, const gchar * property, const gchar * value,
-    const gchar * hint)
+gboolean
+gst_llavaov_bad_value (LlavaovError * error, const gchar * property,
+    const gchar * value, const gchar * hint)
 {
   error->status = LLAVAOV_ERROR_ARGUMENT;
   error->about = LLAVAOV_ABOUT_OPTION;
@@ -163,18 +163,19 @@ gst_llavaov_check_settings (const GstLlavaovSettings * settings,
   }
   if (!llavaov_precision_from_name (settings->precision, precision)) {
     known = precision_names ();
-    bad_value (error, "precision", settings->precision, known);
+    gst_llavaov_bad_value (error, "precision", settings->precision, known);
     g_free (known);
     return FALSE;
   }
   if (settings->engine_id && !*settings->engine_id)
-    return bad_value (error, "engine-id", "", "a name must not be empty");
+    return gst_llavaov_bad_value (error, "engine-id", "",
+        "a name must not be empty");
   return gst_llavaov_choices_check (settings, error);
 }
 
-/* At most one byte more than a prompt may have, so that a device file cannot fill the memory. */
+/* At most one byte more than the file may have, so that a device file cannot fill the memory. */
 static gchar *
-read_file (const gchar * path, gsize * size, gint * cause)
+read_bytes (const gchar * path, gsize most, gsize * size, gint * cause)
 {
   FILE *file = g_fopen (path, "rb");
   gchar *text;
@@ -182,8 +183,8 @@ read_file (const gchar * path, gsize * size, gint * cause)
   *cause = errno;
   if (file == NULL)
     return NULL;
-  text = g_malloc (MAX_PROMPT_BYTES + 2);
-  *size = fread (text, 1, MAX_PROMPT_BYTES + 1, file);
+  text = g_malloc (most + 2);
+  *size = fread (text, 1, most + 1, file);
   if (ferror (file)) {
     *cause = errno;
     g_clear_pointer (&text, g_free);
@@ -195,38 +196,53 @@ read_file (const gchar * path, gsize * size, gint * cause)
 }
 
 gchar *
-gst_llavaov_read_prompt (const GstLlavaovSettings * settings,
+gst_llavaov_read_file (const gchar * property, const gchar * path, gsize most,
     LlavaovError * error)
 {
-  gchar *text;
   gsize size = 0;
   gint cause = 0;
+  gchar *text = read_bytes (path, most, &size, &cause), *hint;
 
-  if (settings->system_prompt
-      && !g_utf8_validate (settings->system_prompt, -1, NULL)) {
-    bad_value (error, "system-prompt", "...", "not valid UTF-8");
-    return NULL;
-  }
-  if (settings->prompt_file == NULL) {
-    if (!g_utf8_validate (settings->prompt, -1, NULL)) {
-      bad_value (error, "prompt", "...", "not valid UTF-8");
-      return NULL;
-    }
-    return g_strdup (settings->prompt);
-  }
-  text = read_file (settings->prompt_file, &size, &cause);
   if (text == NULL) {
-    bad_value (error, "prompt-file", settings->prompt_file, g_strerror (cause));
+    gst_llavaov_bad_value (error, property, path, g_strerror (cause));
     error->status = cause == ENOENT ? LLAVAOV_ERROR_NOT_FOUND :
         LLAVAOV_ERROR_IO;
     return NULL;
   }
-  if (size > MAX_PROMPT_BYTES || !g_utf8_validate (text, size, NULL)) {
-    bad_value (error, "prompt-file", settings->prompt_file,
-        size > MAX_PROMPT_BYTES ? "longer than 1 MiB" : "not valid UTF-8 text");
-    g_free (text);
+  if (size <= most && g_utf8_validate (text, size, NULL))
+    return text;
+  hint = size > most ? g_strdup_printf ("longer than %u KiB",
+      (guint) (most / 1024)) : g_strdup ("not valid UTF-8 text");
+  gst_llavaov_bad_value (error, property, path, hint);
+  g_free (hint);
+  g_free (text);
+  return NULL;
+}
+
+gchar *
+gst_llavaov_read_prompt (const GstLlavaovSettings * settings,
+    LlavaovError * error)
+{
+  gchar *text;
+  gsize size;
+
+  if (settings->system_prompt
+      && !g_utf8_validate (settings->system_prompt, -1, NULL)) {
+    gst_llavaov_bad_value (error, "system-prompt", "...", "not valid UTF-8");
     return NULL;
   }
+  if (settings->prompt_file == NULL) {
+    if (!g_utf8_validate (settings->prompt, -1, NULL)) {
+      gst_llavaov_bad_value (error, "prompt", "...", "not valid UTF-8");
+      return NULL;
+    }
+    return g_strdup (settings->prompt);
+  }
+  text = gst_llavaov_read_file ("prompt-file", settings->prompt_file,
+      MAX_PROMPT_BYTES, error);
+  if (text == NULL)
+    return NULL;
+  size = strlen (text);
   while (size && (text[size - 1] == '\n' || text[size - 1] == '\r'))
     text[--size] = '\0';
   return text;

@@ -29,6 +29,14 @@ void gst_llavaov_post_warning (GstElement * element,
 gboolean gst_llavaov_check_settings (const GstLlavaovSettings * settings,
     LlavaovPrecision * precision, LlavaovError * error);
 
+/* Fills an error about what a property is set to; returns FALSE. */
+gboolean gst_llavaov_bad_value (LlavaovError * error, const gchar * property,
+    const gchar * value, const gchar * hint);
+
+/* The text of the file that the property names, of at most `most` bytes. NULL: error is filled. Free it. */
+gchar *gst_llavaov_read_file (const gchar * property, const gchar * path,
+    gsize most, LlavaovError * error);
+
 /* The question: prompt, or the text of prompt-file. NULL: error is filled. Free it. */
 gchar *gst_llavaov_read_prompt (const GstLlavaovSettings * settings,
     LlavaovError * error);

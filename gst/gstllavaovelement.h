@@ -31,6 +31,7 @@
 
 #include "format.h"
 #include "input.h"
+#include "json-schema.h"
 #include "llavaov.h"
 #include "model.h"
 #include "output.h"
@@ -75,6 +76,7 @@ struct _GstLlavaovElement
   GstLlavaovSettings run;       /* settings as of READY to PAUSED. Those mutable in PLAYING are refreshed for each window
                                  * (window-queue.c); the others stay, and the worker reads them without the lock. */
   GstLlavaovModel model;        /* model.h */
+  GstLlavaovJsonSchema json;    /* the worker's alone */
   GstLlavaovWorkerThread worker;        /* worker-thread.h */
   GstLlavaovTimer timer;        /* timer.h */
 };

@@ -4,6 +4,7 @@
 #include "choices.h"
 #include "errors.h"
 #include "host.h"
+#include "json-schema.h"
 #include "window-queue.h"
 
 #define GST_CAT_DEFAULT gst_llavaov_debug
@@ -105,6 +106,49 @@ check_choices (GstLlavaovElement * self)
   return FALSE;
 }
 
+/* Whether the longest answer is long enough for the schema; FALSE: an ERROR has been posted. */
+static gboolean
+check_schema (GstLlavaovElement * self)
+{
+  LlavaovGeneration asked, settled = {.size = sizeof (settled) };
+  LlavaovJsonSchema *schema = NULL;
+  LlavaovError error = { 0, };
+  LlavaovStatus status;
+  guint32 tokens = 0;
+  gchar *text;
+
+  g_mutex_lock (&self->windows.lock);
+  text = g_strdup (self->run.json_schema);
+  asked = gst_llavaov_settings_generation (&self->run);
+  g_mutex_unlock (&self->windows.lock);
+  status = gst_llavaov_json_schema_use (&self->json, text, &schema, &error);
+  g_free (text);
+  if (schema == NULL && status == LLAVAOV_OK)
+    return TRUE;
+  if (status == LLAVAOV_OK)
+    status = llavaov_engine_json_tokens (self->model.engine, schema, &tokens,
+        &error);
+  if (status == LLAVAOV_OK)
+    status = llavaov_engine_generation (self->model.engine, &asked, &settled,
+        &error);
+  if (status == LLAVAOV_OK && settled.max_new_tokens
+      && settled.max_new_tokens < tokens) {
+    gchar *number = g_strdup_printf ("%u", settled.max_new_tokens);
+    gchar *hint = g_strdup_printf ("the shortest document that the "
+        "json-schema allows takes %u tokens", tokens);
+
+    gst_llavaov_bad_value (&error, "max-new-tokens", number, hint);
+    status = error.status;
+    g_free (hint);
+    g_free (number);
+  }
+  if (status != LLAVAOV_OK) {
+    error.status = status;
+    gst_llavaov_host_fail (self, &error);
+  }
+  return status == LLAVAOV_OK;
+}
+
 void
 gst_llavaov_loading_warn_generation (GstLlavaovElement * self,
     const LlavaovGeneration * asked)
@@ -195,7 +239,7 @@ engine_ready (GstLlavaovElement * self, LlavaovEngine * engine)
   gst_llavaov_output_set_engine (&self->output, info);
 
   if (!check_generation (self) || !check_choices (self) ||
-      !open_session (self, engine, &session))
+      !check_schema (self) || !open_session (self, engine, &session))
     return;
 
   text = g_strdup_printf ("%s is ready: %s, %s (%s)", info->model_name,

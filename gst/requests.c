@@ -2,6 +2,7 @@
 #include "requests.h"
 
 #include "choices.h"
+#include "json-schema.h"
 #include "loading.h"
 
 static void
@@ -11,6 +12,8 @@ keep_answer (GstLlavaovWindow * window, const LlavaovAnswer * answer)
   window->error = answer->error;
   window->error.status = answer->status;
   window->finish_reason = answer->finish_reason;
+  window->is_json = answer->json != NULL;
+  window->truncated = answer->truncated;
   window->text = g_strndup (answer->text ? answer->text : "",
       answer->text ? answer->text_bytes : 0);
   if (answer->chosen)
@@ -87,6 +90,10 @@ gst_llavaov_request_send (GstLlavaovElement * self, GstLlavaovWindow * window)
       request.generation = &window->generation;
       gst_llavaov_loading_warn_generation (self, request.generation);
     }
+    status = gst_llavaov_json_schema_use (&self->json, window->json_schema,
+        &request.json_schema, &error);
+  }
+  if (status == LLAVAOV_OK) {
     request.reservation = window->reservation;
     request.on_done = on_done;
     request.data = window;

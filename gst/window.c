@@ -16,6 +16,7 @@ gst_llavaov_window_new (GstClockTime start, GstClockTime length,
   window->n_points = n_points;
   window->prompt = g_strdup (settings->prompt);
   window->system_prompt = g_strdup (settings->system_prompt);
+  window->json_schema = g_strdup (settings->json_schema);
   window->generation = gst_llavaov_settings_generation (settings);
   window->labels = g_strdup (settings->choices);
   window->choices = gst_llavaov_choices_of (settings, window->labels);
@@ -54,6 +55,7 @@ gst_llavaov_window_free (GstLlavaovWindow * window)
 {
   g_free (window->prompt);
   g_free (window->system_prompt);
+  g_free (window->json_schema);
   g_ptr_array_unref (window->samples);
   llavaov_reservation_free (window->reservation);
   g_free (window->text);

@@ -34,7 +34,7 @@ typedef struct _GstLlavaovWindow
   GstSegment segment;
   gint64 utc_start;             /* ns since 1970 */
   /* of the settings, as they were when it opened */
-  gchar *prompt, *system_prompt;
+  gchar *prompt, *system_prompt, *json_schema;
   LlavaovGeneration generation; /* not with choices */
   LlavaovChoices choices;       /* of `labels`; labels NULL: the answer is free text */
   gchar *labels;
@@ -58,6 +58,8 @@ typedef struct _GstLlavaovWindow
   LlavaovError error;
   LlavaovFinishReason finish_reason;
   gchar *text;
+  gboolean is_json;             /* text is a document of the schema */
+  gboolean truncated;           /* ... that was closed early */
   GstStructure *chosen;         /* fields of an answer with choices, or NULL */
   guint prompt_tokens, new_tokens;
   guint64 first_token_ns, encode_ns, prefill_ns, decode_ns;

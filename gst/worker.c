@@ -4,6 +4,7 @@
 #include "clock.h"
 #include "errors.h"
 #include "host.h"
+#include "json-schema.h"
 #include "loading.h"
 #include "reports.h"
 #include "requests.h"
@@ -48,6 +49,7 @@ let_go (GstLlavaovElement * self)
   if (ticket)
     llavaov_ticket_unref (ticket);
   gst_llavaov_model_release (&was);
+  gst_llavaov_json_schema_clear (&self->json);
   gst_llavaov_host_notify (self, "ready");
 }
 
@@ -171,6 +173,7 @@ gst_llavaov_worker_start (GstLlavaovElement * self)
 
   if (!gst_llavaov_check_settings (&settings, &precision, &error) ||
       !(prompt = gst_llavaov_read_prompt (&settings, &error)) ||
+      !gst_llavaov_json_schema_read (&settings, &error) ||
       !open_template (&settings, &chat_template, &error)) {
     g_free (prompt);
     goto failed;

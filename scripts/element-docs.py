@@ -35,6 +35,8 @@ with `gst_custom_meta_get_structure()`), and each JSON line of the text pad with
 | seq | uint64 | number of the window, from 0 |
 | prompt, text | string | question and answer |
 | finish-reason | string | `stop`, `length` (max-new-tokens or the context) or `cancelled` |
+| json | string | with `json-schema`: the document, which is `text`, too |
+| truncated | boolean | with `json-schema`: it was closed early, `max-new-tokens` being nearly used up |
 | confidence | double | with `choices`, as the next seven: how probable the answer is among the labels, with `choices-temperature` |
 | label-mass | double | how probable it is that an answer begins with any of the labels |
 | valid | boolean | `label-mass` is not below `choices-min-mass` |
@@ -63,6 +65,11 @@ With `choices` nothing is generated: `new-tokens` is 0, and `text` is the likeli
 default, and labels that are malformed, are an ERROR at the start. Where they come about in PLAYING each window has a WARNING and no
 answer until they are mended. The other properties `choices-...` wait for `choices`. Three answers in a row that are not `valid` bring one
 WARNING that tells `wanted`. [Generation](generation.md#choices) says what the numbers are.
+
+With `json-schema` or `json-schema-file` every answer is one document of that schema; [JSON](json.md) says which schemas there are. One that
+is broken or not supported, or whose shortest document takes more than `max-new-tokens`, is an ERROR at the start that names the place in
+the schema. A schema that is set while PLAYING counts from the next window on; if it is broken, each window has a WARNING and no answer
+until it is mended. With `json-schema-file` it cannot be replaced while PLAYING.
 
 [From C](howto/c.md) and [From Python](howto/python.md) read answers. In Python, with or without the overrides of python3-gst-1.0, an
 array is read so:

@@ -15,7 +15,8 @@
 
 static const char object[] =
     "{\"type\": \"object\", \"properties\": {\"moving\": {\"type\": \"boolean\"}, \"color\": "
-    "{\"enum\": [\"red\", \"blue\"]}, \"what\": {\"type\": \"string\", \"maxLength\": 9}, \"where\": "
+    "{\"enum\": [\"red\", \"blue\"]}, \"what\": {\"type\": \"string\", \"maxLength\": 9}, "
+    "\"where\": "
     "{\"type\": \"array\", \"items\": {\"type\": \"number\", \"minimum\": 0, \"maximum\": 1}}}}";
 
 static LlavaovJsonSchema *schema_of(const char *text)

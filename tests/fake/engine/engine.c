@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/status.h"
+#include "schema/json_schema.h"
 
 static gint n_opened; /* engines ever opened in this process */
 
@@ -109,6 +110,14 @@ LlavaovStatus llavaov_engine_generation(const LlavaovEngine *engine, const Llava
 LlavaovStatus llavaov_engine_stats(LlavaovEngine *engine, LlavaovEngineStats *stats)
 {
     *stats = (LlavaovEngineStats){.notice = *engine->slow ? engine->slow : NULL};
+    return LLAVAOV_OK;
+}
+
+/* As if every byte were a token. */
+LlavaovStatus llavaov_engine_json_tokens(
+    LlavaovEngine *engine, const LlavaovJsonSchema *schema, uint32_t *tokens, LlavaovError *error)
+{
+    *tokens = lv_json_schema_program(schema)->steps[0].rest;
     return LLAVAOV_OK;
 }
 

@@ -4,6 +4,8 @@
 #include "base/status.h"
 #include "choices.h"
 #include "engine.h"
+#include "schema/json_schema.h"
+#include "schema/walk.h"
 
 struct LlavaovSession {
     LlavaovEngine *engine;
@@ -41,6 +43,7 @@ typedef struct {
     LlavaovGeneration generation;
     GPtrArray *frames;
     gchar *prompt;
+    LlavaovJsonSchema *schema;
     gint64 asked;
     guint epoch;
 } Job;
@@ -147,6 +150,19 @@ static void append_generation(GString *text, const LlavaovGeneration *g)
         g->as_checkpoint & LLAVAOV_SETTING_RULES ? " +" : "");
 }
 
+/* The shortest document. */
+static void write_document(const LlavaovJsonSchema *schema, GString *text)
+{
+    const LvProgram *program = lv_json_schema_program(schema);
+    LvWalk walk = lv_walk_start(program);
+
+    g_string_truncate(text, 0);
+    while (lv_walk_closing(program, &walk) > 0) {
+        g_string_append_c(text, (gchar)lv_walk_closing_byte(program, &walk));
+        lv_walk_step(program, &walk, (guchar)text->str[text->len - 1]);
+    }
+}
+
 static void do_request(LlavaovSession *session, Job *job)
 {
     LlavaovEngine *engine = session->engine;
@@ -191,6 +207,11 @@ static void do_request(LlavaovSession *session, Job *job)
         answer.chosen = &chosen.chosen;
         g_string_assign(text, chosen.labels[0]);
     }
+    if (job->schema && answer.status == LLAVAOV_OK) {
+        answer.truncated = !strcmp(job->prompt, "truncated");
+        write_document(job->schema, text);
+        answer.json = text->str;
+    }
     answer.text = text->str;
     answer.text_bytes = text->len;
     answer.prompt_tokens = tokens;
@@ -217,6 +238,7 @@ static void job_free(Job *job)
     if (job->frames)
         g_ptr_array_unref(job->frames);
     llavaov_reservation_free(job->request.reservation);
+    llavaov_json_schema_unref(job->schema);
     g_free(job->prompt);
     g_free(job);
 }
@@ -346,6 +368,8 @@ LlavaovStatus llavaov_session_ask(LlavaovSession *session, const LlavaovRequest 
     if (request->generation)
         job->generation = *request->generation;
     job->prompt = g_strdup(request->prompt);
+    if (request->json_schema)
+        job->schema = llavaov_json_schema_ref(request->json_schema);
     job->frames = g_ptr_array_new_with_free_func((GDestroyNotify)llavaov_frame_unref);
     for (i = 0; i < request->n_frames; i++)
         g_ptr_array_add(job->frames, llavaov_frame_ref(request->frames[i]));

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The schema that answers must fit: read from where the settings say, compiled once for as long as it stays the same.
+ *
+ * Not thread-safe: the worker's alone.
+ */
+#ifndef GST_LLAVAOV_JSON_SCHEMA_H
+#define GST_LLAVAOV_JSON_SCHEMA_H
+
+#include "settings.h"
+
+G_BEGIN_DECLS
+
+/* Zero: none. */
+typedef struct
+{
+  gchar *text;
+  LlavaovJsonSchema *schema;    /* of `text` */
+} GstLlavaovJsonSchema;
+
+/* Replaces settings->json_schema with the content of json-schema-file, if that is set, and checks it. FALSE: error is
+ * filled. */
+gboolean gst_llavaov_json_schema_read (GstLlavaovSettings * settings,
+    LlavaovError * error);
+
+/* The compiled `text`, or NULL where that is NULL; json keeps it. */
+LlavaovStatus gst_llavaov_json_schema_use (GstLlavaovJsonSchema * json,
+    const gchar * text, LlavaovJsonSchema ** schema, LlavaovError * error);
+
+void gst_llavaov_json_schema_clear (GstLlavaovJsonSchema * json);
+
+G_END_DECLS
+
+#endif
