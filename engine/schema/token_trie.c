@@ -133,7 +133,7 @@ static uint8_t count_plain(const unsigned char *bytes, uint32_t n)
         points++;
         /* Where the next byte has bounds of its own (overlong forms, surrogates, the end of
          * Unicode), let walking decide. */
-        if (byte < 0x20 || byte == '"' || byte == '\\' || (byte >= 0x80 && byte < 0xC2) ||
+        if (byte < 0x20 || byte == '"' || byte == '\\' || (byte >= 0x7F && byte < 0xC2) ||
             byte == 0xE0 || byte == 0xED || byte >= 0xF0)
             return 0;
         due = byte < 0x80 ? 0 : byte < 0xE0 ? 1 : 2;

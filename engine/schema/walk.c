@@ -145,7 +145,7 @@ static bool string_step(const LvProgram *program, LvWalk *walk, unsigned char by
         enter(program, walk, step->next);
         return true;
     }
-    if (byte < 0x20 || walk->n >= step->most)
+    if (byte < 0x20 || byte == 0x7F || walk->n >= step->most)
         return false;
     if (byte == '\\') {
         walk->u.string.part = ESCAPED;

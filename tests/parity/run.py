@@ -3,7 +3,7 @@
 """Live comparison with the pinned references: `./dev parity [PART...] [--full] [--quick] [--reference NAME]`.
 
 Parts (default: all but full and longcontext): checkpoint, decoders (what configurations make of positions), tokenizer, jinja,
-tokenizer-slow (folders without tokenizer.json), picture, sampling, generation (generation_config.json), model, configs (of the
+tokenizer-slow (folders without tokenizer.json), picture, sampling, generation (generation_config.json), json (answers by schema), model, configs (of the
 vision half), preprocess (its processors' files), next (LLaVA-NeXT's own settings), chat (whole prompts against
 apply_chat_template), cards (the model cards' snippets in a folder of the released files), cuda (the CUDA backend on its CPU
 stand-in);
@@ -34,6 +34,7 @@ PARTS = {
     "picture": (["picture.py"], ["--pairs", "60", "--sizes", "500", "--pictures", "10"]),
     "sampling": (["sampling.py"], ["--vectors", "200"]),
     "generation": (["generation.py"], []),
+    "json": (["json_schema.py"], ["--answers", "5000", "--states", "20"]),
     "model": (["model.py"], ["--quick"]),
     "configs": (["configs.py"], ["--quick"]),
     "preprocess": (["preprocess.py"], []),

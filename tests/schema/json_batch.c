@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Schemas, answers and masks for comparing with others.
+ * The other end of tests/parity/json_schema.py.
  *
  *     json-batch check                          a schema a line: its error's message, or "ok"
  *     json-batch answers N SEED TOKENIZER       a schema a line: N random answers, as JSON lines

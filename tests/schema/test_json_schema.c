@@ -63,6 +63,7 @@ static const struct {
     {TYPE("string"), "\"\\b\"", false},
     {TYPE("string"), "\"a\nb\"", false},
     {TYPE("string"), "\"a", false},
+    {TYPE("string"), "\"\x7F\"", false},
     {TYPE("string"), "\"\xC3\"", false},         /* cut */
     {TYPE("string"), "\"\xC0\xAF\"", false},     /* overlong */
     {TYPE("string"), "\"\xE0\x80\xAF\"", false}, /* overlong */
