@@ -6,17 +6,15 @@
 #include "schema/json_schema.h"
 
 /* The engine's, made when it is first needed. */
-static LlavaovStatus find_trie(
-    const LlavaovEngine *engine, const LvTokenTrie **trie, LlavaovError *error)
+static LlavaovStatus find_trie(LlavaovEngine *engine, const LvTokenTrie **trie, LlavaovError *error)
 {
-    LlavaovEngine *e = (LlavaovEngine *)engine;
     LlavaovStatus status = LLAVAOV_OK;
-    pthread_mutex_lock(&e->trie_lock);
-    if (!e->token_trie)
+    pthread_mutex_lock(&engine->trie_lock);
+    if (!engine->token_trie)
         status = lv_token_trie_open(
-            e->tokenizer, e->model->config->text.vocab_size, &e->token_trie, error);
-    *trie = e->token_trie;
-    pthread_mutex_unlock(&e->trie_lock);
+            engine->tokenizer, engine->model->config->text.vocab_size, &engine->token_trie, error);
+    *trie = engine->token_trie;
+    pthread_mutex_unlock(&engine->trie_lock);
     return status;
 }
 
@@ -28,7 +26,7 @@ static LlavaovStatus least_tokens(LvJsonFilter *filter, uint32_t *tokens, Llavao
                : lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for an answer in JSON");
 }
 
-static LlavaovStatus open_filter(const LlavaovEngine *engine, const LlavaovJsonSchema *schema,
+static LlavaovStatus open_filter(LlavaovEngine *engine, const LlavaovJsonSchema *schema,
     LlavaovIds stop, LvJsonFilter *filter, LlavaovError *error)
 {
     const LvTokenTrie *trie;
@@ -39,7 +37,7 @@ static LlavaovStatus open_filter(const LlavaovEngine *engine, const LlavaovJsonS
 }
 
 LlavaovStatus lv_json_answer_open(
-    LlavaovTicket *r, const LlavaovEngine *engine, LlavaovJsonSchema *schema, LlavaovError *error)
+    LlavaovTicket *r, LlavaovEngine *engine, LlavaovJsonSchema *schema, LlavaovError *error)
 {
     if (!schema)
         return LLAVAOV_OK;

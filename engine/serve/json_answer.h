@@ -9,8 +9,8 @@
 /* Prepares what the request needs to answer to `schema` (NULL: nothing). Lock not held; any thread.
  * Errors: ARGUMENT, when its max_new_tokens is less than the shortest document takes; UNSUPPORTED,
  * MEMORY. */
-LlavaovStatus lv_json_answer_open(LlavaovTicket *request, const LlavaovEngine *engine,
-    LlavaovJsonSchema *schema, LlavaovError *error);
+LlavaovStatus lv_json_answer_open(
+    LlavaovTicket *request, LlavaovEngine *engine, LlavaovJsonSchema *schema, LlavaovError *error);
 void lv_json_answer_close(LlavaovTicket *request);
 
 /* Begins the answer of at most `tokens`, which the sampler then chooses. */

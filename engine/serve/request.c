@@ -72,7 +72,7 @@ static LlavaovStatus settle(LlavaovTicket *r, const LlavaovEngine *engine,
 
 /* What decides on the answer: labels, or the settings of generation. *hinted: the prompt as it is
  * then, a new text, or NULL. */
-static LlavaovStatus settle_answer(LlavaovTicket *r, const LlavaovEngine *engine,
+static LlavaovStatus settle_answer(LlavaovTicket *r, LlavaovEngine *engine,
     const LlavaovRequest *request, char **hinted, LlavaovError *error)
 {
     if (!request->choices) {
