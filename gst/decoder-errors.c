@@ -174,26 +174,69 @@ note_mode (GstLlavaovDecoderErrors * errors, GstElement * decoder)
   gst_object_unref (sink);
 }
 
+/* The stream is of a kind that can be decoded, and yet nothing came of it. */
+static GError *
+no_picture (const GError * cause, const gchar * debug)
+{
+  const gchar *detail = debug ? strrchr (debug, '\n') : NULL;
+
+  return g_error_new (cause->domain, cause->code,
+      "No picture could be read from the stream: is it cut short or damaged? "
+      "GStreamer says: %s%s%s%s", cause->message, detail ? " (" : "",
+      detail ? detail + 1 : "", detail ? ")" : "");
+}
+
+static gboolean
+is_about_kind (const GError * error)
+{
+  return g_error_matches (error, GST_CORE_ERROR, GST_CORE_ERROR_MISSING_PLUGIN)
+      || g_error_matches (error, GST_STREAM_ERROR,
+      GST_STREAM_ERROR_TYPE_NOT_FOUND) ||
+      g_error_matches (error, GST_STREAM_ERROR, GST_STREAM_ERROR_WRONG_TYPE) ||
+      g_error_matches (error, GST_STREAM_ERROR,
+      GST_STREAM_ERROR_CODEC_NOT_FOUND);
+}
+
+/* A parser calls what it does not understand the wrong type, but it was chosen because the type is known. */
+static gboolean
+is_of_known_kind (GstObject * src, const GError * error)
+{
+  GstElementFactory *factory = GST_IS_ELEMENT (src) ?
+      gst_element_get_factory (GST_ELEMENT (src)) : NULL;
+
+  return factory && gst_element_factory_list_is_type (factory,
+      GST_ELEMENT_FACTORY_TYPE_PARSER | GST_ELEMENT_FACTORY_TYPE_DEMUXER) &&
+      g_error_matches (error, GST_STREAM_ERROR, GST_STREAM_ERROR_WRONG_TYPE);
+}
+
+static gboolean
+is_about_content (const GError * error)
+{
+  return g_error_matches (error, GST_STREAM_ERROR, GST_STREAM_ERROR_FAILED) ||
+      g_error_matches (error, GST_STREAM_ERROR, GST_STREAM_ERROR_DEMUX) ||
+      g_error_matches (error, GST_STREAM_ERROR, GST_STREAM_ERROR_DECODE);
+}
+
 GstMessage *
 gst_llavaov_decoder_errors_explain (GstLlavaovDecoderErrors * errors,
     GstElement * decoder, GstObject * src, GstMessage * message)
 {
-  GError *error, *ours;
+  GError *error, *ours = NULL;
   GstMessage *result = message;
   gchar *debug;
 
   gst_message_parse_error (message, &error, &debug);
-  if (g_error_matches (error, GST_CORE_ERROR, GST_CORE_ERROR_MISSING_PLUGIN) ||
-      g_error_matches (error, GST_STREAM_ERROR,
-          GST_STREAM_ERROR_TYPE_NOT_FOUND) ||
-      g_error_matches (error, GST_STREAM_ERROR, GST_STREAM_ERROR_WRONG_TYPE) ||
-      g_error_matches (error, GST_STREAM_ERROR,
-          GST_STREAM_ERROR_CODEC_NOT_FOUND)) {
+  if (is_about_content (error) || is_of_known_kind (GST_MESSAGE_SRC (message),
+          error)) {
+    ours = no_picture (error, debug);
+  } else if (is_about_kind (error)) {
     /* An error of the decoder itself is about all streams, one of an element in it may be about a single one. */
     if (GST_MESSAGE_SRC (message) == GST_OBJECT (decoder))
       gst_llavaov_decoder_errors_add_unlinked (errors, decoder);
     note_mode (errors, decoder);
     ours = gst_llavaov_decoder_errors_no_video (errors, error);
+  }
+  if (ours) {
     result = gst_message_new_error (src, ours, debug);
     gst_message_unref (message);
     g_error_free (ours);

@@ -41,8 +41,8 @@ void gst_llavaov_decoder_errors_add_unlinked (GstLlavaovDecoderErrors *
 /* An error that says there is no video. cause: the decoder's own error, or NULL. The caller owns the result. */
 GError *gst_llavaov_decoder_errors_no_video (GstLlavaovDecoderErrors *
     errors, const GError * cause);
-/* Takes an ERROR message of the decoder or of an element in it. If it is about the kind of stream, returns one from src that
- * explains it, else the message itself. */
+/* Takes an ERROR message of the decoder or of an element in it, before there was video. If it is about the stream, returns one
+ * from src that explains it, else the message itself. */
 GstMessage *gst_llavaov_decoder_errors_explain (GstLlavaovDecoderErrors *
     errors, GstElement * decoder, GstObject * src, GstMessage * message);
 

@@ -381,6 +381,63 @@ GST_START_TEST (test_no_video_is_explained)
 
 GST_END_TEST;
 
+/* The beginning of a file, or of a stream: an ERROR or a WARNING says that nothing came of it, and of a file that begins well
+ * there are answers. */
+GST_START_TEST (test_cut_files_are_explained)
+{
+  static const struct
+  {
+    const gchar *chain;
+    gint bytes;                 /* kept; negative: cut off */
+    const gchar *says;          /* the ERROR; NULL: there is none */
+  } files[] = {
+    {"x264enc ! video/x-h264, profile=high ! mp4mux", 1200, "cut short"},
+    {"x264enc ! video/x-h264, profile=high ! mp4mux", -100, "cut short"},
+    {"x264enc ! video/x-h264, profile=high ! mp4mux fragment-duration=1000",
+        700, "cut short"},
+    {"x264enc ! h264parse ! matroskamux", 300, "cut short"},
+    {"x264enc ! h264parse ! matroskamux", -100, NULL},
+    {"x264enc ! h264parse ! mpegtsmux", 3 * 188, "wants video"},
+    {"x264enc ! h264parse ! mpegtsmux", 6 * 188, "cut short"},
+    {"x264enc ! h264parse ! mpegtsmux", -188, NULL},
+    {"x264enc ! h264parse ! flvmux", 400, "cut short"},
+    {"x264enc ! video/x-h264, stream-format=byte-stream", 60, "cut short"},
+    {"jpegenc ! avimux", -2000, NULL},
+    {"jpegenc ! identity eos-after=2", 300, "cut short"},
+    {"videoconvert ! pngenc snapshot=true", 60, "cut short"},
+    {"vp8enc deadline=1 ! webmmux", 600, NULL},
+    {"identity", 0, "no video"},
+  };
+  gchar *path = g_build_filename (folder, "cut", NULL), *data;
+  gsize size;
+  guint i;
+  Run run;
+
+  for (i = 0; i < G_N_ELEMENTS (files); i++) {
+    run_line (&run, RAW "%s ! filesink location=%s", files[i].chain, path);
+    run_clear (&run);
+    fail_unless (g_file_get_contents (path, &data, &size, NULL));
+    fail_unless (size > (gsize) ABS (files[i].bytes));
+    fail_unless (g_file_set_contents (path, data, files[i].bytes < 0 ?
+            (gssize) size + files[i].bytes : files[i].bytes, NULL));
+    g_free (data);
+
+    run_line (&run, "filesrc location=%s ! " ASK "name=l ! fakesink", path);
+    fail_unless ((run.error != NULL) == (files[i].says != NULL),
+        "%s, %d: %s", files[i].chain, files[i].bytes,
+        run.error ? run.error->message : "no error");
+    if (run.error) {
+      fail_unless (strstr (run.error->message, files[i].says) != NULL,
+          "%s, %d: %s", files[i].chain, files[i].bytes, run.error->message);
+      fail_unless_equals_string (run.error_source, "l");
+    }
+    run_clear (&run);
+  }
+  g_free (path);
+}
+
+GST_END_TEST;
+
 /* Caps that were typed by hand: fields with only one possible value are added, others cannot be guessed. */
 GST_START_TEST (test_caps_that_say_little)
 {
@@ -530,6 +587,7 @@ ways_suite (void)
   tcase_add_test (tc, test_coding_bins);
   tcase_add_test (tc, test_nothing_comes);
   tcase_add_test (tc, test_no_video_is_explained);
+  tcase_add_test (tc, test_cut_files_are_explained);
   tcase_add_test (tc, test_caps_that_say_little);
   tcase_add_test (tc, test_no_video_is_explained_at_once);
   tcase_add_test (tc, test_decoded_fits_what_follows);
