@@ -34,6 +34,7 @@ gst_llavaov_input_start (GstLlavaovInput * input)
   g_mutex_lock (&input->lock);
   reset (input);
   input->stream_seqnum = GST_SEQNUM_INVALID;
+  input->warned_unlinked = FALSE;
   g_mutex_unlock (&input->lock);
 }
 
@@ -232,4 +233,16 @@ gst_llavaov_input_set_eos (GstLlavaovInput * input)
   g_mutex_lock (&input->lock);
   input->eos = TRUE;
   g_mutex_unlock (&input->lock);
+}
+
+gboolean
+gst_llavaov_input_set_unlinked (GstLlavaovInput * input)
+{
+  gboolean first;
+
+  g_mutex_lock (&input->lock);
+  first = !input->warned_unlinked;
+  input->warned_unlinked = TRUE;
+  g_mutex_unlock (&input->lock);
+  return first;
 }

@@ -30,6 +30,7 @@ typedef struct _GstLlavaovInput
   guint n_late;                 /* frames out of order since the last in order */
   guint64 n_frames;             /* since the stream began */
   gboolean eos;
+  gboolean warned_unlinked;     /* since the start */
 } GstLlavaovInput;
 
 void gst_llavaov_input_init (GstLlavaovInput * input);
@@ -83,6 +84,8 @@ void gst_llavaov_input_count_late (GstLlavaovInput * input);
 /* Returns how many frames the stream has had. */
 guint64 gst_llavaov_input_count_frame (GstLlavaovInput * input);
 void gst_llavaov_input_set_eos (GstLlavaovInput * input);
+/* A frame was refused since what follows is not linked. TRUE: the first since the start. */
+gboolean gst_llavaov_input_set_unlinked (GstLlavaovInput * input);
 
 G_END_DECLS
 

@@ -73,7 +73,14 @@ sink_chain (GstPad * pad, GstObject * parent, GstBuffer * buffer)
 
   buffer = gst_llavaov_output_attach (&self->output, meta_mode (self), buffer);
   gst_llavaov_text_stream_advance (self, until);
-  return gst_pad_push (self->srcpad, buffer);
+  flow = gst_pad_push (self->srcpad, buffer);
+  /* The source's own ERROR, which follows, does not say where. */
+  if (flow == GST_FLOW_NOT_LINKED &&
+      gst_llavaov_input_set_unlinked (&self->input))
+    GST_ELEMENT_WARNING (self, CORE, PAD, ("The video goes nowhere: what "
+            "follows is not linked. If only the answers are wanted, link the "
+            "src pad to fakesink."), (NULL));
+  return flow;
 }
 
 static gboolean

@@ -10,6 +10,7 @@ run_clear (Run * run)
 {
   g_ptr_array_unref (run->answers);
   g_ptr_array_unref (run->progress);
+  g_ptr_array_unref (run->warnings);
   g_clear_error (&run->error);
   g_free (run->error_source);
 }
@@ -39,6 +40,14 @@ note (Run * run, GstMessage * message)
 
       gst_message_parse_progress (message, NULL, NULL, &text);
       g_ptr_array_add (run->progress, text);
+      break;
+    }
+    case GST_MESSAGE_WARNING:{
+      GError *warning;
+
+      gst_message_parse_warning (message, &warning, NULL);
+      g_ptr_array_add (run->warnings, g_strdup (warning->message));
+      g_error_free (warning);
       break;
     }
     case GST_MESSAGE_ERROR:
@@ -74,6 +83,7 @@ run_pipeline_unless (GstElement * pipeline, Run * run,
   memset (run, 0, sizeof (*run));
   run->answers = g_ptr_array_new_with_free_func (g_free);
   run->progress = g_ptr_array_new_with_free_func (g_free);
+  run->warnings = g_ptr_array_new_with_free_func (g_free);
   gst_element_set_state (pipeline, GST_STATE_PLAYING);
   while (!run->eos && run->error == NULL && quiet < 4) {
     message = gst_bus_timed_pop (bus, 10 * GST_SECOND);

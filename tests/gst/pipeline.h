@@ -15,6 +15,7 @@ typedef struct
   GError *error;
   gchar *error_source;
   GPtrArray *progress;          /* text of PROGRESS messages */
+  GPtrArray *warnings;          /* text of WARNING messages */
   gboolean eos;
 } Run;
 

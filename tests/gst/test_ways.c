@@ -308,6 +308,28 @@ GST_START_TEST (test_nothing_comes)
 
 GST_END_TEST;
 
+/* GStreamer's own error says that something is not linked, but not what. */
+GST_START_TEST (test_video_that_goes_nowhere)
+{
+  static const gchar *lines[] = { RAW ASK, RAW ASK "! identity",
+    RAW ASK "name=l l.text ! fakesink",
+    RAW "x264enc ! " ASK "name=l l.text ! fakesink",
+    RAW "llavaovelement device=fake:"
+  };
+  guint i;
+  Run run;
+
+  for (i = 0; i < G_N_ELEMENTS (lines); i++) {
+    run_line (&run, "%s", lines[i]);
+    fail_unless (run.error || run.eos, "%s", lines[i]);
+    fail_unless_equals_int (run.warnings->len, 1);
+    fail_unless (strstr (g_ptr_array_index (run.warnings, 0), "fakesink"));
+    run_clear (&run);
+  }
+}
+
+GST_END_TEST;
+
 /* Makes it as if no decoder were installed; each test is a process of its own. */
 static void
 forget_decoders (const gchar * caps_text)
@@ -586,6 +608,7 @@ ways_suite (void)
   tcase_add_test (tc, test_decoding_bins);
   tcase_add_test (tc, test_coding_bins);
   tcase_add_test (tc, test_nothing_comes);
+  tcase_add_test (tc, test_video_that_goes_nowhere);
   tcase_add_test (tc, test_no_video_is_explained);
   tcase_add_test (tc, test_cut_files_are_explained);
   tcase_add_test (tc, test_caps_that_say_little);
