@@ -80,9 +80,9 @@ typedef enum LlavaovAbout {
     LLAVAOV_ABOUT_PROMPT /* prompt, system prompt or messages */
 } LlavaovAbout;
 
-/* A cause, filled by whoever found it. `subject` names what `about` says is to blame (empty when it
- * has no name); `message` is one sentence for a person and names the subject again where that
- * helps. */
+/* A cause, filled where it was found. `subject` names the thing that `about` gives the kind of
+ * (empty when it has no name); `message` is one sentence for a person and names the subject again
+ * where that helps. */
 typedef struct LlavaovError {
     LlavaovStatus status;
     LlavaovAbout about;
@@ -186,7 +186,7 @@ typedef enum LlavaovPrecision {
 #define LLAVAOV_PRECISION_NAMES "auto, f32, bf16 or f16"
 /* "auto", "f32", ... in the order of the values; NULL for what is no precision. */
 LLAVAOV_API const char *llavaov_precision_name(LlavaovPrecision precision);
-/* false: there is none of this name, and *precision stays as it is. */
+/* false: no precision has this name, and *precision stays as it is. */
 LLAVAOV_API bool llavaov_precision_from_name(const char *name, LlavaovPrecision *precision);
 
 /* `done` of `total` bytes of weights are ready; where the device is warmed up behind them, that is
@@ -219,8 +219,8 @@ typedef struct LlavaovEngineInfo {
     uint32_t context_length;   /* tokens: prompt and answer together */
     uint64_t weight_bytes;
     uint64_t load_ns;
-    /* One line: the fields of generation_config.json that have no effect here though generate()
-     * obeys them, or that nobody knows. NULL: none. */
+    /* One line: the fields of generation_config.json that have no effect here although generate()
+     * obeys them, or that are unknown. NULL: none. */
     const char *generation_notice;
 } LlavaovEngineInfo;
 
@@ -250,8 +250,8 @@ typedef struct LlavaovEngineStats {
     size_t size;
     uint64_t encoder_calls, encoder_tiles;
     uint64_t decoder_steps, decoder_rows;
-    /* One clause: what the device has come to do without, and is slower for it; NULL: nothing. It
-     * lives as long as the engine. */
+    /* One clause: a feature that the device turned out to lack, which makes it slower; NULL: none.
+     * It lives as long as the engine. */
     const char *notice;
 } LlavaovEngineStats;
 /* Error: ARGUMENT, when stats->size is not set. */

@@ -281,9 +281,9 @@ typedef struct LvBackendOps {
     LlavaovStatus (*step_end)(LvBackend *backend, const LvRun *run, LvDecodeStep *step,
         LlavaovStatus computed, int32_t *tokens);
 
-    /* Optional: one clause about a feature that the device has had to do without since it was
-     * opened, which makes it slower but not wrong; NULL where there is none. It lives as long as
-     * the backend. Any thread. */
+    /* Optional: one clause about a feature that the device turned out to lack after it was opened,
+     * which makes it slower but not wrong; NULL where there is none. It lives as long as the
+     * backend. Any thread. */
     const char *(*notice)(LvBackend *backend);
 } LvBackendOps;
 
@@ -313,10 +313,10 @@ LlavaovStatus lv_backend_open(
  * engine/backend/module.h. */
 LlavaovStatus lv_backend_cpu_open(
     const LvBackendOptions *options, LvBackend **backend, LlavaovError *error);
-/* A backend that whoever links the engine adds to those above. The library adds none (no_extra.c),
+/* A backend that a program linking the engine adds to those above. The library adds none (no_extra.c),
  * tests a fake one (tests/fake/device/device.h). */
 typedef struct LvExtraBackend {
-    bool (*is_device)(const char *device); /* whether it is meant; NULL: there is none */
+    bool (*is_device)(const char *device); /* whether the string names it; NULL: no backend */
     LlavaovStatus (*open)(
         const LvBackendOptions *options, LvBackend **backend, LlavaovError *error);
 } LvExtraBackend;

@@ -50,8 +50,8 @@ bool lv_trie_take(LvTrie *trie, size_t node, const float *logits, size_t n_vocab
 /* Once all inner nodes are known: the logarithm of each label's probability. */
 void lv_trie_logprobs(const LvTrie *trie, size_t n_labels, double *logprobs);
 
-/* What the model would begin its answer with: tokens along the tree, each the likeliest, up to the
- * end of a way or the first that is none of its tokens. True: a label. Returns their number in *n,
+/* What the model would begin its answer with: tokens along the tree, each the likeliest, up to a
+ * leaf or the first token that is not in the tree. True: a label. Returns their number in *n,
  * at most LV_MAX_SPELLING_TOKENS. */
 bool lv_trie_likeliest(const LvTrie *trie, int32_t tokens[LV_MAX_SPELLING_TOKENS], size_t *n);
 

@@ -86,7 +86,7 @@ static Found look_ahead(const LvAddedTokens *added, const unsigned char *text, s
     return found;
 }
 
-/* Consumes one character and advances the states; *found tells whether a token was found. */
+/* Consumes one character and advances the states; *found says whether a token was found. */
 static bool step(const LvAddedTokens *added, const unsigned char *text, size_t end, States *states,
     size_t current, Found *found)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Folders and paths that are no checkpoint: one sentence each, which says what is wrong and what to
- * do; the same from whoever opens them. */
+ * do, whichever function opens them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

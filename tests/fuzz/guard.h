@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Memory that ends, or begins, where no page is: any code that reads past it faults, whoever
- * compiled it. Under AddressSanitizer both ends are marked besides. */
+ * Memory that ends, or begins, at an unmapped page: any code that reads past it faults, also code
+ * that is not instrumented. AddressSanitizer has both ends marked as well. */
 #ifndef LV_GUARD_H
 #define LV_GUARD_H
 

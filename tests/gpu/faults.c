@@ -139,7 +139,7 @@ static void take_memory(size_t leave)
     assert_true(held.n > 0);
 }
 
-/* Whoever else is there would be without memory, or lose the device with us. */
+/* Other users of the device would be left without memory, or lose it with us. */
 static bool is_shared(void)
 {
     size_t available = 0, total = 0;
@@ -230,7 +230,7 @@ static void arm(LvFault fault, int after)
     dlclose(library);
 }
 
-/* One error, the same for whoever asks later, and no token. */
+/* One error, the same for later questions, and no token. */
 static void fails(LvFault fault, const char *text)
 {
     LlavaovEngine *engine = must_open("cuda"), *cpu = must_open("cpu");

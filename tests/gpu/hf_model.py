@@ -2,7 +2,7 @@
 """HF transformers' side of gpu-check: the model in float32, float64 or bf16, and the ways to run it that are timed.
 
 Tried with torch 2.11 and transformers 5.17. Where a variant cannot run (no compiler, no kernel for this GPU) it raises, and
-whoever times it tells so.
+the caller reports that.
 """
 import contextlib
 import copy

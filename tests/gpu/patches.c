@@ -86,7 +86,7 @@ int main(void)
     LvRuntime *runtime = open_device(&facts);
     static Work work;
     const LvCudaPicture args = prepare(runtime);
-    /* Noise; which pixels it makes does not matter to time. */
+    /* Noise: the time does not depend on the pixels. */
     const uint8_t *planes = random_memory(runtime, PICTURES * PICTURE_BYTES, 1);
     const size_t patches = (size_t)(TILE / PATCH) * (TILE / PATCH) * PATCH_COLS * 2;
     char *out = on_device(runtime, NULL, PICTURES * patches);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * As much of cuBLASLt as cublaslt.c calls, on the host and in float32, as its manual describes it:
- * column by column, D = epilogue(op(A) . B + beta C). It takes what is told to it at its word: an
+ * column by column, D = epilogue(op(A) . B + beta C). It does exactly what it is told: an
  * attribute of the wrong size, a bias that is not known when the algorithm is chosen, or an
  * algorithm of another product fails. Products with an inner size of 13 have no algorithm; those
  * of 17 fail when they are asked for. */

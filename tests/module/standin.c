@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * runtime.h on the CPU: device memory is the heap, the stream of work is the calling thread,
  * products are plain loops. Copies beside the work are put off until somebody waits for them, so
- * that whoever does not finds something else there. Together with kernels that the shim executes it
+ * that code which does not wait finds something else there. Together with kernels that the shim executes it
  * lets the whole CUDA backend run on a machine without a GPU, and lets it meet the failures that a
  * GPU rarely shows.
  *

@@ -15,7 +15,7 @@
 
 /* ---- memory ---- */
 
-/* The engine on the smallest device that will do: one tile an encoder call, and so little room for
+/* The engine on the smallest device that works: one tile an encoder call, and so little room for
  * pictures. */
 static void open_small(void)
 {

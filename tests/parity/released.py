@@ -2,7 +2,7 @@
 """A folder made of the released small files of llava-onevision-qwen2-0.5b-ov-hf with random weights of small width.
 
 The files themselves are taken from ../shared/hub beside the checkout where that is; elsewhere the same values are written
-from the tables below, and whoever asks is told. config.json and tokenizer_config.json are not known byte for byte: they
+from the tables below, and write() says which. config.json and tokenizer_config.json are not known byte for byte: they
 are what transformers 4.45.2's conversion writes (config.json with smaller sizes).
 """
 import importlib.util

@@ -68,7 +68,7 @@ static size_t rounded(size_t bytes)
     return __builtin_add_overflow(bytes, step - 1, &sum) ? 0 : sum & ~(step - 1);
 }
 
-/* The smallest that will do and is not wasted on it. */
+/* The smallest block that fits without wasting much of it. */
 static MemoryBlock *take_kept(LvMemory *memory, size_t bytes)
 {
     MemoryBlock **best = NULL;

@@ -13,7 +13,7 @@ bool lv_jinja_negate(LvJ *j, LvJValue a, bool positive, LvJValue *out);
 
 /* object.name: Python's attribute, else the item of that name, else undefined. */
 bool lv_jinja_attribute(LvJ *j, LvJValue object, const LvJString *name, LvJValue *out);
-/* Python's attribute alone; *found tells whether there is one. */
+/* The attribute, as Python looks it up; *found says whether there is one. */
 bool lv_jinja_own_attribute(
     LvJ *j, LvJValue object, const LvJString *name, LvJValue *out, bool *found);
 /* object[key]: the item, else the attribute of that name, else undefined. */
