@@ -38,6 +38,52 @@ gst_llavaov_bin_set_target (GstLlavaov * self, GstElement * element)
   gst_clear_object (&pad);
 }
 
+gboolean
+gst_llavaov_bin_is_chosen (GstLlavaov * self)
+{
+  gboolean chosen;
+
+  g_mutex_lock (&self->lock);
+  chosen = self->chosen;
+  g_mutex_unlock (&self->lock);
+  return chosen;
+}
+
+gboolean
+gst_llavaov_bin_begin_choice (GstLlavaov * self)
+{
+  gboolean begun;
+
+  g_mutex_lock (&self->lock);
+  begun = !self->chosen;
+  self->chosen = TRUE;
+  g_mutex_unlock (&self->lock);
+  return begun;
+}
+
+GstElement *
+gst_llavaov_bin_decoder_without_video (GstLlavaov * self)
+{
+  GstElement *decoder = NULL;
+
+  g_mutex_lock (&self->lock);
+  if (self->decoder && !self->linked_video)
+    decoder = gst_object_ref (self->decoder);
+  g_mutex_unlock (&self->lock);
+  return decoder;
+}
+
+GstElement *
+gst_llavaov_bin_converter (GstLlavaov * self)
+{
+  GstElement *converter;
+
+  g_mutex_lock (&self->lock);
+  converter = self->converter ? gst_object_ref (self->converter) : NULL;
+  g_mutex_unlock (&self->lock);
+  return converter;
+}
+
 static void
 post_no_video (GstLlavaov * self, GstElement * decoder)
 {
@@ -89,14 +135,18 @@ decoder_pad_added (GstElement * decoder, GstPad * pad, gpointer data)
   gst_caps_unref (caps);
 
   if (video) {
-    GstPad *target = gst_element_get_static_pad (self->converter ?
-        self->converter : self->inner, "sink");
+    GstElement *converter = gst_llavaov_bin_converter (self);
+    GstPad *target = gst_element_get_static_pad (converter ? converter :
+        self->inner, "sink");
 
     video = !gst_pad_is_linked (target) &&
         gst_pad_link (pad, target) == GST_PAD_LINK_OK;
     gst_object_unref (target);
+    gst_clear_object (&converter);
     if (video) {
+      g_mutex_lock (&self->lock);
       self->linked_video = TRUE;
+      g_mutex_unlock (&self->lock);
       return;
     }
   }
@@ -107,9 +157,11 @@ static void
 decoder_no_more_pads (GstElement * decoder, gpointer data)
 {
   GstLlavaov *self = data;
+  GstElement *without = gst_llavaov_bin_decoder_without_video (self);
 
-  if (!self->linked_video)
+  if (without)
     post_no_video (self, decoder);
+  gst_clear_object (&without);
 }
 
 static void
@@ -174,12 +226,16 @@ gst_llavaov_bin_remove_decoder (GstLlavaov * self)
 static void
 use_converter (GstLlavaov * self)
 {
-  self->converter = gst_element_factory_make ("videoconvert", NULL);
-  if (self->converter == NULL)
+  GstElement *converter = gst_element_factory_make ("videoconvert", NULL);
+
+  if (converter == NULL)
     return;
-  gst_bin_add (GST_BIN (self), self->converter);
-  gst_element_link_pads (self->converter, "src", self->inner, "sink");
-  gst_element_sync_state_with_parent (self->converter);
+  gst_bin_add (GST_BIN (self), converter);
+  g_mutex_lock (&self->lock);
+  self->converter = converter;
+  g_mutex_unlock (&self->lock);
+  gst_element_link_pads (converter, "src", self->inner, "sink");
+  gst_element_sync_state_with_parent (converter);
 }
 
 void
@@ -203,8 +259,10 @@ gst_llavaov_bin_use_decoder (GstLlavaov * self)
       G_CALLBACK (decoder_unknown_type), self);
   gst_llavaov_bin_detach_nothing (self);
   use_converter (self);
-  self->decoder = decoder;
   gst_bin_add (GST_BIN (self), decoder);
+  g_mutex_lock (&self->lock);
+  self->decoder = decoder;
+  g_mutex_unlock (&self->lock);
   gst_llavaov_bin_set_target (self, decoder);
   gst_element_sync_state_with_parent (decoder);
 }

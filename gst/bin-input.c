@@ -9,13 +9,8 @@
 static void
 choose (GstLlavaov * self, gboolean raw)
 {
-  g_mutex_lock (&self->lock);
-  if (self->chosen) {
-    g_mutex_unlock (&self->lock);
+  if (!gst_llavaov_bin_begin_choice (self))
     return;
-  }
-  self->chosen = TRUE;
-  g_mutex_unlock (&self->lock);
   GST_DEBUG_OBJECT (self, "input is %s", raw ? "raw" : "to be decoded");
   if (raw)
     gst_llavaov_bin_set_target (self, self->inner);
@@ -69,7 +64,7 @@ sink_linked (GstPad * pad, GstPad * peer, gpointer data)
 {
   GstLlavaov *self = data;
 
-  if (self->chosen)
+  if (gst_llavaov_bin_is_chosen (self))
     gst_llavaov_bin_remove_decoder (self);
   /* In NULL more may still be linked upstream. */
   if (GST_STATE (self) > GST_STATE_NULL ||
@@ -105,7 +100,7 @@ sink_probe (GstPad * pad, GstPadProbeInfo * info, gpointer data)
   if (GST_PAD_PROBE_INFO_TYPE (info) & GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM &&
       GST_EVENT_TYPE (GST_PAD_PROBE_INFO_EVENT (info)) == GST_EVENT_CAPS)
     complete_caps (info);
-  if (self->chosen)
+  if (gst_llavaov_bin_is_chosen (self))
     return GST_PAD_PROBE_OK;
   if (!(GST_PAD_PROBE_INFO_TYPE (info) & GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM)) {
     /* Data without caps. */
@@ -195,8 +190,9 @@ sink_query (GstPad * pad, GstObject * parent, GstQuery * query)
   if (GST_QUERY_TYPE (query) == GST_QUERY_ACCEPT_CAPS &&
       accepts_completed (pad, parent, query))
     return TRUE;
-  if (self->chosen || (GST_QUERY_TYPE (query) != GST_QUERY_CAPS &&
-          GST_QUERY_TYPE (query) != GST_QUERY_ACCEPT_CAPS))
+  if (gst_llavaov_bin_is_chosen (self)
+      || (GST_QUERY_TYPE (query) != GST_QUERY_CAPS
+          && GST_QUERY_TYPE (query) != GST_QUERY_ACCEPT_CAPS))
     return gst_pad_query_default (pad, parent, query);
   caps = caps_of_either (self);
   if (GST_QUERY_TYPE (query) == GST_QUERY_ACCEPT_CAPS) {

@@ -62,13 +62,14 @@ handle_message (GstBin * bin, GstMessage * message)
       default:
         break;
     }
-  } else if (GST_MESSAGE_TYPE (message) == GST_MESSAGE_ERROR
-      && !self->linked_video && self->decoder
-      && gst_object_has_as_ancestor (GST_MESSAGE_SRC (message),
-          GST_OBJECT (self->decoder))) {
-    message =
-        gst_llavaov_decoder_errors_explain (&self->decoder_errors,
-        self->decoder, GST_OBJECT (self), message);
+  } else if (GST_MESSAGE_TYPE (message) == GST_MESSAGE_ERROR) {
+    GstElement *decoder = gst_llavaov_bin_decoder_without_video (self);
+
+    if (decoder && gst_object_has_as_ancestor (GST_MESSAGE_SRC (message),
+            GST_OBJECT (decoder)))
+      message = gst_llavaov_decoder_errors_explain (&self->decoder_errors,
+          decoder, GST_OBJECT (self), message);
+    gst_clear_object (&decoder);
   }
   GST_BIN_CLASS (gst_llavaov_parent_class)->handle_message (bin, message);
 }
@@ -129,23 +130,33 @@ release_pad (GstElement * element, GstPad * pad)
   }
 }
 
+/* The bin starts its children in the order of their links, and the decoder is not linked yet: if it were first, its video could
+ * reach elements that are not active. */
+static gboolean
+start_inside (GstLlavaov * self)
+{
+  GstElement *converter = gst_llavaov_bin_converter (self);
+  gboolean started =
+      gst_element_set_state (self->inner, GST_STATE_PAUSED) !=
+      GST_STATE_CHANGE_FAILURE && (converter == NULL
+      || gst_element_set_state (converter,
+          GST_STATE_PAUSED) != GST_STATE_CHANGE_FAILURE);
+
+  gst_clear_object (&converter);
+  return started;
+}
+
 static GstStateChangeReturn
 change_state (GstElement * element, GstStateChange transition)
 {
   GstLlavaov *self = GST_LLAVAOV (element);
   GstStateChangeReturn result;
 
-  if (transition == GST_STATE_CHANGE_NULL_TO_READY && !self->chosen &&
-      gst_pad_is_linked (self->sinkpad))
+  if (transition == GST_STATE_CHANGE_NULL_TO_READY &&
+      !gst_llavaov_bin_is_chosen (self) && gst_pad_is_linked (self->sinkpad))
     gst_llavaov_bin_choose_by_peer (self);
 
-  /* The bin starts its children in the order of their links, and the decoder is not linked yet: if it were first, its video
-   * could reach elements that are not active. */
-  if (transition == GST_STATE_CHANGE_READY_TO_PAUSED &&
-      (gst_element_set_state (self->inner, GST_STATE_PAUSED) ==
-          GST_STATE_CHANGE_FAILURE || (self->converter
-              && gst_element_set_state (self->converter,
-                  GST_STATE_PAUSED) == GST_STATE_CHANGE_FAILURE)))
+  if (transition == GST_STATE_CHANGE_READY_TO_PAUSED && !start_inside (self))
     return GST_STATE_CHANGE_FAILURE;
 
   result = GST_ELEMENT_CLASS (gst_llavaov_parent_class)->change_state (element,

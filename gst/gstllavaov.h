@@ -22,10 +22,12 @@ struct _GstLlavaov
   GstPad *sinkpad, *srcpad;
   GstPad *nothing;              /* upstream of inner while nothing else is */
 
-  GMutex lock;                  /* around the choice of the inside */
-  GstElement *decoder, *converter;
-  GList *swallowed;             /* sinks for streams that are not the video */
-  GstLlavaovDecoderErrors decoder_errors;       /* what the decoder found instead of video */
+  GstLlavaovDecoderErrors decoder_errors;       /* what the decoder found instead of video; its lock: decoder-errors.h */
+
+  /* What is in front of inner: read and written by the functions of bin-decoder.c alone, with the lock, which is a leaf. */
+  GMutex lock;
+  GstElement *decoder, *converter;      /* or NULL; the bin's */
+  GList *swallowed;             /* sinks for streams that are not the video; the bin's */
   gboolean chosen, linked_video;
 };
 
