@@ -221,6 +221,34 @@ GST_START_TEST (test_playbin_keeps_its_sound)
 
 GST_END_TEST;
 
+/* The same for a line with decodebin3 in it, and with a llavaov named l: that may stall as playbin3's does. */
+static void
+run_decodebin (const gchar * line, Run * run)
+{
+  gboolean newer = strstr (line, "decodebin3") != NULL, stalled;
+  guint starts = 0;
+
+  do {
+    GstElement *pipeline = gst_parse_launch (line, NULL), *element;
+    gint seen = FALSE;
+    GstPad *pad;
+
+    element = gst_bin_get_by_name (GST_BIN (pipeline), "l");
+    pad = gst_element_get_static_pad (element, "sink");
+    gst_pad_add_probe (pad, GST_PAD_PROBE_TYPE_BUFFER, note_buffer,
+        &seen, NULL);
+    run_pipeline_unless (pipeline, run, newer ? not_seen : NULL, &seen);
+    stalled = newer && !run->eos && !run->error && !seen && ++starts < 4;
+    gst_object_unref (pad);
+    gst_object_unref (element);
+    gst_object_unref (pipeline);
+    if (stalled) {
+      g_printerr ("stalled, and started again: %s\n", line);
+      run_clear (run);
+    }
+  } while (stalled);
+}
+
 GST_START_TEST (test_decoding_bins)
 {
   static const gchar *sources[] = {
@@ -248,10 +276,13 @@ GST_START_TEST (test_decoding_bins)
   path = folder;
   for (i = 0; i < G_N_ELEMENTS (sources); i++) {
     gchar **parts = g_strsplit (sources[i], "%s", 2);
+    gchar *line = g_strconcat (parts[0], path, parts[1],
+        ASK "name=l ! fakesink", NULL);
 
-    run_line (&run, "%s%s%s" ASK "! fakesink", parts[0], path, parts[1]);
+    run_decodebin (line, &run);
     expect_answers (&run, 3);
     run_clear (&run);
+    g_free (line);
     g_strfreev (parts);
   }
 }
