@@ -39,8 +39,7 @@ assert_array (const GstStructure * answer, const json_t * object,
 GST_START_TEST (test_fields_of_an_answer)
 {
   Rig *rig = rig_new_null (WINDOWS "choices=\"yes|no|no person\"", FALSE);
-  GstHarness *json =
-      gst_harness_new_with_element (rig->element, NULL, "text");
+  GstHarness *json = gst_harness_new_with_element (rig->element, NULL, "text");
   GstMessage *message;
   const GstStructure *answer;
   GstBuffer *line;
