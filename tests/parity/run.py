@@ -3,8 +3,9 @@
 """Live comparison with the pinned references: `./dev parity [PART...] [--full] [--quick] [--reference NAME]`.
 
 Parts (default: all but full and longcontext): checkpoint, decoders (what configurations make of positions), tokenizer, jinja,
-tokenizer-slow (folders without tokenizer.json), picture, sampling, generation (generation_config.json), json (answers by schema), model, configs (of the
-vision half), preprocess (its processors' files), next (LLaVA-NeXT's own settings), chat (whole prompts against
+tokenizer-slow (folders without tokenizer.json), picture, sampling, generation (generation_config.json), json (answers by schema), model,
+choices (probabilities of labels), configs (of the vision half), preprocess (its processors' files), next (LLaVA-NeXT's own settings),
+chat (whole prompts against
 apply_chat_template), cards (the model cards' snippets in a folder of the released files), cuda (the CUDA backend on its CPU
 stand-in);
 --full adds the model at the size of the 0.5B release; longcontext (20 minutes, with --quick one) compares the distance from
@@ -36,6 +37,7 @@ PARTS = {
     "generation": (["generation.py"], []),
     "json": (["json_schema.py"], ["--answers", "5000", "--states", "20"]),
     "model": (["model.py"], ["--quick"]),
+    "choices": (["choices.py"], ["--quick"]),
     "configs": (["configs.py"], ["--quick"]),
     "preprocess": (["preprocess.py"], []),
     "next": (["llava_next.py"], ["--quick"]),
