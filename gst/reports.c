@@ -40,6 +40,7 @@ report_doubt (GstLlavaovElement * self, const GstLlavaovWindow * window)
   };
   gboolean valid = FALSE;
   gdouble mass = 0;
+  const gchar *end;
   gchar *what;
 
   gst_structure_get (window->chosen, "valid", G_TYPE_BOOLEAN, &valid,
@@ -48,9 +49,11 @@ report_doubt (GstLlavaovElement * self, const GstLlavaovWindow * window)
     return;
   g_snprintf (error.message, sizeof (error.message),
       "%d windows in a row had less than choices-min-mass on all labels "
-      "together (now %.3g). The model would begin with \"%s\": other labels, "
-      "choices-variants or choices-hint may fit it better", DOUBTS, mass,
+      "together (now %.3g). Other labels, choices-variants or choices-hint may "
+      "fit the model better, which would begin with \"%s\"", DOUBTS, mass,
       gst_structure_get_string (window->chosen, "wanted"));
+  if (!g_utf8_validate (error.message, -1, &end))
+    error.message[end - error.message] = '\0';  /* it was cut */
   what = g_strdup_printf ("choices=\"%s\"", window->labels);
   gst_llavaov_post_warning (GST_ELEMENT (self), &error, what);
   g_free (what);

@@ -82,7 +82,7 @@ static LlavaovStatus sort(LvLabels *l, LlavaovError *error)
     for (size_t i = 0; i + 1 < l->n; i++)
         if (strcmp(l->labels[i], l->labels[i + 1]) == 0)
             return lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION, "choices",
-                "choices: the label \"%s\" is there twice", l->labels[i]);
+                "choices: a label is there twice: \"%s\"", l->labels[i]);
     for (size_t i = 0; i < l->n; i++)
         for (size_t k = 0; k < l->n; k++)
             if (l->labels[k] == written[i])

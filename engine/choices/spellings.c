@@ -76,16 +76,15 @@ static LlavaovStatus add(SpellingMaker *m, size_t label, bool written, const cha
     const uint32_t most = written ? LV_MAX_CHOICE_TOKENS : LV_MAX_SPELLING_TOKENS;
     if (status == LLAVAOV_OK && (ids.n == 0 || ids.n > most))
         status = lv_fail_about(m->error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION, "choices",
-            "choices: the label \"%.200s\" takes %zu tokens as \"%.200s\"; 1 to %u are possible",
-            m->labels->labels[label], ids.n, text, most);
+            "choices: a label takes %zu tokens, where 1 to %u are possible: \"%s\"", ids.n, most,
+            text);
     for (size_t i = 0; i < ids.n && status == LLAVAOV_OK; i++) {
         s->tokens[i] = ids.ids[i];
         if (ids.ids[i] < 0 || (uint32_t)ids.ids[i] >= m->n_vocab)
             status = lv_fail_about(m->error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION,
                 "choices",
-                "choices: the label \"%.200s\" has the token %d, which lies outside the model's "
-                "vocabulary of %u",
-                m->labels->labels[label], ids.ids[i], m->n_vocab);
+                "choices: a label has the token %d, outside the model's vocabulary of %u: \"%s\"",
+                ids.ids[i], m->n_vocab, text);
     }
     if (status == LLAVAOV_OK) {
         s->label = (uint32_t)label;
@@ -166,7 +165,7 @@ static LlavaovStatus settle(SpellingMaker *m)
             shared |= s->list[end].label != first->label;
             if (first->written && s->list[end].written)
                 return lv_fail_about(m->error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION,
-                    "choices", "choices: \"%.200s\" and \"%.200s\" are one to the tokenizer",
+                    "choices", "choices: two labels are one to the tokenizer: \"%s\" and \"%s\"",
                     m->labels->labels[first->label], m->labels->labels[s->list[end].label]);
         }
         if (first->written || !shared)

@@ -344,7 +344,7 @@ static void bad_choices_are_refused_by_name(void **state)
         {{.labels = "yes|"}, "choices", "label 2 is empty", false},
         {{.labels = "| \t|no"}, "choices", "label 1 is empty", false},
         {{.labels = "yes| \xE3\x80\x80|no"}, "choices", "label 2 is empty", false},
-        {{.labels = "yes|no|  yes "}, "choices", "\"yes\" is there twice", false},
+        {{.labels = "yes|no|  yes "}, "choices", "there twice: \"yes\"", false},
         {{.labels = "yes|n\xFF"}, "choices", "UTF-8", false},
         {{.labels = many}, "choices", "more than 64", false},
         {{.labels = "y|n", .variants = 4}, "choices-variants", "set of variants", false},
