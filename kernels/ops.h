@@ -12,8 +12,8 @@
  * asks for 64 bytes. Stored weights (LvMatrix) need no alignment at all. Any size may be 0. Outputs
  * overlap no input unless the comment allows it.
  *
- * Every result depends only on the values that its formula names, on the number of rows of a
- * few-row product, and on the kernel set: how an operation is cut into calls by outputs, rows of
+ * Every result depends only on the values that its formula names, on whether a product is one of few
+ * rows, and on the kernel set: how an operation is cut into calls by outputs, rows of
  * panels, queries or threads never changes a bit of it. NaN and Inf pass through (they are not
  * hidden), denormals are computed.
  *
@@ -163,8 +163,7 @@ typedef struct LvKernels {
     /* Many rows: at most LV_PANEL_ROWS rows and LV_PANEL_COLS outputs. */
     void (*linear_panel)(const LvLinearArgs *linear);
     /* Few rows: 1 to LV_FEW_ROWS, any number of outputs; reads the weights once, in order. The bits
-     * of a row do not depend on how many rows there are, except that one alone may be summed in
-     * another order. */
+     * of a row do not depend on how many rows there are. */
     void (*linear_few)(const LvLinearArgs *linear);
 
     /* ---- attention ---- */

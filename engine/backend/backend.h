@@ -126,9 +126,9 @@ typedef struct LvBackendInfo {
      * is served; where it is set, rows that are cut into other chunks or calls may round
      * differently. */
     double slice_flops;
-    /* Sequences of one decoding step. On the CPU the bits of a row of a batch of 2 to so many
-     * single rows do not depend on the others or on their number; a row alone may round
-     * differently. On other devices the same batch gives the same bits. */
+    /* Sequences of one decoding step. On the CPU the bits of a row of a batch of up to so many rows
+     * do not depend on the others or on their number. On other devices the same batch gives the
+     * same bits. */
     uint32_t preferred_sequences;
     /* Several sequences of a batch may be ways on from one place: of one cache and one position, each
      * with rows of its own, of which it sees none of the others'. What the cache holds from that

@@ -310,44 +310,54 @@ static inline __attribute__((always_inline)) void few_sums_as(
     FEW_ROWS_LIST(FEW_CASE)
 }
 
-/* One row: one output at a time, so that the weights are one stream, which the hardware prefetches.
- * Four chains of registers hide the latency of the additions. */
-static inline __attribute__((always_inline)) float dot_one(
-    LvDtype dtype, WeightRow w, size_t inner, const float *in)
+/* One row, summed as `dots` does: two outputs at a time, whose weights the hardware prefetches better
+ * than those of four, and which keep the multipliers as busy as the memory can. */
+static inline __attribute__((always_inline)) void dot_two(
+    LvDtype dtype, WeightRow w0, WeightRow w1, size_t inner, const float *in, float *sums)
 {
-    const size_t step = vec_span(dtype);
-    const char *ahead = w.data + PREFETCH_BYTES;
+    const size_t step = vec_span(dtype), rest = inner % VEC, end = inner - rest;
+    const char *ahead = w0.data + PREFETCH_BYTES;
+    vf s0 = vf_set1(0), s1 = s0;
     size_t k = 0;
-    vf s0 = vf_set1(0), s1 = s0, s2 = s0, s3 = s0;
-    for (; k + 4 * VEC <= inner; k += 4 * VEC, ahead += 4 * step) {
-        for (size_t line = 0; line < 4 * step; line += 64)
+    for (; k < end; k += VEC, ahead += 2 * step) {
+        for (size_t line = 0; line < 2 * step; line += 64)
             __builtin_prefetch(ahead + line, 0, 2);
-        s0 = vf_fma(vf_load(in + k), load_weights(dtype, w, k), s0);
-        s1 = vf_fma(vf_load(in + k + VEC), load_weights(dtype, w, k + VEC), s1);
-        s2 = vf_fma(vf_load(in + k + 2 * VEC), load_weights(dtype, w, k + 2 * VEC), s2);
-        s3 = vf_fma(vf_load(in + k + 3 * VEC), load_weights(dtype, w, k + 3 * VEC), s3);
+        const vf x = vf_load(in + k);
+        s0 = vf_fma(x, load_weights(dtype, w0, k), s0);
+        s1 = vf_fma(x, load_weights(dtype, w1, k), s1);
     }
-    for (; k + VEC <= inner; k += VEC)
-        s0 = vf_fma(vf_load(in + k), load_weights(dtype, w, k), s0);
-    if (k < inner)
-        s1 = vf_fma(vf_load_n(in + k, inner - k), load_some_weights(dtype, w, k, inner - k), s1);
-    return vf_sum(vf_add(vf_add(s0, s1), vf_add(s2, s3)));
+    if (rest) {
+        const vf x = vf_load_n(in + k, rest);
+        s0 = vf_fma(x, load_some_weights(dtype, w0, k, rest), s0);
+        s1 = vf_fma(x, load_some_weights(dtype, w1, k, rest), s1);
+    }
+    sums[0] = vf_sum(s0);
+    sums[LV_FEW_ROWS] = vf_sum(s1);
 }
 
-static void one_sums(const LvLinearArgs *l, const LvMatrix *m, size_t first, size_t n, float *sums)
+static inline __attribute__((always_inline)) void one_sums_as(LvDtype dtype, const LvLinearArgs *l,
+    const LvMatrix *m, size_t first, size_t n, size_t end, float *sums)
 {
-    for (size_t i = 0; i < n; i++)
-        switch (m->dtype) {
+    for (size_t i = 0; i < n; i += 2)
+        dot_two(dtype, row_of(dtype, m, first + i),
+            row_of(dtype, m, at_most(first + i + 1, end - 1)), m->cols, l->in,
+            sums + i * LV_FEW_ROWS);
+}
+
+/* Sums of n outputs, at most VEC of them, for a single row. */
+static void one_sums(
+    const LvLinearArgs *l, const LvMatrix *m, size_t first, size_t n, size_t end, float *sums)
+{
+    switch (m->dtype) {
 #define ONE_CASE(T)                                                                                \
     case LV_##T:                                                                                   \
-        sums[i * LV_FEW_ROWS] = dot_one(LV_##T, row_of(LV_##T, m, first + i), m->cols, l->in);     \
+        one_sums_as(LV_##T, l, m, first, n, end, sums);                                            \
         break;
-            LV_CPU_DTYPES(ONE_CASE)
-        default:
-            sums[i * LV_FEW_ROWS] =
-                dot_one(ANY_DTYPE, row_of(ANY_DTYPE, m, first + i), m->cols, l->in);
-            break;
-        }
+        LV_CPU_DTYPES(ONE_CASE)
+    default:
+        one_sums_as(ANY_DTYPE, l, m, first, n, end, sums);
+        break;
+    }
 }
 
 static void few_sums(
@@ -374,9 +384,9 @@ static void linear_few(const LvLinearArgs *l)
     for (size_t c = 0; c < l->cols; c += VEC) {
         size_t n = at_most(l->cols - c, VEC);
         if (l->rows == 1) {
-            one_sums(l, &l->weight, l->first + c, n, sums);
+            one_sums(l, &l->weight, l->first + c, n, end, sums);
             if (l->up)
-                one_sums(l, l->up, l->first + c, n, up_sums);
+                one_sums(l, l->up, l->first + c, n, end, up_sums);
         }
         for (size_t i = 0; i < n && l->rows > 1; i += FEW_OUTPUTS) {
             few_sums(l, &l->weight, l->first + c + i, end, sums + i * LV_FEW_ROWS);
