@@ -140,8 +140,13 @@ typedef enum LlavaovOrientation {
     LLAVAOV_ORIENTATION_ROTATE_270  /* 8: clockwise */
 } LlavaovOrientation;
 
+/* Where planes lie: in the host's memory; or in a CUDA device's, of whatever context of this
+ * process, when everything that writes them is done. */
+typedef enum LlavaovMemory { LLAVAOV_MEMORY_HOST, LLAVAOV_MEMORY_CUDA } LlavaovMemory;
+
 /* A picture in the caller's memory, as it is stored. Strides are in bytes and may be larger than a
- * row; matrix and range matter for YUV. All zero after `stride`: progressive and upright. */
+ * row; matrix and range matter for YUV. All zero after `stride`: progressive and upright, on the
+ * host. */
 typedef struct LlavaovImage {
     LlavaovPixelFormat format;
     uint32_t width, height; /* before it is turned; of both fields */
@@ -152,6 +157,7 @@ typedef struct LlavaovImage {
     LlavaovScan scan;
     LlavaovOrientation orientation;
     uint32_t pixel_width, pixel_height; /* shape of a stored pixel as a ratio; one is 0: square */
+    LlavaovMemory memory;
 } LlavaovImage;
 
 /* The two 8-bit resizes: torchvision's (the default of HF transformers 5.x) and Pillow's
@@ -226,7 +232,8 @@ typedef struct LlavaovEngineInfo {
 
 /* Whether this is a device string, whether or not there is such a device: "auto", "cpu", "cuda" or
  * "cuda:N". Behind "auto", "cuda" and "cuda:N" options may follow, which change speed and no answer,
- * for those who measure: ";graphs=off", ";overlap=off", ";plans=timed", ";rows=N", ";slice-us=N",
+ * for those who measure: ";graphs=off", ";overlap=off", ";plans=timed",
+ * ";attention=wgmma", ";gate=fused", ";rows=N", ";slice-us=N",
  * ";warm-ms=N". NULL and "" are "auto". Error: ARGUMENT. */
 LLAVAOV_API LlavaovStatus llavaov_device_check(const char *device, LlavaovError *error);
 
@@ -296,7 +303,11 @@ typedef enum LlavaovEncode {
 /* A frame to push. Its picture is taken from the caller late, on an engine thread, so that a
  * streaming thread only hands over a reference. map is called at most once, unmap once after a
  * successful map, release exactly once after everything (also when the frame was cancelled or the
- * push failed); unmap and release may be NULL. *image is all zero when map is called. */
+ * push failed); unmap and release may be NULL.
+ *
+ * *image is all zero when map is called, but for `memory`: with LLAVAOV_MEMORY_CUDA the engine would
+ * rather have planes that lie there already. Who has some leaves it so; such a picture may be mapped
+ * once more, then on the host. */
 typedef struct LlavaovFrameSource {
     size_t size;
     LlavaovStatus (*map)(void *data, LlavaovImage *image, LlavaovError *error);

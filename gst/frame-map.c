@@ -49,7 +49,7 @@ map_meta (GstLlavaovFrameMap * map, const GstLlavaovFrameLayout * layout,
 /* The same in the buffer's own memories: one, or several as one. */
 static gboolean
 map_memory (GstLlavaovFrameMap * map, guint index,
-    const GstLlavaovPlane * plane, LlavaovError * error)
+    const GstLlavaovPlane * plane, GstMapFlags flags, LlavaovError * error)
 {
   GstMapInfo *info = &map->part[map->n_parts].map;
   gsize bytes = plane->end - plane->begin, skip;
@@ -57,7 +57,7 @@ map_memory (GstLlavaovFrameMap * map, guint index,
 
   if (!gst_buffer_find_memory (map->buffer, plane->begin, bytes, &first, &n,
           &skip) ||
-      !gst_buffer_map_range (map->buffer, first, n, info, GST_MAP_READ)) {
+      !gst_buffer_map_range (map->buffer, first, n, info, flags)) {
     gst_llavaov_frame_error (error, "the memory of a buffer cannot be mapped");
     return FALSE;
   }
@@ -173,7 +173,7 @@ frame_flags (const GstVideoInfo * info, GstBuffer * buffer)
 
 gboolean
 gst_llavaov_frame_map (GstLlavaovFrameMap * map, const GstVideoInfo * info,
-    GstBuffer * buffer, gboolean copy, LlavaovError * error)
+    GstBuffer * buffer, GstMapFlags flags, gboolean copy, LlavaovError * error)
 {
   GstLlavaovFrameLayout layout;
   gboolean mapped;
@@ -182,6 +182,11 @@ gst_llavaov_frame_map (GstLlavaovFrameMap * map, const GstVideoInfo * info,
   memset (map, 0, sizeof (*map));
   if (!gst_llavaov_frame_layout (&layout, info, buffer, error))
     return FALSE;
+  if (layout.meta && flags != GST_MAP_READ) {
+    gst_llavaov_frame_error (error,
+        "a buffer's GstVideoMeta maps its memory itself");
+    return FALSE;
+  }
   map->buffer = buffer;
   map->crop = layout.crop;
   map->frame.info = layout.info;
@@ -190,7 +195,7 @@ gst_llavaov_frame_map (GstLlavaovFrameMap * map, const GstVideoInfo * info,
     GstLlavaovPlane *plane = &layout.plane[i];
 
     mapped = layout.meta ? map_meta (map, &layout, i, plane, error) :
-        map_memory (map, i, plane, error);
+        map_memory (map, i, plane, flags, error);
     if (!mapped) {
       unmap_parts (map);
       return FALSE;

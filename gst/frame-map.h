@@ -26,11 +26,11 @@ typedef struct
   guint8 *copy;
 } GstLlavaovFrameMap;
 
-/* info: of the caps. With `copy` the rows are copied to memory that goes on behind the last of them, in GStreamer's own
+/* info: of the caps; flags: GST_MAP_READ, with GST_LLAVAOV_MAP_CUDA beside it for the device's addresses. With `copy` the rows are copied to memory that goes on behind the last of them, in GStreamer's own
  * layout: its converter reads groups of pixels and whole tiles. FALSE: error says why. Takes no reference of the buffer. */
 gboolean gst_llavaov_frame_map (GstLlavaovFrameMap * map,
-    const GstVideoInfo * info, GstBuffer * buffer, gboolean copy,
-    LlavaovError * error);
+    const GstVideoInfo * info, GstBuffer * buffer, GstMapFlags flags,
+    gboolean copy, LlavaovError * error);
 void gst_llavaov_frame_unmap (GstLlavaovFrameMap * map);
 
 G_END_DECLS

@@ -2,6 +2,7 @@
 #include "frame-source.h"
 
 #include "convert.h"
+#include "cuda-memory.h"
 #include "frame-map.h"
 #include "interlacing.h"
 
@@ -137,10 +138,40 @@ readable (const Picture * picture, LlavaovImage * image, gboolean alternate)
       (alternate || !gst_llavaov_interlacing_is_field (image->scan));
 }
 
+/* Where the picture lies on the device; FALSE: it does not, or is none that the engine takes from there. */
+static gboolean
+map_on_device (Picture * picture, LlavaovImage * image)
+{
+  GstLlavaovFrameMap *mapped = &picture->mapped;
+  const GstVideoInfo *info = &picture->info;
+  LlavaovError error;
+
+  if (!gst_llavaov_cuda_memory_holds (picture->buffer) ||
+      picture->orientation != LLAVAOV_ORIENTATION_UPRIGHT)
+    return FALSE;
+  gst_llavaov_cuda_memory_wait (picture->buffer);
+  if (!gst_llavaov_frame_map (mapped, info, picture->buffer,
+          GST_MAP_READ | GST_LLAVAOV_MAP_CUDA, FALSE, &error))
+    return FALSE;
+  image->pixel_width = MAX (GST_VIDEO_INFO_PAR_N (info), 0);
+  image->pixel_height = MAX (GST_VIDEO_INFO_PAR_D (info), 0);
+  image->scan =
+      gst_llavaov_interlacing_scan (info, picture->buffer, mapped->frame.flags);
+  if (image->scan != LLAVAOV_SCAN_PROGRESSIVE ||
+      !readable (picture, image, FALSE) || goes_up (&mapped->frame)) {
+    gst_llavaov_frame_unmap (mapped);
+    return FALSE;
+  }
+  image->memory = LLAVAOV_MEMORY_CUDA;
+  set_image (image, &mapped->frame, &mapped->crop);
+  return TRUE;
+}
+
 static LlavaovStatus
 picture_map (void *data, LlavaovImage * image, LlavaovError * error)
 {
   Picture *picture = data;
+  gboolean on_device = image->memory == LLAVAOV_MEMORY_CUDA;
   GstLlavaovFrameMap *mapped = &picture->mapped;
   const GstVideoInfo *info = &picture->info;
   gboolean alternate = GST_VIDEO_INFO_INTERLACE_MODE (info) ==
@@ -148,7 +179,11 @@ picture_map (void *data, LlavaovImage * image, LlavaovError * error)
   GstVideoRectangle part;
 
   memset (image, 0, sizeof (*image));
-  if (!gst_llavaov_frame_map (mapped, info, picture->buffer, FALSE, error))
+  if (on_device && map_on_device (picture, image))
+    return LLAVAOV_OK;
+  memset (image, 0, sizeof (*image));
+  if (!gst_llavaov_frame_map (mapped, info, picture->buffer, GST_MAP_READ,
+          FALSE, error))
     return LLAVAOV_ERROR_FORMAT;
   image->orientation = picture->orientation;
   image->pixel_width = MAX (GST_VIDEO_INFO_PAR_N (info), 0);
@@ -159,13 +194,15 @@ picture_map (void *data, LlavaovImage * image, LlavaovError * error)
   if (readable (picture, image, alternate)) {
     if (goes_up (&mapped->frame)) {
       gst_llavaov_frame_unmap (mapped);
-      if (!gst_llavaov_frame_map (mapped, info, picture->buffer, TRUE, error))
+      if (!gst_llavaov_frame_map (mapped, info, picture->buffer, GST_MAP_READ,
+              TRUE, error))
         return LLAVAOV_ERROR_FORMAT;
     }
     set_image (image, &mapped->frame, &part);
   } else {
     gst_llavaov_frame_unmap (mapped);
-    if (!gst_llavaov_frame_map (mapped, info, picture->buffer, TRUE, error))
+    if (!gst_llavaov_frame_map (mapped, info, picture->buffer, GST_MAP_READ,
+            TRUE, error))
       return LLAVAOV_ERROR_FORMAT;
     if (!gst_llavaov_convert (&mapped->frame, &picture->converted)) {
       gst_llavaov_frame_unmap (mapped);

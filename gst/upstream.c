@@ -2,13 +2,36 @@
 #include "upstream.h"
 
 #include "backpressure.h"
+#include "cuda-memory.h"
 
-/* Formats the engine reads come first, as a list in order of preference; others only when nothing else is offered. */
+/* Whether the engine runs on a CUDA device; before there is one, whether it is told to. */
+static gboolean
+runs_on_cuda (GstLlavaovElement * self)
+{
+  gboolean cuda, ready;
+
+  GST_OBJECT_LOCK (self);
+  cuda = self->settings.device && g_str_has_prefix (self->settings.device,
+      "cuda");
+  GST_OBJECT_UNLOCK (self);
+  g_mutex_lock (&self->windows.lock);
+  ready = self->model.ready;
+  if (ready)
+    cuda = g_str_has_prefix (llavaov_engine_info (self->model.engine)->device,
+        "cuda");
+  g_mutex_unlock (&self->windows.lock);
+  return cuda;
+}
+
+/* Formats the engine reads come first, as a list in order of preference, those on its device before others; the rest only
+ * when nothing else is offered. */
 static GstCaps *
 sink_query_caps (GstLlavaovElement * self, GstCaps * filter)
 {
-  GstCaps *core = gst_caps_from_string (GST_VIDEO_CAPS_MAKE
-      (GST_LLAVAOV_RAW_FORMATS));
+  const gchar *formats = runs_on_cuda (self) ? GST_LLAVAOV_CUDA_CAPS "; "
+      GST_VIDEO_CAPS_MAKE (GST_LLAVAOV_RAW_FORMATS) :
+      GST_VIDEO_CAPS_MAKE (GST_LLAVAOV_RAW_FORMATS);
+  GstCaps *core = gst_caps_from_string (formats);
   GstCaps *all = gst_pad_get_pad_template_caps (self->sinkpad);
   GstCaps *peer = gst_pad_peer_query_caps (self->srcpad, NULL);
   GstCaps *preferred =

@@ -137,6 +137,8 @@ typedef struct LvBackendInfo {
     /* How long a model may be warmed up before its first request (model/warm.h), for backends that
      * load kernels, choose algorithms and record steps on first use. 0: not at all. */
     uint32_t warm_ms;
+    bool
+        cuda_pictures; /* picture_take takes planes in CUDA memory, and is done with them at once */
 } LvBackendInfo;
 
 typedef struct LvBackendOps {
@@ -166,8 +168,8 @@ typedef struct LvBackendOps {
     void (*kv_close)(LvBackend *backend, LvKvCache *cache);
 
     /* ---- pictures: optional, both members or none ---- */
-    /* Copies a picture (accepted by lv_image_check, in display orientation) that patch_embedding
-     * will turn into a single tile, with the integers of lv_picture_prepare for the layout VIDEO or
+    /* Copies a picture (accepted by lv_image_check, in display orientation; in CUDA memory only where
+     * the info says so) that patch_embedding will turn into a single tile, with the integers of lv_picture_prepare for the layout VIDEO or
      * IMAGES. LLAVAOV_OK with *picture NULL: the backend does not take it or has no room now; its
      * tile is made on the host. May be called from any thread, also during an operation, and does
      * not wait for one. Error: MEMORY. */

@@ -71,7 +71,9 @@ static LlavaovStatus read_option(
         const char *hint;
     } switches[] = {{"graphs=", "off", "on", &device->no_graphs, "graphs is on or off"},
         {"overlap=", "off", "on", &device->no_overlap, "overlap is on or off"},
-        {"plans=", "timed", "first", &device->timed_plans, "plans is first or timed"}};
+        {"plans=", "timed", "first", &device->timed_plans, "plans is first or timed"},
+        {"attention=", "wgmma", "mma", &device->wgmma, "attention is mma or wgmma"},
+        {"gate=", "fused", "apart", &device->fused_gate, "gate is apart or fused"}};
     const struct {
         const char *name;
         uint32_t least, most, *value;
@@ -103,8 +105,8 @@ static LlavaovStatus read_option(
         return LLAVAOV_OK;
     }
     return refuse(text, option,
-        "options are graphs=on|off, overlap=on|off, plans=first|timed, rows=N, slice-us=N and "
-        "warm-ms=N",
+        "options are graphs=on|off, overlap=on|off, plans=first|timed, attention=mma|wgmma, "
+        "gate=apart|fused, rows=N, slice-us=N and warm-ms=N",
         error);
 }
 

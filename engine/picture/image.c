@@ -61,6 +61,9 @@ static LlavaovStatus check_plane(
 
 LlavaovStatus lv_image_check(const LlavaovImage *image, LlavaovError *error)
 {
+    if ((unsigned)image->memory > LLAVAOV_MEMORY_CUDA)
+        return lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_PICTURE, NULL,
+            "memory %d does not exist", (int)image->memory);
     uint32_t width = image->width, height = image->height;
     if (bytes_per_pixel(image->format) == 0)
         return lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_PICTURE, NULL,

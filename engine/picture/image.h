@@ -5,9 +5,9 @@
 
 #include "llavaov.h"
 
-/* Checks format, scan, orientation, sizes (1 to LV_MAX_PICTURE_EDGE), plane pointers and strides:
+/* Checks memory, format, scan, orientation, sizes (1 to LV_MAX_PICTURE_EDGE), plane pointers and strides:
  * each stride covers at least a row's bytes, so it is never negative. The other functions rely on
- * exactly these checks. Error: ARGUMENT. */
+ * exactly these checks; whoever reads pixels, on the host's memory too. Error: ARGUMENT. */
 LlavaovStatus lv_image_check(const LlavaovImage *image, LlavaovError *error);
 
 /* Copies one plane without the padding between rows. */

@@ -15,13 +15,18 @@ typedef struct Prepared {
 
 /* The backend takes pictures of one tile that are encoded as soon as it is free. Others would stand
  * in its way while they wait. */
+static bool is_for_backend(const LlavaovEngine *engine, const LlavaovFrame *frame)
+{
+    return engine->backend->ops->picture_take && frame->layout != LLAVAOV_LAYOUT_IMAGE &&
+           frame->encode == LLAVAOV_ENCODE_ON_ARRIVAL;
+}
+
 static LlavaovStatus hand_over(const LlavaovEngine *engine, const LlavaovFrame *frame,
     const LlavaovImage *image, Prepared *prepared, LlavaovError *error)
 {
     LvBackend *b = engine->backend;
     const LvVisionConfig *vision = &engine->model->config->vision;
-    if (!b->ops->picture_take || frame->layout == LLAVAOV_LAYOUT_IMAGE ||
-        frame->encode != LLAVAOV_ENCODE_ON_ARRIVAL)
+    if (!is_for_backend(engine, frame))
         return LLAVAOV_OK;
     prepared->tiles = (LvTiles){
         .n = 1, .image_size = vision->image_size, .width = image->width, .height = image->height};
@@ -61,21 +66,53 @@ static LlavaovStatus take_or_resize(const LlavaovEngine *engine, LlavaovFrame *f
     return status;
 }
 
-/* Maps, takes or resizes, unmaps and releases; lock not held. */
+/* Of planes in CUDA memory, which the host does not read. */
+static LlavaovStatus take_cuda(const LlavaovEngine *engine, const LlavaovFrame *frame,
+    const LlavaovImage *image, Prepared *prepared, LlavaovError *error)
+{
+    const bool as_it_is = lv_image_as_shown(image) && (frame->layout == LLAVAOV_LAYOUT_VIDEO ||
+                                                          lv_image_has_square_pixels(image));
+    return as_it_is ? hand_over(engine, frame, image, prepared, error) : LLAVAOV_OK;
+}
+
+/* Maps, takes or resizes and unmaps. *memory: where planes may lie, and where they did. */
+static LlavaovStatus map_and_take(const LlavaovEngine *engine, LlavaovFrame *frame,
+    LlavaovMemory *memory, Prepared *prepared, LlavaovError *error)
+{
+    const LlavaovFrameSource *source = &frame->source;
+    const LlavaovMemory offered = *memory;
+    LlavaovImage image = {.memory = offered};
+    LlavaovStatus status = source->map(source->data, &image, error);
+    if (status != LLAVAOV_OK)
+        return status;
+    *memory = image.memory;
+    status = lv_layout_check(engine->model->config, frame->layout, error);
+    if (status == LLAVAOV_OK)
+        status = lv_image_check(&image, error);
+    if (status == LLAVAOV_OK && image.memory != LLAVAOV_MEMORY_HOST && image.memory != offered)
+        status = lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_PICTURE, NULL,
+            "the planes of a picture lie in CUDA memory where the host's was asked for");
+    if (status == LLAVAOV_OK)
+        status = image.memory == LLAVAOV_MEMORY_HOST
+                     ? take_or_resize(engine, frame, &image, prepared, error)
+                     : take_cuda(engine, frame, &image, prepared, error);
+    if (source->unmap)
+        source->unmap(source->data);
+    return status;
+}
+
+/* As above, and releases; lock not held. */
 static LlavaovStatus prepare(
     const LlavaovEngine *engine, LlavaovFrame *frame, Prepared *prepared, LlavaovError *error)
 {
     const LlavaovFrameSource *source = &frame->source;
-    LlavaovImage image = {0};
-    LlavaovStatus status = source->map(source->data, &image, error);
-    if (status == LLAVAOV_OK) {
-        status = lv_layout_check(engine->model->config, frame->layout, error);
-        if (status == LLAVAOV_OK)
-            status = lv_image_check(&image, error);
-        if (status == LLAVAOV_OK)
-            status = take_or_resize(engine, frame, &image, prepared, error);
-        if (source->unmap)
-            source->unmap(source->data);
+    LlavaovMemory memory = engine->backend->info.cuda_pictures && is_for_backend(engine, frame)
+                               ? LLAVAOV_MEMORY_CUDA
+                               : LLAVAOV_MEMORY_HOST;
+    LlavaovStatus status = map_and_take(engine, frame, &memory, prepared, error);
+    if (status == LLAVAOV_OK && memory == LLAVAOV_MEMORY_CUDA && !prepared->picture) {
+        memory = LLAVAOV_MEMORY_HOST;
+        status = map_and_take(engine, frame, &memory, prepared, error);
     }
     if (source->release)
         source->release(source->data);

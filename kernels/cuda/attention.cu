@@ -72,7 +72,9 @@ int lv_cuda_rope_store(LvCudaStream stream, const LvCudaRope *args)
 
 template <typename A> static int attend(LvCudaStream stream, const A &args)
 {
-    int result = lv_attention_tensor(stream, args);
+    int result = args.wgmma ? lv_attention_wgmma(stream, args) : LV_CUDA_BAD_ARGUMENT;
+    if (result == LV_CUDA_BAD_ARGUMENT)
+        result = lv_attention_tensor(stream, args);
     return result == LV_CUDA_BAD_ARGUMENT ? lv_attention_plain(stream, args) : result;
 }
 

@@ -176,10 +176,12 @@ static inline int launch_spans(void (*kernel)(const LvCudaDecode), uint32_t tile
     return lv_launch(kernel, a.n_splits, tiles, a.batch.n_sequences, threads, shared, stream, a);
 }
 
-/* ---- the two families; LV_CUDA_BAD_ARGUMENT where they have no kernel ---- */
+/* ---- the families; LV_CUDA_BAD_ARGUMENT where they have no kernel ---- */
 
 int lv_attention_tensor(LvCudaStream stream, const LvCudaAttentionFull &args);
 int lv_attention_tensor(LvCudaStream stream, const LvCudaPrefill &args);
+int lv_attention_wgmma(LvCudaStream stream, const LvCudaAttentionFull &args);
+int lv_attention_wgmma(LvCudaStream stream, const LvCudaPrefill &args);
 int lv_attention_plain(LvCudaStream stream, const LvCudaAttentionFull &args);
 int lv_attention_plain(LvCudaStream stream, const LvCudaPrefill &args);
 int lv_attention_plain(LvCudaStream stream, const LvCudaDecode &args);

@@ -174,6 +174,22 @@ typedef struct LvCudaGated {
 } LvCudaGated;
 int lv_cuda_gated(LvCudaStream stream, const LvCudaGated *args);
 
+/* Gate, up and what they become in one kernel (gated_product.cu), for many rows of bf16:
+ *     out[r][n] = function(in[r] . gate[n]) * (in[r] . up[n])
+ * Neither is rounded before they are multiplied. Rows of all four are 16-byte aligned; inner and
+ * cols are multiples of 8. */
+typedef struct LvCudaGatedProduct {
+    void *out; /* bf16 [rows, cols] */
+    size_t out_stride;
+    const void *in; /* bf16 [rows, inner] */
+    size_t in_stride;
+    const void *gate, *up; /* bf16 [cols, inner] */
+    size_t weight_stride;
+    size_t rows, cols, inner;
+    LvCudaFunction function;
+} LvCudaGatedProduct;
+int lv_cuda_gated_product(LvCudaStream stream, const LvCudaGatedProduct *args);
+
 /* Any product (product.cu): out = function(in . weight^T + bias) + addend. For what the GPU's own
  * library does not take; far slower than that. */
 typedef struct LvCudaProduct {
@@ -285,6 +301,7 @@ typedef struct LvCudaAttentionFull {
     uint32_t n_heads, head_dim;
     float scale;           /* head_dim^-0.5 */
     uint32_t warp_queries; /* on tensor cores: 16, 32, or 0: what fills the device */
+    int32_t wgmma;         /* by warp groups, where the device has them and the operands fit */
 } LvCudaAttentionFull;
 int lv_cuda_attention_full(LvCudaStream stream, const LvCudaAttentionFull *args);
 
@@ -340,6 +357,7 @@ typedef struct LvCudaPrefill {
     uint32_t max_rows;     /* no sequence has more rows */
     float scale;           /* head_dim^-0.5 */
     uint32_t warp_queries; /* as above */
+    int32_t wgmma;
 } LvCudaPrefill;
 int lv_cuda_attention_prefill(LvCudaStream stream, const LvCudaPrefill *args);
 

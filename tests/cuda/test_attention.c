@@ -69,6 +69,12 @@ static uint32_t warp_queries(int number)
     return (uint32_t)number % 3 * 16;
 }
 
+/* By warp groups, where the shape is one of theirs. */
+static int32_t wgmma(int number)
+{
+    return number % 4 == 1 || number % 4 == 2;
+}
+
 /* ---- full ---- */
 
 static void full_case(
@@ -96,7 +102,7 @@ static void full_case(
             wanted_row(wanted + r * width + h * d, &qkv, r, h * d, &qkv, r / n * n, width + h * d,
                 &qkv, r / n * n, 2 * width + h * d, n, d, (float)scale);
     LvCudaAttentionFull args = {out.data, out.stride, qkv.data, qkv.stride, type, items, n, heads,
-        d, (float)scale, warp_queries(number)};
+        d, (float)scale, warp_queries(number), wgmma(number)};
     assert_int_equal(lv_cuda_attention_full(device_stream(), &args), 0);
     check_matrix(&out, wanted, "attention_full", number);
     check_guards(&qkv);
@@ -264,7 +270,7 @@ static void prefill(void **state)
                     most = b.sequences[s].n_rows > most ? b.sequences[s].n_rows : most;
                 LvCudaPrefill args = {b.args, b.out.data, b.out.stride, b.qkv.data, b.qkv.stride,
                     most + (uint32_t)number % 2 * 20, (float)pow(b.shape->d, -0.5),
-                    warp_queries(number)};
+                    warp_queries(number), wgmma(number)};
                 assert_int_equal(lv_cuda_attention_prefill(device_stream(), &args), 0);
                 check_batch(&b, "attention_prefill", number);
                 batch_free(&b);
@@ -282,13 +288,15 @@ static void cut(void **state)
         {2, 2, 32, 0, 1, {{90, 3, 0}}},
     };
     static const uint32_t pieces[] = {1, 16, 50, 64, 100};
-    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
-        Batch b = batch_new(&shapes[i], LV_BF16, true, LOOK_OUTLIERS, next_case());
+    for (size_t i = 0; i < 2 * (sizeof shapes / sizeof *shapes); i++) {
+        const int way = i % 2; /* by warp groups, too */
+        const Shape *shape = &shapes[i / 2];
+        Batch b = batch_new(shape, LV_BF16, true, LOOK_OUTLIERS, next_case());
         const uint32_t rows = b.sequences->n_rows, position = b.sequences->position;
         const uint32_t first = b.sequences->first_row;
-        const float scale = (float)pow(shapes[i].d, -0.5);
+        const float scale = (float)pow(shape->d, -0.5);
         LvCudaPrefill args = {
-            b.args, b.out.data, b.out.stride, b.qkv.data, b.qkv.stride, rows, scale, 32};
+            b.args, b.out.data, b.out.stride, b.qkv.data, b.qkv.stride, rows, scale, 32, way};
         assert_int_equal(lv_cuda_attention_prefill(device_stream(), &args), 0);
         assert_int_equal(device_wait(), 0);
         Matrix whole = matrix_copy(&b.out);

@@ -280,6 +280,65 @@ GST_START_TEST (test_prompt_too_long)
 
 GST_END_TEST;
 
+/* What an upstream that has both is told first. */
+static gchar *
+first_caps (const gchar * settings, const gchar * consumer)
+{
+  gchar *line = g_strconcat ("llavaovelement ", settings, NULL);
+  GstElement *element = gst_parse_launch (line, NULL);
+  GstCaps *takes = gst_caps_from_string (consumer), *caps;
+  GstPadTemplate *templ =
+      gst_pad_template_new ("sink", GST_PAD_SINK, GST_PAD_ALWAYS, takes);
+  GstPad *end = gst_pad_new_from_template (templ, "sink");
+  GstPad *src = gst_element_get_static_pad (element, "src");
+  GstPad *sink = gst_element_get_static_pad (element, "sink");
+  GstCaps *filter = gst_caps_from_string ("video/x-raw, format={NV12, I420}; "
+      "video/x-raw(memory:CUDAMemory), format={I420, NV12}");
+  gchar *features, *text;
+
+  fail_unless_equals_int (gst_pad_link (src, end), GST_PAD_LINK_OK);
+  caps = gst_pad_query_caps (sink, filter);
+  features = gst_caps_features_to_string (gst_caps_get_features (caps, 0));
+  text = g_strdup_printf ("%s %u", features, gst_caps_get_size (caps));
+  gst_pad_unlink (src, end);
+  gst_caps_unref (caps);
+  gst_caps_unref (filter);
+  gst_caps_unref (takes);
+  gst_object_unref (templ);
+  gst_object_unref (end);
+  gst_object_unref (src);
+  gst_object_unref (sink);
+  gst_object_unref (element);
+  g_free (features);
+  g_free (line);
+  return text;
+}
+
+/* On a CUDA device frames are taken where a decoder has them, if what follows takes them as well. */
+GST_START_TEST (test_memory)
+{
+  static const struct
+  {
+    const gchar *settings, *consumer, *first;
+  } cases[] = {
+    {"device=cuda", "ANY", "memory:CUDAMemory 2"},
+    {"device=\"cuda:1;graphs=off\"", "video/x-raw(ANY)", "memory:CUDAMemory 2"},
+    {"device=cuda", "video/x-raw", "memory:SystemMemory 1"},
+    {"device=fake:", "ANY", "memory:SystemMemory 1"},
+    {"device=auto", "ANY", "memory:SystemMemory 1"},
+  };
+  guint i;
+
+  for (i = 0; i < G_N_ELEMENTS (cases); i++) {
+    gchar *caps = first_caps (cases[i].settings, cases[i].consumer);
+
+    fail_unless_equals_string (caps, cases[i].first);
+    g_free (caps);
+  }
+}
+
+GST_END_TEST;
+
 GST_START_TEST (test_queries)
 {
   Rig *rig = rig_new ("device=fake:", FALSE);
@@ -410,6 +469,7 @@ element_suite (void)
   tcase_add_test (tc, test_a_slow_device_says_why_once);
   tcase_add_test (tc, test_lost_device_is_an_error);
   tcase_add_test (tc, test_prompt_too_long);
+  tcase_add_test (tc, test_memory);
   tcase_add_test (tc, test_queries);
   tcase_add_test (tc, test_whose_generation_settings);
   tcase_add_test (tc, test_generation_changes_while_playing);

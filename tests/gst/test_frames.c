@@ -22,7 +22,7 @@ see (GstBuffer * buffer, const GstVideoInfo * info, guint * width,
   GstLlavaovSample *sample = gst_llavaov_sample_new (buffer, info, 0,
       GST_CLOCK_TIME_NONE);
   LlavaovFrameSource source;
-  LlavaovImage image;
+  LlavaovImage image = { 0, };
   guint8 *rgb = NULL;
 
   gst_llavaov_frame_source_init (&source, sample, NULL);

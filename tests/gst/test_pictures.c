@@ -34,7 +34,7 @@ sample_picture (const GstVideoInfo * info, GstBuffer * buffer,
   GstLlavaovSample *sample = gst_llavaov_sample_new (buffer, info, 0, 0);
   LlavaovError error = { 0, };
   LlavaovFrameSource source;
-  LlavaovImage image, shown;
+  LlavaovImage image = { 0, }, shown;
   guint8 *pixels;
 
   sample->orientation = orientation;
@@ -605,7 +605,7 @@ GST_START_TEST (test_shapes_of_pixels)
       gchar *more = g_strdup_printf (", pixel-aspect-ratio=%d/%d",
           shapes[i][0], shapes[i][1]);
       GstCaps *caps = make_caps (GST_VIDEO_FORMAT_NV12, size, more);
-      LlavaovImage image, shown;
+      LlavaovImage image = { 0, }, shown;
       LlavaovFrameSource source;
       LlavaovError error;
       GstLlavaovSample *sample;

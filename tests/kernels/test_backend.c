@@ -86,9 +86,10 @@ static void device_strings_are_read(void **state)
         {"cuda:12", {LV_DEVICE_CUDA, 12, .rows = UNSET, .slice_us = UNSET, .warm_ms = UNSET}},
         {"auto;graphs=off", {LV_DEVICE_AUTO, .no_graphs = true, .rows = UNSET, .slice_us = UNSET,
                                 .warm_ms = UNSET}},
-        {"cuda;plans=timed;graphs=on;plans=first;overlap=off;plans=timed",
-            {LV_DEVICE_CUDA, .no_overlap = true, .timed_plans = true, .rows = UNSET,
-                .slice_us = UNSET, .warm_ms = UNSET}},
+        {"cuda;plans=timed;graphs=on;plans=first;overlap=off;plans=timed;gate=fused;attention="
+         "wgmma",
+            {LV_DEVICE_CUDA, .no_overlap = true, .timed_plans = true, .wgmma = true,
+                .fused_gate = true, .rows = UNSET, .slice_us = UNSET, .warm_ms = UNSET}},
         {"cuda:1;overlap=off;graphs=on;rows=65536;slice-us=0;warm-ms=60000",
             {LV_DEVICE_CUDA, 1, .no_overlap = true, .rows = 65536, .warm_ms = 60000}},
     };
@@ -112,7 +113,8 @@ static void device_strings_are_read(void **state)
             fail_msg("%s", error.message);
         assert_true(device.kind == want->kind && device.number == want->number &&
                     device.no_graphs == want->no_graphs && device.no_overlap == want->no_overlap &&
-                    device.timed_plans == want->timed_plans);
+                    device.timed_plans == want->timed_plans && device.wgmma == want->wgmma &&
+                    device.fused_gate == want->fused_gate);
         assert_true(device.rows == want->rows && device.slice_us == want->slice_us &&
                     device.warm_ms == want->warm_ms);
     }

@@ -27,6 +27,7 @@
  *   cold            what is used first takes long: models are warmed up
  *   no-overlap      a GPU of compute capability 8.0, whose kernels do not overlap
  *   no-overlap-in-graphs  a recording of kernels that do fails when it ends
+ *   no-send-rows    nothing can be copied from memory of other contexts
  *   own-products    products go through lv_cuda_product, as what a GPU's library refuses does
  *
  * What is recorded for a graph does not run; it runs, with the arguments as they were then, each
@@ -45,7 +46,8 @@ __attribute__((visibility("default"))) LvStandinCounts lv_standin_counts(void)
 {
     return (LvStandinCounts){standin_totals.allocations, standin_totals.live, standin_totals.asked,
         standin_totals.launches, standin_totals.graphs, standin_totals.recorded,
-        standin_totals.replayed, standin_totals.overlapped, standin_totals.copies};
+        standin_totals.replayed, standin_totals.overlapped, standin_totals.sent_rows,
+        standin_totals.copies};
 }
 
 __attribute__((visibility("default"))) void lv_standin_fail_alloc(int64_t n)
@@ -90,7 +92,8 @@ LlavaovStatus lv_runtime_open(
     standin_wish("allocs", &r->fail_allocs);
     standin_wish("pinned", &r->fail_pinned);
     standin_totals.asked = standin_totals.launches = standin_totals.recorded =
-        standin_totals.replayed = standin_totals.overlapped = standin_totals.copies = 0;
+        standin_totals.replayed = standin_totals.overlapped = standin_totals.sent_rows =
+            standin_totals.copies = 0;
     standin_wish("launch", &r->fail_launch);
     standin_wish("refuse", &r->refuse_launch);
     standin_wish("lost", &r->lose_at);
@@ -109,6 +112,7 @@ LlavaovStatus lv_runtime_open(
         .minor = standin_wish("old", NULL) ? 5 : 0,
         .n_processors = 4,
         .starts_cold = standin_wish("cold", NULL),
+        .sends_rows = !standin_wish("no-send-rows", NULL),
         .memory_bytes = r->memory_bytes};
     if (standin_wish("late", NULL) && standin_be_late() != 0) {
         lv_runtime_close(r);

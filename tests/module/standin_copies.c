@@ -5,11 +5,15 @@
 
 #include "standin_device.h"
 
-struct StandinCopy {
-    struct StandinCopy *next;
+typedef struct Move {
     void *to;
     const void *from;
-    size_t bytes;
+    size_t to_pitch, from_pitch, row_bytes, rows;
+} Move;
+
+struct StandinCopy {
+    struct StandinCopy *next;
+    Move move;
     uint64_t number;
 };
 
@@ -20,12 +24,6 @@ struct LvCudaEvent {
 };
 
 /* ---- in the stream ---- */
-
-typedef struct Move {
-    void *to;
-    const void *from;
-    size_t to_pitch, from_pitch, row_bytes, rows;
-} Move;
 
 static int run_copy(const void *args)
 {
@@ -110,7 +108,7 @@ static void arrive(LvRuntime *runtime, const LvCudaEvent *event)
     while (runtime->first && runtime->first->number <= event->sent) {
         StandinCopy *copy = runtime->first;
         runtime->first = copy->next;
-        memcpy(copy->to, copy->from, copy->bytes);
+        run_copy(&copy->move);
         free(copy);
     }
     if (!runtime->first)
@@ -128,7 +126,7 @@ int lv_runtime_event_wait(LvRuntime *runtime, LvCudaEvent *event)
                              : LAUNCH_FAILED;
 }
 
-int lv_runtime_send(LvRuntime *runtime, void *to, const void *from, size_t bytes, LvCudaEvent *sent)
+static int send(LvRuntime *runtime, Move move, LvCudaEvent *sent)
 {
     StandinCopy *copy = runtime->lost ? NULL : malloc(sizeof *copy);
     if (!copy)
@@ -136,7 +134,7 @@ int lv_runtime_send(LvRuntime *runtime, void *to, const void *from, size_t bytes
     pthread_mutex_lock(&runtime->lock);
     const bool failed = ++runtime->sent == runtime->fail_send;
     if (!failed) {
-        *copy = (StandinCopy){NULL, to, from, bytes, runtime->sent};
+        *copy = (StandinCopy){NULL, move, runtime->sent};
         *runtime->end = copy;
         runtime->end = &copy->next;
         sent->recorded = 1;
@@ -146,6 +144,18 @@ int lv_runtime_send(LvRuntime *runtime, void *to, const void *from, size_t bytes
     if (failed)
         free(copy);
     return failed ? LAUNCH_FAILED : 0;
+}
+
+int lv_runtime_send(LvRuntime *runtime, void *to, const void *from, size_t bytes, LvCudaEvent *sent)
+{
+    return send(runtime, (Move){to, from, 0, 0, bytes, 1}, sent);
+}
+
+int lv_runtime_send_rows(LvRuntime *runtime, void *to, size_t to_pitch, const void *from,
+    size_t from_pitch, size_t row_bytes, size_t rows, LvCudaEvent *sent)
+{
+    standin_totals.sent_rows += rows;
+    return send(runtime, (Move){to, from, to_pitch, from_pitch, row_bytes, rows}, sent);
 }
 
 int lv_runtime_await(LvRuntime *runtime, LvCudaEvent *sent)

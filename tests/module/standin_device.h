@@ -38,7 +38,8 @@ struct LvRuntime {
 
 /* LvStandinCounts, of all devices. */
 typedef struct StandinTotals {
-    atomic_ulong allocations, live, asked, launches, graphs, recorded, replayed, overlapped, copies;
+    atomic_ulong allocations, live, asked, launches, graphs, recorded, replayed, overlapped, copies,
+        sent_rows;
 } StandinTotals;
 extern StandinTotals standin_totals;
 

@@ -94,6 +94,28 @@ static void a_window_gives_the_cpus_tokens(void **state)
     llavaov_engine_unref(cpu);
 }
 
+/* What is off until a GPU has passed it. */
+static void other_kernels_answer_alike(void **state)
+{
+    static const char question[] = "What colour is the ball?";
+    static const char *const devices[] = {"cuda;attention=wgmma", "cuda;gate=fused"};
+    LlavaovEngine *plain = must_open("cuda", LLAVAOV_PRECISION_BF16, "");
+    const uint64_t before = count().launches;
+    const Reply wanted = ask_window(plain, question);
+    const uint64_t launches = count().launches - before;
+    llavaov_engine_unref(plain);
+    for (size_t i = 0; i < 2; i++) {
+        LlavaovEngine *engine = must_open(devices[i], LLAVAOV_PRECISION_BF16, "");
+        assert_non_null(
+            strstr(llavaov_engine_info(engine)->device_detail, strchr(devices[i], ';') + 1));
+        const uint64_t first = count().launches;
+        const Reply got = ask_window(engine, question);
+        same_answer(&got, &wanted);
+        assert_int_equal(count().launches - first < launches, i == 1); /* one for two */
+        llavaov_engine_unref(engine);
+    }
+}
+
 /* What the GPU's own library has no algorithm for. */
 static void refused_products_still_come(void **state)
 {
@@ -144,6 +166,8 @@ static void a_device_that_cannot_serve_is_refused(void **state)
     refused("cuda:3", "", LLAVAOV_ERROR_DEVICE, "device \"cuda:3\": there is no GPU 3");
     refused("cuda:123456", "", LLAVAOV_ERROR_DEVICE, "there is no GPU 123456");
     refused("cuda", "old", LLAVAOV_ERROR_UNSUPPORTED, "compute capability 7.5");
+    refused("cuda;attention=wgmma", "no-overlap", LLAVAOV_ERROR_UNSUPPORTED,
+        "attention=wgmma is for compute capability 9.0, CPU stand-in has 8.0");
     cpu_instead("no-driver", "chosen because there is no NVIDIA driver");
     cpu_instead("no-device", "chosen because there is no NVIDIA GPU");
     cpu_instead("old", "compute capability 7.5, at least 8.0 is needed");
@@ -310,6 +334,7 @@ int main(int argc, char **argv)
         return 2;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_window_gives_the_cpus_tokens),
+        cmocka_unit_test(other_kernels_answer_alike),
         cmocka_unit_test(refused_products_still_come),
         cmocka_unit_test(a_device_that_cannot_serve_is_refused),
         cmocka_unit_test(half_precision_is_refused),

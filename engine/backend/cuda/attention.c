@@ -25,7 +25,8 @@ LlavaovStatus lv_cuda_op_attention_full(LvBackend *backend, const LvRun *run, Lv
         .n_tokens = n_tokens,
         .n_heads = n_heads,
         .head_dim = head_dim,
-        .scale = (float)(1.0 / sqrt((double)head_dim))};
+        .scale = (float)(1.0 / sqrt((double)head_dim)),
+        .wgmma = cuda->wgmma};
     int code = lv_cuda_attention_full(lv_runtime_stream(cuda->runtime), &args);
     return lv_cuda_end(cuda, run, "attention_full", lv_cuda_launched(cuda, code));
 }
@@ -310,7 +311,8 @@ static int attend(LvCuda *cuda, bool step, LvTensor out, LvTensor qkv, const LvB
                                                                         .qkv = qkv.data,
                                                                         .qkv_stride = qkv.stride,
                                                                         .max_rows = max_rows,
-                                                                        .scale = scale}));
+                                                                        .scale = scale,
+                                                                        .wgmma = cuda->wgmma}));
 }
 
 static LlavaovStatus attention(LvBackend *backend, const LvRun *run, const char *name, LvTensor out,

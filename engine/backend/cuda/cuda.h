@@ -157,6 +157,7 @@ typedef struct LvCuda {
     LvRuntime *runtime;
     LvDeviceFacts facts;
     LvMemory *memory;
+    bool wgmma, fused_gate; /* LvDevice */
     LvDtype
         type; /* of activations, and of weights unless they stay as they are stored (weight.c) */
 

@@ -189,8 +189,31 @@ static int gated_few(LvCuda *cuda, const Linear *l)
     return lv_cuda_launched(cuda, lv_cuda_linear_few(lv_runtime_stream(cuda->runtime), &args));
 }
 
+/* In one kernel, which is not for all; LV_CUDA_BAD_ARGUMENT then. */
+static int gated_at_once(LvCuda *cuda, const Linear *l)
+{
+    const LvCudaWeight *weight = &l->weight->matrix;
+    if (!cuda->fused_gate || cuda->type != LV_BF16 || weight->type != LV_BF16)
+        return LV_CUDA_BAD_ARGUMENT;
+    const LvCudaGatedProduct args = {.out = l->out.data,
+        .out_stride = l->out.stride,
+        .in = l->in.data,
+        .in_stride = l->in.stride,
+        .gate = weight->data,
+        .up = lv_weight_rows(l->weight, l->out.cols).data,
+        .weight_stride = weight->stride,
+        .rows = l->out.rows,
+        .cols = l->out.cols,
+        .inner = l->in.cols,
+        .function = function_of(l->activation)};
+    return lv_cuda_gated_product(lv_runtime_stream(cuda->runtime), &args);
+}
+
 static int gated_many(LvCuda *cuda, const Linear *l)
 {
+    const int at_once = gated_at_once(cuda, l);
+    if (at_once != LV_CUDA_BAD_ARGUMENT)
+        return lv_cuda_launched(cuda, at_once);
     void *scratch;
     const size_t stride = lv_round_up(l->weight->rows, 32), rows = l->out.rows;
     int code = lv_cuda_scratch(cuda, rows * stride * lv_dtype_bytes(cuda->type), &scratch);

@@ -19,6 +19,7 @@
 #define PREFERRED_ROWS 2176u
 #define PREFERRED_SEQUENCES LV_STEP_MOST
 #define LEAST_MAJOR 8u        /* compute capability */
+#define WGMMA_MAJOR 9u        /* the one with wgmma */
 #define ROPE_POSITIONS 32768u /* of the rotary table when it is made; it grows with the context */
 
 /* LvBackendInfo.slice_flops: what a GPU is taken to do in the time at the rate of prefill, a third
@@ -182,6 +183,10 @@ static LlavaovStatus open_runtime(
         return lv_fail_about(error, LLAVAOV_ERROR_UNSUPPORTED, LLAVAOV_ABOUT_DEVICE, "device",
             "%s%s has compute capability %u.%u, at least %u.0 is needed", label, cuda->facts.name,
             cuda->facts.major, cuda->facts.minor, LEAST_MAJOR);
+    if (cuda->wgmma && cuda->facts.major != WGMMA_MAJOR)
+        return lv_fail_about(error, LLAVAOV_ERROR_UNSUPPORTED, LLAVAOV_ABOUT_DEVICE, "device",
+            "%sattention=wgmma is for compute capability %u.0, %s has %u.%u", label, WGMMA_MAJOR,
+            cuda->facts.name, cuda->facts.major, cuda->facts.minor);
     return LLAVAOV_OK;
 }
 
@@ -258,6 +263,8 @@ static LlavaovStatus cuda_open(
     snprintf(cuda->device, sizeof cuda->device, "cuda:%u", number);
     cuda->steps.graphs = !options->parsed.no_graphs;
     cuda->steps.overlap = !options->parsed.no_overlap;
+    cuda->wgmma = options->parsed.wgmma;
+    cuda->fused_gate = options->parsed.fused_gate;
     LlavaovStatus status = check_model(label.text, options->config, error);
     if (status == LLAVAOV_OK)
         status = choose_type(cuda, options->precision, error);
@@ -274,11 +281,11 @@ static LlavaovStatus cuda_open(
         return status;
     }
     snprintf(cuda->detail, sizeof cuda->detail,
-        "%s: %s, compute capability %u.%u, %.1f GiB; weights and activations in %s%s%s%s",
+        "%s: %s, compute capability %u.%u, %.1f GiB; weights and activations in %s%s%s%s%s%s",
         cuda->device, cuda->facts.name, cuda->facts.major, cuda->facts.minor,
         (double)cuda->facts.memory_bytes / (1 << 30), cuda->type == LV_F32 ? "float32" : "bf16",
-        options->parsed.timed_plans ? "; plans=timed" : "", cuda->steps.graphs ? "" : "; ",
-        cuda->steps.why);
+        options->parsed.timed_plans ? "; plans=timed" : "", cuda->wgmma ? "; attention=wgmma" : "",
+        cuda->fused_gate ? "; gate=fused" : "", cuda->steps.graphs ? "" : "; ", cuda->steps.why);
     cuda->base.ops = &operations;
     cuda->base.info = (LvBackendInfo){.device = cuda->device,
         .detail = cuda->detail,
@@ -289,7 +296,8 @@ static LlavaovStatus cuda_open(
         .slice_flops = cuda->facts.n_processors * processor_flops(cuda) * PREFILL_SHARE *
                        sizes.slice_us * 1e-6,
         .preferred_sequences = PREFERRED_SEQUENCES,
-        .warm_ms = cuda->facts.starts_cold ? sizes.warm_ms : 0};
+        .warm_ms = cuda->facts.starts_cold ? sizes.warm_ms : 0,
+        .cuda_pictures = cuda->facts.sends_rows};
     *backend = &cuda->base;
     return LLAVAOV_OK;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Callers' pictures: when a frame comes they are copied into pinned memory and sent from there,
- * beside whatever the device computes; when it is encoded they are turned into patches. One piece
+ * beside whatever the device computes, or copied where they lie on the device already; when it is encoded they are turned into patches. One piece
  * of pinned memory serves all pictures that wait, and one of the device, with the same places. A
  * place is used again when the device has read it. */
 #include "backend/cuda/cuda.h"
@@ -213,6 +213,38 @@ static bool fills_tile(const LvPreprocess *pre, uint32_t tile)
            pre->width == tile && !pre->crop_height;
 }
 
+/* All of it from the host. A device that fails here is reported by the operation that wants the
+ * picture. */
+static void send_picture(
+    LvCuda *cuda, LvHeld *held, const LlavaovImage *image, const LvPlaneSize *planes, uint32_t n)
+{
+    LvPictures *p = &cuda->pictures;
+    for (uint32_t i = 0; i < n; i++)
+        copy_plane(host_of(p, held->args.plane[i]), image->plane[i], image->stride[i], planes[i]);
+    pthread_mutex_lock(&p->lock);
+    held->code = lv_runtime_send(
+        cuda->runtime, p->device + held->at, p->host + held->at, held->base.bytes, held->sent);
+    pthread_mutex_unlock(&p->lock);
+}
+
+/* The weights from the host, the planes from the device, which is waited for: the caller takes them
+ * back. False: it cannot. */
+static bool send_planes(
+    LvCuda *cuda, LvHeld *held, const LlavaovImage *image, const LvPlaneSize *planes, uint32_t n)
+{
+    LvPictures *p = &cuda->pictures;
+    char *to = p->device + held->at;
+    const size_t weights = (size_t)((const char *)held->args.plane[0] - to);
+    pthread_mutex_lock(&p->lock);
+    int code = lv_runtime_send(cuda->runtime, to, p->host + held->at, weights, held->sent);
+    for (uint32_t i = 0; i < n && code == 0; i++)
+        code = lv_runtime_send_rows(cuda->runtime, (void *)held->args.plane[i], planes[i].row_bytes,
+            image->plane[i], (size_t)image->stride[i], planes[i].row_bytes, planes[i].rows,
+            held->sent);
+    pthread_mutex_unlock(&p->lock);
+    return code == 0 && lv_runtime_event_wait(cuda->runtime, held->sent) == 0;
+}
+
 LlavaovStatus lv_cuda_picture_take(LvBackend *backend, const LlavaovImage *image,
     LlavaovLayout layout, LlavaovResize resize, const LvConfig *config, LvPicture **picture,
     LlavaovError *error)
@@ -247,13 +279,12 @@ LlavaovStatus lv_cuda_picture_take(LvBackend *backend, const LlavaovImage *image
         spare_held(p, held);
         return status;
     }
-    for (uint32_t i = 0; i < n_planes; i++)
-        copy_plane(host_of(p, held->args.plane[i]), image->plane[i], image->stride[i], planes[i]);
-    /* A device that fails here is reported by the operation that wants the picture. */
-    pthread_mutex_lock(&p->lock);
-    held->code = lv_runtime_send(
-        cuda->runtime, p->device + held->at, p->host + held->at, held->base.bytes, held->sent);
-    pthread_mutex_unlock(&p->lock);
+    if (image->memory == LLAVAOV_MEMORY_HOST)
+        send_picture(cuda, held, image, planes, n_planes);
+    else if (!send_planes(cuda, held, image, planes, n_planes)) {
+        lv_cuda_picture_free(backend, &held->base);
+        return LLAVAOV_OK;
+    }
     *picture = &held->base;
     return LLAVAOV_OK;
 }

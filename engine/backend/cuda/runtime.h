@@ -30,6 +30,7 @@ typedef struct LvDeviceFacts {
     uint64_t memory_bytes;
     uint64_t reserved_bytes; /* that the runtime and its libraries may still take for themselves */
     bool starts_cold;        /* what is used for the first time takes long */
+    bool sends_rows;         /* lv_runtime_send_rows is there */
 } LvDeviceFacts;
 
 /* The device with this number. LLAVAOV_ERROR_DEVICE: no driver, no device or not this number;
@@ -78,6 +79,9 @@ int lv_runtime_event_wait(LvRuntime *runtime, LvCudaEvent *event); /* the host w
  * computes, and records the event behind it. Any thread, also while another enqueues work. */
 int lv_runtime_send(
     LvRuntime *runtime, void *to, const void *from, size_t bytes, LvCudaEvent *sent);
+/* The same from memory of a device, of whatever context of this process; pitches in bytes. */
+int lv_runtime_send_rows(LvRuntime *runtime, void *to, size_t to_pitch, const void *from,
+    size_t from_pitch, size_t row_bytes, size_t rows, LvCudaEvent *sent);
 /* Work that is enqueued from now on begins after what was sent before the event. */
 int lv_runtime_await(LvRuntime *runtime, LvCudaEvent *sent);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * runtime.h on an NVIDIA GPU. The runtime library is part of the module; cuBLASLt is opened once a
  * device has been found. */
+#include <cuda.h>
 #include <cuda_runtime_api.h>
 #include <sched.h>
 #include <stdio.h>
@@ -21,8 +22,16 @@
 /* Kernels are loaded when they are first used, and each graph takes some memory too. */
 #define RESERVED ((uint64_t)256 << 20)
 
+/* Of the driver, which is not linked. */
+typedef struct Driver {
+    __typeof__(cuCtxGetCurrent) *current;
+    __typeof__(cuPointerGetAttribute) *attribute;
+    __typeof__(cuMemcpy3DPeerAsync) *copy;
+} Driver;
+
 struct LvRuntime {
     int device;
+    Driver driver; /* all or none */
     cudaStream_t stream, copies;
     cudaEvent_t done;    /* of the stream, for lv_runtime_synchronize */
     uint64_t looking_ns; /* of a wait */
@@ -89,6 +98,26 @@ static cudaError_t read_facts(int device, LvDeviceFacts *facts)
     return cudaSuccess;
 }
 
+static void *driver_function(const char *name)
+{
+    void *function = NULL;
+    enum cudaDriverEntryPointQueryResult found = cudaDriverEntryPointSymbolNotFound;
+    const cudaError_t code =
+        cudaGetDriverEntryPointByVersion(name, &function, 4000, cudaEnableDefault, &found);
+    cudaGetLastError(); /* or a later launch would report it */
+    return code == cudaSuccess && found == cudaDriverEntryPointSuccess ? function : NULL;
+}
+
+static void find_driver(LvRuntime *runtime, LvDeviceFacts *facts)
+{
+    const Driver driver = {.current = driver_function("cuCtxGetCurrent"),
+        .attribute = driver_function("cuPointerGetAttribute"),
+        .copy = driver_function("cuMemcpy3DPeerAsync")};
+    facts->sends_rows = driver.current && driver.attribute && driver.copy;
+    if (facts->sends_rows)
+        runtime->driver = driver;
+}
+
 /* A kernel runs at all: the module may have been built without code for this GPU. The one of a
  * product, which must not be missing when there is no memory left to load it. */
 static int try_kernel(LvRuntime *runtime)
@@ -134,6 +163,8 @@ LlavaovStatus lv_runtime_open(
         code = cudaStreamCreateWithFlags(&runtime->copies, cudaStreamNonBlocking);
     if (code == cudaSuccess)
         code = cudaEventCreateWithFlags(&runtime->done, EVENT_FLAGS);
+    if (code == cudaSuccess)
+        find_driver(runtime, facts);
     if (code == cudaSuccess)
         code = cudaMalloc(&runtime->workspace, LV_RUNTIME_WORKSPACE);
     if (code == cudaSuccess) {
@@ -340,6 +371,38 @@ int lv_runtime_send(LvRuntime *runtime, void *to, const void *from, size_t bytes
     if (code == cudaSuccess)
         code = cudaEventRecord(sent->event, runtime->copies);
     return (int)code;
+}
+
+/* A copy between contexts: another one's memory is no operand of a kernel here. Memory of a pool has
+ * none, and is any's. */
+int lv_runtime_send_rows(LvRuntime *runtime, void *to, size_t to_pitch, const void *from,
+    size_t from_pitch, size_t row_bytes, size_t rows, LvCudaEvent *sent)
+{
+    const Driver *driver = &runtime->driver;
+    CUcontext own = NULL, owner = NULL;
+    cudaError_t code = driver->copy ? cudaSetDevice(runtime->device) : cudaErrorNotSupported;
+    if (code == cudaSuccess && (driver->current(&own) != CUDA_SUCCESS ||
+                                   driver->attribute(&owner, CU_POINTER_ATTRIBUTE_CONTEXT,
+                                       (CUdeviceptr)from) != CUDA_SUCCESS))
+        code = cudaErrorInvalidValue;
+    if (code != cudaSuccess)
+        return (int)code;
+    const CUDA_MEMCPY3D_PEER copy = {.srcMemoryType = CU_MEMORYTYPE_DEVICE,
+        .srcDevice = (CUdeviceptr)from,
+        .srcContext = owner ? owner : own,
+        .srcPitch = from_pitch,
+        .srcHeight = rows,
+        .dstMemoryType = CU_MEMORYTYPE_DEVICE,
+        .dstDevice = (CUdeviceptr)to,
+        .dstContext = own,
+        .dstPitch = to_pitch,
+        .dstHeight = rows,
+        .WidthInBytes = row_bytes,
+        .Height = rows,
+        .Depth = 1};
+    /* The driver's numbers are the runtime's. */
+    code = (cudaError_t)driver->copy(&copy, (CUstream)runtime->copies);
+    return (int)(code == cudaSuccess ? cudaEventRecord(sent->event, runtime->copies) : code);
 }
 
 int lv_runtime_await(LvRuntime *runtime, LvCudaEvent *sent)

@@ -110,7 +110,7 @@ static gboolean work(LlavaovSession *session, const Job *job, guint ms)
 static void do_frame(LlavaovSession *session, Job *job)
 {
     LlavaovFrame *frame = job->frame;
-    LlavaovImage image;
+    LlavaovImage image = {0};
 
     if (g_atomic_int_get(&frame->refs) == 1 || is_cancelled(session, job))
         return;
