@@ -551,8 +551,8 @@ typedef struct LlavaovChosen {
 /* ---- answers that are JSON ---- */
 
 /* A JSON schema, compiled: an answer to it is one document that it describes, in one spelling (one
- * space behind ":" and ",", all fields in the schema's order), whole before max_new_tokens. docs/json.md
- * lists the keywords. Immutable and independent of any engine. */
+ * space behind ":" and ",", all fields in the order of the schema), whole before max_new_tokens. The
+ * errors name what is not supported. Immutable and independent of any engine. */
 typedef struct LlavaovJsonSchema LlavaovJsonSchema;
 
 /* What counts where a schema names no maxLength and no maxItems (or a least one above it). */

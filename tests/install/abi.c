@@ -20,7 +20,7 @@ ENDS_IN(LlavaovPrompt, text);
 ENDS_IN(LlavaovRules, eta_cutoff);
 ENDS_IN(LlavaovGeneration, reserved);
 ENDS_IN(LlavaovVisual, n_frames);
-ENDS_IN(LlavaovRequest, choices);
+ENDS_IN(LlavaovRequest, json_schema);
 ENDS_IN(LlavaovChoices, min_mass);
 ENDS_IN(LlavaovSessionStats, decode_ns);
 #endif
