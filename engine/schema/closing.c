@@ -17,7 +17,7 @@ struct LvClosing {
     bool has_last;
     unsigned char *bytes;
     uint32_t *tokens; /* from each byte to the end */
-    size_t capacity;
+    size_t n, capacity;
 };
 
 LvClosing *lv_closing_open(void)
@@ -77,6 +77,7 @@ static uint32_t count(
     closing->tokens[n] = 0;
     for (size_t i = n; i-- > 0;)
         closing->tokens[i] = fewest(closing, trie, i, n);
+    closing->n = n;
     closing->last = *from;
     closing->has_last = lv_walk_between_characters(program, from);
     return closing->tokens[0];
@@ -93,6 +94,50 @@ static bool is_on_last_way(const LvClosing *closing, const LvProgram *program, c
            !memcmp(&shorter, &closing->last, sizeof shorter);
 }
 
+/* The way to the end is the same for all strings that are long enough. */
+static LvWalk shortest_alike(const LvProgram *program, const LvWalk *walk)
+{
+    LvWalk alike = *walk;
+    const LvInstruction *step = &program->steps[walk->at];
+    if (step->op == LV_OP_STRING && alike.n > step->least)
+        alike.n = step->least;
+    return alike;
+}
+
+/* Within a character the way joins the last one behind it. */
+static bool join_last_way(const LvClosing *closing, const LvProgram *program,
+    const LvTokenTrie *trie, const LvWalk *from, uint32_t *tokens)
+{
+    unsigned char bytes[4];
+    uint32_t behind[5]; /* tokens from each of these bytes */
+    size_t n = 0;
+    LvWalk walk = *from;
+    while (!is_on_last_way(closing, program, &walk)) {
+        if (!closing->has_last || n == sizeof bytes || lv_walk_closing(program, &walk) == 0)
+            return false;
+        bytes[n] = lv_walk_closing_byte(program, &walk);
+        lv_walk_step(program, &walk, bytes[n++]);
+        walk = shortest_alike(program, &walk);
+    }
+    const size_t at = walk.n - closing->last.n;
+    behind[n] = closing->tokens[at];
+    for (size_t i = n; i-- > 0;) {
+        uint32_t node = 0;
+        behind[i] = UINT32_MAX;
+        for (size_t k = i; k < n || at + (k - n) < closing->n; k++) {
+            node = lv_token_nodes_below(
+                &trie->all, node, k < n ? bytes[k] : closing->bytes[at + (k - n)]);
+            if (!node)
+                break;
+            const uint32_t rest = k + 1 < n ? behind[k + 1] : closing->tokens[at + (k + 1 - n)];
+            if (trie->all.first[node] < trie->all.first[node + 1] && rest < behind[i])
+                behind[i] = rest + 1;
+        }
+    }
+    *tokens = behind[0];
+    return true;
+}
+
 /* FNV-1a over the members that a walk is told apart by. */
 static size_t place_of(const LvWalk *walk)
 {
@@ -107,16 +152,14 @@ static size_t place_of(const LvWalk *walk)
 uint32_t lv_closing_tokens(
     LvClosing *closing, const LvProgram *program, const LvTokenTrie *trie, const LvWalk *walk)
 {
-    LvWalk key = *walk;
-    const LvInstruction *step = &program->steps[walk->at];
-    /* The way to the end is the same for all strings that are long enough. */
-    if (step->op == LV_OP_STRING && key.n > step->least)
-        key.n = step->least;
+    const LvWalk key = shortest_alike(program, walk);
     if (is_on_last_way(closing, program, &key))
         return closing->tokens[key.n - closing->last.n];
     const size_t place = place_of(&key);
     if (!closing->known[place].used || memcmp(&closing->known[place].walk, &key, sizeof key)) {
-        const uint32_t tokens = count(closing, program, trie, &key);
+        uint32_t tokens;
+        if (!join_last_way(closing, program, trie, &key, &tokens))
+            tokens = count(closing, program, trie, &key);
         if (tokens == UINT32_MAX)
             return tokens;
         closing->known[place].used = true;

@@ -132,6 +132,7 @@ static bool string_step(const LvProgram *program, LvWalk *walk, unsigned char by
         walk->u.string.low = 0x80;
         walk->u.string.high = 0xBF;
         if (--walk->u.string.n_continuation == 0) {
+            memset(&walk->u, 0, sizeof walk->u); /* alike after every character */
             walk->u.string.part = CHARACTER;
             walk->n++;
         }
