@@ -4,38 +4,34 @@
 #include <math.h>
 
 #define SECOND UINT64_C(1000000000)
-#define LEAST_SLACK (1.0 * SECOND)
-#define MOST_SLACK (2.0 * SECOND)
 #define PERIOD SECOND
 /* Those that ask can count on this much of the device, whoever else is served. */
 #define LEAST_SHARE 0.5
-#define LEAST_RISE 0.3
-#define MOST_RISE 3
+/* Windows that are under way while nothing is known about costs. */
+#define MOST_UNKNOWN 64
+/* In mean answers: how late a window may be begun, past what stood before it. */
+#define PATIENCE 5
+/* Past the capacity so much of a window is to be encoded when it ends: with more the engine has
+ * time to spare, with less it is about to be late. */
+#define ENCODED 0.6
+/* What a round of windows with all of it too much, or too little, changes the speed by. */
+#define GAIN 0.125
+#define LEAST_SPEED 0.01
+#define MOST_SPEED 4
+/* Of few windows none moves the speed by more than one of so many. */
+#define FEW 8
 /* Of a window that has used what was expected of it, and is not done, this much is still to come.
  */
 #define LEAST_REST 0.125
 /* How often in a window the level is found. */
 #define LEVELS 16
 #define MOST_OFTEN (10e6)
-/* The part of a window that `lasting` is the mean of: windows that end together then count for no
- * more than others. */
-#define LASTS 0.25
-/* What is taken on now comes to the device over the next window, the end of it at its end: with
- * about 0.7 windows of delay a backlog that is to be gone after one window comes to rest, and does
- * so up to twice as fast (pi / 2 over the delay). Half and one and a half times these two, and half
- * and twice the third, give the same results in tests/serve/test_overload.c within a few percent.
- */
-#define WINDOWS_TO_BE_RID 1
-#define GAIN 0.25
-#define STEP (1 / 128.0)
-/* Where so many more have asked than in the round before, what they need is yet to come. */
-#define MANY_MORE 1.125
 
 void lv_admission_init(LvAdmission *a)
 {
     lv_list_init(&a->streams);
     lv_list_init(&a->reservations);
-    a->rise = 1;
+    a->speed = 1;
     a->enough = true;
 }
 
@@ -85,8 +81,7 @@ static bool is_away(const LvAdmissionStream *stream, uint64_t now)
  * the greatest rate, so that everybody keeps a place for when there is not. */
 static void find_level(LvAdmission *a, uint64_t now)
 {
-    const double rid = a->lasting / fmax(WINDOWS_TO_BE_RID * a->interval, 1),
-                 all = a->rise * share_of(a) * fmax(1 - rid, 0);
+    const double all = a->speed * share_of(a);
     double level = 0, most = 0;
     for (;;) {
         double left = all;
@@ -119,47 +114,20 @@ static double rest_of(const LvAdmission *a, const LvReservation *r)
     return fmax(cost - lv_cost_of(&a->prices, &r->done), LEAST_REST * cost);
 }
 
+/* All its frames are there: often they are before its end. */
+static bool is_over(const LvReservation *r, uint64_t now)
+{
+    return r->ended || r->ends <= now;
+}
+
 static bool is_begun(const LvReservation *r)
 {
     return r->done.units[LV_WORK_ROW] > 0;
 }
 
-/* What could be computed now, and for windows that have ended has not been begun. Of a window that
- * is open it is what belongs to frames, as far as they have come; some are ahead of that and some
- * behind, so only their sum counts. */
-static double find_backlog(const LvAdmission *a, uint64_t now)
+static void adapt(LvAdmission *a, double by)
 {
-    const double early = lv_early_part(&a->prices, &a->mean);
-    double open = 0, ended = 0;
-    const LvReservation *r;
-    LV_LIST_EACH(&a->reservations, LvReservation, in_admission, r)
-    {
-        const double left = ((double)r->ends - (double)now) / r->stream->interval;
-        if (left > 0)
-            open += early * fmax(1 - left, 0) * lv_admission_cost(a, r->stream) -
-                    lv_cost_of(&a->prices, &r->done);
-        else if (!is_begun(r))
-            ended += rest_of(a, r);
-    }
-    return fmax(open, 0) + ended;
-}
-
-static double slack_of(double time)
-{
-    return fmin(fmax(time / 2, LEAST_SLACK), MOST_SLACK);
-}
-
-static void adapt(LvAdmission *a, double round)
-{
-    const double cost = mean_cost(a);
-    if (a->least_backlog > cost)
-        a->rise -= GAIN * fmin((a->least_backlog - cost) / round, 1);
-    else if (a->any_refused && !a->any_full && !a->full_before &&
-             a->asked < MANY_MORE * a->asked_before)
-        a->rise += fmax(GAIN * a->idle / round, STEP);
-    a->asked_before = a->asked;
-    a->full_before = a->any_full;
-    a->rise = fmin(fmax(a->rise, LEAST_RISE), MOST_RISE);
+    a->speed = fmin(fmax(a->speed * (1 + by), LEAST_SPEED), MOST_SPEED);
 }
 
 static void measure(LvAdmission *a, uint64_t now, bool joins)
@@ -174,16 +142,11 @@ static void measure(LvAdmission *a, uint64_t now, bool joins)
     a->other_share = (a->other_share + fmin(a->other_spent / elapsed, 1)) / 2;
     a->other_spent = 0;
     a->period_began = now;
-    const double round = (double)(now - a->round_began);
-    if (round >= a->interval) {
-        if (a->interval > 0)
-            adapt(a, round);
+    if ((double)(now - a->round_began) >= a->interval) {
         lv_prices_age(&a->prices);
         a->interval = a->asked > 0 ? a->intervals / a->asked : 0;
         a->round_began = now;
-        a->intervals = a->asked = a->idle = 0;
-        a->least_backlog = a->backlog;
-        a->any_refused = a->any_full = false;
+        a->intervals = a->asked = 0;
     }
 }
 
@@ -191,7 +154,6 @@ static void measure(LvAdmission *a, uint64_t now, bool joins)
 static void pass_time(LvAdmission *a, uint64_t now)
 {
     const double time = now > a->time ? (double)(now - a->time) : 0, mean = mean_cost(a);
-    a->lasting += (a->backlog - a->lasting) * -expm1(-time / fmax(LASTS * a->interval, 1));
     if (mean > 0 && !a->full)
         a->turn += time * a->level / mean;
     a->time = now;
@@ -200,27 +162,85 @@ static void pass_time(LvAdmission *a, uint64_t now)
 static void watch(LvAdmission *a, uint64_t now, bool joins)
 {
     pass_time(a, now);
-    a->backlog = find_backlog(a, now);
-    a->least_backlog = fmin(a->least_backlog, a->backlog);
     measure(a, now, joins);
 }
 
-static double give_up_after(const LvAdmission *a, double time)
+/* What the device does in a nanosecond, at prices. */
+static double pace(const LvAdmission *a)
 {
-    return slack_of(time) + SECOND / 2.0 + 2 * mean_cost(a);
+    return a->speed * share_of(a);
 }
 
-/* Whether everything that is due before `ends` can be done before it would be given up. */
-static bool has_room(const LvAdmission *a, uint64_t ends, uint64_t now)
+static double margin(const LvAdmission *a)
 {
+    const double call = a->tiles_in_a_call * lv_price(&a->prices, LV_WORK_TILE);
+    return PATIENCE * fmax(mean_cost(a), call) / pace(a);
+}
+
+bool lv_admission_overloaded(const LvAdmission *a, uint64_t now)
+{
+    return a->refused && (double)(now - a->refused_at) < fmax(a->interval, margin(a));
+}
+
+void lv_admission_ended(LvAdmission *a, LvReservation *reservation, uint64_t now)
+{
+    const double own = rest_of(a, reservation);
+    double before = 0;
+    LvReservation *r;
+    LV_LIST_EACH(&a->reservations, LvReservation, in_admission, r)
+    {
+        if (r == reservation || !is_over(r, now) || is_begun(r))
+            continue;
+        before += rest_of(a, r);
+        if ((double)now - (double)r->ended < mean_cost(a)) /* as good as together */
+            r->before += own;
+    }
+    reservation->ended = now;
+    reservation->before = before;
+    const LvMeanWork *mean =
+        reservation->stream->mean.n > 0 ? &reservation->stream->mean : &a->mean;
+    const double tiles = mean->sum.units[LV_WORK_TILE];
+    if (tiles > 0 && lv_admission_overloaded(a, now)) {
+        const double encoded = reservation->done.units[LV_WORK_TILE] * mean->n / tiles;
+        adapt(a, GAIN * (fmin(encoded, 1) - ENCODED) / fmax(a->n_reservations, FEW));
+    }
+}
+
+bool lv_admission_too_late(const LvAdmission *a, const LvReservation *r, uint64_t now)
+{
+    const double most = fmax(r->stream->interval, margin(a)),
+                 wait = lv_admission_overloaded(a, now)
+                            ? fmin(r->before / pace(a) + margin(a), most)
+                            : most;
+    return (double)now - (double)r->ended > wait;
+}
+
+uint64_t lv_admission_age(const LvAdmission *a, const LvReservation *r)
+{
+    return UINT64_MAX - (uint64_t)((double)r->ended / fmax(margin(a), 1));
+}
+
+/* Windows that the stream has gone without an answer for, beyond its fair turn. */
+static double overdue(const LvAdmission *a, const LvAdmissionStream *stream)
+{
+    const double rate = lv_admission_cost(a, stream) / stream->interval,
+                 turn = a->level > 0 ? fmax(rate / a->level, 1) : 1;
+    return fmin(fmax(stream->unanswered - turn, 0), FEW);
+}
+
+/* Whether everything that is due before `ends` can be done by then, or little later; for a stream
+ * that is overdue, so much later. */
+static bool has_room(
+    const LvAdmission *a, const LvAdmissionStream *stream, uint64_t ends, uint64_t now)
+{
+    const double later = margin(a) * (1 + overdue(a, stream));
     const double time = ends > now ? (double)(ends - now) : 0;
     double due = 0;
     const LvReservation *r;
     LV_LIST_EACH(&a->reservations, LvReservation, in_admission, r)
     if (r->ends <= ends)
         due += rest_of(a, r);
-    return a->n_reservations < LV_MAX_RESERVATIONS &&
-           due <= (time + give_up_after(a, time)) * share_of(a);
+    return a->n_reservations < LV_MAX_RESERVATIONS && due <= (time + later) * pace(a);
 }
 
 bool lv_admission_ask(LvAdmission *a, LvAdmissionStream *stream, uint64_t now,
@@ -248,18 +268,17 @@ bool lv_admission_ask(LvAdmission *a, LvAdmissionStream *stream, uint64_t now,
     stream->served = fmax(stream->served, a->turn - (a->enough ? 1 - stream->phase : 1) * place);
     if (a->enough)
         stream->served = fmin(stream->served, a->turn);
-    a->full = known && !has_room(a, window->ends, now);
+    a->full = known ? !has_room(a, stream, window->ends, now) : a->n_reservations >= MOST_UNKNOWN;
     if (a->full || (known && stream->served > a->turn)) {
-        a->any_refused = true;
-        a->any_full |= a->full;
+        a->refused = true;
+        a->refused_at = now;
+        stream->unanswered++;
         return false;
     }
     stream->served += place;
     reservation->stream = stream;
     reservation->id = ++a->next_id;
     reservation->ends = window->ends;
-    const double time = window->ends > now ? (double)(window->ends - now) : 0;
-    reservation->give_up = window->ends + (uint64_t)give_up_after(a, time);
     reservation->place = place;
     lv_list_append(&a->reservations, &reservation->in_admission);
     lv_list_append(&stream->reservations, &reservation->in_stream);
@@ -286,12 +305,10 @@ void lv_admission_spend(
     stream->unaccounted.units[work] += units;
 }
 
-void lv_admission_idle(LvAdmission *a, uint64_t since, uint64_t now)
+void lv_admission_learn(LvAdmission *a, const LvWorkDone *done)
 {
-    pass_time(a, since);
-    a->backlog = a->least_backlog = 0;
-    pass_time(a, now);
-    a->idle += (double)(now - since);
+    if (!(a->mean.n > 0))
+        lv_mean_work_add(&a->mean, done);
 }
 
 void lv_admission_end(LvAdmission *a, LvReservation *reservation, bool answered, uint64_t now)
@@ -299,8 +316,15 @@ void lv_admission_end(LvAdmission *a, LvReservation *reservation, bool answered,
     LvAdmissionStream *stream = reservation->stream;
     if (!lv_linked(&reservation->in_admission))
         return;
+    const double n = fmax(a->n_reservations, FEW);
+    /* What was taken on at unknown costs says nothing. */
+    const bool given_up = !answered && is_over(reservation, now) && reservation->place > 0;
     remove_reservation(a, reservation);
     watch(a, now, false);
+    a->full = false;
+    if (given_up)
+        adapt(a, -1 / n);
+    stream->unanswered = answered ? 0 : stream->unanswered + 1;
     if (answered) {
         lv_mean_work_add(&stream->mean, &stream->unaccounted);
         lv_mean_work_add(&a->mean, &stream->unaccounted);

@@ -17,21 +17,22 @@
  * on and is not answered is given back. Turns are counted in mean answers: prices that change move
  * nobody's place.
  *
- * What there is: the part of the device's time that others (files) leave, times `rise`, less what
- * it takes to be rid of the backlog, which is what could be computed now and has not been begun, in
- * the time of a window. `rise` is corrected once a round, a round being the mean time from one
- * window to the next. It falls by a part of the least backlog of the round, beyond an answer:
- * bursts do not count, since behind them there is none. It rises, while somebody is refused and
- * none stands, by a part of the time in which there was nothing to do, and by a little always: on a
- * device whose calls grow with what waits only trying tells how much more it can do.
+ * What there is: the part of the device's time that others (files) leave, times `speed`, what the
+ * device does at these prices, found by trial while windows are refused. It rises with each window
+ * that ends with more of its frames encoded than a part, since then there was time to spare, falls
+ * with each that ends with less, and with each that is given up.
  *
  * Room. A window whose turn it is, is refused nevertheless when more is due before its end than can
- * be done before it would be given up; the turn stands still until that is over. So it is when
- * many streams begin before costs are known, and when a device has suddenly become slow. The
- * window's own cost does not count, so that an engine that takes longer for one answer than a
- * window lasts is not idle.
+ * be done by then or little later; the turn stands still until that is over. So it is when many
+ * streams begin at once, and when a device has suddenly become slow. The window's own cost does not
+ * count, so that an engine that takes longer for one answer than a window lasts is not idle. A
+ * stream that has gone without an answer for longer than its fair turn has more room.
  *
- * While nothing is known about costs every window is taken on.
+ * Too late. While windows are refused there is always a fresh one to take instead, so one that has
+ * waited for what had ended before it and a few answers' time more is given up. Otherwise it may
+ * wait for as long as from one window of its stream to the next.
+ *
+ * While nothing is known about costs so many windows are taken on.
  *
  * Nothing here looks at a clock, takes a lock or allocates. Times are in nanoseconds. */
 #ifndef LV_ADMISSION_H
@@ -52,9 +53,10 @@ typedef struct LvAdmissionStream {
     LvWorkDone unaccounted; /* since the last answer */
     double interval;        /* from one window to the next */
     uint64_t next_begins;
-    double served; /* on the scale of LvAdmission.turn */
-    bool placed;   /* served means something: a window was taken on, or refused, at a known cost */
-    double phase;  /* 0 to 1: streams that begin together do not stay together */
+    double served;       /* on the scale of LvAdmission.turn */
+    unsigned unanswered; /* windows in a row: refused, or given up */
+    bool placed;  /* served means something: a window was taken on, or refused, at a known cost */
+    double phase; /* 0 to 1: streams that begin together do not stay together */
 } LvAdmissionStream;
 
 /* A window that was taken on. */
@@ -62,9 +64,9 @@ typedef struct LvReservation {
     LvLink in_admission, in_stream;
     LvAdmissionStream *stream;
     uint64_t id, ends;
-    uint64_t give_up; /* if nothing has been computed for it by then, it is too late: its slack
-                         and half a second after its end */
-    double place;     /* what it added to served */
+    uint64_t ended; /* when its request came; 0: it has not */
+    double before;  /* then: what had ended before it and was not begun */
+    double place;   /* what it added to served */
     LvWorkDone done;
 } LvReservation;
 
@@ -74,14 +76,13 @@ typedef struct LvAdmission {
     LvList reservations; /* LvReservation.in_admission */
     uint32_t n_reservations, n_joined;
     uint64_t next_id;
-    LvMeanWork mean; /* of all streams' answers */
+    double tiles_in_a_call; /* of the encoder, at most */
+    LvMeanWork mean;        /* of all streams' answers */
     LvPrices prices;
 
-    double turn;    /* mean answers that a stream may have had */
-    double backlog; /* when last looked at */
-    double lasting; /* its mean over the last part of a window */
-    uint64_t time;  /* up to which turn and lasting are */
-    bool full;      /* there was no room when it was last asked for */
+    double turn;   /* mean answers that a stream may have had */
+    uint64_t time; /* up to which turn is */
+    bool full;     /* there was no room when it was last asked for */
 
     uint64_t level_since;
     double level; /* the rate that nobody gets more than */
@@ -94,11 +95,11 @@ typedef struct LvAdmission {
 
     /* Measured in rounds. */
     uint64_t round_began;
-    double interval, asked_before; /* in the round before: from window to window; windows */
-    double intervals, asked;       /* in this one */
-    double idle, least_backlog;
-    bool any_refused, any_full, full_before; /* full: for want of room */
-    double rise;                             /* of what prices say that there is */
+    double interval;         /* in the round before: from window to window */
+    double intervals, asked; /* in this one */
+    double speed;            /* of the device, at prices */
+    bool refused;            /* ever */
+    uint64_t refused_at;     /* last */
 } LvAdmission;
 
 void lv_admission_init(LvAdmission *admission);
@@ -121,8 +122,22 @@ bool lv_admission_ask(LvAdmission *admission, LvAdmissionStream *stream, uint64_
 void lv_admission_spend(
     LvAdmission *admission, LvAdmissionStream *stream, LvWork work, double units, double ns);
 
-/* There was nothing to do. */
-void lv_admission_idle(LvAdmission *admission, uint64_t since, uint64_t now);
+/* Windows are refused these days: there is more than the engine can do. */
+bool lv_admission_overloaded(const LvAdmission *admission, uint64_t now);
+
+/* The window has ended and all its frames are there. */
+void lv_admission_ended(LvAdmission *admission, LvReservation *reservation, uint64_t now);
+
+/* Less for a fresher window, and the same for those that ended within a few answers' time: of these
+ * the first goes first. */
+uint64_t lv_admission_age(const LvAdmission *admission, const LvReservation *reservation);
+
+/* Nothing has been computed for the window, and it has waited for too long. */
+bool lv_admission_too_late(
+    const LvAdmission *admission, const LvReservation *reservation, uint64_t now);
+
+/* What an answer to somebody who did not ask took: the first guess at what answers take. */
+void lv_admission_learn(LvAdmission *admission, const LvWorkDone *done);
 
 /* The window is answered, or given up; takes it out of the accounts. */
 void lv_admission_end(

@@ -81,13 +81,11 @@ struct LlavaovEngine {
     LvList sessions;    /* LlavaovSession.in_engine */
     LvList active;      /* those that may have work for the inference thread (in_active) */
     LvList with_events; /* those with callbacks to run (in_events) */
+    LvList with_pictures; /* those whose pictures wait, by turn (in_pictures) */
     LvSlice slice;      /* scheduler.c */
     float *logits;      /* the inference thread's, [vocab_size] (answer.c) */
     LlavaovEngineStats stats;
-    uint64_t picture_turn; /* counts pictures (pictures.c) */
     uint64_t virtual_time; /* of the session that ran last (policy.c) */
-    uint64_t idle_since;   /* there is nothing to do; 0: there is (scheduler.c) */
-    bool preparing;        /* the picture thread is at work */
     LvAdmission admission; /* windows of live streams that were taken on */
 };
 

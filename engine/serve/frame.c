@@ -269,6 +269,8 @@ LlavaovStatus llavaov_session_push_frame(LlavaovSession *session, const LlavaovF
     frame->session = session;
     lv_list_append(&session->frames, &frame->in_session);
     lv_list_append(&session->to_prepare, &frame->in_queue);
+    if (!lv_linked(&session->in_pictures))
+        lv_list_append(&engine->with_pictures, &session->in_pictures);
     session->n_frames++;
     session->stats.frames_pushed++;
     pthread_cond_signal(&engine->pictures);

@@ -7,6 +7,7 @@
 #include "picture/pixels.h"
 #include "base/clock.h"
 #include "serve/frame.h"
+#include "serve/policy.h"
 
 typedef struct Prepared {
     LvTiles tiles;
@@ -127,18 +128,18 @@ static void work_on(LlavaovEngine *engine, LlavaovSession *session, LlavaovFrame
     lv_fail_about(
         &error, LLAVAOV_ERROR_IO, LLAVAOV_ABOUT_PICTURE, NULL, "the frame cannot be mapped");
     lv_list_remove(&frame->in_queue);
+    if (!lv_list_empty(&session->to_prepare)) /* to the end of the line */
+        lv_list_append(&engine->with_pictures, &session->in_pictures);
     frame->state = LV_FRAME_PREPARING;
     frame->has_source = false;
     frame->pins++;
     session->working++;
-    engine->preparing = true;
     pthread_mutex_unlock(&engine->lock);
     const uint64_t start = lv_now_ns();
     LlavaovStatus status = prepare(engine, frame, &prepared, &error);
     const uint64_t used = lv_now_ns() - start;
     pthread_mutex_lock(&engine->lock);
 
-    engine->preparing = false;
     session->stats.prepare_ns += used;
     if (lv_cancelled(&frame->cancel))
         status = lv_fail(&error, LLAVAOV_ERROR_CANCELLED, NULL, "the frame was cancelled");
@@ -159,30 +160,28 @@ static void work_on(LlavaovEngine *engine, LlavaovSession *session, LlavaovFrame
     lv_session_rest(session);
 }
 
-/* Of the sessions whose pictures wait, the one that was served longest ago. */
-static LlavaovSession *next_session(LlavaovEngine *engine)
+bool lv_pictures_step(LlavaovEngine *engine)
 {
-    LlavaovSession *session, *best = NULL;
-    LV_LIST_EACH(&engine->sessions, LlavaovSession, in_engine, session)
-    if (!lv_list_empty(&session->to_prepare) &&
-        (!best || session->picture_turn < best->picture_turn))
-        best = session;
-    if (best)
-        best->picture_turn = ++engine->picture_turn;
-    return best;
+    LlavaovSession *session;
+    while ((session = LV_LIST_FIRST(&engine->with_pictures, LlavaovSession, in_pictures))) {
+        lv_list_remove(&session->in_pictures);
+        lv_policy_give_up(session);
+        LlavaovFrame *frame = LV_LIST_FIRST(&session->to_prepare, LlavaovFrame, in_queue);
+        if (!frame) /* cancelled meanwhile */
+            continue;
+        work_on(engine, session, frame);
+        return true;
+    }
+    return false;
 }
 
 void *lv_pictures_main(void *data)
 {
     LlavaovEngine *engine = data;
     pthread_mutex_lock(&engine->lock);
-    while (!engine->stopping) {
-        LlavaovSession *session = next_session(engine);
-        if (session)
-            work_on(engine, session, LV_LIST_FIRST(&session->to_prepare, LlavaovFrame, in_queue));
-        else
+    while (!engine->stopping)
+        if (!lv_pictures_step(engine))
             pthread_cond_wait(&engine->pictures, &engine->lock);
-    }
     pthread_mutex_unlock(&engine->lock);
     return NULL;
 }

@@ -29,7 +29,8 @@ static bool too_late(const LlavaovTicket *request)
 {
     return request->reservation && !request->started &&
            request->n_encoded < request->question.n_frames &&
-           request->reservation->window.give_up < lv_now_ns();
+           lv_admission_too_late(
+               &request->engine->admission, &request->reservation->window, lv_now_ns());
 }
 
 /* The request at the head of the line once those whose frames failed, and those that are too late,
@@ -54,6 +55,12 @@ static LlavaovTicket *head_request(LlavaovSession *session, LvRequestNeed *need)
     return NULL;
 }
 
+void lv_policy_give_up(LlavaovSession *session)
+{
+    LvRequestNeed need;
+    head_request(session, &need);
+}
+
 typedef struct Work {
     LlavaovSession *session;
     bool arrival;           /* frames wait that are encoded on arrival */
@@ -61,6 +68,7 @@ typedef struct Work {
     LvRequestNeed need;
     bool decoding; /* the request's next step is one of decoding */
     bool due;      /* the request has been overtaken enough */
+    bool last;     /* all others go before it */
 } Work;
 
 /* Encoding on arrival and the request share the session's time; whichever has none to do saves
@@ -69,6 +77,7 @@ static bool find_work(LlavaovSession *session, Work *work)
 {
     uint64_t *encode = &session->encode_time, *request = &session->request_time;
     work->session = session;
+    work->last = false;
     work->arrival = !lv_list_empty(&session->to_encode);
     work->need = LV_REQUEST_FRAMES;
     work->request = head_request(session, &work->need);
@@ -99,6 +108,8 @@ static bool goes_before(const Work *a, const Work *b)
         return a->request->overtaken > b->request->overtaken;
     if (a->due || b->due)
         return a->due;
+    if (a->last != b->last)
+        return b->last;
     return a->session->virtual_time < b->session->virtual_time;
 }
 
@@ -137,38 +148,42 @@ static void take(LvNextSlice *next, LvSliceKind kind, const Work *works, size_t 
     }
 }
 
-/* The engine does not keep up with frames on arrival: a window of a live stream has closed, and
- * more than the last of its frames wait for the encoder. Of a file, which comes as fast as it can,
- * that says nothing. */
-static bool lags(const LlavaovTicket *request)
-{
-    const size_t i = request->n_encoded;
-    return request->reservation && !request->started && i + 1 < request->question.n_frames &&
-           request->question.frames[i]->encode == LLAVAOV_ENCODE_ON_ARRIVAL &&
-           request->question.frames[i]->state == LV_FRAME_PREPARED;
-}
-
-/* What an engine that lags behind does: it finishes what was started, and starts as much as it
- * needs to be busy. Of the windows that were taken on, which have been shared out already, the one
- * that ended first is next; between it and requests of others, the session that has used the least.
- * Frames are encoded on demand. */
+/* What an engine past its capacity does: it finishes what was started, and starts as much as it
+ * needs to be busy. Of the windows that were taken on, which have been shared out already, one whose
+ * frames are encoded is next, then the stream that has been without an answer for most windows, then the
+ * freshest; between it and requests of others, the session that
+ * has used the least. Frames are encoded on demand. */
 typedef struct Backlog {
-    bool lags;
+    bool overloaded;
     size_t waiting;       /* sessions whose requests wait to be started */
     LlavaovSession *next; /* whose request may be started; NULL: none now */
 } Backlog;
 
-static uint64_t end_of(const LlavaovSession *session)
+static bool starts_before(const LlavaovSession *a, const LlavaovSession *b)
 {
-    return LV_LIST_FIRST(&session->requests, LlavaovTicket, in_session)->reservation->window.ends;
+    const LlavaovTicket *x = LV_LIST_FIRST(&a->requests, LlavaovTicket, in_session),
+                        *y = LV_LIST_FIRST(&b->requests, LlavaovTicket, in_session);
+    const bool x_encoded = x->n_encoded == x->question.n_frames,
+               y_encoded = y->n_encoded == y->question.n_frames;
+    if (x_encoded != y_encoded)
+        return x_encoded;
+    if (a->admission.unanswered != b->admission.unanswered)
+        return a->admission.unanswered > b->admission.unanswered;
+    const LvAdmission *admission = &a->engine->admission;
+    const uint64_t x_age = lv_admission_age(admission, &x->reservation->window),
+                   y_age = lv_admission_age(admission, &y->reservation->window);
+    return x_age != y_age ? x_age < y_age
+                          : x->reservation->window.before < y->reservation->window.before;
 }
 
 static Backlog find_backlog(LlavaovEngine *engine)
 {
     const size_t most_encoding = lv_chunk_most_tiles(&engine->backend->info);
-    Backlog backlog = {0};
+    Backlog backlog = {.overloaded = lv_admission_overloaded(&engine->admission, lv_now_ns())};
     size_t started = 0, decoding = 0;
     LlavaovSession *session, *reserved = NULL, *other = NULL;
+    if (!backlog.overloaded)
+        return backlog;
     LV_LIST_EACH(&engine->active, LlavaovSession, in_active, session)
     {
         LvRequestNeed need = LV_REQUEST_FRAMES;
@@ -177,12 +192,11 @@ static Backlog find_backlog(LlavaovEngine *engine)
             continue;
         started += request->started;
         decoding += request->started && lv_request_decoding(request);
-        backlog.lags |= lags(request);
         if (request->started || need == LV_REQUEST_FRAMES)
             continue;
         backlog.waiting++;
         if (request->reservation)
-            reserved = reserved && end_of(reserved) <= end_of(session) ? reserved : session;
+            reserved = !reserved || starts_before(session, reserved) ? session : reserved;
         else
             other = other && other->virtual_time <= session->virtual_time ? other : session;
     }
@@ -194,15 +208,17 @@ static Backlog find_backlog(LlavaovEngine *engine)
     return backlog;
 }
 
-/* Takes away what an engine that lags behind leaves for later; false when nothing is left. */
+/* Leaves of a session's work what an engine past its capacity may do; false: nothing. Frames on
+ * arrival come last, unless calls hold many: full ones cost less. */
 static bool keep_urgent(const Backlog *backlog, Work *work)
 {
     if (work->request && !work->request->started && backlog->next != work->session)
         work->request = NULL;
-    work->arrival = false;
-    work->due = false;
+    work->arrival = work->arrival && !work->request;
+    work->due = work->due && work->request;
     work->decoding = work->decoding && work->request;
-    return work->request;
+    work->last = work->arrival && lv_chunk_most_tiles(&work->session->engine->backend->info) == 1;
+    return work->request || work->arrival;
 }
 
 /* What there is to do, in order. */
@@ -248,9 +264,7 @@ void lv_policy_next(LlavaovEngine *engine, LvNextSlice *next)
 {
     const Backlog backlog = find_backlog(engine);
     Scan s;
-    scan(engine, backlog.lags ? &backlog : NULL, &s);
-    if (!s.best.session && backlog.lags)
-        scan(engine, NULL, &s);
+    scan(engine, backlog.overloaded ? &backlog : NULL, &s);
     next->kind = LV_SLICE_NONE;
     if (!s.best.session)
         return;
@@ -269,7 +283,8 @@ void lv_policy_next(LlavaovEngine *engine, LvNextSlice *next)
         take(next, LV_SLICE_ENCODE, s.encoding, s.n_encoding); /* the best stands first */
     next->alone = s.n_works == next->n;
     next->bounded = s.n_decoding > 0;
-    next->more_sessions = s.all_encoding - s.n_encoding + (backlog.lags ? backlog.waiting : 0);
+    next->more_sessions =
+        s.all_encoding - s.n_encoding + (backlog.overloaded ? backlog.waiting : 0);
     engine->slice.decoded = next->kind == LV_SLICE_DECODE;
     if (next->kind != LV_SLICE_DECODE)
         engine->slice.prompts = next->kind == LV_SLICE_PREFILL ? engine->slice.prompts + 1 : 0;

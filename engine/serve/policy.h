@@ -10,10 +10,10 @@
  * same way. Frames for an encoder call that would not be full let a few slices of prompts go
  * before, so that more come together.
  *
- * When frames on arrival come faster than they are encoded, so that reserved windows close before
- * (an engine that lags), frames are encoded for requests alone; requests that were started go on,
- * and as many others are started as keep the device busy: what is computed is answered. A reserved
- * window that is too late by then ends with ERROR_LATE before its frames are encoded.
+ * While windows of live streams are refused (admission.h: there is more than the engine can do),
+ * requests that were started go on, and as many others are started as keep the device busy; frames
+ * on arrival are encoded when there is nothing else to do, or room in large calls. A reserved window
+ * that is too late ends with ERROR_LATE before its frames are encoded.
  *
  * When the next one is to decode, all sessions that are to decode go along, and when it is to
  * encode, all that are to encode; who goes first is unchanged by who comes along. A slice of any
@@ -45,6 +45,10 @@ typedef struct LvNextSlice {
 
 /* Requests whose frames failed are finished on the way. All: lock held, inference thread. */
 void lv_policy_next(LlavaovEngine *engine, LvNextSlice *next);
+
+/* Finishes the requests at the head of the session's line whose frames failed, and those that are
+ * too late. Lock held. */
+void lv_policy_give_up(LlavaovSession *session);
 
 /* The session used so much for so many units of work, of frames on arrival or of its request. */
 void lv_policy_charge(

@@ -183,6 +183,8 @@ LlavaovStatus llavaov_session_ask(LlavaovSession *session, const LlavaovRequest 
     r->engine = lv_engine_keep(engine);
     r->session = session;
     r->reservation = request->reservation;
+    if (r->reservation)
+        lv_admission_ended(&engine->admission, &r->reservation->window, r->asked_ns);
     r->refs = ticket ? 2 : 1;
     lv_list_append(&session->requests, &r->in_session);
     session->n_requests++;
@@ -235,6 +237,9 @@ void lv_request_finish(LlavaovTicket *r, LlavaovStatus status, const LlavaovErro
     if (r->reservation)
         lv_admission_end(&r->engine->admission, &r->reservation->window,
             status != LLAVAOV_ERROR_CANCELLED && status != LLAVAOV_ERROR_LATE, lv_now_ns());
+    else if (status == LLAVAOV_OK)
+        lv_admission_learn(&r->engine->admission,
+            &(LvWorkDone){{(double)r->question.n_frames, answer->prompt_tokens, r->n_tokens, 0}});
     lv_list_remove(&r->in_session);
     session->n_requests--;
     if (status == LLAVAOV_OK)

@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "serve/chunk.h"
 
 LlavaovReservation *llavaov_session_reserve(
     LlavaovSession *session, uint64_t ends_in, uint64_t next_begins_in)
@@ -14,6 +15,7 @@ LlavaovReservation *llavaov_session_reserve(
     const uint64_t now = lv_now_ns();
     const LvWindowTimes window = {now, now + ends_in, now + next_begins_in};
     pthread_mutex_lock(&engine->lock);
+    engine->admission.tiles_in_a_call = lv_chunk_most_tiles(&engine->backend->info);
     const bool taken =
         !session->closing && lv_admission_ask(&engine->admission, &session->admission, now, &window,
                                  &reservation->window);

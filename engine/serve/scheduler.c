@@ -57,19 +57,10 @@ static void run_requests(LlavaovEngine *engine, const LvNextSlice *next)
     }
 }
 
-static void note_idle(LlavaovEngine *engine, bool idle)
-{
-    const uint64_t now = lv_now_ns();
-    if (engine->idle_since)
-        lv_admission_idle(&engine->admission, engine->idle_since, now);
-    engine->idle_since = idle && !engine->preparing ? now : 0;
-}
-
 bool lv_scheduler_step(LlavaovEngine *engine)
 {
     LvNextSlice next;
     lv_policy_next(engine, &next);
-    note_idle(engine, next.kind == LV_SLICE_NONE);
     if (next.kind == LV_SLICE_ENCODE)
         lv_encode_run(engine, &next);
     else if (next.kind != LV_SLICE_NONE)

@@ -9,7 +9,7 @@
 struct LlavaovSession {
     LlavaovEngine *engine;              /* a reference */
     LlavaovChatTemplate *chat_template; /* a reference */
-    LvLink in_engine, in_active, in_events;
+    LvLink in_engine, in_active, in_events, in_pictures;
     void (*on_frame)(void *data, void *frame_data, LlavaovFrameStage stage);
     void *data;
 
@@ -19,7 +19,6 @@ struct LlavaovSession {
     LvList to_encode;  /* prepared frames that are encoded on arrival (in_queue) */
     LvList requests;   /* LlavaovTicket.in_session; the first one is served */
     size_t n_requests;
-    uint64_t picture_turn; /* when its last picture was taken up */
     uint64_t tile_bytes;   /* of prepared frames: tiles and pictures in the backend */
 
     LvList events; /* LvEvent.in_session */

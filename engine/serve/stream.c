@@ -94,6 +94,7 @@ void llavaov_session_close(LlavaovSession *session)
     }
     lv_admission_leave(&engine->admission, &session->admission);
     lv_list_remove(&session->in_active);
+    lv_list_remove(&session->in_pictures);
     lv_list_remove(&session->in_engine);
     pthread_mutex_unlock(&engine->lock);
     llavaov_chat_template_unref(session->chat_template);

@@ -4,7 +4,7 @@
 own), after measuring that. Prints a table, PASS or FAIL for each of the acceptance's rules, and writes
 the runs and a plot.
 
-    tests/soak/load.py [--seconds N] [--settle N] [--json FILE] [--plot FILE.svg] [--unequal]
+    tests/soak/load.py [--seconds N] [--settle N] [--loads 1,2] [--json FILE] [--plot FILE.svg] [--unequal]
     tests/soak/load.py --from FILE --plot FILE.svg      the table and the plot of an earlier run
 """
 import argparse
@@ -121,6 +121,7 @@ def main():
     parser.add_argument("--json", default="build/load.json")
     parser.add_argument("--plot")
     parser.add_argument("--unequal", action="store_true", help="one stream with 32 frames, one with long answers")
+    parser.add_argument("--loads", default=",".join(map(str, LOADS)), help="times the capacity; 1 has to be among them")
     parser.add_argument("--from", dest="earlier")
     options = parser.parse_args()
     if options.earlier:
@@ -132,7 +133,7 @@ def main():
             sys.exit("load: nothing was answered: the machine is too busy with something else")
         print(f"capacity: {capacity:.1f} windows/s, {capacity * WINDOW:.0f} streams", flush=True)
         runs = []
-        for load in LOADS:
+        for load in map(float, options.loads.split(",")):
             streams = max(round(capacity * WINDOW * load), 3)
             run = measure(streams, options.seconds, options.settle, *(["--unequal"] if options.unequal else []))
             runs.append({"load": load, **run})
