@@ -319,9 +319,16 @@ static inline __attribute__((always_inline)) void dot_two(
     const char *ahead = w0.data + PREFETCH_BYTES;
     vf s0 = vf_set1(0), s1 = s0;
     size_t k = 0;
-    for (; k < end; k += VEC, ahead += 2 * step) {
-        for (size_t line = 0; line < 2 * step; line += 64)
+    for (; k + 4 * VEC <= end; k += 4 * VEC, ahead += 8 * step) {
+        for (size_t line = 0; line < 8 * step; line += 64)
             __builtin_prefetch(ahead + line, 0, 2);
+        for (size_t i = 0; i < 4 * VEC; i += VEC) {
+            const vf x = vf_load(in + k + i);
+            s0 = vf_fma(x, load_weights(dtype, w0, k + i), s0);
+            s1 = vf_fma(x, load_weights(dtype, w1, k + i), s1);
+        }
+    }
+    for (; k < end; k += VEC) {
         const vf x = vf_load(in + k);
         s0 = vf_fma(x, load_weights(dtype, w0, k), s0);
         s1 = vf_fma(x, load_weights(dtype, w1, k), s1);
