@@ -160,6 +160,17 @@ typedef struct LlavaovImage {
     LlavaovMemory memory;
 } LlavaovImage;
 
+/* Upright, progressive, square pixels, in one plane without gaps: RGB to BGRX. */
+static inline LlavaovImage llavaov_image_packed(
+    LlavaovPixelFormat format, uint32_t width, uint32_t height, const void *pixels)
+{
+    const ptrdiff_t bytes = format == LLAVAOV_PIXEL_RGB || format == LLAVAOV_PIXEL_BGR ? 3 : 4;
+    const LlavaovImage image = {format, width, height, {(const uint8_t *)pixels, NULL, NULL},
+        {bytes * (ptrdiff_t)width, 0, 0}, LLAVAOV_MATRIX_BT601, LLAVAOV_RANGE_LIMITED,
+        LLAVAOV_SCAN_PROGRESSIVE, LLAVAOV_ORIENTATION_UPRIGHT, 0, 0};
+    return image;
+}
+
 /* The two 8-bit resizes: torchvision's (the default of HF transformers 5.x) and Pillow's
  * (LLaVA-NeXT's own code). AUTO: the one of the code that the checkpoint's layout is for. */
 typedef enum LlavaovResize {
@@ -669,6 +680,14 @@ LLAVAOV_API LlavaovStatus llavaov_session_ask(LlavaovSession *session,
  */
 LLAVAOV_API void llavaov_ticket_cancel(LlavaovTicket *ticket);
 LLAVAOV_API void llavaov_ticket_unref(LlavaovTicket *ticket);
+
+/* Asks once and waits for the answer, in a session of its own. The images become the request's
+ * frames in their order, and are read until it returns; the request's frames, visuals, on_done and
+ * reservation must be zero. On success *answer is the text, for the caller to free(); otherwise
+ * NULL. Never from a callback of the engine. Errors: those of llavaov_session_ask and of its
+ * answers. */
+LLAVAOV_API LlavaovStatus llavaov_engine_ask(LlavaovEngine *engine, const LlavaovRequest *request,
+    const LlavaovImage *images, size_t n_images, char **answer, LlavaovError *error);
 
 #ifdef __cplusplus
 }

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -66,6 +67,77 @@ static void every_layout_is_answered(void **state)
         for (size_t i = 0; i < n; i++)
             llavaov_frame_unref(frames[i]);
         llavaov_session_close(session);
+    }
+}
+
+static void count_bytes(void *data, const char *text, size_t bytes)
+{
+    *(size_t *)data += bytes;
+}
+
+/* llavaov_engine_ask gives what a session gives, and what is wrong comes back. */
+static void one_call_asks_and_waits(void **state)
+{
+    Harness *h = *state;
+    uint8_t pixels[40 * 30 * 3];
+    memset(pixels, 60, sizeof pixels);
+    const LlavaovImage image = llavaov_image_packed(LLAVAOV_PIXEL_RGB, 40, 30, pixels),
+                       images[] = {image, image, image};
+    LlavaovError error;
+    char *text;
+    for (int layout = LLAVAOV_LAYOUT_VIDEO; layout <= LLAVAOV_LAYOUT_IMAGES; layout++)
+        for (size_t n = 0; n <= (layout == LLAVAOV_LAYOUT_IMAGE ? 1 : 3); n++) {
+            LlavaovSession *session = open_session(h);
+            LlavaovFrame *frames[3];
+            for (size_t i = 0; i < n; i++)
+                frames[i] =
+                    push_flat(session, (LlavaovLayout)layout, LLAVAOV_ENCODE_ON_ARRIVAL, 60, NULL);
+            Reply reply;
+            reply_init(&reply);
+            llavaov_ticket_unref(
+                ask(session, &reply, frames, n, (LlavaovLayout)layout, "What?", 64));
+            reply_wait(&reply);
+            size_t bytes = 0;
+            const LlavaovRequest request = {.size = sizeof request,
+                .prompt = "What?",
+                .layout = (LlavaovLayout)layout,
+                .on_text = count_bytes,
+                .data = &bytes};
+            assert_int_equal(
+                llavaov_engine_ask(h->engine, &request, images, n, &text, &error), LLAVAOV_OK);
+            assert_string_equal(text, reply.text);
+            assert_true(bytes >= strlen(text)); /* a random model may say NUL */
+            free(text);
+            for (size_t i = 0; i < n; i++)
+                llavaov_frame_unref(frames[i]);
+            llavaov_session_close(session);
+        }
+    LlavaovRequest request = {.size = sizeof request, .prompt = "What?"};
+    const LlavaovImage none = {.width = 3};
+    assert_int_equal(
+        llavaov_engine_ask(h->engine, &request, &none, 1, &text, &error), LLAVAOV_ERROR_ARGUMENT);
+    assert_null(text);
+    assert_true(error.message[0]);
+    request.layout = LLAVAOV_LAYOUT_IMAGE; /* takes one */
+    assert_int_equal(
+        llavaov_engine_ask(h->engine, &request, images, 2, &text, &error), LLAVAOV_ERROR_ARGUMENT);
+    request.n_frames = 1;
+    assert_int_equal(
+        llavaov_engine_ask(h->engine, &request, images, 1, &text, NULL), LLAVAOV_ERROR_ARGUMENT);
+    request.size = 1;
+    assert_int_equal(
+        llavaov_engine_ask(h->engine, &request, images, 1, &text, NULL), LLAVAOV_ERROR_ARGUMENT);
+    request = (LlavaovRequest){.size = sizeof request, .prompt = "What?"};
+    for (int64_t n = 0, failed = 1; failed; n++) {
+        lv_alloc_fail_after(n);
+        const LlavaovStatus status =
+            llavaov_engine_ask(h->engine, &request, images, 3, &text, &error);
+        lv_alloc_fail_after(-1);
+        failed = status != LLAVAOV_OK;
+        assert_int_equal(status, failed ? LLAVAOV_ERROR_MEMORY : LLAVAOV_OK);
+        assert_int_equal(!text, failed);
+        free(text);
+        assert_true(n < 100);
     }
 }
 
@@ -526,6 +598,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(text_alone_is_answered),
         cmocka_unit_test(every_layout_is_answered),
+        cmocka_unit_test(one_call_asks_and_waits),
         cmocka_unit_test(overlapping_windows_encode_once),
         cmocka_unit_test(frames_outlive_their_references_in_requests),
         cmocka_unit_test(a_short_question_overtakes_a_long_answer),
