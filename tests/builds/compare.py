@@ -2,15 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Two builds of the repository, the older one first: do they give the same, and at what cost?
 
-    compare.py BASE BUILD [bits] [instructions] [time] [--alternations 20] [--threads 1] [--model DIR]
+    compare.py BASE BUILD [bits] [instructions] [time] [--alternations 20] [--threads 1] [--model DIR] [--commands COMMAND...]
 
 BASE and BUILD are build folders. Without a part: bits.
 
 bits          the cases of cases.py through both llavaov-tools: every byte of logits and features, every token and text
 instructions  executed by encoding a tile, by a prefill and by a decoding step at small shapes, counted by callgrind (AVX2);
               all three within 1 %
-time          processor time of one encoded tile, a prefill and decoding at the 0.5B shapes with random weights (1 GB, or
-              --model), taken in turn from both; the median of BASE / BUILD at least 0.95 for each. Bound to the processor time
+time          processor time of one encoded tile, a prefill, decoding and steps of four sequences at the 0.5B shapes with
+              random weights (1 GB, or --model), taken in turn from both; the median of BASE / BUILD at least 0.95 for each. Bound to the processor time
               of one thread, so that another load on the machine says little.
 
 Exit code 0 when everything asked for holds."""
@@ -155,7 +155,7 @@ def compare_time(base, build, arguments):
     with tempfile.TemporaryDirectory(prefix="llavaov-builds-") as folder:
         model = arguments.model or make_checkpoint(build, ["-p", "0.5b", "-t", "bytes"], pathlib.Path(folder) / "0.5b")
         both = [Serving(one, model, arguments.threads) for one in (base, build)]
-        for command in ("encode 1", "prefill 400", "decode 400 16"):
+        for command in arguments.commands:
             for one in both:
                 one.ask(command)
             pairs = []
@@ -183,6 +183,8 @@ def main():
     parser.add_argument("build")
     parser.add_argument("parts", nargs="*", default=["bits"], help="bits, instructions, time")
     parser.add_argument("--alternations", type=int, default=20)
+    parser.add_argument("--commands", nargs="+", metavar="COMMAND", help="time: of llavaov-tool bench --serve",
+                        default=["encode 1", "prefill 400", "decode 400 16", "batch 64 16 4"])
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--model", help="time: a checkpoint folder of the 0.5B shapes")
     arguments = parser.parse_args()
