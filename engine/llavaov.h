@@ -167,7 +167,7 @@ static inline LlavaovImage llavaov_image_packed(
     const ptrdiff_t bytes = format == LLAVAOV_PIXEL_RGB || format == LLAVAOV_PIXEL_BGR ? 3 : 4;
     const LlavaovImage image = {format, width, height, {(const uint8_t *)pixels, NULL, NULL},
         {bytes * (ptrdiff_t)width, 0, 0}, LLAVAOV_MATRIX_BT601, LLAVAOV_RANGE_LIMITED,
-        LLAVAOV_SCAN_PROGRESSIVE, LLAVAOV_ORIENTATION_UPRIGHT, 0, 0};
+        LLAVAOV_SCAN_PROGRESSIVE, LLAVAOV_ORIENTATION_UPRIGHT, 0, 0, LLAVAOV_MEMORY_HOST};
     return image;
 }
 
