@@ -8,14 +8,14 @@
 #include "base/structs.h"
 #include "llavaov.h"
 
-struct Waiting;
+struct AskCall;
 
-typedef struct Picture {
+typedef struct AskImage {
     const LlavaovImage *image;
-    struct Waiting *waiting;
-} Picture;
+    struct AskCall *waiting;
+} AskImage;
 
-typedef struct Waiting {
+typedef struct AskCall {
     void (*on_text)(void *data, const char *text, size_t bytes);
     void *data;
 
@@ -26,17 +26,17 @@ typedef struct Waiting {
     LlavaovStatus status;
     LlavaovError *error; /* may be NULL */
     char *text;
-} Waiting;
+} AskCall;
 
 static LlavaovStatus map(void *data, LlavaovImage *image, LlavaovError *error)
 {
-    *image = *((const Picture *)data)->image;
+    *image = *((const AskImage *)data)->image;
     return LLAVAOV_OK;
 }
 
 static void release(void *data)
 {
-    Waiting *waiting = ((const Picture *)data)->waiting;
+    AskCall *waiting = ((const AskImage *)data)->waiting;
     pthread_mutex_lock(&waiting->lock);
     waiting->held--;
     pthread_cond_signal(&waiting->changed);
@@ -45,13 +45,13 @@ static void release(void *data)
 
 static void on_text(void *data, const char *text, size_t bytes)
 {
-    const Waiting *waiting = data;
+    const AskCall *waiting = data;
     waiting->on_text(waiting->data, text, bytes);
 }
 
 static void on_done(void *data, const LlavaovAnswer *answer)
 {
-    Waiting *waiting = data;
+    AskCall *waiting = data;
     pthread_mutex_lock(&waiting->lock);
     waiting->status = answer->status;
     if (answer->status != LLAVAOV_OK) {
@@ -65,8 +65,8 @@ static void on_done(void *data, const LlavaovAnswer *answer)
     pthread_mutex_unlock(&waiting->lock);
 }
 
-static LlavaovStatus ask(LlavaovSession *session, LlavaovRequest *request, Picture *pictures,
-    LlavaovFrame **frames, Waiting *waiting)
+static LlavaovStatus ask(LlavaovSession *session, LlavaovRequest *request, AskImage *pictures,
+    LlavaovFrame **frames, AskCall *waiting)
 {
     LlavaovStatus status = LLAVAOV_OK;
     for (size_t i = 0; i < request->n_frames && status == LLAVAOV_OK; i++) {
@@ -105,16 +105,16 @@ LlavaovStatus llavaov_engine_ask(LlavaovEngine *engine, const LlavaovRequest *gi
         return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, NULL,
             "llavaov_engine_ask makes the frames and on_done of a request itself, and takes no "
             "visuals and no reservation");
-    Waiting waiting = {.on_text = request.on_text, .data = request.data, .error = error};
+    AskCall waiting = {.on_text = request.on_text, .data = request.data, .error = error};
     LlavaovFrame **frames = lv_calloc(n_images, sizeof *frames);
-    Picture *pictures = lv_calloc(n_images, sizeof *pictures);
+    AskImage *pictures = lv_calloc(n_images, sizeof *pictures);
     if (!frames || !pictures) {
         lv_free(frames);
         lv_free(pictures);
         return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for %zu pictures", n_images);
     }
     for (size_t i = 0; i < n_images; i++)
-        pictures[i] = (Picture){&images[i], &waiting};
+        pictures[i] = (AskImage){&images[i], &waiting};
     request.frames = n_images ? frames : NULL;
     request.n_frames = n_images;
     request.on_done = on_done;
