@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""What ./dev runs on machines that are not this one: a Debian without packages, without sudo, with a sudo that wants a
+"""What `./dev` does on machines that are not this one: a Debian without packages, without sudo, with a sudo that wants a
 password; a system that is not Debian; with and without a CUDA compiler and a GPU. Commands that would install or build only
 write down that they were called.
 
@@ -25,7 +25,7 @@ TOOLKIT = '#!/bin/sh\necho "cuda-toolkit $*" >>"$LOG"\n[ "$NVCC" = yes ] || [ "$
 
 
 class Machine:
-    """A copy of ./dev whose PATH holds what is named here and nothing else."""
+    """A copy of the script, whose PATH holds what is named here and nothing else."""
 
     def __init__(self, source, folder, commands, user="0", **environment):
         self.root = pathlib.Path(folder)
