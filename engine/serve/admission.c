@@ -220,12 +220,27 @@ uint64_t lv_admission_age(const LvAdmission *a, const LvReservation *r)
     return UINT64_MAX - (uint64_t)((double)r->ended / fmax(margin(a), 1));
 }
 
-/* Windows that the stream has gone without an answer for, beyond its fair turn. */
+/* Windows that the stream will have gone without an answer for, beyond its fair turn, if it is
+ * refused another one. */
 static double overdue(const LvAdmission *a, const LvAdmissionStream *stream)
 {
     const double rate = lv_admission_cost(a, stream) / stream->interval,
                  turn = a->level > 0 ? fmax(rate / a->level, 1) : 1;
-    return fmin(fmax(stream->unanswered - turn, 0), FEW);
+    return fmin(fmax(stream->unanswered + 1 - turn, 0), FEW);
+}
+
+/* The windows that others will ask for, that end by then, and that come first since those streams
+ * have been longer without an answer: where all windows begin together, who asks first is chance. */
+static double owed(
+    const LvAdmission *a, const LvAdmissionStream *stream, uint64_t ends, uint64_t now)
+{
+    double cost = 0;
+    LvAdmissionStream *other;
+    LV_LIST_EACH(&a->streams, LvAdmissionStream, in_admission, other)
+    if (other->unanswered > stream->unanswered && !is_away(other, now) &&
+        (double)other->next_begins + other->length <= (double)ends)
+        cost += lv_admission_cost(a, other);
+    return cost;
 }
 
 /* Whether everything that is due before `ends` can be done by then, or little later; for a stream
@@ -235,7 +250,7 @@ static bool has_room(
 {
     const double later = margin(a) * (1 + overdue(a, stream));
     const double time = ends > now ? (double)(ends - now) : 0;
-    double due = 0;
+    double due = owed(a, stream, ends, now);
     const LvReservation *r;
     LV_LIST_EACH(&a->reservations, LvReservation, in_admission, r)
     if (r->ends <= ends)
@@ -253,6 +268,7 @@ bool lv_admission_ask(LvAdmission *a, LvAdmissionStream *stream, uint64_t now,
         stream->phase = golden - floor(golden);
     }
     stream->interval = fmax((double)window->next_begins - (double)window->begins, 1);
+    stream->length = (double)window->ends - (double)window->begins;
     stream->next_begins = window->next_begins;
     a->intervals += stream->interval;
     a->asked++;

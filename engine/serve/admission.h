@@ -52,6 +52,7 @@ typedef struct LvAdmissionStream {
     LvMeanWork mean;        /* of its answers */
     LvWorkDone unaccounted; /* since the last answer */
     double interval;        /* from one window to the next */
+    double length;          /* of a window */
     uint64_t next_begins;
     double served;       /* on the scale of LvAdmission.turn */
     unsigned unanswered; /* windows in a row: refused, or given up */
