@@ -25,8 +25,9 @@
  * Room. A window whose turn it is, is refused nevertheless when more is due before its end than can
  * be done by then or little later; the turn stands still until that is over. So it is when many
  * streams begin at once, and when a device has suddenly become slow. The window's own cost does not
- * count, so that an engine that takes longer for one answer than a window lasts is not idle. A
- * stream that has gone without an answer for longer than its fair turn has more room.
+ * count, so that an engine that takes longer for one answer than a window lasts is not idle. Room is
+ * kept for streams that were longer without an answer and will ask for windows that end no later,
+ * and a stream that another refusal would keep waiting for longer than its fair turn has more room.
  *
  * Too late. While windows are refused there is always a fresh one to take instead, so one that has
  * waited for what had ended before it and a few answers' time more is given up. Otherwise it may
