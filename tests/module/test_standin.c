@@ -94,24 +94,35 @@ static void a_window_gives_the_cpus_tokens(void **state)
     llavaov_engine_unref(cpu);
 }
 
+/* Launches of a prompt without pictures and its first token: two frames take one encoder call or
+ * two, as they happen to come. */
+static uint64_t launches_of_a_prompt(LlavaovEngine *engine)
+{
+    Question question = {"How many wheels has a car?", llavaov_generation_default(), NULL, 0};
+    Reply reply;
+    question.generation.max_new_tokens = 1;
+    const uint64_t before = count().launches;
+    ask_all(engine, &question, 1, &reply);
+    assert_int_equal(reply.status, LLAVAOV_OK);
+    return count().launches - before;
+}
+
 /* What is off until a GPU has passed it. */
 static void other_kernels_answer_alike(void **state)
 {
     static const char question[] = "What colour is the ball?";
     static const char *const devices[] = {"cuda;attention=wgmma", "cuda;gate=fused"};
     LlavaovEngine *plain = must_open("cuda", LLAVAOV_PRECISION_BF16, "");
-    const uint64_t before = count().launches;
     const Reply wanted = ask_window(plain, question);
-    const uint64_t launches = count().launches - before;
+    const uint64_t launches = launches_of_a_prompt(plain);
     llavaov_engine_unref(plain);
     for (size_t i = 0; i < 2; i++) {
         LlavaovEngine *engine = must_open(devices[i], LLAVAOV_PRECISION_BF16, "");
         assert_non_null(
             strstr(llavaov_engine_info(engine)->device_detail, strchr(devices[i], ';') + 1));
-        const uint64_t first = count().launches;
         const Reply got = ask_window(engine, question);
         same_answer(&got, &wanted);
-        assert_int_equal(count().launches - first < launches, i == 1); /* one for two */
+        assert_int_equal(launches_of_a_prompt(engine) < launches, i == 1); /* one for two */
         llavaov_engine_unref(engine);
     }
 }
