@@ -130,6 +130,20 @@ GST_START_TEST (test_bad_settings_at_the_start)
 GST_END_TEST;
 
 /* Out of its range a property stays as it was, as GObject has it; without choices the others wait for them. */
+/* GObject refuses what its property's range excludes; with a warning, or a critical one, as its version has it. */
+static void
+expect_out_of_range (GstElement * element, const gchar * name, gdouble number)
+{
+  GParamSpec *spec =
+      g_object_class_find_property (G_OBJECT_GET_CLASS (element), name);
+  GValue value = G_VALUE_INIT;
+
+  g_value_init (&value, G_TYPE_DOUBLE);
+  g_value_set_double (&value, number);
+  fail_unless (g_param_value_validate (spec, &value), "%s", name);
+  g_value_unset (&value);
+}
+
 GST_START_TEST (test_values_out_of_range_are_not_taken)
 {
   Rig *rig = rig_new (WINDOWS "prompt=p choices-temperature=2 "
@@ -137,9 +151,8 @@ GST_START_TEST (test_values_out_of_range_are_not_taken)
   gdouble temperature, mass;
   guint variants;
 
-  ASSERT_WARNING (g_object_set (rig->element, "choices-temperature", 0.0,
-          NULL));
-  ASSERT_WARNING (g_object_set (rig->element, "choices-min-mass", 1.5, NULL));
+  expect_out_of_range (rig->element, "choices-temperature", 0.0);
+  expect_out_of_range (rig->element, "choices-min-mass", 1.5);
   g_object_get (rig->element, "choices-temperature", &temperature,
       "choices-min-mass", &mass, "choices-variants", &variants, NULL);
   fail_unless (temperature == 2 && mass == 1 && variants == 2);
