@@ -76,12 +76,10 @@ int lv_runtime_matmul(LvRuntime *runtime, const LvMatmul *m)
     if (m->type == LV_F16 || m->weight.type != m->type ||
         (m->out_type != m->type && m->out_type != LV_F32) || (m->tail != LV_TAIL_NONE && m->addend))
         return LV_CUDA_BAD_ARGUMENT;
-    if (runtime->own_products)
-        return lv_runtime_launched(
-            runtime, lv_cuda_product(NULL,
-                         &(LvCudaProduct){m->out, m->in, m->weight, m->bias, m->addend, m->rows,
-                             m->cols, m->inner, m->out_stride, m->in_stride, m->type, m->out_type,
-                             m->tail == LV_TAIL_NONE ? LV_CUDA_NONE : LV_CUDA_GELU_TANH}));
+    if (runtime->own_products) {
+        const LvCudaProduct product = lv_matmul_product(m);
+        return lv_runtime_launched(runtime, lv_cuda_product(NULL, &product));
+    }
     return lv_runtime_launched(runtime, standin_enqueue(run_product, m, sizeof *m));
 }
 

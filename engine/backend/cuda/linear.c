@@ -60,22 +60,10 @@ static LvMatmul product(LvCuda *cuda, LvTensor out, LvTensor in, const LvWeight 
 /* Weights of the activations' type go to the GPU's own library, others to a kernel of ours. */
 int lv_cuda_multiply(LvCuda *cuda, const LvMatmul *m)
 {
-    if (m->weight.type != m->type)
-        return lv_cuda_launched(
-            cuda, lv_cuda_product(lv_runtime_stream(cuda->runtime),
-                      &(LvCudaProduct){.out = m->out,
-                          .in = m->in,
-                          .weight = m->weight,
-                          .bias = m->bias,
-                          .addend = m->addend,
-                          .rows = m->rows,
-                          .cols = m->cols,
-                          .inner = m->inner,
-                          .out_stride = m->out_stride,
-                          .in_stride = m->in_stride,
-                          .type = m->type,
-                          .out_type = m->out_type,
-                          .function = m->tail == LV_TAIL_NONE ? LV_CUDA_NONE : LV_CUDA_GELU_TANH}));
+    if (m->weight.type != m->type) {
+        const LvCudaProduct product = lv_matmul_product(m);
+        return lv_cuda_launched(cuda, lv_cuda_product(lv_runtime_stream(cuda->runtime), &product));
+    }
     lv_cuda_not_kernel(cuda);
     return lv_runtime_matmul(cuda->runtime, m);
 }

@@ -121,6 +121,24 @@ typedef struct LvMatmul {
     LvDtype out_type;             /* the same, or F32 */
     LvMatmulTail tail;
 } LvMatmul;
+/* The same for a kernel of ours, which takes weights of other types too. */
+static inline LvCudaProduct lv_matmul_product(const LvMatmul *m)
+{
+    return (LvCudaProduct){.out = m->out,
+        .in = m->in,
+        .weight = m->weight,
+        .bias = m->bias,
+        .addend = m->addend,
+        .rows = m->rows,
+        .cols = m->cols,
+        .inner = m->inner,
+        .out_stride = m->out_stride,
+        .in_stride = m->in_stride,
+        .type = m->type,
+        .out_type = m->out_type,
+        .function = m->tail == LV_TAIL_NONE ? LV_CUDA_NONE : LV_CUDA_GELU_TANH};
+}
+
 /* Device memory that products may use, part of what a backend needs. */
 #define LV_RUNTIME_WORKSPACE ((uint64_t)32 << 20)
 int lv_runtime_matmul(LvRuntime *runtime, const LvMatmul *matmul);

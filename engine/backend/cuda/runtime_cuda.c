@@ -536,20 +536,8 @@ int lv_runtime_matmul(LvRuntime *runtime, const LvMatmul *m)
             m->inner, m->cols, m->inner);
         runtime->notice = runtime->refused;
     }
-    return lv_cuda_product(runtime->stream,
-        &(LvCudaProduct){.out = m->out,
-            .in = m->in,
-            .weight = m->weight,
-            .bias = m->bias,
-            .addend = m->addend,
-            .rows = m->rows,
-            .cols = m->cols,
-            .inner = m->inner,
-            .out_stride = m->out_stride,
-            .in_stride = m->in_stride,
-            .type = m->type,
-            .out_type = m->out_type,
-            .function = m->tail == LV_TAIL_NONE ? LV_CUDA_NONE : LV_CUDA_GELU_TANH});
+    const LvCudaProduct product = lv_matmul_product(m);
+    return lv_cuda_product(runtime->stream, &product);
 }
 
 const char *lv_runtime_notice(LvRuntime *runtime)
