@@ -12,28 +12,7 @@
 #include <jansson.h>
 
 #include "base/alloc.h"
-#include "schema/json_schema.h"
-#include "schema/walk.h"
-
-static LlavaovJsonSchema *open_schema(const char *text)
-{
-    LlavaovJsonSchema *schema;
-    LlavaovError error = {0};
-    if (llavaov_json_schema_open(text, &schema, &error) != LLAVAOV_OK)
-        fail_msg("%s: %s", text, error.message);
-    return schema;
-}
-
-/* Whether the whole text is a document. */
-static bool reads(const LlavaovJsonSchema *schema, const char *text)
-{
-    const LvProgram *program = lv_json_schema_program(schema);
-    LvWalk walk = lv_walk_start(program);
-    for (; *text; text++)
-        if (!lv_walk_step(program, &walk, (unsigned char)*text))
-            return false;
-    return lv_walk_closing(program, &walk) == 0;
-}
+#include "schema_reader.h"
 
 #define TYPE(name) "{\"type\": \"" name "\"}"
 #define LIST_OF(items, more) "{\"type\": \"array\", \"items\": " items more "}"

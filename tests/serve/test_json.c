@@ -10,33 +10,13 @@
 #include <jansson.h>
 
 #include "harness.h"
-#include "schema/json_schema.h"
-#include "schema/walk.h"
+#include "schema_reader.h"
 
 static const char object[] =
     "{\"type\": \"object\", \"properties\": {\"moving\": {\"type\": \"boolean\"}, \"color\": "
     "{\"enum\": [\"red\", \"blue\"]}, \"what\": {\"type\": \"string\", \"maxLength\": 9}, "
     "\"where\": "
     "{\"type\": \"array\", \"items\": {\"type\": \"number\", \"minimum\": 0, \"maximum\": 1}}}}";
-
-static LlavaovJsonSchema *schema_of(const char *text)
-{
-    LlavaovJsonSchema *schema;
-    LlavaovError error;
-    if (llavaov_json_schema_open(text, &schema, &error) != LLAVAOV_OK)
-        fail_msg("%s", error.message);
-    return schema;
-}
-
-static bool reads(const LlavaovJsonSchema *schema, const char *text)
-{
-    const LvProgram *program = lv_json_schema_program(schema);
-    LvWalk walk = lv_walk_start(program);
-    for (; *text; text++)
-        if (!lv_walk_step(program, &walk, (unsigned char)*text))
-            return false;
-    return lv_walk_closing(program, &walk) == 0;
-}
 
 static uint32_t least_of(Harness *h, const LlavaovJsonSchema *schema)
 {
@@ -95,7 +75,7 @@ static void every_setting_gives_a_document(void **state)
         {.size = sizeof(LlavaovRules), .stop_tokens = {all, 1}, .min_p = 0.5, .typical_p = 0.5},
     };
     for (size_t s = 0; s < sizeof schemas / sizeof *schemas; s++) {
-        LlavaovJsonSchema *schema = schema_of(schemas[s]);
+        LlavaovJsonSchema *schema = open_schema(schemas[s]);
         const uint32_t least = least_of(h, schema);
         for (size_t k = 0; k < 48; k++) {
             LlavaovGeneration generation = llavaov_generation_default();
@@ -119,7 +99,7 @@ static void answers_are_the_same_in_company(void **state)
 {
     Harness *h = *state;
     LlavaovSession *session = open_session(h);
-    LlavaovJsonSchema *schema = schema_of(object);
+    LlavaovJsonSchema *schema = open_schema(object);
     LlavaovGeneration generation = llavaov_generation_default();
     generation.max_new_tokens = 120;
     static Reply alone, free_alone, together[4];
@@ -144,7 +124,7 @@ static void a_schema_may_go_while_it_is_answered(void **state)
 {
     Harness *h = *state;
     LlavaovSession *session = open_session(h);
-    LlavaovJsonSchema *schema = schema_of(object), *copy = schema_of(object);
+    LlavaovJsonSchema *schema = open_schema(object), *copy = open_schema(object);
     LlavaovGeneration generation = llavaov_generation_default();
     generation.max_new_tokens = 90;
     static Reply reply;
@@ -167,7 +147,7 @@ static void too_few_tokens_are_an_error(void **state)
 {
     Harness *h = *state;
     LlavaovSession *session = open_session(h);
-    LlavaovJsonSchema *schema = schema_of(object);
+    LlavaovJsonSchema *schema = open_schema(object);
     const uint32_t least = least_of(h, schema);
     LlavaovGeneration generation = llavaov_generation_default();
     generation.max_new_tokens = least - 1;
@@ -204,7 +184,7 @@ static void a_full_context_is_an_error(void **state)
     Harness h;
     harness_open(&h, 64);
     LlavaovSession *session = open_session(&h);
-    LlavaovJsonSchema *schema = schema_of(object);
+    LlavaovJsonSchema *schema = open_schema(object);
     LlavaovGeneration generation = llavaov_generation_default();
     generation.max_new_tokens = 500;
     static Reply reply;
