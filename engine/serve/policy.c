@@ -150,9 +150,9 @@ static void take(LvNextSlice *next, LvSliceKind kind, const Work *works, size_t 
 
 /* What an engine past its capacity does: it finishes what was started, and starts as much as it
  * needs to be busy. Of the windows that were taken on, which have been shared out already, one whose
- * frames are encoded is next, then the stream that has been without an answer for most windows, then the
- * freshest; between it and requests of others, the session that
- * has used the least. Frames are encoded on demand. */
+ * frames are encoded is next, then the stream that has been without an answer for most windows, then
+ * the freshest; between it and requests of others, the session that has used the least. Frames are
+ * encoded on demand. */
 typedef struct Backlog {
     bool overloaded;
     size_t waiting;       /* sessions whose requests wait to be started */
