@@ -257,6 +257,7 @@ gst_llavaov_bin_use_decoder (GstLlavaov * self)
       G_CALLBACK (gst_llavaov_jpeg_sort), NULL);
   g_signal_connect (decoder, "unknown-type",
       G_CALLBACK (decoder_unknown_type), self);
+  gst_llavaov_decoder_plugging_watch (&self->decoder_plugging, decoder);
   gst_llavaov_bin_detach_nothing (self);
   use_converter (self);
   gst_bin_add (GST_BIN (self), decoder);

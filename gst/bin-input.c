@@ -210,9 +210,27 @@ sink_query (GstPad * pad, GstObject * parent, GstQuery * query)
   return TRUE;
 }
 
+static GstFlowReturn
+pull_when_plugged (GstPad * pad, GstObject * parent, guint64 offset,
+    guint length, GstBuffer ** buffer)
+{
+  GstObject *self = gst_object_get_parent (parent);
+
+  if (self == NULL)
+    return GST_FLOW_FLUSHING;
+  gst_llavaov_decoder_plugging_wait (&GST_LLAVAOV (self)->decoder_plugging);
+  gst_object_unref (self);
+  return gst_proxy_pad_getrange_default (pad, parent, offset, length, buffer);
+}
+
 void
 gst_llavaov_bin_input_setup (GstLlavaov * self)
 {
+  GstProxyPad *inside =
+      gst_proxy_pad_get_internal (GST_PROXY_PAD (self->sinkpad));
+
+  gst_pad_set_getrange_function (GST_PAD (inside), pull_when_plugged);
+  gst_object_unref (inside);
   g_signal_connect (self->sinkpad, "linked", G_CALLBACK (sink_linked), self);
   gst_pad_set_query_function (self->sinkpad, sink_query);
   gst_pad_add_probe (self->sinkpad, GST_PAD_PROBE_TYPE_DATA_DOWNSTREAM,

@@ -175,6 +175,7 @@ finalize (GObject * object)
 {
   GstLlavaov *self = GST_LLAVAOV (object);
 
+  gst_llavaov_decoder_plugging_free (&self->decoder_plugging);
   gst_llavaov_decoder_errors_free (&self->decoder_errors);
   g_mutex_clear (&self->lock);
   G_OBJECT_CLASS (gst_llavaov_parent_class)->finalize (object);
@@ -227,6 +228,7 @@ gst_llavaov_init (GstLlavaov * self)
 
   g_mutex_init (&self->lock);
   gst_llavaov_decoder_errors_init (&self->decoder_errors);
+  gst_llavaov_decoder_plugging_init (&self->decoder_plugging);
   self->inner = g_object_new (GST_TYPE_LLAVAOV_ELEMENT, "name", "element",
       NULL);
   gst_object_ref_sink (self->inner);

@@ -7,6 +7,7 @@
 #define GST_LLAVAOV_H
 
 #include "decoder-errors.h"
+#include "decoder-plugging.h"
 #include "gstllavaovelement.h"
 
 G_BEGIN_DECLS
@@ -23,6 +24,7 @@ struct _GstLlavaov
   GstPad *nothing;              /* upstream of inner while nothing else is */
 
   GstLlavaovDecoderErrors decoder_errors;       /* what the decoder found instead of video; its lock: decoder-errors.h */
+  GstLlavaovDecoderPlugging decoder_plugging;
 
   /* What is in front of inner: read and written by the functions of bin-decoder.c alone, with the lock, which is a leaf. */
   GMutex lock;

@@ -78,12 +78,12 @@ struct LlavaovEngine {
     size_t n_threads;
     bool stopping;
 
-    LvList sessions;    /* LlavaovSession.in_engine */
-    LvList active;      /* those that may have work for the inference thread (in_active) */
-    LvList with_events; /* those with callbacks to run (in_events) */
+    LvList sessions;      /* LlavaovSession.in_engine */
+    LvList active;        /* those that may have work for the inference thread (in_active) */
+    LvList with_events;   /* those with callbacks to run (in_events) */
     LvList with_pictures; /* those whose pictures wait, by turn (in_pictures) */
-    LvSlice slice;      /* scheduler.c */
-    float *logits;      /* the inference thread's, [vocab_size] (answer.c) */
+    LvSlice slice;        /* scheduler.c */
+    float *logits;        /* the inference thread's, [vocab_size] (answer.c) */
     LlavaovEngineStats stats;
     uint64_t virtual_time; /* of the session that ran last (policy.c) */
     LvAdmission admission; /* windows of live streams that were taken on */

@@ -19,7 +19,7 @@ struct LlavaovSession {
     LvList to_encode;  /* prepared frames that are encoded on arrival (in_queue) */
     LvList requests;   /* LlavaovTicket.in_session; the first one is served */
     size_t n_requests;
-    uint64_t tile_bytes;   /* of prepared frames: tiles and pictures in the backend */
+    uint64_t tile_bytes; /* of prepared frames: tiles and pictures in the backend */
 
     LvList events; /* LvEvent.in_session */
     bool delivering;

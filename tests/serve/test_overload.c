@@ -596,8 +596,7 @@ static void plateau(const Device *which, size_t probe, Spread spread)
         const Result *r = &results[i];
         /* A GPU's calls are fuller, and answers cheaper, when a little more is asked than it can do
          * without delay. */
-        const double asked = (double)r->streams / window,
-                     part = which->tiles > 1 ? 0.85 : 0.9,
+        const double asked = (double)r->streams / window, part = which->tiles > 1 ? 0.85 : 0.9,
                      wanted = fmin(0.98 * asked, part * best);
         show(which->name, loads[i], r);
         check_shares(r);
