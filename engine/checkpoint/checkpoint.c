@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/path.h"
 #include "checkpoint/checkpoint.h"
 
 #include <limits.h>
@@ -37,7 +38,7 @@ static LlavaovStatus check_folder(const char *folder, LlavaovError *error)
 static LlavaovStatus join(
     const char *folder, const char *name, char path[PATH_MAX], LlavaovError *error)
 {
-    if (snprintf(path, PATH_MAX, "%s/%s", folder, name) >= PATH_MAX)
+    if (!lv_path_join(path, folder, name))
         return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, folder, "%s: the path is too long", folder);
     return LLAVAOV_OK;
 }

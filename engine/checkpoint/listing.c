@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/path.h"
 #include "checkpoint/listing.h"
 
 #include <dirent.h>
@@ -26,16 +27,10 @@ static void note(LvNamed *named, const char *name)
         snprintf(named->first, sizeof named->first, "%s", name);
 }
 
-static bool join(char path[PATH_MAX], const char *folder, const char *name)
-{
-    return snprintf(path, PATH_MAX, "%s/%s", folder, name) < PATH_MAX;
-}
-
 bool lv_listing_has(const char *folder, const char *name)
 {
     char path[PATH_MAX];
-    struct stat info;
-    return join(path, folder, name) && !lstat(path, &info);
+    return lv_path_exists(path, folder, name);
 }
 
 static bool ends_with_one_of(const char *name, const char *const *ends, size_t n)
@@ -102,7 +97,7 @@ static bool is_pointer(const char *path)
 bool lv_listing_pointer(const char *folder, const char *name)
 {
     char path[PATH_MAX];
-    return join(path, folder, name) && is_pointer(path);
+    return lv_path_join(path, folder, name) && is_pointer(path);
 }
 
 static void look_at_file(LvListing *l, const char *name)
@@ -137,7 +132,7 @@ static void look_at(LvListing *l, const char *folder, const char *name)
 {
     char path[PATH_MAX];
     struct stat info;
-    if (!join(path, folder, name))
+    if (!lv_path_join(path, folder, name))
         return;
     const bool there = !stat(path, &info), needed = is_needed(name);
     if (there && S_ISDIR(info.st_mode)) {
@@ -164,7 +159,8 @@ static void look_at(LvListing *l, const char *folder, const char *name)
 static void look_for_downloads(LvListing *l, const char *folder)
 {
     char path[PATH_MAX];
-    DIR *directory = join(path, folder, ".cache/huggingface/download") ? opendir(path) : NULL;
+    DIR *directory =
+        lv_path_join(path, folder, ".cache/huggingface/download") ? opendir(path) : NULL;
     for (struct dirent *entry; directory && (entry = readdir(directory));)
         if (ends_with(entry->d_name, ".incomplete"))
             note(&l->partial, entry->d_name);

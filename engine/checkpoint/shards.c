@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/path.h"
 #include "checkpoint/shards.h"
 
 #include <dirent.h>
@@ -101,12 +102,6 @@ LlavaovStatus lv_shards_parse(
     return status;
 }
 
-static bool exists(const char *folder, const char *name, char path[PATH_MAX])
-{
-    struct stat info;
-    return snprintf(path, PATH_MAX, "%s/%s", folder, name) < PATH_MAX && !lstat(path, &info);
-}
-
 static bool ends_with(const char *name, const char *suffix)
 {
     size_t n = strlen(name), m = strlen(suffix);
@@ -148,9 +143,9 @@ LlavaovStatus lv_shards_find(const char *folder, LvShards *shards, LlavaovError 
     char path[PATH_MAX];
     LlavaovStatus status;
     size_t at;
-    if (exists(folder, single_name, path))
+    if (lv_path_exists(path, folder, single_name))
         status = add_file(shards, single_name, folder, &at, error);
-    else if (exists(folder, index_name, path)) {
+    else if (lv_path_exists(path, folder, index_name)) {
         char *text;
         size_t bytes;
         status = lv_file_read(path, LV_MAX_SAFETENSORS_HEADER, &text, &bytes, error);

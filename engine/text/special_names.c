@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/path.h"
 #include "text/special_names.h"
 
 #include <stdbool.h>
@@ -19,13 +20,11 @@ static const char *const standard[] = {
 static LlavaovStatus read_object(
     const char *folder, const char *name, json_t **object, LlavaovError *error)
 {
-    const size_t n = strlen(folder) + strlen(name) + 2;
-    char *path = lv_alloc(n, 1), *text = NULL;
+    char path[PATH_MAX], *text = NULL;
     size_t bytes;
     *object = NULL;
-    if (!path)
-        return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a path");
-    snprintf(path, n, "%s/%s", folder, name);
+    if (!lv_path_join(path, folder, name))
+        return LLAVAOV_OK;
     LlavaovStatus status = lv_file_read(path, LV_MAX_CONFIG_BYTES, &text, &bytes, error);
     if (status == LLAVAOV_OK)
         status = lv_json_parse_loose(text, bytes, path, object, error);
@@ -34,7 +33,6 @@ static LlavaovStatus read_object(
         status = LLAVAOV_OK;
     }
     lv_free(text);
-    lv_free(path);
     return status;
 }
 

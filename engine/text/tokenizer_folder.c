@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/limits.h"
+#include "base/path.h"
 #include "base/status.h"
 #include "checkpoint/json.h"
 #include "checkpoint/listing.h"
@@ -33,13 +34,6 @@ LlavaovStatus lv_tokenizer_parse_files(
     return status;
 }
 
-/* Builds the path of a file in folder; returns whether it exists. */
-static bool find(const char *folder, const char *name, char path[PATH_MAX])
-{
-    struct stat info;
-    return snprintf(path, PATH_MAX, "%s/%s", folder, name) < PATH_MAX && !lstat(path, &info);
-}
-
 static LlavaovStatus open_files(const char *folder, LvTokenizer **tokenizer, LlavaovError *error)
 {
     static const struct {
@@ -55,7 +49,7 @@ static LlavaovStatus open_files(const char *folder, LvTokenizer **tokenizer, Lla
     LlavaovStatus status = LLAVAOV_OK;
     for (int i = 0; i <= LV_SPECIAL_TOKENS_MAP && status == LLAVAOV_OK; i++) {
         char path[PATH_MAX];
-        if (find(folder, wanted[i].name, path) || i <= LV_MERGES_TXT)
+        if (lv_path_exists(path, folder, wanted[i].name) || i <= LV_MERGES_TXT)
             status = lv_file_read(path, wanted[i].most, &texts[i], &files.file[i].bytes, error);
         files.file[i].text = texts[i];
     }
@@ -80,18 +74,18 @@ LlavaovStatus lv_tokenizer_open_folder(
                 "%s/%s: this is a Git LFS pointer, not the file itself; fetch it with: git lfs "
                 "pull",
                 folder, names[i]);
-    if (find(folder, "tokenizer.json", path))
+    if (lv_path_exists(path, folder, "tokenizer.json"))
         return lv_tokenizer_open(path, tokenizer, error);
     for (int i = 0; i < 2; i++) {
         const char *there = names[1 + i], *missing = names[2 - i];
-        if (find(folder, there, path) && !find(folder, missing, other))
+        if (lv_path_exists(path, folder, there) && !lv_path_exists(other, folder, missing))
             return lv_fail(error, LLAVAOV_ERROR_NOT_FOUND, other,
                 "%s: no such file beside %s; fetch it from where the weights are from", other,
                 there);
     }
-    if (find(folder, "vocab.json", other))
+    if (lv_path_exists(other, folder, "vocab.json"))
         return open_files(folder, tokenizer, error);
-    find(folder, "tokenizer.json", path);
+    lv_path_exists(path, folder, "tokenizer.json");
     return lv_fail(error, LLAVAOV_ERROR_NOT_FOUND, path,
         "%s: no such file, nor vocab.json with merges.txt in its place; fetch it from where the "
         "weights are from",

@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "base/limits.h"
+#include "base/path.h"
 #include "checkpoint/json.h"
 #include "text/merges.h"
 #include "text/slow_tokens.h"
@@ -33,7 +34,7 @@ static const char *const file_names[] = {[LV_VOCAB_JSON] = "vocab.json",
 /* From here on, errors are that file's. */
 static void turn_to(SlowReader *s, int file)
 {
-    snprintf(s->name, sizeof s->name, "%s/%s", s->folder, file_names[file]);
+    lv_path_join(s->name, s->folder, file_names[file]);
     s->r.name = s->name;
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "base/limits.h"
+#include "base/path.h"
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/json.h"
 #include "checkpoint/listing.h"
@@ -22,7 +23,7 @@
 
 static bool path_in(const Inspection *in, const char *name, char path[PATH_MAX])
 {
-    return snprintf(path, PATH_MAX, "%s/%s", in->folder, name) < PATH_MAX;
+    return lv_path_join(path, in->folder, name);
 }
 
 static bool has_file(const Inspection *in, const char *name)
