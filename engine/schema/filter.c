@@ -8,7 +8,7 @@
 #include "base/status.h"
 #include "schema/closing.h"
 
-/* What a token would be, and LvJsonFilter.keep. */
+/* What a token would be. */
 enum { REFUSED, ALLOWED, ENDING, LATE };
 
 /* Whether the document can be closed with `left` tokens. */
@@ -69,8 +69,36 @@ static bool allows(LvTokenFilter *filter, int32_t token)
     return verdict == ALLOWED || verdict == ENDING;
 }
 
+/* ---- all of a vocabulary ---- */
+
+/* What a mask is made of: tokens that are allowed one by one, and plain ones by their number of
+ * characters. */
+typedef struct Sorted {
+    const float *scores; /* NULL: of no interest */
+    float late;          /* the greatest of those that are LATE */
+    bool complete;
+    bool plain; /* of plain tokens those are allowed whose number of characters is in `allowed` */
+    bool allowed[UINT8_MAX + 1];
+} Sorted;
+
+static void keep(LvJsonFilter *f, int32_t token)
+{
+    f->kept[f->n_kept++] = token;
+}
+
+static void sort_in(LvJsonFilter *f, Sorted *s, const int32_t *tokens, uint32_t n, int verdict)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        if (verdict == ALLOWED)
+            keep(f, tokens[i]);
+        else if (s->scores && s->scores[tokens[i]] > s->late &&
+                 !(s->complete && is_stop(f, tokens[i])))
+            s->late = s->scores[tokens[i]];
+    }
+}
+
 /* Those of a trie, each on its way. */
-static void sort_out_nodes(LvJsonFilter *f, const LvTokenNodes *nodes)
+static void sort_out_nodes(LvJsonFilter *f, const LvTokenNodes *nodes, Sorted *s)
 {
     f->walks[0] = f->walk;
     for (uint32_t node = 1; node < nodes->n_nodes;) {
@@ -81,66 +109,109 @@ static void sort_out_nodes(LvJsonFilter *f, const LvTokenNodes *nodes)
             continue;
         }
         const uint32_t first = nodes->first[node], end = nodes->first[node + 1];
-        const int verdict = first < end ? in_time(f, walk) : REFUSED;
-        for (uint32_t i = first; i < end; i++)
-            f->keep[nodes->tokens[i]] = (uint8_t)verdict;
+        if (first < end)
+            sort_in(f, s, nodes->tokens + first, end - first, in_time(f, walk));
         node++;
     }
 }
 
 /* Inside a string plain tokens differ in their number of characters alone. */
-static void sort_out_plain(LvJsonFilter *f, uint32_t most)
+static void sort_out_plain(LvJsonFilter *f, uint32_t most, Sorted *s)
 {
-    uint8_t verdict[UINT8_MAX + 1] = {REFUSED};
+    const uint32_t *first = f->trie->first_plain;
+    uint32_t n_allowed = 0;
     for (uint32_t n = 1; n <= UINT8_MAX && n <= most; n++) {
+        if (first[n] == first[n + 1])
+            continue;
         LvWalk walk = f->walk;
         lv_walk_skip(&walk, n);
-        verdict[n] = (uint8_t)in_time(f, &walk);
+        const int verdict = in_time(f, &walk);
+        s->allowed[n] = verdict == ALLOWED;
+        if (s->allowed[n])
+            n_allowed += first[n + 1] - first[n];
+        else
+            sort_in(f, s, f->trie->by_points + first[n], first[n + 1] - first[n], verdict);
     }
-    for (uint32_t id = 0; id < f->trie->n_vocab; id++)
-        f->keep[id] = verdict[f->trie->plain[id]];
+    s->plain = n_allowed > f->trie->n_vocab / 2;
+    for (uint32_t n = 1; n <= UINT8_MAX && !s->plain; n++)
+        if (s->allowed[n])
+            sort_in(f, s, f->trie->by_points + first[n], first[n + 1] - first[n], ALLOWED);
 }
 
-/* Fills keep. */
-static void sort_out(LvJsonFilter *f)
+/* Stop tokens, behind a complete document. */
+static void sort_out_stops(LvJsonFilter *f)
+{
+    LvWalk walk;
+    for (size_t i = 0; i < f->stop.n; i++) {
+        bool again = judge(f, f->stop.ids[i], &walk) != ENDING;
+        for (size_t k = 0; k < i; k++)
+            again = again || f->stop.ids[k] == f->stop.ids[i];
+        if (!again)
+            keep(f, f->stop.ids[i]);
+    }
+}
+
+static void sort_out(LvJsonFilter *f, const float *scores, Sorted *s)
 {
     const uint32_t characters = lv_walk_characters(f->program, &f->walk);
+    memset(s, 0, sizeof *s);
+    s->scores = scores;
+    s->late = -INFINITY;
+    s->complete = complete(f);
+    f->n_kept = 0;
     if (characters)
-        sort_out_plain(f, characters);
-    else
-        memset(f->keep, REFUSED, f->trie->n_vocab);
-    sort_out_nodes(f, characters ? &f->trie->odd : &f->trie->all);
-    for (size_t i = 0; complete(f) && i < f->stop.n; i++)
-        if (f->stop.ids[i] >= 0 && (uint32_t)f->stop.ids[i] < f->trie->n_vocab &&
-            f->keep[f->stop.ids[i]] != ALLOWED)
-            f->keep[f->stop.ids[i]] = ENDING;
+        sort_out_plain(f, characters, s);
+    sort_out_nodes(f, characters ? &f->trie->odd : &f->trie->all, s);
+    if (s->complete)
+        sort_out_stops(f);
 }
 
+static void remove_tokens(const int32_t *tokens, uint32_t n, float *scores)
+{
+    for (uint32_t i = 0; i < n; i++)
+        scores[tokens[i]] = -INFINITY;
+}
+
+/* All but the plain tokens that are allowed. */
+static void remove_all(const LvTokenTrie *trie, const Sorted *s, float *scores, uint32_t n)
+{
+    const uint32_t *first = trie->first_plain;
+    for (uint32_t i = s->plain ? trie->n_vocab : 0; i < n; i++)
+        scores[i] = -INFINITY;
+    for (uint32_t k = 0; k <= UINT8_MAX && s->plain; k++)
+        if (!s->allowed[k])
+            remove_tokens(trie->by_points + first[k], first[k + 1] - first[k], scores);
+}
+
+static bool any_above(const float *scores, uint32_t n, float bound)
+{
+    bool above = false;
+    for (uint32_t i = 0; i < n; i++)
+        above |= scores[i] >= bound;
+    return above;
+}
+
+/* n is at least the tokenizer's size, or what of it the model knows. */
 static void mask(LvTokenFilter *filter, float *scores, uint32_t n)
 {
     LvJsonFilter *f = (LvJsonFilter *)filter;
-    float best = -INFINITY, late = -INFINITY;
-    sort_out(f);
-    for (uint32_t i = 0; i < n; i++) {
-        const int verdict = i < f->trie->n_vocab ? f->keep[i] : REFUSED;
-        if (verdict == LATE && scores[i] > late)
-            late = scores[i];
-        if (verdict == REFUSED || verdict == LATE)
-            scores[i] = -INFINITY;
-        else if (scores[i] > best)
-            best = scores[i];
-    }
-    f->late = f->late || late > best;
+    Sorted s;
+    sort_out(f, scores, &s);
+    for (uint32_t i = 0; i < f->n_kept; i++)
+        f->scores[i] = scores[f->kept[i]];
+    remove_all(f->trie, &s, scores, n);
+    for (uint32_t i = 0; i < f->n_kept; i++)
+        scores[f->kept[i]] = f->scores[i];
+    if (s.late > -INFINITY)
+        f->late = f->late || !any_above(scores, n, s.late);
 }
 
 /* Behind a complete document: whether anything may come next, a stop token at least. */
 static bool goes_on(LvJsonFilter *f)
 {
-    sort_out(f);
-    for (uint32_t id = 0; id < f->trie->n_vocab; id++)
-        if (f->keep[id] == ALLOWED || f->keep[id] == ENDING)
-            return true;
-    return false;
+    Sorted s;
+    sort_out(f, NULL, &s);
+    return f->n_kept > 0;
 }
 
 static void take(LvTokenFilter *filter, int32_t token)
@@ -168,9 +239,10 @@ LlavaovStatus lv_json_filter_open(LvJsonFilter *filter, const LvProgram *program
     filter->stop = stop;
     filter->walk = lv_walk_start(program);
     filter->walks = lv_alloc((size_t)trie->depth + 1, sizeof *filter->walks);
-    filter->keep = lv_alloc(trie->n_vocab, 1);
+    filter->kept = lv_alloc(trie->n_vocab, sizeof *filter->kept);
+    filter->scores = lv_alloc(trie->n_vocab, sizeof *filter->scores);
     filter->closing = lv_closing_open();
-    if (filter->walks && filter->keep && filter->closing)
+    if (filter->walks && filter->kept && filter->scores && filter->closing)
         return LLAVAOV_OK;
     lv_json_filter_close(filter);
     return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for an answer in JSON");
@@ -179,7 +251,8 @@ LlavaovStatus lv_json_filter_open(LvJsonFilter *filter, const LvProgram *program
 void lv_json_filter_close(LvJsonFilter *filter)
 {
     lv_free(filter->walks);
-    lv_free(filter->keep);
+    lv_free(filter->kept);
+    lv_free(filter->scores);
     lv_closing_close(filter->closing);
     memset(filter, 0, sizeof *filter);
 }

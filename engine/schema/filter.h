@@ -23,7 +23,11 @@ typedef struct LvJsonFilter {
     bool truncated; /* LlavaovAnswer.truncated */
     bool late;      /* a likelier token than those tried since would not have closed in time */
     LvWalk *walks;  /* [trie->depth + 1] */
-    uint8_t *keep;  /* [trie->n_vocab] */
+    /* Tokens that are allowed, but not as many plain ones as are allowed by their number alone; what
+     * they scored. [trie->n_vocab] */
+    int32_t *kept;
+    float *scores;
+    uint32_t n_kept;
     LvClosing *closing;
 } LvJsonFilter;
 

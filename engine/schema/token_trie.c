@@ -155,11 +155,25 @@ static bool build_nodes(
     return true;
 }
 
+/* Fills by_points. */
+static void sort_by_points(LvTokenTrie *trie)
+{
+    for (uint32_t id = 0; id < trie->n_vocab; id++)
+        trie->first_plain[trie->plain[id] + 1]++;
+    for (uint32_t n = 1; n <= UINT8_MAX; n++)
+        trie->first_plain[n + 1] += trie->first_plain[n];
+    uint32_t next[UINT8_MAX + 1];
+    memcpy(next, trie->first_plain, sizeof next);
+    for (uint32_t id = 0; id < trie->n_vocab; id++)
+        trie->by_points[next[trie->plain[id]]++] = (int32_t)id;
+}
+
 static LlavaovStatus build(LvTokenTrie *trie, LlavaovError *error)
 {
     TokenBytes *entries = lv_alloc(trie->n_vocab, sizeof *entries);
     trie->plain = lv_calloc(trie->n_vocab, sizeof *trie->plain);
-    if (!entries || !trie->plain) {
+    trie->by_points = lv_alloc(trie->n_vocab, sizeof *trie->by_points);
+    if (!entries || !trie->plain || !trie->by_points) {
         lv_free(entries);
         return no_memory(error);
     }
@@ -171,6 +185,7 @@ static LlavaovStatus build(LvTokenTrie *trie, LlavaovError *error)
         trie->plain[id] = count_plain(trie->bytes + from, bytes);
         trie->depth = bytes > trie->depth ? bytes : trie->depth;
     }
+    sort_by_points(trie);
     qsort(entries, n, sizeof *entries, compare);
     uint32_t *path = lv_alloc((size_t)trie->depth + 1, sizeof *path);
     const bool enough = path && build_nodes(&trie->all, NULL, entries, n, path) &&
@@ -235,6 +250,7 @@ void lv_token_trie_close(LvTokenTrie *trie)
     lv_free(trie->token_from);
     lv_free(trie->bytes);
     lv_free(trie->plain);
+    lv_free(trie->by_points);
     lv_free(trie);
 }
 

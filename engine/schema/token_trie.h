@@ -28,6 +28,10 @@ typedef struct LvTokenTrie {
     /* [n_vocab] Code points of plain tokens, which are whole characters that stand for themselves in
      * a JSON string; 0: not plain. Most of a vocabulary are, so that strings need not walk them. */
     uint8_t *plain;
+    /* [n_vocab] All ids, those first that are not plain, the others by their code points, and where
+     * those of each number begin: plain tokens of n are [first_plain[n], first_plain[n + 1]). */
+    int32_t *by_points;
+    uint32_t first_plain[UINT8_MAX + 2];
 } LvTokenTrie;
 
 /* Of the ids below n_vocab. Error: UNSUPPORTED, when a byte that a document may hold is no token of
