@@ -7,16 +7,20 @@
 
 #define REMEMBERED 64 /* a power of two */
 
+/* Bytes that a way may have before it joins the kept one. */
+#define MOST_OWN 64
+
 struct LvClosing {
     struct {
         bool used;
         LvWalk walk;
         uint32_t tokens;
     } known[REMEMBERED];
-    LvWalk last; /* whose way the next two are, if it is between characters */
-    bool has_last;
+    /* A whole way to the end, which others join: its bytes, where each begins, and the tokens from
+     * there. */
     unsigned char *bytes;
-    uint32_t *tokens; /* from each byte to the end */
+    LvWalk *walks;
+    uint32_t *tokens; /* [n + 1] */
     size_t n, capacity;
 };
 
@@ -30,112 +34,128 @@ void lv_closing_close(LvClosing *closing)
     if (!closing)
         return;
     lv_free(closing->bytes);
+    lv_free(closing->walks);
     lv_free(closing->tokens);
     lv_free(closing);
 }
 
 static bool reserve(LvClosing *closing, size_t n)
 {
+    closing->n = 0;
     if (n <= closing->capacity)
         return true;
     lv_free(closing->bytes);
+    lv_free(closing->walks);
     lv_free(closing->tokens);
     closing->bytes = lv_alloc(n, 1);
+    closing->walks = lv_alloc(n, sizeof *closing->walks);
     closing->tokens = lv_alloc(n + 1, sizeof *closing->tokens);
-    closing->capacity = closing->bytes && closing->tokens ? n : 0;
+    closing->capacity = closing->bytes && closing->walks && closing->tokens ? n : 0;
     return closing->capacity != 0;
 }
 
-/* Of the first bytes on, each token that fits, and the fewest behind it. */
-static uint32_t fewest(const LvClosing *closing, const LvTokenTrie *trie, size_t at, size_t n)
-{
-    uint32_t best = UINT32_MAX, node = 0;
-    for (size_t end = at; end < n; end++) {
-        node = lv_token_nodes_below(&trie->all, node, closing->bytes[end]);
-        if (!node)
-            break;
-        if (trie->all.first[node] < trie->all.first[node + 1] && closing->tokens[end + 1] < best)
-            best = closing->tokens[end + 1] + 1;
-    }
-    return best;
-}
-
-static uint32_t count(
-    LvClosing *closing, const LvProgram *program, const LvTokenTrie *trie, const LvWalk *from)
-{
-    const size_t n = lv_walk_closing(program, from);
-    if (n == 0)
-        return 0;
-    closing->has_last = false;
-    if (!reserve(closing, n))
-        return UINT32_MAX;
-    LvWalk walk = *from;
-    for (size_t i = 0; i < n; i++) {
-        closing->bytes[i] = lv_walk_closing_byte(program, &walk);
-        lv_walk_step(program, &walk, closing->bytes[i]);
-    }
-    closing->tokens[n] = 0;
-    for (size_t i = n; i-- > 0;)
-        closing->tokens[i] = fewest(closing, trie, i, n);
-    closing->n = n;
-    closing->last = *from;
-    closing->has_last = lv_walk_between_characters(program, from);
-    return closing->tokens[0];
-}
-
-/* Strings that are too short yet: the way from a longer one is the end of that from a shorter one.
- */
-static bool is_on_last_way(const LvClosing *closing, const LvProgram *program, const LvWalk *walk)
-{
-    LvWalk shorter = *walk;
-    shorter.n = closing->last.n;
-    return closing->has_last && walk->n >= closing->last.n &&
-           lv_walk_between_characters(program, walk) &&
-           !memcmp(&shorter, &closing->last, sizeof shorter);
-}
-
-/* The way to the end is the same for all strings that are long enough. */
+/* The way to the end is the same for all strings and lists that are long enough. */
 static LvWalk shortest_alike(const LvProgram *program, const LvWalk *walk)
 {
     LvWalk alike = *walk;
     const LvInstruction *step = &program->steps[walk->at];
     if (step->op == LV_OP_STRING && alike.n > step->least)
         alike.n = step->least;
+    for (uint32_t list = step->list; list != LV_NO_STEP; list = program->steps[list].list) {
+        const LvInstruction *l = &program->steps[list];
+        if (alike.elements[l->level] > l->least)
+            alike.elements[l->level] = (uint16_t)l->least;
+    }
     return alike;
 }
 
-/* Within a character the way joins the last one behind it. */
-static bool join_last_way(const LvClosing *closing, const LvProgram *program,
-    const LvTokenTrie *trie, const LvWalk *from, uint32_t *tokens)
+/* The first bytes of a way, and the tokens from each: what it has before it joins the kept one at
+ * `at`, or all of it. */
+typedef struct Way {
+    const unsigned char *bytes;
+    uint32_t *tokens;
+    size_t n, at;
+} Way;
+
+/* Of the bytes from `from` on, each token that fits, and the fewest behind it. */
+static uint32_t fewest(
+    const LvClosing *closing, const LvTokenTrie *trie, const Way *way, size_t from)
 {
-    unsigned char bytes[4];
-    uint32_t behind[5]; /* tokens from each of these bytes */
-    size_t n = 0;
+    const size_t kept = closing->n - way->at;
+    uint32_t best = UINT32_MAX, node = 0;
+    for (size_t i = from; i < way->n + kept; i++) {
+        const unsigned char byte =
+            i < way->n ? way->bytes[i] : closing->bytes[way->at + (i - way->n)];
+        node = lv_token_nodes_below(&trie->all, node, byte);
+        if (!node)
+            break;
+        const uint32_t behind =
+            i + 1 < way->n ? way->tokens[i + 1] : closing->tokens[way->at + (i + 1 - way->n)];
+        if (trie->all.first[node] < trie->all.first[node + 1] && behind < best)
+            best = behind + 1;
+    }
+    return best;
+}
+
+/* Where the kept way is at this place; n: it is not there. */
+static size_t place_on_way(const LvClosing *closing, const LvProgram *program, const LvWalk *walk)
+{
+    const size_t left = lv_walk_closing(program, walk);
+    if (left > closing->n || left == 0)
+        return closing->n;
+    const size_t at = closing->n - left;
+    return memcmp(&closing->walks[at], walk, sizeof *walk) ? closing->n : at;
+}
+
+/* A walk whose way soon joins the kept one. */
+static bool join(const LvClosing *closing, const LvProgram *program, const LvTokenTrie *trie,
+    const LvWalk *from, uint32_t *tokens)
+{
+    unsigned char bytes[MOST_OWN];
+    uint32_t behind[MOST_OWN + 1];
+    Way way = {bytes, behind, 0, 0};
     LvWalk walk = *from;
-    while (!is_on_last_way(closing, program, &walk)) {
-        if (!closing->has_last || n == sizeof bytes || lv_walk_closing(program, &walk) == 0)
+    if (closing->n == 0)
+        return false;
+    for (;;) {
+        way.at = place_on_way(closing, program, &walk);
+        if (way.at < closing->n)
+            break;
+        if (way.n == MOST_OWN || lv_walk_closing(program, &walk) == 0)
             return false;
-        bytes[n] = lv_walk_closing_byte(program, &walk);
-        lv_walk_step(program, &walk, bytes[n++]);
+        bytes[way.n] = lv_walk_closing_byte(program, &walk);
+        lv_walk_step(program, &walk, bytes[way.n++]);
         walk = shortest_alike(program, &walk);
     }
-    const size_t at = walk.n - closing->last.n;
-    behind[n] = closing->tokens[at];
-    for (size_t i = n; i-- > 0;) {
-        uint32_t node = 0;
-        behind[i] = UINT32_MAX;
-        for (size_t k = i; k < n || at + (k - n) < closing->n; k++) {
-            node = lv_token_nodes_below(
-                &trie->all, node, k < n ? bytes[k] : closing->bytes[at + (k - n)]);
-            if (!node)
-                break;
-            const uint32_t rest = k + 1 < n ? behind[k + 1] : closing->tokens[at + (k + 1 - n)];
-            if (trie->all.first[node] < trie->all.first[node + 1] && rest < behind[i])
-                behind[i] = rest + 1;
-        }
-    }
+    behind[way.n] = closing->tokens[way.at];
+    for (size_t i = way.n; i-- > 0;)
+        behind[i] = fewest(closing, trie, &way, i);
     *tokens = behind[0];
     return true;
+}
+
+/* Keeps the whole way. */
+static uint32_t count(
+    LvClosing *closing, const LvProgram *program, const LvTokenTrie *trie, const LvWalk *from)
+{
+    const size_t n = lv_walk_closing(program, from);
+    if (n == 0)
+        return 0;
+    if (!reserve(closing, n))
+        return UINT32_MAX;
+    LvWalk walk = *from;
+    for (size_t i = 0; i < n; i++) {
+        closing->walks[i] = walk;
+        closing->bytes[i] = lv_walk_closing_byte(program, &walk);
+        lv_walk_step(program, &walk, closing->bytes[i]);
+        walk = shortest_alike(program, &walk);
+    }
+    closing->n = n;
+    closing->tokens[n] = 0;
+    const Way all = {closing->bytes, closing->tokens, n, n};
+    for (size_t i = n; i-- > 0;)
+        closing->tokens[i] = fewest(closing, trie, &all, i);
+    return closing->tokens[0];
 }
 
 /* FNV-1a over the members that a walk is told apart by. */
@@ -153,12 +173,10 @@ uint32_t lv_closing_tokens(
     LvClosing *closing, const LvProgram *program, const LvTokenTrie *trie, const LvWalk *walk)
 {
     const LvWalk key = shortest_alike(program, walk);
-    if (is_on_last_way(closing, program, &key))
-        return closing->tokens[key.n - closing->last.n];
     const size_t place = place_of(&key);
     if (!closing->known[place].used || memcmp(&closing->known[place].walk, &key, sizeof key)) {
         uint32_t tokens;
-        if (!join_last_way(closing, program, trie, &key, &tokens))
+        if (!join(closing, program, trie, &key, &tokens))
             tokens = count(closing, program, trie, &key);
         if (tokens == UINT32_MAX)
             return tokens;

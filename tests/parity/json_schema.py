@@ -9,6 +9,7 @@ Masks: on the way of random answers, with Qwen2's vocabulary, every token that i
 same schema (x-guidance without flexible white space, this engine's defaults spelled out), but zeros behind the last digit of a fraction,
 which llguidance refuses at some bounds ("2.50" where the maximum is 2.5); what llguidance allows beyond that are escapes, and numbers of
 more digits, with exponents or "-0" (docs/json.md).
+Within, the masks are those that trying every token by itself gives.
 Answers: those of models that know nothing are valid by jsonschema and closed, none of more tokens than its limit.
 Keywords: every one of the 2020-12 drafts that is not supported is refused by name.
 """
@@ -225,6 +226,14 @@ def tokens_of(build, tokenizer_file, cache={}):
     return cache[tokenizer_file]
 
 
+def compare_with_trying(build, tokenizer_file, schemas):
+    """Masks are made of a whole vocabulary at once; the plain way is to try every token. (schemas, faults)"""
+    lines = "".join(json.dumps(s) + "\n" for s in schemas)
+    out = subprocess.run([build / "tests/schema/json-batch", "compare", "40", "3", tokenizer_file],
+                         input=lines, capture_output=True, text=True, check=True).stdout.split()
+    return len(out), [f"token {o} of {json.dumps(s)}" for o, s in zip(out, schemas, strict=True) if o != "same"]
+
+
 def check_answers(build, schemas, n):
     """(answers, truncated, faults)"""
     each = -(-n // len(schemas))
@@ -293,6 +302,9 @@ def main():
         hf = Tokenizer.from_str(llava_tokenizer_json())
         file = pathlib.Path(folder) / "tokenizer.json"
         file.write_text(llava_tokenizer_json(), encoding="utf-8")
+        n, faults = compare_with_trying(arguments.build, file, schemas)
+        print(f"masks: as trying every token, 40 states of {n} schemas, {len(faults)} faults")
+        failed |= report(faults)
         counts, faults = compare_masks(arguments.build, file, hf, schemas, arguments.states)
     print(f"masks: {counts['states']} states of {len(schemas)} schemas, {counts['tokens']} tokens allowed, each by llguidance, too; "
           f"({counts['forced']} not in its masks, where text is forced, but taken; {counts['zeros']} zeros behind a fraction at a bound are not); it allows {counts['escape']} more with other escapes and {counts['number']} with other numbers; {len(faults)} faults")

@@ -4,6 +4,8 @@
  *     json-batch check                          a schema a line: its error's message, or "ok"
  *     json-batch answers N SEED TOKENIZER       a schema a line: N random answers, as JSON lines
  *     json-batch masks STATES SEED TOKENIZER    a schema a line: masks on the way of a random answer
+ *     json-batch compare STATES SEED TOKENIZER  a schema a line: "same" where masks on such a way are what
+ *                                               trying every token says, or the id that differs
  *     json-batch size 0 0 TOKENIZER             n_vocab
  *     json-batch times STATES SEED TOKENIZER    a schema a line: what choices cost on such ways, for
  *                                               measuring (docs/json.md)
@@ -106,6 +108,37 @@ static int masks(const Batch *b, LvJsonFilter *filter, unsigned long seed)
     return 0;
 }
 
+static int compare(const Batch *b, LvJsonFilter *filter, unsigned long seed)
+{
+    const uint32_t n_vocab = b->trie->n_vocab;
+    LvTokenFilter *f = &filter->filter;
+    uint64_t random = seed + 1;
+    uint8_t *allowed = malloc(n_vocab);
+    int32_t other = -1;
+    lv_json_filter_start(filter, 40 + lv_json_filter_least(filter));
+    for (unsigned long i = 0; allowed && other < 0 && i < b->n; i++) {
+        memset(b->scores, 0, n_vocab * sizeof *b->scores);
+        f->mask(f, b->scores, n_vocab);
+        for (uint32_t id = 0; id < n_vocab; id++) {
+            allowed[id] = f->allows(f, (int32_t)id);
+            if (allowed[id] != (b->scores[id] == 0))
+                other = (int32_t)id;
+        }
+        int32_t token = choose(b, allowed, &random);
+        while (token < 0)
+            token = choose(b, allowed, &random);
+        f->take(f, token);
+        if (filter->ended)
+            lv_json_filter_start(filter, 40 + lv_json_filter_least(filter));
+    }
+    free(allowed);
+    if (other < 0)
+        puts("same");
+    else
+        printf("%d\n", other);
+    return 0;
+}
+
 static int by_value(const void *a, const void *b)
 {
     const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
@@ -175,9 +208,10 @@ static int run(const Batch *b, const char *command, const char *line, unsigned l
     if (llavaov_json_schema_open(line, &schema, &error) == LLAVAOV_OK &&
         lv_json_filter_open(&filter, lv_json_schema_program(schema), b->trie, (LlavaovIds){NULL, 0},
             &error) == LLAVAOV_OK) {
-        failed = !strcmp(command, "answers") ? answers(b, &filter, b->seed + number * b->n)
-                 : !strcmp(command, "times") ? times(b, &filter, b->seed + number)
-                                             : masks(b, &filter, b->seed + number);
+        failed = !strcmp(command, "answers")   ? answers(b, &filter, b->seed + number * b->n)
+                 : !strcmp(command, "times")   ? times(b, &filter, b->seed + number)
+                 : !strcmp(command, "compare") ? compare(b, &filter, b->seed + number)
+                                               : masks(b, &filter, b->seed + number);
         fflush(stdout);
         lv_json_filter_close(&filter);
     } else {

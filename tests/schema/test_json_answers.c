@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "random_answer.h"
+#include "schema/closing.h"
 #include "schema/json_schema.h"
 #include "validate.h"
 
@@ -94,6 +95,60 @@ static void the_least_is_exact(void **state)
         }
         close_filter(&o);
     }
+}
+
+/* Fewest tokens of the closing bytes, trying every token at every byte. */
+static uint32_t fewest_plainly(const LvProgram *program, const LvWalk *from)
+{
+    static unsigned char bytes[2048];
+    static uint32_t fewest[2049];
+    const uint32_t n = lv_walk_closing(program, from);
+    LvWalk walk = *from;
+    assert_true(n <= sizeof bytes);
+    for (uint32_t i = 0; i < n; i++) {
+        bytes[i] = lv_walk_closing_byte(program, &walk);
+        assert_true(lv_walk_step(program, &walk, bytes[i]));
+        assert_int_equal(lv_walk_closing(program, &walk), n - i - 1);
+    }
+    fewest[n] = 0;
+    for (uint32_t i = n; i-- > 0;) {
+        fewest[i] = UINT32_MAX;
+        for (uint32_t id = 0; id < trie->n_vocab; id++) {
+            const uint32_t first = trie->token_from[id], size = trie->token_from[id + 1] - first;
+            if (size && size <= n - i && !memcmp(trie->bytes + first, bytes + i, size) &&
+                fewest[i + size] < fewest[i])
+                fewest[i] = fewest[i + size] + 1;
+        }
+    }
+    return fewest[0];
+}
+
+/* In every place of documents, with what was found for the places before. */
+static void the_way_to_the_end_is_the_shortest(void **state)
+{
+    size_t i, places = 0;
+    json_t *schema;
+    static RandomAnswer answer;
+    json_array_foreach(schemas, i, schema)
+    {
+        Opened o = open_filter(schema);
+        const LvProgram *program = lv_json_schema_program(o.schema);
+        LvClosing *closing = lv_closing_open();
+        assert_non_null(closing);
+        for (uint32_t k = 0; k < 3; k++) {
+            random_answer(&o.filter, o.least + 40, i * 100 + k, scores, &answer);
+            LvWalk walk = lv_walk_start(program);
+            for (const char *c = answer.text; *c; c++, places++) {
+                if (places % 7 == 0)
+                    assert_int_equal(lv_closing_tokens(closing, program, trie, &walk),
+                        fewest_plainly(program, &walk));
+                assert_true(lv_walk_step(program, &walk, (unsigned char)*c));
+            }
+        }
+        lv_closing_close(closing);
+        close_filter(&o);
+    }
+    assert_true(places > 2000);
 }
 
 /* The next score, mostly far from the tokens that fit, so that the vocabulary must be walked. */
@@ -193,6 +248,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_answers_are_valid_and_closed),
         cmocka_unit_test(the_least_is_exact),
+        cmocka_unit_test(the_way_to_the_end_is_the_shortest),
         cmocka_unit_test(the_choice_is_the_masks_maximum),
         cmocka_unit_test(stop_tokens_end_complete_documents_alone),
     };
