@@ -185,10 +185,10 @@ static void remove_all(const LvTokenTrie *trie, const Sorted *s, float *scores, 
 
 static bool any_above(const float *scores, uint32_t n, float bound)
 {
-    bool above = false;
+    uint32_t above = 0;
     for (uint32_t i = 0; i < n; i++)
         above |= scores[i] >= bound;
-    return above;
+    return above != 0;
 }
 
 /* n is at least the tokenizer's size, or what of it the model knows. */

@@ -165,6 +165,13 @@ uint32_t lv_number_closing(const LvNumberBounds *bounds, const LvNumber *number)
     return best;
 }
 
+bool lv_number_complete(const LvNumberBounds *bounds, const LvNumber *number)
+{
+    const bool digits = number->part == LV_NUMBER_WHOLE ||
+                        (number->part == LV_NUMBER_FRACTION && number->fraction > 0);
+    return digits && fits(bounds, number, 0, number->fraction);
+}
+
 bool lv_number_step(const LvNumberBounds *bounds, LvNumber *number, unsigned char byte)
 {
     return append(bounds, number, byte) && lv_number_closing(bounds, number) != LV_NUMBER_NEVER;

@@ -49,6 +49,9 @@ typedef struct LvNumber {
  */
 uint32_t lv_number_closing(const LvNumberBounds *bounds, const LvNumber *number);
 
+/* Whether the number may end here. */
+bool lv_number_complete(const LvNumberBounds *bounds, const LvNumber *number);
+
 /* Appends a byte. False: no number goes on like that, and *number is undefined. */
 bool lv_number_step(const LvNumberBounds *bounds, LvNumber *number, unsigned char byte);
 

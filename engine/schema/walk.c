@@ -182,7 +182,7 @@ bool lv_walk_step(const LvProgram *program, LvWalk *walk, unsigned char byte)
                 walk->u.number = number;
                 return true;
             }
-            if (lv_number_closing(&step->bounds, &walk->u.number) != 0)
+            if (!lv_number_complete(&step->bounds, &walk->u.number))
                 return false;
             enter(program, walk, step->next);
             break;
@@ -335,7 +335,7 @@ unsigned char lv_walk_closing_byte(const LvProgram *program, const LvWalk *walk)
             break;
         }
         case LV_OP_NUMBER:
-            if (lv_number_closing(&step->bounds, &next.u.number) != 0)
+            if (!lv_number_complete(&step->bounds, &next.u.number))
                 return lv_number_closing_byte(&step->bounds, &next.u.number);
             enter(program, &next, step->next);
             break;
