@@ -93,10 +93,29 @@ drop_clock_id (GstClockID id)
   gst_clock_id_unref (id);
 }
 
+/* When the clock will show `time`, in monotonic time; 0: only the clock itself can say. A system clock keeps all that it is to
+ * wake for in one list, sorted: at every window of a thousand streams that would be a thousand steps. */
+static gint64
+monotonic_time (GstClock * clock, GstClockTime time)
+{
+  GstClockType type;
+  GstClockTime now;
+
+  if (G_OBJECT_TYPE (clock) != GST_TYPE_SYSTEM_CLOCK)
+    return 0;
+  g_object_get (clock, "clock-type", &type, NULL);
+  if (type != GST_CLOCK_TYPE_MONOTONIC)
+    return 0;
+  now = gst_clock_get_time (clock);
+  return g_get_monotonic_time () +
+      (gint64) ((time - MIN (time, now)) / GST_USECOND) + 1;
+}
+
 void
 gst_llavaov_clock_schedule (GstLlavaovElement * self)
 {
-  GstClockTime deadline = GST_CLOCK_TIME_NONE, latency;
+  GstClockTime deadline = GST_CLOCK_TIME_NONE, latency, base;
+  gint64 until = 0;
   GstClockID old = gst_llavaov_timer_clear (&self->timer), id = NULL;
   gboolean live, known, eos;
   GstSegment segment;
@@ -113,12 +132,17 @@ gst_llavaov_clock_schedule (GstLlavaovElement * self)
 
   drop_clock_id (old);
   clock = gst_element_get_clock (GST_ELEMENT (self));
-  if (clock && GST_CLOCK_TIME_IS_VALID (deadline))
-    id = gst_clock_new_single_shot_id (clock,
-        gst_element_get_base_time (GST_ELEMENT (self)) + deadline + latency);
+  base = gst_element_get_base_time (GST_ELEMENT (self));
+  if (clock && deadline < GST_CLOCK_TIME_NONE - base - latency) {
+    deadline += base + latency;
+    until = monotonic_time (clock, deadline);
+    if (until == 0)
+      id = gst_clock_new_single_shot_id (clock, deadline);
+  }
   gst_clear_object (&clock);
 
   g_mutex_lock (&self->windows.lock);
+  gst_llavaov_timer_set_until (&self->timer, until);
   if (id == NULL)
     return;
   gst_llavaov_timer_set (&self->timer, id);

@@ -30,6 +30,7 @@ GstClockID
 gst_llavaov_timer_clear (GstLlavaovTimer * timer)
 {
   timer->stale = timer->fired = FALSE;
+  timer->until = 0;
   return g_steal_pointer (&timer->id);
 }
 
@@ -37,6 +38,25 @@ void
 gst_llavaov_timer_set (GstLlavaovTimer * timer, GstClockID id)
 {
   timer->id = gst_clock_id_ref (id);
+}
+
+void
+gst_llavaov_timer_set_until (GstLlavaovTimer * timer, gint64 until)
+{
+  timer->until = until;
+}
+
+void
+gst_llavaov_timer_wait (GstLlavaovTimer * timer, GCond * cond, GMutex * lock)
+{
+  gint64 until = timer->until;
+
+  if (until == 0) {
+    g_cond_wait (cond, lock);
+  } else if (!g_cond_wait_until (cond, lock, until) && timer->until == until) {
+    timer->until = 0;
+    timer->fired = TRUE;
+  }
 }
 
 gboolean

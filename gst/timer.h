@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The timer of live windows: what the pipeline's clock has been asked for, and whether it has to be asked anew. clock.c talks
- * to the clock.
+ * The timer of live windows: what the pipeline's clock has been asked for, or until when the worker waits by itself, and
+ * whether that is to be set anew. clock.c talks to the clock.
  *
  * The lock rule: the members are read and written by the functions of timer.c alone, with the lock of the windows held around
  * every call: whoever changes the timer wakes the worker.
@@ -17,6 +17,7 @@ G_BEGIN_DECLS
 typedef struct
 {
   GstClockID id;                /* what the clock waits for, or NULL; owned */
+  gint64 until;                 /* monotonic time at which the worker's own wait ends, or 0 */
   gboolean playing;             /* PLAYING: there is a clock, and it runs */
   gboolean fired;               /* a window is over, and the worker has not closed it yet */
   gboolean stale;               /* to be set anew */
@@ -35,6 +36,12 @@ GstClockID gst_llavaov_timer_clear (GstLlavaovTimer * timer);
 /* After clear. Takes a reference. */
 void gst_llavaov_timer_set (GstLlavaovTimer * timer, GstClockID id);
 
+/* After clear: for the worker's own wait. */
+void gst_llavaov_timer_set_until (GstLlavaovTimer * timer, gint64 until);
+
+/* Waits on `cond`, no longer than the worker's own wait lasts; then the timer has fired. */
+void gst_llavaov_timer_wait (GstLlavaovTimer * timer, GCond * cond,
+    GMutex * lock);
 /* The clock has come to `id`. FALSE: the timer has been set anew since. */
 gboolean gst_llavaov_timer_fire (GstLlavaovTimer * timer, GstClockID id);
 /* Whether it has fired since the last call. */

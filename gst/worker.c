@@ -107,7 +107,8 @@ worker_main (gpointer data)
     } else if (gst_llavaov_timer_is_stale (&self->timer)) {
       gst_llavaov_clock_schedule (self);
     } else {
-      g_cond_wait (&self->windows.cond, &self->windows.lock);
+      gst_llavaov_timer_wait (&self->timer, &self->windows.cond,
+          &self->windows.lock);
     }
   }
   g_mutex_unlock (&self->windows.lock);
