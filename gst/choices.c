@@ -23,22 +23,30 @@ gst_llavaov_choices_check (const GstLlavaovSettings * settings,
 {
   LlavaovChoices choices = gst_llavaov_choices_of (settings,
       settings->choices);
-  const gchar *property;
 
   if (settings->choices == NULL)
     return TRUE;
   error->status = llavaov_choices_check (NULL, &choices, error);
   if (error->status != LLAVAOV_OK)
     return FALSE;
-  property = gst_llavaov_choices_contradiction (settings);
-  if (property == NULL)
-    return TRUE;
-  gst_llavaov_choices_contradicted (property, error);
+  return gst_llavaov_choices_agree (settings, error);
+}
+
+static gboolean
+contradicted (const gchar * property, LlavaovError * error)
+{
+  error->status = LLAVAOV_ERROR_ARGUMENT;
+  error->about = LLAVAOV_ABOUT_OPTION;
+  g_strlcpy (error->subject, property, sizeof (error->subject));
+  g_snprintf (error->message, sizeof (error->message),
+      "%s is set, and so is choices: nothing is generated with choices, so %s "
+      "has no meaning; leave it at its default", property, property);
   return FALSE;
 }
 
-const gchar *
-gst_llavaov_choices_contradiction (const GstLlavaovSettings * settings)
+gboolean
+gst_llavaov_choices_agree (const GstLlavaovSettings * settings,
+    LlavaovError * error)
 {
   static const guint ids[] = {
     GST_LLAVAOV_PROP_GENERATION,
@@ -55,19 +63,8 @@ gst_llavaov_choices_contradiction (const GstLlavaovSettings * settings)
 
   for (i = 0; i < G_N_ELEMENTS (ids); i++)
     if (gst_llavaov_settings_differs (settings, ids[i]))
-      return gst_llavaov_property (ids[i])->name;
-  return NULL;
-}
-
-void
-gst_llavaov_choices_contradicted (const gchar * property, LlavaovError * error)
-{
-  error->status = LLAVAOV_ERROR_ARGUMENT;
-  error->about = LLAVAOV_ABOUT_OPTION;
-  g_strlcpy (error->subject, property, sizeof (error->subject));
-  g_snprintf (error->message, sizeof (error->message),
-      "%s is set, and so is choices: nothing is generated with choices, so %s "
-      "has no meaning; leave it at its default", property, property);
+      return contradicted (gst_llavaov_property (ids[i])->name, error);
+  return TRUE;
 }
 
 static void

@@ -17,11 +17,8 @@ LlavaovChoices gst_llavaov_choices_of (const GstLlavaovSettings * settings,
 /* Whether what can be said of the settings without a model is right; without choices it is. FALSE: error is filled. */
 gboolean gst_llavaov_choices_check (const GstLlavaovSettings * settings,
     LlavaovError * error);
-/* A property that is about generated text and was set to something else than its default beside choices; NULL: none. */
-const gchar *gst_llavaov_choices_contradiction (const GstLlavaovSettings *
-    settings);
-/* Says so. */
-void gst_llavaov_choices_contradicted (const gchar * property,
+/* FALSE: a property that is about generated text was set to something else than its default beside choices, and error names it. */
+gboolean gst_llavaov_choices_agree (const GstLlavaovSettings * settings,
     LlavaovError * error);
 
 /* The fields that an answer with choices has more than others. */

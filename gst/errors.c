@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "errors.h"
 
+#include "alert-settings.h"
 #include "choices.h"
 
 #include <errno.h>
@@ -154,6 +155,7 @@ gboolean
 gst_llavaov_check_settings (const GstLlavaovSettings * settings,
     LlavaovPrecision * precision, LlavaovError * error)
 {
+  GstLlavaovAlertRule rule;
   gchar *known;
 
   error->status = llavaov_device_check (settings->device, error);
@@ -170,7 +172,8 @@ gst_llavaov_check_settings (const GstLlavaovSettings * settings,
   if (settings->engine_id && !*settings->engine_id)
     return gst_llavaov_bad_value (error, "engine-id", "",
         "a name must not be empty");
-  return gst_llavaov_choices_check (settings, error);
+  return gst_llavaov_choices_check (settings, error) &&
+      gst_llavaov_alert_rule (settings, &rule, error);
 }
 
 /* At most one byte more than the file may have, so that a device file cannot fill the memory. */

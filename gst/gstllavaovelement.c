@@ -58,6 +58,7 @@ get_stats (GstLlavaovElement * self)
   if (self->model.session)
     llavaov_session_stats (self->model.session, &session);
   stats = gst_llavaov_output_stats (&self->output, &session);
+  gst_llavaov_alerts_add_stats (&self->alerts, stats);
   g_mutex_unlock (&self->windows.lock);
   return stats;
 }
@@ -79,6 +80,9 @@ gst_llavaov_element_get (GstLlavaovElement * self, guint id, GValue * value)
     case GST_LLAVAOV_PROP_LAST_ANSWER:
       g_value_take_string (value,
           gst_llavaov_output_last_answer (&self->output));
+      break;
+    case GST_LLAVAOV_PROP_LAST_ALERT:
+      g_value_take_string (value, gst_llavaov_alerts_last (&self->alerts));
       break;
     default:
       GST_OBJECT_LOCK (self);
@@ -203,6 +207,7 @@ finalize (GObject * object)
   gst_llavaov_input_clear (&self->input);
   gst_llavaov_windows_clear (&self->windows);
   gst_llavaov_output_clear (&self->output);
+  gst_llavaov_alerts_clear (&self->alerts);
   G_OBJECT_CLASS (gst_llavaov_element_parent_class)->finalize (object);
 }
 
@@ -240,6 +245,7 @@ gst_llavaov_element_init (GstLlavaovElement * self)
   gst_llavaov_input_init (&self->input);
   gst_llavaov_windows_init (&self->windows);
   gst_llavaov_output_init (&self->output);
+  gst_llavaov_alerts_init (&self->alerts);
 
   self->sinkpad = gst_pad_new_from_static_template (&sink_template, "sink");
   self->srcpad = gst_pad_new_from_static_template (&src_template, "src");

@@ -13,14 +13,14 @@
  *   worker thread      worker.c        all that is slow and all that calls the application, in turn:
  *                      loading.c       follows the model's load
  *                      requests.c      sends a window to the engine
- *                      reports.c       messages, notifications, text, metas
+ *                      reports.c       messages, notifications, text, metas; alerts (alerts.c)
  *                      clock.c         closes live windows on the clock
  *   engine threads     requests.c      on_done: keeps the answer and wakes the worker
  *                      frame-source.c  maps (frame-map.c, convert.c) and releases pictures
  *   text pad's task    text-pad.c      pushes answers and gaps
  *
  * What threads share is in structs that one file each writes, with a lock and the rule for it in its header: format.h, input.h,
- * windows.h, output.h, and model.h, timer.h and worker-thread.h under the lock of the windows. Locks are taken in the order
+ * windows.h, output.h, alerts.h, and model.h, timer.h and worker-thread.h under the lock of the windows. Locks are taken in the order
  * windows, object lock, one of the others. No message is posted, no pad pushed and no request made with one held.
  */
 #ifndef GST_LLAVAOV_ELEMENT_H
@@ -29,6 +29,7 @@
 #include <gst/gst.h>
 #include <gst/video/video.h>
 
+#include "alerts.h"
 #include "format.h"
 #include "input.h"
 #include "json-schema.h"
@@ -71,6 +72,8 @@ struct _GstLlavaovElement
   GstLlavaovInput input;        /* where the stream stands; its lock: input.h */
   GstLlavaovWindows windows;    /* the main lock: windows.h */
   GstLlavaovOutput output;      /* what goes out; its lock: output.h */
+
+  GstLlavaovAlerts alerts;      /* what is raised; its lock: alerts.h */
 
   /* under windows.lock */
   GstLlavaovSettings run;       /* settings as of READY to PAUSED. Those mutable in PLAYING are refreshed for each window

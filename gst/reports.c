@@ -60,12 +60,34 @@ report_doubt (GstLlavaovElement * self, const GstLlavaovWindow * window)
 }
 
 static void
+report_alert (GstLlavaovElement * self, const GstStructure * alert)
+{
+  gst_llavaov_alerts_set_last (&self->alerts, alert);
+  gst_element_post_message (GST_ELEMENT (self),
+      gst_message_new_element (GST_OBJECT (self), gst_structure_copy (alert)));
+  gst_llavaov_host_notify (self, "last-alert");
+}
+
+void
+gst_llavaov_report_owed_alert (GstLlavaovElement * self)
+{
+  GstStructure *alert = gst_llavaov_alerts_take_owed (&self->alerts);
+
+  if (alert == NULL)
+    return;
+  report_alert (self, alert);
+  gst_structure_free (alert);
+}
+
+static void
 report_answer (GstLlavaovElement * self, GstLlavaovWindow * window)
 {
   const LlavaovEngineInfo *info = llavaov_engine_info (self->model.engine);
   GstStructure *answer;
+  GPtrArray *alerts;
   guint64 dropped;
   gboolean post;
+  guint i;
   gchar *name = gst_llavaov_host_stream_name (self);
   gchar *model = g_utf8_make_valid (info->model_name, -1);      /* a folder's name */
 
@@ -75,6 +97,7 @@ report_answer (GstLlavaovElement * self, GstLlavaovWindow * window)
       GST_LLAVAOV_COUNT_DROPPED_WINDOWS);
   answer = gst_llavaov_answer_to_structure (window, name, dropped,
       model, info->device);
+  alerts = gst_llavaov_alerts_take (&self->alerts, window, name, answer);
   g_free (model);
   g_free (name);
 
@@ -86,10 +109,13 @@ report_answer (GstLlavaovElement * self, GstLlavaovWindow * window)
         gst_message_new_element (GST_OBJECT (self),
             gst_structure_copy (answer)));
   gst_llavaov_host_notify (self, "last-answer");
-  gst_llavaov_text_stream_answer (self, window, answer);
+  for (i = 0; alerts && i < alerts->len; i++)
+    report_alert (self, g_ptr_array_index (alerts, i));
+  gst_llavaov_text_stream_answer (self, window, answer, alerts);
   gst_llavaov_output_add_meta (&self->output, window, answer);
   if (window->chosen)
     report_doubt (self, window);
+  g_clear_pointer (&alerts, g_ptr_array_unref);
 }
 
 static void

@@ -12,6 +12,8 @@ G_BEGIN_DECLS
 
 /* On the worker's thread, without the lock. The window stays the caller's. */
 void gst_llavaov_report (GstLlavaovElement * self, GstLlavaovWindow * window);
+/* The message about an alert that a flush has ended, if there is one. Likewise. */
+void gst_llavaov_report_owed_alert (GstLlavaovElement * self);
 
 G_END_DECLS
 

@@ -56,8 +56,8 @@ gst_llavaov_request_send (GstLlavaovElement * self, GstLlavaovWindow * window)
   LlavaovFrame *frames[GST_LLAVAOV_MAX_FRAMES];
   LlavaovRequest request = {.size = sizeof (request) };
   LlavaovTicket *ticket = NULL;
-  LlavaovError error = { 0, };
-  LlavaovStatus status = LLAVAOV_OK;
+  LlavaovError error = window->error;
+  LlavaovStatus status = window->status;
   LlavaovSession *session = self->model.session;
   guint flushes = window->flushes;
   guint i;
@@ -66,14 +66,10 @@ gst_llavaov_request_send (GstLlavaovElement * self, GstLlavaovWindow * window)
     GstLlavaovSample *sample = g_ptr_array_index (window->samples, i);
 
     frames[i] = sample->frame;
-    if (sample->frame == NULL) {
+    if (sample->frame == NULL && window->status == LLAVAOV_OK) {
       status = sample->failed ? sample->error.status : LLAVAOV_ERROR_INTERNAL;
       error = sample->error;
     }
-  }
-  if (window->contradiction) {
-    gst_llavaov_choices_contradicted (window->contradiction, &error);
-    status = error.status;
   }
   window->owner = self;
   g_mutex_unlock (&self->windows.lock);

@@ -256,12 +256,13 @@ gst_llavaov_text_pad_gap (GstLlavaovTextPad * self, GstClockTime until)
 
 void
 gst_llavaov_text_pad_answer (GstLlavaovTextPad * self,
-    const GstStructure * answer, GstClockTime timestamp, GstClockTime duration)
+    const GstStructure * answer, GPtrArray * alerts, GstClockTime timestamp,
+    GstClockTime duration)
 {
   g_mutex_lock (&self->lock);
   if (!self->flushing)
-    gst_llavaov_text_queue_add_answer (&self->queue, answer, timestamp,
-        duration);
+    gst_llavaov_text_queue_add_answer (&self->queue, answer, alerts,
+        timestamp, duration);
   g_cond_broadcast (&self->cond);
   g_mutex_unlock (&self->lock);
 }

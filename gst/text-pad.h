@@ -32,9 +32,10 @@ gboolean gst_llavaov_text_pad_has_segment (GstLlavaovTextPad * pad);
 /* No text before `until` (a timestamp of the segment; in a segment that is played backwards: none behind it). */
 void gst_llavaov_text_pad_gap (GstLlavaovTextPad * pad, GstClockTime until);
 
-/* Queues an answer. timestamp NONE = now: where the gaps have got to. */
+/* Queues an answer, and the messages about alerts that it brings (of GstStructure, or NULL), of which the caller changes nothing
+ * any more. timestamp NONE = now: where the gaps have got to. */
 void gst_llavaov_text_pad_answer (GstLlavaovTextPad * pad,
-    const GstStructure * answer, GstClockTime timestamp,
+    const GstStructure * answer, GPtrArray * alerts, GstClockTime timestamp,
     GstClockTime duration);
 
 /* Queues an event behind what is there; takes it. EOS waits a little for the video's. */

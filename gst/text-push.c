@@ -35,24 +35,42 @@ takes_json (GstPad * pad)
   return json;
 }
 
-static GstFlowReturn
-push_answer (GstPad * pad, const GstLlavaovTextItem * item)
+static gchar *
+json_line (const GstStructure * structure)
 {
-  gchar *text;
-  GstBuffer *buffer;
+  gchar *line = gst_llavaov_answer_to_json (structure);
+  gchar *text = g_strconcat (line, "\n", NULL);
 
-  if (takes_json (pad)) {
-    gchar *line = gst_llavaov_answer_to_json (item->answer);
+  g_free (line);
+  return text;
+}
 
-    text = g_strconcat (line, "\n", NULL);
-    g_free (line);
-  } else {
-    text = g_strdup (gst_structure_get_string (item->answer, "text"));
-  }
-  buffer = gst_buffer_new_wrapped (text, strlen (text));
+/* Takes the text. */
+static GstFlowReturn
+push_text (GstPad * pad, const GstLlavaovTextItem * item, gchar * text)
+{
+  GstBuffer *buffer = gst_buffer_new_wrapped (text, strlen (text));
+
   GST_BUFFER_PTS (buffer) = item->timestamp;
   GST_BUFFER_DURATION (buffer) = item->duration;
   return gst_pad_push (pad, buffer);
+}
+
+/* What is said of alerts stands on lines of its own; between subtitles it would be no text that somebody reads. */
+static GstFlowReturn
+push_answer (GstPad * pad, const GstLlavaovTextItem * item)
+{
+  GstFlowReturn flow;
+  guint i;
+
+  if (!takes_json (pad))
+    return push_text (pad, item,
+        g_strdup (gst_structure_get_string (item->answer, "text")));
+  flow = push_text (pad, item, json_line (item->answer));
+  for (i = 0; item->alerts && i < item->alerts->len && flow == GST_FLOW_OK; i++)
+    flow = push_text (pad, item,
+        json_line (g_ptr_array_index (item->alerts, i)));
+  return flow;
 }
 
 /* Consumers take either end of a gap for how far the text has come: splitmuxsink its start, textoverlay its end. So both

@@ -19,6 +19,8 @@ gst_llavaov_text_item_free (GstLlavaovTextItem * item)
     gst_event_unref (item->event);
   if (item->answer)
     gst_structure_free (item->answer);
+  if (item->alerts)
+    g_ptr_array_unref (item->alerts);
   g_free (item);
 }
 
@@ -163,7 +165,8 @@ drop_oldest_answer (GstLlavaovTextQueue * queue)
 
 void
 gst_llavaov_text_queue_add_answer (GstLlavaovTextQueue * queue,
-    const GstStructure * answer, GstClockTime timestamp, GstClockTime duration)
+    const GstStructure * answer, GPtrArray * alerts, GstClockTime timestamp,
+    GstClockTime duration)
 {
   gboolean backwards = is_backwards (queue);
   GstLlavaovTextItem *item;
@@ -174,6 +177,7 @@ gst_llavaov_text_queue_add_answer (GstLlavaovTextQueue * queue,
     drop_oldest_answer (queue);
   item = g_new0 (GstLlavaovTextItem, 1);
   item->answer = gst_structure_copy (answer);
+  item->alerts = alerts ? g_ptr_array_ref (alerts) : NULL;
   if (GST_CLOCK_TIME_IS_VALID (timestamp)) {
     timestamp += queue->shift;
   } else {

@@ -15,6 +15,7 @@ typedef struct
 {
   GstEvent *event;              /* or: */
   GstStructure *answer;         /* or: */
+  GPtrArray *alerts;            /* of GstStructure, behind the answer; or NULL */
   gboolean caps;                /* whatever the consumer takes; or: a gap */
   gboolean backwards;           /* a gap of a segment that is played so */
   GstClockTime timestamp, duration;
@@ -47,9 +48,10 @@ void gst_llavaov_text_queue_add_segment (GstLlavaovTextQueue * queue,
 /* No text before `until`; nothing without a segment. */
 void gst_llavaov_text_queue_add_gap (GstLlavaovTextQueue * queue,
     GstClockTime until);
-/* timestamp NONE: where the gaps have got to. Copies the answer; nothing without a segment. */
+/* timestamp NONE: where the gaps have got to. Copies the answer and takes a reference of the messages about alerts, or NULL;
+ * nothing without a segment. */
 void gst_llavaov_text_queue_add_answer (GstLlavaovTextQueue * queue,
-    const GstStructure * answer, GstClockTime timestamp,
+    const GstStructure * answer, GPtrArray * alerts, GstClockTime timestamp,
     GstClockTime duration);
 
 /* NULL: empty. */

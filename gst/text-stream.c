@@ -110,7 +110,8 @@ time_of_cue (GstLlavaovElement * self,
 
 void
 gst_llavaov_text_stream_answer (GstLlavaovElement * self,
-    const GstLlavaovWindow * window, const GstStructure * answer)
+    const GstLlavaovWindow * window, const GstStructure * answer,
+    GPtrArray * alerts)
 {
   GstLlavaovTextPad *text = gst_llavaov_text_stream_pad (self);
   GstClockTime timestamp, duration;
@@ -119,7 +120,7 @@ gst_llavaov_text_stream_answer (GstLlavaovElement * self,
     return;
   catch_up (self, text);
   time_of_cue (self, window, &timestamp, &duration);
-  gst_llavaov_text_pad_answer (text, answer, timestamp, duration);
+  gst_llavaov_text_pad_answer (text, answer, alerts, timestamp, duration);
   gst_object_unref (text);
 }
 

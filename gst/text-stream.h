@@ -35,9 +35,10 @@ void gst_llavaov_text_stream_start (GstLlavaovElement * self);
 /* A SEGMENT event of the video has come: the text stream begins, or goes on in it. */
 void gst_llavaov_text_stream_segment (GstLlavaovElement * self,
     GstEvent * segment);
-/* The window's answer becomes a text buffer. */
+/* The window's answer becomes a text buffer, and so do the messages about alerts that it brings (or NULL). */
 void gst_llavaov_text_stream_answer (GstLlavaovElement * self,
-    const GstLlavaovWindow * window, const GstStructure * answer);
+    const GstLlavaovWindow * window, const GstStructure * answer,
+    GPtrArray * alerts);
 /* No text will come before `until`. */
 void gst_llavaov_text_stream_advance (GstLlavaovElement * self,
     GstClockTime until);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "window.h"
 
+#include "alert-settings.h"
 #include "choices.h"
 
 GstLlavaovWindow *
@@ -20,8 +21,10 @@ gst_llavaov_window_new (GstClockTime start, GstClockTime length,
   window->generation = gst_llavaov_settings_generation (settings);
   window->labels = g_strdup (settings->choices);
   window->choices = gst_llavaov_choices_of (settings, window->labels);
-  if (window->labels)
-    window->contradiction = gst_llavaov_choices_contradiction (settings);
+  if ((window->labels && !gst_llavaov_choices_agree (settings,
+              &window->error)) || !gst_llavaov_alert_rule (settings,
+          &window->alert, &window->error))
+    window->status = window->error.status;
   window->full_length = settings->window;
   window->interval = settings->interval ? settings->interval : settings->window;
   window->samples = g_ptr_array_new_full (n_points,

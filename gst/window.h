@@ -8,6 +8,7 @@
 #ifndef GST_LLAVAOV_WINDOW_H
 #define GST_LLAVAOV_WINDOW_H
 
+#include "alert-state.h"
 #include "sample.h"
 #include "settings.h"
 
@@ -28,6 +29,7 @@ typedef struct _GstLlavaovWindow
   GstLlavaovWindowState state;
   guint64 seq;
   guint flushes;                /* how many flushes came before it */
+  guint stream;                 /* number of the stream that it is of */
   gboolean early;               /* closed before its end, since all its points were decided */
 
   GstClockTime start, length;
@@ -38,7 +40,7 @@ typedef struct _GstLlavaovWindow
   LlavaovGeneration generation; /* not with choices */
   LlavaovChoices choices;       /* of `labels`; labels NULL: the answer is free text */
   gchar *labels;
-  const gchar *contradiction;   /* a property, static: no question can be made of the settings; or NULL */
+  GstLlavaovAlertRule alert;
   GstClockTime full_length;     /* before it was cut short */
   GstClockTime interval;        /* to the start of the next */
 
@@ -54,7 +56,7 @@ typedef struct _GstLlavaovWindow
   /* the question to the engine, and its answer */
   LlavaovLayout layout;
   gpointer owner;               /* the element while a request is under way */
-  LlavaovStatus status;
+  LlavaovStatus status;         /* also of the settings, before it is asked: no question can be made of them */
   LlavaovError error;
   LlavaovFinishReason finish_reason;
   gchar *text;

@@ -104,6 +104,7 @@ gst_llavaov_windows_reset (GstLlavaovWindows * windows, LlavaovLayout layout,
   gst_llavaov_sampler_reset (&windows->sampler);
   gst_llavaov_clip_reset (&windows->clip);
   windows->silence = 0;
+  windows->streams++;
   windows->layout = layout;
   windows->layout_known = layout_known;
 }
@@ -158,6 +159,7 @@ gst_llavaov_windows_add (GstLlavaovWindows * windows, GstLlavaovWindow * window)
   windows->silence = 0;
   windows->undelivered++;
   window->flushes = windows->flushes;
+  window->stream = windows->streams;
   if (window->state != GST_LLAVAOV_WINDOW_EMPTY)
     window->seq = windows->next_seq++;
   g_queue_push_tail (window->state == GST_LLAVAOV_WINDOW_WAITING ?

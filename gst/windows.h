@@ -29,6 +29,7 @@ typedef struct _GstLlavaovWindows
   gboolean failed;              /* an ERROR has been posted: nothing goes on */
   gint64 failed_at;             /* then, monotonic microseconds */
   guint flushes;                /* so far; windows from before a flush are freed, not reported */
+  guint streams;                /* likewise */
 
   GstLlavaovSampler sampler;
   GstLlavaovClip clip;

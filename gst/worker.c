@@ -92,6 +92,10 @@ worker_main (gpointer data)
       g_mutex_unlock (&self->windows.lock);
       gst_llavaov_loading_check_frames (self);
       g_mutex_lock (&self->windows.lock);
+    } else if (gst_llavaov_alerts_owe (&self->alerts)) {
+      g_mutex_unlock (&self->windows.lock);
+      gst_llavaov_report_owed_alert (self);
+      g_mutex_lock (&self->windows.lock);
     } else if ((window = gst_llavaov_windows_report (&self->windows))) {
       g_mutex_unlock (&self->windows.lock);
       gst_llavaov_report (self, window);
@@ -189,6 +193,7 @@ gst_llavaov_worker_start (GstLlavaovElement * self)
   gst_llavaov_format_start (&self->format);
   gst_llavaov_input_start (&self->input);
   gst_llavaov_output_start (&self->output);
+  gst_llavaov_alerts_start (&self->alerts);
   gst_llavaov_window_queue_reset (self);
   gst_llavaov_windows_start (&self->windows);
   g_mutex_unlock (&self->windows.lock);

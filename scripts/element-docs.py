@@ -45,6 +45,7 @@ with `gst_custom_meta_get_structure()`), and each JSON line of the text pad with
 | choices | array of string | the labels as they were written |
 | probabilities | array of double | of each label; they sum to 1, and the greatest is `confidence` |
 | choice-logprobs | array of double | ln P of each label among all answers; `choices-temperature` plays no part |
+| alert, alert-... | | with `alert-on`: the state behind this window, and what was raised or cleared ([Alerts](alerts.md#what-is-said)) |
 | timestamp, stream-time, running-time | uint64 | start of the window, in GStreamer's three times |
 | duration | uint64 | length of the window |
 | n-frames | uint | frames that the answer is about |
@@ -65,6 +66,9 @@ With `choices` nothing is generated: `new-tokens` is 0, and `text` is the likeli
 default, and labels that are malformed, are an ERROR at the start. Where they come about in PLAYING each window has a WARNING and no
 answer until they are mended. The other properties `choices-...` wait for `choices`. Three answers in a row that are not `valid` bring one
 WARNING that tells `wanted`. [Generation](generation.md#choices) says what the numbers are.
+
+`alert-on` makes of them a state that is raised and cleared: the message `llavaov-alert`, which is a line of its own on the text pad, too. The
+table of its state machine, and what is refused, stands in [Alerts](alerts.md).
 
 With `json-schema` or `json-schema-file` every answer is one document of that schema; [JSON](json.md) says which schemas there are. One that
 is broken or not supported, or whose shortest document takes more than `max-new-tokens`, is an ERROR at the start that names the place in
@@ -129,7 +133,7 @@ def pads(text):
 def properties(text):
     block = text[text.index("Element Properties:"):].split("\nChildren:")[0]
     out = ["| property | type | default | set until | meaning |", "|---|---|---|---|---|"]
-    for name, blurb, rest in re.findall(r"^  ([a-z][a-z0-9-]*) +: (.*)\n((?: {10,}.*\n|\n)*)", block + "\n", re.M):
+    for name, blurb, rest in re.findall(r"^  ([a-z][a-z0-9-]*) *: (.*)\n((?: {10,}.*\n|\n)*)", block + "\n", re.M):
         if name in INHERITED:
             continue
         lines = [line.strip() for line in rest.strip().splitlines()]

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What the fake engine makes of labels: the first has half of the probability, the next half of what
  * is left, and so on; all together have 0.75 of that of all answers, and 0.01 when the prompt is
- * "doubt". */
+ * "doubt". To the prompt "level", and to others that begin so, the first label has as many hundredths as
+ * the first frame has in its first byte; from 101 on all labels together have 0.01. */
 #ifndef FAKE_CHOICES_H
 #define FAKE_CHOICES_H
 
@@ -15,7 +16,9 @@ typedef struct FakeChosen {
     double *logprobs, *probabilities;
 } FakeChosen;
 
-void fake_choose(const LlavaovChoices *choices, const gchar *prompt, FakeChosen *chosen);
+/* first: that byte. */
+void fake_choose(
+    const LlavaovChoices *choices, const gchar *prompt, guint8 first, FakeChosen *chosen);
 void fake_chosen_clear(FakeChosen *chosen);
 
 #endif

@@ -173,9 +173,11 @@ static void do_request(LlavaovSession *session, Job *job)
     GString *text = g_string_new(job->prompt);
     guint i, tokens = count_tokens(job->frames->len, NULL, job->prompt);
     gboolean done = work(session, job, engine->answer_ms);
+    guint8 first;
 
     session->n_asked++;
     g_string_append_c(text, '|');
+    first = job->frames->len ? ((LlavaovFrame *)g_ptr_array_index(job->frames, 0))->first : 0;
     answer.finish_reason = LLAVAOV_FINISH_STOP;
     for (i = 0; i < job->frames->len; i++) {
         LlavaovFrame *frame = g_ptr_array_index(job->frames, i);
@@ -203,9 +205,9 @@ static void do_request(LlavaovSession *session, Job *job)
             LLAVAOV_ABOUT_PROMPT, "prompt", "the prompt does not fit the context");
     }
     if (job->request.choices && answer.status == LLAVAOV_OK) {
-        fake_choose(job->request.choices, job->prompt, &chosen);
+        fake_choose(job->request.choices, job->prompt, first, &chosen);
         answer.chosen = &chosen.chosen;
-        g_string_assign(text, chosen.labels[0]);
+        g_string_assign(text, chosen.labels[chosen.chosen.winner]);
     }
     if (job->schema && answer.status == LLAVAOV_OK) {
         answer.truncated = !strcmp(job->prompt, "truncated");
