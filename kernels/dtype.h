@@ -16,14 +16,18 @@
 #include <stdint.h>
 #include <string.h>
 
-/* What an element's bits say. Elements of less than a byte fill it from its lowest bit on. */
+#include "codes.h"
+
+/* What an element's bits say. Elements of less than a byte fill it from its lowest bit on, unless
+ * said otherwise. */
 typedef enum LvCoding {
     LV_FLOAT32,
     LV_FLOAT16,
     LV_BFLOAT16,
     LV_SIGNED,   /* a whole number, two's complement */
     LV_UNSIGNED, /* a whole number */
-    LV_CODE      /* the place of its value in the type's code book */
+    LV_CODE,     /* the place of its value in the type's code book */
+    LV_CODE_HIGH /* the same; elements fill a byte from its highest bit on */
 } LvCoding;
 
 /* What has one scale, or one minimum, in common, and the shape that these have as a matrix. */
@@ -46,7 +50,9 @@ enum { LV_ON_CPU = 1, LV_ON_CUDA = 2 };
     /*  LV_   name    stored  bits, coding        scales       minimums     block, of type  codes  users */ \
     ROW(F32,  "f32",  "F32",  32,   LV_FLOAT32,   LV_UNSCALED, LV_UNSCALED, 0, LV_F32,      NULL,  LV_ON_CPU | LV_ON_CUDA) \
     ROW(F16,  "f16",  "F16",  16,   LV_FLOAT16,   LV_UNSCALED, LV_UNSCALED, 0, LV_F32,      NULL,  LV_ON_CPU | LV_ON_CUDA) \
-    ROW(BF16, "bf16", "BF16", 16,   LV_BFLOAT16,  LV_UNSCALED, LV_UNSCALED, 0, LV_F32,      NULL,  LV_ON_CPU | LV_ON_CUDA)
+    ROW(BF16, "bf16", "BF16", 16,   LV_BFLOAT16,  LV_UNSCALED, LV_UNSCALED, 0, LV_F32,      NULL,  LV_ON_CPU | LV_ON_CUDA) \
+    ROW(NF4,  "nf4",  NULL,   4,    LV_CODE_HIGH, LV_SCALE_RUN, LV_UNSCALED, 64, LV_F32, lv_nf4_codes, LV_ON_CPU) \
+    ROW(FP4,  "fp4",  NULL,   4,    LV_CODE_HIGH, LV_SCALE_RUN, LV_UNSCALED, 64, LV_F32, lv_fp4_codes, LV_ON_CPU)
 /* clang-format on */
 #endif
 
@@ -60,12 +66,12 @@ enum { LV_N_DTYPES = LV_DTYPES(LV_DTYPE_COUNT) };
 typedef struct LvDtypeTraits {
     const char *name;        /* in messages, and the precision's */
     const char *stored_name; /* in safetensors; NULL: no file has it */
-    uint8_t bits;            /* of one element; at most 8 for LV_SIGNED, LV_UNSIGNED, LV_CODE */
+    uint8_t bits;            /* of one element; at most 8 for whole numbers and codes */
     LvCoding coding;
     LvScaling scaling, minimums;
     uint16_t block;      /* LV_SCALE_BLOCK, LV_SCALE_RUN */
     LvDtype scale_dtype; /* of scales and minimums; not read of a type without */
-    const float *codes;  /* LV_CODE: 2^bits values */
+    const float *codes;  /* of codes: 2^bits values */
     uint8_t users;       /* 0: a type of scales alone */
 } LvDtypeTraits;
 

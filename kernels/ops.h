@@ -63,7 +63,8 @@ typedef struct LvMatrix {
     const struct LvMatrix *scales, *minimums; /* of the whole stored matrix, shaped as dtype.h says;
                                                  NULL where the type has none */
     LvDtype dtype;
-    size_t first; /* row 0 is this row of the stored matrix */
+    LvDtype rounded_to; /* values are rounded to this float type at last; LV_F32: stay */
+    size_t first;       /* row 0 is this row of the stored matrix */
     size_t rows, cols;
 } LvMatrix;
 
@@ -83,7 +84,7 @@ static inline LvMatrix lv_matrix_rows(const LvMatrix *m, size_t first, size_t ro
     return part;
 }
 
-/* The value of one element of any type, rounded once. Slow. */
+/* The value of one element of any type, rounded once, and then to rounded_to. Slow. */
 float lv_matrix_element(const LvMatrix *m, size_t row, size_t k);
 
 /* One call's share of out = function(in . weight^T + bias) + residual, or, when `up` is set, of
@@ -149,7 +150,7 @@ typedef struct LvKernels {
 
     /* ---- weights ---- */
     /* dst[r][c] = the value that row r of the matrix has in column c, packed; what float32 holds
-     * is exact, a scaled value is rounded once. */
+     * is exact, a scaled value is rounded as lv_matrix_element has it. */
     void (*to_float)(float *dst, const LvMatrix *matrix);
     /* What the elements' bits say is never NaN or Inf; scales and minimums are not looked at. */
     bool (*all_finite)(const LvMatrix *matrix);

@@ -51,6 +51,43 @@ static float bf16_to_f32(uint16_t half)
     return value;
 }
 
+/* To the nearest, ties to even. */
+static uint16_t f32_to_f16(float value)
+{
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    const uint16_t sign = (uint16_t)(bits >> 16 & 0x8000);
+    const float magnitude = fabsf(value);
+    if (isnan(value))
+        return sign | 0x7E00;
+    if (magnitude >= 65520)
+        return sign | 0x7C00;
+    if (magnitude < 0x1p-14f) /* a whole number of 2^-24 */
+        return sign | (uint16_t)nearbyintf(magnitude * 0x1p24f);
+    bits &= 0x7FFFFFFF;
+    bits += 0xFFF + (bits >> 13 & 1) - (112u << 23);
+    return sign | (uint16_t)(bits >> 13);
+}
+
+static uint16_t f32_to_bf16(float value)
+{
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return isnan(value) ? 0x7FC0 : (uint16_t)((bits + 0x7FFF + (bits >> 16 & 1)) >> 16);
+}
+
+static float rounded(LvDtype dtype, float value)
+{
+    switch (lv_dtype_traits(dtype)->coding) {
+    case LV_FLOAT16:
+        return f16_to_f32(f32_to_f16(value));
+    case LV_BFLOAT16:
+        return bf16_to_f32(f32_to_bf16(value));
+    default:
+        return value;
+    }
+}
+
 /* At most 8 bits, which may go on into the next byte. */
 static uint32_t bits_at(const char *row, unsigned bits, size_t k)
 {
@@ -80,6 +117,10 @@ static float coded_at(const LvMatrix *m, size_t row, size_t k)
         return (float)bits_at(data, traits->bits, k);
     case LV_CODE:
         return traits->codes[bits_at(data, traits->bits, k)];
+    case LV_CODE_HIGH: { /* the other end of the same byte */
+        const size_t n = 8u / traits->bits;
+        return traits->codes[bits_at(data, traits->bits, k / n * n + (n - 1 - k % n))];
+    }
     }
     return NAN;
 }
@@ -100,9 +141,10 @@ float lv_matrix_element(const LvMatrix *m, size_t row, size_t k)
         return value;
     const float scale =
         traits->scaling == LV_UNSCALED ? 1 : scale_at(m->scales, traits->scaling, m, row, k);
-    return traits->minimums == LV_UNSCALED
-               ? value * scale
-               : fmaf(value, scale, scale_at(m->minimums, traits->minimums, m, row, k));
+    return rounded(m->rounded_to,
+        traits->minimums == LV_UNSCALED
+            ? value * scale
+            : fmaf(value, scale, scale_at(m->minimums, traits->minimums, m, row, k)));
 }
 
 static void to_float(float *dst, const LvMatrix *m)

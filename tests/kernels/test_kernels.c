@@ -106,6 +106,7 @@ static void put(LvDtype dtype, uint8_t *row, size_t i, float x)
         bits = bits >> 8;
         break;
     case LV_CODE:
+    case LV_CODE_HIGH:
         for (bits = bits >> 8 & ((1u << traits->bits) - 1); !isfinite(traits->codes[bits]);)
             bits--;
         break;
@@ -128,6 +129,7 @@ static uint32_t not_finite(LvDtype dtype)
     case LV_UNSIGNED:
         break;
     case LV_CODE:
+    case LV_CODE_HIGH:
         return isfinite(traits->codes[(1u << traits->bits) - 1]) ? 0 : (1u << traits->bits) - 1;
     }
     return 0;
@@ -176,7 +178,8 @@ static void release_matrix(const LvMatrix *m)
 
 static void weights_convert_exactly(void **state)
 {
-    const size_t sizes[][2] = {{1, 0}, {1, 1}, {1, 3}, {1, 16}, {3, 33}, {2, 513}, {0, 5}};
+    const size_t sizes[][2] = {{1, 0}, {1, 1}, {1, 3}, {1, 16}, {3, 33}, {5, 80}, {2, 513}, {0, 5}};
+    const LvDtype rounded_to[] = {LV_F32, LV_F16, LV_BF16};
     for (size_t s = 0; s < n_sets; s++)
         for (int type = 0; type < LV_N_DTYPES; type++)
             for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
@@ -184,7 +187,8 @@ static void weights_convert_exactly(void **state)
                 const size_t n = sizes[i][0] * sizes[i][1], width = lv_dtype_bytes(dtype);
                 const uint32_t bad_bits = not_finite(dtype);
                 const bool is_float = lv_traits_float(lv_dtype_traits(dtype));
-                const LvMatrix m = stored(dtype, sizes[i][0], sizes[i][1], 0);
+                LvMatrix m = stored(dtype, sizes[i][0], sizes[i][1], 0);
+                m.rounded_to = is_float ? LV_F32 : rounded_to[i % 3];
                 uint8_t *raw = (uint8_t *)m.data;
                 const size_t bytes = m.rows * lv_dtype_span(dtype, m.cols);
                 for (size_t k = 0; k < bytes && is_float; k++) /* any bits ... */
