@@ -71,8 +71,9 @@ template <typename TO> static int gather_to(LvCudaStream stream, const LvCudaGat
         return launch_gather<TO, LvHalf>(stream, a);
     case LV_BF16:
         return launch_gather<TO, LvBf16>(stream, a);
+    default:
+        return LV_CUDA_BAD_ARGUMENT;
     }
-    return LV_CUDA_BAD_ARGUMENT;
 }
 
 static int gather_rows(LvCudaStream stream, const LvCudaGather &a)
@@ -84,8 +85,9 @@ static int gather_rows(LvCudaStream stream, const LvCudaGather &a)
         return gather_to<LvHalf>(stream, a);
     case LV_BF16:
         return gather_to<LvBf16>(stream, a);
+    default:
+        return LV_CUDA_BAD_ARGUMENT;
     }
-    return LV_CUDA_BAD_ARGUMENT;
 }
 
 int lv_cuda_gather(LvCudaStream stream, const LvCudaGather *args)
@@ -136,6 +138,7 @@ int lv_cuda_find_not_finite(LvCudaStream stream, const LvCudaFinite *args)
         return lv_launch(find_not_finite<LvHalf>, blocks, 1, 1, THREADS, 0, stream, *args);
     case LV_BF16:
         return lv_launch(find_not_finite<LvBf16>, blocks, 1, 1, THREADS, 0, stream, *args);
+    default:
+        return LV_CUDA_BAD_ARGUMENT;
     }
-    return LV_CUDA_BAD_ARGUMENT;
 }
