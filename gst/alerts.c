@@ -63,10 +63,8 @@ reset (GstLlavaovAlerts * alerts, const gchar * reason)
 {
   GstStructure *cleared = NULL;
 
-  if (gst_llavaov_alert_is_on (&alerts->machine)) {
+  if (gst_llavaov_alert_is_on (&alerts->machine))
     cleared = message (alerts, "cleared", reason, alerts->end);
-    alerts->n_cleared++;
-  }
   gst_llavaov_alert_reset (&alerts->machine);
   return cleared;
 }
@@ -104,6 +102,7 @@ gst_llavaov_alerts_take_owed (GstLlavaovAlerts * alerts)
 
   g_mutex_lock (&alerts->lock);
   owed = g_steal_pointer (&alerts->owed);
+  alerts->n_cleared += owed != NULL;
   g_mutex_unlock (&alerts->lock);
   return owed;
 }
@@ -125,6 +124,7 @@ turn_to (GstLlavaovAlerts * alerts, const GstLlavaovWindow * window)
   if (reason == NULL)
     return NULL;
   cleared = reset (alerts, reason);
+  alerts->n_cleared += cleared != NULL;
   alerts->stream = window->stream;
   alerts->labels = labels;
   g_free (alerts->prompt);
@@ -261,7 +261,17 @@ gst_llavaov_alerts_take (GstLlavaovAlerts * alerts,
   return messages;
 }
 
-/* raised: yes, 0.98 */
+/* In every locale with a point. */
+static void
+append_number (GString * words, const gchar * format, gdouble number)
+{
+  gchar text[G_ASCII_DTOSTR_BUF_SIZE];
+
+  g_string_append (words, g_ascii_formatd (text, sizeof (text), format,
+          number));
+}
+
+/* "raised: yes (0.98)", "cleared: yes (0.02) after 12.5 s" */
 void
 gst_llavaov_alerts_set_last (GstLlavaovAlerts * alerts,
     const GstStructure * message)
@@ -274,12 +284,17 @@ gst_llavaov_alerts_set_last (GstLlavaovAlerts * alerts,
 
   gst_structure_get (message, "confidence", G_TYPE_DOUBLE, &confidence,
       "duration", G_TYPE_UINT64, &duration, NULL);
-  g_string_append_printf (words, ": %s, %.3g", gst_structure_get_string
-      (message, "label"), confidence);
-  if (g_str_equal (state, "cleared"))
-    g_string_append_printf (words, ", after %.1f s", duration / 1e9);
+  g_string_append_printf (words, ": %s (", gst_structure_get_string (message,
+          "label"));
+  append_number (words, "%.2f", confidence);
+  g_string_append_c (words, ')');
+  if (g_str_equal (state, "cleared")) {
+    g_string_append (words, " after ");
+    append_number (words, "%.1f", duration / 1e9);
+    g_string_append (words, " s");
+  }
   if (!g_str_equal (reason, "window"))
-    g_string_append_printf (words, " (%s)", reason);
+    g_string_append_printf (words, ", by %s", reason);
   g_mutex_lock (&alerts->lock);
   g_free (alerts->last);
   alerts->last = g_string_free (words, FALSE);

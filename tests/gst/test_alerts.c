@@ -256,6 +256,434 @@ GST_START_TEST (test_scripts)
 
 GST_END_TEST;
 
+/* ---- ways out ---- */
+
+/* One line: the fields of a structure, in their order. */
+static void
+expect_line (GstHarness * text, const GstStructure * structure)
+{
+  GstBuffer *line = gst_harness_pull (text);
+  GstMapInfo map;
+  json_t *object, *value;
+  const char *key;
+  gint n = 0;
+
+  fail_unless (gst_buffer_map (line, &map, GST_MAP_READ));
+  fail_unless_equals_int (map.data[map.size - 1], '\n');
+  fail_unless (memchr (map.data, '\n', map.size - 1) == NULL);
+  object = json_loadb ((const char *) map.data, map.size, 0, NULL);
+  fail_unless (object != NULL);
+  json_object_foreach (object, key, value) {
+    const gchar *string;
+    guint64 number;
+    gdouble real;
+
+    fail_unless_equals_string (key, gst_structure_nth_field_name (structure,
+            n++));
+    if ((string = gst_structure_get_string (structure, key))) {
+      fail_unless_equals_string (json_string_value (value), string);
+    } else if (gst_structure_get_uint64 (structure, key, &number)) {
+      fail_unless_equals_uint64 (json_integer_value (value), number);
+    } else if (gst_structure_get_double (structure, key, &real)) {
+      fail_unless (json_real_value (value) == real);
+    }
+  }
+  fail_unless_equals_int (n, gst_structure_n_fields (structure));
+  json_decref (object);
+  gst_buffer_unmap (line, &map);
+  gst_buffer_unref (line);
+}
+
+/* "state/reason label confidence since+duration suppressed" */
+static gchar *
+words_of (const GstStructure * alert, const gchar * event, const gchar * before)
+{
+  static const gchar *const names[] = { "reason", "label", "duration",
+    "suppressed", "confidence", "since"
+  };
+  gchar *fields[G_N_ELEMENTS (names)];
+  const gchar *reason, *label;
+  guint64 since = 0, duration = 0, suppressed = 0;
+  gdouble confidence = 0;
+  guint i;
+  gchar *words;
+
+  for (i = 0; i < G_N_ELEMENTS (names); i++)
+    fields[i] = g_strconcat (before, names[i], NULL);
+  reason = gst_structure_get_string (alert, fields[0]);
+  label = gst_structure_get_string (alert, fields[1]);
+  gst_structure_get_uint64 (alert, fields[2], &duration);
+  gst_structure_get_uint64 (alert, fields[3], &suppressed);
+  gst_structure_get_double (alert, fields[4], &confidence);
+  gst_structure_get_uint64 (alert, fields[5], &since);
+  words = g_strdup_printf ("%s/%s %s %.2f %u+%u %u",
+      gst_structure_get_string (alert, event), reason, label, confidence,
+      (guint) (since / MS), (guint) (duration / MS), (guint) suppressed);
+  for (i = 0; i < G_N_ELEMENTS (names); i++)
+    g_free (fields[i]);
+  return words;
+}
+
+static void
+expect_words (const GstStructure * alert, const gchar * event,
+    const gchar * before, const gchar * wanted)
+{
+  gchar *words = words_of (alert, event, before);
+
+  fail_unless_equals_string (words, wanted);
+  g_free (words);
+}
+
+static void
+on_notify (GstElement * element, GParamSpec * spec, GString * said)
+{
+  gchar *last;
+
+  g_object_get (element, "last-alert", &last, NULL);
+  g_string_append_printf (said, "%s|", last);
+  g_free (last);
+}
+
+static void
+expect_meta (Rig * rig, guint windows, guint nth, const gchar * event)
+{
+  guint i, n = 0;
+
+  for (i = 0; i < windows * 10 + 1; i++) {
+    GstBuffer *buffer = gst_harness_pull (rig->h);
+    GstCustomMeta *meta = gst_buffer_get_custom_meta (buffer,
+        "GstLlavaovMeta");
+
+    if (meta && n++ == nth)
+      fail_unless_equals_string (gst_structure_get_string
+          (gst_custom_meta_get_structure (meta), "alert-event"), event);
+    gst_buffer_unref (buffer);
+  }
+  fail_unless_equals_int (n, windows);
+}
+
+/* A row of windows, and for each the alert's part in its answer and the message behind it, on the bus, the text pad and the buffers. */
+GST_START_TEST (test_every_way_out)
+{
+  static const struct
+  {
+    guint hundredths;
+    const gchar *state, *message, *since;
+  } table[] = {
+    {30, "clear", NULL, NULL},
+    {90, "rising", NULL, NULL},
+    {80, "raised", "raised/window yes 0.80 1000+2000 0", "1000"},
+    {45, "raised", NULL, "1000"},
+    {10, "falling", NULL, "1000"},
+    {20, "clear", "cleared/window yes 0.20 1000+3000 0", NULL},
+    {70, "rising", NULL, NULL},
+    {70, "muted", NULL, "6000"},
+    {0, "fading", NULL, "6000"},
+    {0, "clear", "cleared/window yes 0.00 6000+2000 1", NULL},
+    {60, "rising", NULL, NULL},
+    {60, "raised", "raised/window yes 0.60 10000+2000 1", "10000"},
+  };
+  Rig *rig = rig_new_null (ALERT "alert-confirm=2 alert-cooldown=9000000000 "
+      "stream-name=gate", FALSE);
+  GstHarness *text = gst_harness_new_with_element (rig->element, NULL, "text");
+  GString *said = g_string_new (NULL);
+  GstStructure *stats;
+  guint64 number;
+  guint i;
+
+  gst_harness_set_sink_caps_str (text, "application/x-json");
+  g_signal_connect (rig->element, "notify::last-alert",
+      G_CALLBACK (on_notify), said);
+  rig_start (rig);
+  for (i = 0; i < G_N_ELEMENTS (table); i++) {
+    Play play = {.rig = rig,.now = i * GST_SECOND };
+
+    window (&play, table[i].hundredths, FALSE);
+  }
+  rig_push (rig, 0, i * GST_SECOND, 100 * MS);
+  for (i = 0; i < G_N_ELEMENTS (table); i++) {
+    GstMessage *message = rig_wait (rig, GST_MESSAGE_ELEMENT, NULL, 5000);
+    const GstStructure *structure;
+    gchar *since = NULL;
+
+    fail_unless (message && gst_message_has_name (message, "llavaov-answer"));
+    structure = gst_message_get_structure (message);
+    fail_unless_equals_string (gst_structure_get_string (structure, "alert"),
+        table[i].state);
+    if (gst_structure_get_uint64 (structure, "alert-since", &number))
+      since = g_strdup_printf ("%u", (guint) (number / MS));
+    fail_unless_equals_string (since, table[i].since);
+    g_free (since);
+    expect_line (text, structure);
+    fail_unless_equals_int (gst_structure_has_field (structure,
+            "alert-event"), table[i].message != NULL);
+    if (table[i].message && table[i].since)
+      expect_words (structure, "alert-event", "alert-", table[i].message);
+    gst_message_unref (message);
+    if (table[i].message == NULL)
+      continue;
+    message = rig_wait (rig, GST_MESSAGE_ELEMENT, NULL, 5000);
+    fail_unless (message && gst_message_has_name (message, "llavaov-alert"));
+    structure = gst_message_get_structure (message);
+    expect_words (structure, "state", "", table[i].message);
+    fail_unless_equals_string (gst_structure_get_string (structure, "stream"),
+        "gate");
+    fail_unless_equals_string (gst_structure_get_string (structure, "prompt"),
+        "level");
+    fail_unless (gst_structure_get_uint64 (structure, "seq", &number)
+        && number == i);
+    fail_unless (gst_structure_get_uint64 (structure, "utc-since", &number)
+        && number > 0);
+    expect_line (text, structure);
+    gst_message_unref (message);
+  }
+  expect_meta (rig, G_N_ELEMENTS (table), 2, "raised");
+  fail_unless_equals_string (said->str, "raised: yes (0.80)|"
+      "cleared: yes (0.20) after 3.0 s|cleared: yes (0.00) after 2.0 s|"
+      "raised: yes (0.60)|");
+  g_object_get (rig->element, "stats", &stats, NULL);
+  fail_unless (gst_structure_get_uint64 (stats, "alerts-raised", &number)
+      && number == 2);
+  fail_unless (gst_structure_get_uint64 (stats, "alerts-cleared", &number)
+      && number == 2);
+  fail_unless (gst_structure_get_uint64 (stats, "alerts-suppressed", &number)
+      && number == 1);
+  gst_structure_free (stats);
+  g_string_free (said, TRUE);
+  gst_harness_teardown (text);
+  rig_free (rig);
+}
+
+GST_END_TEST;
+
+GST_START_TEST (test_subtitles_have_answers_alone)
+{
+  Rig *rig = rig_new_null (ALERT, FALSE);
+  GstHarness *text = gst_harness_new_with_element (rig->element, NULL, "text");
+  Play play = {.rig = rig };
+  guint i;
+
+  gst_harness_set_sink_caps_str (text, "text/x-raw, format=utf8");
+  rig_start (rig);
+  for (i = 0; i < 4; i++)
+    window (&play, i % 2 ? 0 : 100, FALSE);
+  gst_harness_push_event (rig->h, gst_event_new_eos ());
+  for (i = 0; i < 4; i++) {
+    GstBuffer *buffer = gst_harness_pull (text);
+
+    fail_unless (gst_buffer_memcmp (buffer, 0, i % 2 ? "no" : "yes",
+            i % 2 ? 2 : 3) == 0);
+    gst_buffer_unref (buffer);
+  }
+  fail_unless_equals_int (gst_harness_buffers_in_queue (text), 0);
+  gst_harness_teardown (text);
+  rig_free (rig);
+}
+
+GST_END_TEST;
+
+/* Whoever is dropped between, the third answer raises it. */
+GST_START_TEST (test_dropped_windows_are_neither)
+{
+  Rig *rig = rig_new (ALERT "device=fake:answer-ms=150 window=50000000 "
+      "alert-confirm=3", TRUE);
+  GstMessage *message;
+  guint answers = 0, i;
+  guint64 raised = 0, seq[8] = { 0, };
+
+  for (i = 0; i < 80; i++) {
+    fail_unless_equals_int (rig_push (rig, 100, i * 10 * MS, 10 * MS),
+        GST_FLOW_OK);
+    g_usleep (10000);
+  }
+  while ((message = rig_wait (rig, GST_MESSAGE_ELEMENT, NULL, 5000)) &&
+      !gst_message_has_name (message, "llavaov-alert")) {
+    if (gst_message_has_name (message, "llavaov-answer") && answers < 8)
+      gst_structure_get_uint64 (gst_message_get_structure (message), "seq",
+          &seq[answers++]);
+    gst_message_unref (message);
+  }
+  fail_unless (message != NULL);
+  gst_structure_get_uint64 (gst_message_get_structure (message), "seq",
+      &raised);
+  fail_unless_equals_int (answers, 3);
+  fail_unless_equals_uint64 (raised, seq[2]);
+  fail_unless (seq[2] > 2, "nothing was dropped");
+  gst_message_unref (message);
+  rig_free (rig);
+}
+
+GST_END_TEST;
+
+/* ---- what is refused ---- */
+
+static const struct
+{
+  const gchar *property, *value, *begins;
+} wrong[] = {
+  {"alert-on", "", "alert-on: a label is empty"},
+  {"alert-on", "yes|", "alert-on: a label is empty"},
+  {"alert-on", "Yes", "alert-on: there is no label \"Yes\""},
+  {"alert-on", "yes|fire", "alert-on: there is no label \"fire\""},
+  {"alert-on", "yes|yes", "alert-on: a label is there twice: \"yes\""},
+  {"alert-on", "no|yes", "alert-on: these are all labels"},
+  {"alert-on", "\xff", "alert-on: not valid UTF-8"},
+  {"choices", "open|shut", "alert-on: there is no label \"yes\""},
+  {"choices", NULL, "alert-on: there are no choices"},
+  {"alert-threshold", "0", "alert-threshold: 0"},
+  {"alert-clear-threshold", "0.51", "alert-clear-threshold: 0.51"},
+  {"alert-threshold", "0.39", "alert-clear-threshold: 0.4"},
+};
+
+static void
+set (Rig * rig, const gchar * property, const gchar * value)
+{
+  if (value == NULL || !g_utf8_validate (value, -1, NULL) || *value == '\0')
+    g_object_set (rig->element, property, value, NULL);
+  else
+    gst_util_set_object_arg (G_OBJECT (rig->element), property, value);
+}
+
+static void
+expect_settings (GstMessage * message, const gchar * text)
+{
+  GError *error = NULL;
+
+  fail_unless (message != NULL, "%s", text);
+  if (GST_MESSAGE_TYPE (message) == GST_MESSAGE_ERROR)
+    gst_message_parse_error (message, &error, NULL);
+  else
+    gst_message_parse_warning (message, &error, NULL);
+  fail_unless (g_error_matches (error, GST_RESOURCE_ERROR,
+          GST_RESOURCE_ERROR_SETTINGS), "%s", error->message);
+  fail_unless (strstr (error->message, text) != NULL, "%s, not: %s",
+      error->message, text);
+  g_error_free (error);
+  gst_message_unref (message);
+}
+
+GST_START_TEST (test_refused_at_the_start)
+{
+  guint i;
+
+  for (i = 0; i < G_N_ELEMENTS (wrong); i++) {
+    Rig *rig = rig_new_null (ALERT "alert-clear-threshold=0.4", FALSE);
+
+    set (rig, wrong[i].property, wrong[i].value);
+    fail_unless (gst_element_set_state (rig->element, GST_STATE_PLAYING) ==
+        GST_STATE_CHANGE_FAILURE, "%s", wrong[i].begins);
+    expect_settings (rig_wait (rig, GST_MESSAGE_ERROR, NULL, 0),
+        wrong[i].begins);
+    rig_free (rig);
+  }
+}
+
+GST_END_TEST;
+
+GST_START_TEST (test_refused_together)
+{
+  static const gchar *const table[][2] = {
+    {"alert-on=yes", "alert-on: there are no choices"},
+    {"alert-on=yes json-schema={\\\"type\\\":\\\"boolean\\\"}",
+        "alert-on: there are no choices"},
+    {"alert-on=yes choices=\"yes|no\" sampling=clip alert-confirm=2",
+        "alert-confirm: 2"},
+  };
+  guint i;
+
+  for (i = 0; i < G_N_ELEMENTS (table); i++) {
+    gchar *line = g_strconcat ("device=fake: ", table[i][0], NULL);
+    Rig *rig = rig_new_null (line, FALSE);
+
+    fail_unless (gst_element_set_state (rig->element, GST_STATE_PLAYING) ==
+        GST_STATE_CHANGE_FAILURE, "%s", line);
+    expect_settings (rig_wait (rig, GST_MESSAGE_ERROR, NULL, 0), table[i][1]);
+    rig_free (rig);
+    g_free (line);
+  }
+}
+
+GST_END_TEST;
+
+/* Each window that is wrong has its WARNING and changes nothing about the alert; mended, it goes on. */
+GST_START_TEST (test_refused_while_playing)
+{
+  guint i;
+
+  for (i = 0; i < G_N_ELEMENTS (wrong); i++) {
+    Play play = {.rig = rig_new (ALERT "alert-clear-threshold=0.4", FALSE),
+      .said = g_string_new (NULL)
+    };
+    GstElement *element = play.rig->element;
+    GstMessage *message;
+    gchar *state;
+
+    window (&play, 90, FALSE);
+    window (&play, 10, FALSE);
+    set (play.rig, wrong[i].property, wrong[i].value);
+    window (&play, 10, FALSE);
+    window (&play, 10, FALSE);
+    g_object_set (element, "choices", "yes|no", "alert-on", "yes",
+        "alert-threshold", 0.5, "alert-clear-threshold", 0.4, NULL);
+    rig_push (play.rig, 10, play.now, 100 * MS);
+    listen (&play, 0);
+    fail_unless_equals_string (play.said->str, "raised@0");
+    fail_unless_equals_uint64 (rig_stat (play.rig, "failed-windows"), 2);
+    state = state_of (play.rig);
+    fail_unless_equals_string (state, "falling");
+    g_free (state);
+    gst_harness_push_event (play.rig->h, gst_event_new_eos ());
+    listen (&play, 0);
+    fail_unless_equals_string (play.said->str, "raised@0 cleared@4");
+    g_string_free (play.said, TRUE);
+    rig_free (play.rig);
+
+    /* the same once more, for its messages */
+    play = (Play) {
+    .rig = rig_new (ALERT "alert-clear-threshold=0.4", FALSE)};
+    window (&play, 90, FALSE);
+    set (play.rig, wrong[i].property, wrong[i].value);
+    window (&play, 90, FALSE);
+    gst_harness_push_event (play.rig->h, gst_event_new_eos ());
+    message = rig_wait (play.rig, GST_MESSAGE_WARNING, NULL, 5000);
+    expect_settings (message, wrong[i].begins);
+    fail_unless (rig_wait (play.rig, GST_MESSAGE_WARNING, NULL, 0) == NULL);
+    rig_free (play.rig);
+  }
+}
+
+GST_END_TEST;
+
+/* GObject takes none of these. */
+GST_START_TEST (test_out_of_range)
+{
+  static const gchar *const table[][2] = {
+    {"alert-threshold", "1.01"}, {"alert-threshold", "-0.01"},
+    {"alert-clear-threshold", "1.01"}, {"alert-clear-threshold", "-1"},
+    {"alert-threshold", "nan"}, {"alert-clear-threshold", "nan"},
+    {"alert-confirm", "0"}, {"alert-confirm", "10001"},
+    {"alert-clear", "0"}, {"alert-clear", "10001"},
+    {"alert-cooldown", "9223372036854775808"},
+  };
+  GstElement *element = gst_element_factory_make ("llavaov", NULL);
+  guint i;
+
+  for (i = 0; i < G_N_ELEMENTS (table); i++) {
+    GParamSpec *spec = g_object_class_find_property (G_OBJECT_GET_CLASS
+        (element), table[i][0]);
+    GValue value = G_VALUE_INIT;
+
+    g_value_init (&value, G_PARAM_SPEC_VALUE_TYPE (spec));
+    fail_unless (gst_value_deserialize (&value, table[i][1]));
+    fail_unless (g_param_value_validate (spec, &value), "%s=%s", table[i][0],
+        table[i][1]);
+    g_value_unset (&value);
+  }
+  gst_object_unref (element);
+}
+
+GST_END_TEST;
+
 static Suite *
 alerts_suite (void)
 {
@@ -264,6 +692,13 @@ alerts_suite (void)
 
   suite_add_tcase (s, tc);
   tcase_add_test (tc, test_scripts);
+  tcase_add_test (tc, test_every_way_out);
+  tcase_add_test (tc, test_subtitles_have_answers_alone);
+  tcase_add_test (tc, test_dropped_windows_are_neither);
+  tcase_add_test (tc, test_refused_at_the_start);
+  tcase_add_test (tc, test_refused_together);
+  tcase_add_test (tc, test_refused_while_playing);
+  tcase_add_test (tc, test_out_of_range);
   return s;
 }
 
