@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
- * camera-monitor: asks every camera its question, prints one JSON line per answer, and comes back
- * when a camera does.
+ * camera-monitor: asks every camera its question, prints one JSON line per answer and per alert
+ * that is raised or cleared, and comes back when a camera does.
  *
  *   camera-monitor [--set property=value]... URI QUESTION [URI QUESTION]...
  *   camera-monitor --config cameras.json
  *
- * cameras.json:
- *   [{"uri": "rtsp://...", "prompt": "...", "name": "gate",
- *     "properties": {"window": 8000000000}}, ...]
+ * cameras.json: config.h.
  *
- * Standard output carries answers only; what happens to cameras goes to standard error. Ends with
+ * Standard output carries these lines only; what happens to cameras goes to standard error. Ends with
  * status 0 on SIGINT, SIGTERM, after --count answers or at the end of the last file; with 1 when
  * the model cannot run, 2 on wrong usage.
  */
 #include "camera.h"
+#include "config.h"
 
 #include <glib-unix.h>
 #include <jansson.h>
@@ -24,6 +23,7 @@ typedef struct Monitor {
     GMainLoop *loop;
     GPtrArray *cameras;
     CameraHooks hooks;
+    guint stall_seconds;
     guint running;     /* cameras that are not files at their end */
     gint answers_left; /* atomic; below 0 = without end */
     int status;
@@ -41,12 +41,24 @@ static gboolean quit_once(gpointer data)
     return G_SOURCE_REMOVE;
 }
 
-static void on_answer(gpointer data, const gchar *json, gsize length)
+/* Of alerts, lines have a state. */
+static gboolean is_answer(const gchar *line, gsize length)
+{
+    json_t *record = json_loadb(line, length, 0, NULL);
+    gboolean answer = !json_object_get(record, "state");
+
+    json_decref(record);
+    return answer;
+}
+
+static void on_line(gpointer data, const gchar *json, gsize length)
 {
     Monitor *monitor = data;
     gint left = g_atomic_int_get(&monitor->answers_left);
 
-    if (left >= 0) {
+    if (left == 0)
+        return;
+    if (left > 0 && is_answer(json, length)) {
         left = g_atomic_int_add(&monitor->answers_left, -1);
         if (left <= 0)
             return;
@@ -90,15 +102,16 @@ static gchar *name_of(const gchar *uri)
     return name;
 }
 
-static gboolean add_camera(Monitor *monitor, const gchar *uri, const gchar *prompt,
-    const gchar *name, gchar **properties, guint stall_seconds)
+static gboolean add_camera(
+    gpointer data, const gchar *uri, const gchar *prompt, const gchar *name, gchar **properties)
 {
+    Monitor *monitor = data;
     CameraSettings settings = {
         .uri = g_strdup(uri),
         .prompt = g_strdup(prompt),
         .name = name ? g_strdup(name) : name_of(uri),
         .properties = properties,
-        .stall_seconds = stall_seconds,
+        .stall_seconds = monitor->stall_seconds,
     };
 
     if (!settings.name) {
@@ -107,59 +120,6 @@ static gboolean add_camera(Monitor *monitor, const gchar *uri, const gchar *prom
     }
     g_ptr_array_add(monitor->cameras, camera_new(&settings, &monitor->hooks));
     return TRUE;
-}
-
-/* {"window": 8000000000, "device": "cpu"} after the properties of all cameras, as name=value. */
-static gchar **properties_of(json_t *object, gchar **common)
-{
-    GPtrArray *list = g_ptr_array_new();
-    const char *key;
-    json_t *value;
-
-    for (gchar **property = common; property && *property; property++)
-        g_ptr_array_add(list, g_strdup(*property));
-    json_object_foreach(object, key, value)
-    {
-        char *text = json_is_string(value) ? g_strdup(json_string_value(value))
-                                           : json_dumps(value, JSON_ENCODE_ANY);
-
-        g_ptr_array_add(list, g_strdup_printf("%s=%s", key, text ? text : ""));
-        free(text);
-    }
-    g_ptr_array_add(list, NULL);
-    return (gchar **)g_ptr_array_free(list, FALSE);
-}
-
-static gboolean read_config(
-    Monitor *monitor, const gchar *path, gchar **common, guint stall_seconds)
-{
-    json_error_t error;
-    json_t *root = json_load_file(path, 0, &error), *entry;
-    gboolean good = TRUE;
-    size_t i;
-
-    if (!root) {
-        g_printerr("camera-monitor: %s, line %d: %s\n", path, error.line, error.text);
-        return FALSE;
-    }
-    json_array_foreach(root, i, entry)
-    {
-        const char *uri = NULL, *prompt = NULL, *name = NULL;
-        json_t *properties = NULL;
-
-        if (json_unpack_ex(entry, &error, JSON_STRICT, "{s:s, s:s, s?s, s?o}", "uri", &uri,
-                "prompt", &prompt, "name", &name, "properties", &properties) != 0) {
-            g_printerr("camera-monitor: %s, camera %zu: %s\n", path, i, error.text);
-            good = FALSE;
-        } else if (!add_camera(monitor, uri, prompt, name, properties_of(properties, common),
-                       stall_seconds)) {
-            good = FALSE;
-        }
-    }
-    if (!json_is_array(root))
-        g_printerr("camera-monitor: %s: not an array\n", path);
-    json_decref(root);
-    return good;
 }
 
 int main(int argc, char **argv)
@@ -190,15 +150,14 @@ int main(int argc, char **argv)
 
     monitor.loop = g_main_loop_new(NULL, FALSE);
     monitor.cameras = g_ptr_array_new_with_free_func((GDestroyNotify)camera_free);
-    monitor.hooks = (CameraHooks){on_answer, on_finished, on_fatal, &monitor};
+    monitor.hooks = (CameraHooks){on_line, on_finished, on_fatal, &monitor};
+    monitor.stall_seconds = (guint)MAX(stall_seconds, 1);
     if (count > 0)
         monitor.answers_left = count;
     if (config)
-        good = read_config(&monitor, config, common, MAX(stall_seconds, 1));
+        good = config_read(config, common, add_camera, &monitor);
     for (int i = 1; i + 1 < argc; i += 2)
-        good = add_camera(&monitor, argv[i], argv[i + 1], NULL, g_strdupv(common),
-                   MAX(stall_seconds, 1)) &&
-               good;
+        good = add_camera(&monitor, argv[i], argv[i + 1], NULL, g_strdupv(common)) && good;
     if (!good || argc % 2 == 0 || monitor.cameras->len == 0) {
         g_printerr(
             "usage: camera-monitor [OPTIONS] URI QUESTION [URI QUESTION]..., or --config FILE\n");

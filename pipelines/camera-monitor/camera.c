@@ -119,7 +119,7 @@ static GstFlowReturn on_text(GstAppSink *sink, gpointer data)
             length--;
         if (length > 0) {
             g_atomic_int_set(&camera->answered, TRUE);
-            camera->hooks->on_answer(camera->hooks->data, (const gchar *)map.data, length);
+            camera->hooks->on_line(camera->hooks->data, (const gchar *)map.data, length);
         }
         gst_buffer_unmap(gst_sample_get_buffer(sample), &map);
     }
@@ -154,21 +154,41 @@ static GstElement *add(Camera *camera, const gchar *factory)
     return element;
 }
 
+/* Into the element as it is written; what is no value of the property, or out of its range, is not taken. */
+static const gchar *set_property(GstElement *element, const gchar *name, const gchar *text)
+{
+    GParamSpec *spec = g_object_class_find_property(G_OBJECT_GET_CLASS(element), name);
+    GValue value = G_VALUE_INIT;
+    const gchar *wrong = NULL;
+
+    if (!spec || !(spec->flags & G_PARAM_WRITABLE))
+        return "llavaov has no such property to be set";
+    g_value_init(&value, G_PARAM_SPEC_VALUE_TYPE(spec));
+    if (G_VALUE_HOLDS_STRING(&value))
+        g_value_set_string(&value, text);
+    else if (!gst_value_deserialize(&value, text))
+        wrong = "not a value of this property";
+    if (!wrong && g_param_value_validate(spec, &value))
+        wrong = "outside of this property's range";
+    if (!wrong)
+        g_object_set_property(G_OBJECT(element), name, &value);
+    g_value_unset(&value);
+    return wrong;
+}
+
 static gboolean set_properties(Camera *camera)
 {
     for (gchar **property = camera->settings.properties; property && *property; property++) {
         gchar **parts = g_strsplit(*property, "=", 2);
-        gboolean known =
-            parts[0] && parts[1] &&
-            g_object_class_find_property(G_OBJECT_GET_CLASS(camera->element), parts[0]);
+        const gchar *wrong = parts[0] && parts[1]
+                                 ? set_property(camera->element, parts[0], parts[1])
+                                 : "not PROPERTY=VALUE";
 
-        if (known)
-            gst_util_set_object_arg(G_OBJECT(camera->element), parts[0], parts[1]);
-        else
-            g_printerr("camera-monitor: \"%s\" is not property=value of llavaov\n", *property);
         g_strfreev(parts);
-        if (!known)
+        if (wrong) {
+            g_printerr("%s: %s: %s\n", camera->settings.name, *property, wrong);
             return FALSE;
+        }
     }
     g_object_set(camera->element, "prompt", camera->settings.prompt, "stream-name",
         camera->settings.name, NULL);

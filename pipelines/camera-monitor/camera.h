@@ -10,10 +10,11 @@
 typedef struct Camera Camera;
 
 /* Everything that all cameras share. All functions run on the thread of the default main context,
- * except on_answer. */
+ * except on_line. */
 typedef struct CameraHooks {
-    /* One JSON object without a newline; called on a streaming thread. */
-    void (*on_answer)(gpointer data, const gchar *json, gsize length);
+    /* An answer, or an alert that is raised or cleared: one JSON object without a newline; called on
+     * a streaming thread. */
+    void (*on_line)(gpointer data, const gchar *json, gsize length);
     /* A file has been read to its end; the camera does nothing more. */
     void (*on_finished)(gpointer data);
     /* What no reconnecting can mend: the model, the device, a property. */
