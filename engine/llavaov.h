@@ -585,6 +585,20 @@ LLAVAOV_API void llavaov_json_schema_unref(LlavaovJsonSchema *schema);
 LLAVAOV_API LlavaovStatus llavaov_engine_json_tokens(
     LlavaovEngine *engine, const LlavaovJsonSchema *schema, uint32_t *tokens, LlavaovError *error);
 
+/* What the model makes of a value of a document that an enum or a boolean lists (or null, where that
+ * may stand there, too). Events are the tokens that spell a value, a string's without the quote at
+ * its end, behind what was written before the token that decided. */
+typedef struct LlavaovJsonValue {
+    const char *path; /* a JSON pointer to it in the document; "" is the document itself */
+    const char *const *values; /* all that may stand there, as JSON, sorted by their bytes */
+    const double *logprobs; /* ln P(value), of all that there is; settings and schema play no part */
+    const double *probabilities; /* among the values: they sum to 1 */
+    size_t n;
+    size_t written;    /* values[written] is in the document; not always the likeliest */
+    double confidence; /* probabilities[written] */
+    double label_mass; /* the sum of all P(value) */
+} LlavaovJsonValue;
+
 /* ---- the answer ---- */
 
 typedef enum LlavaovFinishReason {
@@ -619,6 +633,10 @@ typedef struct LlavaovAnswer {
     /* It was closed early: the model would have written on, but max_new_tokens left just enough to
      * close it. */
     bool truncated;
+    /* Of the document's listed values, in its order; those with one value or with more than 64, and
+     * those of more than 20 tokens, are left out. */
+    const LlavaovJsonValue *const *json_values;
+    size_t n_json_values;
 } LlavaovAnswer;
 
 /* A picture or a clip of a conversation. */

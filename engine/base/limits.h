@@ -44,6 +44,8 @@
 #define LV_MAX_SCHEMA_LITERALS 4096u        /* values of all its enums */
 #define LV_MAX_SCHEMA_CHARACTERS 32768u     /* of a string that it describes */
 #define LV_MAX_SCHEMA_ITEMS 1024u           /* of a list */
+#define LV_MAX_SCHEMA_PATH 1024u            /* bytes of the names on the way to a listed value */
+#define LV_MAX_LISTED_VALUES 1024u          /* listed values of an answer with probabilities */
 #define LV_MAX_SCHEMA_CLOSING 8192u         /* bytes of the shortest document */
 #define LV_MAX_TOKEN_TRIE_BYTES (32u << 20) /* bytes of all tokens of a vocabulary */
 #define LV_MAX_NEW_TOKENS 32768u

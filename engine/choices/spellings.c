@@ -152,6 +152,15 @@ static int compare(const void *one, const void *other)
     return (a->label > b->label) - (a->label < b->label);
 }
 
+bool lv_spellings_sort(LvSpellings *s)
+{
+    qsort(s->list, s->n, sizeof *s->list, compare);
+    for (size_t i = 1; i < s->n; i++)
+        if (compare_tokens(&s->list[i - 1], &s->list[i]) == 0)
+            return false;
+    return true;
+}
+
 /* Leaves one of each sequence, or none where it is nobody's. */
 static LlavaovStatus settle(SpellingMaker *m)
 {

@@ -27,6 +27,8 @@ typedef struct LvSpellings {
  * to the tokenizer), MEMORY. *spellings is empty after a failure. */
 LlavaovStatus lv_spellings_make(const LvLabels *labels, unsigned variants,
     const LvTokenizer *tokenizer, uint32_t n_vocab, LvSpellings *spellings, LlavaovError *error);
+/* By their tokens. False: two are the same. */
+bool lv_spellings_sort(LvSpellings *spellings);
 void lv_spellings_free(LvSpellings *spellings);
 
 #endif

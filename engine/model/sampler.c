@@ -44,7 +44,7 @@ void lv_sampler_close(LvSampler *sampler)
 
 LlavaovStatus lv_sampler_filter(LvSampler *sampler, LvTokenFilter *filter, LlavaovError *error)
 {
-    if (sampler->generation.rules && !sampler->unruled) {
+    if ((sampler->generation.rules || filter->wants_logits) && !sampler->unruled) {
         sampler->unruled = lv_alloc(sampler->n_vocab, sizeof *sampler->unruled);
         if (!sampler->unruled)
             return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for the sampler");
@@ -243,6 +243,7 @@ static LlavaovStatus choose_filtered(
             status = lv_fail(
                 error, LLAVAOV_ERROR_INTERNAL, NULL, "no token of the vocabulary is allowed");
     }
+    filter->logits = sampler->unruled;
     if (status == LLAVAOV_OK)
         filter->take(filter, *token);
     return status;

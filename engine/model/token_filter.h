@@ -15,6 +15,10 @@ struct LvTokenFilter {
     void (*mask)(LvTokenFilter *filter, float *scores, uint32_t n);
     /* The token was chosen. */
     void (*take)(LvTokenFilter *filter, int32_t token);
+    /* Set by the owner before the sampler gets the filter; then the scores [n_vocab] as the model gave
+     * them are there during take. */
+    bool wants_logits;
+    const float *logits;
 };
 
 /* The first maximum of the masked scores [n], which are overwritten only where it is not among the

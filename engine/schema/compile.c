@@ -140,6 +140,14 @@ static bool is_null(const json_t *schema)
     return json_is_string(type) && !strcmp(json_string_value(type), "null");
 }
 
+/* Of listed values: null is one more of them. */
+static bool is_listed(const json_t *schema)
+{
+    const json_t *type = json_object_get(schema, "type");
+    return json_object_get(schema, "enum") || json_object_get(schema, "const") ||
+           (json_is_string(type) && !strcmp(json_string_value(type), "boolean"));
+}
+
 /* Two schemas, of which one is that of null. */
 static LlavaovStatus compile_any_of(LvCompiler *c, json_t *schema, const LvPlace *place)
 {
@@ -152,27 +160,26 @@ static LlavaovStatus compile_any_of(LvCompiler *c, json_t *schema, const LvPlace
     json_t *null = is_null(first) ? first : second, *value = is_null(first) ? second : first;
     LlavaovStatus status = lv_keywords_check(
         c, null, LV_WITH_TYPE, "the type \"null\"", &(LvPlace){&here, is_null(first) ? "0" : "1"});
-    if (status != LLAVAOV_OK)
-        return status;
-    status = lv_compiler_add(c, LV_OP_OPTION, &here, NULL);
+    const LvPlace other = {&here, is_null(first) ? "1" : "0"};
+    if (status == LLAVAOV_OK && is_listed(value)) {
+        status = compile(c, value, &other);
+        return status == LLAVAOV_OK ? lv_compile_or_null(c, &other) : status;
+    }
+    if (status == LLAVAOV_OK)
+        status = lv_compiler_add(c, LV_OP_OPTION, &here, NULL);
     const size_t null_step = c->program->n_steps;
     if (status == LLAVAOV_OK)
         status = add_text(c, "null", &here);
-    const LvPlace other = {&here, is_null(first) ? "1" : "0"};
     if (status == LLAVAOV_OK)
         status = compile(c, value, &other);
     if (status != LLAVAOV_OK)
         return status;
     c->program->steps[null_step].next = (uint32_t)c->program->n_steps;
     /* Of the two the first byte decides. */
-    const LvInstruction *step = &c->program->steps[null_step + 1];
-    for (uint32_t i = 0; step->op == LV_OP_LITERALS && i < step->n; i++)
-        if (c->program->text[c->program->literals[step->first + i].first] == 'n')
-            return lv_compiler_refuse(
-                c, LLAVAOV_ERROR_ARGUMENT, &other, "holds null a second time");
-    return step->op == LV_OP_OPTION ? lv_compiler_refuse(c, LLAVAOV_ERROR_UNSUPPORTED, &other,
-                                          "holds null a second time")
-                                    : LLAVAOV_OK;
+    return c->program->steps[null_step + 1].op == LV_OP_OPTION
+               ? lv_compiler_refuse(
+                     c, LLAVAOV_ERROR_UNSUPPORTED, &other, "holds null a second time")
+               : LLAVAOV_OK;
 }
 
 static LlavaovStatus compile_type(

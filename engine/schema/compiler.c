@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/status.h"
 
@@ -40,6 +41,61 @@ LlavaovStatus lv_compiler_refuse(
     write_place(place, pointer, sizeof pointer);
     return lv_fail_about(
         c->error, status, LLAVAOV_ABOUT_OPTION, "json-schema", "json-schema %s: %s", pointer, text);
+}
+
+/* What a name in the place of a schema is. */
+typedef enum PlacePart { KEYWORD, PROPERTY, BRANCH, BEYOND } PlacePart;
+
+static bool add_name(LvProgram *program, const char *name)
+{
+    bool added = lv_program_add_text(program, "/", 1);
+    for (; *name && added; name++)
+        added = *name == '~'   ? lv_program_add_text(program, "~0", 2)
+                : *name == '/' ? lv_program_add_text(program, "~1", 2)
+                               : lv_program_add_text(program, name, 1);
+    return added;
+}
+
+/* Returns what the next name is. */
+static PlacePart add_part(LvProgram *program, const LvPlace *place, bool *added)
+{
+    static const char index[] = {'/', LV_PATH_INDEX};
+    if (!place->outer)
+        return KEYWORD;
+    switch (add_part(program, place->outer, added)) {
+    case PROPERTY:
+        *added = *added && add_name(program, place->name);
+        return KEYWORD;
+    case BRANCH:
+        return KEYWORD;
+    case BEYOND:
+        return BEYOND;
+    case KEYWORD:
+        break;
+    }
+    if (!strcmp(place->name, "properties"))
+        return PROPERTY;
+    if (!strcmp(place->name, "anyOf"))
+        return BRANCH;
+    if (strcmp(place->name, "items"))
+        return BEYOND;
+    *added = *added && lv_program_add_text(program, index, sizeof index);
+    return KEYWORD;
+}
+
+LlavaovStatus lv_compiler_add_path(const LvCompiler *c, const LvPlace *place, LvInstruction *step)
+{
+    bool added = true;
+    step->path = (uint32_t)c->program->n_text;
+    add_part(c->program, place, &added);
+    if (!added)
+        return lv_compiler_too_large(c, place);
+    step->n_path = (uint32_t)c->program->n_text - step->path;
+    return step->n_path <= LV_MAX_SCHEMA_PATH
+               ? LLAVAOV_OK
+               : lv_compiler_refuse(c, LLAVAOV_ERROR_UNSUPPORTED, place,
+                     "the names on the way to it take %u bytes; at most %u are supported",
+                     step->n_path, LV_MAX_SCHEMA_PATH);
 }
 
 LlavaovStatus lv_compiler_too_large(const LvCompiler *c, const LvPlace *place)

@@ -34,6 +34,10 @@ LlavaovStatus lv_compiler_spelled(const LvCompiler *c, LvSpelled how, const LvPl
 LlavaovStatus lv_compiler_add(
     LvCompiler *c, LvOperation op, const LvPlace *place, LvInstruction **step);
 
+/* The place as a JSON pointer into documents, with LV_PATH_INDEX for elements: appended to the
+ * program's text. UNSUPPORTED: it is longer than LV_MAX_SCHEMA_PATH. */
+LlavaovStatus lv_compiler_add_path(const LvCompiler *c, const LvPlace *place, LvInstruction *step);
+
 /* Bounds on characters or elements: `fallback` counts where the greatest is absent, or the least
  * where that is more. */
 LlavaovStatus lv_compiler_counts(const LvCompiler *c, const json_t *schema, const char *least_name,

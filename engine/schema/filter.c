@@ -218,6 +218,8 @@ static void take(LvTokenFilter *filter, int32_t token)
 {
     LvJsonFilter *f = (LvJsonFilter *)filter;
     LvWalk walk;
+    if (f->before)
+        f->before(f->data, f, token);
     f->truncated = f->truncated || f->late;
     f->late = false;
     if (judge(f, token, &walk) == ALLOWED)
@@ -233,7 +235,7 @@ LlavaovStatus lv_json_filter_open(LvJsonFilter *filter, const LvProgram *program
     const LvTokenTrie *trie, LlavaovIds stop, LlavaovError *error)
 {
     memset(filter, 0, sizeof *filter);
-    filter->filter = (LvTokenFilter){allows, mask, take};
+    filter->filter = (LvTokenFilter){.allows = allows, .mask = mask, .take = take};
     filter->program = program;
     filter->trie = trie;
     filter->stop = stop;

@@ -29,6 +29,9 @@ typedef struct LvJsonFilter {
     float *scores;
     uint32_t n_kept;
     LvClosing *closing;
+    /* Called before the walk takes a token; may be NULL. */
+    void (*before)(void *data, const struct LvJsonFilter *filter, int32_t token);
+    void *data;
 } LvJsonFilter;
 
 /* program, trie and the stop tokens' ids must outlive the filter. Error: MEMORY. */

@@ -92,6 +92,26 @@ bool lv_program_sort_literals(LvProgram *program, uint32_t first, uint32_t n)
     return distinct;
 }
 
+uint32_t lv_program_content(const LvProgram *program, const LvLiteral *literal)
+{
+    return literal->n - (program->text[literal->first] == '"');
+}
+
+void lv_program_share(const LvProgram *program, LvInstruction *step)
+{
+    const LvLiteral *literals = program->literals + step->first;
+    const char *first = program->text + literals->first;
+    const char *last = program->text + literals[step->n - 1].first;
+    uint32_t shortest = UINT32_MAX;
+    for (uint32_t i = 0; i < step->n; i++) {
+        const uint32_t content = lv_program_content(program, &literals[i]);
+        shortest = content < shortest ? content : shortest;
+    }
+    step->shared = 0;
+    while (step->shared + 1 < shortest && first[step->shared] == last[step->shared])
+        step->shared++;
+}
+
 static uint32_t add(uint32_t a, uint32_t b)
 {
     const uint64_t sum = (uint64_t)a + b;

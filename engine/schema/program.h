@@ -28,8 +28,10 @@ typedef enum LvOperation {
 
 typedef struct LvInstruction {
     LvOperation op;
-    uint32_t first, n;    /* TEXT: bytes of `text`; LITERALS: of `literals`, sorted */
-    uint32_t least, most; /* STRING: code points; LIST: elements */
+    uint32_t first, n;     /* TEXT: bytes of `text`; LITERALS: of `literals`, sorted */
+    uint32_t shared;       /* LITERALS: bytes that all begin with, less than any has */
+    uint32_t path, n_path; /* LITERALS: of `text`, a JSON pointer, see LV_PATH_INDEX */
+    uint32_t least, most;  /* STRING: code points; LIST: elements */
     LvNumberBounds bounds;
     uint32_t list;  /* the LIST around it, or NEXT's own; LV_NO_STEP: none */
     uint32_t level; /* LIST: number of lists around it */
@@ -38,6 +40,9 @@ typedef struct LvInstruction {
      * of the document. */
     uint32_t rest;
 } LvInstruction;
+
+/* Stands in a path for the number of the element of each list around, from the outermost on. */
+#define LV_PATH_INDEX '\1'
 
 typedef struct LvLiteral {
     uint32_t first, n; /* bytes of `text` */
@@ -65,6 +70,12 @@ bool lv_program_add_literal(LvProgram *program, const char *bytes, size_t n);
 
 /* Sorts literals [first, first + n). False: two are the same. */
 bool lv_program_sort_literals(LvProgram *program, uint32_t first, uint32_t n);
+
+/* Bytes of a literal that say which it is: a string's, without the quote at its end. */
+uint32_t lv_program_content(const LvProgram *program, const LvLiteral *literal);
+
+/* Fills `shared` of a step of LITERALS, sorted. */
+void lv_program_share(const LvProgram *program, LvInstruction *step);
 
 /* Fills `next` where it is 0, and `rest`. Returns the largest rest: only up to
  * LV_MAX_SCHEMA_CLOSING are they true. */

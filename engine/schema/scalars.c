@@ -30,11 +30,24 @@ static LlavaovStatus end_literals(LvCompiler *c, uint32_t first, const LvPlace *
         return lv_compiler_refuse(c, LLAVAOV_ERROR_ARGUMENT, place, "holds a value twice");
     LvInstruction *step = NULL;
     LlavaovStatus status = lv_compiler_add(c, LV_OP_LITERALS, place, &step);
-    if (status == LLAVAOV_OK) {
-        step->first = first;
-        step->n = n;
-    }
-    return status;
+    if (status != LLAVAOV_OK)
+        return status;
+    step->first = first;
+    step->n = n;
+    lv_program_share(c->program, step);
+    return lv_compiler_add_path(c, place, step);
+}
+
+LlavaovStatus lv_compile_or_null(LvCompiler *c, const LvPlace *place)
+{
+    LvInstruction *step = &c->program->steps[c->program->n_steps - 1];
+    if (!lv_program_add_literal(c->program, "null", 4))
+        return lv_compiler_too_large(c, place);
+    step->n++;
+    if (!lv_program_sort_literals(c->program, step->first, step->n))
+        return lv_compiler_refuse(c, LLAVAOV_ERROR_ARGUMENT, place, "holds null a second time");
+    lv_program_share(c->program, step);
+    return LLAVAOV_OK;
 }
 
 static LlavaovStatus add_literal(

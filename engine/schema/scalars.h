@@ -10,6 +10,8 @@ LlavaovStatus lv_compile_values(
     LvCompiler *c, json_t *schema, const char *type, const LvPlace *place);
 /* Of one or two words, b may be NULL. */
 LlavaovStatus lv_compile_words(LvCompiler *c, const char *a, const char *b, const LvPlace *place);
+/* null, too, is a value of the last step, one of LITERALS. */
+LlavaovStatus lv_compile_or_null(LvCompiler *c, const LvPlace *place);
 LlavaovStatus lv_compile_string(LvCompiler *c, const json_t *schema, const LvPlace *place);
 LlavaovStatus lv_compile_number(
     LvCompiler *c, const json_t *schema, bool integer, const LvPlace *place);

@@ -222,6 +222,42 @@ bool lv_walk_step(const LvProgram *program, LvWalk *walk, unsigned char byte)
     }
 }
 
+bool lv_walk_reach_literals(const LvProgram *program, LvWalk *walk, unsigned char byte)
+{
+    for (;;) {
+        const LvInstruction *step = step_of(program, walk);
+        LvWalk probe = *walk;
+        switch (step->op) {
+        case LV_OP_LITERALS:
+            if (literals_step(program, &probe, byte))
+                return true;
+            if (!literal_complete(program, walk))
+                return false;
+            enter(program, walk, step->next);
+            break;
+        case LV_OP_NUMBER:
+            if (lv_number_step(&step->bounds, &probe.u.number, byte) ||
+                !lv_number_complete(&step->bounds, &walk->u.number))
+                return false;
+            enter(program, walk, step->next);
+            break;
+        case LV_OP_LIST:
+            if (walk->n == 0 || step->most == 0 || (byte == ']' && step->least == 0))
+                return false;
+            begin_element(program, walk, walk->at);
+            break;
+        case LV_OP_OPTION:
+            enter(program, walk, byte == 'n' ? walk->at + 1 : walk->at + 2);
+            break;
+        case LV_OP_TEXT:
+        case LV_OP_STRING:
+        case LV_OP_NEXT:
+        case LV_OP_END:
+            return false;
+        }
+    }
+}
+
 bool lv_walk_between_characters(const LvProgram *program, const LvWalk *walk)
 {
     return step_of(program, walk)->op == LV_OP_STRING && walk->u.string.part == CHARACTER;

@@ -30,6 +30,9 @@ LvWalk lv_walk_start(const LvProgram *program);
 /* Appends a byte. False: no document goes on like that, and *walk is undefined. */
 bool lv_walk_step(const LvProgram *program, LvWalk *walk, unsigned char byte);
 
+/* Whether the byte goes on with a step of LITERALS; *walk is at it then, before the byte. */
+bool lv_walk_reach_literals(const LvProgram *program, LvWalk *walk, unsigned char byte);
+
 /* Inside a string, and not within one of its characters. */
 bool lv_walk_between_characters(const LvProgram *program, const LvWalk *walk);
 

@@ -77,12 +77,8 @@ static LlavaovStatus extend(LlavaovTicket *r, int32_t token, bool *finished, Lla
         r->answer.finish_reason = LLAVAOV_FINISH_LENGTH;
         *finished = true;
     }
-    if (!*finished)
-        return LLAVAOV_OK;
-    status = lv_answer_add_text(r, NULL, 0, true, error);
-    if (status == LLAVAOV_OK)
-        lv_json_answer_finish(r);
-    return status;
+    status = *finished ? lv_answer_add_text(r, NULL, 0, true, error) : LLAVAOV_OK;
+    return status == LLAVAOV_OK ? lv_json_answer_extend(r, finished, error) : status;
 }
 
 /* Scratch of sampling on the host. */

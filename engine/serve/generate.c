@@ -60,8 +60,9 @@ static LlavaovStatus begin(LlavaovTicket *r, LlavaovError *error)
     if (!r->choosing)
         LV_TRY(open_sampler(r, error));
     LV_TRY(lv_json_answer_start(r, new_tokens, error));
+    r->spare = lv_json_answer_spare(r, text->context_length - r->capacity);
     LV_TRY(engine->backend->ops->kv_open(engine->backend, text->n_layers, text->n_kv_heads,
-        text->head_dim, r->capacity, &r->cache, error));
+        text->head_dim, r->capacity + r->spare, &r->cache, error));
 done:
     return status;
 }
@@ -98,19 +99,19 @@ void lv_request_step(LvStep *step, bool bounded)
     LlavaovError error;
     lv_error_clear(&error);
     const uint64_t start = lv_now_ns();
-    const bool choosing = r->choosing && r->begun && r->n_cached >= r->input.n;
+    const bool prompted = r->begun && r->n_cached >= r->input.n;
     if (!r->begun) {
         status = begin(r, &error);
         r->begun = true;
-    } else if (choosing) {
+    } else if (prompted) {
         const LvRun run = {.cancel = &r->cancel, .error = &error};
-        status = lv_choose_next(step, &run);
+        status = r->choosing ? lv_choose_next(step, &run) : lv_json_answer_ways(step, &run);
     } else {
         const size_t rows = lv_chunk_rows(&r->engine->backend->info,
             &r->engine->model->config->text, r->n_cached, r->input.n - r->n_cached, bounded);
         status = prefill(step, rows, &error);
     }
-    *(choosing ? &r->answer.decode_ns : &r->answer.prefill_ns) += lv_now_ns() - start;
+    *(prompted ? &r->answer.decode_ns : &r->answer.prefill_ns) += lv_now_ns() - start;
     if (status == LLAVAOV_OK)
         return;
     step->status = status;

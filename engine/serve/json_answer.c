@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/status.h"
 #include "schema/json_schema.h"
+#include "serve/ways.h"
 
 /* The engine's, made when it is first needed. */
 static LlavaovStatus find_trie(LlavaovEngine *engine, const LvTokenTrie **trie, LlavaovError *error)
@@ -62,6 +63,7 @@ void lv_json_answer_close(LlavaovTicket *r)
 {
     if (r->json)
         lv_json_filter_close(r->json);
+    lv_json_values_close(&r->json_values);
     lv_free(r->json);
     llavaov_json_schema_unref(r->json_schema);
 }
@@ -79,16 +81,56 @@ LlavaovStatus lv_json_answer_start(LlavaovTicket *r, uint32_t tokens, LlavaovErr
             "prompt and frames leave %u tokens for the answer, and the shortest document that the "
             "json-schema allows takes %u",
             tokens, least);
+    lv_json_values_open(
+        &r->json_values, r->json, r->engine->tokenizer, r->engine->model->config->text.vocab_size);
     lv_json_filter_start(r->json, tokens);
     return lv_sampler_filter(&r->sampler, &r->json->filter, error);
 }
 
-void lv_json_answer_finish(LlavaovTicket *r)
+uint32_t lv_json_answer_spare(const LlavaovTicket *r, uint32_t room)
 {
-    if (!r->json)
-        return;
+    return !r->json ? 0 : room < LV_MAX_SPELLING_TOKENS ? room : LV_MAX_SPELLING_TOKENS;
+}
+
+static LlavaovStatus finish(LlavaovTicket *r, LlavaovError *error)
+{
+    if (!lv_json_values_finish(&r->json_values, r->text, r->n_text))
+        return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for an answer in JSON");
     r->answer.json = r->text;
     r->answer.truncated = r->json->truncated;
+    r->answer.json_values = r->json_values.given;
+    r->answer.n_json_values = r->json_values.n;
+    return LLAVAOV_OK;
+}
+
+LlavaovStatus lv_json_answer_extend(LlavaovTicket *r, bool *finished, LlavaovError *error)
+{
+    size_t *next;
+    if (!r->json)
+        return LLAVAOV_OK;
+    if (r->json_values.status != LLAVAOV_OK)
+        return lv_fail(error, r->json_values.status, NULL, "no memory for an answer in JSON");
+    r->ways_due = lv_json_values_due(&r->json_values, &next);
+    r->complete = *finished;
+    *finished = r->complete && !r->ways_due;
+    return *finished ? finish(r, error) : LLAVAOV_OK;
+}
+
+LlavaovStatus lv_json_answer_ways(LvStep *step, const LvRun *run)
+{
+    LlavaovTicket *r = step->request;
+    size_t *next;
+    LvTrie *trie = lv_json_values_due(&r->json_values, &next);
+    const bool fits = r->n_cached + trie->depth <= r->capacity + r->spare;
+    if (fits) {
+        LlavaovStatus status = lv_ways_run(r, trie, next, run);
+        if (status != LLAVAOV_OK)
+            return status;
+    }
+    lv_json_values_done(&r->json_values, fits);
+    r->ways_due = lv_json_values_due(&r->json_values, &next);
+    step->finished = r->complete && !r->ways_due;
+    return step->finished ? finish(r, run->error) : LLAVAOV_OK;
 }
 
 LlavaovStatus llavaov_engine_json_tokens(

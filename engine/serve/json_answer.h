@@ -16,7 +16,14 @@ void lv_json_answer_close(LlavaovTicket *request);
 /* Begins the answer of at most `tokens`, which the sampler then chooses. */
 LlavaovStatus lv_json_answer_start(LlavaovTicket *request, uint32_t tokens, LlavaovError *error);
 
-/* Fills the answer's json and truncated, when its text is complete. */
-void lv_json_answer_finish(LlavaovTicket *request);
+/* Tokens that the cache should hold beyond the answer's, of at most `room`. */
+uint32_t lv_json_answer_spare(const LlavaovTicket *request, uint32_t room);
+
+/* After each token. *finished: the text is complete; the answer's json, truncated and json_values are
+ * filled then, unless ways are due: then it is not finished yet. */
+LlavaovStatus lv_json_answer_extend(LlavaovTicket *request, bool *finished, LlavaovError *error);
+
+/* Runs ways that are due, and finishes what waited for them. */
+LlavaovStatus lv_json_answer_ways(LvStep *step, const LvRun *run);
 
 #endif

@@ -9,6 +9,7 @@
 #include "serve/choose.h"
 #include "schema/filter.h"
 #include "serve/frame.h"
+#include "serve/json_values.h"
 #include "serve/question.h"
 
 struct LlavaovTicket {
@@ -32,6 +33,9 @@ struct LlavaovTicket {
     LvChoosing *choosing; /* NULL: the answer is free text, and the two above count; owned */
     LlavaovJsonSchema *json_schema; /* a reference, or NULL */
     LvJsonFilter *json;             /* its filter (json_answer.h) */
+    LvJsonValues json_values;       /* of its listed values */
+    bool ways_due;                  /* ... some have to be run before the next token */
+    bool complete;                  /* the last token is there */
     void (*on_text)(void *data, const char *text, size_t bytes);
     void (*on_done)(void *data, const LlavaovAnswer *answer);
     void *data;
@@ -42,7 +46,8 @@ struct LlavaovTicket {
     LvTensor *pieces; /* the frames' embeddings and each clip's newline */
     LvPrompt input;
     LvKvCache *cache;
-    uint32_t capacity; /* tokens in the cache */
+    uint32_t capacity; /* tokens of prompt and answer */
+    uint32_t spare;    /* room in the cache behind them, for ways */
     uint32_t n_cached;
     LvSampler sampler;
     int32_t *tokens; /* the answer's */
@@ -81,10 +86,11 @@ typedef struct LvStep {
 } LvStep;
 
 /* Its prompt is through and its next step is one of decoding (decode.h), which a request with choices
- * has none of. Of the inference thread. */
+ * has none of, and where no ways are due. Of the inference thread. */
 static inline bool lv_request_decoding(const LlavaovTicket *request)
 {
-    return request->begun && request->n_cached >= request->input.n && !request->choosing;
+    return request->begun && request->n_cached >= request->input.n && !request->choosing &&
+           !request->ways_due;
 }
 
 /* The start (tokenising, allocation) or a prefill chunk (chunk.h), the last of which gives the

@@ -79,7 +79,9 @@ static void on_done(void *data, const LlavaovAnswer *a)
     }
     if (a->status == LLAVAOV_OK && !a->chosen)
         json_object_set_new(answer, "generated-text", whole_text(w->tokenizer, a));
-    LlavaovStatus status = a->chosen ? tool_add_chosen(answer, a->chosen) : LLAVAOV_OK;
+    LlavaovStatus status = a->chosen ? tool_add_chosen(answer, a->chosen)
+                           : a->json ? tool_add_json_values(answer, a)
+                                     : LLAVAOV_OK;
     pthread_mutex_lock(&w->lock);
     w->status = a->status;
     if (a->status != LLAVAOV_OK)

@@ -18,6 +18,34 @@ json_t *tool_json_ids(const int32_t *ids, size_t n)
     return array;
 }
 
+static json_t *numbers(const double *values, size_t n)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < n; i++)
+        json_array_append_new(array, isfinite(values[i]) ? json_real(values[i]) : json_null());
+    return array;
+}
+
+LlavaovStatus tool_add_json_values(json_t *answer, const LlavaovAnswer *a)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < a->n_json_values; i++) {
+        const LlavaovJsonValue *v = a->json_values[i];
+        json_t *values = json_array();
+        for (size_t k = 0; k < v->n; k++)
+            json_array_append_new(values, json_string(v->values[k]));
+        json_array_append_new(list,
+            json_pack("{s:s s:s s:f s:f s:o s:o s:o}", "path", v->path, "value",
+                v->values[v->written], "confidence", v->confidence, "label-mass", v->label_mass,
+                "values", values, "probabilities", numbers(v->probabilities, v->n), "logprobs",
+                numbers(v->logprobs, v->n)));
+    }
+    return json_array_size(list) == a->n_json_values &&
+                   json_object_set_new(answer, "json-values", list) == 0
+               ? LLAVAOV_OK
+               : LLAVAOV_ERROR_MEMORY;
+}
+
 LlavaovStatus tool_add_chosen(json_t *answer, const LlavaovChosen *c)
 {
     json_t *labels = json_array(), *probabilities = json_array(), *logprobs = json_array();

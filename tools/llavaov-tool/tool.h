@@ -52,6 +52,8 @@ json_t *tool_json_ids(const int32_t *ids, size_t n);
 LlavaovStatus tool_print_json(const ToolOptions *options, json_t *json, LlavaovError *error);
 
 /* The answer about choices as fields of `answer`. */
+/* "json-values" */
+LlavaovStatus tool_add_json_values(json_t *answer, const LlavaovAnswer *a);
 LlavaovStatus tool_add_chosen(json_t *answer, const LlavaovChosen *chosen);
 /* The same for people, from those fields. */
 void tool_print_chosen(const json_t *answer);
