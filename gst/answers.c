@@ -98,6 +98,8 @@ gst_llavaov_answer_to_structure (const GstLlavaovWindow * window,
   if (window->is_json)
     gst_structure_set (structure, "json", G_TYPE_STRING, window->text,
         "truncated", G_TYPE_BOOLEAN, window->truncated, NULL);
+  if (window->json_values)
+    gst_structure_foreach (window->json_values, copy_field, structure);
   set_times (structure, window);
   g_value_init (&times, GST_TYPE_ARRAY);
   g_value_init (&time, G_TYPE_UINT64);
@@ -136,9 +138,18 @@ gst_llavaov_no_frames_to_structure (const GstLlavaovWindow * window,
   return structure;
 }
 
+static gboolean add_field (GQuark field, const GValue * value,
+    gpointer object);
+
 static json_t *
 value_to_json (const GValue * value)
 {
+  if (GST_VALUE_HOLDS_STRUCTURE (value)) {
+    json_t *object = json_object ();
+
+    gst_structure_foreach (gst_value_get_structure (value), add_field, object);
+    return object;
+  }
   if (G_VALUE_HOLDS_STRING (value)) {
     const gchar *text = g_value_get_string (value);
 

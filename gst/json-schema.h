@@ -27,6 +27,10 @@ gboolean gst_llavaov_json_schema_read (GstLlavaovSettings * settings,
 LlavaovStatus gst_llavaov_json_schema_use (GstLlavaovJsonSchema * json,
     const gchar * text, LlavaovJsonSchema ** schema, LlavaovError * error);
 
+/* The field "json-values": of each value that an enum or a boolean lists a structure. */
+GstStructure *gst_llavaov_json_values_to_structure (const LlavaovAnswer *
+    answer);
+
 void gst_llavaov_json_schema_clear (GstLlavaovJsonSchema * json);
 
 G_END_DECLS

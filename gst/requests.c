@@ -18,6 +18,8 @@ keep_answer (GstLlavaovWindow * window, const LlavaovAnswer * answer)
       answer->text ? answer->text_bytes : 0);
   if (answer->chosen)
     window->chosen = gst_llavaov_chosen_to_structure (answer->chosen);
+  if (answer->json)
+    window->json_values = gst_llavaov_json_values_to_structure (answer);
   window->prompt_tokens = answer->prompt_tokens;
   window->new_tokens = answer->new_tokens;
   window->first_token_ns = answer->first_token_ns;

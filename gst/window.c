@@ -64,6 +64,7 @@ gst_llavaov_window_free (GstLlavaovWindow * window)
   g_free (window->text);
   g_free (window->labels);
   gst_clear_structure (&window->chosen);
+  gst_clear_structure (&window->json_values);
   g_free (window);
 }
 

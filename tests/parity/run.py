@@ -4,7 +4,7 @@
 
 Parts (default: all but full and longcontext): checkpoint, decoders (what configurations make of positions), tokenizer, jinja,
 tokenizer-slow (folders without tokenizer.json), picture, sampling, generation (generation_config.json), json (answers by schema), model,
-choices (probabilities of labels), configs (of the vision half), preprocess (its processors' files), next (LLaVA-NeXT's own settings),
+choices (probabilities of labels), json-values (those of listed values in JSON answers), configs (of the vision half), preprocess (its processors' files), next (LLaVA-NeXT's own settings),
 chat (whole prompts against
 apply_chat_template), cards (the model cards' snippets in a folder of the released files), cuda (the CUDA backend on its CPU
 stand-in);
@@ -38,6 +38,7 @@ PARTS = {
     "json": (["json_schema.py"], ["--answers", "5000", "--states", "20"]),
     "model": (["model.py"], ["--quick"]),
     "choices": (["choices.py"], ["--quick"]),
+    "json-values": (["json_values.py"], ["--quick"]),
     "configs": (["configs.py"], ["--quick"]),
     "preprocess": (["preprocess.py"], []),
     "next": (["llava_next.py"], ["--quick"]),

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <cmocka.h>
@@ -114,7 +115,68 @@ static void answers_are_the_same_in_company(void **state)
     for (int i = 0; i < 4; i++) {
         reply_wait(&together[i]);
         assert_string_equal(together[i].text, (i % 2 ? alone : free_alone).text);
+        assert_int_equal(together[i].n_values, i % 2 ? 2 : 0);
+        assert_memory_equal(together[i].values, alone.values,
+            together[i].n_values * sizeof *alone.values);
     }
+    llavaov_json_schema_unref(schema);
+    llavaov_session_close(session);
+}
+
+/* Each listed value has its place and its probabilities, whatever the settings; there are as many as
+ * the document has. */
+static void listed_values_carry_probabilities(void **state)
+{
+    Harness *h = *state;
+    LlavaovSession *session = open_session(h);
+    LlavaovJsonSchema *schema = open_schema(
+        "{\"type\": \"object\", \"properties\": {\"a/b\": {\"enum\": [\"one two\", \"one three\", "
+        "\"one two three four\", 1, 12]}, \"in\": {\"type\": \"array\", \"minItems\": 2, "
+        "\"maxItems\": 2, \"items\": {\"type\": \"object\", \"properties\": {\"ok\": {\"anyOf\": "
+        "[{\"type\": \"boolean\"}, {\"type\": \"null\"}]}, \"is\": {\"const\": 3}}}}, \"last\": "
+        "{\"type\": \"boolean\"}}}");
+    static const char *const paths[] = {"/a~1b", "/in/0/ok", "/in/1/ok", "/last"};
+    static const size_t sizes[] = {5, 3, 3, 2};
+    static Reply alone, reply;
+    LlavaovGeneration generation = llavaov_generation_default();
+    generation.max_new_tokens = 120;
+    send(session, "Hello", &generation, schema, &alone);
+    check(schema, &alone, 120);
+    for (unsigned k = 0; k < 12; k++) {
+        generation.temperature = k % 3;
+        generation.repetition_penalty = k % 4 == 3 ? 2 : 1;
+        generation.seed = k;
+        send(session, "Hello", &generation, schema, &reply);
+        check(schema, &reply, 120);
+        assert_int_equal(reply.n_values, 4);
+        json_t *document = json_loads(reply.text, 0, NULL);
+        for (size_t i = 0; i < 4; i++) {
+            const struct ReplyValue *v = &reply.values[i];
+            double sum = 0, mass = 0;
+            assert_string_equal(v->path, paths[i]);
+            assert_int_equal(v->n, sizes[i]);
+            for (size_t j = 0; j < v->n; j++) {
+                sum += v->probabilities[j];
+                mass += exp(v->logprobs[j]);
+                assert_true(v->logprobs[j] < 1e-9);
+            }
+            assert_true(fabs(sum - 1) < 1e-12 && fabs(mass - v->label_mass) < 1e-12);
+            assert_true(v->confidence > 0 && v->confidence <= 1);
+            assert_non_null(strstr(reply.text, v->value));
+        }
+        assert_string_equal(reply.values[3].value,
+            json_is_true(json_object_get(document, "last")) ? "true" : "false");
+        json_decref(document);
+        if (k == 0)
+            assert_memory_equal(reply.values, alone.values, 4 * sizeof *reply.values);
+    }
+    llavaov_json_schema_unref(schema);
+    schema = open_schema("{\"enum\": [1, 12, 123]}");
+    send(session, "Hello", &generation, schema, &reply);
+    check(schema, &reply, 120);
+    assert_int_equal(reply.n_values, 1);
+    assert_string_equal(reply.values[0].path, "");
+    assert_string_equal(reply.values[0].value, reply.text);
     llavaov_json_schema_unref(schema);
     llavaov_session_close(session);
 }
@@ -202,6 +264,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_setting_gives_a_document),
         cmocka_unit_test(answers_are_the_same_in_company),
+        cmocka_unit_test(listed_values_carry_probabilities),
         cmocka_unit_test(a_schema_may_go_while_it_is_answered),
         cmocka_unit_test(too_few_tokens_are_an_error),
         cmocka_unit_test(a_full_context_is_an_error),

@@ -42,6 +42,21 @@ static void on_done(void *data, const LlavaovAnswer *answer)
     reply->has_json = answer->json;
     reply->truncated = answer->truncated;
     snprintf(reply->json, sizeof reply->json, "%s", answer->json ? answer->json : "");
+    reply->n_values = answer->n_json_values;
+    for (size_t i = 0; i < answer->n_json_values && i < 16; i++) {
+        const LlavaovJsonValue *v = answer->json_values[i];
+        struct ReplyValue *kept = &reply->values[i];
+        memset(kept, 0, sizeof *kept);
+        snprintf(kept->path, sizeof kept->path, "%s", v->path);
+        snprintf(kept->value, sizeof kept->value, "%s", v->values[v->written]);
+        for (size_t k = 0; k < v->n && k < 8; k++) {
+            kept->logprobs[k] = v->logprobs[k];
+            kept->probabilities[k] = v->probabilities[k];
+        }
+        kept->confidence = v->confidence;
+        kept->label_mass = v->label_mass;
+        kept->n = v->n;
+    }
     reply->new_tokens = answer->new_tokens;
     reply->prompt_tokens = answer->prompt_tokens;
     for (uint32_t i = 0; i < answer->new_tokens && i < sizeof reply->tokens / sizeof *reply->tokens;

@@ -21,6 +21,12 @@ typedef struct Reply {
     int32_t tokens[512];
     uint32_t new_tokens, prompt_tokens;
     bool has_json, truncated;
+    struct ReplyValue {
+        char path[64], value[32]; /* what was written */
+        double logprobs[8], probabilities[8], confidence, label_mass;
+        size_t n;
+    } values[16]; /* the first of them */
+    size_t n_values;
     char json[4096];
     char streamed[4096]; /* what on_text brought */
     size_t n_streamed;
