@@ -138,8 +138,7 @@ gst_llavaov_no_frames_to_structure (const GstLlavaovWindow * window,
   return structure;
 }
 
-static gboolean add_field (GQuark field, const GValue * value,
-    gpointer object);
+static gboolean add_field (GQuark field, const GValue * value, gpointer object);
 
 static json_t *
 value_to_json (const GValue * value)

@@ -37,6 +37,7 @@ with `gst_custom_meta_get_structure()`), and each JSON line of the text pad with
 | finish-reason | string | `stop`, `length` (max-new-tokens or the context) or `cancelled` |
 | json | string | with `json-schema`: the document, which is `text`, too |
 | truncated | boolean | with `json-schema`: it was closed early, `max-new-tokens` being nearly used up |
+| json-values | array of structures | with `json-schema`: what the model makes of each value that an enum or a boolean lists: `path`, `value`, `confidence`, `label-mass`, `values`, `probabilities`, `logprobs` ([JSON](json.md)) |
 | confidence | double | with `choices`, as the next seven: how probable the answer is among the labels, with `choices-temperature` |
 | label-mass | double | how probable it is that an answer begins with any of the labels |
 | valid | boolean | `label-mass` is not below `choices-min-mass` |

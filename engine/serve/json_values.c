@@ -171,12 +171,23 @@ static LvListedValue *open_value(const LvProgram *program, const LvDecidedValue 
     return NULL;
 }
 
+/* Not more than are supported, and none is the empty string, which no tokens before its end spell. */
+static bool supported(
+    const LvJsonValues *values, const LvProgram *program, const LvInstruction *step)
+{
+    const LvLiteral *literals = program->literals + step->first;
+    bool empty = false;
+    for (uint32_t i = 0; i < step->n; i++)
+        empty = empty || (literals[i].n == 2 && program->text[literals[i].first] == '"');
+    return !empty && step->n <= LV_MAX_CHOICES && values->n < LV_MAX_LISTED_VALUES;
+}
+
 /* A token decides a value. False: no memory. */
 static bool add(LvJsonValues *values, const LvJsonFilter *filter, const LvDecidedValue *decided,
     const char *token)
 {
     bool memory = true;
-    if (filter->program->steps[decided->step].n > LV_MAX_CHOICES || values->n == LV_MAX_LISTED_VALUES)
+    if (!supported(values, filter->program, &filter->program->steps[decided->step]))
         return true;
     LvListedValue *v = reserve(values) ? open_value(filter->program, decided) : NULL;
     if (!v)

@@ -84,6 +84,7 @@ GST_START_TEST (test_answers_are_documents)
   GstBuffer *line;
   GstMapInfo map;
   json_t *object;
+  char *values;
 
   gst_harness_set_sink_caps_str (lines, "application/x-json");
   rig_start (rig);
@@ -96,6 +97,14 @@ GST_START_TEST (test_answers_are_documents)
   fail_unless_equals_string (json_string_value (json_object_get (object,
               "json")), "{\"moving\": true}");
   fail_unless (json_is_false (json_object_get (object, "truncated")));
+  values = json_dumps (json_object_get (object, "json-values"),
+      JSON_PRESERVE_ORDER);
+  fail_unless_equals_string (values,
+      "[{\"path\": \"/moving\", \"value\": \"true\", "
+      "\"confidence\": 0.75, \"label-mass\": 0.5, "
+      "\"values\": [\"false\", \"true\"], "
+      "\"probabilities\": [0.25, 0.75], \"logprobs\": [-2.0, -1.0]}]");
+  free (values);
   json_decref (object);
   gst_buffer_unmap (line, &map);
   gst_buffer_unref (line);

@@ -116,8 +116,8 @@ static void answers_are_the_same_in_company(void **state)
         reply_wait(&together[i]);
         assert_string_equal(together[i].text, (i % 2 ? alone : free_alone).text);
         assert_int_equal(together[i].n_values, i % 2 ? 2 : 0);
-        assert_memory_equal(together[i].values, alone.values,
-            together[i].n_values * sizeof *alone.values);
+        assert_memory_equal(
+            together[i].values, alone.values, together[i].n_values * sizeof *alone.values);
     }
     llavaov_json_schema_unref(schema);
     llavaov_session_close(session);
@@ -178,6 +178,20 @@ static void listed_values_carry_probabilities(void **state)
     assert_string_equal(reply.values[0].path, "");
     assert_string_equal(reply.values[0].value, reply.text);
     llavaov_json_schema_unref(schema);
+    /* Left out: docs/json.md. */
+    char many[1200] = "{\"enum\": [1000";
+    for (int i = 1; i <= 64; i++)
+        sprintf(many + strlen(many), ", %d", 1000 + i);
+    strcat(many, "]}");
+    const char *const left_out[] = {many, "{\"enum\": [\"\", \"a\"]}", "{\"const\": true}",
+        "{\"enum\": [\"a\", \"0123456789 0123456789 0123456789\"]}"};
+    for (size_t i = 0; i < sizeof left_out / sizeof *left_out; i++) {
+        schema = open_schema(left_out[i]);
+        send(session, "Hello", &generation, schema, &reply);
+        check(schema, &reply, 120);
+        assert_int_equal(reply.n_values, 0);
+        llavaov_json_schema_unref(schema);
+    }
     llavaov_session_close(session);
 }
 

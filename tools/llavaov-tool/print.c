@@ -34,11 +34,11 @@ LlavaovStatus tool_add_json_values(json_t *answer, const LlavaovAnswer *a)
         json_t *values = json_array();
         for (size_t k = 0; k < v->n; k++)
             json_array_append_new(values, json_string(v->values[k]));
-        json_array_append_new(list,
-            json_pack("{s:s s:s s:f s:f s:o s:o s:o}", "path", v->path, "value",
-                v->values[v->written], "confidence", v->confidence, "label-mass", v->label_mass,
-                "values", values, "probabilities", numbers(v->probabilities, v->n), "logprobs",
-                numbers(v->logprobs, v->n)));
+        json_array_append_new(
+            list, json_pack("{s:s s:s s:f s:f s:o s:o s:o}", "path", v->path, "value",
+                      v->values[v->written], "confidence", v->confidence, "label-mass",
+                      v->label_mass, "values", values, "probabilities",
+                      numbers(v->probabilities, v->n), "logprobs", numbers(v->logprobs, v->n)));
     }
     return json_array_size(list) == a->n_json_values &&
                    json_object_set_new(answer, "json-values", list) == 0

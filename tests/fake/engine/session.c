@@ -150,6 +150,19 @@ static void append_generation(GString *text, const LlavaovGeneration *g)
         g->as_checkpoint & LLAVAOV_SETTING_RULES ? " +" : "");
 }
 
+/* Of OBJECT of tests/gst/test_json.c. */
+static const char *const fake_booleans[] = {"false", "true"};
+static const double fake_probabilities[] = {0.25, 0.75}, fake_logprobs[] = {-2, -1};
+static const LlavaovJsonValue fake_moving = {.path = "/moving",
+    .values = fake_booleans,
+    .logprobs = fake_logprobs,
+    .probabilities = fake_probabilities,
+    .n = 2,
+    .written = 1,
+    .confidence = 0.75,
+    .label_mass = 0.5};
+static const LlavaovJsonValue *const fake_json_values[] = {&fake_moving};
+
 /* The shortest document. */
 static void write_document(const LlavaovJsonSchema *schema, GString *text)
 {
@@ -213,6 +226,8 @@ static void do_request(LlavaovSession *session, Job *job)
         answer.truncated = !strcmp(job->prompt, "truncated");
         write_document(job->schema, text);
         answer.json = text->str;
+        answer.json_values = fake_json_values;
+        answer.n_json_values = strstr(text->str, "\"moving\": true") ? 1 : 0;
     }
     answer.text = text->str;
     answer.text_bytes = text->len;
