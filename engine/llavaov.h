@@ -196,11 +196,14 @@ typedef enum LlavaovPrecision {
     LLAVAOV_PRECISION_AUTO, /* CPU: weights as stored, arithmetic in float32. CUDA: bf16 */
     LLAVAOV_PRECISION_F32,
     LLAVAOV_PRECISION_BF16,
-    LLAVAOV_PRECISION_F16
+    LLAVAOV_PRECISION_F16,
+    /* CUDA, compute capability 8.9 and newer: bf16, but of many rows the layers' products in fp8 (e4m3),
+     * for which their weights are held twice. */
+    LLAVAOV_PRECISION_FP8
 } LlavaovPrecision;
 
 /* The names of all of them, for a sentence. */
-#define LLAVAOV_PRECISION_NAMES "auto, f32, bf16 or f16"
+#define LLAVAOV_PRECISION_NAMES "auto, f32, bf16, f16 or fp8"
 /* "auto", "f32", ... in the order of the values; NULL for what is no precision. */
 LLAVAOV_API const char *llavaov_precision_name(LlavaovPrecision precision);
 /* false: no precision has this name, and *precision stays as it is. */

@@ -24,10 +24,11 @@ typedef enum LvCoding {
     LV_FLOAT32,
     LV_FLOAT16,
     LV_BFLOAT16,
-    LV_SIGNED,   /* a whole number, two's complement */
-    LV_UNSIGNED, /* a whole number */
-    LV_CODE,     /* the place of its value in the type's code book */
-    LV_CODE_HIGH /* the same; elements fill a byte from its highest bit on */
+    LV_SIGNED,    /* a whole number, two's complement */
+    LV_UNSIGNED,  /* a whole number */
+    LV_CODE,      /* the place of its value in the type's code book */
+    LV_CODE_HIGH, /* the same; elements fill a byte from its highest bit on */
+    LV_FLOAT8     /* e4m3.h; needs a scale, and so is none of the floats above */
 } LvCoding;
 
 /* What has one scale, or one minimum, in common, and the shape that these have as a matrix. */
@@ -52,7 +53,8 @@ enum { LV_ON_CPU = 1, LV_ON_CUDA = 2 };
     ROW(F16,  "f16",  "F16",  16,   LV_FLOAT16,   LV_UNSCALED, LV_UNSCALED, 0, LV_F32,      NULL,  LV_ON_CPU | LV_ON_CUDA) \
     ROW(BF16, "bf16", "BF16", 16,   LV_BFLOAT16,  LV_UNSCALED, LV_UNSCALED, 0, LV_F32,      NULL,  LV_ON_CPU | LV_ON_CUDA) \
     ROW(NF4,  "nf4",  NULL,   4,    LV_CODE_HIGH, LV_SCALE_RUN, LV_UNSCALED, 64, LV_F32, lv_nf4_codes, LV_ON_CPU) \
-    ROW(FP4,  "fp4",  NULL,   4,    LV_CODE_HIGH, LV_SCALE_RUN, LV_UNSCALED, 64, LV_F32, lv_fp4_codes, LV_ON_CPU)
+    ROW(FP4,  "fp4",  NULL,   4,    LV_CODE_HIGH, LV_SCALE_RUN, LV_UNSCALED, 64, LV_F32, lv_fp4_codes, LV_ON_CPU) \
+    ROW(E4M3, "e4m3", NULL,   8,    LV_FLOAT8,    LV_SCALE_ROW, LV_UNSCALED, 0,  LV_F32, NULL,         0)
 /* clang-format on */
 #endif
 
@@ -72,7 +74,7 @@ typedef struct LvDtypeTraits {
     uint16_t block;      /* LV_SCALE_BLOCK, LV_SCALE_RUN */
     LvDtype scale_dtype; /* of scales and minimums; not read of a type without */
     const float *codes;  /* of codes: 2^bits values */
-    uint8_t users;       /* 0: a type of scales alone */
+    uint8_t users;       /* 0: a type of scales, or one that weights become here */
 } LvDtypeTraits;
 
 static inline const LvDtypeTraits *lv_dtype_traits(LvDtype dtype)

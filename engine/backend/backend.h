@@ -40,7 +40,10 @@ typedef struct LvRun {
 typedef enum LvWeightUse {
     LV_WEIGHT_LINEAR = 1, /* [out, in] operand of linear operations */
     LV_WEIGHT_TABLE = 2,  /* rows are gathered (embeddings); combine with LINEAR for a tied head */
-    LV_WEIGHT_VECTOR = 4  /* bias, norm scale, position table: used in float32 */
+    LV_WEIGHT_VECTOR = 4, /* bias, norm scale, position table: used in float32 */
+    /* With LINEAR: of a layer of the tower or the decoder. What a precision below the activations'
+     * is for. */
+    LV_WEIGHT_LAYER = 8
 } LvWeightUse;
 
 /* A picture that a backend keeps until it is encoded; backend-specific data follows. */

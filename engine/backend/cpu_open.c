@@ -119,7 +119,7 @@ LlavaovStatus lv_backend_cpu_open(
     LlavaovStatus status = choose_kernels(options->cpu_mask, &kernels, error);
     if (status != LLAVAOV_OK)
         return status;
-    if (options->precision == LLAVAOV_PRECISION_BF16 || options->precision == LLAVAOV_PRECISION_F16)
+    if (options->precision != LLAVAOV_PRECISION_AUTO && options->precision != LLAVAOV_PRECISION_F32)
         return lv_fail_about(error, LLAVAOV_ERROR_UNSUPPORTED, LLAVAOV_ABOUT_OPTION, "precision",
             "the CPU backend computes in float32 on weights as stored; use precision \"auto\" or "
             "\"f32\"");

@@ -12,6 +12,7 @@ static const struct {
     {"f32", LLAVAOV_PRECISION_F32},
     {"bf16", LLAVAOV_PRECISION_BF16},
     {"f16", LLAVAOV_PRECISION_F16},
+    {"fp8", LLAVAOV_PRECISION_FP8},
 };
 
 const char *llavaov_precision_name(LlavaovPrecision precision)

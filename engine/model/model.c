@@ -130,10 +130,10 @@ static LvWeight *load_one(Loader *l, const char *prefix, const char *name, unsig
 }
 
 static LvLinear load_linear(
-    Loader *l, const char *prefix, const char *const names[MAX_PARTS], bool bias)
+    Loader *l, const char *prefix, const char *const names[MAX_PARTS], unsigned use, bool bias)
 {
     LvLinear linear = {0};
-    linear.weight = load_stacked(l, prefix, names, ".weight", LV_WEIGHT_LINEAR);
+    linear.weight = load_stacked(l, prefix, names, ".weight", use);
     if (bias)
         linear.bias = load_stacked(l, prefix, names, ".bias", LV_WEIGHT_VECTOR);
     return linear;
@@ -145,6 +145,8 @@ static LvLayerNorm load_norm(Loader *l, const char *prefix, const char *name)
     return (LvLayerNorm){load_stacked(l, prefix, names, ".weight", LV_WEIGHT_VECTOR),
         load_stacked(l, prefix, names, ".bias", LV_WEIGHT_VECTOR)};
 }
+
+#define OF_LAYER (LV_WEIGHT_LINEAR | LV_WEIGHT_LAYER)
 
 /* The same data viewed as a matrix with the given number of rows. */
 static LvHostTensor as_matrix(const LvHostTensor *tensor, uint64_t rows)
@@ -185,11 +187,11 @@ static void load_tower(Loader *l)
         char prefix[64];
         snprintf(prefix, sizeof prefix, "V.encoder.layers.%u.", i);
         layer->norm1 = load_norm(l, prefix, "layer_norm1");
-        layer->qkv = load_linear(l, prefix, qkv, true);
-        layer->out = load_linear(l, prefix, out, true);
+        layer->qkv = load_linear(l, prefix, qkv, OF_LAYER, true);
+        layer->out = load_linear(l, prefix, out, OF_LAYER, true);
         layer->norm2 = load_norm(l, prefix, "layer_norm2");
-        layer->fc1 = load_linear(l, prefix, fc1, true);
-        layer->fc2 = load_linear(l, prefix, fc2, true);
+        layer->fc1 = load_linear(l, prefix, fc1, OF_LAYER, true);
+        layer->fc2 = load_linear(l, prefix, fc2, OF_LAYER, true);
     }
 }
 
@@ -204,14 +206,15 @@ static void load_projector(Loader *l)
     projector->n_blocks = config->projector_blocks;
     for (uint32_t i = 0; i < projector->n_layers && l->status == LLAVAOV_OK; i++) {
         snprintf(name, sizeof name, "linear_%u", i + 1);
-        projector->layers[i] = load_linear(l, "P.", names, config->projector_bias);
+        projector->layers[i] =
+            load_linear(l, "P.", names, LV_WEIGHT_LINEAR, config->projector_bias);
     }
     for (uint32_t i = 0; i < projector->n_blocks && l->status == LLAVAOV_OK; i++) {
         LvProjectorBlock *block = &projector->blocks[i];
         snprintf(name, sizeof name, "P.block_%u.", lv_projector_block(config, i));
         block->norm = load_norm(l, name, "pre_norm");
-        block->first = load_linear(l, name, first, true);
-        block->second = load_linear(l, name, second, true);
+        block->first = load_linear(l, name, first, LV_WEIGHT_LINEAR, true);
+        block->second = load_linear(l, name, second, LV_WEIGHT_LINEAR, true);
     }
 }
 
@@ -254,12 +257,12 @@ static void load_decoder(Loader *l)
         char prefix[64];
         snprintf(prefix, sizeof prefix, "T.layers.%u.", i);
         layer->input_norm = load_one(l, prefix, "input_layernorm.weight", LV_WEIGHT_VECTOR);
-        layer->qkv = load_linear(l, prefix, qkv, true);
-        layer->out = load_one(l, prefix, "self_attn.o_proj.weight", LV_WEIGHT_LINEAR);
+        layer->qkv = load_linear(l, prefix, qkv, OF_LAYER, true);
+        layer->out = load_one(l, prefix, "self_attn.o_proj.weight", OF_LAYER);
         layer->attention_norm =
             load_one(l, prefix, "post_attention_layernorm.weight", LV_WEIGHT_VECTOR);
-        layer->gate_up = load_stacked(l, prefix, gate_up, ".weight", LV_WEIGHT_LINEAR);
-        layer->down = load_one(l, prefix, "mlp.down_proj.weight", LV_WEIGHT_LINEAR);
+        layer->gate_up = load_stacked(l, prefix, gate_up, ".weight", OF_LAYER);
+        layer->down = load_one(l, prefix, "mlp.down_proj.weight", OF_LAYER);
     }
     decoder->norm = load_one(l, "T.", "norm.weight", LV_WEIGHT_VECTOR);
     decoder->head = own_head ? load_one(l, "HEAD.", "weight", LV_WEIGHT_LINEAR) : decoder->embed;

@@ -7,6 +7,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "e4m3.h"
+
 #define TILE_ROWS 4u
 #define LANES 8u
 
@@ -121,6 +123,8 @@ static float coded_at(const LvMatrix *m, size_t row, size_t k)
         const size_t n = 8u / traits->bits;
         return traits->codes[bits_at(data, traits->bits, k / n * n + (n - 1 - k % n))];
     }
+    case LV_FLOAT8:
+        return lv_e4m3_to_float((uint8_t)bits_at(data, traits->bits, k));
     }
     return NAN;
 }

@@ -206,6 +206,22 @@ typedef struct LvCudaProduct {
 } LvCudaProduct;
 int lv_cuda_product(LvCudaStream stream, const LvCudaProduct *args);
 
+/* Rows of bf16 become fp8 (quantise.cu): out = in / scale, rounded as e4m3.h says, where the scale is
+ * lv_e4m3_scale of the greatest finite element of the row, or with LV_SCALE_TENSOR of all rows. An
+ * element that is not finite becomes one that is no number. cols is a multiple of 8, rows of in are
+ * 16-byte aligned and those of out 8. */
+typedef struct LvCudaQuantise {
+    void *out; /* E4M3 [rows, cols] */
+    size_t out_stride;
+    const void *in; /* bf16 [rows, cols] */
+    size_t in_stride;
+    size_t rows, cols;
+    LvScaling scaling; /* LV_SCALE_ROW or LV_SCALE_TENSOR */
+    float *scales;     /* [rows], or [1] */
+    float *greatest;   /* [rows], for the kernel's own use; LV_SCALE_TENSOR alone */
+} LvCudaQuantise;
+int lv_cuda_quantise(LvCudaStream stream, const LvCudaQuantise *args);
+
 /* Of some of a row's scores: the first maximum, and whether one of them is NaN or Inf. */
 typedef struct LvCudaBest {
     float score;

@@ -30,7 +30,7 @@ say() { printf '%s\n' "$*"; }
 
 programs=(tools/llavaov-tool/llavaov-tool tests/support/make-checkpoint tests/model/test-golden tests/module/test-module
     tests/module/test-pictures engine/backend/cuda/llavaov-cuda.so
-    tests/gpu/gpu-{rows,attention,gated,picture,sample,step,ceilings,patches,few,arrival,streams})
+    tests/gpu/gpu-{rows,attention,gated,picture,quantise,sample,step,ceilings,patches,few,arrival,streams})
 
 pack() {
     local build=${1:-build-cuda} file library lib=$bundle/lib
@@ -353,9 +353,9 @@ memcheck() {
 
 kernel_tests() { # UNTIL
     local name
-    for name in rows attention gated picture sample step; do
+    for name in rows attention gated picture quantise sample step; do
         if [ -n "$rehearsal" ]; then
-            line "$1" 45 "kernels/$name" "$build/tests/cuda/test-cuda-$name" "$(case $name in rows) echo gate ;; attention) echo rope ;; picture) echo patches ;; sample) echo argmax ;; step) echo tokens_are_posted ;; gated) echo what_does_not_fit_is_refused ;; esac)" &
+            line "$1" 45 "kernels/$name" "$build/tests/cuda/test-cuda-$name" "$(case $name in rows) echo gate ;; attention) echo rope ;; picture) echo patches ;; sample) echo argmax ;; step) echo tokens_are_posted ;; gated | quantise) echo what_does_not_fit_is_refused ;; esac)" &
         else
             line "$1" 45 "kernels/$name" "$(program "tests/gpu/gpu-$name")" &
         fi

@@ -33,7 +33,7 @@ PROGRAMS = {
     "tests/support/make-checkpoint": 'for last; do :; done; mkdir -p "$last"\n',
     "tests/module/test-module": PASSES, "tests/model/test-golden": PASSES, "tests/module/test-pictures": PASSES,
     "tests/gpu/gpu-arrival": STREAMS, "tests/gpu/gpu-streams": STREAMS,
-    **{f"tests/cuda/test-cuda-{name}": PASSES for name in ("rows", "attention", "picture", "sample", "step", "gated")},
+    **{f"tests/cuda/test-cuda-{name}": PASSES for name in ("rows", "attention", "picture", "sample", "step", "gated", "quantise")},
 }  # fmt: skip
 
 

@@ -110,6 +110,10 @@ static void put(LvDtype dtype, uint8_t *row, size_t i, float x)
         for (bits = bits >> 8 & ((1u << traits->bits) - 1); !isfinite(traits->codes[bits]);)
             bits--;
         break;
+    case LV_FLOAT8:
+        bits = bits >> 8 & 0xFF;
+        bits -= (bits & 0x7F) == 0x7F;
+        break;
     }
     put_bits(row, i, traits->bits, bits);
 }
@@ -131,6 +135,8 @@ static uint32_t not_finite(LvDtype dtype)
     case LV_CODE:
     case LV_CODE_HIGH:
         return isfinite(traits->codes[(1u << traits->bits) - 1]) ? 0 : (1u << traits->bits) - 1;
+    case LV_FLOAT8:
+        return 0x7F;
     }
     return 0;
 }

@@ -3,7 +3,9 @@
  * column by column, D = epilogue(op(A) . B + beta C). It does exactly what it is told: an
  * attribute of the wrong size, a bias that is not known when the algorithm is chosen, or an
  * algorithm of another product fails. Products with an inner size of 13 have no algorithm; those
- * of 17 fail when they are asked for. */
+ * of 17 fail when they are asked for. Of e4m3 it takes what the manual allows: sizes and strides of
+ * whole 16 bytes, scales that are known when the algorithm is chosen and of the same kind on both
+ * sides, results and bias in bf16, sums that keep their digits. */
 #include <cublasLt.h>
 #include <math.h>
 #include <stdbool.h>
@@ -11,6 +13,7 @@
 #include <string.h>
 
 #include "cublaslt_mock.h"
+#include "e4m3.h"
 
 /* At most so many algorithms are proposed, of which one cannot be used and one fails. */
 enum { MOST_PROPOSED = 6, UNUSABLE = 2, FAILING = 3 };
@@ -21,7 +24,9 @@ typedef struct Operation {
     cublasOperation_t transposed;
     cublasLtEpilogue_t epilogue;
     int32_t bias_type;
-    const float *bias;
+    const void *bias;
+    int32_t scale_mode[2];
+    const float *scale[2]; /* of A and B */
 } Operation;
 
 typedef struct Layout {
@@ -97,6 +102,14 @@ EXPORTED cublasStatus_t cublasLtMatmulDescSetAttribute(cublasLtMatmulDesc_t oper
         return take(&own->bias_type, sizeof own->bias_type, value, bytes);
     case CUBLASLT_MATMUL_DESC_BIAS_POINTER:
         return take(&own->bias, sizeof own->bias, value, bytes);
+    case CUBLASLT_MATMUL_DESC_A_SCALE_MODE:
+    case CUBLASLT_MATMUL_DESC_B_SCALE_MODE:
+        return take(&own->scale_mode[attribute - CUBLASLT_MATMUL_DESC_A_SCALE_MODE],
+            sizeof *own->scale_mode, value, bytes);
+    case CUBLASLT_MATMUL_DESC_A_SCALE_POINTER:
+    case CUBLASLT_MATMUL_DESC_B_SCALE_POINTER:
+        return take(&own->scale[attribute - CUBLASLT_MATMUL_DESC_A_SCALE_POINTER],
+            sizeof *own->scale, value, bytes);
     default:
         return CUBLAS_STATUS_INVALID_VALUE;
     }
@@ -159,6 +172,52 @@ static bool has_bias(const Operation *own)
     return own->epilogue == CUBLASLT_EPILOGUE_BIAS || own->epilogue == CUBLASLT_EPILOGUE_GELU_BIAS;
 }
 
+/* Whether products of these types are to be had. */
+static bool types_fit(
+    const Operation *own, const Layout *a, const Layout *b, const Layout *c, const Layout *d)
+{
+    if (a->type != b->type || c->type != d->type)
+        return false;
+    if (a->type != CUDA_R_8F_E4M3)
+        return a->type == CUDA_R_32F && d->type == CUDA_R_32F && !own->scale[0] && !own->scale[1];
+    const int32_t mode = own->scale_mode[0];
+    return d->type == CUDA_R_16BF && a->rows % 16 == 0 && a->cols % 16 == 0 &&
+           a->stride % 16 == 0 && b->stride % 16 == 0 && d->stride % 8 == 0 && own->scale[0] &&
+           own->scale[1] && (uintptr_t)own->scale[0] % 16 == 0 &&
+           (uintptr_t)own->scale[1] % 16 == 0 && own->scale_mode[1] == mode &&
+           (mode == CUBLASLT_MATMUL_MATRIX_SCALE_OUTER_VEC_32F ||
+               mode == CUBLASLT_MATMUL_MATRIX_SCALE_SCALAR_32F);
+}
+
+static double load(const void *data, cudaDataType type, uint64_t i)
+{
+    if (type == CUDA_R_32F)
+        return ((const float *)data)[i];
+    if (type == CUDA_R_8F_E4M3)
+        return (double)lv_e4m3_to_float(((const uint8_t *)data)[i]);
+    const uint32_t bits = (uint32_t)((const uint16_t *)data)[i] << 16;
+    float x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+static void store(void *data, cudaDataType type, uint64_t i, double value)
+{
+    const float x = (float)value;
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    if (type == CUDA_R_32F)
+        ((float *)data)[i] = x;
+    else
+        ((uint16_t *)data)[i] = (uint16_t)((bits + 0x7FFF + (bits >> 16 & 1)) >> 16);
+}
+
+static double scale_of(const Operation *own, int operand, uint64_t i)
+{
+    const bool each = own->scale_mode[operand] == CUBLASLT_MATMUL_MATRIX_SCALE_OUTER_VEC_32F;
+    return own->scale[operand] ? own->scale[operand][each ? i : 0] : 1;
+}
+
 /* What an algorithm is chosen for. */
 typedef struct Choice {
     uint64_t m, n, k;
@@ -175,11 +234,13 @@ EXPORTED cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle,
 {
     const Operation *own = (const Operation *)operation;
     const Preference *wish = (const Preference *)preference;
-    const Layout *left = (const Layout *)a, *out = (const Layout *)d;
+    const Layout *left = (const Layout *)a, *right = (const Layout *)b, *out = (const Layout *)d;
     counts.choices++;
     *found = 0;
     if (wanted < 1 || wish->reduction != CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE ||
         !wish->workspace || (has_bias(own) && (!own->bias || own->bias_type != (int)out->type)))
+        return CUBLAS_STATUS_INVALID_VALUE;
+    if (!types_fit(own, left, right, (const Layout *)c, out))
         return CUBLAS_STATUS_INVALID_VALUE;
     if (left->rows == 13)
         return CUBLAS_STATUS_NOT_SUPPORTED;
@@ -217,7 +278,8 @@ EXPORTED cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDe
     const void *operands[] = {a, b, c, d};
     bool fits = own->transposed == CUBLAS_OP_T && la->cols == m && lb->rows == k && lb->cols == n &&
                 choice.m == m && choice.n == n && choice.k == k &&
-                choice.epilogue == (uint32_t)own->epilogue && workspace;
+                choice.epilogue == (uint32_t)own->epilogue && workspace &&
+                types_fit(own, la, lb, (const Layout *)c_layout, ld);
     for (int i = 0; i < 4; i++)
         fits = fits && is_aligned(operands[i], choice.alignment[i]);
     if (!fits)
@@ -232,18 +294,18 @@ EXPORTED cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDe
         for (uint64_t row = 0; row < m; row++) {
             double sum = 0;
             for (uint64_t i = 0; i < k; i++)
-                sum += (double)((const float *)a)[row * (uint64_t)la->stride + i] *
-                       ((const float *)b)[col * (uint64_t)lb->stride + i];
+                sum += load(a, la->type, row * (uint64_t)la->stride + i) *
+                       load(b, lb->type, col * (uint64_t)lb->stride + i);
             const uint64_t at = col * (uint64_t)ld->stride + row;
-            sum *= *(const float *)alpha;
+            sum *= *(const float *)alpha * scale_of(own, 0, row) * scale_of(own, 1, col);
             if (*(const float *)beta != 0)
-                sum += *(const float *)beta * ((const float *)c)[at];
+                sum += *(const float *)beta * load(c, ld->type, at);
             if (has_bias(own))
-                sum += own->bias[row];
+                sum += load(own->bias, ld->type, row);
             if (own->epilogue == CUBLASLT_EPILOGUE_GELU ||
                 own->epilogue == CUBLASLT_EPILOGUE_GELU_BIAS)
                 sum = sum / (1 + exp(-1.5957691216057308 * (sum + 0.044715 * sum * sum * sum)));
-            ((float *)d)[at] = (float)sum;
+            store(d, ld->type, at, sum);
         }
     return CUBLAS_STATUS_SUCCESS;
 }

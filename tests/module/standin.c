@@ -28,6 +28,8 @@
  *   no-overlap      a GPU of compute capability 8.0, whose kernels do not overlap
  *   no-overlap-in-graphs  a recording of kernels that do fails when it ends
  *   no-send-rows    nothing can be copied from memory of other contexts
+ *   ada             a GPU of compute capability 8.9
+ *   no-fp8          there are no products in fp8
  *   own-products    products go through lv_cuda_product, as what a GPU's library refuses does
  *
  * What is recorded for a graph does not run; it runs, with the arguments as they were then, each
@@ -47,7 +49,7 @@ __attribute__((visibility("default"))) LvStandinCounts lv_standin_counts(void)
     return (LvStandinCounts){standin_totals.allocations, standin_totals.live, standin_totals.asked,
         standin_totals.launches, standin_totals.graphs, standin_totals.recorded,
         standin_totals.replayed, standin_totals.overlapped, standin_totals.sent_rows,
-        standin_totals.copies};
+        standin_totals.copies, standin_totals.fp8};
 }
 
 __attribute__((visibility("default"))) void lv_standin_fail_alloc(int64_t n)
@@ -93,12 +95,13 @@ LlavaovStatus lv_runtime_open(
     standin_wish("pinned", &r->fail_pinned);
     standin_totals.asked = standin_totals.launches = standin_totals.recorded =
         standin_totals.replayed = standin_totals.overlapped = standin_totals.sent_rows =
-            standin_totals.copies = 0;
+            standin_totals.copies = standin_totals.fp8 = 0;
     standin_wish("launch", &r->fail_launch);
     standin_wish("refuse", &r->refuse_launch);
     standin_wish("lost", &r->lose_at);
     standin_wish("send", &r->fail_send);
     r->no_await = standin_wish("no-await", NULL);
+    r->no_fp8 = standin_wish("no-fp8", NULL);
     r->own_products = standin_wish("own-products", NULL);
     pthread_mutex_init(&r->lock, NULL);
     r->end = &r->first;
@@ -106,10 +109,12 @@ LlavaovStatus lv_runtime_open(
     pthread_mutex_init(&r->pinned_lock, NULL);
     r->memory_bytes = mib << 20;
     *facts = (LvDeviceFacts){.name = "CPU stand-in",
-        .major = standin_wish("old", NULL)          ? 7
-                 : standin_wish("no-overlap", NULL) ? 8
-                                                    : 9,
-        .minor = standin_wish("old", NULL) ? 5 : 0,
+        .major = standin_wish("old", NULL)                                       ? 7
+                 : standin_wish("no-overlap", NULL) || standin_wish("ada", NULL) ? 8
+                                                                                 : 9,
+        .minor = standin_wish("old", NULL)   ? 5
+                 : standin_wish("ada", NULL) ? 9
+                                             : 0,
         .n_processors = 4,
         .starts_cold = standin_wish("cold", NULL),
         .sends_rows = !standin_wish("no-send-rows", NULL),

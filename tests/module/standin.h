@@ -15,6 +15,7 @@ typedef struct LvStandinCounts {
     uint64_t overlapped;         /* kernels of these graphs that began before the one ahead */
     uint64_t sent_rows;          /* of pictures, from memory of a device */
     uint64_t copies;             /* to, from and on it, in its stream and not part of a graph */
+    uint64_t fp8;                /* products */
 } LvStandinCounts;
 
 typedef LvStandinCounts (*LvStandinCount)(void);

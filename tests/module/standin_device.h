@@ -33,13 +33,13 @@ struct LvRuntime {
     StandinCopy *first, **end;
     uint64_t sent, fail_send; /* copies so far */
     bool no_await;
-    bool own_products;
+    bool own_products, no_fp8;
 };
 
 /* LvStandinCounts, of all devices. */
 typedef struct StandinTotals {
     atomic_ulong allocations, live, asked, launches, graphs, recorded, replayed, overlapped, copies,
-        sent_rows;
+        sent_rows, fp8;
 } StandinTotals;
 extern StandinTotals standin_totals;
 

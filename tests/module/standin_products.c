@@ -4,10 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "e4m3.h"
 #include "standin_device.h"
 
 static float load(const void *data, LvDtype type, size_t i)
 {
+    if (type == LV_E4M3)
+        return lv_e4m3_to_float(((const uint8_t *)data)[i]);
     if (type == LV_F32)
         return ((const float *)data)[i];
     const uint32_t bits = (uint32_t)((const uint16_t *)data)[i] << 16;
@@ -32,6 +35,11 @@ static float gelu_tanh(float x)
     return 0.5f * x * (1.0f + tanhf(0.7978845608028654f * (x + 0.044715f * x * x * x)));
 }
 
+static float scale(const float *scales, LvScaling scaling, size_t row)
+{
+    return scales[scaling == LV_SCALE_ROW ? row : 0];
+}
+
 static void multiply(const LvMatmul *m, float *weight, float *row)
 {
     for (size_t n = 0; n < m->cols; n++)
@@ -47,6 +55,9 @@ static void multiply(const LvMatmul *m, float *weight, float *row)
             for (size_t k = 0; k < m->inner; k++)
                 sum[k % 4] += row[k] * w[k];
             float x = (sum[0] + sum[1]) + (sum[2] + sum[3]);
+            if (m->type == LV_E4M3)
+                x *= scale(m->in_scales, m->weight.scales.scaling, r) *
+                     scale(m->weight.scales.data, m->weight.scales.scaling, n);
             if (m->bias)
                 x += load(m->bias, m->out_type, n);
             if (m->tail == LV_TAIL_GELU_TANH)
@@ -73,6 +84,15 @@ static int run_product(const void *args)
 
 int lv_runtime_matmul(LvRuntime *runtime, const LvMatmul *m)
 {
+    if (m->type == LV_E4M3) {
+        if (runtime->no_fp8)
+            return LV_RUNTIME_REFUSED;
+        if (m->weight.type != m->type || m->out_type != LV_BF16 || m->inner % 16 || m->cols % 16 ||
+            (m->tail != LV_TAIL_NONE && m->addend))
+            return LV_CUDA_BAD_ARGUMENT;
+        standin_totals.fp8++;
+        return lv_runtime_launched(runtime, standin_enqueue(run_product, m, sizeof *m));
+    }
     if (m->type == LV_F16 || m->weight.type != m->type ||
         (m->out_type != m->type && m->out_type != LV_F32) || (m->tail != LV_TAIL_NONE && m->addend))
         return LV_CUDA_BAD_ARGUMENT;

@@ -12,6 +12,7 @@
 
 #include "backend/cuda/cublaslt.h"
 #include "cublaslt_mock.h"
+#include "e4m3.h"
 
 #define MOST 8192
 
@@ -129,6 +130,87 @@ static void shapes_come_and_go(void **state)
     }
 }
 
+/* ---- e4m3 ---- */
+
+static _Alignas(256) uint8_t codes[2][MOST];
+static _Alignas(256) float scales[2][128];
+static _Alignas(256) uint16_t narrow[3][MOST]; /* out, bias, addend: bf16 */
+
+static float widened(uint16_t x)
+{
+    const uint32_t bits = (uint32_t)x << 16;
+    float y;
+    memcpy(&y, &bits, sizeof y);
+    return y;
+}
+
+static LvMatmul product_of_codes(size_t rows, size_t inner, size_t cols, LvScaling scaling)
+{
+    LvMatmul m = product(rows, inner, cols);
+    for (size_t i = 0; i < MOST; i++) {
+        codes[0][i] = (uint8_t)(i * 37 % 127 | (i % 3 == 0) << 7);
+        codes[1][i] = (uint8_t)(i * 29 % 127 | (i % 5 == 0) << 7);
+        narrow[1][i] = narrow[2][i] = (uint16_t)(0x3F80 + i % 64);
+    }
+    for (size_t i = 0; i < 128; i++) {
+        scales[0][i] = ldexpf(1 + (float)(i % 7) / 8, -7);
+        scales[1][i] = ldexpf(1 + (float)(i % 5) / 8, -6);
+    }
+    m.type = m.weight.type = LV_E4M3;
+    m.out_type = LV_BF16;
+    m.out = narrow[0];
+    m.in = codes[0];
+    m.in_stride = inner;
+    m.out_stride = cols + 16;
+    m.weight = (LvCudaWeight){codes[1], inner, LV_E4M3, {scales[1], LV_F32, scaling}, {NULL, 0, 0}};
+    m.in_scales = scales[0];
+    return m;
+}
+
+static void check_codes(const LvMatmul *m)
+{
+    const bool each = m->weight.scales.scaling == LV_SCALE_ROW;
+    const float *in_scales = m->in_scales, *weight_scales = m->weight.scales.data;
+    for (size_t r = 0; r < m->rows; r++)
+        for (size_t c = 0; c < m->cols; c++) {
+            double sum = 0;
+            for (size_t k = 0; k < m->inner; k++)
+                sum += (double)lv_e4m3_to_float(codes[0][r * m->in_stride + k]) *
+                       lv_e4m3_to_float(codes[1][c * m->weight.stride + k]);
+            sum *= (double)in_scales[each ? r : 0] * weight_scales[each ? c : 0];
+            sum += m->bias ? widened(narrow[1][c]) : 0;
+            sum += m->addend ? widened(narrow[2][r * m->out_stride + c]) : 0;
+            assert_float_equal(
+                widened(narrow[0][r * m->out_stride + c]), sum, 1e-3 + fabs(sum) / 250);
+        }
+}
+
+/* Both kinds of scales, other scales of the same product, and what there is none of. */
+static void products_of_fp8(void **state)
+{
+    static const LvScaling kinds[] = {LV_SCALE_ROW, LV_SCALE_TENSOR};
+    const unsigned before = count().choices;
+    for (int kind = 0; kind < 2; kind++)
+        for (unsigned with = 0; with < 4; with++) {
+            LvMatmul m = product_of_codes(5, 32, 48, kinds[kind]);
+            m.bias = with == 1 || with == 3 ? narrow[1] : NULL;
+            m.addend = with >= 2 ? narrow[2] : NULL;
+            for (int again = 0; again < 2; again++) {
+                m.in_scales = scales[0] + 4 * again;
+                m.weight.scales.data = scales[1] + 8 * again;
+                memset(narrow[0], 0xFF, sizeof narrow[0]);
+                assert_int_equal(lv_lt_matmul(lt, NULL, &m), 0);
+                check_codes(&m);
+            }
+        }
+    assert_int_equal(count().choices - before, 8);
+    static const size_t bad[][2] = {{24, 48}, {32, 40}};
+    for (size_t i = 0; i < 2; i++) {
+        const LvMatmul m = product_of_codes(5, bad[i][0], bad[i][1], LV_SCALE_ROW);
+        assert_int_equal(lv_lt_matmul(lt, NULL, &m), LV_LT_REFUSED);
+    }
+}
+
 /* ---- timed ---- */
 
 /* Milliseconds of each algorithm by its number; of the mock's, the third cannot be used and the
@@ -240,6 +322,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_choice_is_remembered),
         cmocka_unit_test(what_is_refused_is_told_apart),
         cmocka_unit_test(shapes_come_and_go),
+        cmocka_unit_test(products_of_fp8),
         cmocka_unit_test(the_fastest_is_chosen_once),
         cmocka_unit_test(what_was_timed_stays),
     };

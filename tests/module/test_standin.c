@@ -94,16 +94,23 @@ static void a_window_gives_the_cpus_tokens(void **state)
     llavaov_engine_unref(cpu);
 }
 
-/* Launches of a prompt without pictures and its first token: two frames take one encoder call or
- * two, as they happen to come. */
-static uint64_t launches_of_a_prompt(LlavaovEngine *engine)
+/* A prompt without pictures. */
+static Reply ask_text(LlavaovEngine *engine, uint32_t tokens)
 {
     Question question = {"How many wheels has a car?", llavaov_generation_default(), NULL, 0};
     Reply reply;
-    question.generation.max_new_tokens = 1;
-    const uint64_t before = count().launches;
+    question.generation.max_new_tokens = tokens;
     ask_all(engine, &question, 1, &reply);
     assert_int_equal(reply.status, LLAVAOV_OK);
+    return reply;
+}
+
+/* Launches of one and its first token: two frames take one encoder call or two, as they happen to
+ * come. */
+static uint64_t launches_of_a_prompt(LlavaovEngine *engine)
+{
+    const uint64_t before = count().launches;
+    ask_text(engine, 1);
     return count().launches - before;
 }
 
@@ -123,6 +130,41 @@ static void other_kernels_answer_alike(void **state)
         const Reply got = ask_window(engine, question);
         same_answer(&got, &wanted);
         assert_int_equal(launches_of_a_prompt(engine) < launches, i == 1); /* one for two */
+        llavaov_engine_unref(engine);
+    }
+}
+
+/* In fp8 an answer need not be bf16's, so what it was computed with is counted: a token more is no
+ * product more, and a picture is many. Where there are no such products all is as in bf16. */
+static void fp8_is_of_layers_and_many_rows(void **state)
+{
+    static const struct {
+        const char *wishes, *detail;
+        bool computed;
+    } cases[] = {{"", "fp8, a scale a row", true}, {"ada", "fp8, one scale", true},
+        {"no-fp8", "fp8, a scale a row", false}};
+    LlavaovEngine *plain = must_open("cuda", LLAVAOV_PRECISION_BF16, "");
+    const Reply wanted = ask_text(plain, 4);
+    assert_int_equal(count().fp8, 0);
+    llavaov_engine_unref(plain);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        LlavaovEngine *engine = must_open("cuda", LLAVAOV_PRECISION_FP8, cases[i].wishes);
+        const LlavaovEngineInfo *info = llavaov_engine_info(engine);
+        assert_string_equal(info->precision, "fp8");
+        assert_non_null(strstr(info->device_detail, cases[i].detail));
+        const uint64_t before = count().fp8;
+        ask_text(engine, 1);
+        const uint64_t products = count().fp8 - before;
+        const Reply got = ask_text(engine, 4);
+        assert_int_equal(count().fp8 - before, 2 * products);
+        assert_int_equal(products > 0, cases[i].computed);
+        if (!cases[i].computed)
+            same_answer(&got, &wanted);
+        if (i == 0) {
+            const Reply seen = ask_window(engine, "What colour is the ball?");
+            assert_true(seen.status == LLAVAOV_OK && seen.new_tokens > 2);
+            assert_true(count().fp8 - before > 3 * products);
+        }
         llavaov_engine_unref(engine);
     }
 }
@@ -184,14 +226,28 @@ static void a_device_that_cannot_serve_is_refused(void **state)
     cpu_instead("old", "compute capability 7.5, at least 8.0 is needed");
 }
 
-static void half_precision_is_refused(void **state)
+static void precisions_that_are_none_here_are_refused(void **state)
 {
-    LlavaovEngine *engine;
-    LlavaovError error;
-    assert_int_equal(
-        open_engine("cuda", LLAVAOV_PRECISION_F16, "", &engine, &error), LLAVAOV_ERROR_UNSUPPORTED);
-    assert_string_equal(error.subject, "precision");
-    assert_int_equal(error.about, LLAVAOV_ABOUT_OPTION);
+    static const struct {
+        const char *device, *wishes, *text;
+        LlavaovPrecision precision;
+    } cases[] = {{"cuda", "", "or \"fp8\"", LLAVAOV_PRECISION_F16},
+        {"cuda", "no-overlap",
+            "device \"cuda\": precision=fp8 is for compute capability 8.9 and newer, CPU stand-in "
+            "has 8.0",
+            LLAVAOV_PRECISION_FP8},
+        {"cpu", "", "the CPU backend computes in float32", LLAVAOV_PRECISION_FP8}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        LlavaovEngine *engine;
+        LlavaovError error;
+        assert_int_equal(
+            open_engine(cases[i].device, cases[i].precision, cases[i].wishes, &engine, &error),
+            LLAVAOV_ERROR_UNSUPPORTED);
+        assert_string_equal(error.subject, "precision");
+        assert_int_equal(error.about, LLAVAOV_ABOUT_OPTION);
+        if (!strstr(error.message, cases[i].text) || strchr(error.message, '\n'))
+            fail_msg("%s", error.message);
+    }
 }
 
 /* The sum is known before a weight is sent, and the error says what is missing. */
@@ -346,9 +402,10 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_window_gives_the_cpus_tokens),
         cmocka_unit_test(other_kernels_answer_alike),
+        cmocka_unit_test(fp8_is_of_layers_and_many_rows),
         cmocka_unit_test(refused_products_still_come),
         cmocka_unit_test(a_device_that_cannot_serve_is_refused),
-        cmocka_unit_test(half_precision_is_refused),
+        cmocka_unit_test(precisions_that_are_none_here_are_refused),
         cmocka_unit_test(the_device_string_sets_the_length_of_slices),
         cmocka_unit_test(a_small_device_is_refused_with_what_is_missing),
         cmocka_unit_test(every_refused_allocation_ends_in_words),

@@ -65,6 +65,11 @@ static void rows_follow_the_model_and_the_position(void **state)
             assert_int_equal(
                 lv_chunk_rows(&cpu, text, position, left, bounded), left < 768 ? left : 768);
     }
+    /* With the option rows=6304 a prompt of 32 frames is one chunk while nobody decodes, and no longer
+     * then than before while somebody does. */
+    const LvBackendInfo whole = {.preferred_rows = 6304, .slice_flops = gpu.slice_flops};
+    assert_int_equal(lv_chunk_rows(&whole, &small, 0, 6303, false), 6303);
+    assert_int_equal(lv_chunk_rows(&whole, &small, 0, 6303, true), 768);
     const LvBackendInfo few = {.preferred_rows = 100, .slice_flops = 1};
     assert_int_equal(lv_chunk_rows(&few, &small, 0, 6303, true), 100);
 }

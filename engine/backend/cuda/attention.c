@@ -216,6 +216,16 @@ static uint32_t end_of(const LvBatch *batch, uint32_t *max_rows)
     return end;
 }
 
+static int rotate(LvCuda *cuda, LvTensor qkv, const LvCudaBatch *batch)
+{
+    const LvCudaRope args = {.batch = *batch,
+        .qkv = qkv.data,
+        .qkv_stride = qkv.stride,
+        .rows = qkv.rows,
+        .table = cuda->rope};
+    return lv_cuda_launched(cuda, lv_cuda_rope_store(lv_runtime_stream(cuda->runtime), &args));
+}
+
 static int rope_store(LvCuda *cuda, bool step, LvTensor qkv, const LvBatch *batch, uint32_t layer,
     const LvTextConfig *text)
 {
@@ -226,12 +236,8 @@ static int rope_store(LvCuda *cuda, bool step, LvTensor qkv, const LvBatch *batc
         code = send_batch(cuda, step, batch, &sequences);
     if (code != 0)
         return code;
-    const LvCudaRope args = {.batch = batch_of(cuda, sequences, batch, layer, text),
-        .qkv = qkv.data,
-        .qkv_stride = qkv.stride,
-        .rows = qkv.rows,
-        .table = cuda->rope};
-    return lv_cuda_launched(cuda, lv_cuda_rope_store(lv_runtime_stream(cuda->runtime), &args));
+    const LvCudaBatch args = batch_of(cuda, sequences, batch, layer, text);
+    return rotate(cuda, qkv, &args);
 }
 
 LlavaovStatus lv_cuda_op_rope_store(LvBackend *backend, const LvRun *run, LvTensor qkv,
@@ -283,6 +289,80 @@ static int decode(LvCuda *cuda, bool step, LvTensor out, LvTensor qkv, const LvC
     return code;
 }
 
+static int prefill(LvCuda *cuda, LvTensor out, LvTensor qkv, const LvCudaBatch *batch,
+    uint32_t max_rows, float scale)
+{
+    const LvCudaPrefill args = {.batch = *batch,
+        .out = out.data,
+        .out_stride = out.stride,
+        .qkv = qkv.data,
+        .qkv_stride = qkv.stride,
+        .max_rows = max_rows,
+        .scale = scale,
+        .wgmma = cuda->wgmma};
+    return lv_cuda_launched(
+        cuda, lv_cuda_attention_prefill(lv_runtime_stream(cuda->runtime), &args));
+}
+
+/* ---- ways on from one place ---- */
+
+/* Several sequences have one cache (LvBackendInfo.shared_caches). */
+static bool share_caches(const LvBatch *batch)
+{
+    for (size_t i = 1; i < batch->n_sequences; i++)
+        for (size_t k = 0; k < i; k++)
+            if (batch->sequences[i].cache == batch->sequences[k].cache)
+                return true;
+    return false;
+}
+
+/* Keys and values of a way, rotated already, to its cache's layer: another way's lie there. */
+static int store_again(
+    LvCuda *cuda, LvTensor qkv, const LvSequence *s, uint32_t layer, const LvTextConfig *text)
+{
+    const LvKvCache *cache = s->cache;
+    const size_t size = lv_dtype_bytes(cuda->type), head = text->head_dim * size;
+    int code = 0;
+    lv_cuda_not_kernel(cuda);
+    for (uint32_t i = 0; i < 2 * text->n_kv_heads && code == 0; i++) {
+        const size_t first = ((size_t)layer * 2 * cache->n_kv_heads + i) * cache->capacity;
+        const char *from = (const char *)qkv.data + (s->first_row * qkv.stride) * size +
+                           (text->n_heads + i) * head;
+        code =
+            lv_runtime_copy_rows(cuda->runtime, (char *)cache->data + (first + s->position) * head,
+                head, from, qkv.stride * size, head, s->n_rows);
+    }
+    return code;
+}
+
+/* One way after the other: each finds its own rows in the cache. */
+static int attend_ways(LvCuda *cuda, LvTensor out, LvTensor qkv, const LvBatch *batch,
+    uint32_t layer, const LvTextConfig *text, bool rotated)
+{
+    const float scale = (float)(1.0 / sqrt((double)text->head_dim));
+    const LvCudaSequence *sequences = NULL;
+    uint32_t max_rows;
+    int code = lv_cuda_reserve_rope(cuda, end_of(batch, &max_rows), text);
+    if (code == 0)
+        code = send_batch(cuda, false, batch, &sequences);
+    for (size_t i = 0; i < batch->n_sequences && code == 0; i++) {
+        const LvSequence *s = &batch->sequences[i];
+        const LvBatch way = {s, 1};
+        const LvCudaBatch args = batch_of(cuda, sequences + i, &way, layer, text);
+        if (s->n_rows == 0)
+            continue;
+        if (rotated)
+            code = store_again(cuda, qkv, s, layer, text);
+        else if (s->n_rows > 1)
+            code = rotate(cuda, qkv, &args);
+        if (code == 0)
+            code = s->n_rows > 1 ? prefill(cuda, out, qkv, &args, s->n_rows, scale)
+                                 : decode(cuda, false, out, qkv, &args, s->position + 1, scale,
+                                       rotated ? NULL : cuda->rope);
+    }
+    return code;
+}
+
 /* rotated: rope_store was there before. */
 static int attend(LvCuda *cuda, bool step, LvTensor out, LvTensor qkv, const LvBatch *batch,
     uint32_t layer, const LvTextConfig *text, bool rotated)
@@ -293,6 +373,8 @@ static int attend(LvCuda *cuda, bool step, LvTensor out, LvTensor qkv, const LvB
     const LvCudaSequence *sequences = NULL;
     if (max_rows == 0)
         return 0;
+    if (!step && share_caches(batch))
+        return attend_ways(cuda, out, qkv, batch, layer, text, rotated);
     int code = 0;
     if (!rotated)
         code = max_rows == 1 ? lv_cuda_reserve_rope(cuda, max_keys, text)
@@ -304,15 +386,7 @@ static int attend(LvCuda *cuda, bool step, LvTensor out, LvTensor qkv, const LvB
     const LvCudaBatch args = batch_of(cuda, sequences, batch, layer, text);
     if (max_rows == 1)
         return decode(cuda, step, out, qkv, &args, max_keys, scale, rotated ? NULL : cuda->rope);
-    return lv_cuda_launched(cuda,
-        lv_cuda_attention_prefill(lv_runtime_stream(cuda->runtime), &(LvCudaPrefill){.batch = args,
-                                                                        .out = out.data,
-                                                                        .out_stride = out.stride,
-                                                                        .qkv = qkv.data,
-                                                                        .qkv_stride = qkv.stride,
-                                                                        .max_rows = max_rows,
-                                                                        .scale = scale,
-                                                                        .wgmma = cuda->wgmma}));
+    return prefill(cuda, out, qkv, &args, max_rows, scale);
 }
 
 static LlavaovStatus attention(LvBackend *backend, const LvRun *run, const char *name, LvTensor out,

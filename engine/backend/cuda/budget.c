@@ -37,19 +37,21 @@ static uint64_t graph_bytes(const LvTextConfig *t, uint64_t size, uint64_t seque
     return t->n_layers * sequences * (2 * (uint64_t)t->intermediate_size + t->hidden_size) * size;
 }
 
-/* Floats become the type of activations, other types stay as they are stored (weight.c). */
-static uint64_t weight_bytes(const uint64_t *elements, LvDtype type)
+/* Floats become the type of activations, other types stay as they are stored (weight.c). For fp8
+ * those of the layers, nearly all, are there once more. */
+static uint64_t weight_bytes(const uint64_t *elements, LvDtype type, bool fp8)
 {
     uint64_t bytes = 0;
     for (int i = 0; i < LV_N_DTYPES && elements; i++) {
         const bool converted = lv_traits_float(lv_dtype_traits((LvDtype)i));
         bytes += lv_dtype_span(converted ? type : (LvDtype)i, elements[i]);
+        bytes += converted && fp8 ? lv_dtype_span(LV_E4M3, elements[i]) : 0;
     }
     return bytes;
 }
 
 LvCudaNeed lv_cuda_need(const LvConfig *config, const uint64_t *weight_elements, LvDtype type,
-    uint32_t tiles, uint32_t rows, uint32_t sequences)
+    bool fp8, uint32_t tiles, uint32_t rows, uint32_t sequences)
 {
     const LvTextConfig *t = &config->text;
     const uint64_t size = lv_dtype_bytes(type);
@@ -57,7 +59,7 @@ LvCudaNeed lv_cuda_need(const LvConfig *config, const uint64_t *weight_elements,
                              config->vision.hidden_size * sizeof(float);
     const uint64_t encoder = encoder_bytes(config, size, tiles),
                    decoder = decoder_bytes(config, size, rows, sequences);
-    LvCudaNeed need = {.weights = weight_bytes(weight_elements, type) + vectors,
+    LvCudaNeed need = {.weights = weight_bytes(weight_elements, type, fp8) + vectors,
         .cache =
             lv_cuda_kv_elements(t->n_layers, t->n_kv_heads, t->head_dim, t->context_length) * size,
         .workspace = encoder > decoder ? encoder : decoder};

@@ -50,6 +50,7 @@ typedef struct Key {
     uint32_t type, out_type, tail, addend;
     uint32_t out_alignment, in_alignment, weight_alignment, addend_alignment;
     uint32_t bias_alignment; /* 0: none */
+    uint32_t scaling;        /* of e4m3 */
 } Key;
 
 typedef struct Plan {
@@ -209,7 +210,10 @@ static uint32_t alignment_of(const void *data)
 
 static cudaDataType_t data_type(LvDtype type)
 {
-    return type == LV_F32 ? CUDA_R_32F : type == LV_F16 ? CUDA_R_16F : CUDA_R_16BF;
+    return type == LV_F32    ? CUDA_R_32F
+           : type == LV_F16  ? CUDA_R_16F
+           : type == LV_E4M3 ? CUDA_R_8F_E4M3
+                             : CUDA_R_16BF;
 }
 
 static Key key_of(const LvMatmul *m)
@@ -230,6 +234,7 @@ static Key key_of(const LvMatmul *m)
     key.out_alignment = alignment_of(m->out);
     key.in_alignment = alignment_of(m->in);
     key.weight_alignment = alignment_of(m->weight.data);
+    key.scaling = m->type == LV_E4M3 ? (uint32_t)m->weight.scales.scaling : LV_UNSCALED;
     key.addend_alignment = m->addend ? alignment_of(m->addend) : key.out_alignment;
     return key;
 }
@@ -247,9 +252,35 @@ static cublasStatus_t set_bias(LvLt *lt, Plan *plan, const void *bias)
         plan->operation, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &bias, sizeof bias);
 }
 
-/* With the bias of the first such product: the choice of an algorithm may look at it. */
-static cublasStatus_t describe(LvLt *lt, Plan *plan, const void *bias)
+static cublasStatus_t set_scales(LvLt *lt, Plan *plan, const LvMatmul *m)
 {
+    const void *weight = m->weight.scales.data, *in = m->in_scales;
+    const cublasStatus_t status = lt->call.MatmulDescSetAttribute(
+        plan->operation, CUBLASLT_MATMUL_DESC_A_SCALE_POINTER, &weight, sizeof weight);
+    return status != CUBLAS_STATUS_SUCCESS
+               ? status
+               : lt->call.MatmulDescSetAttribute(
+                     plan->operation, CUBLASLT_MATMUL_DESC_B_SCALE_POINTER, &in, sizeof in);
+}
+
+/* Sums are not those of fast accumulation, which keeps fewer digits: that is the library's default. */
+static cublasStatus_t describe_scales(LvLt *lt, Plan *plan, const LvMatmul *m)
+{
+    const int32_t mode = plan->key.scaling == LV_SCALE_ROW
+                             ? CUBLASLT_MATMUL_MATRIX_SCALE_OUTER_VEC_32F
+                             : CUBLASLT_MATMUL_MATRIX_SCALE_SCALAR_32F;
+    static const cublasLtMatmulDescAttributes_t modes[] = {
+        CUBLASLT_MATMUL_DESC_A_SCALE_MODE, CUBLASLT_MATMUL_DESC_B_SCALE_MODE};
+    cublasStatus_t status = CUBLAS_STATUS_SUCCESS;
+    for (int i = 0; i < 2 && status == CUBLAS_STATUS_SUCCESS; i++)
+        status = lt->call.MatmulDescSetAttribute(plan->operation, modes[i], &mode, sizeof mode);
+    return status == CUBLAS_STATUS_SUCCESS ? set_scales(lt, plan, m) : status;
+}
+
+/* With the bias and scales of the first such product: the choice of an algorithm may look at them. */
+static cublasStatus_t describe(LvLt *lt, Plan *plan, const LvMatmul *m)
+{
+    const void *bias = m->bias;
     const Key *key = &plan->key;
     const Functions *call = &lt->call;
     const cublasOperation_t transposed = CUBLAS_OP_T;
@@ -268,6 +299,8 @@ static cublasStatus_t describe(LvLt *lt, Plan *plan, const void *bias)
             plan->operation, CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, &out_type, sizeof out_type);
     if (status == CUBLAS_STATUS_SUCCESS && bias)
         status = set_bias(lt, plan, bias);
+    if (status == CUBLAS_STATUS_SUCCESS && key->scaling != LV_UNSCALED)
+        status = describe_scales(lt, plan, m);
     if (status == CUBLAS_STATUS_SUCCESS)
         status = call->MatrixLayoutCreate(
             &plan->weight, type, key->inner, key->cols, (int64_t)key->weight_stride);
@@ -405,7 +438,7 @@ static cublasStatus_t plan_for(LvLt *lt, const LvMatmul *matmul, LvCudaStream st
     Plan *plan = place_of_new(lt, &timed);
     forget(lt, plan);
     plan->key = key;
-    cublasStatus_t status = describe(lt, plan, matmul->bias);
+    cublasStatus_t status = describe(lt, plan, matmul);
     if (status == CUBLAS_STATUS_SUCCESS)
         status = propose(lt, plan, timed ? LV_LT_CANDIDATES : 1, &candidates);
     if (status == CUBLAS_STATUS_SUCCESS)
@@ -434,6 +467,8 @@ int lv_lt_matmul(LvLt *lt, LvCudaStream stream, const LvMatmul *m)
         status = CUBLAS_STATUS_NOT_SUPPORTED;
     if (status == CUBLAS_STATUS_SUCCESS && m->bias)
         status = set_bias(lt, plan, m->bias);
+    if (status == CUBLAS_STATUS_SUCCESS && plan->key.scaling != LV_UNSCALED)
+        status = set_scales(lt, plan, m);
     if (status == CUBLAS_STATUS_SUCCESS)
         status = multiply(lt, plan, &plan->algorithm, m, m->out, stream);
     if (plan && refuses(status))

@@ -158,6 +158,7 @@ typedef struct LvCuda {
     LvDeviceFacts facts;
     LvMemory *memory;
     bool wgmma, fused_gate; /* LvDevice */
+    LvScaling fp8;          /* of products in fp8; LV_UNSCALED: there are none */
     LvDtype
         type; /* of activations, and of weights unless they stay as they are stored (weight.c) */
 
@@ -183,6 +184,7 @@ typedef struct LvCuda {
 struct LvWeight {
     size_t rows, cols;
     LvCudaWeight matrix; /* zeros between its rows; data NULL unless LINEAR or TABLE */
+    LvCudaWeight narrow; /* the same as e4m3, for products in fp8 (fp8.c); data NULL: none */
     float *vector;       /* rows * cols floats, packed; NULL unless VECTOR */
     void *bias;          /* the same in the backend's type; may be `vector` itself */
 };
@@ -298,6 +300,13 @@ int lv_weight_widen(float *to, const LvHostTensor *part, size_t first, size_t n)
 /* Rows from `first` on of a weight's matrix. */
 LvCudaWeight lv_weight_rows(const LvWeight *weight, size_t first);
 
+/* ---- fp8.c ---- */
+/* Under the lock: makes w->narrow of w->matrix, where products in fp8 will ask for it. */
+int lv_fp8_narrow(LvCuda *cuda, LvWeight *w, unsigned use);
+/* Under the lock: enqueues a product with w->matrix in fp8; LV_RUNTIME_REFUSED where that is not wanted
+ * or cannot be, and nothing of it is enqueued. */
+int lv_fp8_multiply(LvCuda *cuda, const LvMatmul *matmul, const LvWeight *w);
+
 /* ---- linear.c ---- */
 /* Under the lock: enqueues a product with a weight of any type. */
 int lv_cuda_multiply(LvCuda *cuda, const LvMatmul *matmul);
@@ -380,6 +389,6 @@ typedef struct LvCudaNeed {
     uint64_t weights, cache, workspace;
 } LvCudaNeed;
 LvCudaNeed lv_cuda_need(const LvConfig *config, const uint64_t *weight_elements, LvDtype type,
-    uint32_t tiles, uint32_t rows, uint32_t sequences);
+    bool fp8, uint32_t tiles, uint32_t rows, uint32_t sequences);
 
 #endif

@@ -68,6 +68,13 @@ int lv_cuda_multiply(LvCuda *cuda, const LvMatmul *m)
     return lv_runtime_matmul(cuda->runtime, m);
 }
 
+/* In fp8 where there is that. */
+static int multiply(LvCuda *cuda, const LvMatmul *m, const LvWeight *weight)
+{
+    const int code = lv_fp8_multiply(cuda, m, weight);
+    return code == LV_RUNTIME_REFUSED ? lv_cuda_multiply(cuda, m) : code;
+}
+
 static bool is_bias(const LvWeight *bias, size_t n)
 {
     return !bias || (bias->bias && bias->rows * bias->cols == n);
@@ -148,7 +155,7 @@ static int linear_many(LvCuda *cuda, const Linear *l)
         matmul.out = scratch;
     }
     if (code == 0)
-        code = lv_cuda_multiply(cuda, &matmul);
+        code = multiply(cuda, &matmul, l->weight);
     if (code == 0 && second) {
         const LvCudaEpilogue args = {.out = out.data,
             .out_stride = out.stride,
@@ -208,7 +215,7 @@ static int gated_many(LvCuda *cuda, const Linear *l)
     if (code == 0) {
         const LvTensor both = {scratch, l->out.dtype, rows, l->weight->rows, stride};
         const LvMatmul matmul = product(cuda, both, l->in, l->weight);
-        code = lv_cuda_multiply(cuda, &matmul);
+        code = multiply(cuda, &matmul, l->weight);
     }
     if (code == 0)
         code = lv_cuda_launched(

@@ -18,9 +18,11 @@
 #define PREFERRED_TILES 32u
 #define PREFERRED_ROWS 2176u
 #define PREFERRED_SEQUENCES LV_STEP_MOST
-#define LEAST_MAJOR 8u        /* compute capability */
-#define WGMMA_MAJOR 9u        /* the one with wgmma */
-#define ROPE_POSITIONS 32768u /* of the rotary table when it is made; it grows with the context */
+#define LEAST_MAJOR 8u          /* compute capability */
+#define WGMMA_MAJOR 9u          /* the one with wgmma */
+#define FP8_CAPABILITY 89u      /* ten times the least compute capability for fp8 */
+#define FP8_ROWS_CAPABILITY 90u /* the one with scales of rows */
+#define ROPE_POSITIONS 32768u   /* of the rotary table when it is made; it grows with the context */
 
 /* LvBackendInfo.slice_flops: what a GPU is taken to do in the time at the rate of prefill, a third
  * of its dense rate (short products, and attention). The option slice-us sets another
@@ -130,12 +132,30 @@ static LlavaovStatus choose_type(LvCuda *cuda, LlavaovPrecision precision, Llava
     case LLAVAOV_PRECISION_F32:
         cuda->type = LV_F32;
         return LLAVAOV_OK;
+    case LLAVAOV_PRECISION_FP8:
+        cuda->type = LV_BF16;
+        cuda->fp8 = LV_SCALE_ROW; /* choose_scaling */
+        return LLAVAOV_OK;
     case LLAVAOV_PRECISION_F16:
         break;
     }
     return lv_fail_about(error, LLAVAOV_ERROR_UNSUPPORTED, LLAVAOV_ABOUT_OPTION, "precision",
-        "the CUDA backend computes in bf16 or float32; use precision \"auto\", \"bf16\" or "
-        "\"f32\"");
+        "the CUDA backend computes in bf16, float32 or fp8; use precision \"auto\", \"bf16\", "
+        "\"f32\" or \"fp8\"");
+}
+
+/* cuBLASLt takes a scale for each row on compute capability 9.0 alone, and elsewhere one for all. */
+static LlavaovStatus choose_scaling(LvCuda *cuda, const char *label, LlavaovError *error)
+{
+    const uint32_t major = cuda->facts.major, minor = cuda->facts.minor;
+    if (cuda->fp8 == LV_UNSCALED)
+        return LLAVAOV_OK;
+    if (10 * major + minor < FP8_CAPABILITY)
+        return lv_fail_about(error, LLAVAOV_ERROR_UNSUPPORTED, LLAVAOV_ABOUT_OPTION, "precision",
+            "%sprecision=fp8 is for compute capability %u.%u and newer, %s has %u.%u; use \"auto\"",
+            label, FP8_CAPABILITY / 10, FP8_CAPABILITY % 10, cuda->facts.name, major, minor);
+    cuda->fp8 = 10 * major + minor == FP8_ROWS_CAPABILITY ? LV_SCALE_ROW : LV_SCALE_TENSOR;
+    return LLAVAOV_OK;
 }
 
 /* Asks for all that the model will need while nothing is loaded yet. */
@@ -153,8 +173,8 @@ static LlavaovStatus check_budget(
     uint64_t sum;
     /* A small device gets small encoder calls. */
     for (;; sizes->tiles /= 2) {
-        need = lv_cuda_need(options->config, options->weight_elements, cuda->type, sizes->tiles,
-            sizes->rows, PREFERRED_SEQUENCES);
+        need = lv_cuda_need(options->config, options->weight_elements, cuda->type,
+            cuda->fp8 != LV_UNSCALED, sizes->tiles, sizes->rows, PREFERRED_SEQUENCES);
         need.workspace += cuda->facts.reserved_bytes;
         sum = need.weights + need.cache + need.workspace;
         if (sum <= free_bytes || sizes->tiles == 1)
@@ -271,6 +291,8 @@ static LlavaovStatus cuda_open(
     if (status == LLAVAOV_OK)
         status = open_runtime(cuda, label.text, number, error);
     if (status == LLAVAOV_OK)
+        status = choose_scaling(cuda, label.text, error);
+    if (status == LLAVAOV_OK)
         status = check_budget(cuda, options, &sizes, error);
     if (status == LLAVAOV_OK)
         status = open_memory(cuda, sizes.tiles, options->parsed.timed_plans, error);
@@ -281,9 +303,12 @@ static LlavaovStatus cuda_open(
         return status;
     }
     snprintf(cuda->detail, sizeof cuda->detail,
-        "%s: %s, compute capability %u.%u, %.1f GiB; weights and activations in %s%s%s%s%s%s",
+        "%s: %s, compute capability %u.%u, %.1f GiB; weights and activations in %s%s%s%s%s%s%s",
         cuda->device, cuda->facts.name, cuda->facts.major, cuda->facts.minor,
         (double)cuda->facts.memory_bytes / (1 << 30), cuda->type == LV_F32 ? "float32" : "bf16",
+        cuda->fp8 == LV_SCALE_ROW      ? ", layers' products of many rows in fp8, a scale a row"
+        : cuda->fp8 == LV_SCALE_TENSOR ? ", layers' products of many rows in fp8, one scale"
+                                       : "",
         options->parsed.timed_plans ? "; plans=timed" : "", cuda->wgmma ? "; attention=wgmma" : "",
         cuda->fused_gate ? "; gate=fused" : "", cuda->steps.graphs ? "" : "; ", cuda->steps.why);
     cuda->base.ops = &operations;
@@ -296,6 +321,7 @@ static LlavaovStatus cuda_open(
         .slice_flops = cuda->facts.n_processors * processor_flops(cuda) * PREFILL_SHARE *
                        sizes.slice_us * 1e-6,
         .preferred_sequences = PREFERRED_SEQUENCES,
+        .shared_caches = true,
         .warm_ms = cuda->facts.starts_cold ? sizes.warm_ms : 0,
         .cuda_pictures = cuda->facts.sends_rows};
     *backend = &cuda->base;

@@ -107,6 +107,9 @@ void lv_runtime_graph_close(LvRuntime *runtime, LvGraph *graph);
 /* GELU may be a few 2^-11 off: of use where the result is rounded to bf16. */
 typedef enum LvMatmulTail { LV_TAIL_NONE, LV_TAIL_GELU_TANH } LvMatmulTail;
 
+/* lv_runtime_matmul of E4M3: there is none of this product, nothing was enqueued. */
+enum { LV_RUNTIME_REFUSED = -3 };
+
 /* out [rows, cols] = tail(in [rows, inner] . weight [cols, inner]^T + bias) + addend. Sums are in
  * float32. tail and addend are not used together. */
 typedef struct LvMatmul {
@@ -117,9 +120,11 @@ typedef struct LvMatmul {
     const void *addend;  /* as out, same stride; may be out; or NULL */
     size_t rows, cols, inner;
     size_t out_stride, in_stride; /* elements */
-    LvDtype type;                 /* of in: F32 or BF16 */
-    LvDtype out_type;             /* the same, or F32 */
+    LvDtype type;                 /* of in: F32, BF16 or E4M3 */
+    LvDtype out_type;             /* the same, or F32; of E4M3 BF16 */
     LvMatmulTail tail;
+    const float *in_scales; /* of E4M3, as the weight's: [rows] with LV_SCALE_ROW, or [1] with
+                               LV_SCALE_TENSOR, 16-byte aligned */
 } LvMatmul;
 /* The same for a kernel of ours, which takes weights of other types too. */
 static inline LvCudaProduct lv_matmul_product(const LvMatmul *m)

@@ -524,18 +524,21 @@ int lv_runtime_time_products(LvRuntime *runtime)
     return (int)code;
 }
 
-/* What cuBLASLt does not take, or cannot load its kernel for, is slow, but comes. */
+/* What cuBLASLt does not take, or cannot load its kernel for, is slow, but comes; in fp8 the caller
+ * has another way. */
 int lv_runtime_matmul(LvRuntime *runtime, const LvMatmul *m)
 {
     int code = lv_lt_matmul(runtime->lt, runtime->stream, m);
     if (code == 0 || (code != LV_LT_REFUSED && !is_whole(runtime)))
         return code;
     if (!runtime->notice) {
-        snprintf(runtime->refused, sizeof runtime->refused,
-            "slow products: %s: [%zu, %zu] by [%zu, %zu]", lv_runtime_error(code), m->rows,
-            m->inner, m->cols, m->inner);
+        snprintf(runtime->refused, sizeof runtime->refused, "%s: %s: [%zu, %zu] by [%zu, %zu]",
+            m->type == LV_E4M3 ? "products in bf16 instead of fp8" : "slow products",
+            lv_runtime_error(code), m->rows, m->inner, m->cols, m->inner);
         runtime->notice = runtime->refused;
     }
+    if (m->type == LV_E4M3)
+        return LV_RUNTIME_REFUSED;
     const LvCudaProduct product = lv_matmul_product(m);
     return lv_cuda_product(runtime->stream, &product);
 }

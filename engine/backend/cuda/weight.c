@@ -171,6 +171,8 @@ LlavaovStatus lv_cuda_weight_load(LvBackend *backend, const LvHostTensor *const 
             bad = i;
         row += n;
     }
+    if (code == 0 && bad == n_parts)
+        code = lv_fp8_narrow(cuda, w, use);
     lv_cuda_scratch_free(cuda, found);
     status = lv_cuda_end(
         cuda, &run, code == LV_RUNTIME_OUT_OF_MEMORY ? parts[0]->name : "loading a weight", code);
@@ -197,6 +199,8 @@ void lv_cuda_weight_free(LvBackend *backend, LvWeight *weight)
     lv_memory_give(memory, (void *)weight->matrix.data);
     lv_memory_give(memory, (void *)weight->matrix.scales.data);
     lv_memory_give(memory, (void *)weight->matrix.minimums.data);
+    lv_memory_give(memory, (void *)weight->narrow.data);
+    lv_memory_give(memory, (void *)weight->narrow.scales.data);
     if (weight->bias != weight->vector)
         lv_memory_give(memory, weight->bias);
     lv_memory_give(memory, weight->vector);
