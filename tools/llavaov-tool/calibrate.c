@@ -55,7 +55,11 @@ static LlavaovStatus read_line(
         j->logprobs[i] = json_number_value(logprob);
         if (!json_is_number(logprob) || !isfinite(j->logprobs[i]) || j->logprobs[i] > 1e-6)
             wrong = "a choice-logprob is not the logarithm of a probability";
-        if (label && strcmp(label, truth) == 0)
+        if (!label)
+            wrong = "a choice is no text";
+        else if (strcmp(label, truth) == 0 && j->truth < j->n)
+            wrong = "the choice that is right is there twice";
+        else if (strcmp(label, truth) == 0)
             j->truth = i;
     }
     if (!wrong && j->truth == j->n)
@@ -92,6 +96,11 @@ static LlavaovStatus read_all(const char *path, Judgements *all, LlavaovError *e
         status = lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a line");
     for (size_t line = 1; status == LLAVAOV_OK && fgets(text, LV_MAX_CONFIG_BYTES, file); line++) {
         Judged one;
+        const size_t n = strlen(text);
+        if (n == 0 || (text[n - 1] != '\n' && fgetc(file) != EOF)) {
+            status = bad(path, line, "it is too long, or holds a zero byte", error);
+            break;
+        }
         if (text[strspn(text, " \t\r\n")] == '\0')
             continue;
         status = read_line(path, line, text, &one, error);
