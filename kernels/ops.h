@@ -181,6 +181,11 @@ typedef struct LvKernels {
         size_t stride, size_t n, uint32_t head_dim);
     void (*store_values)(float *panels, size_t capacity, size_t first_key, const float *src,
         size_t stride, size_t n, uint32_t head_dim);
+    /* Keys (values) 0 .. n - 1, bit by bit, to other panels. */
+    void (*copy_keys)(float *dst, size_t dst_capacity, const float *src, size_t src_capacity,
+        size_t n, uint32_t head_dim);
+    void (*copy_values)(float *dst, size_t dst_capacity, const float *src, size_t src_capacity,
+        size_t n, uint32_t head_dim);
     /* Computes the state over the tile's keys only. Sums begin at zero and consist of short partial
      * sums, so their error does not depend on the keys before these. */
     void (*attention_tile)(const LvAttentionTile *tile);

@@ -35,7 +35,12 @@ typedef struct LvRun {
     LlavaovError *error;    /* filled by an operation that fails; may be NULL */
     /* The step that the operations belong to (step_begin), or NULL. */
     const struct LvDecodeStep *step;
+    /* The rows are those of several passes, each of at most LV_SHORT_ROWS rows. On the CPU each row
+     * has the bits that it has in its own pass. */
+    bool short_passes;
 } LvRun;
+
+#define LV_SHORT_ROWS 32u
 
 typedef enum LvWeightUse {
     LV_WEIGHT_LINEAR = 1, /* [out, in] operand of linear operations */
@@ -168,6 +173,11 @@ typedef struct LvBackendOps {
     /* Room for `capacity` tokens. */
     LlavaovStatus (*kv_open)(LvBackend *backend, uint32_t n_layers, uint32_t n_kv_heads,
         uint32_t head_dim, uint32_t capacity, LvKvCache **cache, LlavaovError *error);
+    /* A cache for `capacity` tokens that begins with the first n of `base`, n <= capacity. These are
+     * read where they are (CPU) or copied (CUDA), as far as they are base's own; in either case base
+     * may be closed, and what it holds of them does not change any more. Rows follow from n on. */
+    LlavaovStatus (*kv_fork)(LvBackend *backend, const LvRun *run, LvKvCache *base, uint32_t n,
+        uint32_t capacity, LvKvCache **cache);
     void (*kv_close)(LvBackend *backend, LvKvCache *cache);
 
     /* ---- pictures: optional, both members or none ---- */

@@ -3,6 +3,8 @@
 #ifndef LV_CPU_H
 #define LV_CPU_H
 
+#include <stdatomic.h>
+
 #include "backend/backend.h"
 #include "backend/pool.h"
 #include "backend/rope.h"
@@ -45,8 +47,13 @@ struct LvWeight {
     LvMatrix parts[]; /* and behind them their scales and minimums */
 };
 
+/* The first n_base tokens of a fork are read where its base has them. */
 struct LvKvCache {
+    atomic_uint refs; /* the owner's and the forks' */
+    LvKvCache *base;  /* a reference, to a cache without a base; or NULL, with n_base 0 */
+    size_t n_base;
     uint32_t n_layers, n_kv_heads, head_dim;
+    /* Of the tokens from n_base on: */
     size_t capacity;             /* a multiple of the kernels' tile_rows */
     size_t key_size, value_size; /* floats of one head's panels */
     float *data;                 /* [layer][head] keys, then values */
@@ -107,6 +114,8 @@ LlavaovStatus lv_cpu_patch_embedding(LvBackend *backend, const LvRun *run, LvTen
 /* ---- cpu_cache.c ---- */
 LlavaovStatus lv_cpu_kv_open(LvBackend *backend, uint32_t n_layers, uint32_t n_kv_heads,
     uint32_t head_dim, uint32_t capacity, LvKvCache **cache, LlavaovError *error);
+LlavaovStatus lv_cpu_kv_fork(LvBackend *backend, const LvRun *run, LvKvCache *base, uint32_t n,
+    uint32_t capacity, LvKvCache **cache);
 void lv_cpu_kv_close(LvBackend *backend, LvKvCache *cache);
 LlavaovStatus lv_cpu_rope_store(LvBackend *backend, const LvRun *run, LvTensor qkv,
     const LvBatch *batch, uint32_t layer, const LvTextConfig *text);

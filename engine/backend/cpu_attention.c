@@ -20,7 +20,8 @@
 
 /* The most states of a tile that wait for their pairs, for 2^20 keys. */
 #define MAX_WAITING 12u
-_Static_assert(LV_MAX_CONTEXT <= (1u << (MAX_WAITING - 1)) * LV_KEY_BLOCK, "MAX_WAITING");
+_Static_assert(
+    LV_MAX_CONTEXT + LV_KEY_BLOCK <= (1u << (MAX_WAITING - 1)) * LV_KEY_BLOCK, "MAX_WAITING");
 
 static size_t state_size(const LvKernels *kernels, uint32_t head_dim)
 {
@@ -60,60 +61,106 @@ typedef struct TileScratch {
     float *rest;
 } TileScratch;
 
-/* How many states may wait at once when processing this many keys. */
-static size_t most_waiting(size_t keys)
+/* How many states may wait at once when processing so many blocks of keys. */
+static size_t most_waiting(size_t blocks)
 {
     size_t n = 1;
-    for (size_t blocks = lv_ceil_div(keys, LV_KEY_BLOCK); blocks > 1; blocks = (blocks + 1) / 2)
+    for (; blocks > 1; blocks = (blocks + 1) / 2)
         n++;
     return n;
 }
 
-static size_t tile_scratch_size(const LvKernels *kernels, uint32_t head_dim, size_t keys)
+static size_t tile_scratch_size(const LvKernels *kernels, uint32_t head_dim, size_t blocks)
 {
     return (size_t)kernels->lanes * (head_dim + LV_KEY_BLOCK) +
-           (most_waiting(keys) * state_size(kernels, head_dim) + 15) / 16 * 16;
+           (most_waiting(blocks) * state_size(kernels, head_dim) + 15) / 16 * 16;
 }
 
 /* lanes is a multiple of 16 or the block is only used by sets that ask for less alignment */
 static TileScratch tile_scratch(
-    const LvKernels *kernels, float *data, uint32_t head_dim, size_t keys)
+    const LvKernels *kernels, float *data, uint32_t head_dim, size_t blocks)
 {
     TileScratch s = {0};
     size_t lanes = kernels->lanes;
     s.queries = data;
     s.scores = s.queries + lanes * head_dim;
     float *states = s.scores + lanes * LV_KEY_BLOCK;
-    for (size_t i = 0; i < most_waiting(keys); i++)
+    for (size_t i = 0; i < most_waiting(blocks); i++)
         s.states[i] = state_at(kernels, states + i * state_size(kernels, head_dim));
-    s.rest = data + tile_scratch_size(kernels, head_dim, keys);
+    s.rest = data + tile_scratch_size(kernels, head_dim, blocks);
     return s;
 }
 
-/* Keys [block * LV_KEY_BLOCK, end) of the tile, as far as the block goes. */
-static void run_block(const LvKernels *kernels, LvAttentionTile *tile, const TileScratch *s,
+/* ---- where keys are ---- */
+
+/* All keys of a head, in one or two places: a fork's base has the first n_first ones. Blocks begin
+ * with each of the two, so that what a key's block is depends on the fork alone. */
+typedef struct Place {
+    const float *keys, *values;
+    size_t capacity;
+} Place;
+
+typedef struct Keys {
+    Place first, rest; /* first: not read with n_first 0 */
+    size_t n_first;
+} Keys;
+
+/* The block that a key belongs to. */
+static size_t block_of(size_t n_first, size_t key)
+{
+    return key < n_first ? key / LV_KEY_BLOCK
+                         : lv_ceil_div(n_first, LV_KEY_BLOCK) + (key - n_first) / LV_KEY_BLOCK;
+}
+
+/* Of n keys. */
+static size_t count_blocks(size_t n_first, size_t n)
+{
+    return n ? block_of(n_first, n - 1) + 1 : 0;
+}
+
+/* One tile: what all of its blocks have in common, and what the lanes see of the second place. */
+typedef struct Tile {
+    LvAttentionTile base;
+    Keys keys;
+    uint32_t visible[LV_MAX_LANES], visible_rest[LV_MAX_LANES];
+} Tile;
+
+/* Keys of the block before `end`. */
+static void run_block(const LvKernels *kernels, const Tile *tile, const TileScratch *s,
     size_t block, size_t end, LvAttentionState state)
 {
-    tile->queries = s->queries;
-    tile->scores = s->scores;
-    tile->state = state;
-    tile->first_key = block * LV_KEY_BLOCK;
-    tile->n_keys = end > tile->first_key ? end - tile->first_key : 0;
-    if (tile->n_keys > LV_KEY_BLOCK)
-        tile->n_keys = LV_KEY_BLOCK;
-    kernels->attention_tile(tile);
+    const Keys *keys = &tile->keys;
+    const size_t first_blocks = lv_ceil_div(keys->n_first, LV_KEY_BLOCK);
+    const bool rest = block >= first_blocks;
+    const Place *place = rest ? &keys->rest : &keys->first;
+    const size_t limit = rest ? end - keys->n_first : end < keys->n_first ? end : keys->n_first;
+    LvAttentionTile t = tile->base;
+    t.keys = place->keys;
+    t.values = place->values;
+    t.capacity = place->capacity;
+    t.visible = !t.visible ? NULL : rest ? tile->visible_rest : tile->visible;
+    t.queries = s->queries;
+    t.scores = s->scores;
+    t.state = state;
+    t.first_key = (rest ? block - first_blocks : block) * LV_KEY_BLOCK;
+    t.n_keys = limit > t.first_key ? limit - t.first_key : 0;
+    if (t.n_keys > LV_KEY_BLOCK)
+        t.n_keys = LV_KEY_BLOCK;
+    kernels->attention_tile(&t);
 }
 
 /* All keys before `end` from the block `first` on; the result is states[0]. */
 static void run_tile(
-    const LvKernels *kernels, LvAttentionTile *tile, const TileScratch *s, size_t first, size_t end)
+    const LvKernels *kernels, const Tile *tile, const TileScratch *s, size_t first, size_t end)
 {
+    const uint32_t lanes = tile->base.n_lanes, head_dim = tile->base.head_dim;
+    const size_t blocks = count_blocks(tile->keys.n_first, end);
     size_t n = 0;
-    for (size_t block = first; block == first || block * LV_KEY_BLOCK < end; block++) {
+    for (size_t block = first; block == first || block < blocks; block++) {
         run_block(kernels, tile, s, block, end, s->states[n]);
-        n = join_pairs(kernels, s->states, n + 1, first, block, tile->n_lanes, tile->head_dim);
+        n = join_pairs(kernels, s->states, n + 1, first, block, lanes, head_dim);
     }
-    join_rest(kernels, s->states, n, tile->n_lanes, tile->head_dim);
+    join_rest(kernels, s->states, n, lanes, head_dim);
 }
 
 /* ---- full attention ---- */
@@ -132,7 +179,8 @@ static void full_units(void *data, size_t first, size_t n, unsigned worker)
 {
     const Full *f = data;
     const LvKernels *kernels = f->cpu->kernels;
-    TileScratch s = tile_scratch(kernels, f->cpu->workers[worker].data, f->head_dim, f->n_tokens);
+    TileScratch s = tile_scratch(
+        kernels, f->cpu->workers[worker].data, f->head_dim, count_blocks(0, f->n_tokens));
     float *keys = s.rest, *values = keys + kernels->key_panel_size(f->capacity, f->head_dim);
     for (size_t unit = first; unit < first + n; unit++) {
         size_t split = unit % f->splits, head = unit / f->splits % f->n_heads,
@@ -155,11 +203,8 @@ static void full_units(void *data, size_t first, size_t n, unsigned worker)
                     lv_row_out(f->out, item * f->n_tokens + token + lane) + head * f->head_dim;
             }
             kernels->pack_queries(s.queries, sources, (uint32_t)lanes, f->head_dim, f->scale);
-            LvAttentionTile tile = {.keys = keys,
-                .values = values,
-                .capacity = f->capacity,
-                .head_dim = f->head_dim,
-                .n_lanes = (uint32_t)lanes};
+            const Tile tile = {.base = {.head_dim = f->head_dim, .n_lanes = (uint32_t)lanes},
+                .keys = {.rest = {keys, values, f->capacity}}};
             run_tile(kernels, &tile, &s, 0, f->n_tokens);
             kernels->attention_store(
                 destinations, s.states[0].acc, s.states[0].sum, (uint32_t)lanes, f->head_dim);
@@ -186,7 +231,7 @@ LlavaovStatus lv_cpu_attention_full(LvBackend *backend, const LvRun *run, LvTens
     if (lv_pool_threads(cpu->pool) > 1 && heads < wanted)
         full.splits = lv_ceil_div(wanted, heads) < tiles ? lv_ceil_div(wanted, heads) : tiles;
     LlavaovStatus status = lv_cpu_workers_reserve(cpu,
-        tile_scratch_size(kernels, head_dim, n_tokens) +
+        tile_scratch_size(kernels, head_dim, count_blocks(0, n_tokens)) +
             kernels->key_panel_size(full.capacity, head_dim) +
             kernels->value_panel_size(full.capacity, head_dim),
         run->error);
@@ -219,35 +264,49 @@ static size_t sequence_keys(const Rows *r)
  * a window. */
 static size_t first_block(const Rows *r, size_t visible)
 {
-    return r->window && visible > r->window ? (visible - r->window) / LV_KEY_BLOCK : 0;
+    return r->window && visible > r->window
+               ? block_of(r->sequence->cache->n_base, visible - r->window)
+               : 0;
 }
 
-/* Loads the lanes of one tile: sources, destinations and how many keys each lane sees. */
-static uint32_t tile_lanes(const Rows *r, uint32_t kv_head, size_t tile, const float **sources,
-    float **destinations, uint32_t *visible)
+/* Loads the lanes of one tile of a head: their sources and destinations, and what they see. */
+static void load_lanes(const Rows *r, uint32_t kv_head, size_t index, Tile *tile,
+    const float **sources, float **destinations)
 {
     size_t group = r->n_heads / r->n_kv_heads, lanes = r->cpu->kernels->lanes,
-           n = r->pairs - tile * lanes;
+           n = r->pairs - index * lanes;
     n = n < lanes ? n : lanes;
     for (size_t lane = 0; lane < n; lane++) {
-        size_t pair = tile * lanes + lane, row = r->sequence->first_row + pair / group;
+        size_t pair = index * lanes + lane, row = r->sequence->first_row + pair / group;
         size_t head = kv_head * group + pair % group;
         sources[lane] = lv_row(r->qkv, row) + head * r->head_dim;
         destinations[lane] = lv_row_out(r->out, row) + head * r->head_dim;
-        visible[lane] = r->sequence->position + (uint32_t)(pair / group) + 1;
+        tile->visible[lane] = r->sequence->position + (uint32_t)(pair / group) + 1;
+        tile->visible_rest[lane] = tile->visible[lane] - (uint32_t)r->sequence->cache->n_base;
     }
-    return (uint32_t)n;
+    tile->base = (LvAttentionTile){.head_dim = r->head_dim,
+        .n_lanes = (uint32_t)n,
+        .visible = tile->visible,
+        .window = r->window};
+}
+
+static Place place_of(const LvKvCache *cache, uint32_t layer, uint32_t kv_head)
+{
+    return (Place){
+        lv_kv_keys(cache, layer, kv_head), lv_kv_values(cache, layer, kv_head), cache->capacity};
 }
 
 static void load_tile(
-    const Rows *r, LvAttentionTile *tile, uint32_t kv_head, const float **sources, float *queries)
+    const Rows *r, uint32_t kv_head, size_t index, Tile *tile, float *queries, float **destinations)
 {
     const LvKvCache *cache = r->sequence->cache;
-    tile->keys = lv_kv_keys(cache, r->layer, kv_head);
-    tile->values = lv_kv_values(cache, r->layer, kv_head);
-    tile->capacity = cache->capacity;
-    tile->head_dim = r->head_dim;
-    r->cpu->kernels->pack_queries(queries, sources, tile->n_lanes, r->head_dim, r->scale);
+    const float *sources[LV_MAX_LANES];
+    load_lanes(r, kv_head, index, tile, sources, destinations);
+    tile->keys.rest = place_of(cache, r->layer, kv_head);
+    tile->keys.n_first = cache->n_base;
+    if (cache->base)
+        tile->keys.first = place_of(cache->base, r->layer, kv_head);
+    r->cpu->kernels->pack_queries(queries, sources, tile->base.n_lanes, r->head_dim, r->scale);
 }
 
 /* A unit is a tile of a head; the last ones, which see most keys, go first. */
@@ -255,21 +314,18 @@ static void causal_units(void *data, size_t first, size_t n, unsigned worker)
 {
     const Rows *r = data;
     const LvKernels *kernels = r->cpu->kernels;
-    TileScratch s =
-        tile_scratch(kernels, r->cpu->workers[worker].data, r->head_dim, sequence_keys(r));
+    TileScratch s = tile_scratch(kernels, r->cpu->workers[worker].data, r->head_dim,
+        count_blocks(r->sequence->cache->n_base, sequence_keys(r)));
     for (size_t unit = first; unit < first + n; unit++) {
         size_t index = r->tiles * r->n_kv_heads - 1 - unit;
-        uint32_t kv_head = (uint32_t)(index % r->n_kv_heads);
-        const float *sources[LV_MAX_LANES];
         float *destinations[LV_MAX_LANES];
-        uint32_t visible[LV_MAX_LANES];
-        LvAttentionTile tile = {.visible = visible, .window = r->window};
-        tile.n_lanes =
-            tile_lanes(r, kv_head, index / r->n_kv_heads, sources, destinations, visible);
-        load_tile(r, &tile, kv_head, sources, s.queries);
-        run_tile(kernels, &tile, &s, first_block(r, visible[0]), visible[tile.n_lanes - 1]);
+        Tile tile;
+        load_tile(r, (uint32_t)(index % r->n_kv_heads), index / r->n_kv_heads, &tile, s.queries,
+            destinations);
+        run_tile(kernels, &tile, &s, first_block(r, tile.visible[0]),
+            tile.visible[tile.base.n_lanes - 1]);
         kernels->attention_store(
-            destinations, s.states[0].acc, s.states[0].sum, tile.n_lanes, r->head_dim);
+            destinations, s.states[0].acc, s.states[0].sum, tile.base.n_lanes, r->head_dim);
     }
 }
 
@@ -281,15 +337,11 @@ static void block_units(void *data, size_t first, size_t n, unsigned worker)
     TileScratch s = tile_scratch(kernels, r->cpu->workers[worker].data, r->head_dim, 0);
     for (size_t unit = first; unit < first + n; unit++) {
         size_t block = unit % r->blocks, index = unit / r->blocks;
-        uint32_t kv_head = (uint32_t)(index % r->n_kv_heads);
-        const float *sources[LV_MAX_LANES];
         float *destinations[LV_MAX_LANES];
-        uint32_t visible[LV_MAX_LANES];
-        LvAttentionTile tile = {.visible = visible, .window = r->window};
-        tile.n_lanes =
-            tile_lanes(r, kv_head, index / r->n_kv_heads, sources, destinations, visible);
-        load_tile(r, &tile, kv_head, sources, s.queries);
-        run_block(kernels, &tile, &s, r->first_block + block, visible[tile.n_lanes - 1],
+        Tile tile;
+        load_tile(r, (uint32_t)(index % r->n_kv_heads), index / r->n_kv_heads, &tile, s.queries,
+            destinations);
+        run_block(kernels, &tile, &s, r->first_block + block, tile.visible[tile.base.n_lanes - 1],
             state_at(kernels, r->cpu->packed.data + unit * state_size(kernels, r->head_dim)));
     }
 }
@@ -302,15 +354,17 @@ static void join_units(void *data, size_t first, size_t n, unsigned worker)
     for (size_t index = first; index < first + n; index++) {
         const float *sources[LV_MAX_LANES];
         float *destinations[LV_MAX_LANES];
-        uint32_t visible[LV_MAX_LANES];
-        uint32_t n_lanes = tile_lanes(r, (uint32_t)(index % r->n_kv_heads), index / r->n_kv_heads,
-            sources, destinations, visible);
+        Tile tile;
+        load_lanes(r, (uint32_t)(index % r->n_kv_heads), index / r->n_kv_heads, &tile, sources,
+            destinations);
+        const uint32_t n_lanes = tile.base.n_lanes;
         float *state = r->cpu->packed.data + index * r->blocks * size;
         LvAttentionState waiting[MAX_WAITING];
         size_t n_waiting = 0;
         for (size_t block = 0; block < r->blocks; block++) {
             waiting[n_waiting] = state_at(kernels, state + block * size);
-            n_waiting = join_pairs(kernels, waiting, n_waiting + 1, 0, block, n_lanes, r->head_dim);
+            n_waiting = join_pairs(kernels, waiting, n_waiting + 1, r->first_block,
+                r->first_block + block, n_lanes, r->head_dim);
         }
         join_rest(kernels, waiting, n_waiting, n_lanes, r->head_dim);
         kernels->attention_store(
@@ -322,15 +376,16 @@ static LlavaovStatus attend(Rows *r, const LvRun *run)
 {
     LvCpu *cpu = r->cpu;
     const LvKernels *kernels = cpu->kernels;
-    size_t keys = sequence_keys(r);
+    const size_t n_base = r->sequence->cache->n_base,
+                 blocks = count_blocks(n_base, sequence_keys(r));
     r->pairs = (size_t)r->sequence->n_rows * (r->n_heads / r->n_kv_heads);
     r->tiles = lv_ceil_div(r->pairs, kernels->lanes);
     LlavaovStatus status =
-        lv_cpu_workers_reserve(cpu, tile_scratch_size(kernels, r->head_dim, keys), run->error);
+        lv_cpu_workers_reserve(cpu, tile_scratch_size(kernels, r->head_dim, blocks), run->error);
     if (status != LLAVAOV_OK)
         return status;
     r->first_block = first_block(r, (size_t)r->sequence->position + 1);
-    r->blocks = lv_ceil_div(keys, LV_KEY_BLOCK) - r->first_block;
+    r->blocks = blocks - r->first_block;
     if (r->tiles > SPLIT_TILES || r->blocks == 1)
         return lv_cpu_run(cpu, run, r->tiles * r->n_kv_heads, 4, causal_units, r);
     size_t heads = r->tiles * r->n_kv_heads;

@@ -4,44 +4,93 @@
 
 /* ---- cache ---- */
 
-LlavaovStatus lv_cpu_kv_open(LvBackend *backend, uint32_t n_layers, uint32_t n_kv_heads,
-    uint32_t head_dim, uint32_t capacity, LvKvCache **cache_out, LlavaovError *error)
+/* Room for `capacity` tokens of its own; shape and base are those of `like`. */
+static LlavaovStatus open_like(const LvKernels *kernels, const LvKvCache *like, size_t capacity,
+    LvKvCache **out, LlavaovError *error)
 {
-    const LvKernels *kernels = lv_cpu(backend)->kernels;
-    *cache_out = NULL;
+    LvKvCache *cache = lv_calloc(1, sizeof *cache);
+    if (cache) {
+        *cache = (LvKvCache){.base = like->base,
+            .n_base = like->n_base,
+            .n_layers = like->n_layers,
+            .n_kv_heads = like->n_kv_heads,
+            .head_dim = like->head_dim};
+        atomic_init(&cache->refs, 1);
+        cache->capacity =
+            lv_ceil_div(capacity ? capacity : 1, kernels->tile_rows) * kernels->tile_rows;
+        cache->key_size = kernels->key_panel_size(cache->capacity, cache->head_dim);
+        cache->value_size = kernels->value_panel_size(cache->capacity, cache->head_dim);
+        /* Fresh pages of a large block are taken from the system only when they are written. */
+        cache->data = lv_alloc_aligned(
+            (size_t)cache->n_layers * cache->n_kv_heads * (cache->key_size + cache->value_size),
+            sizeof(float));
+    }
+    *out = NULL;
+    if (!cache || !cache->data) {
+        lv_free(cache);
+        return lv_fail(
+            error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a cache of %zu tokens", capacity);
+    }
+    if (cache->base)
+        atomic_fetch_add(&cache->base->refs, 1);
+    *out = cache;
+    return LLAVAOV_OK;
+}
+
+LlavaovStatus lv_cpu_kv_open(LvBackend *backend, uint32_t n_layers, uint32_t n_kv_heads,
+    uint32_t head_dim, uint32_t capacity, LvKvCache **cache, LlavaovError *error)
+{
+    *cache = NULL;
     if (!n_layers || n_layers > LV_MAX_LAYERS || !n_kv_heads || n_kv_heads > LV_MAX_HEADS ||
         !head_dim || head_dim > LV_MAX_KERNEL_HEAD_DIM || capacity > LV_MAX_CONTEXT)
         return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, NULL,
             "a cache of %u layers, %u heads of %u, %u tokens", n_layers, n_kv_heads, head_dim,
             capacity);
-    LvKvCache *cache = lv_calloc(1, sizeof *cache);
-    if (cache) {
-        cache->n_layers = n_layers;
-        cache->n_kv_heads = n_kv_heads;
-        cache->head_dim = head_dim;
-        cache->capacity =
-            lv_ceil_div(capacity ? capacity : 1, kernels->tile_rows) * kernels->tile_rows;
-        cache->key_size = kernels->key_panel_size(cache->capacity, head_dim);
-        cache->value_size = kernels->value_panel_size(cache->capacity, head_dim);
-        /* Fresh pages of a large block are taken from the system only when they are written. */
-        cache->data = lv_alloc_aligned(
-            (size_t)n_layers * n_kv_heads * (cache->key_size + cache->value_size), sizeof(float));
-    }
-    if (!cache || !cache->data) {
-        lv_free(cache);
-        return lv_fail(
-            error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a cache of %u tokens", capacity);
-    }
-    *cache_out = cache;
-    return LLAVAOV_OK;
+    const LvKvCache like = {.n_layers = n_layers, .n_kv_heads = n_kv_heads, .head_dim = head_dim};
+    return open_like(lv_cpu(backend)->kernels, &like, capacity, cache, error);
+}
+
+/* The first n of another cache's own tokens. */
+static void copy_tokens(const LvKernels *kernels, LvKvCache *to, const LvKvCache *from, size_t n)
+{
+    for (uint32_t layer = 0; layer < to->n_layers; layer++)
+        for (uint32_t head = 0; head < to->n_kv_heads; head++) {
+            kernels->copy_keys(lv_kv_keys(to, layer, head), to->capacity,
+                lv_kv_keys(from, layer, head), from->capacity, n, to->head_dim);
+            kernels->copy_values(lv_kv_values(to, layer, head), to->capacity,
+                lv_kv_values(from, layer, head), from->capacity, n, to->head_dim);
+        }
+}
+
+/* A cache without a base lends its tokens; a fork's own are few, and are copied, so that no chain of
+ * caches comes about. */
+LlavaovStatus lv_cpu_kv_fork(LvBackend *backend, const LvRun *run, LvKvCache *base, uint32_t n,
+    uint32_t capacity, LvKvCache **cache)
+{
+    const LvKernels *kernels = lv_cpu(backend)->kernels;
+    const bool copies = base->base && n > base->n_base;
+    const LvKvCache like = {.base = base->base ? base->base : base,
+        .n_base = copies ? base->n_base : n,
+        .n_layers = base->n_layers,
+        .n_kv_heads = base->n_kv_heads,
+        .head_dim = base->head_dim};
+    *cache = NULL;
+    if (n > capacity || capacity > LV_MAX_CONTEXT || n > base->n_base + base->capacity)
+        return lv_shape_error(run, "kv_fork");
+    LlavaovStatus status = open_like(kernels, &like, capacity - like.n_base, cache, run->error);
+    if (status == LLAVAOV_OK && copies)
+        copy_tokens(kernels, *cache, base, n - like.n_base);
+    return status;
 }
 
 void lv_cpu_kv_close(LvBackend *backend, LvKvCache *cache)
 {
-    if (!cache)
-        return;
-    lv_free(cache->data);
-    lv_free(cache);
+    while (cache && atomic_fetch_sub(&cache->refs, 1) == 1) {
+        LvKvCache *base = cache->base;
+        lv_free(cache->data);
+        lv_free(cache);
+        cache = base;
+    }
 }
 
 /* ---- rotary embedding ---- */
@@ -89,15 +138,15 @@ static void store_rows(const RopeRows *r, size_t first, size_t n)
 {
     const LvKernels *kernels = r->cpu->kernels;
     const LvSequence *q = r->sequence;
-    const size_t stride = r->qkv.stride;
+    const size_t stride = r->qkv.stride, key = q->position + first - q->cache->n_base;
     const float *rows = lv_row(r->qkv, q->first_row + first);
     for (uint32_t head = 0; head < r->n_kv_heads; head++) {
         const float *keys = rows + (size_t)(r->n_heads + head) * r->head_dim;
         const float *values = keys + (size_t)r->n_kv_heads * r->head_dim;
-        kernels->store_keys(lv_kv_keys(q->cache, r->layer, head), q->cache->capacity,
-            q->position + first, keys, stride, n, r->head_dim);
-        kernels->store_values(lv_kv_values(q->cache, r->layer, head), q->cache->capacity,
-            q->position + first, values, stride, n, r->head_dim);
+        kernels->store_keys(lv_kv_keys(q->cache, r->layer, head), q->cache->capacity, key, keys,
+            stride, n, r->head_dim);
+        kernels->store_values(lv_kv_values(q->cache, r->layer, head), q->cache->capacity, key,
+            values, stride, n, r->head_dim);
     }
 }
 
@@ -143,8 +192,8 @@ bool lv_cpu_batch_fits(LvTensor qkv, const LvBatch *batch, uint32_t layer, const
         const LvSequence *q = &batch->sequences[i];
         const LvKvCache *cache = q->cache;
         if (layer >= cache->n_layers || cache->n_kv_heads != text->n_kv_heads ||
-            cache->head_dim != text->head_dim ||
-            (size_t)q->position + q->n_rows > cache->capacity ||
+            cache->head_dim != text->head_dim || q->position < cache->n_base ||
+            (size_t)q->position + q->n_rows > cache->n_base + cache->capacity ||
             (size_t)q->first_row + q->n_rows > qkv.rows)
             return false;
     }

@@ -8,6 +8,12 @@
 
 #include <string.h>
 
+_Static_assert(LV_SHORT_ROWS == LV_FEW_ROWS, "a short pass takes the kernel of few rows");
+
+/* Units of a task that reads its weights once for each group of few rows: they fit the second-level
+ * cache. */
+#define UNITS_OF_GROUPS 4
+
 typedef struct Loop {
     LvCpu *cpu;
     LvLinearArgs base;      /* common to all units; out, residual at output 0 */
@@ -23,6 +29,20 @@ typedef struct Loop {
     size_t first_row;
 } Loop;
 
+/* All rows, so many at a time as the kernel takes; the weights are in the cache by then. */
+static void run_few_groups(const Loop *loop, LvLinearArgs *piece)
+{
+    const size_t rows = piece->rows;
+    for (size_t row = 0; row < rows; row += LV_FEW_ROWS) {
+        piece->rows = rows - row < LV_FEW_ROWS ? rows - row : LV_FEW_ROWS;
+        loop->cpu->kernels->linear_few(piece);
+        piece->in += LV_FEW_ROWS * piece->in_stride;
+        piece->out += LV_FEW_ROWS * piece->out_stride;
+        if (piece->residual)
+            piece->residual += LV_FEW_ROWS * piece->residual_stride;
+    }
+}
+
 static void run_outputs(const Loop *loop, LvMatrix matrix, const LvMatrix *up, size_t column,
     size_t first, size_t cols, unsigned worker)
 {
@@ -37,7 +57,7 @@ static void run_outputs(const Loop *loop, LvMatrix matrix, const LvMatrix *up, s
     if (piece.residual)
         piece.residual += column;
     if (loop->few) {
-        loop->cpu->kernels->linear_few(&piece);
+        run_few_groups(loop, &piece);
         return;
     }
     piece.scratch = loop->cpu->workers[worker].data;
@@ -154,18 +174,16 @@ static LlavaovStatus run_many(
 
 static LlavaovStatus run_few(Loop *loop, const LvRun *run, LvTensor out, const LvTensor *residual)
 {
-    LlavaovStatus status = LLAVAOV_OK;
+    const bool one_group = out.rows <= LV_FEW_ROWS;
     loop->few = true;
     loop->unit = loop->gate ? 8 : 16;
     loop->base.in_stride = loop->in.stride;
-    for (size_t row = 0; row < out.rows && status == LLAVAOV_OK; row += LV_FEW_ROWS) {
-        loop->base.rows = out.rows - row < LV_FEW_ROWS ? out.rows - row : LV_FEW_ROWS;
-        loop->base.in = lv_row(loop->in, row);
-        loop->base.out = lv_row_out(out, row);
-        loop->base.residual = residual ? lv_row(*residual, row) : NULL;
-        status = lv_cpu_run(loop->cpu, run, count_units(loop), 32, output_units, loop);
-    }
-    return status;
+    loop->base.rows = out.rows;
+    loop->base.in = lv_row(loop->in, 0);
+    loop->base.out = lv_row_out(out, 0);
+    loop->base.residual = residual ? lv_row(*residual, 0) : NULL;
+    return lv_cpu_run(
+        loop->cpu, run, count_units(loop), one_group ? 32 : UNITS_OF_GROUPS, output_units, loop);
 }
 
 static LlavaovStatus run_loop(Loop *loop, const LvRun *run, LvTensor out, const LvTensor *residual)
@@ -174,7 +192,7 @@ static LlavaovStatus run_loop(Loop *loop, const LvRun *run, LvTensor out, const 
         return lv_cancelled(run->cancel) ? lv_cancelled_status(run) : LLAVAOV_OK;
     loop->base.out_stride = out.stride;
     loop->base.residual_stride = residual ? residual->stride : 0;
-    if (out.rows <= LV_FEW_ROWS)
+    if (out.rows <= LV_FEW_ROWS || run->short_passes)
         return run_few(loop, run, out, residual);
     return run_many(loop, run, out, residual, pack_units);
 }

@@ -79,6 +79,7 @@ static const LvBackendOps operations = {
     .weight_load = lv_cpu_weight_load,
     .weight_free = lv_cpu_weight_free,
     .kv_open = lv_cpu_kv_open,
+    .kv_fork = lv_cpu_kv_fork,
     .kv_close = lv_cpu_kv_close,
     .patch_embedding = lv_cpu_patch_embedding,
     .layer_norm = lv_cpu_layer_norm,

@@ -71,6 +71,20 @@ static void store_values(float *panels, size_t capacity, size_t first_key, const
         }
 }
 
+static void copy_keys(float *dst, size_t dst_capacity, const float *src, size_t src_capacity,
+    size_t n, uint32_t head_dim)
+{
+    const size_t panels = (n + TILE_R - 1) / TILE_R;
+    memcpy(dst, src, panels * TILE_R * head_dim * sizeof *dst);
+}
+
+static void copy_values(float *dst, size_t dst_capacity, const float *src, size_t src_capacity,
+    size_t n, uint32_t head_dim)
+{
+    for (uint32_t i = 0; i < head_dim; i += TILE_R)
+        memcpy(dst + i * dst_capacity, src + i * src_capacity, n * TILE_R * sizeof *dst);
+}
+
 /* Keys that a lane does not see get -Inf. Only rows from the first lane's limit on, and with a
  * window those below the last lane's first key, can be affected. */
 static void mask_scores(const LvAttentionTile *t, size_t n)

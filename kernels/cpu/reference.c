@@ -289,6 +289,12 @@ static void store_rows(float *panels, size_t capacity, size_t first_key, const f
             panels[(first_key + i) * head_dim + c] = src[i * stride + c];
 }
 
+static void copy_rows(float *dst, size_t dst_capacity, const float *src, size_t src_capacity,
+    size_t n, uint32_t head_dim)
+{
+    memcpy(dst, src, n * head_dim * sizeof *dst);
+}
+
 static double score_of(const LvAttentionTile *t, size_t key, uint32_t lane)
 {
     double score = 0;
@@ -415,6 +421,8 @@ const LvKernels *lv_kernels_reference(void)
         .value_panel_size = panel_size,
         .store_keys = store_rows,
         .store_values = store_rows,
+        .copy_keys = copy_rows,
+        .copy_values = copy_rows,
         .attention_tile = attention_tile,
         .attention_join = attention_join,
         .attention_store = attention_store,

@@ -30,6 +30,8 @@ const LvKernels *SET_FUNCTION(void)
         .value_panel_size = value_panel_size,
         .store_keys = store_keys,
         .store_values = store_values,
+        .copy_keys = copy_keys,
+        .copy_values = copy_values,
         .attention_tile = attention_tile,
         .attention_join = attention_join,
         .attention_store = attention_store,

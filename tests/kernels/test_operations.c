@@ -111,10 +111,20 @@ static void attention_full_case(Bench *b, size_t items, size_t tokens, uint32_t 
     free(qkv), free(got), free(want), free(p);
 }
 
+/* The cache becomes a fork of its first n tokens. */
+static void fork_cache(Bench *b, LvKvCache **cache, uint32_t n, uint32_t capacity)
+{
+    LvKvCache *fork;
+    assert_int_equal(b->ops->kv_fork(b->backend, &b->run, *cache, n, capacity, &fork), LLAVAOV_OK);
+    b->ops->kv_close(b->backend, *cache);
+    *cache = fork;
+}
+
 /* Two sequences in one batch, each fed in several steps; every row is compared with the formula
- * over its history, or the last `window` rows of it. */
+ * over its history, or the last `window` rows of it. forks: each step goes on on a fork of
+ * the one before. */
 static void attention_causal_case(Bench *b, uint32_t heads, uint32_t kv_heads, uint32_t dim,
-    uint32_t window, const uint32_t *steps, size_t n_steps)
+    uint32_t window, bool forks, const uint32_t *steps, size_t n_steps)
 {
     LvTextConfig text = {.n_heads = heads,
         .n_kv_heads = kv_heads,
@@ -144,6 +154,8 @@ static void attention_causal_case(Bench *b, uint32_t heads, uint32_t kv_heads, u
                  to = bench_tensor(b, 2 * n, out_width, NULL);
         LvSequence sequences[2];
         for (uint32_t s = 0; s < 2; s++) {
+            if (forks && step)
+                fork_cache(b, &caches[s], (uint32_t)position, (uint32_t)total);
             sequences[s] = (LvSequence){caches[s], s * n, n, (uint32_t)position, 0};
             for (uint32_t r = 0; r < n; r++) {
                 const float *row = rows + (s * n + r) * width;
@@ -198,7 +210,7 @@ static void attention_causal_case(Bench *b, uint32_t heads, uint32_t kv_heads, u
 
 /* The last of many rows, as a step of its own, whose keys are split among threads, and as one of a
  * long piece of a prompt: the same bits. */
-static void same_bits_case(Bench *b, uint32_t window)
+static void same_bits_case(Bench *b, uint32_t window, uint32_t fork)
 {
     enum { HEADS = 6, KV = 2, DIM = 8, WIDTH = (HEADS + 2 * KV) * DIM, TOTAL = 2000, PIECE = 150 };
     LvTextConfig text = {.n_heads = HEADS,
@@ -220,6 +232,15 @@ static void same_bits_case(Bench *b, uint32_t window)
         const LvBatch batch = {&sequence, 1};
         assert_int_equal(
             b->ops->rope_store(b->backend, &b->run, first, &batch, 0, &text), LLAVAOV_OK);
+        if (fork)
+            fork_cache(b, &cache, fork, TOTAL);
+        if (fork) {
+            sequence = (LvSequence){cache, 0, before - fork, fork, 0};
+            LvTensor rest = bench_tensor(b, before - fork, WIDTH, rows + (size_t)fork * WIDTH);
+            assert_int_equal(
+                b->ops->rope_store(b->backend, &b->run, rest, &batch, 0, &text), LLAVAOV_OK);
+            b->ops->tensor_free(b->backend, &rest);
+        }
         sequence = (LvSequence){cache, 0, n, before, 0};
         assert_int_equal(
             b->ops->rope_store(b->backend, &b->run, last, &batch, 0, &text), LLAVAOV_OK);
@@ -233,6 +254,46 @@ static void same_bits_case(Bench *b, uint32_t window)
     }
     assert_memory_equal(got[0], got[1], sizeof got[0]);
     free(rows);
+}
+
+/* Rows of several short passes, multiplied together and each pass by itself. */
+static void short_passes_case(Bench *b)
+{
+    enum { INNER = 37, OUTPUTS = 150, ROWS = 75 };
+    const size_t passes[] = {32, 1, 3, 30, 9};
+    float *in = bench_noise_rows(b, ROWS * INNER), *w = bench_noise_rows(b, 2 * OUTPUTS * INNER),
+          got[2][ROWS * OUTPUTS];
+    LvWeight *weight = bench_weight(b, w, 2 * OUTPUTS, INNER, 2, LV_BF16, LV_WEIGHT_LINEAR);
+    LvTensor ti = bench_tensor(b, ROWS, INNER, in), to = bench_tensor(b, ROWS, OUTPUTS, NULL),
+             both = bench_tensor(b, ROWS, 2 * OUTPUTS, NULL);
+    static float wide[2][ROWS * 2 * OUTPUTS];
+    LvRun run = b->run;
+    for (int together = 0; together < 2; together++) {
+        run.short_passes = together;
+        for (size_t i = 0, row = 0; row < ROWS; i++) {
+            const size_t n = together ? ROWS : passes[i];
+            const LvTensor rows = lv_tensor_rows(ti, row, n), out = lv_tensor_rows(both, row, n);
+            assert_int_equal(
+                b->ops->linear(b->backend, &run, out, rows, weight, NULL, LV_ACTIVATION_SILU, NULL),
+                LLAVAOV_OK);
+            assert_int_equal(
+                b->ops->linear(b->backend, &run, out, rows, weight, NULL, LV_ACTIVATION_NONE, &out),
+                LLAVAOV_OK);
+            assert_int_equal(b->ops->linear_gated(b->backend, &run, lv_tensor_rows(to, row, n),
+                                 rows, weight, LV_ACTIVATION_SILU),
+                LLAVAOV_OK);
+            row += n;
+        }
+        b->ops->download(b->backend, &run, got[together], to);
+        b->ops->download(b->backend, &run, wide[together], both);
+    }
+    assert_memory_equal(got[0], got[1], sizeof got[0]);
+    assert_memory_equal(wide[0], wide[1], sizeof wide[0]);
+    b->ops->tensor_free(b->backend, &ti);
+    b->ops->tensor_free(b->backend, &to);
+    b->ops->tensor_free(b->backend, &both);
+    b->ops->weight_free(b->backend, weight);
+    free(in), free(w);
 }
 
 static void rows_cases(Bench *b)
@@ -387,15 +448,18 @@ static void operations_match_the_formulas(void **state)
             attention_full_case(&b, 1, 1, 1, 5);
             attention_full_case(&b, 1, 900, 1, 8);
             const uint32_t prefill[] = {70, 1, 1, 5, 33};
-            attention_causal_case(&b, 14, 2, 16, 0, prefill, 5);
-            attention_causal_case(&b, 14, 2, 16, 13, prefill, 5);
-            attention_causal_case(&b, 4, 4, 6, 0, prefill, 5);
+            attention_causal_case(&b, 14, 2, 16, 0, threads == 2, prefill, 5);
+            attention_causal_case(&b, 14, 2, 16, 13, threads == 1, prefill, 5);
+            attention_causal_case(&b, 4, 4, 6, 0, true, prefill, 5);
             const uint32_t longer[] = {766, 1, 1, 2, 1, 3};
-            attention_causal_case(&b, 7, 1, 8, 0, longer, 6);
+            attention_causal_case(&b, 7, 1, 8, 0, threads == 1, longer, 6);
             const uint32_t beyond[] = {800, 1, 770, 2, 1};
-            attention_causal_case(&b, 2, 1, 8, 60, beyond, 5);
-            same_bits_case(&b, 0);
-            same_bits_case(&b, 900);
+            attention_causal_case(&b, 2, 1, 8, 60, threads > 1, beyond, 5);
+            same_bits_case(&b, 0, 0);
+            same_bits_case(&b, 900, 0);
+            same_bits_case(&b, 0, 1001);
+            same_bits_case(&b, 1000, 300);
+            short_passes_case(&b);
             rows_cases(&b);
             patch_case(&b);
             b.ops->close(b.backend);
