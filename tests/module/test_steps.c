@@ -377,6 +377,45 @@ static void what_was_computed_ahead_dies_with_its_cache(void **state)
     assert_int_equal(tokens[0], tokens[1]);
 }
 
+/* It holds the tokens that it was asked for, needs its base no more, and steps go on from it. */
+static void a_fork_goes_on_as_its_base(void **state)
+{
+    const LlavaovPrecision precisions[] = {LLAVAOV_PRECISION_F32, LLAVAOV_PRECISION_BF16};
+    static const size_t who = 0;
+    for (size_t p = 0; p < 2; p++) {
+        int32_t tokens[2][3];
+        for (int forked = 0; forked < 2; forked++) {
+            LlavaovError error;
+            const LvRun run = {.error = &error};
+            open_model(precisions[p], "", "");
+            open_member(0, 30, &greedy);
+            must_step(&who, 1, NULL);
+            Member *m = &watch.members[0];
+            if (forked) {
+                LvKvCache *fork = NULL;
+                assert_int_equal(watch.real->kv_fork(watch.b, &run, m->cache, 32, 31, &fork),
+                    LLAVAOV_ERROR_INTERNAL);
+                assert_null(fork);
+                must(watch.real->kv_fork(watch.b, &run, m->cache, 31, 77, &fork), &error);
+                const size_t row = fork->head_dim * lv_dtype_bytes(lv_cuda(watch.b)->type),
+                             panels = (size_t)fork->n_layers * 2 * fork->n_kv_heads;
+                must(watch.real->synchronize(watch.b, &run), &error);
+                for (size_t i = 0; i < panels; i++)
+                    assert_memory_equal((char *)fork->data + i * 77 * row,
+                        (char *)m->cache->data + i * m->cache->capacity * row, 31 * row);
+                watch.real->kv_close(watch.b, m->cache);
+                m->cache = fork;
+            }
+            for (int i = 0; i < 3; i++) {
+                must_step(&who, 1, NULL);
+                tokens[forked][i] = m->token;
+            }
+            close_model();
+        }
+        assert_memory_equal(tokens[0], tokens[1], sizeof tokens[0]);
+    }
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2 || !load_standin(argv[1]))
@@ -391,6 +430,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_late_device_gives_the_same_tokens),
         cmocka_unit_test(drawn_steps_are_computed_ahead_too),
         cmocka_unit_test(what_was_computed_ahead_dies_with_its_cache),
+        cmocka_unit_test(a_fork_goes_on_as_its_base),
     };
     return cmocka_run_group_tests(tests, write_step_model, remove_random_model);
 }

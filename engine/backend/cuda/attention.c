@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Attention, the rotary embedding and the key-value cache. */
+ * Attention and the rotary embedding. */
 #include "backend/cuda/cuda.h"
 
 #include <math.h>
@@ -29,45 +29,6 @@ LlavaovStatus lv_cuda_op_attention_full(LvBackend *backend, const LvRun *run, Lv
         .wgmma = cuda->wgmma};
     int code = lv_cuda_attention_full(lv_runtime_stream(cuda->runtime), &args);
     return lv_cuda_end(cuda, run, "attention_full", lv_cuda_launched(cuda, code));
-}
-
-/* ---- cache ---- */
-
-LlavaovStatus lv_cuda_kv_open(LvBackend *backend, uint32_t n_layers, uint32_t n_kv_heads,
-    uint32_t head_dim, uint32_t capacity, LvKvCache **cache_out, LlavaovError *error)
-{
-    LvCuda *cuda = lv_cuda(backend);
-    *cache_out = NULL;
-    if (!n_layers || n_layers > LV_MAX_LAYERS || !n_kv_heads || n_kv_heads > LV_MAX_HEADS ||
-        !head_dim || head_dim > LV_CUDA_MAX_HEAD_DIM || capacity > LV_MAX_CONTEXT)
-        return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, NULL,
-            "a cache of %u layers, %u heads of %u, %u tokens", n_layers, n_kv_heads, head_dim,
-            capacity);
-    LvKvCache *cache = lv_calloc(1, sizeof *cache);
-    if (!cache)
-        return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a cache");
-    cache->n_layers = n_layers;
-    cache->n_kv_heads = n_kv_heads;
-    cache->head_dim = head_dim;
-    cache->capacity = capacity ? capacity : 1;
-    cache->serial = ++cuda->n_caches;
-    const size_t bytes = lv_cuda_kv_elements(n_layers, n_kv_heads, head_dim, cache->capacity) *
-                         lv_dtype_bytes(cuda->type);
-    int code = lv_memory_take(cuda->memory, bytes, false, &cache->data);
-    if (code != 0) {
-        lv_free(cache);
-        return lv_cuda_no_memory(cuda, error, "a key-value cache", code);
-    }
-    *cache_out = cache;
-    return LLAVAOV_OK;
-}
-
-void lv_cuda_kv_close(LvBackend *backend, LvKvCache *cache)
-{
-    if (!cache)
-        return;
-    lv_memory_give(lv_cuda(backend)->memory, cache->data);
-    lv_free(cache);
 }
 
 /* ---- batches ---- */

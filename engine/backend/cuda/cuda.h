@@ -341,10 +341,14 @@ uint32_t lv_picture_tile_size(const LvPicture *picture);
  * read, once the picture has arrived. Under LvCuda's lock. */
 int lv_picture_patches(LvCuda *cuda, LvPicture *picture, const LvCudaPatches *patches);
 
-/* ---- attention.c ---- */
+/* ---- cache.c ---- */
 LlavaovStatus lv_cuda_kv_open(LvBackend *backend, uint32_t n_layers, uint32_t n_kv_heads,
     uint32_t head_dim, uint32_t capacity, LvKvCache **cache, LlavaovError *error);
+LlavaovStatus lv_cuda_kv_fork(LvBackend *backend, const LvRun *run, LvKvCache *base, uint32_t n,
+    uint32_t capacity, LvKvCache **cache);
 void lv_cuda_kv_close(LvBackend *backend, LvKvCache *cache);
+
+/* ---- attention.c ---- */
 LlavaovStatus lv_cuda_op_attention_full(LvBackend *backend, const LvRun *run, LvTensor out,
     LvTensor qkv, size_t n_items, size_t n_tokens, uint32_t n_heads, uint32_t head_dim);
 /* Under the lock: makes the rotary table reach `positions`. Where it has to grow graphs are

@@ -96,6 +96,7 @@ static const LvBackendOps operations = {
     .weight_load = lv_cuda_weight_load,
     .weight_free = lv_cuda_weight_free,
     .kv_open = lv_cuda_kv_open,
+    .kv_fork = lv_cuda_kv_fork,
     .kv_close = lv_cuda_kv_close,
     .picture_take = lv_cuda_picture_take,
     .picture_free = lv_cuda_picture_free,

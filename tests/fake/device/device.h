@@ -12,9 +12,9 @@
  *   lost-after=N   after N operations the device is lost: every one fails with LLAVAOV_ERROR_DEVICE
  *
  * OP is a name in LvBackendOps from patch_embedding to linear_gated, or weight_load, tensor_alloc,
- * kv_open, upload, download. fail, memory, nan and zero may be given several times. Added time is
- * slept in short pieces that poll the operation's cancel flag. Counting is thread-safe; other rules
- * are those of backend.h. */
+ * kv_open, kv_fork, upload, download. fail, memory, nan and zero may be given several times. Added
+ * time is slept in short pieces that poll the operation's cancel flag. Counting is thread-safe; other
+ * rules are those of backend.h. */
 #ifndef FAKE_DEVICE_H
 #define FAKE_DEVICE_H
 
@@ -26,7 +26,7 @@
     M(patch_embedding) M(layer_norm) M(attention_full) M(pool_bilinear) M(pool_max)                \
     M(linear) M(gather_rows) M(copy)                                                               \
     M(embed_tokens) M(rms_norm) M(rope_store) M(attention_causal) M(linear_gated)                  \
-    M(upload) M(download) M(weight_load) M(tensor_alloc) M(kv_open)
+    M(upload) M(download) M(weight_load) M(tensor_alloc) M(kv_open) M(kv_fork)
 /* clang-format on */
 #define FAKE_NUMBER_OF(name) FAKE_##name,
 enum { FAKE_OPERATIONS(FAKE_NUMBER_OF) FAKE_N_OPERATIONS };

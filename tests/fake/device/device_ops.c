@@ -215,6 +215,18 @@ static LlavaovStatus fake_kv_open(LvBackend *backend, uint32_t n_layers, uint32_
                                 : status;
 }
 
+static LlavaovStatus fake_kv_fork(LvBackend *backend, const LvRun *run, LvKvCache *base, uint32_t n,
+    uint32_t capacity, LvKvCache **cache)
+{
+    FakeDevice *fake = (FakeDevice *)backend;
+    uint64_t call;
+    LlavaovStatus status = before(fake, run, FAKE_kv_fork, &call);
+    *cache = NULL;
+    return status == LLAVAOV_OK
+               ? fake->inner->ops->kv_fork(fake->inner, run, base, n, capacity, cache)
+               : status;
+}
+
 static void fake_kv_close(LvBackend *backend, LvKvCache *cache)
 {
     LvBackend *inner = ((FakeDevice *)backend)->inner;
