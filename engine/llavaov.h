@@ -653,6 +653,18 @@ typedef struct LlavaovVisual {
     size_t n_frames;
 } LlavaovVisual;
 
+/* One of several questions about the same frames; members as in LlavaovRequest. */
+typedef struct LlavaovQuestion {
+    size_t size; /* the same in all elements of an array */
+    const char *prompt;
+    const LlavaovGeneration *generation;
+    const LlavaovChoices *choices;
+    LlavaovJsonSchema *json_schema;
+    void (*on_done)(void *data, const LlavaovAnswer *answer);
+    void (*on_text)(void *data, const char *text, size_t bytes);
+    void *data;
+} LlavaovQuestion;
+
 typedef struct LlavaovRequest {
     size_t size;
     const char *prompt;        /* user text: never becomes a special token */
@@ -689,6 +701,13 @@ typedef struct LlavaovRequest {
      * none that it allows, they do not count for that token; stop tokens end nothing before the
      * document is complete. ARGUMENT: max_new_tokens is less than llavaov_engine_json_tokens. */
     LlavaovJsonSchema *json_schema;
+    /* Not NULL: 1 to 32 questions, each with an answer of its own, in place of prompt, messages and
+     * all members that LlavaovQuestion has, which must be zero. What their prompts have in common up
+     * to the end of the frames is computed once, and then they are answered together; on the CPU each
+     * gets the bits that it would get alone. answer->prefill_ns and decode_ns are a question's share.
+     * The ticket is that of all; reservation, frames and system_prompt are, too. */
+    const LlavaovQuestion *questions;
+    size_t n_questions;
 } LlavaovRequest;
 
 typedef struct LlavaovTicket LlavaovTicket;
@@ -703,7 +722,7 @@ LLAVAOV_API void llavaov_ticket_cancel(LlavaovTicket *ticket);
 LLAVAOV_API void llavaov_ticket_unref(LlavaovTicket *ticket);
 
 /* Asks once and waits for the answer, in a session of its own. The images become the request's
- * frames in their order, and are read until it returns; the request's frames, visuals, on_done and
+ * frames in their order, and are read until it returns; the request's frames, visuals, questions, on_done and
  * reservation must be zero. On success *answer is the text, for the caller to free(); otherwise
  * NULL. Never from a callback of the engine. Errors: those of llavaov_session_ask and of its
  * answers. */

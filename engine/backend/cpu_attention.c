@@ -95,13 +95,13 @@ static TileScratch tile_scratch(
 
 /* All keys of a head, in one or two places: a fork's base has the first n_first ones. Blocks begin
  * with each of the two, so that what a key's block is depends on the fork alone. */
-typedef struct Place {
+typedef struct KeyPlace {
     const float *keys, *values;
     size_t capacity;
-} Place;
+} KeyPlace;
 
 typedef struct Keys {
-    Place first, rest; /* first: not read with n_first 0 */
+    KeyPlace first, rest; /* first: not read with n_first 0 */
     size_t n_first;
 } Keys;
 
@@ -132,7 +132,7 @@ static void run_block(const LvKernels *kernels, const Tile *tile, const TileScra
     const Keys *keys = &tile->keys;
     const size_t first_blocks = lv_ceil_div(keys->n_first, LV_KEY_BLOCK);
     const bool rest = block >= first_blocks;
-    const Place *place = rest ? &keys->rest : &keys->first;
+    const KeyPlace *place = rest ? &keys->rest : &keys->first;
     const size_t limit = rest ? end - keys->n_first : end < keys->n_first ? end : keys->n_first;
     LvAttentionTile t = tile->base;
     t.keys = place->keys;
@@ -290,9 +290,9 @@ static void load_lanes(const Rows *r, uint32_t kv_head, size_t index, Tile *tile
         .window = r->window};
 }
 
-static Place place_of(const LvKvCache *cache, uint32_t layer, uint32_t kv_head)
+static KeyPlace place_of(const LvKvCache *cache, uint32_t layer, uint32_t kv_head)
 {
-    return (Place){
+    return (KeyPlace){
         lv_kv_keys(cache, layer, kv_head), lv_kv_values(cache, layer, kv_head), cache->capacity};
 }
 

@@ -53,6 +53,7 @@
 #define LV_MAX_THREADS 256u
 #define LV_MAX_FRAMES_PER_SESSION 4096u  /* living ones */
 #define LV_MAX_REQUESTS_PER_SESSION 256u /* waiting or under way */
+#define LV_MAX_QUESTIONS 32u             /* of a request */
 #define LV_MAX_RESERVATIONS 4096u        /* windows that an engine has taken on */
 #define LV_MAX_CHOICES 64u               /* labels of a question */
 #define LV_MAX_CHOICES_BYTES (64u << 10) /* all labels as they are written */

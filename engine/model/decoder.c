@@ -31,6 +31,14 @@ LlavaovStatus lv_prompt_check(const LvModel *model, const LvPrompt *prompt, Llav
     return LLAVAOV_OK;
 }
 
+size_t lv_prompt_visual_end(const LvPrompt *prompt)
+{
+    size_t end = prompt->n;
+    while (end > 0 && !is_placeholder(prompt, prompt->ids[end - 1]))
+        end--;
+    return end;
+}
+
 /* Copies visual rows [skip, skip + count) to the first rows of out. */
 static LlavaovStatus copy_visual(const LvModel *model, const LvRun *run, LvTensor out,
     const LvVisualRows *visual, size_t skip, size_t count)

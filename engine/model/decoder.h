@@ -25,6 +25,9 @@ typedef struct LvPrompt {
  * checked once per prompt instead of in every chunk. */
 LlavaovStatus lv_prompt_check(const LvModel *model, const LvPrompt *prompt, LlavaovError *error);
 
+/* How many ids there are up to the end of the last picture or clip; 0: there is none. */
+size_t lv_prompt_visual_end(const LvPrompt *prompt);
+
 /* hidden [count, H] = embeddings of prompt positions [first, first + count). */
 LlavaovStatus lv_decoder_embed(
     const LvModel *model, const LvRun *run, LvTensor hidden, const LvPrompt *prompt, size_t first);

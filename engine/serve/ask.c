@@ -101,10 +101,10 @@ LlavaovStatus llavaov_engine_ask(LlavaovEngine *engine, const LlavaovRequest *gi
     if (status != LLAVAOV_OK)
         return status;
     if (request.frames || request.n_frames || request.on_done || request.reservation ||
-        request.visuals)
+        request.visuals || request.questions)
         return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, NULL,
             "llavaov_engine_ask makes the frames and on_done of a request itself, and takes no "
-            "visuals and no reservation");
+            "visuals, no questions and no reservation");
     AskCall waiting = {.on_text = request.on_text, .data = request.data, .error = error};
     LlavaovFrame **frames = lv_calloc(n_images, sizeof *frames);
     AskImage *pictures = lv_calloc(n_images, sizeof *pictures);

@@ -199,21 +199,32 @@ static LlavaovStatus advance(LvStep *step, LlavaovError *error)
     return conclude(step->request, error);
 }
 
-LlavaovStatus lv_choose_first(LvStep *step, const LvRun *run, LvTensor hidden, const LvBatch *batch)
+/* A failure is this step's alone. */
+static void take_first(LvStep *step, const float *logits, size_t n_vocab)
 {
     LlavaovTicket *r = step->request;
-    const LvModel *model = r->engine->model;
+    if (lv_trie_take(&r->choosing->trie, 0, logits, n_vocab)) {
+        r->answer.first_token_ns = lv_now_ns() - r->asked_ns;
+        step->status = advance(step, &step->error);
+    } else
+        step->status = lv_logits_not_finite(&step->error);
+    step->finished |= step->status != LLAVAOV_OK;
+}
+
+LlavaovStatus lv_choose_first(
+    LvStep *steps, const LvRun *run, LvTensor hidden, const LvBatch *batch)
+{
+    const LvModel *model = steps[0].request->engine->model;
     const size_t n_vocab = model->config->text.vocab_size;
     LlavaovStatus status;
-    float *logits = lv_alloc(n_vocab, sizeof *logits);
+    float *logits = lv_alloc(batch->n_sequences * n_vocab, sizeof *logits);
     if (!logits)
         LV_TRY(lv_fail(run->error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for logits"));
     LV_TRY(lv_decoder_run(model, run, hidden, batch, LV_LOGITS_LAST, logits));
-    r->n_cached += batch->sequences[0].n_rows;
-    if (!lv_trie_take(&r->choosing->trie, 0, logits, n_vocab))
-        LV_TRY(lv_logits_not_finite(run->error));
-    r->answer.first_token_ns = lv_now_ns() - r->asked_ns;
-    LV_TRY(advance(step, run->error));
+    for (size_t i = 0; i < batch->n_sequences; i++) {
+        steps[i].request->n_cached += batch->sequences[i].n_rows;
+        take_first(&steps[i], logits + i * n_vocab, n_vocab);
+    }
 done:
     lv_free(logits);
     return status;

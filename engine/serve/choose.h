@@ -21,10 +21,10 @@ LlavaovStatus lv_choosing_hint(
 /* Tokens that the cache has to hold behind the prompt. */
 uint32_t lv_choosing_depth(const LvChoosing *choosing);
 
-/* The last rows of a prompt. As lv_answers_extend for one step: the step is finished where no label
- * has a second token that counts. */
+/* The last rows of prompts, as lv_answers_extend: a step is finished where no label has a second
+ * token that counts. */
 LlavaovStatus lv_choose_first(
-    struct LvStep *step, const LvRun *run, LvTensor hidden, const LvBatch *batch);
+    struct LvStep *steps, const LvRun *run, LvTensor hidden, const LvBatch *batch);
 /* After that: one pass over some of the labels' other tokens. */
 LlavaovStatus lv_choose_next(struct LvStep *step, const LvRun *run);
 

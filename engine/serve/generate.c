@@ -22,6 +22,35 @@ static LlavaovStatus open_sampler(LlavaovTicket *r, LlavaovError *error)
     return LLAVAOV_OK;
 }
 
+/* Where the prompt is cut, so that what stands before is computed once for all questions about the
+ * same frames. A question alone is cut there, too, since that decides how rows round; but not on a
+ * device where company does that anyway (LvBackendInfo.slice_flops), as one pass more takes time. */
+static size_t prefix_end(const LlavaovTicket *r)
+{
+    const bool alone = r->common->n_questions == 1;
+    return alone && r->engine->backend->info.slice_flops > 0 ? 0 : lv_prompt_visual_end(&r->input);
+}
+
+/* Its cache, or its part in the request's prefix, which the first question opens. */
+static LlavaovStatus open_cache(LlavaovTicket *r, LlavaovError *error)
+{
+    const LlavaovEngine *engine = r->engine;
+    const LvTextConfig *text = &engine->model->config->text;
+    LvPrefix **common = &r->common->prefix;
+    const uint32_t n = (uint32_t)prefix_end(r), length = (uint32_t)r->input.n;
+    if (n == 0)
+        return engine->backend->ops->kv_open(engine->backend, text->n_layers, text->n_kv_heads,
+            text->head_dim, r->capacity + r->spare, &r->cache, error);
+    if (*common && lv_prefix_fits(*common, engine, r->input.ids, n, length)) {
+        r->prefix = lv_prefix_keep(*common);
+        return LLAVAOV_OK;
+    }
+    LlavaovStatus status = lv_prefix_open(engine, r->input.ids, n, length, &r->prefix, error);
+    if (status == LLAVAOV_OK && !*common)
+        *common = lv_prefix_keep(r->prefix);
+    return status;
+}
+
 /* Everything that needs no arithmetic: ids, room in the context, memory. */
 static LlavaovStatus begin(LlavaovTicket *r, LlavaovError *error)
 {
@@ -61,60 +90,162 @@ static LlavaovStatus begin(LlavaovTicket *r, LlavaovError *error)
         LV_TRY(open_sampler(r, error));
     LV_TRY(lv_json_answer_start(r, new_tokens, error));
     r->spare = lv_json_answer_spare(r, text->context_length - r->capacity);
-    LV_TRY(engine->backend->ops->kv_open(engine->backend, text->n_layers, text->n_kv_heads,
-        text->head_dim, r->capacity + r->spare, &r->cache, error));
+    LV_TRY(open_cache(r, error));
 done:
     return status;
 }
 
-/* Runs the next `count` prompt positions; the last of them give the first token. */
-static LlavaovStatus prefill(LvStep *step, size_t count, LlavaovError *error)
+/* Runs `count` positions of the prefix from the first that is not computed on. */
+static LlavaovStatus run_prefix(LlavaovTicket *r, const LvRun *run, size_t count)
 {
-    LlavaovTicket *r = step->request;
     const LvModel *model = r->engine->model;
-    const LvRun run = {.cancel = &r->cancel, .error = error};
-    const LvSequence sequence = {r->cache, 0, (uint32_t)count, r->n_cached, (uint32_t)r->input.n};
+    LvPrefix *prefix = r->prefix;
+    const LvSequence sequence = {
+        prefix->cache, 0, (uint32_t)count, prefix->n_cached, (uint32_t)r->input.n};
     const LvBatch batch = {&sequence, 1};
-    LvScratch scratch = lv_scratch(r->engine->backend, error);
+    LvScratch scratch = lv_scratch(r->engine->backend, run->error);
     LvTensor hidden = lv_scratch_tensor(&scratch, count, model->config->text.hidden_size);
     LlavaovStatus status;
     LV_TRY(scratch.status);
-    LV_TRY(lv_decoder_embed(model, &run, hidden, &r->input, r->n_cached));
-    if (r->n_cached + count == r->input.n) {
-        status = r->choosing ? lv_choose_first(step, &run, hidden, &batch)
-                             : lv_answers_extend(r->engine, &run, hidden, &batch, step);
+    LV_TRY(lv_decoder_embed(model, run, hidden, &r->input, prefix->n_cached));
+    LV_TRY(lv_decoder_run(model, run, hidden, &batch, LV_LOGITS_NONE, NULL));
+    prefix->n_cached += (uint32_t)count;
+done:
+    lv_scratch_free(&scratch);
+    return status;
+}
+
+static LlavaovStatus fork_prefix(LlavaovTicket *r, const LvRun *run)
+{
+    LvBackend *b = r->engine->backend;
+    LlavaovStatus status =
+        b->ops->kv_fork(b, run, r->prefix->cache, r->prefix->n, r->capacity + r->spare, &r->cache);
+    if (status == LLAVAOV_OK)
+        r->n_cached = r->prefix->n;
+    return status;
+}
+
+/* Runs the next rows of the prompts of n questions, counts[i] each, in one pass. All end with these and
+ * get their first token; or there is one question, which has more. */
+static LlavaovStatus run_prompts(LvStep *steps, size_t n, const size_t *counts, const LvRun *run)
+{
+    const LlavaovEngine *engine = steps[0].request->engine;
+    const LvModel *model = engine->model;
+    LvSequence sequences[LV_MAX_SLICE_REQUESTS];
+    const LvBatch batch = {sequences, n};
+    size_t rows = 0;
+    for (size_t i = 0; i < n; i++) {
+        const LlavaovTicket *r = steps[i].request;
+        sequences[i] = (LvSequence){
+            r->cache, (uint32_t)rows, (uint32_t)counts[i], r->n_cached, (uint32_t)r->input.n};
+        rows += counts[i];
+    }
+    const bool last = counts[0] == lv_request_rows_left(steps[0].request);
+    LvScratch scratch = lv_scratch(engine->backend, run->error);
+    LvTensor hidden = lv_scratch_tensor(&scratch, rows, model->config->text.hidden_size);
+    LlavaovStatus status;
+    LV_TRY(scratch.status);
+    for (size_t i = 0; i < n; i++)
+        LV_TRY(
+            lv_decoder_embed(model, run, lv_tensor_rows(hidden, sequences[i].first_row, counts[i]),
+                &steps[i].request->input, sequences[i].position));
+    if (!last) {
+        LV_TRY(lv_decoder_run(model, run, hidden, &batch, LV_LOGITS_NONE, NULL));
+        steps[0].request->n_cached += (uint32_t)counts[0];
     } else {
-        LV_TRY(lv_decoder_run(model, &run, hidden, &batch, LV_LOGITS_NONE, NULL));
-        r->n_cached += (uint32_t)count;
+        status = steps[0].request->choosing
+                     ? lv_choose_first(steps, run, hidden, &batch)
+                     : lv_answers_extend(steps[0].request->engine, run, hidden, &batch, steps);
     }
 done:
     lv_scratch_free(&scratch);
     return status;
 }
 
-void lv_request_step(LvStep *step, bool bounded)
+LvStage lv_request_stage(const LlavaovTicket *r)
 {
-    LlavaovTicket *r = step->request;
+    if (!r->begun)
+        return LV_STAGE_BEGIN;
+    if (!r->cache)
+        return r->prefix->n_cached < r->prefix->n ? LV_STAGE_PREFIX : LV_STAGE_FORK;
+    const size_t left = lv_request_rows_left(r), most = r->engine->backend->info.preferred_rows;
+    if (left > LV_SHORT_ROWS || (most && left > most))
+        return LV_STAGE_PROMPT;
+    if (left > 0)
+        return LV_STAGE_SHORT;
+    return r->choosing || r->ways_due ? LV_STAGE_WAYS : LV_STAGE_DECODE;
+}
+
+size_t lv_request_rows_left(const LlavaovTicket *r)
+{
+    return r->n_cached < r->input.n ? r->input.n - r->n_cached : 0;
+}
+
+/* A stage that each goes through by itself. */
+static void step_each(LvStep *steps, size_t n, LvStage stage)
+{
+    for (size_t i = 0; i < n; i++) {
+        LvStep *step = &steps[i];
+        LlavaovTicket *r = step->request;
+        const uint64_t start = lv_now_ns();
+        const LvRun run = {.cancel = &r->cancel, .error = &step->error};
+        step->status = stage == LV_STAGE_BEGIN ? begin(r, &step->error) : fork_prefix(r, &run);
+        step->finished = step->status != LLAVAOV_OK;
+        r->begun = true;
+        r->answer.prefill_ns += lv_now_ns() - start;
+    }
+}
+
+/* A stage that they go through in one pass. */
+static LlavaovStatus step_together(
+    LvStep *steps, size_t n, bool bounded, LvStage stage, LlavaovError *error)
+{
+    LlavaovTicket *r = steps[0].request;
+    const LvBackendInfo *info = &r->engine->backend->info;
+    const LvTextConfig *text = &r->engine->model->config->text;
+    const LvRun run = {.cancel = &r->engine->slice.cancel,
+        .error = error,
+        .short_passes = stage == LV_STAGE_SHORT};
+    size_t counts[LV_MAX_SLICE_REQUESTS] = {0};
     LlavaovStatus status;
+    if (stage == LV_STAGE_WAYS)
+        return r->choosing ? lv_choose_next(steps, &run) : lv_json_answer_ways(steps, &run);
+    if (stage == LV_STAGE_PREFIX) {
+        const uint32_t done = r->prefix->n_cached;
+        counts[0] = lv_chunk_rows(info, text, done, r->prefix->n - done, bounded);
+        status = run_prefix(r, &run, counts[0]);
+    } else {
+        for (size_t i = 0; i < n; i++)
+            counts[i] = lv_request_rows_left(steps[i].request);
+        if (stage == LV_STAGE_PROMPT)
+            counts[0] = lv_chunk_rows(info, text, r->n_cached, counts[0], bounded);
+        status = run_prompts(steps, n, counts, &run);
+    }
+    for (size_t i = 0; i < n && status == LLAVAOV_OK; i++)
+        steps[i].rows = (uint32_t)counts[i];
+    return status;
+}
+
+void lv_request_step(LvStep *steps, size_t n, bool bounded)
+{
+    const LvStage stage = lv_request_stage(steps[0].request);
+    if (stage == LV_STAGE_BEGIN || stage == LV_STAGE_FORK) {
+        step_each(steps, n, stage);
+        return;
+    }
     LlavaovError error;
     lv_error_clear(&error);
     const uint64_t start = lv_now_ns();
-    const bool prompted = r->begun && r->n_cached >= r->input.n;
-    if (!r->begun) {
-        status = begin(r, &error);
-        r->begun = true;
-    } else if (prompted) {
-        const LvRun run = {.cancel = &r->cancel, .error = &error};
-        status = r->choosing ? lv_choose_next(step, &run) : lv_json_answer_ways(step, &run);
-    } else {
-        const size_t rows = lv_chunk_rows(&r->engine->backend->info,
-            &r->engine->model->config->text, r->n_cached, r->input.n - r->n_cached, bounded);
-        status = prefill(step, rows, &error);
+    const LlavaovStatus status = step_together(steps, n, bounded, stage, &error);
+    const uint64_t used = (lv_now_ns() - start) / n;
+    for (size_t i = 0; i < n; i++) {
+        LlavaovAnswer *answer = &steps[i].request->answer;
+        *(stage == LV_STAGE_WAYS ? &answer->decode_ns : &answer->prefill_ns) += used;
+        /* CANCELLED: one of them was; the others have not advanced, and go on. */
+        if (status == LLAVAOV_OK || status == LLAVAOV_ERROR_CANCELLED)
+            continue;
+        steps[i].status = status;
+        steps[i].error = error;
+        steps[i].finished = true;
     }
-    *(prompted ? &r->answer.decode_ns : &r->answer.prefill_ns) += lv_now_ns() - start;
-    if (status == LLAVAOV_OK)
-        return;
-    step->status = status;
-    step->error = error;
-    step->finished = true;
 }

@@ -27,10 +27,11 @@ static bool may_be_due(const LlavaovEngine *engine, bool decoding)
 /* Nothing has been computed for the request's window, and now it is too late. */
 static bool too_late(const LlavaovTicket *request)
 {
-    return request->reservation && !request->started &&
+    const LvCommon *common = request->common;
+    return common->reservation && !common->started &&
            request->n_encoded < request->question.n_frames &&
            lv_admission_too_late(
-               &request->engine->admission, &request->reservation->window, lv_now_ns());
+               &request->engine->admission, &common->reservation->window, lv_now_ns());
 }
 
 /* The request at the head of the line once those whose frames failed, and those that are too late,
@@ -61,15 +62,33 @@ void lv_policy_give_up(LlavaovSession *session)
     head_request(session, &need);
 }
 
+/* Of the questions of the request at the head of the line, which all go on together, the one that is
+ * furthest behind. */
+static LlavaovTicket *last_question(LlavaovTicket *head)
+{
+    LlavaovTicket *question, *last = head;
+    LV_LIST_EACH(&head->common->unfinished, LlavaovTicket, in_common, question)
+    {
+        if (lv_request_stage(question) < lv_request_stage(last))
+            last = question;
+    }
+    return last;
+}
+
 typedef struct Work {
     LlavaovSession *session;
     bool arrival;           /* frames wait that are encoded on arrival */
-    LlavaovTicket *request; /* NULL, or one that can go on */
+    LlavaovTicket *request; /* NULL, or one that can go on; of several questions the last one */
     LvRequestNeed need;
     bool decoding; /* the request's next step is one of decoding */
     bool due;      /* the request has been overtaken enough */
     bool last;     /* all others go before it */
 } Work;
+
+static bool is_decoding(const LlavaovTicket *request)
+{
+    return lv_request_stage(request) == LV_STAGE_DECODE;
+}
 
 /* Encoding on arrival and the request share the session's time; whichever has none to do saves
  * nothing up. */
@@ -83,9 +102,10 @@ static bool find_work(LlavaovSession *session, Work *work)
     work->request = head_request(session, &work->need);
     if (work->request && work->need == LV_REQUEST_FRAMES)
         work->request = NULL;
-    work->decoding =
-        work->request && work->need == LV_REQUEST_STEP && lv_request_decoding(work->request);
-    work->due = work->request && work->request->overtaken >= OVERTAKEN_AND_DUE &&
+    if (work->request && work->need == LV_REQUEST_STEP)
+        work->request = last_question(work->request);
+    work->decoding = work->request && work->need == LV_REQUEST_STEP && is_decoding(work->request);
+    work->due = work->request && work->request->common->overtaken >= OVERTAKEN_AND_DUE &&
                 may_be_due(session->engine, work->decoding);
     if (!work->request)
         *request = *request > *encode ? *request : *encode;
@@ -105,7 +125,7 @@ static bool arrival_first(const Work *work)
 static bool goes_before(const Work *a, const Work *b)
 {
     if (a->due && b->due)
-        return a->request->overtaken > b->request->overtaken;
+        return a->request->common->overtaken > b->request->common->overtaken;
     if (a->due || b->due)
         return a->due;
     if (a->last != b->last)
@@ -133,18 +153,62 @@ static void insert(Work *works, size_t *n, size_t most, const Work *work)
     works[at] = *work;
 }
 
-static void take(LvNextSlice *next, LvSliceKind kind, const Work *works, size_t n)
+static void add(LvNextSlice *next, LlavaovSession *session, LlavaovTicket *request)
 {
-    next->kind = kind;
-    next->n = n;
+    next->sessions[next->n] = session;
+    next->requests[next->n++] = request;
+    if (request)
+        request->common->started = true;
+}
+
+static void take_encode(LvNextSlice *next, const Work *works, size_t n)
+{
+    next->kind = LV_SLICE_ENCODE;
     for (size_t i = 0; i < n; i++) {
-        next->sessions[i] = works[i].session;
-        next->requests[i] = works[i].request;
-        if (kind == LV_SLICE_ENCODE &&
-            (works[i].need != LV_REQUEST_ENCODE || arrival_first(&works[i])))
-            next->requests[i] = NULL;
-        if (next->requests[i])
-            next->requests[i]->started = true;
+        const bool own = works[i].need == LV_REQUEST_ENCODE && !arrival_first(&works[i]);
+        add(next, works[i].session, own ? works[i].request : NULL);
+    }
+}
+
+/* As many questions of these sessions' requests as a step holds. */
+static void take_decode(LvNextSlice *next, const Work *works, size_t n, size_t most)
+{
+    next->kind = LV_SLICE_DECODE;
+    for (size_t i = 0; i < n; i++) {
+        LlavaovTicket *question;
+        LV_LIST_EACH(&works[i].request->common->unfinished, LlavaovTicket, in_common, question)
+        {
+            if (next->n < most)
+                add(next, works[i].session, question);
+        }
+    }
+}
+
+/* They may take this step together with the first (lv_request_step). */
+static bool goes_along(const LlavaovTicket *first, const LlavaovTicket *other)
+{
+    const LvStage stage = lv_request_stage(first);
+    return lv_request_stage(other) == stage &&
+           (stage == LV_STAGE_BEGIN || stage == LV_STAGE_FORK ||
+               (stage == LV_STAGE_SHORT && !first->choosing == !other->choosing));
+}
+
+static void take_prefill(LvNextSlice *next, const Work *work)
+{
+    LlavaovTicket *first = work->request, *other;
+    const LvBackendInfo *info = &first->engine->backend->info;
+    const size_t most = lv_chunk_most_requests(info);
+    size_t rows = first->cache ? lv_request_rows_left(first) : 0;
+    next->kind = LV_SLICE_PREFILL;
+    add(next, work->session, first);
+    LV_LIST_EACH(&first->common->unfinished, LlavaovTicket, in_common, other)
+    {
+        if (other == first || !goes_along(first, other) || next->n == most)
+            continue;
+        rows += other->cache ? lv_request_rows_left(other) : 0;
+        if (lv_chunk_rows(info, &first->engine->model->config->text, first->n_cached, rows,
+                next->bounded) == rows)
+            add(next, work->session, other);
     }
 }
 
@@ -170,10 +234,11 @@ static bool starts_before(const LlavaovSession *a, const LlavaovSession *b)
     if (a->admission.unanswered != b->admission.unanswered)
         return a->admission.unanswered > b->admission.unanswered;
     const LvAdmission *admission = &a->engine->admission;
-    const uint64_t x_age = lv_admission_age(admission, &x->reservation->window),
-                   y_age = lv_admission_age(admission, &y->reservation->window);
-    return x_age != y_age ? x_age < y_age
-                          : x->reservation->window.before < y->reservation->window.before;
+    const uint64_t x_age = lv_admission_age(admission, &x->common->reservation->window),
+                   y_age = lv_admission_age(admission, &y->common->reservation->window);
+    return x_age != y_age
+               ? x_age < y_age
+               : x->common->reservation->window.before < y->common->reservation->window.before;
 }
 
 static Backlog find_backlog(LlavaovEngine *engine)
@@ -187,15 +252,15 @@ static Backlog find_backlog(LlavaovEngine *engine)
     LV_LIST_EACH(&engine->active, LlavaovSession, in_active, session)
     {
         LvRequestNeed need = LV_REQUEST_FRAMES;
-        const LlavaovTicket *request = head_request(session, &need);
+        LlavaovTicket *request = head_request(session, &need);
         if (!request)
             continue;
-        started += request->started;
-        decoding += request->started && lv_request_decoding(request);
-        if (request->started || need == LV_REQUEST_FRAMES)
+        started += request->common->started;
+        decoding += request->common->started && is_decoding(last_question(request));
+        if (request->common->started || need == LV_REQUEST_FRAMES)
             continue;
         backlog.waiting++;
-        if (request->reservation)
+        if (request->common->reservation)
             reserved = !reserved || starts_before(session, reserved) ? session : reserved;
         else
             other = other && other->virtual_time <= session->virtual_time ? other : session;
@@ -212,7 +277,7 @@ static Backlog find_backlog(LlavaovEngine *engine)
  * arrival come last, unless calls hold many: full ones cost less. */
 static bool keep_urgent(const Backlog *backlog, Work *work)
 {
-    if (work->request && !work->request->started && backlog->next != work->session)
+    if (work->request && !work->request->common->started && backlog->next != work->session)
         work->request = NULL;
     work->arrival = work->arrival && !work->request;
     work->due = work->due && work->request;
@@ -271,18 +336,23 @@ void lv_policy_next(LlavaovEngine *engine, LvNextSlice *next)
     if (!s.best.due)
         engine->virtual_time = s.best.session->virtual_time;
     const bool arrival = arrival_first(&s.best);
-    if (s.n_decoding > 0 && (!engine->slice.decoded || (s.best.decoding && !arrival)))
-        take(next, LV_SLICE_DECODE, s.decoding, s.n_decoding);
-    else if (!arrival && s.best.need != LV_REQUEST_ENCODE)
-        take(next, LV_SLICE_PREFILL, &s.best, 1);
+    size_t n_works = 1;
+    next->n = 0;
+    next->bounded = s.n_decoding > 0;
+    if (s.n_decoding > 0 && (!engine->slice.decoded || (s.best.decoding && !arrival))) {
+        n_works = s.n_decoding;
+        take_decode(next, s.decoding, n_works, lv_chunk_most_requests(&engine->backend->info));
+    } else if (!arrival && s.best.need != LV_REQUEST_ENCODE)
+        take_prefill(next, &s.best);
     else if (s.prompt.session && !s.best.due &&
              s.all_encoding < lv_chunk_most_tiles(&engine->backend->info) &&
              engine->slice.prompts < PROMPTS_BEFORE_FRAMES)
-        take(next, LV_SLICE_PREFILL, &s.prompt, 1); /* so that more frames come together */
-    else
-        take(next, LV_SLICE_ENCODE, s.encoding, s.n_encoding); /* the best stands first */
-    next->alone = s.n_works == next->n;
-    next->bounded = s.n_decoding > 0;
+        take_prefill(next, &s.prompt); /* so that more frames come together */
+    else {
+        n_works = s.n_encoding;
+        take_encode(next, s.encoding, n_works); /* the best stands first */
+    }
+    next->alone = s.n_works == n_works;
     next->more_sessions =
         s.all_encoding - s.n_encoding + (backlog.overloaded ? backlog.waiting : 0);
     engine->slice.decoded = next->kind == LV_SLICE_DECODE;
@@ -299,19 +369,29 @@ void lv_policy_charge(
     *(arrival ? &session->encode_time : &session->request_time) += used_ns;
 }
 
-static bool is_finished(const LlavaovTicket *request, const LvStep *steps, size_t n)
+/* How many of the request's questions are finished by these steps. */
+static size_t count_finished(const LvCommon *common, const LvStep *steps, size_t n)
 {
-    for (size_t i = 0; request->running && i < n; i++)
-        if (steps[i].request == request)
-            return steps[i].finished;
-    return false;
+    size_t finished = 0;
+    for (size_t i = 0; i < n; i++)
+        finished += steps[i].finished && steps[i].request->common == common;
+    return finished;
+}
+
+static bool is_answered(const LvCommon *common, const LvStep *steps, size_t n)
+{
+    return count_finished(common, steps, n) == common->n_unfinished;
 }
 
 void lv_policy_note_answers(LlavaovEngine *engine, const LvStep *steps, size_t n)
 {
     unsigned answered = 0;
-    for (size_t i = 0; i < n; i++)
-        answered += steps[i].finished && steps[i].status != LLAVAOV_ERROR_CANCELLED;
+    for (size_t i = 0; i < n; i++) {
+        const LvCommon *common = steps[i].request->common;
+        if (steps[i].finished && steps[i].status != LLAVAOV_ERROR_CANCELLED &&
+            count_finished(common, steps, i) == 0)
+            answered += is_answered(common, steps, n);
+    }
     if (answered == 0)
         return;
     LlavaovSession *session;
@@ -319,8 +399,8 @@ void lv_policy_note_answers(LlavaovEngine *engine, const LvStep *steps, size_t n
     {
         LlavaovTicket *request = LV_LIST_FIRST(&session->requests, LlavaovTicket, in_session);
         const LlavaovError *error;
-        if (request && !is_finished(request, steps, n) &&
+        if (request && !is_answered(request->common, steps, n) &&
             lv_request_need(request, &error) != LV_REQUEST_FRAMES)
-            request->overtaken += answered;
+            request->common->overtaken += answered;
     }
 }

@@ -10,16 +10,35 @@
 #include "schema/filter.h"
 #include "serve/frame.h"
 #include "serve/json_values.h"
+#include "serve/prefix.h"
 #include "serve/question.h"
 
+/* What the questions of one request have in common; a request without several has one. Of the
+ * engine's lock, but for what is the inference thread's. */
+typedef struct LvCommon {
+    atomic_uint refs; /* of questions that are not freed */
+    size_t n_questions;
+    LvList unfinished; /* LlavaovTicket.in_common */
+    size_t n_unfinished;
+    bool started;       /* frames were encoded for it, or a prompt was begun */
+    bool answered;      /* not all of its questions were cancelled or late */
+    bool succeeded;     /* one had an answer */
+    unsigned overtaken; /* by requests of other sessions that were answered while it could go on */
+    LlavaovReservation *reservation; /* or NULL; owned */
+    double rows, tokens;             /* computed so far */
+    LvPrefix *prefix; /* a reference, or NULL; the inference thread's while any is unfinished */
+} LvCommon;
+
+/* One question, from its prompt to its answer. */
 struct LlavaovTicket {
     LlavaovEngine *engine;   /* a reference */
     LlavaovSession *session; /* NULL once on_done has run */
     unsigned refs;           /* the caller's ticket and the session's queue */
     LvLink in_session;
+    LvCommon *common; /* a reference */
+    LvLink in_common;
     LvCancel cancel;
     bool running; /* the inference thread is at work on it */
-    bool started; /* ... or was: frames were encoded for it, or its prompt was begun */
     bool done;    /* the answer is complete; on_done follows or has run */
     LvEvent text_event, done_event;
 
@@ -45,7 +64,8 @@ struct LlavaovTicket {
     LvTokens prompt_ids;
     LvTensor *pieces; /* the frames' embeddings and each clip's newline */
     LvPrompt input;
-    LvKvCache *cache;
+    LvPrefix *prefix;  /* a reference: where its prompt begins; NULL: it shares nothing */
+    LvKvCache *cache;  /* a fork of the prefix's, once that is complete; NULL before */
     uint32_t capacity; /* tokens of prompt and answer */
     uint32_t spare;    /* room in the cache behind them, for ways */
     uint32_t n_cached;
@@ -60,8 +80,6 @@ struct LlavaovTicket {
     char *pending;
     size_t n_pending, pending_capacity;
 
-    LlavaovReservation *reservation; /* or NULL; owned */
-    unsigned overtaken; /* by requests of other sessions that were answered while it could go on */
     uint64_t asked_ns;
     LlavaovAnswer answer;
 };
@@ -78,6 +96,7 @@ LvRequestNeed lv_request_need(LlavaovTicket *request, const LlavaovError **error
 /* One request's part of a slice, which begins as {request}. */
 typedef struct LvStep {
     LlavaovTicket *request;
+    uint32_t rows; /* of prompts that were computed */
     /* The answer is complete, for better or worse: status and error tell, lv_request_finish is due.
      */
     bool finished;
@@ -85,17 +104,35 @@ typedef struct LvStep {
     LlavaovError error;
 } LvStep;
 
-/* Its prompt is through and its next step is one of decoding (decode.h), which a request with choices
- * has none of, and where no ways are due. Of the inference thread. */
-static inline bool lv_request_decoding(const LlavaovTicket *request)
-{
-    return request->begun && request->n_cached >= request->input.n && !request->choosing &&
-           !request->ways_due;
-}
+/* What it does next, in the order of a question's life. */
+typedef enum LvStage {
+    LV_STAGE_BEGIN,  /* ids, memory */
+    LV_STAGE_PREFIX, /* a chunk of the prefix, for all that share it */
+    LV_STAGE_FORK,   /* its cache, behind the prefix */
+    LV_STAGE_PROMPT, /* a chunk of its own prompt */
+    LV_STAGE_SHORT, /* all that is left of that, in a pass with others of its request (LV_SHORT_ROWS) */
+    LV_STAGE_WAYS,   /* a pass over labels, or over listed values of a JSON answer (ways.h) */
+    LV_STAGE_DECODE  /* a step of decoding (decode.h), which one with choices has none of */
+} LvStage;
+/* Of the inference thread. */
+LvStage lv_request_stage(const LlavaovTicket *request);
+/* Rows of its prompt that are not computed, once it has a cache. */
+size_t lv_request_rows_left(const LlavaovTicket *request);
 
-/* The start (tokenising, allocation) or a prefill chunk (chunk.h), the last of which gives the
- * first token; with choices, a pass over labels after that. Lock not held; run by the inference thread alone. */
-void lv_request_step(LvStep *step, bool bounded);
+/* The next step of questions of one request that are at the same stage, not DECODE: at BEGIN and FORK
+ * any number; at SHORT, too, all with choices or none; otherwise one. The last rows of a prompt give the first token. Lock not
+ * held; run by the inference thread alone. */
+void lv_request_step(LvStep *steps, size_t n, bool bounded);
+
+/* Drops a reference; NULL is allowed. Lock not held. */
+void lv_common_drop(LvCommon *common);
+
+/* LvEvent.deliver of a question's events. */
+void lv_request_deliver_text(LlavaovSession *session, LvEvent *event);
+void lv_request_deliver_done(LlavaovSession *session, LvEvent *event);
+
+/* Frees everything but frames, which need the lock. Lock not held; nobody else has it. */
+void lv_request_free(LlavaovTicket *request);
 
 /* Completes the answer and queues on_done. Lock held; not while the inference thread is at work on
  * it. */

@@ -12,11 +12,11 @@ static void run_requests(LlavaovEngine *engine, const LvNextSlice *next)
     const uint64_t start = lv_now_ns();
     LvStep steps[LV_MAX_SLICE_REQUESTS];
     uint64_t prefill[LV_MAX_SLICE_REQUESTS], decode[LV_MAX_SLICE_REQUESTS];
-    const uint32_t cached = next->requests[0]->n_cached;
     for (size_t i = 0; i < next->n; i++) {
         LlavaovTicket *request = next->requests[i];
         steps[i].request = request;
         steps[i].finished = false;
+        steps[i].rows = 0;
         steps[i].status = LLAVAOV_OK;
         lv_error_clear(&steps[i].error);
         prefill[i] = request->answer.prefill_ns;
@@ -30,7 +30,7 @@ static void run_requests(LlavaovEngine *engine, const LvNextSlice *next)
     if (next->kind == LV_SLICE_DECODE)
         lv_decode_step(engine, steps, next->n, next->alone);
     else
-        lv_request_step(&steps[0], next->bounded);
+        lv_request_step(steps, next->n, next->bounded);
     pthread_mutex_lock(&engine->lock);
 
     lv_policy_note_answers(engine, steps, next->n);
@@ -45,8 +45,9 @@ static void run_requests(LlavaovEngine *engine, const LvNextSlice *next)
         request->running = false;
         stats->prefill_ns += request->answer.prefill_ns - prefill[i];
         stats->decode_ns += request->answer.decode_ns - decode[i];
-        const double units =
-            next->kind == LV_SLICE_DECODE ? 1 : (double)(request->n_cached - cached);
+        const double units = next->kind == LV_SLICE_DECODE ? 1 : (double)steps[i].rows;
+        *(next->kind == LV_SLICE_DECODE ? &request->common->tokens : &request->common->rows) +=
+            units;
         lv_policy_charge(next->sessions[i], false,
             next->kind == LV_SLICE_DECODE ? LV_WORK_TOKEN : LV_WORK_ROW, units, share);
         if (steps[i].finished)

@@ -293,7 +293,7 @@ static void a_due_answer_has_its_steps_between_short_slices(void **state)
         bound(h, bounded ? 1e-9 : 0);
         begin_decoding(h, decoding, &other, TOKENS);
         pthread_mutex_lock(&h->engine->lock);
-        LV_LIST_FIRST(&decoding->requests, LlavaovTicket, in_session)->overtaken = 2;
+        LV_LIST_FIRST(&decoding->requests, LlavaovTicket, in_session)->common->overtaken = 2;
         pthread_mutex_unlock(&h->engine->lock);
         reply_init(&prompt);
         llavaov_ticket_unref(ask(arriving, &prompt, NULL, 0, VIDEO,

@@ -284,7 +284,8 @@ static void no_request_waits_for_more_than_four_others(void **state)
             for (int r = 0; r < ROUNDS; r++) {
                 reply_wait(&replies[s][r]);
                 assert_int_equal(replies[s][r].status, LLAVAOV_OK);
-                most = tickets[s][r]->overtaken > most ? tickets[s][r]->overtaken : most;
+                most = tickets[s][r]->common->overtaken > most ? tickets[s][r]->common->overtaken
+                                                               : most;
                 llavaov_ticket_unref(tickets[s][r]);
             }
         assert_uint_in_range(most, 1, N);

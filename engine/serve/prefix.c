@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "serve/prefix.h"
+
+#include <string.h>
+
+#include "backend/rope.h"
+#include "base/alloc.h"
+#include "base/status.h"
+
+LlavaovStatus lv_prefix_open(const LlavaovEngine *engine, const int32_t *ids, uint32_t n,
+    uint32_t prompt_length, LvPrefix **prefix_out, LlavaovError *error)
+{
+    const LvTextConfig *text = &engine->model->config->text;
+    *prefix_out = NULL;
+    LvPrefix *prefix = lv_calloc(1, sizeof *prefix);
+    if (!prefix)
+        return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a prompt");
+    atomic_init(&prefix->refs, 1);
+    prefix->backend = engine->backend;
+    prefix->n = n;
+    prefix->variant = lv_rope_variant(&text->rope, prompt_length);
+    prefix->ids = lv_alloc(n, sizeof *prefix->ids);
+    LlavaovStatus status = LLAVAOV_OK;
+    if (prefix->ids) {
+        memcpy(prefix->ids, ids, n * sizeof *ids);
+        status = engine->backend->ops->kv_open(engine->backend, text->n_layers, text->n_kv_heads,
+            text->head_dim, n, &prefix->cache, error);
+    } else
+        status = lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a prompt");
+    if (status != LLAVAOV_OK) {
+        lv_prefix_drop(prefix);
+        return status;
+    }
+    *prefix_out = prefix;
+    return LLAVAOV_OK;
+}
+
+LvPrefix *lv_prefix_keep(LvPrefix *prefix)
+{
+    atomic_fetch_add(&prefix->refs, 1);
+    return prefix;
+}
+
+void lv_prefix_drop(LvPrefix *prefix)
+{
+    if (!prefix || atomic_fetch_sub(&prefix->refs, 1) > 1)
+        return;
+    if (prefix->cache)
+        prefix->backend->ops->kv_close(prefix->backend, prefix->cache);
+    lv_free(prefix->ids);
+    lv_free(prefix);
+}
+
+bool lv_prefix_fits(const LvPrefix *prefix, const LlavaovEngine *engine, const int32_t *ids,
+    uint32_t n, uint32_t prompt_length)
+{
+    return prefix->n == n && memcmp(prefix->ids, ids, n * sizeof *ids) == 0 &&
+           prefix->variant == lv_rope_variant(&engine->model->config->text.rope, prompt_length);
+}

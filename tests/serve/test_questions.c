@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Requests of several questions: the bits of each are those that it gets when it is asked alone, what
+ * they have in common is computed once, and nobody's end is another's. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "generation.h"
+#include "harness.h"
+
+enum { MOST = 32 };
+
+/* What came of a question, in memory of its own. */
+typedef struct Outcome {
+    Reply reply;
+    double logprobs[8];
+    size_t n_labels;
+} Outcome;
+
+static void on_text(void *data, const char *text, size_t bytes)
+{
+    Reply *reply = &((Outcome *)data)->reply;
+    memcpy(reply->streamed + reply->n_streamed, text, bytes);
+    reply->n_streamed += bytes;
+}
+
+static void on_done(void *data, const LlavaovAnswer *a)
+{
+    Outcome *o = data;
+    Reply *r = &o->reply;
+    pthread_mutex_lock(&r->lock);
+    r->status = a->status;
+    r->error = a->error;
+    r->finish_reason = a->finish_reason;
+    r->new_tokens = a->new_tokens;
+    r->prompt_tokens = a->prompt_tokens;
+    r->n_text = a->text_bytes;
+    memcpy(r->text, a->text, a->text_bytes);
+    memcpy(r->tokens, a->tokens, a->new_tokens * sizeof *a->tokens);
+    if (a->chosen) {
+        o->n_labels = a->chosen->n;
+        memcpy(o->logprobs, a->chosen->logprobs, a->chosen->n * sizeof *o->logprobs);
+    }
+    r->n_done++;
+    pthread_cond_broadcast(&r->changed);
+    pthread_mutex_unlock(&r->lock);
+}
+
+/* Prompts of all lengths around those of a few rows, and of every kind of answer. */
+typedef struct Asked {
+    char prompt[160];
+    LlavaovGeneration generation;
+    LlavaovChoices choices;
+    bool chooses;
+} Asked;
+
+static Asked asked[MOST];
+
+static void make_questions(void)
+{
+    static const char *const labels[] = {"y|n", "yes|no", "no|no one|10", "a|abc"};
+    for (int i = 0; i < MOST; i++) {
+        Asked *a = &asked[i];
+        const size_t n = i < 2 ? 90 : (size_t)(i % 5 ? i * 7 % 15 : i); /* the template has 17 */
+        for (size_t k = 0; k < n; k++)
+            a->prompt[k] = "What is there? "[(k + (size_t)i) % 15];
+        snprintf(a->prompt + n, 8, "%d?", i);
+        a->chooses = i % 3 == 1;
+        a->choices = llavaov_choices_default(labels[i % 4]);
+        a->choices.hint = i % 8 == 1;
+        a->generation = (LlavaovGeneration)GENERATION(
+            (uint32_t)(3 + i % 9), i % 4 == 2 ? 1.5 : 0, 0, 1, i % 5 ? 1 : 1.3, (uint64_t)i, NULL);
+    }
+}
+
+static LlavaovQuestion question(int i, Outcome *o)
+{
+    memset(o, 0, sizeof *o);
+    reply_init(&o->reply);
+    return (LlavaovQuestion){.size = sizeof(LlavaovQuestion),
+        .prompt = asked[i].prompt,
+        .generation = asked[i].chooses ? NULL : &asked[i].generation,
+        .choices = asked[i].chooses ? &asked[i].choices : NULL,
+        .on_done = on_done,
+        .on_text = on_text,
+        .data = o};
+}
+
+typedef struct Window {
+    LlavaovSession *session;
+    LlavaovFrame *frames[3];
+    LlavaovRequest request;
+} Window;
+
+static Window open_window(Harness *h, const char *system_prompt, size_t n_frames)
+{
+    Window w = {.session = open_session(h)};
+    for (size_t i = 0; i < n_frames; i++)
+        w.frames[i] = push_flat(w.session, LLAVAOV_LAYOUT_VIDEO, LLAVAOV_ENCODE_ON_DEMAND,
+            (uint8_t)(40 + 70 * i), NULL);
+    w.request = (LlavaovRequest){
+        .size = sizeof(LlavaovRequest), .system_prompt = system_prompt, .n_frames = n_frames};
+    return w;
+}
+
+static LlavaovTicket *pose(Window *w, const LlavaovQuestion *questions, size_t n)
+{
+    LlavaovTicket *ticket;
+    LlavaovError error;
+    w->request.frames = w->request.n_frames ? w->frames : NULL;
+    w->request.questions = questions;
+    w->request.n_questions = n;
+    if (llavaov_session_ask(w->session, &w->request, &ticket, &error) != LLAVAOV_OK)
+        fail_msg("%s", error.message);
+    return ticket;
+}
+
+static void close_window(Window *w)
+{
+    for (size_t i = 0; i < w->request.n_frames; i++)
+        llavaov_frame_unref(w->frames[i]);
+    llavaov_session_close(w->session);
+}
+
+/* As a request without `questions`. */
+static void ask_alone(Harness *h, const char *system_prompt, size_t n_frames, int i, Outcome *o)
+{
+    Window w = open_window(h, system_prompt, n_frames);
+    const LlavaovQuestion q = question(i, o);
+    LlavaovError error;
+    w.request.frames = n_frames ? w.frames : NULL;
+    w.request.prompt = q.prompt;
+    w.request.generation = q.generation;
+    w.request.choices = q.choices;
+    w.request.on_done = q.on_done;
+    w.request.on_text = q.on_text;
+    w.request.data = q.data;
+    if (llavaov_session_ask(w.session, &w.request, NULL, &error) != LLAVAOV_OK)
+        fail_msg("%s", error.message);
+    reply_wait(&o->reply);
+    close_window(&w);
+}
+
+static void assert_same(int i, const Outcome *a, const Outcome *b)
+{
+    if (a->reply.status != LLAVAOV_OK || b->reply.status != LLAVAOV_OK)
+        fail_msg("question %d: %s%s", i, a->reply.error.message, b->reply.error.message);
+    assert_int_equal(b->reply.n_done, 1);
+    assert_int_equal(a->reply.prompt_tokens, b->reply.prompt_tokens);
+    assert_int_equal(a->reply.new_tokens, b->reply.new_tokens);
+    assert_memory_equal(a->reply.tokens, b->reply.tokens, a->reply.new_tokens * sizeof(int32_t));
+    assert_int_equal(a->reply.n_text, b->reply.n_text);
+    assert_memory_equal(a->reply.text, b->reply.text, a->reply.n_text);
+    assert_int_equal(b->reply.n_streamed, b->reply.n_text);
+    assert_memory_equal(b->reply.streamed, b->reply.text, b->reply.n_text);
+    assert_int_equal(a->n_labels, b->n_labels);
+    assert_memory_equal(a->logprobs, b->logprobs, a->n_labels * sizeof *a->logprobs);
+}
+
+static void bits_are_those_of_each_alone(void **state)
+{
+    Harness *h = *state;
+    static Outcome alone[MOST], together[MOST];
+    static const struct {
+        const char *system_prompt;
+        size_t n_frames, n_questions;
+    } rows[] = {{NULL, 2, 1}, {NULL, 2, 4}, {NULL, 3, 16}, {"You are a camera.", 1, MOST},
+        {"You are a camera.", 0, 5}};
+    for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
+        Window w = open_window(h, rows[k].system_prompt, rows[k].n_frames);
+        LlavaovQuestion questions[MOST];
+        for (size_t i = 0; i < rows[k].n_questions; i++) {
+            ask_alone(h, rows[k].system_prompt, rows[k].n_frames, (int)i, &alone[i]);
+            questions[i] = question((int)i, &together[i]);
+        }
+        h->together = 0;
+        llavaov_ticket_unref(pose(&w, questions, rows[k].n_questions));
+        for (size_t i = 0; i < rows[k].n_questions; i++) {
+            reply_wait(&together[i].reply);
+            assert_same((int)i, &alone[i], &together[i]);
+        }
+        if (rows[k].n_questions >= 16)
+            assert_true(h->together >= (int)rows[k].n_questions / 2);
+        close_window(&w);
+    }
+}
+
+int main(void)
+{
+    make_questions();
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(bits_are_those_of_each_alone),
+    };
+    return cmocka_run_group_tests(tests, harness_setup, harness_teardown);
+}
