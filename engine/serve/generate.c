@@ -222,11 +222,11 @@ static LlavaovStatus step_together(
         status = run_prompts(steps, n, counts, &run);
     }
     for (size_t i = 0; i < n && status == LLAVAOV_OK; i++)
-        steps[i].rows = (uint32_t)counts[i];
+        steps[i].rows += (uint32_t)counts[i];
     return status;
 }
 
-void lv_request_step(LvStep *steps, size_t n, bool bounded)
+static void run_stage(LvStep *steps, size_t n, bool bounded)
 {
     const LvStage stage = lv_request_stage(steps[0].request);
     if (stage == LV_STAGE_BEGIN || stage == LV_STAGE_FORK) {
@@ -248,4 +248,27 @@ void lv_request_step(LvStep *steps, size_t n, bool bounded)
         steps[i].error = error;
         steps[i].finished = true;
     }
+}
+
+/* The question has come to its prefix's end, and what is left fits in the same slice. */
+static bool crosses_cut(const LvStep *step, bool bounded)
+{
+    const LlavaovTicket *r = step->request;
+    const LlavaovEngine *engine = r->engine;
+    if (r->common->n_questions > 1 || step->finished || lv_cancelled(&engine->slice.cancel) ||
+        !r->prefix)
+        return false;
+    const LvStage stage = lv_request_stage(r);
+    const size_t rows = step->rows + lv_request_rows_left(r);
+    return stage == LV_STAGE_FORK ||
+           ((stage == LV_STAGE_PROMPT || stage == LV_STAGE_SHORT) && r->n_cached == r->prefix->n &&
+               lv_chunk_rows(&engine->backend->info, &engine->model->config->text, r->n_cached,
+                   rows, bounded) == rows);
+}
+
+void lv_request_step(LvStep *steps, size_t n, bool bounded)
+{
+    do
+        run_stage(steps, n, bounded);
+    while (crosses_cut(steps, bounded));
 }

@@ -120,8 +120,9 @@ LvStage lv_request_stage(const LlavaovTicket *request);
 size_t lv_request_rows_left(const LlavaovTicket *request);
 
 /* The next step of questions of one request that are at the same stage, not DECODE: at BEGIN and FORK
- * any number; at SHORT, too, all with choices or none; otherwise one. The last rows of a prompt give the first token. Lock not
- * held; run by the inference thread alone. */
+ * any number; at SHORT, too, all with choices or none; otherwise one. Where a request has one question
+ * its prefix and what is behind it are one slice if they fit one. The last rows of a prompt give the
+ * first token. Lock not held; run by the inference thread alone. */
 void lv_request_step(LvStep *steps, size_t n, bool bounded);
 
 /* Drops a reference; NULL is allowed. Lock not held. */
