@@ -111,8 +111,8 @@ typedef enum LvStage {
     LV_STAGE_FORK,   /* its cache, behind the prefix */
     LV_STAGE_PROMPT, /* a chunk of its own prompt */
     LV_STAGE_SHORT, /* all that is left of that, in a pass with others of its request (LV_SHORT_ROWS) */
-    LV_STAGE_WAYS,   /* a pass over labels, or over listed values of a JSON answer (ways.h) */
-    LV_STAGE_DECODE  /* a step of decoding (decode.h), which one with choices has none of */
+    LV_STAGE_WAYS,  /* a pass over labels, or over listed values of a JSON answer (ways.h) */
+    LV_STAGE_DECODE /* a step of decoding (decode.h), which one with choices has none of */
 } LvStage;
 /* Of the inference thread. */
 LvStage lv_request_stage(const LlavaovTicket *request);
