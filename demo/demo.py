@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """./dev demo [--seed N] [--output DIR]: makes a clip of known scenes, lets the llavaov element watch it, and compares
-every answer with the truth. Leaves the clip, the answers and pictures of both in demo-out/."""
+every answer with the truth; then raises an alert on a camera that fails. Leaves the clips, the answers and pictures of
+both in demo-out/."""
 import argparse
 import json
 import os
@@ -14,6 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "models"))
+import alarm  # noqa: E402
 import phrases  # noqa: E402
 import pictures  # noqa: E402
 
@@ -121,6 +123,10 @@ def main():
         pictures.draw_on_clip(out / "clip.mp4", out / "answers.vtt", out / "answers.mp4")
         pictures.contact_sheet(windows, frame_times, out / "clip.mp4", out / "contact-sheet.png")
 
+    print("== raising an alert on a camera that fails twice", flush=True)
+    with open(out / "alert.jsonl", "w", encoding="utf-8") as log:
+        alarmed = alarm.run(options.seed, out, log)
+
     wrong = sum(not r[4] for r in results)
     unknown = sum(r[3] is None for r in results)
     missing = len(true_answers) * len(questions) - len(results)
@@ -129,7 +135,7 @@ def main():
         ", %d not decidable" % unknown if unknown else ""))
     print("== to look at: " + ", ".join(str(p.relative_to(ROOT) if p.is_relative_to(ROOT) else p)
                                         for p in sorted(out.iterdir())))
-    return 1 if wrong or missing else 0
+    return 0 if alarmed and not wrong and not missing else 1
 
 
 if __name__ == "__main__":
