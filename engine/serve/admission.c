@@ -9,15 +9,21 @@
 #define LEAST_SHARE 0.5
 /* Windows that are under way while nothing is known about costs. */
 #define MOST_UNKNOWN 64
-/* In mean answers: how late a window may be begun, past what stood before it. */
+/* In mean answers, or calls: how much later than its end all that is due then may be done. */
 #define PATIENCE 5
+/* In mean answers: how late a window may be begun, past what stood before it, if that is more: one
+ * that is given up has cost something already. */
+#define PATIENCE_BEGUN 10
 /* Past the capacity so much of a window is to be encoded when it ends: with more the engine has
  * time to spare, with less it is about to be late. */
 #define ENCODED 0.6
 /* What a round of windows with all of it too much, or too little, changes the speed by. */
 #define GAIN 0.125
-#define LEAST_SPEED 0.01
 #define MOST_SPEED 4
+/* Of the speed that was measured at least so much is planned with. */
+#define LEAST_OF_SEEN 0.85
+/* And before there is one, of the price. */
+#define LEAST_SPEED 0.01
 /* Of few windows none moves the speed by more than one of so many. */
 #define FEW 8
 /* Of a window that has used what was expected of it, and is not done, this much is still to come.
@@ -65,6 +71,12 @@ static double mean_cost(const LvAdmission *a)
     return lv_mean_cost(&a->prices, &a->mean);
 }
 
+/* By trial, and where more load makes nothing cheaper, no more than what was measured. */
+static double speed_of(const LvAdmission *a)
+{
+    return a->seen > 0 && a->tiles_in_a_call <= 1 ? fmin(a->speed, a->seen) : a->speed;
+}
+
 static double share_of(const LvAdmission *a)
 {
     return fmax(1 - a->other_share, LEAST_SHARE);
@@ -81,7 +93,7 @@ static bool is_away(const LvAdmissionStream *stream, uint64_t now)
  * the greatest rate, so that everybody keeps a place for when there is not. */
 static void find_level(LvAdmission *a, uint64_t now)
 {
-    const double all = a->speed * share_of(a);
+    const double all = speed_of(a) * share_of(a);
     double level = 0, most = 0;
     for (;;) {
         double left = all;
@@ -127,7 +139,20 @@ static bool is_begun(const LvReservation *r)
 
 static void adapt(LvAdmission *a, double by)
 {
-    a->speed = fmin(fmax(a->speed * (1 + by), LEAST_SPEED), MOST_SPEED);
+    a->speed =
+        fmin(fmax(a->speed * (1 + by), fmax(LEAST_OF_SEEN * a->seen, LEAST_SPEED)), MOST_SPEED);
+}
+
+/* Over about a round. */
+static void see_speed(LvAdmission *a, double elapsed)
+{
+    const double fade = exp(-elapsed / fmax(a->interval, PERIOD));
+    if (a->busy > 0)
+        a->seen = a->worked / fmax(a->busy, a->pictures);
+    adapt(a, 0);
+    a->busy *= fade;
+    a->worked *= fade;
+    a->pictures *= fade;
 }
 
 static void measure(LvAdmission *a, uint64_t now, bool joins)
@@ -142,6 +167,7 @@ static void measure(LvAdmission *a, uint64_t now, bool joins)
     a->other_share = (a->other_share + fmin(a->other_spent / elapsed, 1)) / 2;
     a->other_spent = 0;
     a->period_began = now;
+    see_speed(a, elapsed);
     if ((double)(now - a->round_began) >= a->interval) {
         lv_prices_age(&a->prices);
         a->interval = a->asked > 0 ? a->intervals / a->asked : 0;
@@ -168,7 +194,7 @@ static void watch(LvAdmission *a, uint64_t now, bool joins)
 /* What the device does in a nanosecond, at prices. */
 static double pace(const LvAdmission *a)
 {
-    return a->speed * share_of(a);
+    return speed_of(a) * share_of(a);
 }
 
 static double margin(const LvAdmission *a)
@@ -206,15 +232,6 @@ void lv_admission_ended(LvAdmission *a, LvReservation *reservation, uint64_t now
     }
 }
 
-bool lv_admission_too_late(const LvAdmission *a, const LvReservation *r, uint64_t now)
-{
-    const double most = fmax(r->stream->interval, margin(a)),
-                 wait = lv_admission_overloaded(a, now)
-                            ? fmin(r->before / pace(a) + margin(a), most)
-                            : most;
-    return (double)now - (double)r->ended > wait;
-}
-
 uint64_t lv_admission_age(const LvAdmission *a, const LvReservation *r)
 {
     return UINT64_MAX - (uint64_t)((double)r->ended / fmax(margin(a), 1));
@@ -227,6 +244,16 @@ static double overdue(const LvAdmission *a, const LvAdmissionStream *stream)
     const double rate = lv_admission_cost(a, stream) / stream->interval,
                  turn = a->level > 0 ? fmax(rate / a->level, 1) : 1;
     return fmin(fmax(stream->unanswered + 1 - turn, 0), FEW);
+}
+
+bool lv_admission_too_late(const LvAdmission *a, const LvReservation *r, uint64_t now)
+{
+    const double most = fmax(r->stream->interval, margin(a)),
+                 late = fmax(PATIENCE_BEGUN * mean_cost(a) / pace(a), margin(a)),
+                 later = late * (1 + overdue(a, r->stream)),
+                 wait = lv_admission_overloaded(a, now) ? fmin(r->before / pace(a) + later, most)
+                                                        : most;
+    return (double)now - (double)r->ended > wait;
 }
 
 /* The windows that others will ask for, that end by then, and that come first since those streams
@@ -255,7 +282,9 @@ static bool has_room(
     LV_LIST_EACH(&a->reservations, LvReservation, in_admission, r)
     if (r->ends <= ends)
         due += rest_of(a, r);
-    return a->n_reservations < LV_MAX_RESERVATIONS && due <= (time + later) * pace(a);
+    /* Not the measured speed: of windows that end together much is only due after that. */
+    return a->n_reservations < LV_MAX_RESERVATIONS &&
+           due <= (time + later) * a->speed * share_of(a);
 }
 
 bool lv_admission_ask(LvAdmission *a, LvAdmissionStream *stream, uint64_t now,
@@ -284,8 +313,12 @@ bool lv_admission_ask(LvAdmission *a, LvAdmissionStream *stream, uint64_t now,
     stream->served = fmax(stream->served, a->turn - (a->enough ? 1 - stream->phase : 1) * place);
     if (a->enough)
         stream->served = fmin(stream->served, a->turn);
-    a->full = known ? !has_room(a, stream, window->ends, now) : a->n_reservations >= MOST_UNKNOWN;
-    if (a->full || (known && stream->served > a->turn)) {
+    /* Looking for room takes a while with many streams, so the turn comes first. */
+    const bool turn = !known || stream->served <= a->turn;
+    if (turn)
+        a->full =
+            known ? !has_room(a, stream, window->ends, now) : a->n_reservations >= MOST_UNKNOWN;
+    if (!turn || a->full) {
         a->refused = true;
         a->refused_at = now;
         stream->unanswered++;
@@ -315,10 +348,18 @@ void lv_admission_spend(
         work = LV_WORK_OTHER;
         units = ns;
     }
+    a->busy += ns;
+    a->worked += units * lv_price(&a->prices, work);
     LvReservation *oldest = LV_LIST_FIRST(&stream->reservations, LvReservation, in_stream);
     if (oldest)
         oldest->done.units[work] += units;
     stream->unaccounted.units[work] += units;
+}
+
+void lv_admission_prepared(LvAdmission *a, const LvAdmissionStream *stream, double ns)
+{
+    if (lv_linked(&stream->in_admission))
+        a->pictures += ns;
 }
 
 void lv_admission_learn(LvAdmission *a, const LvWorkDone *done)

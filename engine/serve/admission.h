@@ -17,10 +17,13 @@
  * on and is not answered is given back. Turns are counted in mean answers: prices that change move
  * nobody's place.
  *
- * What there is: the part of the device's time that others (files) leave, times `speed`, what the
- * device does at these prices, found by trial while windows are refused. It rises with each window
- * that ends with more of its frames encoded than a part, since then there was time to spare, falls
- * with each that ends with less, and with each that is given up.
+ * What there is: the part of the device's time that others (files) leave, times the device's speed at
+ * these prices. It is measured: what was lately done for streams, by the time that it took (or the
+ * picture thread, if that took longer). A device whose calls hold one tile cannot do more. How much
+ * of it may be planned with is found by trial while windows are refused: more with each window that
+ * ends with more of its frames encoded than a part, since then there was time to spare, less with
+ * each that ends with less, and with each that is given up; never less than most of what was
+ * measured, since a backlog that is too long is not a device that is too slow.
  *
  * Room. A window whose turn it is, is refused nevertheless when more is due before its end than can
  * be done by then or little later; the turn stands still until that is over. So it is when many
@@ -30,8 +33,9 @@
  * and a stream that another refusal would keep waiting for longer than its fair turn has more room.
  *
  * Too late. While windows are refused there is always a fresh one to take instead, so one that has
- * waited for what had ended before it and a few answers' time more is given up. Otherwise it may
- * wait for as long as from one window of its stream to the next.
+ * waited for what had ended before it and some answers' time more is given up, later where its
+ * stream is past its turn. Otherwise it may wait for as long as from one window of its stream to the
+ * next.
  *
  * While nothing is known about costs so many windows are taken on.
  *
@@ -99,9 +103,12 @@ typedef struct LvAdmission {
     uint64_t round_began;
     double interval;         /* in the round before: from window to window */
     double intervals, asked; /* in this one */
-    double speed;            /* of the device, at prices */
-    bool refused;            /* ever */
-    uint64_t refused_at;     /* last */
+    double speed;            /* of the device, at prices, by trial */
+    double seen;             /* the same, as measured; 0: not yet */
+    double busy, worked; /* lately: the time of streams' slices, and what it was worth at prices */
+    double pictures;     /* lately: time of the picture thread for streams */
+    bool refused;        /* ever */
+    uint64_t refused_at; /* last */
 } LvAdmission;
 
 void lv_admission_init(LvAdmission *admission);
@@ -123,6 +130,9 @@ bool lv_admission_ask(LvAdmission *admission, LvAdmissionStream *stream, uint64_
  * stream NULL: of somebody's who does not ask. units 0: on something else. */
 void lv_admission_spend(
     LvAdmission *admission, LvAdmissionStream *stream, LvWork work, double units, double ns);
+
+/* The picture thread spent so much on a picture of the stream. */
+void lv_admission_prepared(LvAdmission *admission, const LvAdmissionStream *stream, double ns);
 
 /* Windows are refused these days: there is more than the engine can do. */
 bool lv_admission_overloaded(const LvAdmission *admission, uint64_t now);

@@ -141,6 +141,7 @@ static void work_on(LlavaovEngine *engine, LlavaovSession *session, LlavaovFrame
     pthread_mutex_lock(&engine->lock);
 
     session->stats.prepare_ns += used;
+    lv_admission_prepared(&engine->admission, &session->admission, (double)used);
     if (lv_cancelled(&frame->cancel))
         status = lv_fail(&error, LLAVAOV_ERROR_CANCELLED, NULL, "the frame was cancelled");
     bool unused = status != LLAVAOV_OK;
