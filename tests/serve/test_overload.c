@@ -594,14 +594,12 @@ static void plateau(const Device *which, size_t probe, Spread spread)
     const Result *at = &results[1];
     for (size_t i = 0; i < sizeof loads / sizeof *loads; i++) {
         const Result *r = &results[i];
-        /* A GPU's calls are fuller, and answers cheaper, when a little more is asked than it can do
-         * without delay. */
-        const double asked = (double)r->streams / window, part = which->tiles > 1 ? 0.85 : 0.9,
-                     wanted = fmin(0.98 * asked, part * best);
+        const double asked = (double)r->streams / window, wanted = fmin(0.98 * asked, 0.9 * best);
         show(which->name, loads[i], r);
         check_shares(r);
         const double windows = r->rate * window * (loads[i] > 2 ? 25 : 15);
-        expect(r->late <= fmax(2, 0.15 * windows), "given up", r->late, 0.15 * windows);
+        const double most = fmax(2, (which->tiles > 1 ? 0.15 : 0.02) * windows);
+        expect(r->late <= most, "given up", r->late, most);
         /* Until the engine has found out that it is past its capacity windows wait for longer. */
         const double late = which->tiles > 1 ? 1.25 : fmax(2 * at->p99, window / 6);
         expect(r->p99 <= late, "latency", r->p99, late);
