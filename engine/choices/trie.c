@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "choices/trie.h"
 
+#include <float.h>
 #include <math.h>
 
 #include "base/alloc.h"
@@ -97,22 +98,39 @@ size_t lv_trie_way(const LvTrie *t, size_t node, size_t *nodes)
     return n;
 }
 
+/* Looked at together, since few hold a new greatest. */
+#define BLOCK 64
+
+static bool any_above(const float *logits, size_t n, float bound)
+{
+    uint32_t above = 0;
+    for (size_t i = 0; i < n; i++)
+        above |= logits[i] > bound;
+    return above != 0;
+}
+
 /* The greatest of logits [first, end), and where it stands first. */
 static void find_greatest(
     const float *logits, size_t first, size_t end, float *greatest, size_t *where)
 {
-    for (size_t i = first; i < end; i++)
+    for (size_t i = first; i < end; i++) {
+        if ((i - first) % BLOCK == 0 && end - i >= BLOCK &&
+            !any_above(logits + i, BLOCK, *greatest)) {
+            i += BLOCK - 1;
+            continue;
+        }
         if (logits[i] > *greatest) {
             *greatest = logits[i];
             *where = i;
         }
+    }
 }
 
 static bool all_finite(const float *logits, size_t n)
 {
-    bool finite = true;
+    uint32_t finite = 1;
     for (size_t i = 0; i < n; i++)
-        finite &= isfinite(logits[i]) != 0;
+        finite &= fabsf(logits[i]) <= FLT_MAX;
     return finite;
 }
 

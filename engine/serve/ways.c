@@ -48,24 +48,30 @@ LlavaovStatus lv_logits_not_finite(LlavaovError *error)
 LlavaovStatus lv_ways_run(LlavaovTicket *r, LvTrie *trie, size_t *next, const LvRun *run)
 {
     const LvModel *model = r->engine->model;
+    LvBackend *backend = r->engine->backend;
     const size_t n_vocab = model->config->text.vocab_size;
-    LvScratch scratch = lv_scratch(r->engine->backend, run->error);
+    LvScratch scratch = lv_scratch(backend, run->error);
     PassRows rows;
     LlavaovStatus status;
     gather(r, trie, *next, &rows);
     const LvBatch batch = {rows.sequences, rows.n_ways};
     const LvPrompt prompt = {.ids = rows.ids, .n = rows.n, .image_token = -1, .video_token = -1};
-    float *logits = lv_alloc(rows.n * n_vocab, sizeof *logits);
+    /* One row after the other: all of them would leave the processor's caches. */
+    float *logits = lv_alloc(n_vocab, sizeof *logits);
     if (!logits)
         LV_TRY(lv_fail(run->error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for logits"));
     LvTensor hidden = lv_scratch_tensor(&scratch, rows.n, model->config->text.hidden_size);
+    LvTensor scores = lv_scratch_tensor(&scratch, rows.n, n_vocab);
     LV_TRY(scratch.status);
     LV_TRY(lv_decoder_embed(model, run, hidden, &prompt, 0));
-    LV_TRY(lv_decoder_run(model, run, hidden, &batch, LV_LOGITS_ALL, logits));
-    for (size_t i = 0; i < rows.n; i++)
-        if (!trie->nodes[rows.nodes[i]].known &&
-            !lv_trie_take(trie, rows.nodes[i], logits + i * n_vocab, n_vocab))
+    LV_TRY(lv_decoder_logits(model, run, hidden, &batch, LV_LOGITS_ALL, scores));
+    for (size_t i = 0; i < rows.n; i++) {
+        if (trie->nodes[rows.nodes[i]].known)
+            continue;
+        LV_TRY(backend->ops->download(backend, run, logits, lv_tensor_rows(scores, i, 1)));
+        if (!lv_trie_take(trie, rows.nodes[i], logits, n_vocab))
             LV_TRY(lv_logits_not_finite(run->error));
+    }
     *next = lv_trie_next_way(trie, *next);
 done:
     lv_free(logits);

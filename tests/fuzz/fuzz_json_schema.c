@@ -7,8 +7,9 @@
 
 #include <jansson.h>
 
+#include "base/alloc.h"
 #include "schema/json_schema.h"
-#include "schema/walk.h"
+#include "schema/values.h"
 
 enum { MOST = 512 }; /* bytes of a document before it is closed */
 
@@ -55,6 +56,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             next = walk;
             byte = lv_walk_closing_byte(program, &walk);
             FUZZ_CHECK(lv_walk_step(program, &next, byte));
+        }
+        LvDecidedValue decided;
+        if (lv_values_decided(program, &walk, &byte, 1, &decided, 1)) {
+            char *path = lv_values_path(program, &decided);
+            FUZZ_CHECK(path && (!*path || *path == '/') && decided.lead <= 0);
+            lv_free(path);
         }
         walk = next;
         text[n++] = (char)byte;

@@ -10,9 +10,11 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "base/alloc.h"
 #include "random_answer.h"
 #include "schema/closing.h"
 #include "schema/json_schema.h"
+#include "schema/values.h"
 #include "validate.h"
 
 static LvTokenizer *tokenizer;
@@ -151,6 +153,95 @@ static void the_way_to_the_end_is_the_shortest(void **state)
     assert_true(places > 2000);
 }
 
+/* What a JSON pointer points to. */
+static json_t *at_pointer(json_t *value, const char *pointer)
+{
+    while (*pointer == '/') {
+        char name[80];
+        size_t n = 0;
+        for (pointer++; *pointer && *pointer != '/'; pointer++) {
+            assert_true(n + 1 < sizeof name);
+            name[n] = *pointer;
+            if (*pointer == '~')
+                name[n] = *++pointer == '0' ? '~' : '/';
+            n++;
+        }
+        name[n] = '\0';
+        value = json_is_array(value) ? json_array_get(value, strtoul(name, NULL, 10))
+                                     : json_object_get(value, name);
+    }
+    assert_true(*pointer == '\0');
+    return value;
+}
+
+/* Checks one against the document. */
+static void check_decided(
+    const LvProgram *program, const LvDecidedValue *d, const char *text, size_t token, json_t *root)
+{
+    const LvInstruction *step = &program->steps[d->step];
+    const char *at = text + token + d->lead, *written = NULL;
+    size_t longest = 0;
+    for (uint32_t i = 0; i < step->n; i++) {
+        const LvLiteral *literal = &program->literals[step->first + i];
+        if (literal->n > longest && !strncmp(program->text + literal->first, at, literal->n)) {
+            written = program->text + literal->first;
+            longest = literal->n;
+        }
+    }
+    assert_non_null(written);
+    char *path = lv_values_path(program, d);
+    json_t *value = json_loadb(written, longest, JSON_DECODE_ANY, NULL);
+    if (!json_equal(at_pointer(root, path), value))
+        fail_msg("\"%s\" is not %.*s in %s", path, (int)longest, written, text);
+    json_decref(value);
+    lv_free(path);
+}
+
+/* However a document is cut into tokens, each of its listed values is decided by one of them, and the
+ * pointer to it leads there. */
+static void listed_values_are_found(void **state)
+{
+    size_t i, listed = 0;
+    json_t *schema;
+    static RandomAnswer answer;
+    uint64_t random = 5;
+    json_array_foreach(schemas, i, schema)
+    {
+        Opened o = open_filter(schema);
+        const LvProgram *program = lv_json_schema_program(o.schema);
+        for (uint32_t k = 0; k < 40; k++) {
+            static LvDecidedValue decided[2000];
+            random_answer(&o.filter, o.least + 100, i * 1000 + k, scores, &answer);
+            const size_t n = strlen(answer.text);
+            const LvWalk start = lv_walk_start(program);
+            json_t *root = json_loads(answer.text, JSON_DECODE_ANY, NULL);
+            const unsigned char *bytes = (const unsigned char *)answer.text;
+            const size_t all = lv_values_decided(program, &start, bytes, n, decided, 2000);
+            for (size_t d = 0; d < all; d++)
+                check_decided(program, &decided[d], answer.text, 0, root);
+            LvWalk walk = start;
+            size_t found = 0;
+            for (size_t at = 0, size; at < n; at += size) {
+                random = random * 6364136223846793005u + 1442695040888963407u;
+                size = 1 + (random >> 33) % (k + 1);
+                size = size < n - at ? size : n - at;
+                const size_t here =
+                    lv_values_decided(program, &walk, bytes + at, size, decided, 2000);
+                for (size_t d = 0; d < here; d++)
+                    check_decided(program, &decided[d], answer.text, at, root);
+                found += here;
+                for (size_t b = 0; b < size; b++)
+                    assert_true(lv_walk_step(program, &walk, bytes[at + b]));
+            }
+            assert_int_equal(found, all);
+            listed += all;
+            json_decref(root);
+        }
+        close_filter(&o);
+    }
+    assert_true(listed > 300);
+}
+
 /* The next score, mostly far from the tokens that fit, so that the vocabulary must be walked. */
 static void fill(float *row, uint64_t *random)
 {
@@ -249,6 +340,7 @@ int main(void)
         cmocka_unit_test(random_answers_are_valid_and_closed),
         cmocka_unit_test(the_least_is_exact),
         cmocka_unit_test(the_way_to_the_end_is_the_shortest),
+        cmocka_unit_test(listed_values_are_found),
         cmocka_unit_test(the_choice_is_the_masks_maximum),
         cmocka_unit_test(stop_tokens_end_complete_documents_alone),
     };

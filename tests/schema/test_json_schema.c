@@ -344,6 +344,17 @@ static void nesting_and_size_are_bounded(void **state)
     memset(large, ' ', LV_MAX_SCHEMA_BYTES + 1);
     large[LV_MAX_SCHEMA_BYTES + 1] = '\0';
     refuses(large, "65537 bytes");
+    /* long names on the way to a listed value, which its path would repeat, and to another */
+    char *name = malloc(LV_MAX_SCHEMA_PATH + 1);
+    memset(name, 'n', LV_MAX_SCHEMA_PATH);
+    name[LV_MAX_SCHEMA_PATH] = '\0';
+    sprintf(large, OBJECT_OF("\"%s\": " TYPE("boolean")), name);
+    refuses(large, "the names on the way to it take 1025 bytes");
+    sprintf(large, OBJECT_OF("\"%s\": " TYPE("string")), name);
+    llavaov_json_schema_unref(open_schema(large));
+    sprintf(large, OBJECT_OF("\"%s\": " TYPE("boolean")), name + 1);
+    llavaov_json_schema_unref(open_schema(large));
+    free(name);
     /* too many values for one schema, though its text is short enough */
     size_t n = (size_t)sprintf(large, "{\"enum\": [");
     for (unsigned i = 0; i <= LV_MAX_SCHEMA_LITERALS; i++)
