@@ -118,6 +118,16 @@ typedef struct LvDecodeStep {
     bool again;
 } LvDecodeStep;
 
+/* The layers that work on the rows of some items, the vision tower's on those of tiles: the same
+ * operations in every call of as many items. */
+typedef struct LvPass {
+    const void *model; /* whose layers they are */
+    size_t n_items;
+    LvTensor rows; /* that they read and write; by pass_begin: where */
+    bool replayed; /* by pass_begin: they are not called, what they would do is on its way */
+    bool again;    /* by pass_end: nothing has come of it; the pass is to begin again */
+} LvPass;
+
 typedef struct LvBackendInfo {
     const char *device; /* "cpu", "cuda:0" */
     const char *detail; /* one line for people: what was chosen and why */
@@ -295,6 +305,15 @@ typedef struct LvBackendOps {
     LlavaovStatus (*step_begin)(LvBackend *backend, const LvRun *run, LvDecodeStep *step);
     LlavaovStatus (*step_end)(LvBackend *backend, const LvRun *run, LvDecodeStep *step,
         LlavaovStatus computed, int32_t *tokens);
+
+    /* Optional, both or none. Around the operations of a pass, which depend on nothing but the rows
+     * and the weights, take all else that they need between the two, and are called unless it says
+     * `replayed`; pass_end, with their status, on the same thread and with no other operation between.
+     * The backend may keep what they enqueue and repeat it. When pass_begin fails there is no pass to
+     * end. */
+    LlavaovStatus (*pass_begin)(LvBackend *backend, const LvRun *run, LvPass *pass);
+    LlavaovStatus (*pass_end)(
+        LvBackend *backend, const LvRun *run, LvPass *pass, LlavaovStatus computed);
 
     /* Optional: one clause about a feature that the device turned out to lack after it was opened,
      * which makes it slower but not wrong; NULL where there is none. It lives as long as the

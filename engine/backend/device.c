@@ -73,7 +73,8 @@ static LlavaovStatus read_option(
         {"overlap=", "off", "on", &device->no_overlap, "overlap is on or off"},
         {"plans=", "timed", "first", &device->timed_plans, "plans is first or timed"},
         {"attention=", "wgmma", "mma", &device->wgmma, "attention is mma or wgmma"},
-        {"gate=", "fused", "apart", &device->fused_gate, "gate is apart or fused"}};
+        {"gate=", "fused", "apart", &device->fused_gate, "gate is apart or fused"},
+        {"encoder=", "graph", "launches", &device->encoder_graph, "encoder is launches or graph"}};
     const struct {
         const char *name;
         uint32_t least, most, *value;
@@ -106,7 +107,7 @@ static LlavaovStatus read_option(
     }
     return refuse(text, option,
         "options are graphs=on|off, overlap=on|off, plans=first|timed, attention=mma|wgmma, "
-        "gate=apart|fused, rows=N, slice-us=N and warm-ms=N",
+        "gate=apart|fused, encoder=launches|graph, rows=N, slice-us=N and warm-ms=N",
         error);
 }
 

@@ -11,6 +11,8 @@
  *   overlap=on|off    kernels of a step overlap
  *   attention=mma|wgmma  attention of many rows by warps, or by groups of them (compute capability 9.0)
  *   gate=apart|fused  of many rows gate and up are a product and a pass behind it, or one kernel
+ *   encoder=launches|graph  the tower of one or two tiles launch by launch, or as a graph of overlapping
+ *                     kernels with products that are cut along their inner dimension
  *   plans=first|timed products take the library's first proposal, or the fastest of eight (cublaslt.h)
  *   rows=N            rows of a prefill chunk, 1 to 65536
  *   slice-us=N        how long a slice may be that a decoding step waits for, in microseconds; 0: not
@@ -29,7 +31,7 @@ typedef enum LvDeviceKind { LV_DEVICE_AUTO, LV_DEVICE_CPU, LV_DEVICE_CUDA } LvDe
 typedef struct LvDevice {
     LvDeviceKind kind;
     uint32_t number; /* of the GPU */
-    bool no_graphs, no_overlap, timed_plans, wgmma, fused_gate;
+    bool no_graphs, no_overlap, timed_plans, wgmma, fused_gate, encoder_graph;
     uint32_t rows, slice_us, warm_ms; /* or LV_DEVICE_UNSET */
 } LvDevice;
 

@@ -18,29 +18,26 @@ static LlavaovStatus keep_features(
     return status;
 }
 
-LlavaovStatus lv_tower_run(
-    const LvModel *model, const LvRun *run, LvTensor out, const LvTile *tiles, size_t n_tiles)
+/* h: the patches, and in the end the last layer's rows. */
+static LlavaovStatus layers(
+    const LvModel *model, const LvRun *run, LvTensor out, LvTensor h, size_t n_tiles)
 {
     LvBackend *b = model->backend;
     const LvBackendOps *op = b->ops;
     const LvTower *tower = &model->tower;
     const LvVisionConfig *v = &model->config->vision;
     const size_t tokens = (size_t)v->grid * v->grid;
-    const size_t rows = n_tiles * tokens;
     const size_t width = (size_t)v->n_heads * v->head_dim;
+    const bool whole = v->n_feature_layers == 1;
 
     LvScratch scratch = lv_scratch(b, run->error);
-    const bool whole = v->n_feature_layers == 1;
-    LvTensor h = whole ? out : lv_scratch_tensor(&scratch, rows, v->hidden_size);
-    LvTensor normed = lv_scratch_tensor(&scratch, rows, v->hidden_size);
-    LvTensor qkv = lv_scratch_tensor(&scratch, rows, 3 * width);
-    LvTensor mixed = lv_scratch_tensor(&scratch, rows, width);
-    LvTensor wide = lv_scratch_tensor(&scratch, rows, v->intermediate_size);
+    LvTensor normed = lv_scratch_tensor(&scratch, h.rows, v->hidden_size);
+    LvTensor qkv = lv_scratch_tensor(&scratch, h.rows, 3 * width);
+    LvTensor mixed = lv_scratch_tensor(&scratch, h.rows, width);
+    LvTensor wide = lv_scratch_tensor(&scratch, h.rows, v->intermediate_size);
     LlavaovStatus status;
     LV_TRY(scratch.status);
 
-    LV_TRY(op->patch_embedding(
-        b, run, h, tiles, n_tiles, v, tower->patch.weight, tower->patch.bias, tower->position));
     if (!whole)
         LV_TRY(keep_features(model, run, out, h, 0));
     for (uint32_t i = 0; i < tower->n_layers; i++) {
@@ -61,6 +58,45 @@ LlavaovStatus lv_tower_run(
         if (!whole)
             LV_TRY(keep_features(model, run, out, h, i + 1));
     }
+done:
+    lv_scratch_free(&scratch);
+    return status;
+}
+
+/* Layers that write their rows alone, which a backend may repeat. */
+static LlavaovStatus repeatable(const LvModel *model, const LvRun *run, LvTensor h, size_t n_tiles)
+{
+    LvBackend *b = model->backend;
+    LlavaovStatus status = LLAVAOV_OK;
+    LvPass pass = {0};
+    do {
+        pass = (LvPass){.model = model, .n_items = n_tiles, .rows = h};
+        LV_TRY(b->ops->pass_begin(b, run, &pass));
+        if (!pass.replayed)
+            status = layers(model, run, pass.rows, pass.rows, n_tiles);
+        LV_TRY(b->ops->pass_end(b, run, &pass, status));
+    } while (pass.again);
+done:
+    return status;
+}
+
+LlavaovStatus lv_tower_run(
+    const LvModel *model, const LvRun *run, LvTensor out, const LvTile *tiles, size_t n_tiles)
+{
+    LvBackend *b = model->backend;
+    const LvTower *tower = &model->tower;
+    const LvVisionConfig *v = &model->config->vision;
+    const size_t rows = n_tiles * v->grid * v->grid;
+
+    LvScratch scratch = lv_scratch(b, run->error);
+    const bool whole = v->n_feature_layers == 1;
+    LvTensor h = whole ? out : lv_scratch_tensor(&scratch, rows, v->hidden_size);
+    LlavaovStatus status;
+    LV_TRY(scratch.status);
+    LV_TRY(b->ops->patch_embedding(
+        b, run, h, tiles, n_tiles, v, tower->patch.weight, tower->patch.bias, tower->position));
+    status = whole && b->ops->pass_begin ? repeatable(model, run, h, n_tiles)
+                                         : layers(model, run, out, h, n_tiles);
 done:
     lv_scratch_free(&scratch);
     return status;

@@ -158,6 +158,7 @@ LV_KERNEL_MANY_REGISTERS(THREADS)
 attention_plain(const A a)
 {
     Span<T> s;
+    lv_wait_previous();
     if (find_span(a, TILE_ROWS, &s))
         attend<T, OWN>(s, head_dim_of(a), a.scale);
 }

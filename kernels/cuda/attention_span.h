@@ -158,7 +158,8 @@ static inline uint64_t count_spans(const LvCudaPrefill &a, uint32_t tile_rows)
 static inline int launch_spans(void (*kernel)(const LvCudaAttentionFull), uint32_t tile_rows,
     unsigned threads, size_t shared, LvCudaStream stream, const LvCudaAttentionFull &a)
 {
-    return lv_launch(kernel, count_spans(a, tile_rows), 1, 1, threads, shared, stream, a);
+    return lv_launch_overlapped(
+        kernel, count_spans(a, tile_rows), 1, 1, threads, shared, stream, a);
 }
 
 static inline int launch_spans(void (*kernel)(const LvCudaPrefill), uint32_t tile_rows,

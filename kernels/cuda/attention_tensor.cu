@@ -142,6 +142,7 @@ template <int D> LV_INLINE size_t key_stride(const LvCudaPrefill &)
 template <int D, int M, typename A> LV_KERNEL(THREADS) attention_many(const A a)
 {
     Span<LvBf16> own;
+    lv_wait_previous();
     if (find_span(a, Many<D, M>::queries, &own))
         attend_many<D, M>(share_span(own), key_stride<D>(a), a.scale * LOG2_E);
 }

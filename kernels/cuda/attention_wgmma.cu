@@ -158,6 +158,7 @@ template <int HEAD, typename A> LV_KERNEL(BLOCK_THREADS) attention_wgmma(const A
 {
 #ifdef LV_HAS_WGMMA
     Span<LvBf16> own;
+    lv_wait_previous();
     if (find_span(a, BLOCK_QUERIES, &own))
         attend_group<HEAD>(own, a.scale * LOG2_E);
 #endif

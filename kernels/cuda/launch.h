@@ -138,6 +138,7 @@ typedef struct LvCudaNorm {
     const float *scale; /* [cols] */
     const float *bias;  /* [cols] or NULL */
     float eps;
+    int32_t overlap;
 } LvCudaNorm;
 int lv_cuda_layer_norm(LvCudaStream stream, const LvCudaNorm *args);
 int lv_cuda_rms_norm(LvCudaStream stream, const LvCudaNorm *args);
@@ -318,6 +319,7 @@ typedef struct LvCudaAttentionFull {
     float scale;           /* head_dim^-0.5 */
     uint32_t warp_queries; /* on tensor cores: 16, 32, or 0: what fills the device */
     int32_t wgmma;         /* by warp groups, where the device has them and the operands fit */
+    int32_t overlap;
 } LvCudaAttentionFull;
 int lv_cuda_attention_full(LvCudaStream stream, const LvCudaAttentionFull *args);
 

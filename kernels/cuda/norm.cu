@@ -44,6 +44,8 @@ LV_INLINE float normalised(float x, const Moments &m, float scale, float bias)
 template <typename T, int CHUNKS, bool CENTRED> LV_KERNEL(THREADS) norm_row(const LvCudaNorm a)
 {
     float *scratch = (float *)lv_shared();
+    lv_let_next_start();
+    lv_wait_previous();
     const T *in = (const T *)a.in + blockIdx.x * a.in_stride;
     T *out = (T *)a.out + blockIdx.x * a.out_stride;
     float x[CHUNKS][WIDTH], centre = 0;
@@ -94,6 +96,8 @@ template <typename T, int CHUNKS, bool CENTRED> LV_KERNEL(THREADS) norm_row(cons
 template <typename T, bool CENTRED> LV_KERNEL(THREADS) norm_any(const LvCudaNorm a)
 {
     float *scratch = (float *)lv_shared();
+    lv_let_next_start();
+    lv_wait_previous();
     const T *in = (const T *)a.in + blockIdx.x * a.in_stride;
     T *out = (T *)a.out + blockIdx.x * a.out_stride;
     float centre = 0, sums[2] = {0, 0};
@@ -133,7 +137,7 @@ template <typename T, bool CENTRED> static int launch_norm(LvCudaStream stream, 
         else if (chunks <= 16)
             kernel = norm_row<T, 16, CENTRED>;
     }
-    return lv_launch(kernel, a.cols ? a.rows : 0, 1, 1, THREADS, shared, stream, a);
+    return lv_launch_overlapped(kernel, a.cols ? a.rows : 0, 1, 1, THREADS, shared, stream, a);
 }
 
 template <bool CENTRED> static int norm_of_type(LvCudaStream stream, const LvCudaNorm &a)

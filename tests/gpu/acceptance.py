@@ -106,6 +106,8 @@ def judge(row, facts):
         if f.row != row:
             continue
         value = value_of(facts, f.field)
+        if "1080p" in f.what and facts.get("picture", "1920x1080") != "1920x1080":
+            value = None  # a rehearsal's small picture is no figure of this
         entry = {"figure": value, "unit": f.unit}
         if f.must is not None:
             entry |= {"must": f.must, "met": met(value, f.must, f.more)}

@@ -274,13 +274,13 @@ model() {
 
 # bench PREFIX LINES: what one engine is asked for; summary makes rows of it.
 bench() {
-    printf '%b' "$2" | "$(program tools/llavaov-tool/llavaov-tool)" bench --serve -m "$(model)" -d "cuda${options:-}"
+    printf '%b' "$2" | "$(program tools/llavaov-tool/llavaov-tool)" bench --serve -m "$(model)" -d "cuda${options:-}" ${precision:+--precision "$precision"}
 }
 
 # summary PREFIX: the medians of a bench's lines, a row for each kind, also where it was ended under way. A notice fails:
 # what is measured from there on is not what a user would have.
 summary() {
-    awk -v prefix="$1" '
+    awk -v prefix="$1" -v picture="${picture/ /x}" '
         function field(name,   at) { at = match($0, "\"" name "\": \"?[^,}\"]+"); if (!at) return ""
             at = substr($0, RSTART, RLENGTH); sub(/.*: "?/, "", at); return at }
         function median(key, name,   n, i, j, t, v) { # the first is for warming up, where there are more
@@ -293,7 +293,7 @@ summary() {
             if (!(key in count)) order[kinds++] = key
             at = count[key]++ + 0; value[key, "ns", at] = field("ns"); value[key, "copy", at] = field("with_copy_ns") }
         END { for (k = 0; k < kinds; k++) { split(order[k], p, "|"); ms = median(order[k], "ns")
-                if (p[1] == "frames" && p[2] == 1) printf "ROW %s/frame {\"frame_ms\": %.4f, \"with_copy_ms\": %.4f, \"runs\": %d}\n", prefix, ms, median(order[k], "copy"), count[order[k]]
+                if (p[1] == "frames" && p[2] == 1) printf "ROW %s/frame {\"frame_ms\": %.4f, \"with_copy_ms\": %.4f, \"picture\": \"%s\", \"runs\": %d}\n", prefix, ms, median(order[k], "copy"), picture, count[order[k]]
                 else if (p[1] == "frames") printf "ROW %s/encode {\"ours_ms\": %.4f, \"tiles\": %d, \"runs\": %d}\n", prefix, ms / p[2], p[2], count[order[k]]
                 else if (p[1] == "prefill") printf "ROW %s/prefill {\"ours_ms\": %.4f, \"tokens\": %d, \"runs\": %d}\n", prefix, ms, p[2], count[order[k]]
                 else if (p[1] == "batch") batches = batches sprintf("%s\"batch_%s_ms\": %.4f", batches ? ", " : "", p[4], ms / p[3])
@@ -348,7 +348,12 @@ counters() { # KERNEL PROGRAM ARGUMENTS
 memcheck() {
     local tool
     tool=$(command -v compute-sanitizer || ls /usr/local/cuda/bin/compute-sanitizer 2>/dev/null) || { say 'cannot: there is no compute-sanitizer'; return 77; }
-    "$tool" --tool memcheck --error-exitcode 9 "$(program tests/gpu/gpu-attention)"
+    local code output=$scratch/memcheck
+    "$tool" --tool memcheck --error-exitcode 9 "$(program tests/gpu/gpu-attention)" 2>&1 | tee "$output"
+    code=${PIPESTATUS[0]}
+    # Errors that it found, and tests that failed, are failures; where it did not come that far it was refused.
+    ((code == 0 || code == 9)) || grep -q -e 'ERROR SUMMARY' -e '^\[  FAILED  \]' "$output" || return 77
+    return "$code"
 }
 
 kernel_tests() { # UNTIL
@@ -397,6 +402,8 @@ part_A() {
     options=';overlap=off' line 230 20 bench/overlap-off bench overlap-off "$(repeated 5 "decode $context $tokens")"
     options=';graphs=off' line 242 15 bench/graphs-off bench graphs-off "$(repeated 5 "decode $context $tokens")"
     options=";rows=$((context + 1))" line 250 12 bench/one-chunk bench one-chunk "$(repeated 5 "prefill $context")"
+    options=";encoder=graph" line 256 10 bench/encoder-graph bench encoder-graph "$(repeated "$many" "frames 1 $picture")"
+    precision=fp8 line 268 14 bench/fp8 bench fp8 "$(repeated 5 "prefill $context")$(repeated "$few" "frames $tiles $tile_size $tile_size")"
     say '== 6: parity'
     line 315 60 parity/0.5b-seed-1 hf parity 1 --frames $hf_frames $hf_options
     line 330 30 parity/demo hf demo --clips "$clips" $hf_device
@@ -413,6 +420,7 @@ part_B() {
     line 115 20 bench/again bench again "$(repeated 7 "decode $context $tokens")$(repeated 7 "frames 1 $picture")"
     options=';overlap=off' line 135 20 bench/again-overlap-off bench again-overlap-off "$(repeated 7 "decode $context $tokens")"
     options=';graphs=off' line 155 20 bench/again-graphs-off bench again-graphs-off "$(repeated 7 "decode $context $tokens")"
+    options=';encoder=graph' line 170 15 bench/again-encoder-graph bench again-encoder-graph "$(repeated 15 "frames 1 $picture")"
 }
 
 part_C() {

@@ -136,6 +136,18 @@ def hf_side(arguments, folder, cases):
                         "logits": hf_model.logits(half, case["tiles"], case["whole"], case["keep"])}  # fmt: skip
 
 
+def hf_fp8_side(arguments, folder, cases):
+    """The same in bf16 with the layers' products in fp8, as torch rounds to it."""
+    import torch
+
+    import hf_model
+
+    model = hf_model.in_fp8(hf_model.load(folder, torch.bfloat16, arguments.torch_device))
+    for case in cases:
+        case["fp8"] = {"features": hf_model.features(model, case["tiles"]),
+                       "logits": hf_model.logits(model, case["tiles"], case["whole"], case["keep"])}  # fmt: skip
+
+
 def our_side(arguments, tool, folder, case, precision):
     options = ["-m", folder, "-d", arguments.device, "--precision", precision]
     features = tool.folder / "features.npy"
@@ -152,6 +164,10 @@ def facts_of_case(arguments, tool, folder, case):
         facts[precision] = {part: distance(mine[part], case["f32"][part]) for part in ("features", "logits")}
         if precision == "f32":
             f32 = mine
+    if arguments.fp8:
+        mine = our_side(arguments, tool, folder, case, "fp8")
+        for side, rows in (("fp8", mine), ("hf_fp8", case["fp8"])):
+            facts[side] = {part: distance(rows[part], case["f32"][part]) for part in ("features", "logits")}
     facts["hf_bf16"] = {part: distance(case["bf16"][part], case["f32"][part]) for part in ("features", "logits")}
     allowed = max(1e-5, 2 * relative(distance(case["f32"]["features"], case["f64"])))
     wanted = case["f32"]["logits"]
@@ -182,6 +198,8 @@ def parity(arguments):
         ids = tool.json("tokenize", "-m", folder, "--chat", "-n", frames, "--", PROMPT)["ids"]
         cases.append({"frames": frames, "clip": clip, "tiles": tool.array("layout", "-m", folder, clip), "ids": ids})
     hf_side(arguments, folder, cases)
+    if arguments.fp8:
+        hf_fp8_side(arguments, folder, cases)
     facts = {"torch_float32_error": rounding}
     facts |= {str(case["frames"]): facts_of_case(arguments, tool, folder, case) for case in cases}
     good = all(facts[str(n)]["f32_features_of_allowed"] <= 1 and facts[str(n)]["f32_logits_sigma"] <= 1e-3
@@ -376,6 +394,7 @@ def main():
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--torch-device", default="cuda")
     parser.add_argument("--preset", default="0.5b")
+    parser.add_argument("--fp8", action="store_true", help="parity: precision=fp8 as well, beside torch's rounding")
     parser.add_argument("--clips", type=int, default=400)
     parser.add_argument("--frames", type=int, nargs="+", default=list(FRAMES))
     parser.add_argument("--encode-batch", type=int, default=32)

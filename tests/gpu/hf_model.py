@@ -252,5 +252,39 @@ class Timed:
         return run
 
 
+# ---- fp8 ----
+
+
+def to_e4m3(x):
+    """(codes as float32, scales of the rows): torch's own cast of x / scale, held to its greatest number."""
+    scale = x.float().abs().amax(-1, keepdim=True).clamp(min=2.0**-90) / 448
+    return (x.float() / scale).clamp(-448, 448).to(torch.float8_e4m3fn).float(), scale
+
+
+class InE4m3(torch.nn.Module):
+    """A linear layer whose weights and inputs are rounded to e4m3, each row with a scale; sums in float32."""
+
+    def __init__(self, linear):
+        super().__init__()
+        self.weight, self.bias = linear.weight, linear.bias
+        self.codes, self.scale = to_e4m3(linear.weight)
+
+    def forward(self, x):
+        codes, scale = to_e4m3(x)
+        out = codes @ self.codes.T * scale * self.scale.T
+        return (out if self.bias is None else out + self.bias.float()).to(x.dtype)
+
+
+def in_fp8(model):
+    """The model itself, with the products of the tower's and the decoder's layers in fp8 as torch would round them."""
+    parents = dict(model.named_modules())
+    for name, module in list(parents.items()):
+        sizes = isinstance(module, torch.nn.Linear) and module.in_features % 16 == 0 and module.out_features % 16 == 0
+        if sizes and ".layers." in name and ("vision_tower" in name or "language_model" in name):
+            parent, _, own = name.rpartition(".")
+            setattr(parents[parent], own, InE4m3(module))
+    return model
+
+
 def copied(model, dtype):
     return copy.deepcopy(model).to(dtype)

@@ -27,6 +27,12 @@ def seed(bf16, hf, power=100.0, of_allowed=0.5, differ=0):
 
 
 class Judging(unittest.TestCase):
+    def test_a_frame_of_another_size_is_no_figure_of_1080p(self):
+        for picture, figure in (("1920x1080", 1.5), ("64x48", None)):
+            facts = {"frame_ms": 1.5, "with_copy_ms": 1.7, "picture": picture}
+            figures = acceptance.judge("bench/frame", facts)[1]
+            self.assertEqual([entry["figure"] for entry in figures.values()], [figure, figure and 1.7])
+
     def test_less_is_better(self):
         good, figures = acceptance.judge("bench/patches", {"us": 60})
         self.assertTrue(good)

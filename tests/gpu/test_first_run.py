@@ -79,7 +79,7 @@ class FirstRun(unittest.TestCase):
         code, said = self.run_part("A")
         self.assertEqual(code, 0, said)
         rows = self.rows()
-        self.assertEqual(rows["bench/frame"] | {"frame_ms": 2, "with_copy_ms": 3}, rows["bench/frame"])
+        self.assertEqual(rows["bench/frame"] | {"frame_ms": 2, "with_copy_ms": 3, "picture": "64x48"}, rows["bench/frame"])
         self.assertEqual(rows["bench/decode"]["ours_ms"], 4)  # of two tokens
         self.assertEqual(rows["bench/batch"]["batch_2_ms"], 2)
         self.assertEqual(rows["bench/drawn"]["ours_ms"], 4)
@@ -152,6 +152,23 @@ class FirstRun(unittest.TestCase):
         self.assertEqual(code, 0, said)
         self.assertTrue(self.rows()["counters/gated"]["skipped"])
         self.assertIn("ERR_NVGPUCTRPERM", self.rows()["counters/gated"]["message"])
+
+    def test_a_memory_checker_is_skipped_where_it_is_refused_alone(self):
+        self.program("tests/gpu/gpu-attention", PASSES)
+        cases = (("echo '========= Error: this process may not attach to the device'; exit 1\n", "skipped"),
+                 ("echo '========= ERROR SUMMARY: 3 errors'; exit 9\n", "failed"),
+                 ("shift 4; exec sh \"$@\"\n".replace("shift 4", "while [ $# -gt 1 ]; do shift; done"), "passed"))  # fmt: skip
+        for text, wanted in cases:
+            with self.subTest(wanted):
+                self.setUp()
+                self.program("tests/gpu/gpu-attention", PASSES)
+                self.program("../bin/compute-sanitizer", text)
+                code, said = self.run_part("C", FIRST_RUN_ONLY="sanitize/memcheck")
+                row = self.rows()["sanitize/memcheck-attention"]
+                self.assertEqual((row["good"], row.get("skipped", False)), (wanted == "passed", wanted == "skipped"), said)
+                self.assertEqual(code, 1 if wanted == "failed" else 0)
+                if wanted == "skipped":
+                    self.assertIn("may not attach", row["message"])
 
     def test_too_little_time_starts_nothing(self):
         code, said = self.run_part("B", FIRST_RUN_LEFT="269")

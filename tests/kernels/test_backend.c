@@ -87,9 +87,10 @@ static void device_strings_are_read(void **state)
         {"auto;graphs=off", {LV_DEVICE_AUTO, .no_graphs = true, .rows = UNSET, .slice_us = UNSET,
                                 .warm_ms = UNSET}},
         {"cuda;plans=timed;graphs=on;plans=first;overlap=off;plans=timed;gate=fused;attention="
-         "wgmma",
+         "wgmma;encoder=graph",
             {LV_DEVICE_CUDA, .no_overlap = true, .timed_plans = true, .wgmma = true,
-                .fused_gate = true, .rows = UNSET, .slice_us = UNSET, .warm_ms = UNSET}},
+                .fused_gate = true, .encoder_graph = true, .rows = UNSET, .slice_us = UNSET,
+                .warm_ms = UNSET}},
         {"cuda:1;overlap=off;graphs=on;rows=65536;slice-us=0;warm-ms=60000",
             {LV_DEVICE_CUDA, 1, .no_overlap = true, .rows = 65536, .warm_ms = 60000}},
     };
@@ -100,8 +101,9 @@ static void device_strings_are_read(void **state)
         {"cuda:99999999999", "cuda:99999999999"}, {"cuda:-1", "cuda:-1"}, {"Cuda", "Cuda"},
         {"cpu;graphs=off", "graphs=off"}, {"cuda;", ""}, {"cuda;;rows=1", ""},
         {"cuda;graphs", "graphs"}, {"cuda;graphs=no", "graphs=no"}, {"cuda;plans=on", "plans=on"},
-        {"cuda;rows=0", "rows=0"}, {"cuda;rows=-1", "rows=-1"}, {"cuda;rows=12x", "rows=12x"},
-        {"cuda;rows= 5", "rows= 5"}, {"cuda;rows=65537", "rows=65537"},
+        {"cuda;encoder=on", "encoder=on"}, {"cuda;rows=0", "rows=0"}, {"cuda;rows=-1", "rows=-1"},
+        {"cuda;rows=12x", "rows=12x"}, {"cuda;rows= 5", "rows= 5"},
+        {"cuda;rows=65537", "rows=65537"},
         {"cuda;rows=99999999999999999999", "rows=99999999999999999999"},
         {"cuda;slice-us=1000001", "slice-us=1000001"}, {"cuda;warm-ms=", "warm-ms="},
         {"cuda;colour=red", "colour=red"}, {"cuda ;rows=1", "cuda "}};

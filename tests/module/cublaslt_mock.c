@@ -223,6 +223,8 @@ typedef struct Choice {
     uint64_t m, n, k;
     uint32_t epilogue, alignment[4];
     uint32_t number; /* among what was proposed */
+    int32_t cuts;    /* of the inner dimension, or 0 */
+    uint32_t reduction;
 } Choice;
 
 _Static_assert(sizeof(Choice) <= sizeof(cublasLtMatmulAlgo_t), "fits");
@@ -244,7 +246,7 @@ EXPORTED cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle,
         return CUBLAS_STATUS_INVALID_VALUE;
     if (left->rows == 13)
         return CUBLAS_STATUS_NOT_SUPPORTED;
-    Choice choice = {out->rows, out->cols, left->rows, own->epilogue, {0}, 0};
+    Choice choice = {out->rows, out->cols, left->rows, own->epilogue, {0}, 0, 0, 0};
     memcpy(choice.alignment, wish->alignment, sizeof choice.alignment);
     const int proposed = wanted < MOST_PROPOSED ? wanted : MOST_PROPOSED;
     for (; *found < proposed; ++*found) {
@@ -254,6 +256,34 @@ EXPORTED cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle,
         memcpy(&result->algo, &choice, sizeof choice);
         result->state = *found == UNUSABLE ? CUBLAS_STATUS_NOT_SUPPORTED : CUBLAS_STATUS_SUCCESS;
     }
+    return CUBLAS_STATUS_SUCCESS;
+}
+
+EXPORTED cublasStatus_t cublasLtMatmulAlgoConfigSetAttribute(cublasLtMatmulAlgo_t *algorithm,
+    cublasLtMatmulAlgoConfigAttributes_t attribute, const void *value, size_t bytes)
+{
+    Choice *choice = (Choice *)algorithm;
+    if (attribute == CUBLASLT_ALGO_CONFIG_SPLITK_NUM)
+        return take(&choice->cuts, sizeof choice->cuts, value, bytes);
+    if (attribute == CUBLASLT_ALGO_CONFIG_REDUCTION_SCHEME)
+        return take(&choice->reduction, sizeof choice->reduction, value, bytes);
+    return CUBLAS_STATUS_INVALID_VALUE;
+}
+
+/* Up to four parts, of eight at least; six would need too much room. */
+EXPORTED cublasStatus_t cublasLtMatmulAlgoCheck(cublasLtHandle_t handle,
+    cublasLtMatmulDesc_t operation, cublasLtMatrixLayout_t a, cublasLtMatrixLayout_t b,
+    cublasLtMatrixLayout_t c, cublasLtMatrixLayout_t d, const cublasLtMatmulAlgo_t *algorithm,
+    cublasLtMatmulHeuristicResult_t *result)
+{
+    const Choice *choice = (const Choice *)algorithm;
+    const Layout *left = (const Layout *)a;
+    if (choice->reduction != CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE)
+        return CUBLAS_STATUS_INVALID_VALUE;
+    if ((choice->cuts > 4 && choice->cuts != 6) || left->rows < 8 * (uint64_t)choice->cuts)
+        return CUBLAS_STATUS_NOT_SUPPORTED;
+    memset(result, 0, sizeof *result);
+    result->workspaceSize = choice->cuts == 6 ? (size_t)1 << 40 : 1 << 10;
     return CUBLAS_STATUS_SUCCESS;
 }
 
@@ -288,6 +318,7 @@ EXPORTED cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDe
         return CUBLAS_STATUS_INTERNAL_ERROR;
     counts.products++;
     counts.number = choice.number;
+    counts.cuts = choice.cuts;
     if (choice.number == FAILING)
         return CUBLAS_STATUS_INTERNAL_ERROR;
     for (uint64_t col = 0; col < n; col++)

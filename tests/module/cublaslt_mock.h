@@ -8,6 +8,7 @@ typedef struct LvLtMockCounts {
     unsigned choices;  /* of an algorithm */
     unsigned products; /* that were computed */
     unsigned number;   /* of the algorithm that was used last, among those proposed */
+    int cuts;          /* of that product's inner dimension, or 0 */
 } LvLtMockCounts;
 
 typedef LvLtMockCounts (*LvLtMockCount)(void);

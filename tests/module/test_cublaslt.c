@@ -130,6 +130,29 @@ static void shapes_come_and_go(void **state)
     }
 }
 
+/* In parts where the algorithm can, and otherwise whole. */
+static void products_in_parts(void **state)
+{
+    static const struct {
+        uint32_t wanted;
+        int cuts;
+    } cases[] = {{0, 0}, {1, 0}, {2, 2}, {4, 4}, {5, 0}, {6, 0}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        LvMatmul m = product(6, 64, 10);
+        m.cuts = cases[i].wanted;
+        for (int again = 0; again < 2; again++) {
+            memset(out, 0xFF, sizeof out);
+            assert_int_equal(lv_lt_matmul(lt, NULL, &m), 0);
+            assert_int_equal(count().cuts, cases[i].cuts);
+            check(&m, NULL);
+        }
+    }
+    LvMatmul shallow = product(6, 16, 10);
+    shallow.cuts = 4;
+    assert_int_equal(lv_lt_matmul(lt, NULL, &shallow), 0);
+    assert_int_equal(count().cuts, 0);
+}
+
 /* ---- e4m3 ---- */
 
 static _Alignas(256) uint8_t codes[2][MOST];
@@ -322,6 +345,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_choice_is_remembered),
         cmocka_unit_test(what_is_refused_is_told_apart),
         cmocka_unit_test(shapes_come_and_go),
+        cmocka_unit_test(products_in_parts),
         cmocka_unit_test(products_of_fp8),
         cmocka_unit_test(the_fastest_is_chosen_once),
         cmocka_unit_test(what_was_timed_stays),

@@ -26,7 +26,8 @@ LlavaovStatus lv_cuda_op_attention_full(LvBackend *backend, const LvRun *run, Lv
         .n_heads = n_heads,
         .head_dim = head_dim,
         .scale = (float)(1.0 / sqrt((double)head_dim)),
-        .wgmma = cuda->wgmma};
+        .wgmma = cuda->wgmma,
+        .overlap = lv_encoder_overlap(cuda)};
     int code = lv_cuda_attention_full(lv_runtime_stream(cuda->runtime), &args);
     return lv_cuda_end(cuda, run, "attention_full", lv_cuda_launched(cuda, code));
 }

@@ -35,6 +35,8 @@
     X(MatmulPreferenceCreate)                                                                      \
     X(MatmulPreferenceDestroy)                                                                     \
     X(MatmulPreferenceSetAttribute)                                                                \
+    X(MatmulAlgoCheck)                                                                             \
+    X(MatmulAlgoConfigSetAttribute)                                                                \
     X(MatmulAlgoGetHeuristic)                                                                      \
     X(Matmul)
 
@@ -51,6 +53,7 @@ typedef struct Key {
     uint32_t out_alignment, in_alignment, weight_alignment, addend_alignment;
     uint32_t bias_alignment; /* 0: none */
     uint32_t scaling;        /* of e4m3 */
+    uint32_t cuts;
 } Key;
 
 typedef struct Plan {
@@ -235,6 +238,7 @@ static Key key_of(const LvMatmul *m)
     key.in_alignment = alignment_of(m->in);
     key.weight_alignment = alignment_of(m->weight.data);
     key.scaling = m->type == LV_E4M3 ? (uint32_t)m->weight.scales.scaling : LV_UNSCALED;
+    key.cuts = m->cuts;
     key.addend_alignment = m->addend ? alignment_of(m->addend) : key.out_alignment;
     return key;
 }
@@ -355,6 +359,25 @@ static cublasStatus_t propose(LvLt *lt, const Plan *plan, int most, Candidates *
     return status == CUBLAS_STATUS_SUCCESS ? c->of[0].state : status;
 }
 
+/* The same algorithm with the inner dimension cut into parts, which are joined as float32, in order;
+ * as it was where it cannot, or where the parts would need more room. */
+static void cut(LvLt *lt, const Plan *plan, cublasLtMatmulAlgo_t *algorithm)
+{
+    const int32_t cuts = (int32_t)plan->key.cuts;
+    const uint32_t scheme = CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE;
+    cublasLtMatmulAlgo_t wanted = *algorithm;
+    cublasLtMatmulHeuristicResult_t result;
+    if (cuts > 1 &&
+        lt->call.MatmulAlgoConfigSetAttribute(&wanted, CUBLASLT_ALGO_CONFIG_SPLITK_NUM, &cuts,
+            sizeof cuts) == CUBLAS_STATUS_SUCCESS &&
+        lt->call.MatmulAlgoConfigSetAttribute(&wanted, CUBLASLT_ALGO_CONFIG_REDUCTION_SCHEME,
+            &scheme, sizeof scheme) == CUBLAS_STATUS_SUCCESS &&
+        lt->call.MatmulAlgoCheck(lt->handle, plan->operation, plan->weight, plan->in, plan->out,
+            plan->out, &wanted, &result) == CUBLAS_STATUS_SUCCESS &&
+        result.workspaceSize <= LV_RUNTIME_WORKSPACE)
+        *algorithm = wanted;
+}
+
 static cublasStatus_t multiply(LvLt *lt, const Plan *plan, const cublasLtMatmulAlgo_t *algorithm,
     const LvMatmul *m, void *out, LvCudaStream stream)
 {
@@ -434,13 +457,15 @@ static cublasStatus_t plan_for(LvLt *lt, const LvMatmul *matmul, LvCudaStream st
         }
     }
     bool timed;
-    Candidates candidates;
+    Candidates candidates = {.n = 0};
     Plan *plan = place_of_new(lt, &timed);
     forget(lt, plan);
     plan->key = key;
     cublasStatus_t status = describe(lt, plan, matmul);
     if (status == CUBLAS_STATUS_SUCCESS)
         status = propose(lt, plan, timed ? LV_LT_CANDIDATES : 1, &candidates);
+    for (int i = 0; i < candidates.n && status == CUBLAS_STATUS_SUCCESS; i++)
+        cut(lt, plan, &candidates.of[i].algo);
     if (status == CUBLAS_STATUS_SUCCESS)
         plan->algorithm =
             candidates.of[timed ? fastest(lt, plan, &candidates, matmul, stream) : 0].algo;

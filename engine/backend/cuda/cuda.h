@@ -151,6 +151,30 @@ typedef struct LvSteps {
     LvStepKind kinds[LV_STEP_SIZES][2];
 } LvSteps;
 
+/* The tower's layers of so few tiles can be graphs (encoder.c). */
+#define LV_ENCODER_MOST 2u
+
+typedef struct LvEncoderKind {
+    size_t bytes; /* that a pass of it takes, or 0 before the first */
+    LvGraph *graph;
+} LvEncoderKind;
+
+/* The pass between pass_begin and pass_end. */
+typedef enum LvEncoderWay { LV_ENCODER_NONE, LV_ENCODER_DIRECT, LV_ENCODER_RECORD } LvEncoderWay;
+
+typedef struct LvEncoder {
+    bool on;
+    LvEncoderWay way;
+    bool begun; /* the first kernel of what is recorded is there */
+    const void *model;
+    LvTensor given; /* the caller's rows */
+    LvEncoderKind kinds[LV_ENCODER_MOST];
+    void *ground; /* device: the rows and tensors of graphs, which share it */
+    size_t ground_bytes;
+    char why[192];
+    _Atomic(const char *) notice; /* it, where graphs were given up; written before */
+} LvEncoder;
+
 typedef struct LvCuda {
     LvBackend base;
     char device[32], detail[512];
@@ -177,6 +201,7 @@ typedef struct LvCuda {
     LvCudaSequence *known;     /* what it holds, host */
     size_t n_known, sequences_capacity;
     LvSteps steps;
+    LvEncoder encoder;
     _Atomic uint64_t n_caches; /* opened so far */
 } LvCuda;
 
@@ -218,6 +243,15 @@ static inline size_t lv_round_up(size_t n, size_t multiple)
 static inline int32_t lv_cuda_overlap(const LvCuda *cuda)
 {
     return cuda->steps.overlap && cuda->steps.active && cuda->steps.behind_kernel;
+}
+
+/* The same in a recorded pass of the encoder, where products of the library stand between our
+ * kernels: they are kernels, too. */
+static inline int32_t lv_encoder_overlap(LvCuda *cuda)
+{
+    const bool recorded = cuda->encoder.way == LV_ENCODER_RECORD, begun = cuda->encoder.begun;
+    cuda->encoder.begun = recorded;
+    return recorded && begun && cuda->steps.overlap;
 }
 
 /* Something other than a kernel of ours is enqueued. */
@@ -376,6 +410,13 @@ LlavaovStatus lv_cuda_op_sample(
 LlavaovStatus lv_cuda_op_step_begin(LvBackend *backend, const LvRun *run, LvDecodeStep *step);
 LlavaovStatus lv_cuda_op_step_end(LvBackend *backend, const LvRun *run, LvDecodeStep *step,
     LlavaovStatus computed, int32_t *tokens);
+
+/* ---- encoder.c ---- */
+LlavaovStatus lv_cuda_op_pass_begin(LvBackend *backend, const LvRun *run, LvPass *pass);
+LlavaovStatus lv_cuda_op_pass_end(
+    LvBackend *backend, const LvRun *run, LvPass *pass, LlavaovStatus computed);
+/* Under the lock: what graphs read is about to go. */
+void lv_encoder_forget(LvCuda *cuda);
 
 /* ---- graph.c ---- */
 const char *lv_cuda_op_notice(LvBackend *backend);

@@ -146,6 +146,7 @@ const char *lv_cuda_op_notice(LvBackend *backend)
 {
     LvCuda *cuda = lv_cuda(backend);
     const char *notice = atomic_load(&cuda->steps.notice);
+    notice = notice ? notice : atomic_load(&cuda->encoder.notice);
     return notice ? notice : lv_runtime_notice(cuda->runtime);
 }
 

@@ -68,6 +68,21 @@ int lv_cuda_multiply(LvCuda *cuda, const LvMatmul *m)
     return lv_runtime_matmul(cuda->runtime, m);
 }
 
+/* Products of one or two tiles that leave most of the device idle, where the encoder is a graph: parts
+ * of the inner dimension that fill it, in tiles of 128 x 128, none of them short. */
+#define CUT_TILE 128u
+#define LEAST_CUT 512u
+static uint32_t cuts_of(const LvCuda *cuda, size_t rows, size_t cols, size_t inner)
+{
+    const size_t tiles =
+        lv_round_up(rows, CUT_TILE) / CUT_TILE * (lv_round_up(cols, CUT_TILE) / CUT_TILE);
+    if (cuda->encoder.way == LV_ENCODER_NONE || tiles == 0)
+        return 0;
+    const size_t most = inner / LEAST_CUT, wanted = cuda->facts.n_processors / tiles;
+    const size_t cuts = wanted < most ? wanted : most;
+    return cuts > 1 ? (uint32_t)cuts : 0;
+}
+
 /* In fp8 where there is that. */
 static int multiply(LvCuda *cuda, const LvMatmul *m, const LvWeight *weight)
 {
@@ -146,6 +161,7 @@ static int linear_many(LvCuda *cuda, const Linear *l)
     matmul.bias = l->bias ? l->bias->bias : NULL;
     matmul.addend = fused_add ? residual->data : NULL;
     matmul.tail = fused_gelu ? LV_TAIL_GELU_TANH : LV_TAIL_NONE;
+    matmul.cuts = cuts_of(cuda, out.rows, out.cols, l->in.cols);
     const bool second = (residual && !fused_add) || (function != LV_CUDA_NONE && !fused_gelu);
     void *scratch = NULL;
     int code = 0;
@@ -236,7 +252,7 @@ static int normalise(LvCuda *cuda, Linear *l, void **scratch)
         return code;
     l->in = (LvTensor){*scratch, in.dtype, in.rows, in.cols, stride};
     const LvCudaNorm args = {*scratch, stride, in.data, in.stride, cuda->type, in.rows, in.cols,
-        l->norm->scale->vector, NULL, (float)l->norm->eps};
+        l->norm->scale->vector, NULL, (float)l->norm->eps, 0};
     return lv_cuda_launched(cuda, lv_cuda_rms_norm(lv_runtime_stream(cuda->runtime), &args));
 }
 

@@ -72,6 +72,7 @@ static void cuda_close(LvBackend *backend)
             lv_runtime_synchronize(cuda->runtime);
         if (cuda->memory) {
             lv_steps_close(cuda);
+            lv_encoder_forget(cuda);
             lv_staging_close(cuda);
             lv_pictures_close(cuda);
             lv_memory_give(cuda->memory, cuda->rope);
@@ -120,6 +121,8 @@ static const LvBackendOps operations = {
     .norm_linear_greedy = lv_cuda_op_norm_linear_greedy,
     .step_begin = lv_cuda_op_step_begin,
     .step_end = lv_cuda_op_step_end,
+    .pass_begin = lv_cuda_op_pass_begin,
+    .pass_end = lv_cuda_op_pass_end,
     .notice = lv_cuda_op_notice,
 };
 
@@ -286,6 +289,7 @@ static LlavaovStatus cuda_open(
     cuda->steps.overlap = !options->parsed.no_overlap;
     cuda->wgmma = options->parsed.wgmma;
     cuda->fused_gate = options->parsed.fused_gate;
+    cuda->encoder.on = options->parsed.encoder_graph;
     LlavaovStatus status = check_model(label.text, options->config, error);
     if (status == LLAVAOV_OK)
         status = choose_type(cuda, options->precision, error);
@@ -304,14 +308,15 @@ static LlavaovStatus cuda_open(
         return status;
     }
     snprintf(cuda->detail, sizeof cuda->detail,
-        "%s: %s, compute capability %u.%u, %.1f GiB; weights and activations in %s%s%s%s%s%s%s",
+        "%s: %s, compute capability %u.%u, %.1f GiB; weights and activations in %s%s%s%s%s%s%s%s",
         cuda->device, cuda->facts.name, cuda->facts.major, cuda->facts.minor,
         (double)cuda->facts.memory_bytes / (1 << 30), cuda->type == LV_F32 ? "float32" : "bf16",
         cuda->fp8 == LV_SCALE_ROW      ? ", layers' products of many rows in fp8, a scale a row"
         : cuda->fp8 == LV_SCALE_TENSOR ? ", layers' products of many rows in fp8, one scale"
                                        : "",
         options->parsed.timed_plans ? "; plans=timed" : "", cuda->wgmma ? "; attention=wgmma" : "",
-        cuda->fused_gate ? "; gate=fused" : "", cuda->steps.graphs ? "" : "; ", cuda->steps.why);
+        cuda->fused_gate ? "; gate=fused" : "", cuda->encoder.on ? "; encoder=graph" : "",
+        cuda->steps.graphs ? "" : "; ", cuda->steps.why);
     cuda->base.ops = &operations;
     cuda->base.info = (LvBackendInfo){.device = cuda->device,
         .detail = cuda->detail,

@@ -122,7 +122,7 @@ static LlavaovStatus norm(LvBackend *backend, const LvRun *run, LvTensor out, Lv
     if (status != LLAVAOV_OK)
         return status;
     const LvCudaNorm args = {out.data, out.stride, in.data, in.stride, cuda->type, in.rows, in.cols,
-        scale->vector, bias ? bias->vector : NULL, (float)eps};
+        scale->vector, bias ? bias->vector : NULL, (float)eps, lv_encoder_overlap(cuda)};
     LvCudaStream stream = lv_runtime_stream(cuda->runtime);
     int code = layer ? lv_cuda_layer_norm(stream, &args) : lv_cuda_rms_norm(stream, &args);
     return lv_cuda_end(cuda, run, name, lv_cuda_launched(cuda, code));

@@ -123,6 +123,7 @@ typedef struct LvMatmul {
     LvDtype type;                 /* of in: F32, BF16 or E4M3 */
     LvDtype out_type;             /* the same, or F32; of E4M3 BF16 */
     LvMatmulTail tail;
+    uint32_t cuts; /* the inner dimension in so many parts, where the library can; 0: as it likes */
     const float *in_scales; /* of E4M3, as the weight's: [rows] with LV_SCALE_ROW, or [1] with
                                LV_SCALE_TENSOR, 16-byte aligned */
 } LvMatmul;

@@ -195,6 +195,7 @@ void lv_cuda_weight_free(LvBackend *backend, LvWeight *weight)
     LvMemory *memory = cuda->memory;
     pthread_mutex_lock(&cuda->lock);
     lv_steps_forget_model(cuda);
+    lv_encoder_forget(cuda);
     pthread_mutex_unlock(&cuda->lock);
     lv_memory_give(memory, (void *)weight->matrix.data);
     lv_memory_give(memory, (void *)weight->matrix.scales.data);
