@@ -199,11 +199,17 @@ typedef enum LlavaovPrecision {
     LLAVAOV_PRECISION_F16,
     /* CUDA, compute capability 8.9 and newer: bf16, but of many rows the layers' products in fp8 (e4m3),
      * for which their weights are held twice. */
-    LLAVAOV_PRECISION_FP8
+    LLAVAOV_PRECISION_FP8,
+    /* CPU: as AUTO on weights that become bitsandbytes' four bits while they are loaded, all linear
+     * ones but the head; DQ: with nested scales. docs/precision.md */
+    LLAVAOV_PRECISION_NF4,
+    LLAVAOV_PRECISION_FP4,
+    LLAVAOV_PRECISION_NF4_DQ,
+    LLAVAOV_PRECISION_FP4_DQ
 } LlavaovPrecision;
 
 /* The names of all of them, for a sentence. */
-#define LLAVAOV_PRECISION_NAMES "auto, f32, bf16, f16 or fp8"
+#define LLAVAOV_PRECISION_NAMES "auto, f32, bf16, f16, fp8, nf4, fp4, nf4-dq or fp4-dq"
 /* "auto", "f32", ... in the order of the values; NULL for what is no precision. */
 LLAVAOV_API const char *llavaov_precision_name(LlavaovPrecision precision);
 /* false: no precision has this name, and *precision stays as it is. */

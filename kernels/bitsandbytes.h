@@ -25,6 +25,10 @@
  * short block is at least 1e-38. */
 void lv_bnb_quantise(LvDtype dtype, const float *in, size_t n, uint8_t *codes, float *scales);
 
+/* Codes of a matrix in rows that begin at whole bytes, as LvMatrix has them; the same bytes where a row
+ * has an even number. */
+void lv_bnb_rows(uint8_t *rows_out, const uint8_t *codes, size_t rows, size_t cols);
+
 /* The mean as torch has it on one thread; n > 0. Other devices and numbers of threads may round the
  * last bit differently. */
 float lv_bnb_mean(const float *scales, size_t n);

@@ -48,7 +48,10 @@ typedef enum LvWeightUse {
     LV_WEIGHT_VECTOR = 4, /* bias, norm scale, position table: used in float32 */
     /* With LINEAR: of a layer of the tower or the decoder. What a precision below the activations'
      * is for. */
-    LV_WEIGHT_LAYER = 8
+    LV_WEIGHT_LAYER = 8,
+    /* With LINEAR: a precision that quantises linear weights leaves it as it is stored (the head, the
+     * patch embedding). */
+    LV_WEIGHT_EXEMPT = 16
 } LvWeightUse;
 
 /* A picture that a backend keeps until it is encoded; backend-specific data follows. */

@@ -26,8 +26,15 @@ typedef struct LvCpuRope {
     uint32_t head_dim, variant, first, n;
 } LvCpuRope;
 
+/* What linear weights become while they are loaded. */
+typedef struct LvQuantised {
+    LvDtype type; /* LV_F32: they stay as they are stored */
+    bool nested;  /* scales are rounded to what nested ones hold */
+} LvQuantised;
+
 typedef struct LvCpu {
     LvBackend base;
+    LvQuantised quantised;
     char detail[512];
     const LvKernels *kernels;
     LvPool *pool;
@@ -39,11 +46,13 @@ typedef struct LvCpu {
     LvPixelValues pixel_values;
 } LvCpu;
 
-/* A weight stays where the checkpoint has it, in its parts; a VECTOR is converted and packed. */
+/* A weight stays where the checkpoint has it, in its parts, unless it is quantised; a VECTOR is
+ * converted and packed. */
 struct LvWeight {
     size_t rows, cols;
-    float *vector; /* rows * cols floats, or NULL */
-    size_t n_parts;
+    float *vector;  /* rows * cols floats, or NULL */
+    uint64_t owned; /* a bit for each part whose data and scales are the weight's own: quantised */
+    size_t n_parts; /* at most 64 */
     LvMatrix parts[]; /* and behind them their scales and minimums */
 };
 

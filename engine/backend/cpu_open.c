@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "backend/cpu.h"
+#include "backend/cpu_quantise.h"
 
 /* ---- memory ---- */
 
@@ -120,10 +120,12 @@ LlavaovStatus lv_backend_cpu_open(
     LlavaovStatus status = choose_kernels(options->cpu_mask, &kernels, error);
     if (status != LLAVAOV_OK)
         return status;
-    if (options->precision != LLAVAOV_PRECISION_AUTO && options->precision != LLAVAOV_PRECISION_F32)
+    const LvQuantised quantised = lv_cpu_quantised(options->precision);
+    if (quantised.type == LV_F32 && options->precision != LLAVAOV_PRECISION_AUTO &&
+        options->precision != LLAVAOV_PRECISION_F32)
         return lv_fail_about(error, LLAVAOV_ERROR_UNSUPPORTED, LLAVAOV_ABOUT_OPTION, "precision",
-            "the CPU backend computes in float32 on weights as stored; use precision \"auto\" or "
-            "\"f32\"");
+            "the CPU backend computes in float32, on weights as stored or in four bits; use "
+            "precision \"auto\", \"f32\", \"nf4\" or \"fp4\"");
     if (options->threads > LV_MAX_THREADS)
         return lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION, "threads",
             "at most %u threads, not %u", LV_MAX_THREADS, options->threads);
@@ -139,11 +141,13 @@ LlavaovStatus lv_backend_cpu_open(
             "no memory for the CPU backend's threads");
     }
     cpu->kernels = kernels;
+    cpu->quantised = quantised;
     uint32_t threads = lv_pool_threads(cpu->pool);
     snprintf(cpu->detail, sizeof cpu->detail,
-        "cpu: %s kernels, %u thread%s, weights as stored, float32 arithmetic%s%s", kernels->name,
-        threads, threads == 1 ? "" : "s", options->why_cpu ? "; chosen because " : "",
-        options->why_cpu ? options->why_cpu : "");
+        "cpu: %s kernels, %u thread%s, weights %s, float32 arithmetic%s%s", kernels->name, threads,
+        threads == 1 ? "" : "s",
+        quantised.type == LV_F32 ? "as stored" : llavaov_precision_name(options->precision),
+        options->why_cpu ? "; chosen because " : "", options->why_cpu ? options->why_cpu : "");
     cpu->base.ops = &operations;
     cpu->base.info = (LvBackendInfo){.device = "cpu",
         .detail = cpu->detail,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Weights: kept where the checkpoint mapped them, checked for NaN and Inf once, in parallel. */
-#include "backend/cpu.h"
+ * Weights: kept where the checkpoint mapped them or quantised, checked for NaN and Inf once, in parallel. */
+#include "backend/cpu_quantise.h"
 
 #include "backend/tensor_shape.h"
 #include "base/limits.h"
@@ -35,6 +35,39 @@ static bool all_finite(LvCpu *cpu, const LvMatrix *matrix)
            all_finite(cpu, matrix->minimums);
 }
 
+/* Whether the part is to be quantised; *status: why it cannot be. */
+static bool to_quantise(const LvCpu *cpu, const LvHostTensor *part, unsigned use,
+    LlavaovStatus *status, LlavaovError *error)
+{
+    const LvDtype type = cpu->quantised.type;
+    if (!(use & LV_WEIGHT_LINEAR) || use & (LV_WEIGHT_TABLE | LV_WEIGHT_EXEMPT) || type == LV_F32 ||
+        part->dtype == type)
+        return false;
+    if (!lv_traits_float(lv_dtype_traits(part->dtype)))
+        *status = lv_fail_about(error, LLAVAOV_ERROR_UNSUPPORTED, LLAVAOV_ABOUT_OPTION, "precision",
+            "%s: tensor %s is %s, and cannot become %s; use precision \"auto\"", part->file,
+            part->name, lv_dtype_name(part->dtype), lv_dtype_name(type));
+    return *status == LLAVAOV_OK;
+}
+
+static LlavaovStatus load_part(LvCpu *cpu, LvWeight *weight, const LvHostTensor *tensor,
+    unsigned use, LvMatrix **next, LlavaovError *error)
+{
+    LvMatrix *part = &weight->parts[weight->n_parts];
+    LlavaovStatus status = LLAVAOV_OK;
+    lv_matrix_of(part, tensor, next);
+    if (!all_finite(cpu, part))
+        return lv_fail_about(error, LLAVAOV_ERROR_NUMERIC, LLAVAOV_ABOUT_TENSOR, tensor->name,
+            "%s: tensor %s holds NaN or Inf", tensor->file, tensor->name);
+    if (!to_quantise(cpu, tensor, use, &status, error))
+        return status;
+    status = lv_cpu_quantise(cpu, cpu->quantised, tensor, part, (*next)++, error);
+    if (status == LLAVAOV_OK)
+        weight->owned |= UINT64_C(1) << weight->n_parts;
+    lv_cpu_release_pages(tensor);
+    return status;
+}
+
 LlavaovStatus lv_cpu_weight_load(LvBackend *backend, const LvHostTensor *const *parts,
     size_t n_parts, unsigned use, LvWeight **weight_out, LlavaovError *error)
 {
@@ -47,18 +80,15 @@ LlavaovStatus lv_cpu_weight_load(LvBackend *backend, const LvHostTensor *const *
     if (status != LLAVAOV_OK)
         return status;
     for (size_t i = 0; i < n_parts; i++)
-        n_matrices += lv_count_matrices(parts[i]);
-    if (__builtin_mul_overflow(n_matrices, sizeof(LvMatrix), &bytes))
+        n_matrices += lv_count_matrices(parts[i]) + 1; /* and the scales of a quantised one */
+    if (n_parts > 64 || __builtin_mul_overflow(n_matrices, sizeof(LvMatrix), &bytes))
         return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "too many parts of a weight");
     LvWeight *weight = lv_calloc(1, sizeof *weight + bytes);
     if (!weight)
         return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a weight");
     LvMatrix *next = weight->parts + n_parts;
     for (size_t i = 0; i < n_parts && status == LLAVAOV_OK; i++) {
-        lv_matrix_of(&weight->parts[i], parts[i], &next);
-        if (!all_finite(cpu, &weight->parts[i]))
-            status = lv_fail_about(error, LLAVAOV_ERROR_NUMERIC, LLAVAOV_ABOUT_TENSOR,
-                parts[i]->name, "%s: tensor %s holds NaN or Inf", parts[i]->file, parts[i]->name);
+        status = load_part(cpu, weight, parts[i], use, &next, error);
         weight->n_parts++;
     }
     weight->rows = rows;
@@ -86,6 +116,11 @@ void lv_cpu_weight_free(LvBackend *backend, LvWeight *weight)
 {
     if (!weight)
         return;
+    for (size_t i = 0; i < weight->n_parts; i++)
+        if (weight->owned >> i & 1) {
+            lv_free((void *)weight->parts[i].data);
+            lv_free((void *)weight->parts[i].scales->data);
+        }
     lv_free(weight->vector);
     lv_free(weight);
 }

@@ -111,7 +111,8 @@ static const LvMatrix *next_matrix(const LvHostTensor *tensor, LvMatrix **next)
 
 void lv_matrix_of(LvMatrix *matrix, const LvHostTensor *tensor, LvMatrix **next)
 {
-    *matrix = (LvMatrix){.data = tensor->data, .dtype = tensor->dtype};
+    *matrix =
+        (LvMatrix){.data = tensor->data, .dtype = tensor->dtype, .rounded_to = tensor->rounded_to};
     lv_matrix_shape(tensor, &matrix->rows, &matrix->cols, NULL);
     matrix->scales = next_matrix(tensor->scales, next);
     matrix->minimums = next_matrix(tensor->minimums, next);

@@ -13,6 +13,10 @@ static const struct {
     {"bf16", LLAVAOV_PRECISION_BF16},
     {"f16", LLAVAOV_PRECISION_F16},
     {"fp8", LLAVAOV_PRECISION_FP8},
+    {"nf4", LLAVAOV_PRECISION_NF4},
+    {"fp4", LLAVAOV_PRECISION_FP4},
+    {"nf4-dq", LLAVAOV_PRECISION_NF4_DQ},
+    {"fp4-dq", LLAVAOV_PRECISION_FP4_DQ},
 };
 
 const char *llavaov_precision_name(LlavaovPrecision precision)

@@ -3,6 +3,7 @@
 #ifndef LV_TENSOR_H
 #define LV_TENSOR_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,6 +17,8 @@ typedef struct LvHostTensor {
     const char *name; /* as in the file, for messages */
     const char *file;
     LvDtype dtype;
+    LvDtype rounded_to; /* as LvMatrix has it */
+    bool mapped;        /* data lies in a file's mapping */
     uint32_t n_dims;
     uint64_t shape[LV_MAX_DIMS];
     const void *data;

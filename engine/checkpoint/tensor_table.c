@@ -134,6 +134,7 @@ static LlavaovStatus use(const TensorCheck *check, LvTableEntry *entry)
     tensor->n_dims = source->n_dims;
     memcpy(tensor->shape, source->shape, sizeof tensor->shape);
     tensor->data = entry->data;
+    tensor->mapped = true;
     tensor->bytes = (size_t)(source->end - source->begin);
     check->table->bytes += tensor->bytes;
     uint64_t elements = 1; /* the file was checked: it has room for so many */
@@ -232,6 +233,7 @@ LlavaovStatus lv_table_align(LvTensorTable *table, LlavaovError *error)
                 entry->source->name, "%s: out of memory for tensor %.128s", entry->file,
                 entry->source->name);
         entry->tensor.data = memcpy(entry->copy, entry->data, entry->tensor.bytes);
+        entry->tensor.mapped = false;
     }
     return LLAVAOV_OK;
 }

@@ -173,7 +173,7 @@ static void load_tower(Loader *l)
         return;
     store->patch_view = as_matrix(patch, vision->hidden_size);
     const LvHostTensor *view = &store->patch_view;
-    tower->patch.weight = load(l, &view, 1, LV_WEIGHT_LINEAR);
+    tower->patch.weight = load(l, &view, 1, LV_WEIGHT_LINEAR | LV_WEIGHT_EXEMPT);
     tower->patch.bias = load_one(l, "V.embeddings.", "patch_embedding.bias", LV_WEIGHT_VECTOR);
     tower->position = load_one(l, "V.embeddings.", "position_embedding.weight", LV_WEIGHT_VECTOR);
 
@@ -265,7 +265,8 @@ static void load_decoder(Loader *l)
         layer->down = load_one(l, prefix, "mlp.down_proj.weight", OF_LAYER);
     }
     decoder->norm = load_one(l, "T.", "norm.weight", LV_WEIGHT_VECTOR);
-    decoder->head = own_head ? load_one(l, "HEAD.", "weight", LV_WEIGHT_LINEAR) : decoder->embed;
+    decoder->head = own_head ? load_one(l, "HEAD.", "weight", LV_WEIGHT_LINEAR | LV_WEIGHT_EXEMPT)
+                             : decoder->embed;
 }
 
 LlavaovStatus lv_model_open(const LvCheckpoint *checkpoint, LvBackend *backend,

@@ -78,6 +78,18 @@ void lv_bnb_quantise(LvDtype dtype, const float *in, size_t n, uint8_t *codes, f
     }
 }
 
+void lv_bnb_rows(uint8_t *rows_out, const uint8_t *codes, size_t rows, size_t cols)
+{
+    const size_t span = lv_dtype_span(LV_NF4, cols);
+    memset(rows_out, 0, rows * span);
+    for (size_t r = 0; r < rows; r++, rows_out += span)
+        for (size_t k = 0; k < cols; k++) {
+            const size_t at = r * cols + k;
+            const uint8_t code = at % 2 ? codes[at / 2] & 15 : codes[at / 2] >> 4;
+            rows_out[k / 2] |= (uint8_t)(k % 2 ? code : code << 4);
+        }
+}
+
 /* ---- nested scales ---- */
 
 #define SUM_LANES 8u

@@ -13,7 +13,11 @@
 #include "ops.h"
 
 /* clang-format off */
+#ifdef LV_CPU_ONLY_FLOATS /* a test's table of types has no others */
 #define LV_CPU_DTYPES(ROW) ROW(F32) ROW(F16) ROW(BF16)
+#else
+#define LV_CPU_DTYPES(ROW) ROW(F32) ROW(F16) ROW(BF16) ROW(NF4) ROW(FP4)
+#endif
 /* clang-format on */
 
 /* In place of a type: any that LV_CPU_DTYPES does not list. */
@@ -101,6 +105,47 @@ static inline int any_not_finite_BF16(const void *p)
 {
     return vf_any_not_finite_16(p, 0x7F80);
 }
+
+/* ---- four bits ---- */
+
+#ifndef LV_CPU_ONLY_FLOATS
+
+static inline vf vf_rounded(LvDtype dtype, vf x)
+{
+    return dtype == LV_F16 ? vf_round_f16(x) : dtype == LV_BF16 ? vf_round_bf16(x) : x;
+}
+
+/* VEC elements have one scale where no row cuts a block elsewhere. */
+static inline __attribute__((always_inline)) vf load_codes(
+    const float codes[16], WeightRow row, size_t k)
+{
+    const LvMatrix *m = row.matrix;
+    if (m->cols % VEC != 0)
+        return load_any(row, k, VEC);
+    const size_t block = ((m->first + row.row) * m->cols + k) / 64;
+    float scale;
+    memcpy(&scale, (const char *)m->scales->data + block * sizeof scale, sizeof scale);
+    const vf x = vf_load_codes(codes, (const uint8_t *)row.data + k / 2);
+    return vf_rounded(m->rounded_to, vf_mul(x, vf_set1(scale)));
+}
+
+#define LOAD_CODES(T, codes)                                                                       \
+    static inline vf load_##T(WeightRow row, size_t k)                                             \
+    {                                                                                              \
+        return load_codes(codes, row, k);                                                          \
+    }                                                                                              \
+    static inline vf load_some_##T(WeightRow row, size_t k, size_t n)                              \
+    {                                                                                              \
+        return load_any(row, k, n);                                                                \
+    }                                                                                              \
+    static inline int any_not_finite_##T(const void *p)                                            \
+    {                                                                                              \
+        return 0;                                                                                  \
+    }
+LOAD_CODES(NF4, lv_nf4_codes)
+LOAD_CODES(FP4, lv_fp4_codes)
+
+#endif
 
 /* ---- by the type, which is known where these are compiled ---- */
 

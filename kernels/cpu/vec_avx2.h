@@ -63,6 +63,30 @@ static inline vf vf_load_bf16(const uint16_t *p)
     __m256i wide = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)p));
     return _mm256_castsi256_ps(_mm256_slli_epi32(wide, 16));
 }
+static inline vf vf_load_codes(const float codes[16], const uint8_t *p)
+{
+    int32_t four;
+    memcpy(&four, p, sizeof four);
+    const __m128i bytes = _mm_cvtsi32_si128(four), low = _mm_set1_epi8(15);
+    const __m128i places =
+        _mm_unpacklo_epi8(_mm_and_si128(_mm_srli_epi16(bytes, 4), low), _mm_and_si128(bytes, low));
+    const __m256i index = _mm256_cvtepu8_epi32(places);
+    const vf first = _mm256_permutevar8x32_ps(vf_load(codes), index),
+             second = _mm256_permutevar8x32_ps(vf_load(codes + 8), index);
+    return _mm256_blendv_ps(first, second, _mm256_castsi256_ps(_mm256_slli_epi32(index, 28)));
+}
+static inline vf vf_round_f16(vf x)
+{
+    return _mm256_cvtph_ps(_mm256_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+}
+static inline vf vf_round_bf16(vf x)
+{
+    const __m256i bits = _mm256_castps_si256(x), odd = _mm256_srli_epi32(bits, 16);
+    const __m256i up =
+        _mm256_add_epi32(_mm256_and_si256(odd, _mm256_set1_epi32(1)), _mm256_set1_epi32(0x7FFF));
+    return _mm256_castsi256_ps(
+        _mm256_and_si256(_mm256_add_epi32(bits, up), _mm256_set1_epi32((int)0xFFFF0000u)));
+}
 static inline vf vf_add(vf a, vf b)
 {
     return _mm256_add_ps(a, b);

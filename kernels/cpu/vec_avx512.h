@@ -53,6 +53,25 @@ static inline vf vf_load_bf16(const uint16_t *p)
     __m512i wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)p));
     return _mm512_castsi512_ps(_mm512_slli_epi32(wide, 16));
 }
+static inline vf vf_load_codes(const float codes[16], const uint8_t *p)
+{
+    const __m128i bytes = _mm_loadl_epi64((const __m128i *)p), low = _mm_set1_epi8(15);
+    const __m128i places =
+        _mm_unpacklo_epi8(_mm_and_si128(_mm_srli_epi16(bytes, 4), low), _mm_and_si128(bytes, low));
+    return _mm512_permutexvar_ps(_mm512_cvtepu8_epi32(places), vf_load(codes));
+}
+static inline vf vf_round_f16(vf x)
+{
+    return _mm512_cvtph_ps(_mm512_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+}
+static inline vf vf_round_bf16(vf x)
+{
+    const __m512i bits = _mm512_castps_si512(x), odd = _mm512_srli_epi32(bits, 16);
+    const __m512i up =
+        _mm512_add_epi32(_mm512_and_si512(odd, _mm512_set1_epi32(1)), _mm512_set1_epi32(0x7FFF));
+    return _mm512_castsi512_ps(
+        _mm512_and_si512(_mm512_add_epi32(bits, up), _mm512_set1_epi32((int)0xFFFF0000u)));
+}
 static inline vf vf_add(vf a, vf b)
 {
     return _mm512_add_ps(a, b);

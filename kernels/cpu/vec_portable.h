@@ -65,6 +65,28 @@ static inline vf vf_load_f16(const uint16_t *p)
     vf magnitude = (vf)((bits & 0x7FFF) << 13) * 0x1p112f;
     return (vf)((vu)magnitude | (bits & 0x8000) << 16);
 }
+/* codes[] of VEC places in four bits each, the first in the high half of a byte. */
+static inline vf vf_load_codes(const float codes[16], const uint8_t *p)
+{
+    return (vf){codes[p[0] >> 4], codes[p[0] & 15], codes[p[1] >> 4], codes[p[1] & 15]};
+}
+/* To the nearest float16 (bfloat16), ties to even. Below 2^-14 the step is 2^-24, as that of floats
+ * from 0.5 to 1. */
+static inline vf vf_round_f16(vf x)
+{
+    const vu sign = (vu)x & 0x80000000u, bits = (vu)x & 0x7FFFFFFFu;
+    const vu normal = (bits + 0xFFF + (bits >> 13 & 1)) & ~(vu){0x1FFF, 0x1FFF, 0x1FFF, 0x1FFF};
+    const vf tiny = ((vf)bits + 0.5f) - 0.5f;
+    const vi is_tiny = (vi)((vf)bits < 0x1p-14f), too_large = (vi)((vf)normal > 65504.0f);
+    const vu infinity = {0x7F800000, 0x7F800000, 0x7F800000, 0x7F800000};
+    return (
+        vf)((vu)vf_select(is_tiny, tiny, vf_select(too_large, (vf)infinity, (vf)normal)) | sign);
+}
+static inline vf vf_round_bf16(vf x)
+{
+    const vu bits = (vu)x;
+    return (vf)((bits + 0x7FFF + (bits >> 16 & 1)) & 0xFFFF0000u);
+}
 static inline vf vf_add(vf a, vf b)
 {
     return a + b;

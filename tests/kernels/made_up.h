@@ -4,6 +4,8 @@
 #ifndef TESTS_KERNELS_MADE_UP_H
 #define TESTS_KERNELS_MADE_UP_H
 
+#define LV_CPU_ONLY_FLOATS
+
 #include <math.h>
 #include <stddef.h>
 

@@ -52,6 +52,8 @@ static void devices_are_named_clearly(void **state)
         {"fake:", NULL, LLAVAOV_PRECISION_AUTO, LLAVAOV_ERROR_ARGUMENT},
         {"cpu", "sse9", LLAVAOV_PRECISION_AUTO, LLAVAOV_ERROR_ARGUMENT},
         {"cpu", NULL, LLAVAOV_PRECISION_BF16, LLAVAOV_ERROR_UNSUPPORTED},
+        {"auto", NULL, LLAVAOV_PRECISION_NF4, LLAVAOV_OK},
+        {"auto", NULL, LLAVAOV_PRECISION_FP4_DQ, LLAVAOV_OK},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         LvBackendOptions options = {.device = cases[i].device,

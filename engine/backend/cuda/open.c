@@ -140,7 +140,7 @@ static LlavaovStatus choose_type(LvCuda *cuda, LlavaovPrecision precision, Llava
         cuda->type = LV_BF16;
         cuda->fp8 = LV_SCALE_ROW; /* choose_scaling */
         return LLAVAOV_OK;
-    case LLAVAOV_PRECISION_F16:
+    default:
         break;
     }
     return lv_fail_about(error, LLAVAOV_ERROR_UNSUPPORTED, LLAVAOV_ABOUT_OPTION, "precision",
