@@ -26,13 +26,24 @@ static void check_units(void *data, size_t first, size_t n, unsigned worker)
 
 static bool all_finite(LvCpu *cpu, const LvMatrix *matrix)
 {
-    if (!matrix || matrix->rows * matrix->cols == 0)
+    if (matrix->rows * matrix->cols == 0)
         return true;
     FiniteCheck check = {cpu->kernels, *matrix,
         matrix->cols < CHECK_ELEMENTS ? CHECK_ELEMENTS / matrix->cols : 1, false};
     lv_pool_run(cpu->pool, lv_ceil_div(matrix->rows, check.unit), 64, check_units, &check, NULL);
-    return !atomic_load(&check.bad) && all_finite(cpu, matrix->scales) &&
-           all_finite(cpu, matrix->minimums);
+    return !atomic_load(&check.bad);
+}
+
+/* The first of a tensor and what belongs to it that holds NaN or Inf, or NULL. */
+static const LvHostTensor *not_finite(
+    LvCpu *cpu, const LvMatrix *matrix, const LvHostTensor *tensor)
+{
+    if (!tensor)
+        return NULL;
+    if (!all_finite(cpu, matrix))
+        return tensor;
+    const LvHostTensor *bad = not_finite(cpu, matrix->scales, tensor->scales);
+    return bad ? bad : not_finite(cpu, matrix->minimums, tensor->minimums);
 }
 
 /* Whether the part is to be quantised; *status: why it cannot be. */
@@ -56,9 +67,10 @@ static LlavaovStatus load_part(LvCpu *cpu, LvWeight *weight, const LvHostTensor 
     LvMatrix *part = &weight->parts[weight->n_parts];
     LlavaovStatus status = LLAVAOV_OK;
     lv_matrix_of(part, tensor, next);
-    if (!all_finite(cpu, part))
-        return lv_fail_about(error, LLAVAOV_ERROR_NUMERIC, LLAVAOV_ABOUT_TENSOR, tensor->name,
-            "%s: tensor %s holds NaN or Inf", tensor->file, tensor->name);
+    const LvHostTensor *bad = not_finite(cpu, part, tensor);
+    if (bad)
+        return lv_fail_about(error, LLAVAOV_ERROR_NUMERIC, LLAVAOV_ABOUT_TENSOR, bad->name,
+            "%s: tensor %s holds NaN or Inf", bad->file, bad->name);
     if (!to_quantise(cpu, tensor, use, &status, error))
         return status;
     status = lv_cpu_quantise(cpu, cpu->quantised, tensor, part, (*next)++, error);

@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/limits.h"
+#include "checkpoint/four_bits.h"
 #include "checkpoint/config_parts.h"
 
 void lv_config_only(LvFields *fields, const char *name, const char *only)
@@ -64,7 +65,7 @@ static void refuse_quantised(LvFields *fields)
 {
     if (lv_field_present(fields, "quantization_config"))
         lv_field_fail(fields, LLAVAOV_ERROR_UNSUPPORTED, "quantization_config",
-            "is present; only F32, F16 and BF16 weights are supported");
+            "is present; it is read at the top level alone");
 }
 
 static LvFields part_of(LvFields *top, const char *name, const char *path)
@@ -216,7 +217,7 @@ LlavaovStatus lv_config_parse(
     if (status)
         return status;
     LvFields top = {root, file, "", error, LLAVAOV_OK};
-    refuse_quantised(&top);
+    lv_bnb_config(&top, &config->quantisation);
     choose(&top, config);
     json_decref(root);
     if (top.status)
@@ -229,6 +230,7 @@ void lv_config_free(LvConfig *config)
     lv_free(config->image.pinpoints);
     config->image.pinpoints = NULL;
     lv_free(config->pinpoints);
+    lv_bnb_config_free(&config->quantisation);
     lv_free(config->eos_tokens);
     config->eos_tokens = NULL;
     config->n_eos_tokens = 0;

@@ -10,6 +10,7 @@
 
 #include "base/limits.h"
 #include "checkpoint/preprocess.h"
+#include "checkpoint/quantisation.h"
 #include "llavaov.h"
 
 typedef enum LvActivation {
@@ -156,6 +157,7 @@ typedef struct LvConfig {
     bool no_newline; /* the checkpoint has no newline vector */
     /* Why a single picture cannot be laid out, and the field responsible; empty if it can. */
     LvRefusal single_refusal;
+    LvQuantisation quantisation;
     bool original_layout; /* flat lmms-lab configuration */
     LvPreprocess image, video;
     LvPlaceholderCount placeholders;

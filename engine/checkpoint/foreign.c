@@ -178,7 +178,7 @@ static void check_quantised(
     static const struct {
         const char *method, *name;
     } methods[] = {{"gptq", "GPTQ"}, {"awq", "AWQ"}, {"compressed-tensors", "compressed-tensors"},
-        {"bitsandbytes", "bitsandbytes"}, {"fp8", "FP8"}, {"fbgemm_fp8", "FP8"},
+        {"bitsandbytes", "bitsandbytes in 8 bits"}, {"fp8", "FP8"}, {"fbgemm_fp8", "FP8"},
         {"finegrained_fp8", "FP8"}, {"modelopt", "ModelOpt"}};
     const json_t *field = json_object_get(object, "quantization_config");
     const char *key = "quantization_config";
@@ -189,6 +189,10 @@ static void check_quantised(
     if (!field || json_is_null(field))
         return;
     const char *method = text_of(field, "quant_method");
+    /* four_bits.h reads these. */
+    if (!*path && !strcmp(key, "quantization_config") && is_true(field, "load_in_4bit") &&
+        (!method || !strcmp(method, "bitsandbytes")))
+        return;
     if (!method)
         method = is_true(field, "load_in_4bit") || is_true(field, "load_in_8bit")
                      ? "bitsandbytes"
@@ -200,7 +204,8 @@ static void check_quantised(
             method = methods[i].name;
     lv_reason(reasons, LLAVAOV_ERROR_UNSUPPORTED, key,
         "%s: %s%s is present: the weights are quantised with %.64s, which is not supported; take "
-        "the checkpoint that they were made from, in F16, BF16 or F32",
+        "the checkpoint that they were made from, in F16, BF16 or F32; of quantised ones only "
+        "bitsandbytes' four bits are read",
         file, path, key, method);
 }
 

@@ -9,6 +9,7 @@ typedef struct LvExpectedTensor {
     const char *name; /* canonical; valid during the call */
     uint32_t n_dims;
     uint64_t shape[4];
+    bool linear;   /* the weight of a linear module */
     bool optional; /* may be absent; when present it must have this shape */
 } LvExpectedTensor;
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "checkpoint/four_bits.h"
 
 /* Tried in this order; the first prefix that matches wins. */
 static const struct {
@@ -59,7 +60,7 @@ static int ends_with(const char *name, const char *suffix)
     return n >= m && !strcmp(name + n - m, suffix);
 }
 
-LvNameKind lv_tensor_name_canonical(const char *name, char canonical[LV_CANONICAL_BYTES])
+static LvNameKind whole_name(const char *name, char canonical[LV_CANONICAL_BYTES])
 {
     canonical[0] = '\0';
     if (ends_with(name, ".inv_freq") || ends_with(name, ".position_ids") ||
@@ -84,4 +85,23 @@ LvNameKind lv_tensor_name_canonical(const char *name, char canonical[LV_CANONICA
         return LV_NAME_KNOWN;
     }
     return LV_NAME_UNKNOWN;
+}
+
+/* The parts of a quantised weight are named after it. */
+LvNameKind lv_tensor_name_canonical(const char *name, char canonical[LV_CANONICAL_BYTES])
+{
+    const char *ending = lv_bnb_ending(name);
+    char weight[2 * LV_CANONICAL_BYTES];
+    if (!ending)
+        return whole_name(name, canonical);
+    if (snprintf(weight, sizeof weight, "%.*s", (int)(ending - name), name) >= (int)sizeof weight)
+        return LV_NAME_UNKNOWN;
+    const LvNameKind kind = whole_name(weight, canonical);
+    const size_t n = strlen(canonical);
+    if (kind != LV_NAME_KNOWN)
+        return kind;
+    return snprintf(canonical + n, LV_CANONICAL_BYTES - n, "%s", ending) <
+                   (int)(LV_CANONICAL_BYTES - n)
+               ? LV_NAME_KNOWN
+               : LV_NAME_UNKNOWN;
 }

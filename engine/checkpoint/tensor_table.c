@@ -11,6 +11,7 @@
 #include "base/status.h"
 #include "checkpoint/tensor_list.h"
 #include "checkpoint/tensor_names.h"
+#include "checkpoint/tensor_quantised.h"
 
 static LlavaovStatus grow(LvTensorTable *table, size_t more, const char *name, LlavaovError *error)
 {
@@ -55,7 +56,7 @@ static int by_name(const void *a, const void *b)
     return strcmp(((const LvTableEntry *)a)->canonical, ((const LvTableEntry *)b)->canonical);
 }
 
-static LvTableEntry *find(const LvTensorTable *table, const char *canonical)
+LvTableEntry *lv_table_entry(const LvTensorTable *table, const char *canonical)
 {
     LvTableEntry key = {.canonical = (char *)canonical};
     return table->n ? bsearch(&key, table->entries, table->n, sizeof key, by_name) : NULL;
@@ -64,6 +65,7 @@ static LvTableEntry *find(const LvTensorTable *table, const char *canonical)
 typedef struct TensorCheck {
     LvTensorTable *table;
     const char *folder;
+    const LvQuantisation *quantisation;
     LlavaovError *error;
 } TensorCheck;
 
@@ -148,7 +150,8 @@ static LlavaovStatus use(const TensorCheck *check, LvTableEntry *entry)
 static LlavaovStatus check_expected(void *data, const LvExpectedTensor *expected)
 {
     const TensorCheck *check = data;
-    LvTableEntry *entry = find(check->table, expected->name);
+    LvTableEntry *entry = lv_table_entry(check->table, expected->name);
+    bool four_bits = false;
     if (!entry && expected->optional)
         return LLAVAOV_OK;
     if (!entry) {
@@ -157,6 +160,13 @@ static LlavaovStatus check_expected(void *data, const LvExpectedTensor *expected
         return lv_fail_about(check->error, LLAVAOV_ERROR_FORMAT, LLAVAOV_ABOUT_TENSOR, name,
             "%s: tensor %s is missing", check->folder, name);
     }
+    LlavaovStatus status = lv_table_four_bits(
+        check->table, entry, expected, check->quantisation, &four_bits, check->error);
+    if (status)
+        return status;
+    if (four_bits)
+        return lv_table_use_four_bits(
+            check->table, entry, expected, check->quantisation, check->error);
     if (entry->source->n_dims != expected->n_dims ||
         memcmp(entry->source->shape, expected->shape, expected->n_dims * sizeof *expected->shape))
         return misshapen(check, entry, expected);
@@ -209,7 +219,7 @@ LlavaovStatus lv_table_check(
                 "%s: tensor %.128s is stored twice, also as %.128s in %s", b->file, b->source->name,
                 a->source->name, a->file);
     }
-    TensorCheck check = {table, folder, error};
+    TensorCheck check = {table, folder, &config->quantisation, error};
     LlavaovStatus status = lv_tensor_list(config, check_expected, &check);
     for (size_t i = 0; !status && i < table->n; i++) {
         const LvTableEntry *entry = &table->entries[i];
@@ -225,7 +235,8 @@ LlavaovStatus lv_table_align(LvTensorTable *table, LlavaovError *error)
 {
     for (size_t i = 0; i < table->n; i++) {
         LvTableEntry *entry = &table->entries[i];
-        if (!entry->used || (uintptr_t)entry->data % lv_dtype_bytes(entry->tensor.dtype) == 0)
+        if (!entry->used || entry->copy ||
+            (uintptr_t)entry->data % lv_dtype_bytes(entry->tensor.dtype) == 0)
             continue;
         entry->copy = lv_alloc_aligned(entry->tensor.bytes, 1);
         if (!entry->copy)
@@ -240,7 +251,7 @@ LlavaovStatus lv_table_align(LvTensorTable *table, LlavaovError *error)
 
 const LvHostTensor *lv_table_find(const LvTensorTable *table, const char *canonical)
 {
-    const LvTableEntry *entry = find(table, canonical);
+    const LvTableEntry *entry = lv_table_entry(table, canonical);
     return entry && entry->used ? &entry->tensor : NULL;
 }
 
@@ -249,6 +260,7 @@ void lv_table_free(LvTensorTable *table)
     for (size_t i = 0; i < table->n; i++) {
         lv_free(table->entries[i].canonical);
         lv_free(table->entries[i].copy);
+        lv_free(table->entries[i].scales_copy);
     }
     lv_free(table->entries);
     memset(table, 0, sizeof *table);

@@ -16,6 +16,8 @@ typedef struct LvTableEntry {
     bool used;
     LvHostTensor tensor; /* filled when used */
     void *copy;          /* an aligned copy where the mapping has it at an odd address; else NULL */
+    LvHostTensor scales; /* of a weight of four bits */
+    void *scales_copy;   /* where they are not as the mapping has them; else NULL */
 } LvTableEntry;
 
 typedef struct LvTensorTable {
@@ -35,6 +37,8 @@ LlavaovStatus lv_table_check(
 /* Copies tensors that lie at addresses misaligned for their dtype (the format does not require
  * alignment). */
 LlavaovStatus lv_table_align(LvTensorTable *table, LlavaovError *error);
+/* Any tensor or NULL, once the table is sorted. */
+LvTableEntry *lv_table_entry(const LvTensorTable *table, const char *canonical);
 /* A used tensor or NULL. */
 const LvHostTensor *lv_table_find(const LvTensorTable *table, const char *canonical);
 void lv_table_free(LvTensorTable *table);

@@ -514,7 +514,7 @@ static const struct {
     {hub, "\"eos_token_id\": 151645", "\"eos_token_id\": -1", LLAVAOV_ERROR_FORMAT,
         "text_config.eos_token_id"},
     {hub, "\"torch_dtype\"", "\"quantization_config\": {}, \"torch_dtype\"",
-        LLAVAOV_ERROR_UNSUPPORTED, "quantization_config"},
+        LLAVAOV_ERROR_UNSUPPORTED, "quantization_config.load_in_4bit"},
     {hub, "\"tie_word_embeddings\": false", "\"tie_word_embeddings\": 0", LLAVAOV_ERROR_FORMAT,
         "tie_word_embeddings"},
     {hub, "\"vision_config\": {", "\"vision_config\": 3, \"x\": {", LLAVAOV_ERROR_FORMAT,

@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "checkpoint/config.h"
 #include "checkpoint/foreign.h"
+#include "checkpoint/four_bits.h"
 #include "checkpoint/json.h"
 
 /* What every other part of the engine relies on. */
@@ -27,6 +28,9 @@ static void check(const LvConfig *config)
     FUZZ_CHECK(isfinite(t->rope.theta) && isfinite(t->rope.scale) && t->rope.dim <= t->head_dim);
     FUZZ_CHECK(isfinite(t->rms_norm_eps) && isfinite(v->layer_norm_eps));
     FUZZ_CHECK(config->n_eos_tokens <= LV_MAX_GENERATION_IDS);
+    FUZZ_CHECK(!config->quantisation.present || config->quantisation.type == LV_NF4 ||
+               config->quantisation.type == LV_FP4);
+    (void)lv_bnb_skipped(&config->quantisation, "model.vision_tower.encoder.layers.0.mlp.fc1");
     FUZZ_CHECK(config->n_pinpoints <= LV_MAX_PINPOINTS);
     FUZZ_CHECK(v->n_feature_layers >= 1 && v->n_feature_layers <= LV_MAX_FEATURE_LAYERS &&
                lv_feature_width(v) <= LV_MAX_HIDDEN);
