@@ -52,6 +52,16 @@ static void quantise_chunks(void *data, size_t first, size_t n, unsigned worker)
     }
 }
 
+void lv_cpu_quantise_codes(
+    LvCpu *cpu, LvDtype type, const LvMatrix *source, uint8_t *codes, float *scales)
+{
+    Quantising q = {cpu->kernels, *source, type, codes, scales};
+    q.source.rows = 1;
+    q.source.cols = source->rows * source->cols;
+    lv_pool_run(
+        cpu->pool, lv_ceil_div(q.source.cols, CHUNK), CHUNKS_AT_ONCE, quantise_chunks, &q, NULL);
+}
+
 /* The scales that nested ones would be read as. */
 static bool round_scales(float *scales, size_t n)
 {
@@ -86,25 +96,23 @@ LlavaovStatus lv_cpu_quantise(LvCpu *cpu, LvQuantised quantised, const LvHostTen
 {
     const LvMatrix source = *matrix;
     const size_t n = source.rows * source.cols, blocks = lv_ceil_div(n, LV_BNB_BLOCK);
-    Quantising q = {cpu->kernels, source, quantised.type, lv_alloc(lv_ceil_div(n, 2), 1),
-        lv_alloc(blocks, sizeof *q.scales)};
-    q.source.rows = 1;
-    q.source.cols = n;
-    bool done = q.codes && q.scales;
+    uint8_t *codes = lv_alloc(lv_ceil_div(n, 2), 1);
+    float *new_scales = lv_alloc(blocks, sizeof *new_scales);
+    bool done = codes && new_scales;
     if (done)
-        lv_pool_run(cpu->pool, lv_ceil_div(n, CHUNK), CHUNKS_AT_ONCE, quantise_chunks, &q, NULL);
+        lv_cpu_quantise_codes(cpu, quantised.type, &source, codes, new_scales);
     if (done && quantised.nested)
-        done = round_scales(q.scales, blocks);
+        done = round_scales(new_scales, blocks);
     if (done && source.cols % 2 && source.rows > 1)
-        done = part_rows(&q.codes, &source);
+        done = part_rows(&codes, &source);
     if (!done) {
-        lv_free(q.codes);
-        lv_free(q.scales);
+        lv_free(codes);
+        lv_free(new_scales);
         return lv_fail_about(error, LLAVAOV_ERROR_MEMORY, LLAVAOV_ABOUT_TENSOR, tensor->name,
             "no memory for tensor %s", tensor->name);
     }
-    *scales = (LvMatrix){.data = q.scales, .dtype = LV_F32, .rows = 1, .cols = blocks};
-    *matrix = (LvMatrix){.data = q.codes,
+    *scales = (LvMatrix){.data = new_scales, .dtype = LV_F32, .rows = 1, .cols = blocks};
+    *matrix = (LvMatrix){.data = codes,
         .scales = scales,
         .dtype = quantised.type,
         .rounded_to = source.dtype,

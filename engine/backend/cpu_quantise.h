@@ -8,6 +8,10 @@
 /* What a precision makes of weights; LV_F32: they stay as they are. */
 LvQuantised lv_cpu_quantised(LlavaovPrecision precision);
 
+/* The codes and scales of all numbers of a matrix of floats, as kernels/bitsandbytes.h has them. */
+void lv_cpu_quantise_codes(
+    LvCpu *cpu, LvDtype type, const LvMatrix *source, uint8_t *codes, float *scales);
+
 /* Makes of *matrix, floats without scales, one of the type, in memory of its own (its data and that of
  * *scales: lv_free), with values rounded to the floats' type. tensor: what it is made of, for the
  * message. */

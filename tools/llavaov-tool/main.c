@@ -25,6 +25,7 @@ static const struct {
     {"bench", tool_bench},
     {"check-weights", tool_check_weights},
     {"inspect", tool_inspect},
+    {"quantize", tool_quantize},
 };
 
 enum {
@@ -336,7 +337,9 @@ static const char doc[] =
     "  check-weights [DIR]       known logits of the released checkpoints, and a summary of the "
     "weights\n"
     "  inspect [DIR]             what a folder is, what running it takes, and every reason why it "
-    "would not run\n\n"
+    "would not run\n"
+    "  quantize DIR OUT          a new folder with the weights in --precision (nf4, fp4, nf4-dq, "
+    "fp4-dq)\n\n"
     "FILE is .npy (uint8, [H, W, 3] or [T, H, W, 3]) or raw RGB of --size.\n"
     "Messages are [{\"role\": ..., \"content\": [{\"type\": \"text\", \"text\": ...}, "
     "{\"type\": \"image\", \"path\": FILE}, {\"type\": \"video\", \"path\": FILE}]}, ...].";
