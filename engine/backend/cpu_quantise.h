@@ -4,6 +4,7 @@
 #define LV_CPU_QUANTISE_H
 
 #include "backend/cpu.h"
+#include "bitsandbytes.h"
 
 /* What a precision makes of weights; LV_F32: they stay as they are. */
 LvQuantised lv_cpu_quantised(LlavaovPrecision precision);

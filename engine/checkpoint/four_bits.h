@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Weights of four bits as transformers stores them with bitsandbytes: quantization_config in
- * config.json, and beside each weight tensors named after it (docs/model.md 9.2). */
+ * config.json, and beside each weight tensors named after it (docs/precision.md). */
 #ifndef LV_FOUR_BITS_H
 #define LV_FOUR_BITS_H
 

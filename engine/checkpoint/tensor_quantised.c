@@ -19,7 +19,7 @@ static LvTableEntry *beside(const LvTensorTable *table, const char *canonical, L
 {
     char name[LV_CANONICAL_BYTES + 64];
     snprintf(name, sizeof name, "%s%s", canonical, lv_bnb_suffix(part));
-    return lv_table_entry(table, name);
+    return lv_entries_find(table, name);
 }
 
 /* ---- what the configuration says ---- */

@@ -5,7 +5,7 @@
 
 #include "checkpoint/four_bits.h"
 #include "checkpoint/tensor_list.h"
-#include "checkpoint/tensor_table.h"
+#include "checkpoint/tensor_entries.h"
 
 /* Whether the tensor is to be read as four bits: what is stored beside it, which must be what the
  * configuration says. FORMAT or UNSUPPORTED where it is not. */

@@ -51,17 +51,6 @@ LlavaovStatus lv_table_add(
     return status;
 }
 
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(((const LvTableEntry *)a)->canonical, ((const LvTableEntry *)b)->canonical);
-}
-
-LvTableEntry *lv_table_entry(const LvTensorTable *table, const char *canonical)
-{
-    LvTableEntry key = {.canonical = (char *)canonical};
-    return table->n ? bsearch(&key, table->entries, table->n, sizeof key, by_name) : NULL;
-}
-
 typedef struct TensorCheck {
     LvTensorTable *table;
     const char *folder;
@@ -150,7 +139,7 @@ static LlavaovStatus use(const TensorCheck *check, LvTableEntry *entry)
 static LlavaovStatus check_expected(void *data, const LvExpectedTensor *expected)
 {
     const TensorCheck *check = data;
-    LvTableEntry *entry = lv_table_entry(check->table, expected->name);
+    LvTableEntry *entry = lv_entries_find(check->table, expected->name);
     bool four_bits = false;
     if (!entry && expected->optional)
         return LLAVAOV_OK;
@@ -210,8 +199,7 @@ LlavaovStatus lv_table_check(
         if (status)
             return status;
     }
-    if (table->n)
-        qsort(table->entries, table->n, sizeof *table->entries, by_name);
+    lv_entries_sort(table);
     for (size_t i = 1; i < table->n; i++) {
         const LvTableEntry *a = &table->entries[i - 1], *b = &table->entries[i];
         if (!strcmp(a->canonical, b->canonical))
@@ -251,7 +239,7 @@ LlavaovStatus lv_table_align(LvTensorTable *table, LlavaovError *error)
 
 const LvHostTensor *lv_table_find(const LvTensorTable *table, const char *canonical)
 {
-    const LvTableEntry *entry = lv_table_entry(table, canonical);
+    const LvTableEntry *entry = lv_entries_find(table, canonical);
     return entry && entry->used ? &entry->tensor : NULL;
 }
 

@@ -4,27 +4,8 @@
 #ifndef LV_TENSOR_TABLE_H
 #define LV_TENSOR_TABLE_H
 
-#include "base/tensor.h"
 #include "checkpoint/config.h"
-#include "checkpoint/safetensors.h"
-
-typedef struct LvTableEntry {
-    char *canonical;
-    const LvSafetensor *source;
-    const char *file;
-    const void *data; /* inside the file's mapping */
-    bool used;
-    LvHostTensor tensor; /* filled when used */
-    void *copy;          /* an aligned copy where the mapping has it at an odd address; else NULL */
-    LvHostTensor scales; /* of a weight of four bits */
-    void *scales_copy;   /* where they are not as the mapping has them; else NULL */
-} LvTableEntry;
-
-typedef struct LvTensorTable {
-    LvTableEntry *entries;
-    size_t n;
-    uint64_t bytes, elements[LV_N_DTYPES]; /* of the used tensors */
-} LvTensorTable;
+#include "checkpoint/tensor_entries.h"
 
 /* Adds a file's tensors. file and name must outlive the table. */
 LlavaovStatus lv_table_add(
@@ -37,8 +18,6 @@ LlavaovStatus lv_table_check(
 /* Copies tensors that lie at addresses misaligned for their dtype (the format does not require
  * alignment). */
 LlavaovStatus lv_table_align(LvTensorTable *table, LlavaovError *error);
-/* Any tensor or NULL, once the table is sorted. */
-LvTableEntry *lv_table_entry(const LvTensorTable *table, const char *canonical);
 /* A used tensor or NULL. */
 const LvHostTensor *lv_table_find(const LvTensorTable *table, const char *canonical);
 void lv_table_free(LvTensorTable *table);

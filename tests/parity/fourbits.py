@@ -4,9 +4,12 @@
 
     python tests/parity/fourbits.py BUILD_DIR [--only TEXT] [--quick]
 
-On random checkpoints of several shapes, for nf4 and fp4 with plain and nested scales: logits, features and tokens with
-`--precision` are those of transformers with the weights that bitsandbytes makes of the same tensors, in float32 (model.py's
-bounds).
+On random checkpoints of several shapes, for nf4 and fp4 with plain and nested scales:
+* logits, features and tokens with `--precision` are those of transformers with the weights that bitsandbytes makes of the same
+  tensors, in float32 (model.py's bounds);
+* what `llavaov-tool quantize` writes is, tensor by tensor and byte for byte, what transformers saves after `load_in_4bit`
+  (quant_state as JSON), and transformers opens it;
+* logits from that folder, and from the one that transformers has saved, have the bits of those with `--precision`.
 
 bitsandbytes' compiled dequantising for AVX-512 takes scales by rows, which is wrong for rows that are no multiple of 64
 (4,304 in the released towers); here its plain implementation is used, as on every other device.
@@ -17,6 +20,9 @@ os.environ["TORCHDYNAMO_DISABLE"] = "1"  # compiles bitsandbytes' plain code for
 
 import argparse
 import copy
+import json
+import pathlib
+import shutil
 import sys
 import tempfile
 import time
@@ -25,6 +31,8 @@ import bitsandbytes.functional as bnb
 import numpy as np
 import torch
 from bitsandbytes.backends.default import ops as plain
+from safetensors import safe_open
+from transformers import BitsAndBytesConfig, LlavaOnevisionForConditionalGeneration
 
 import checkpoints
 import model as whole
@@ -83,6 +91,54 @@ def compare(arguments, shape, precision, folder, model, processor):
     return failures, worst
 
 
+def tensors_of(folder):
+    """Every tensor of a folder, as bytes; quant_states as what their JSON says."""
+    found = {}
+    for path in sorted(pathlib.Path(folder).glob("*.safetensors")):
+        with safe_open(path, "pt") as file:
+            for name in file.keys():
+                tensor = file.get_tensor(name)
+                raw = tensor.contiguous().flatten().view(torch.uint8).numpy().tobytes()
+                found[name] = (str(tensor.dtype), list(tensor.shape), json.loads(raw) if "quant_state" in name else raw)
+                if "quant_state" in name:
+                    found[name] = found[name][2]
+    return found
+
+
+def four_bit_config(quant_type, nested):
+    return BitsAndBytesConfig(
+        load_in_4bit=True, bnb_4bit_quant_type=quant_type, bnb_4bit_use_double_quant=nested, bnb_4bit_compute_dtype=torch.float32
+    )
+
+
+def files_agree(arguments, shape, precision, folder, scratch):
+    """Failures of the files of one checkpoint at one precision."""
+    tool, failures = Tool(arguments.build), []
+    ours, theirs = scratch / f"ours-{precision}", scratch / f"theirs-{precision}"
+    tool.run("quantize", "--precision", precision, folder, ours)
+    prompt = ["-p", "What is shown in this image?"]
+    wanted = tool.array("logits", "-m", folder, "--precision", precision, *prompt)
+    whole.check(failures, np.array_equal(wanted, tool.array("logits", "-m", ours, *prompt)), "logits of quantize's folder differ")
+    if shape.layout == "c":  # not a folder for transformers
+        return failures
+    model = LlavaOnevisionForConditionalGeneration.from_pretrained(folder, quantization_config=four_bit_config(*PRECISIONS[precision]))
+    model.save_pretrained(theirs)
+    for path in pathlib.Path(folder).iterdir():
+        if path.suffix in (".json", ".jinja") and not (theirs / path.name).exists() and "index" not in path.name:
+            shutil.copy(path, theirs)
+    same = np.array_equal(wanted, tool.array("logits", "-m", theirs, *prompt))
+    whole.check(failures, same or shape.dtype == "mixed", "logits of transformers' folder differ")  # it makes one type of all
+    opened = LlavaOnevisionForConditionalGeneration.from_pretrained(ours)
+    mine, reference = tensors_of(ours), tensors_of(theirs)
+    if shape.dtype != "mixed":
+        for name in sorted(set(reference) | set(mine)):
+            whole.check(failures, mine.get(name) == reference.get(name), f"tensor {name} is not what transformers saves")
+        for (name, a), (_, b) in zip(opened.named_parameters(), model.named_parameters()):
+            same = torch.equal(a, b) and (not hasattr(a, "quant_state") or a.quant_state == b.quant_state)
+            whole.check(failures, same, f"transformers reads something else as {name} in quantize's folder")
+    return failures
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("build")
@@ -100,6 +156,8 @@ def main():
             model, processor = checkpoints.write(shape, folder)
             for precision in PRECISIONS:
                 failures, worst = compare(arguments, shape, precision, folder, model, processor)
+                with tempfile.TemporaryDirectory(prefix="llavaov-parity-") as scratch:
+                    failures += files_agree(arguments, shape, precision, folder, pathlib.Path(scratch))
                 total += 1
                 failed += bool(failures)
                 for text in failures:

@@ -4,7 +4,7 @@
 
 Parts (default: all but full and longcontext): checkpoint, decoders (what configurations make of positions), tokenizer, jinja,
 tokenizer-slow (folders without tokenizer.json), picture, sampling, generation (generation_config.json), json (answers by schema), model,
-choices (probabilities of labels), json-values (those of listed values in JSON answers), configs (of the vision half), preprocess (its processors' files), next (LLaVA-NeXT's own settings),
+choices (probabilities of labels), json-values (those of listed values in JSON answers), configs (of the vision half), preprocess (its processors' files), next (LLaVA-NeXT's own settings), bitsandbytes (nf4 and fp4, and their files),
 chat (whole prompts against
 apply_chat_template), cards (the model cards' snippets in a folder of the released files), cuda (the CUDA backend on its CPU
 stand-in);
@@ -23,7 +23,8 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 CACHE = HERE.parent.parent / ".cache"
 # Interpreters that scripts/parity-env makes.
-REFERENCES = {"newest": CACHE / "parity" / "bin" / "python", "4.57": CACHE / "parity-4.57" / "bin" / "python"}
+REFERENCES = {"newest": CACHE / "parity" / "bin" / "python", "4.57": CACHE / "parity-4.57" / "bin" / "python",
+              "bitsandbytes": CACHE / "parity-bitsandbytes" / "bin" / "python"}
 BOTH = {"cards", "generation", "chat"}
 OLDER = {"tokenizer-slow"}  # what the newest no longer has
 PARTS = {
@@ -42,6 +43,7 @@ PARTS = {
     "configs": (["configs.py"], ["--quick"]),
     "preprocess": (["preprocess.py"], []),
     "next": (["llava_next.py"], ["--quick"]),
+    "bitsandbytes": (["fourbits.py"], ["--quick"]),
     "cards": (["cards.py"], []),
     "chat": (["chat.py"], ["--conversations", "50"]),
     "cuda": (["cuda.py"], ["--seeds", "2", "--presets", "mini"]),
@@ -71,7 +73,7 @@ def main():
     for part in parts:
         script, quick = PARTS[part]
         wanted = [arguments.reference] if arguments.reference else ["newest", "4.57"] if part in BOTH else \
-            ["4.57"] if part in OLDER else ["newest"]
+            ["4.57"] if part in OLDER else ["bitsandbytes"] if part == "bitsandbytes" else ["newest"]
         for reference in wanted:
             line = [REFERENCES[reference], HERE / script[0], arguments.build, *(quick if arguments.quick else [])]
             print(f"== {part} ({reference})", flush=True)

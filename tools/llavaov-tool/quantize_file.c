@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bitsandbytes.h"
 #include "checkpoint/four_bits.h"
 #include "model/try.h"
 
