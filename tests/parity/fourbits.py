@@ -30,6 +30,7 @@ import time
 import bitsandbytes.functional as bnb
 import numpy as np
 import torch
+import transformers
 from bitsandbytes.backends.default import ops as plain
 from safetensors import safe_open
 from transformers import BitsAndBytesConfig, LlavaOnevisionForConditionalGeneration
@@ -146,6 +147,7 @@ def main():
     parser.add_argument("--quick", action="store_true")
     arguments = parser.parse_args()
     torch.manual_seed(0)
+    transformers.utils.logging.disable_progress_bar()
     torch.set_num_threads(1)  # the mean of nested scales depends on it
     total = failed = 0
     started = time.time()
