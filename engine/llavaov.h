@@ -600,7 +600,7 @@ LLAVAOV_API LlavaovStatus llavaov_engine_json_tokens(
 typedef struct LlavaovJsonValue {
     const char *path;          /* a JSON pointer to it in the document; "" is the document itself */
     const char *const *values; /* all that may stand there, as JSON, sorted by their bytes */
-    const double *logprobs; /* ln P(value); neither settings nor the schema play a part */
+    const double *logprobs;    /* ln P(value); neither settings nor the schema play a part */
     const double *probabilities; /* among the values: they sum to 1 */
     size_t n;
     size_t written;    /* values[written] is in the document; not always the likeliest */

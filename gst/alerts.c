@@ -5,19 +5,29 @@ void
 gst_llavaov_alerts_init (GstLlavaovAlerts * alerts)
 {
   g_mutex_init (&alerts->lock);
+  g_queue_init (&alerts->owed);
 }
 
 static void
 forget (GstLlavaovAlerts * alerts)
 {
-  gst_llavaov_alert_reset (&alerts->machine);
-  g_clear_pointer (&alerts->prompt, g_free);
-  g_clear_pointer (&alerts->choices, g_free);
+  GstStructure *owed;
+  guint i;
+
+  for (i = 0; i < G_N_ELEMENTS (alerts->each); i++) {
+    GstLlavaovAlert *alert = &alerts->each[i];
+
+    gst_llavaov_alert_reset (&alert->machine);
+    g_clear_pointer (&alert->question, g_free);
+    g_clear_pointer (&alert->prompt, g_free);
+    g_clear_pointer (&alert->choices, g_free);
+    g_clear_pointer (&alert->label, g_free);
+    alert->labels = 0;
+  }
   g_clear_pointer (&alerts->name, g_free);
-  g_clear_pointer (&alerts->label, g_free);
   g_clear_pointer (&alerts->last, g_free);
-  gst_clear_structure (&alerts->owed);
-  alerts->labels = 0;
+  while ((owed = g_queue_pop_head (&alerts->owed)))
+    gst_structure_free (owed);
   alerts->n_raised = alerts->n_cleared = alerts->n_suppressed = 0;
 }
 
@@ -38,34 +48,39 @@ gst_llavaov_alerts_start (GstLlavaovAlerts * alerts)
 
 /* until: when the alert ended, or where it has got to. With the lock, as all that follow. */
 static GstStructure *
-message (const GstLlavaovAlerts * alerts, const gchar * state,
-    const gchar * reason, guint64 until)
+message (const GstLlavaovAlerts * alerts, const GstLlavaovAlert * alert,
+    const gchar * state, const gchar * reason, guint64 until)
 {
-  const GstLlavaovAlertMachine *machine = &alerts->machine;
-
-  return gst_structure_new (GST_LLAVAOV_ALERT_NAME,
+  const GstLlavaovAlertMachine *machine = &alert->machine;
+  GstStructure *message = gst_structure_new (GST_LLAVAOV_ALERT_NAME,
       "stream", G_TYPE_STRING, alerts->name,
-      "seq", G_TYPE_UINT64, alerts->seq,
-      "prompt", G_TYPE_STRING, alerts->prompt,
+      "seq", G_TYPE_UINT64, alert->seq, NULL);
+
+  if (alert->question)
+    gst_structure_set (message, "question", G_TYPE_STRING, alert->question,
+        NULL);
+  gst_structure_set (message,
+      "prompt", G_TYPE_STRING, alert->prompt,
       "state", G_TYPE_STRING, state,
       "reason", G_TYPE_STRING, reason,
-      "label", G_TYPE_STRING, alerts->label,
-      "confidence", G_TYPE_DOUBLE, alerts->confidence,
+      "label", G_TYPE_STRING, alert->label,
+      "confidence", G_TYPE_DOUBLE, alert->confidence,
       "since", G_TYPE_UINT64, machine->since,
-      "utc-since", G_TYPE_UINT64, (guint64) alerts->utc_since,
+      "utc-since", G_TYPE_UINT64, (guint64) alert->utc_since,
       "duration", G_TYPE_UINT64, until - MIN (machine->since, until),
       "suppressed", G_TYPE_UINT64, machine->suppressed, NULL);
+  return message;
 }
 
 /* The message that this brings, or NULL. */
 static GstStructure *
-reset (GstLlavaovAlerts * alerts, const gchar * reason)
+reset (GstLlavaovAlerts * alerts, GstLlavaovAlert * alert, const gchar * reason)
 {
   GstStructure *cleared = NULL;
 
-  if (gst_llavaov_alert_is_on (&alerts->machine))
-    cleared = message (alerts, "cleared", reason, alerts->end);
-  gst_llavaov_alert_reset (&alerts->machine);
+  if (gst_llavaov_alert_is_on (&alert->machine))
+    cleared = message (alerts, alert, "cleared", reason, alert->end);
+  gst_llavaov_alert_reset (&alert->machine);
   return cleared;
 }
 
@@ -73,13 +88,14 @@ void
 gst_llavaov_alerts_flush (GstLlavaovAlerts * alerts, guint flushes)
 {
   GstStructure *cleared;
+  guint i;
 
   g_mutex_lock (&alerts->lock);
   alerts->flushes = flushes;
-  cleared = reset (alerts, "flush");
-  if (cleared) {
-    gst_clear_structure (&alerts->owed);
-    alerts->owed = cleared;
+  for (i = 0; i < G_N_ELEMENTS (alerts->each); i++) {
+    cleared = reset (alerts, &alerts->each[i], "flush");
+    if (cleared)
+      g_queue_push_tail (&alerts->owed, cleared);
   }
   g_mutex_unlock (&alerts->lock);
 }
@@ -90,7 +106,7 @@ gst_llavaov_alerts_owe (GstLlavaovAlerts * alerts)
   gboolean owe;
 
   g_mutex_lock (&alerts->lock);
-  owe = alerts->owed != NULL;
+  owe = alerts->owed.length > 0;
   g_mutex_unlock (&alerts->lock);
   return owe;
 }
@@ -101,7 +117,7 @@ gst_llavaov_alerts_take_owed (GstLlavaovAlerts * alerts)
   GstStructure *owed;
 
   g_mutex_lock (&alerts->lock);
-  owed = g_steal_pointer (&alerts->owed);
+  owed = g_queue_pop_head (&alerts->owed);
   alerts->n_cleared += owed != NULL;
   g_mutex_unlock (&alerts->lock);
   return owed;
@@ -109,28 +125,32 @@ gst_llavaov_alerts_take_owed (GstLlavaovAlerts * alerts)
 
 /* Another question, or other labels, begin anew; other numbers do not. */
 static GstStructure *
-turn_to (GstLlavaovAlerts * alerts, const GstLlavaovWindow * window)
+turn_to (GstLlavaovAlerts * alerts, GstLlavaovAlert * alert,
+    const GstLlavaovWindow * window)
 {
   const guint64 labels = window->alert.labels;
   const gchar *reason = NULL;
   GstStructure *cleared = NULL;
 
-  if (window->stream != alerts->stream)
+  if (window->stream != alert->stream)
     reason = "stream-start";
-  else if (labels != alerts->labels || (labels &&
-          (g_strcmp0 (window->prompt, alerts->prompt) != 0 ||
-              g_strcmp0 (window->labels, alerts->choices) != 0)))
+  else if (labels != alert->labels || (labels &&
+          (g_strcmp0 (window->prompt, alert->prompt) != 0 ||
+              g_strcmp0 (window->labels, alert->choices) != 0 ||
+              g_strcmp0 (window->question, alert->question) != 0)))
     reason = "settings";
   if (reason == NULL)
     return NULL;
-  cleared = reset (alerts, reason);
+  cleared = reset (alerts, alert, reason);
   alerts->n_cleared += cleared != NULL;
-  alerts->stream = window->stream;
-  alerts->labels = labels;
-  g_free (alerts->prompt);
-  g_free (alerts->choices);
-  alerts->prompt = g_strdup (window->prompt);
-  alerts->choices = g_strdup (window->labels);
+  alert->stream = window->stream;
+  alert->labels = labels;
+  g_free (alert->question);
+  g_free (alert->prompt);
+  g_free (alert->choices);
+  alert->question = g_strdup (window->question);
+  alert->prompt = g_strdup (window->prompt);
+  alert->choices = g_strdup (window->labels);
   return cleared;
 }
 
@@ -161,35 +181,35 @@ weigh (const GstLlavaovWindow * window, const gchar ** label)
 
 /* The message of a window that counts, or NULL. */
 static GstStructure *
-step (GstLlavaovAlerts * alerts, const GstLlavaovWindow * window,
-    gdouble confidence, const gchar * label)
+step (GstLlavaovAlerts * alerts, GstLlavaovAlert * alert,
+    const GstLlavaovWindow * window, gdouble confidence, const gchar * label)
 {
-  GstLlavaovAlertMachine *machine = &alerts->machine;
+  GstLlavaovAlertMachine *machine = &alert->machine;
   const gboolean was_on = gst_llavaov_alert_is_on (machine);
   const guint64 suppressed = machine->suppressed;
   GstLlavaovAlertNews news;
   GstStructure *raised;
 
-  alerts->seq = window->seq;
-  alerts->confidence = confidence;
-  alerts->end = window->start + window->length;
+  alert->seq = window->seq;
+  alert->confidence = confidence;
+  alert->end = window->start + window->length;
   news = gst_llavaov_alert_take (machine, &window->alert,
       gst_llavaov_alert_level (&window->alert, confidence), window->start);
   if (machine->since == window->start)
-    alerts->utc_since = window->utc_start;
+    alert->utc_since = window->utc_start;
   if (!was_on) {
-    g_free (alerts->label);
-    alerts->label = g_strdup (label);
+    g_free (alert->label);
+    alert->label = g_strdup (label);
   }
   if (news == GST_LLAVAOV_ALERT_SAYS_NOTHING)
     return NULL;
   if (news == GST_LLAVAOV_ALERT_SAYS_CLEARED) {
     alerts->n_cleared++;
     alerts->n_suppressed += machine->suppressed - suppressed;
-    return message (alerts, "cleared", "window", machine->until);
+    return message (alerts, alert, "cleared", "window", machine->until);
   }
   alerts->n_raised++;
-  raised = message (alerts, "raised", "window", alerts->end);
+  raised = message (alerts, alert, "raised", "window", alert->end);
   machine->suppressed = 0;
   return raised;
 }
@@ -208,7 +228,7 @@ add (GPtrArray * messages, GstStructure * message)
 
 /* What the latest message says goes into the answer as well, but for what the answer has already. */
 static void
-add_fields (const GstLlavaovAlerts * alerts, gdouble confidence,
+add_fields (const GstLlavaovAlert * alert, gdouble confidence,
     const GPtrArray * messages, GstStructure * answer)
 {
   static const gchar *const copied[][2] = {
@@ -216,11 +236,11 @@ add_fields (const GstLlavaovAlerts * alerts, gdouble confidence,
     {"label", "alert-label"}, {"duration", "alert-duration"},
     {"suppressed", "alert-suppressed"},
   };
-  const GstLlavaovAlertMachine *machine = &alerts->machine;
+  const GstLlavaovAlertMachine *machine = &alert->machine;
   const GstStructure *latest;
   guint i;
 
-  if (alerts->labels)
+  if (alert->labels)
     gst_structure_set (answer, "alert", G_TYPE_STRING,
         gst_llavaov_alert_state_name (machine->state), "alert-confidence",
         G_TYPE_DOUBLE, confidence, NULL);
@@ -230,15 +250,36 @@ add_fields (const GstLlavaovAlerts * alerts, gdouble confidence,
   if (messages == NULL)
     return;
   latest = g_ptr_array_index (messages, messages->len - 1);
+  if (g_strcmp0 (gst_structure_get_string (latest, "question"),
+          alert->question) != 0)
+    return;                     /* of a question that is not asked any more */
   for (i = 0; i < G_N_ELEMENTS (copied); i++)
     gst_structure_set_value (answer, copied[i][1],
         gst_structure_get_value (latest, copied[i][0]));
+}
+
+/* Questions that are not asked any more. */
+static GPtrArray *
+drop_others (GstLlavaovAlerts * alerts, const GstLlavaovWindow * window,
+    GPtrArray * messages)
+{
+  guint i;
+
+  for (i = MAX (window->n_questions, 1); i < G_N_ELEMENTS (alerts->each); i++) {
+    GstStructure *cleared = reset (alerts, &alerts->each[i], "settings");
+
+    alerts->n_cleared += cleared != NULL;
+    messages = add (messages, cleared);
+    alerts->each[i].labels = 0;
+  }
+  return messages;
 }
 
 GPtrArray *
 gst_llavaov_alerts_take (GstLlavaovAlerts * alerts,
     const GstLlavaovWindow * window, const gchar * name, GstStructure * answer)
 {
+  GstLlavaovAlert *alert = &alerts->each[window->question_index];
   GPtrArray *messages = NULL;
   const gchar *label = NULL;
   gboolean valid = FALSE;
@@ -246,16 +287,19 @@ gst_llavaov_alerts_take (GstLlavaovAlerts * alerts,
 
   g_mutex_lock (&alerts->lock);
   if (window->flushes == alerts->flushes) {
-    messages = add (NULL, turn_to (alerts, window));
+    if (window->question_index == 0)
+      messages = drop_others (alerts, window, messages);
+    messages = add (messages, turn_to (alerts, alert, window));
     g_free (alerts->name);
     alerts->name = g_strdup (name);
-    if (alerts->labels) {
+    if (alert->labels) {
       confidence = weigh (window, &label);
       gst_structure_get_boolean (window->chosen, "valid", &valid);
       if (valid)
-        messages = add (messages, step (alerts, window, confidence, label));
+        messages = add (messages, step (alerts, alert, window, confidence,
+                label));
     }
-    add_fields (alerts, confidence, messages, answer);
+    add_fields (alert, confidence, messages, answer);
   }
   g_mutex_unlock (&alerts->lock);
   return messages;
@@ -280,12 +324,13 @@ gst_llavaov_alerts_set_last (GstLlavaovAlerts * alerts,
   const gchar *reason = gst_structure_get_string (message, "reason");
   gdouble confidence = 0;
   guint64 duration = 0;
-  GString *words = g_string_new (state);
+  const gchar *question = gst_structure_get_string (message, "question");
+  GString *words = g_string_new (question);
 
   gst_structure_get (message, "confidence", G_TYPE_DOUBLE, &confidence,
       "duration", G_TYPE_UINT64, &duration, NULL);
-  g_string_append_printf (words, ": %s (", gst_structure_get_string (message,
-          "label"));
+  g_string_append_printf (words, "%s%s: %s (", question ? " " : "", state,
+      gst_structure_get_string (message, "label"));
   append_number (words, "%.2f", confidence);
   g_string_append_c (words, ')');
   if (g_str_equal (state, "cleared")) {
@@ -315,9 +360,25 @@ gst_llavaov_alerts_last (GstLlavaovAlerts * alerts)
 void
 gst_llavaov_alerts_add_stats (GstLlavaovAlerts * alerts, GstStructure * stats)
 {
+  GstStructure *states = gst_structure_new_empty ("alerts");
+  const gchar *first;
+  guint i;
+
   g_mutex_lock (&alerts->lock);
-  gst_structure_set (stats, "alert", G_TYPE_STRING,
-      gst_llavaov_alert_state_name (alerts->machine.state),
+  first = gst_llavaov_alert_state_name (alerts->each[0].machine.state);
+  for (i = 0; i < G_N_ELEMENTS (alerts->each); i++) {
+    const GstLlavaovAlert *alert = &alerts->each[i];
+
+    if (alert->question && alert->labels)
+      gst_structure_set (states, alert->question, G_TYPE_STRING,
+          gst_llavaov_alert_state_name (alert->machine.state), NULL);
+  }
+  if (gst_structure_n_fields (states))
+    gst_structure_set (stats, "alerts", GST_TYPE_STRUCTURE, states, NULL);
+  else
+    gst_structure_set (stats, "alert", G_TYPE_STRING, first, NULL);
+  gst_structure_free (states);
+  gst_structure_set (stats,
       "alerts-raised", G_TYPE_UINT64, alerts->n_raised,
       "alerts-cleared", G_TYPE_UINT64, alerts->n_cleared,
       "alerts-suppressed", G_TYPE_UINT64, alerts->n_suppressed, NULL);

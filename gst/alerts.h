@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The alert of an element: from the answers with choices to the messages llavaov-alert (docs/alerts.md).
+ * The alerts of an element, one for each of its questions: from the answers with choices to the messages llavaov-alert (docs/alerts.md).
  *
  * The lock rule: the members are read and written by the functions of alerts.c alone, each of which takes the lock. Any
  * thread. The lock is a leaf: nothing else is locked and nothing posted with it held.
@@ -9,32 +9,38 @@
 #define GST_LLAVAOV_ALERTS_H
 
 #include "alert-state.h"
+#include "questions.h"
 #include "window.h"
 
 G_BEGIN_DECLS
 
 #define GST_LLAVAOV_ALERT_NAME "llavaov-alert"
 
-typedef struct _GstLlavaovAlerts
+/* That of one question. */
+typedef struct
 {
-  GMutex lock;
   GstLlavaovAlertMachine machine;
-  guint flushes;                /* as in the windows: answers from before a flush count for nothing */
   guint stream;                 /* as in the windows: the one that the state is about */
   /* what the alert is about; labels 0: nothing */
-  gchar *prompt, *choices;
+  gchar *question, *prompt, *choices;
   guint64 labels;
 
   /* of the window that counted last */
-  gchar *name;                  /* of the stream */
   guint64 seq;
   gdouble confidence;
   guint64 end;
   /* of the alert, since it is on */
   gchar *label;
   gint64 utc_since;
+} GstLlavaovAlert;
 
-  GstStructure *owed;           /* a message that a flush has made, still to be posted; or NULL */
+typedef struct _GstLlavaovAlerts
+{
+  GMutex lock;
+  guint flushes;                /* as in the windows: answers from before a flush count for nothing */
+  gchar *name;                  /* of the stream */
+  GstLlavaovAlert each[GST_LLAVAOV_MAX_QUESTIONS];
+  GQueue owed;                  /* of GstStructure: messages that a flush has made, still to be posted */
   guint64 n_raised, n_cleared, n_suppressed;
   gchar *last;                  /* the latest message in words */
 } GstLlavaovAlerts;
@@ -51,7 +57,7 @@ void gst_llavaov_alerts_flush (GstLlavaovAlerts * alerts, guint flushes);
 GPtrArray *gst_llavaov_alerts_take (GstLlavaovAlerts * alerts,
     const GstLlavaovWindow * window, const gchar * name,
     GstStructure * answer);
-/* Whether a flush has left a message, and the message. */
+/* Whether a flush has left messages, and the first of them. */
 gboolean gst_llavaov_alerts_owe (GstLlavaovAlerts * alerts);
 GstStructure *gst_llavaov_alerts_take_owed (GstLlavaovAlerts * alerts);
 

@@ -93,6 +93,9 @@ gst_llavaov_answer_to_structure (const GstLlavaovWindow * window,
   gint64 latency = window->answered_at - window->last_arrival;
   guint i;
 
+  if (window->question)
+    gst_structure_set (structure, "question", G_TYPE_STRING, window->question,
+        "n-questions", G_TYPE_UINT, window->n_questions, NULL);
   if (window->chosen)
     gst_structure_foreach (window->chosen, copy_field, structure);
   if (window->is_json)

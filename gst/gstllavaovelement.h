@@ -36,6 +36,7 @@
 #include "llavaov.h"
 #include "model.h"
 #include "output.h"
+#include "questions.h"
 #include "settings.h"
 #include "text-pad.h"
 #include "timer.h"
@@ -79,7 +80,7 @@ struct _GstLlavaovElement
   GstLlavaovSettings run;       /* settings as of READY to PAUSED. Those mutable in PLAYING are refreshed for each window
                                  * (window-queue.c); the others stay, and the worker reads them without the lock. */
   GstLlavaovModel model;        /* model.h */
-  GstLlavaovJsonSchema json;    /* the worker's alone */
+  GstLlavaovJsonSchema json[GST_LLAVAOV_MAX_QUESTIONS]; /* of each question; the worker's alone */
   GstLlavaovWorkerThread worker;        /* worker-thread.h */
   GstLlavaovTimer timer;        /* timer.h */
 };

@@ -10,7 +10,6 @@ gboolean
 gst_llavaov_json_schema_read (GstLlavaovSettings * settings,
     LlavaovError * error)
 {
-  LlavaovJsonSchema *schema = NULL;
   gchar *text;
 
   if (settings->json_schema_file) {
@@ -25,6 +24,15 @@ gst_llavaov_json_schema_read (GstLlavaovSettings * settings,
       return FALSE;
     settings->json_schema = text;
   }
+  return gst_llavaov_json_schema_check (settings, error);
+}
+
+gboolean
+gst_llavaov_json_schema_check (const GstLlavaovSettings * settings,
+    LlavaovError * error)
+{
+  LlavaovJsonSchema *schema = NULL;
+
   if (settings->json_schema == NULL)
     return TRUE;
   error->status = llavaov_json_schema_open (settings->json_schema, &schema,

@@ -31,6 +31,10 @@ LlavaovStatus gst_llavaov_json_schema_use (GstLlavaovJsonSchema * json,
 GstStructure *gst_llavaov_json_values_to_structure (const LlavaovAnswer *
     answer);
 
+/* Whether the settings' schema can be compiled. FALSE: error is filled. */
+gboolean gst_llavaov_json_schema_check (const GstLlavaovSettings * settings,
+    LlavaovError * error);
+
 void gst_llavaov_json_schema_clear (GstLlavaovJsonSchema * json);
 
 G_END_DECLS

@@ -5,6 +5,7 @@
 #include "errors.h"
 #include "host.h"
 #include "json-schema.h"
+#include "questions.h"
 #include "window-queue.h"
 
 #define GST_CAT_DEFAULT gst_llavaov_debug
@@ -21,84 +22,140 @@ post_progress (GstLlavaovElement * self, GstProgressType type, guint percent,
   gst_element_post_message (GST_ELEMENT (self), message);
 }
 
-/* Whether the question fits the model at all. FALSE: an ERROR has been posted. */
-static gboolean
-check_prompt (GstLlavaovElement * self, LlavaovSession * session,
-    LlavaovLayout layout, guint n_frames, guint width, guint height)
+/* All questions of the element as they are set now: one without a name, or those of questions. Settings that make none are refused
+ * elsewhere. Of GstLlavaovQuestion. */
+static GPtrArray *
+all_questions (GstLlavaovElement * self)
 {
+  GstLlavaovSettings settings;
   LlavaovError error = { 0, };
-  LlavaovStatus status;
+  GPtrArray *questions;
+
+  g_mutex_lock (&self->windows.lock);
+  gst_llavaov_settings_copy (&self->run, &settings);
+  g_mutex_unlock (&self->windows.lock);
+  questions = gst_llavaov_questions_or_prompt (&settings, &error);
+  gst_llavaov_settings_clear (&settings);
+  return questions;
+}
+
+typedef struct
+{
+  LlavaovPrompt prompt;
+  LlavaovSession *session;
+} Frames;
+
+/* Whether the question fits the model with these frames. */
+static LlavaovStatus
+check_prompt (GstLlavaovElement * self, const Frames * frames,
+    const GstLlavaovSettings * settings, LlavaovError * error)
+{
   const LlavaovEngineInfo *info = llavaov_engine_info (self->model.engine);
-  LlavaovPrompt asked = {.size = sizeof (asked) };
-  gchar *prompt, *system_prompt;
+  LlavaovPrompt asked = frames->prompt;
+  LlavaovStatus status;
   guint32 tokens = 0;
 
-  g_mutex_lock (&self->windows.lock);
-  prompt = g_strdup (self->run.prompt);
-  system_prompt = g_strdup (self->run.system_prompt);
-  g_mutex_unlock (&self->windows.lock);
-  asked.layout = layout;
-  asked.n_frames = n_frames;
-  asked.width = width;
-  asked.height = height;
-  asked.system_prompt = system_prompt;
-  asked.text = prompt;
-  status = llavaov_session_prompt_tokens (session, &asked, &tokens, &error);
-  g_free (prompt);
-  g_free (system_prompt);
-  if (status == LLAVAOV_OK && tokens >= info->context_length) {
-    status = error.status = LLAVAOV_ERROR_CONTEXT_FULL;
-    error.about = LLAVAOV_ABOUT_PROMPT;
-    g_strlcpy (error.subject, "prompt", sizeof (error.subject));
-    g_snprintf (error.message, sizeof (error.message),
-        "prompt=... with frames=%u makes %u tokens, and the model's context "
-        "holds %u", n_frames, tokens, info->context_length);
-  }
-  if (status != LLAVAOV_OK) {
-    error.status = status;
-    gst_llavaov_host_fail (self, &error);
-  }
-  return status == LLAVAOV_OK;
+  asked.system_prompt = settings->system_prompt;
+  asked.text = settings->prompt;
+  status = llavaov_session_prompt_tokens (frames->session, &asked, &tokens,
+      error);
+  if (status != LLAVAOV_OK || tokens < info->context_length)
+    return status;
+  error->about = LLAVAOV_ABOUT_PROMPT;
+  g_strlcpy (error->subject, "prompt", sizeof (error->subject));
+  g_snprintf (error->message, sizeof (error->message),
+      "prompt=... with frames=%u makes %u tokens, and the model's context "
+      "holds %u", (guint) asked.n_frames, tokens, info->context_length);
+  return LLAVAOV_ERROR_CONTEXT_FULL;
 }
 
-/* Whether the checkpoint can do what it is asked for; FALSE: an ERROR has been posted. */
-static gboolean
-check_generation (GstLlavaovElement * self)
+/* Whether the checkpoint can do what it is asked for. */
+static LlavaovStatus
+check_generation (GstLlavaovElement * self,
+    const GstLlavaovSettings * settings, LlavaovError * error)
 {
-  LlavaovGeneration asked, settled = {.size = sizeof (settled) };
-  LlavaovError error = { 0, };
-  LlavaovStatus status;
+  LlavaovGeneration asked = gst_llavaov_settings_generation (settings);
+  LlavaovGeneration settled = {.size = sizeof (settled) };
+  LlavaovStatus status = llavaov_engine_generation (self->model.engine, &asked,
+      &settled, error);
 
-  g_mutex_lock (&self->windows.lock);
-  asked = gst_llavaov_settings_generation (&self->run);
-  g_mutex_unlock (&self->windows.lock);
-  status =
-      llavaov_engine_generation (self->model.engine, &asked, &settled, &error);
-  if (status != LLAVAOV_OK) {
-    error.status = status;
-    gst_llavaov_host_fail (self, &error);
-  } else {
+  if (status == LLAVAOV_OK)
     gst_llavaov_loading_warn_generation (self, &asked);
-  }
-  return status == LLAVAOV_OK;
+  return status;
 }
 
-/* Whether the model's tokens fit the labels; FALSE: an ERROR has been posted. */
-static gboolean
-check_choices (GstLlavaovElement * self)
+/* Whether the model's tokens fit the labels. */
+static LlavaovStatus
+check_choices (GstLlavaovElement * self, const GstLlavaovSettings * settings,
+    LlavaovError * error)
 {
-  LlavaovChoices choices;
-  LlavaovError error = { 0, };
-  LlavaovStatus status = LLAVAOV_OK;
-  gchar *labels;
+  LlavaovChoices choices = gst_llavaov_choices_of (settings,
+      settings->choices);
 
-  g_mutex_lock (&self->windows.lock);
-  labels = g_strdup (self->run.choices);
-  choices = gst_llavaov_choices_of (&self->run, labels);
-  g_mutex_unlock (&self->windows.lock);
-  if (labels)
-    status = llavaov_choices_check (self->model.engine, &choices, &error);
-  g_free (labels);
+  return settings->choices ? llavaov_choices_check (self->model.engine,
+      &choices, error) : LLAVAOV_OK;
+}
+
+/* Whether the longest answer is long enough for the schema. */
+static LlavaovStatus
+check_schema (GstLlavaovElement * self, guint index,
+    const GstLlavaovSettings * settings, LlavaovError * error)
+{
+  LlavaovGeneration asked = gst_llavaov_settings_generation (settings);
+  LlavaovGeneration settled = {.size = sizeof (settled) };
+  LlavaovJsonSchema *schema = NULL;
+  LlavaovStatus status;
+  guint32 tokens = 0;
+  gchar *number, *hint;
+
+  status = gst_llavaov_json_schema_use (&self->json[index],
+      settings->json_schema, &schema, error);
+  if (schema == NULL)
+    return status;
+  status = llavaov_engine_json_tokens (self->model.engine, schema, &tokens,
+      error);
+  if (status == LLAVAOV_OK)
+    status = llavaov_engine_generation (self->model.engine, &asked, &settled,
+        error);
+  if (status != LLAVAOV_OK || !settled.max_new_tokens ||
+      settled.max_new_tokens >= tokens)
+    return status;
+  number = g_strdup_printf ("%u", settled.max_new_tokens);
+  hint = g_strdup_printf ("the shortest document that the json-schema allows "
+      "takes %u tokens", tokens);
+  gst_llavaov_bad_value (error, "max-new-tokens", number, hint);
+  g_free (hint);
+  g_free (number);
+  return error->status;
+}
+
+/* Whether the model can answer all questions; with `frames`, once they are known, whether these fit. FALSE: an ERROR has been
+ * posted. */
+static gboolean
+check_questions (GstLlavaovElement * self, const Frames * frames)
+{
+  GPtrArray *questions = all_questions (self);
+  LlavaovStatus status = LLAVAOV_OK;
+  LlavaovError error = { 0, };
+  guint i;
+
+  for (i = 0; questions && status == LLAVAOV_OK && i < questions->len; i++) {
+    const GstLlavaovQuestion *question = g_ptr_array_index (questions, i);
+    const GstLlavaovSettings *settings = &question->settings;
+
+    if (frames) {
+      status = check_prompt (self, frames, settings, &error);
+    } else {
+      status = check_generation (self, settings, &error);
+      if (status == LLAVAOV_OK)
+        status = check_choices (self, settings, &error);
+      if (status == LLAVAOV_OK)
+        status = check_schema (self, i, settings, &error);
+    }
+    if (status != LLAVAOV_OK && question->name)
+      gst_llavaov_question_blame (question->name, &error);
+  }
+  g_clear_pointer (&questions, g_ptr_array_unref);
   if (status == LLAVAOV_OK)
     return TRUE;
   error.status = status;
@@ -106,48 +163,6 @@ check_choices (GstLlavaovElement * self)
   return FALSE;
 }
 
-/* Whether the longest answer is long enough for the schema; FALSE: an ERROR has been posted. */
-static gboolean
-check_schema (GstLlavaovElement * self)
-{
-  LlavaovGeneration asked, settled = {.size = sizeof (settled) };
-  LlavaovJsonSchema *schema = NULL;
-  LlavaovError error = { 0, };
-  LlavaovStatus status;
-  guint32 tokens = 0;
-  gchar *text;
-
-  g_mutex_lock (&self->windows.lock);
-  text = g_strdup (self->run.json_schema);
-  asked = gst_llavaov_settings_generation (&self->run);
-  g_mutex_unlock (&self->windows.lock);
-  status = gst_llavaov_json_schema_use (&self->json, text, &schema, &error);
-  g_free (text);
-  if (schema == NULL && status == LLAVAOV_OK)
-    return TRUE;
-  if (status == LLAVAOV_OK)
-    status = llavaov_engine_json_tokens (self->model.engine, schema, &tokens,
-        &error);
-  if (status == LLAVAOV_OK)
-    status = llavaov_engine_generation (self->model.engine, &asked, &settled,
-        &error);
-  if (status == LLAVAOV_OK && settled.max_new_tokens
-      && settled.max_new_tokens < tokens) {
-    gchar *number = g_strdup_printf ("%u", settled.max_new_tokens);
-    gchar *hint = g_strdup_printf ("the shortest document that the "
-        "json-schema allows takes %u tokens", tokens);
-
-    gst_llavaov_bad_value (&error, "max-new-tokens", number, hint);
-    status = error.status;
-    g_free (hint);
-    g_free (number);
-  }
-  if (status != LLAVAOV_OK) {
-    error.status = status;
-    gst_llavaov_host_fail (self, &error);
-  }
-  return status == LLAVAOV_OK;
-}
 
 void
 gst_llavaov_loading_warn_generation (GstLlavaovElement * self,
@@ -192,6 +207,9 @@ open_session (GstLlavaovElement * self, LlavaovEngine * engine,
     LlavaovSession ** session)
 {
   LlavaovSessionOptions options = {.size = sizeof (options) };
+  Frames one = {.prompt = {.size = sizeof (LlavaovPrompt),.n_frames = 1,
+      .layout = LLAVAOV_LAYOUT_VIDEO}
+  };
   LlavaovError error = { 0, };
   LlavaovStatus status;
 
@@ -204,7 +222,8 @@ open_session (GstLlavaovElement * self, LlavaovEngine * engine,
     gst_llavaov_host_fail (self, &error);
     return FALSE;
   }
-  if (check_prompt (self, *session, LLAVAOV_LAYOUT_VIDEO, 1, 0, 0))
+  one.session = *session;
+  if (check_questions (self, &one))
     return TRUE;
   llavaov_session_close (*session);
   return FALSE;
@@ -238,8 +257,7 @@ engine_ready (GstLlavaovElement * self, LlavaovEngine * engine)
   g_mutex_unlock (&self->windows.lock);
   gst_llavaov_output_set_engine (&self->output, info);
 
-  if (!check_generation (self) || !check_choices (self) ||
-      !check_schema (self) || !open_session (self, engine, &session))
+  if (!check_questions (self, NULL) || !open_session (self, engine, &session))
     return;
 
   text = g_strdup_printf ("%s is ready: %s, %s (%s)", info->model_name,
@@ -316,16 +334,19 @@ gst_llavaov_loading_can_check_frames (GstLlavaovElement * self)
 void
 gst_llavaov_loading_check_frames (GstLlavaovElement * self)
 {
-  LlavaovSession *session;
-  LlavaovLayout layout;
-  guint n_frames, width = 0, height = 0;
+  Frames frames = {.prompt = {.size = sizeof (LlavaovPrompt)}
+  };
+  guint width = 0, height = 0;
 
   g_mutex_lock (&self->windows.lock);
   gst_llavaov_model_set_frames_checked (&self->model);
-  session = self->model.session;
-  layout = self->windows.layout;
-  n_frames = layout == LLAVAOV_LAYOUT_IMAGE ? 1 : self->run.frames;
+  frames.session = self->model.session;
+  frames.prompt.layout = self->windows.layout;
+  frames.prompt.n_frames =
+      frames.prompt.layout == LLAVAOV_LAYOUT_IMAGE ? 1 : self->run.frames;
   gst_llavaov_format_size (&self->format, &width, &height);
+  frames.prompt.width = width;
+  frames.prompt.height = height;
   g_mutex_unlock (&self->windows.lock);
-  check_prompt (self, session, layout, n_frames, width, height);
+  check_questions (self, &frames);
 }

@@ -11,6 +11,8 @@ gst_llavaov_output_init (GstLlavaovOutput * output)
 {
   g_mutex_init (&output->lock);
   g_queue_init (&output->metas);
+  output->together = g_ptr_array_new_with_free_func ((GDestroyNotify)
+      gst_structure_free);
 }
 
 static void
@@ -20,12 +22,14 @@ clear_metas (GstLlavaovOutput * output)
 
   while ((meta = g_queue_pop_head (&output->metas)))
     gst_structure_free (meta);
+  g_ptr_array_set_size (output->together, 0);
 }
 
 void
 gst_llavaov_output_clear (GstLlavaovOutput * output)
 {
   clear_metas (output);
+  g_ptr_array_unref (output->together);
   gst_clear_structure (&output->sticky);
   g_free (output->last_answer);
   g_mutex_clear (&output->lock);
@@ -36,7 +40,9 @@ gst_llavaov_output_start (GstLlavaovOutput * output)
 {
   g_mutex_lock (&output->lock);
   memset (&output->stats, 0, sizeof (output->stats));
-  output->device_failures = output->doubts = 0;
+  memset (output->doubts, 0, sizeof (output->doubts));
+  output->device_failures = 0;
+  output->failed_seq = G_MAXUINT64;
   g_mutex_unlock (&output->lock);
 }
 
@@ -126,28 +132,33 @@ gst_llavaov_output_notice (GstLlavaovOutput * output, const gchar * notice)
 
 guint
 gst_llavaov_output_count_failure (GstLlavaovOutput * output,
-    LlavaovStatus status)
+    const GstLlavaovWindow * window)
 {
   guint failures;
 
   g_mutex_lock (&output->lock);
-  output->stats.count[GST_LLAVAOV_COUNT_FAILED_WINDOWS]++;
-  if (status == LLAVAOV_ERROR_DEVICE)
-    output->device_failures++;
-  else
-    output->device_failures = 0;
+  if (output->failed_seq != window->seq) {
+    output->stats.count[GST_LLAVAOV_COUNT_FAILED_WINDOWS]++;
+    if (window->status == LLAVAOV_ERROR_DEVICE)
+      output->device_failures++;
+    else
+      output->device_failures = 0;
+  }
+  output->failed_seq = window->seq;
   failures = output->device_failures;
   g_mutex_unlock (&output->lock);
   return failures;
 }
 
 guint
-gst_llavaov_output_count_doubt (GstLlavaovOutput * output, gboolean valid)
+gst_llavaov_output_count_doubt (GstLlavaovOutput * output,
+    guint question_index, gboolean valid)
 {
+  guint *count = &output->doubts[question_index];
   guint doubts;
 
   g_mutex_lock (&output->lock);
-  doubts = output->doubts = valid ? 0 : output->doubts + 1;
+  doubts = *count = valid ? 0 : *count + 1;
   g_mutex_unlock (&output->lock);
   return doubts;
 }
@@ -179,7 +190,8 @@ gst_llavaov_output_answer (GstLlavaovOutput * output,
   stats->prefill_ns += window->prefill_ns;
   stats->decode_ns += window->decode_ns;
   g_free (output->last_answer);
-  output->last_answer = g_strdup (window->text);
+  output->last_answer = window->question ? g_strdup_printf ("%s: %s",
+      window->question, window->text) : g_strdup (window->text);
   g_mutex_unlock (&output->lock);
 }
 
@@ -194,12 +206,62 @@ gst_llavaov_output_last_answer (GstLlavaovOutput * output)
   return text;
 }
 
+/* The answers of one window as one: what they have in common, and the list `answers`. */
+static GstStructure *
+join (const GPtrArray * together)
+{
+  static const gchar *const common[] = {
+    "stream", "seq", "n-questions", "timestamp", "stream-time",
+    "running-time", "duration", "n-frames", "frame-times", "utc-start",
+    "dropped-windows", "model", "device"
+  };
+  const GstStructure *first = g_ptr_array_index (together, 0);
+  GstStructure *joined = gst_structure_new_empty (GST_LLAVAOV_ANSWER_NAME);
+  GValue answers = G_VALUE_INIT, answer = G_VALUE_INIT;
+  guint i;
+
+  for (i = 0; i < G_N_ELEMENTS (common); i++)
+    gst_structure_set_value (joined, common[i],
+        gst_structure_get_value (first, common[i]));
+  g_value_init (&answers, GST_TYPE_ARRAY);
+  g_value_init (&answer, GST_TYPE_STRUCTURE);
+  for (i = 0; i < together->len; i++) {
+    gst_value_set_structure (&answer, g_ptr_array_index (together, i));
+    gst_value_array_append_value (&answers, &answer);
+  }
+  g_value_unset (&answer);
+  gst_structure_take_value (joined, "answers", &answers);
+  return joined;
+}
+
+/* What is complete with this answer, or NULL. Takes it. */
+static GstStructure *
+complete (GstLlavaovOutput * output, const GstLlavaovWindow * window,
+    GstStructure * answer)
+{
+  GPtrArray *together = output->together;
+
+  if (window->n_questions <= 1)
+    return answer;
+  if (window->question_index == 0)
+    g_ptr_array_set_size (together, 0);
+  if (answer)
+    g_ptr_array_add (together, answer);
+  if (window->question_index + 1 < window->n_questions || together->len == 0)
+    return NULL;
+  answer = join (together);
+  g_ptr_array_set_size (together, 0);
+  return answer;
+}
+
 void
 gst_llavaov_output_add_meta (GstLlavaovOutput * output,
     const GstLlavaovWindow * window, GstStructure * answer)
 {
   g_mutex_lock (&output->lock);
-  if (window->flushes == output->flushes) {
+  if (window->flushes == output->flushes)
+    answer = complete (output, window, answer);
+  if (answer && window->flushes == output->flushes) {
     g_queue_push_tail (&output->metas, gst_structure_copy (answer));
     if (output->metas.length > MAX_METAS)
       gst_structure_free (g_queue_pop_head (&output->metas));

@@ -8,6 +8,7 @@
 #ifndef GST_LLAVAOV_OUTPUT_H
 #define GST_LLAVAOV_OUTPUT_H
 
+#include "questions.h"
 #include "stats.h"
 #include "window.h"
 
@@ -19,11 +20,13 @@ typedef struct _GstLlavaovOutput
   GstLlavaovStats stats;
   guint device_failures;        /* in a row */
   gchar *last_answer;
-  guint doubts;                 /* answers with choices in a row that were not valid */
+  guint doubts[GST_LLAVAOV_MAX_QUESTIONS];      /* answers with choices in a row that were not valid, of each question */
+  guint64 failed_seq;           /* of the window that failed last */
   guint flushes;                /* as in the windows: answers from before a flush become no meta */
   gboolean text_meets;          /* one consumer reads text and video side by side */
   GQueue metas;                 /* of GstStructure: for the next buffer */
   GstStructure *sticky;
+  GPtrArray *together;          /* of GstStructure: answers of a window whose other questions are still to be answered */
 } GstLlavaovOutput;
 
 void gst_llavaov_output_init (GstLlavaovOutput * output);
@@ -49,12 +52,12 @@ void gst_llavaov_output_set_engine (GstLlavaovOutput * output,
 /* Keeps the notice (NULL: none) of what the device does without. TRUE: it is the first. */
 gboolean gst_llavaov_output_notice (GstLlavaovOutput * output,
     const gchar * notice);
-/* Counts a window that failed; returns how many the device has failed in a row. */
+/* Counts a window that failed, once for all its questions; returns how many the device has failed in a row. */
 guint gst_llavaov_output_count_failure (GstLlavaovOutput * output,
-    LlavaovStatus status);
-/* An answer with choices; returns how many in a row were not valid. */
+    const GstLlavaovWindow * window);
+/* An answer with choices; returns how many of this question in a row were not valid. */
 guint gst_llavaov_output_count_doubt (GstLlavaovOutput * output,
-    gboolean valid);
+    guint question_index, gboolean valid);
 GstStructure *gst_llavaov_output_stats (GstLlavaovOutput * output,
     const LlavaovSessionStats * session);
 
@@ -63,7 +66,8 @@ void gst_llavaov_output_answer (GstLlavaovOutput * output,
     const GstLlavaovWindow * window);
 /* Free it. */
 gchar *gst_llavaov_output_last_answer (GstLlavaovOutput * output);
-/* Keeps the answer of a window for a buffer to carry, unless it is from before a flush. Takes the structure. */
+/* Keeps the answer of a window for a buffer to carry, unless it is from before a flush; those of several questions as one, once the
+ * last is there. Takes the structure; NULL: the question has no answer. */
 void gst_llavaov_output_add_meta (GstLlavaovOutput * output,
     const GstLlavaovWindow * window, GstStructure * answer);
 /* Attaches what was kept. Takes the buffer and returns it, or a writable copy. */

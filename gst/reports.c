@@ -45,7 +45,8 @@ report_doubt (GstLlavaovElement * self, const GstLlavaovWindow * window)
 
   gst_structure_get (window->chosen, "valid", G_TYPE_BOOLEAN, &valid,
       "label-mass", G_TYPE_DOUBLE, &mass, NULL);
-  if (gst_llavaov_output_count_doubt (&self->output, valid) != DOUBTS)
+  if (gst_llavaov_output_count_doubt (&self->output,
+          window->question_index, valid) != DOUBTS)
     return;
   g_snprintf (error.message, sizeof (error.message),
       "%d windows in a row had less than choices-min-mass on all labels "
@@ -54,7 +55,9 @@ report_doubt (GstLlavaovElement * self, const GstLlavaovWindow * window)
       gst_structure_get_string (window->chosen, "wanted"));
   if (!g_utf8_validate (error.message, -1, &end))
     error.message[end - error.message] = '\0';  /* it was cut */
-  what = g_strdup_printf ("choices=\"%s\"", window->labels);
+  what = g_strdup_printf ("%s%schoices=\"%s\"",
+      window->question ? window->question : "", window->question ? ": " : "",
+      window->labels);
   gst_llavaov_post_warning (GST_ELEMENT (self), &error, what);
   g_free (what);
 }
@@ -174,11 +177,13 @@ report_failed (GstLlavaovElement * self, const GstLlavaovWindow * window)
   guint failures;
   gchar *what;
 
+  gst_llavaov_output_add_meta (&self->output, window, NULL);
   if (window->status == LLAVAOV_ERROR_CANCELLED)
     return;
-  failures = gst_llavaov_output_count_failure (&self->output, window->status);
+  failures = gst_llavaov_output_count_failure (&self->output, window);
   what = g_strdup_printf ("Window %" G_GUINT64_FORMAT " at %" GST_TIME_FORMAT
-      " has no answer", window->seq, GST_TIME_ARGS (window->start));
+      " has no answer%s%s", window->seq, GST_TIME_ARGS (window->start),
+      window->question ? " to " : "", window->question ? window->question : "");
   gst_llavaov_post_warning (GST_ELEMENT (self), &window->error, what);
   g_free (what);
   if (failures >= MAX_DEVICE_FAILURES &&

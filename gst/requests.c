@@ -43,7 +43,8 @@ on_done (void *data, const LlavaovAnswer * answer)
   LlavaovTicket *ticket;
 
   keep_answer (window, answer);
-  if (window->state == GST_LLAVAOV_WINDOW_DROPPED)
+  if (window->state == GST_LLAVAOV_WINDOW_DROPPED &&
+      window->question_index == 0)
     gst_llavaov_output_count (&self->output, GST_LLAVAOV_COUNT_DROPPED_WINDOWS);
   g_mutex_lock (&self->windows.lock);
   ticket = gst_llavaov_windows_answered (&self->windows, window);
@@ -52,70 +53,149 @@ on_done (void *data, const LlavaovAnswer * answer)
     llavaov_ticket_unref (ticket);
 }
 
-void
-gst_llavaov_request_send (GstLlavaovElement * self, GstLlavaovWindow * window)
+/* The frames of all questions; their error where there is one. */
+static LlavaovStatus
+take_frames (const GstLlavaovWindow * window, LlavaovFrame ** frames,
+    LlavaovError * error)
 {
-  LlavaovFrame *frames[GST_LLAVAOV_MAX_FRAMES];
-  LlavaovRequest request = {.size = sizeof (request) };
-  LlavaovTicket *ticket = NULL;
-  LlavaovError error = window->error;
-  LlavaovStatus status = window->status;
-  LlavaovSession *session = self->model.session;
-  guint flushes = window->flushes;
+  LlavaovStatus status = LLAVAOV_OK;
   guint i;
 
   for (i = 0; i < window->samples->len; i++) {
     GstLlavaovSample *sample = g_ptr_array_index (window->samples, i);
 
     frames[i] = sample->frame;
-    if (sample->frame == NULL && window->status == LLAVAOV_OK) {
+    if (sample->frame == NULL) {
       status = sample->failed ? sample->error.status : LLAVAOV_ERROR_INTERNAL;
-      error = sample->error;
+      *error = sample->error;
     }
   }
-  window->owner = self;
+  return status;
+}
+
+/* What a window asks, in its own memory. FALSE: its status and error say why not. */
+static gboolean
+make_question (GstLlavaovElement * self, GstLlavaovWindow * window,
+    LlavaovQuestion * question)
+{
+  *question = (LlavaovQuestion) {
+  .size = sizeof (*question),.prompt = window->prompt,.on_done =
+        on_done,.data = window};
+  if (window->status != LLAVAOV_OK)
+    return FALSE;
+  if (window->labels) {
+    question->choices = &window->choices;
+  } else {
+    question->generation = &window->generation;
+    gst_llavaov_loading_warn_generation (self, question->generation);
+  }
+  window->status =
+      gst_llavaov_json_schema_use (&self->json[window->question_index],
+      window->json_schema, &question->json_schema, &window->error);
+  return window->status == LLAVAOV_OK;
+}
+
+/* With the lock. */
+static void
+fail (GstLlavaovElement * self, GstLlavaovWindow * window)
+{
+  window->state = GST_LLAVAOV_WINDOW_FAILED;
+  gst_llavaov_windows_answered (&self->windows, window);
+}
+
+/* A window without `questions` asks in the request itself, so that errors name no question. */
+static void
+put_questions (LlavaovRequest * request, const LlavaovQuestion * questions,
+    guint n, gboolean named)
+{
+  if (named) {
+    request->questions = questions;
+    request->n_questions = n;
+    return;
+  }
+  request->prompt = questions->prompt;
+  request->generation = questions->generation;
+  request->choices = questions->choices;
+  request->json_schema = questions->json_schema;
+  request->on_done = questions->on_done;
+  request->data = questions->data;
+}
+
+/* Makes one request of what can be asked of `windows`, which are the questions of one window; afterwards `windows` are those that
+ * cannot, each with its error. Without the lock. */
+static LlavaovTicket *
+ask (GstLlavaovElement * self, GPtrArray * windows)
+{
+  GstLlavaovWindow *first = g_ptr_array_index (windows, 0), *window;
+  LlavaovFrame *frames[GST_LLAVAOV_MAX_FRAMES];
+  LlavaovQuestion questions[GST_LLAVAOV_MAX_QUESTIONS];
+  LlavaovRequest request = {
+    .size = sizeof (request),
+    .system_prompt = first->system_prompt,
+    .frames = frames,
+    .n_frames = first->samples->len,
+    .layout = first->layout,
+    .reservation = g_steal_pointer (&first->reservation),
+  };
+  LlavaovTicket *ticket = NULL;
+  LlavaovError error = { 0, };
+  LlavaovStatus status = take_frames (first, frames, &error);
+  GPtrArray *asked = g_ptr_array_new ();
+  guint i;
+
+  for (i = 0; status == LLAVAOV_OK && i < windows->len; i++)
+    if (make_question (self, g_ptr_array_index (windows, i),
+            &questions[asked->len]))
+      g_ptr_array_add (asked, g_ptr_array_index (windows, i));
+  if (asked->len) {
+    put_questions (&request, questions, asked->len, first->n_questions > 0);
+    for (i = 0; i < asked->len; i++)
+      g_ptr_array_remove (windows, g_ptr_array_index (asked, i));
+    /* From here on they belong to on_done, and the reservation to the engine. */
+    status = llavaov_session_ask (self->model.session, &request, &ticket,
+        &error);
+    for (i = 0; status != LLAVAOV_OK && i < asked->len; i++)
+      g_ptr_array_add (windows, g_ptr_array_index (asked, i));
+  }
+  if (status != LLAVAOV_OK || asked->len == 0)
+    llavaov_reservation_free (request.reservation);
+  for (i = 0; i < windows->len; i++) {
+    window = g_ptr_array_index (windows, i);
+    if (window->status == LLAVAOV_OK) {
+      window->status = status;
+      window->error = error;
+    }
+  }
+  g_ptr_array_unref (asked);
+  return ticket;
+}
+
+void
+gst_llavaov_request_send (GstLlavaovElement * self)
+{
+  GPtrArray *windows = g_ptr_array_new ();
+  LlavaovTicket *ticket;
+  guint flushes = self->windows.flushes;
+  GList *walk;
+  guint i;
+
+  for (walk = self->windows.asked.head; walk; walk = walk->next) {
+    GstLlavaovWindow *window = walk->data;
+
+    window->owner = self;
+    g_ptr_array_add (windows, window);
+  }
   g_mutex_unlock (&self->windows.lock);
-
-  if (status == LLAVAOV_OK) {
-    request.layout = window->layout;
-    request.frames = frames;
-    request.n_frames = window->samples->len;
-    request.system_prompt = window->system_prompt;
-    request.prompt = window->prompt;
-    if (window->labels) {
-      request.choices = &window->choices;
-    } else {
-      request.generation = &window->generation;
-      gst_llavaov_loading_warn_generation (self, request.generation);
-    }
-    status = gst_llavaov_json_schema_use (&self->json, window->json_schema,
-        &request.json_schema, &error);
-  }
-  if (status == LLAVAOV_OK) {
-    request.reservation = window->reservation;
-    request.on_done = on_done;
-    request.data = window;
-    /* From here on the window belongs to on_done, and its reservation to the engine. */
-    window->reservation = NULL;
-    status = llavaov_session_ask (session, &request, &ticket, &error);
-    if (status != LLAVAOV_OK)
-      window->reservation = request.reservation;
-  }
-
+  ticket = ask (self, windows);
   g_mutex_lock (&self->windows.lock);
-  if (status != LLAVAOV_OK) {
-    window->status = status;
-    window->error = error;
-    window->state = GST_LLAVAOV_WINDOW_FAILED;
-    gst_llavaov_windows_answered (&self->windows, window);
-    return;
-  }
-  if (gst_llavaov_windows_set_ticket (&self->windows, window, flushes, ticket))
+  for (i = 0; i < windows->len; i++)
+    fail (self, g_ptr_array_index (windows, i));
+  g_ptr_array_unref (windows);
+  if (ticket == NULL ||
+      gst_llavaov_windows_set_ticket (&self->windows, flushes, ticket))
     return;
   g_mutex_unlock (&self->windows.lock);
-  if (ticket) {
-    llavaov_ticket_cancel (ticket);
-    llavaov_ticket_unref (ticket);
-  }
+  llavaov_ticket_cancel (ticket);
+  llavaov_ticket_unref (ticket);
   g_mutex_lock (&self->windows.lock);
 }

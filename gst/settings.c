@@ -64,6 +64,8 @@ must_stay (const GstLlavaovSettings * run,
     return run->prompt_file != NULL;
   if (id == GST_LLAVAOV_PROP_JSON_SCHEMA)
     return run->json_schema_file != NULL;
+  if (id == GST_LLAVAOV_PROP_QUESTIONS)
+    return run->questions_file != NULL;
   return id == GST_LLAVAOV_PROP_FRAMES &&
       run->layout == GST_LLAVAOV_LAYOUT_IMAGES &&
       (run->frames == 1) != (settings->frames == 1);

@@ -116,7 +116,7 @@ gst_llavaov_window_queue_add (GstLlavaovElement * self, GQueue * closed)
     add (self, window);
   if (!gst_llavaov_backpressure_blocks (self)) {
     n = gst_llavaov_windows_drop (&self->windows, self->run.max_pending +
-        (self->windows.asked == NULL && self->model.session));
+        (self->windows.asked.length == 0 && self->model.session));
     for (; n; n--)
       gst_llavaov_output_count (&self->output,
           GST_LLAVAOV_COUNT_DROPPED_WINDOWS);

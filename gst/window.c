@@ -3,18 +3,12 @@
 
 #include "alert-settings.h"
 #include "choices.h"
+#include "questions.h"
 
-GstLlavaovWindow *
-gst_llavaov_window_new (GstClockTime start, GstClockTime length,
-    const GstLlavaovSettings * settings, const GstSegment * segment,
-    guint n_points)
+/* What is asked, with these settings. */
+static void
+set_question (GstLlavaovWindow * window, const GstLlavaovSettings * settings)
 {
-  GstLlavaovWindow *window = g_new0 (GstLlavaovWindow, 1);
-
-  window->start = start;
-  window->length = length;
-  window->segment = *segment;
-  window->n_points = n_points;
   window->prompt = g_strdup (settings->prompt);
   window->system_prompt = g_strdup (settings->system_prompt);
   window->json_schema = g_strdup (settings->json_schema);
@@ -25,6 +19,60 @@ gst_llavaov_window_new (GstClockTime start, GstClockTime length,
               &window->error)) || !gst_llavaov_alert_rule (settings,
           &window->alert, &window->error))
     window->status = window->error.status;
+}
+
+static void
+set_one_of (GstLlavaovWindow * window, const GPtrArray * questions, guint index)
+{
+  const GstLlavaovQuestion *question = g_ptr_array_index (questions, index);
+
+  window->question = g_strdup (question->name);
+  window->question_index = index;
+  window->n_questions = questions->len;
+  set_question (window, &question->settings);
+  if (window->status != LLAVAOV_OK)
+    gst_llavaov_question_blame (question->name, &window->error);
+}
+
+static void
+set_questions (GstLlavaovWindow * window, const GPtrArray * questions)
+{
+  guint i;
+
+  set_one_of (window, questions, 0);
+  window->others = g_ptr_array_new_with_free_func ((GDestroyNotify)
+      gst_llavaov_window_free);
+  for (i = 1; i < questions->len; i++) {
+    GstLlavaovWindow *other = g_new0 (GstLlavaovWindow, 1);
+
+    set_one_of (other, questions, i);
+    other->samples = g_ptr_array_new_with_free_func ((GDestroyNotify)
+        gst_llavaov_sample_unref);
+    g_ptr_array_add (window->others, other);
+  }
+}
+
+GstLlavaovWindow *
+gst_llavaov_window_new (GstClockTime start, GstClockTime length,
+    const GstLlavaovSettings * settings, const GstSegment * segment,
+    guint n_points)
+{
+  GstLlavaovWindow *window = g_new0 (GstLlavaovWindow, 1);
+  GPtrArray *questions;
+  gboolean good;
+
+  window->start = start;
+  window->length = length;
+  window->segment = *segment;
+  window->n_points = n_points;
+  good = gst_llavaov_questions_of (settings, &questions, &window->error);
+  if (questions)
+    set_questions (window, questions);
+  else if (good)
+    set_question (window, settings);
+  else
+    window->status = window->error.status;
+  g_clear_pointer (&questions, g_ptr_array_unref);
   window->full_length = settings->window;
   window->interval = settings->interval ? settings->interval : settings->window;
   window->samples = g_ptr_array_new_full (n_points,
@@ -63,9 +111,54 @@ gst_llavaov_window_free (GstLlavaovWindow * window)
   llavaov_reservation_free (window->reservation);
   g_free (window->text);
   g_free (window->labels);
+  g_free (window->question);
+  g_clear_pointer (&window->others, g_ptr_array_unref);
   gst_clear_structure (&window->chosen);
   gst_clear_structure (&window->json_values);
   g_free (window);
+}
+
+/* What is the same for all questions of a window. */
+static void
+copy_window (GstLlavaovWindow * to, const GstLlavaovWindow * from)
+{
+  guint i;
+
+  to->state = from->state;
+  to->seq = from->seq;
+  to->flushes = from->flushes;
+  to->stream = from->stream;
+  to->early = from->early;
+  to->start = from->start;
+  to->length = from->length;
+  to->segment = from->segment;
+  to->utc_start = from->utc_start;
+  to->full_length = from->full_length;
+  to->interval = from->interval;
+  to->n_points = from->n_points;
+  to->n_seen = from->n_seen;
+  to->last_arrival = from->last_arrival;
+  to->layout = from->layout;
+  for (i = 0; i < from->samples->len; i++)
+    g_ptr_array_add (to->samples,
+        gst_llavaov_sample_ref (g_ptr_array_index (from->samples, i)));
+}
+
+void
+gst_llavaov_window_split (GstLlavaovWindow * window, GQueue * windows)
+{
+  GPtrArray *others = g_steal_pointer (&window->others);
+  guint i;
+
+  g_queue_push_tail (windows, window);
+  if (others == NULL)
+    return;
+  g_ptr_array_set_free_func (others, NULL);
+  for (i = 0; i < others->len; i++) {
+    copy_window (g_ptr_array_index (others, i), window);
+    g_queue_push_tail (windows, g_ptr_array_index (others, i));
+  }
+  g_ptr_array_unref (others);
 }
 
 void

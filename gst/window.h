@@ -41,6 +41,10 @@ typedef struct _GstLlavaovWindow
   LlavaovChoices choices;       /* of `labels`; labels NULL: the answer is free text */
   gchar *labels;
   GstLlavaovAlertRule alert;
+  /* one of several questions about the same frames: */
+  gchar *question;              /* its name, or NULL */
+  guint question_index, n_questions;    /* n_questions 0: it has no name */
+  GPtrArray *others;            /* of GstLlavaovWindow: its other questions, until it is asked; or NULL */
   GstClockTime full_length;     /* before it was cut short */
   GstClockTime interval;        /* to the start of the next */
 
@@ -56,6 +60,7 @@ typedef struct _GstLlavaovWindow
   /* the question to the engine, and its answer */
   LlavaovLayout layout;
   gpointer owner;               /* the element while a request is under way */
+  gboolean returned;            /* the request is over; windows.c */
   LlavaovStatus status;         /* also of the settings, before it is asked: no question can be made of them */
   LlavaovError error;
   LlavaovFinishReason finish_reason;
@@ -80,6 +85,8 @@ GstLlavaovWindow *gst_llavaov_window_new_empty (GstClockTime start,
 /* Wall clock at a running time, ns since 1970. */
 gint64 gst_llavaov_window_utc (gint64 utc_offset, GstClockTime running);
 void gst_llavaov_window_free (GstLlavaovWindow * window);
+/* A window for each of its questions, itself the first, goes to the tail of `windows`. */
+void gst_llavaov_window_split (GstLlavaovWindow * window, GQueue * windows);
 /* Takes a new reference of the sample. */
 void gst_llavaov_window_take (GstLlavaovWindow * window,
     GstLlavaovSample * sample);

@@ -10,6 +10,7 @@ gst_llavaov_windows_init (GstLlavaovWindows * windows)
   gst_llavaov_clip_init (&windows->clip);
   windows->backlog = g_atomic_rc_box_new0 (gint);
   g_queue_init (&windows->waiting);
+  g_queue_init (&windows->asked);
   g_queue_init (&windows->outbox);
 }
 
@@ -82,6 +83,23 @@ free_windows (GQueue * queue)
     gst_llavaov_window_free (window);
 }
 
+/* Those of `asked` that have been answered. */
+static void
+free_answered (GQueue * asked)
+{
+  GList *walk, *next;
+
+  for (walk = asked->head; walk; walk = next) {
+    GstLlavaovWindow *window = walk->data;
+
+    next = walk->next;
+    if (!window->returned)
+      continue;
+    g_queue_delete_link (asked, walk);
+    gst_llavaov_window_free (window);
+  }
+}
+
 LlavaovTicket *
 gst_llavaov_windows_flush (GstLlavaovWindows * windows)
 {
@@ -90,6 +108,7 @@ gst_llavaov_windows_flush (GstLlavaovWindows * windows)
   windows->flushes++;
   windows->undelivered = 0;
   free_windows (&windows->waiting);
+  free_answered (&windows->asked);
   free_windows (&windows->outbox);
   gst_llavaov_sampler_reset (&windows->sampler);
   gst_llavaov_clip_reset (&windows->clip);
@@ -184,44 +203,64 @@ gst_llavaov_windows_drop (GstLlavaovWindows * windows, guint room)
   return n;
 }
 
-GstLlavaovWindow *
+gboolean
 gst_llavaov_windows_ask (GstLlavaovWindows * windows)
 {
-  if (windows->asked == NULL && !windows->failed)
-    windows->asked = g_queue_pop_head (&windows->waiting);
-  else
-    return NULL;
-  return windows->asked;
+  if (windows->asked.length || windows->failed || !windows->waiting.length)
+    return FALSE;
+  gst_llavaov_window_split (g_queue_pop_head (&windows->waiting),
+      &windows->asked);
+  windows->undelivered += windows->asked.length - 1;
+  return TRUE;
 }
 
 gboolean
-gst_llavaov_windows_set_ticket (GstLlavaovWindows * windows,
-    GstLlavaovWindow * window, guint flushes, LlavaovTicket * ticket)
+gst_llavaov_windows_set_ticket (GstLlavaovWindows * windows, guint flushes,
+    LlavaovTicket * ticket)
 {
-  /* It may have come back meanwhile, and may have been freed. */
-  if (windows->asked != window || windows->flushes != flushes)
+  /* All may have come back meanwhile. */
+  if (windows->asked.length == 0 || windows->flushes != flushes)
     return FALSE;
   windows->ticket = ticket;
   return TRUE;
+}
+
+/* An answered window; one that was dropped is so with all its questions, and is reported once. */
+static void
+deliver (GstLlavaovWindows * windows, GstLlavaovWindow * window)
+{
+  if (window->state != GST_LLAVAOV_WINDOW_DROPPED ||
+      window->question_index == 0) {
+    g_queue_push_tail (&windows->outbox, window);
+  } else {
+    windows->undelivered--;
+    gst_llavaov_window_free (window);
+  }
 }
 
 LlavaovTicket *
 gst_llavaov_windows_answered (GstLlavaovWindows * windows,
     GstLlavaovWindow * window)
 {
-  windows->asked = NULL;
-  if (window->flushes == windows->flushes)
-    g_queue_push_tail (&windows->outbox, window);
-  else
+  GQueue *asked = &windows->asked;
+
+  window->returned = TRUE;
+  if (window->flushes != windows->flushes) {
+    g_queue_remove (asked, window);
     gst_llavaov_window_free (window);
+  } else {
+    while (asked->length && ((GstLlavaovWindow *)
+            g_queue_peek_head (asked))->returned)
+      deliver (windows, g_queue_pop_head (asked));
+  }
   g_cond_broadcast (&windows->cond);
-  return g_steal_pointer (&windows->ticket);
+  return asked->length ? NULL : g_steal_pointer (&windows->ticket);
 }
 
 void
 gst_llavaov_windows_abandon (GstLlavaovWindows * windows)
 {
-  g_clear_pointer (&windows->asked, gst_llavaov_window_free);
+  free_windows (&windows->asked);
 }
 
 GstLlavaovWindow *
@@ -269,6 +308,6 @@ gst_llavaov_windows_earliest (GstLlavaovWindows * windows)
   for (walk = windows->outbox.head; walk; walk = walk->next)
     if (((GstLlavaovWindow *) walk->data)->state == GST_LLAVAOV_WINDOW_ANSWERED)
       start = earlier (start, walk->data);
-  start = earlier (start, windows->asked);
+  start = earlier (start, g_queue_peek_head (&windows->asked));
   return earlier (start, windows->reporting);
 }

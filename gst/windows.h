@@ -40,7 +40,7 @@ typedef struct _GstLlavaovWindows
 
   guint64 next_seq;
   GQueue waiting;
-  GstLlavaovWindow *asked;
+  GQueue asked;                 /* of one window, one for each question; those that are answered wait for those before them */
   LlavaovTicket *ticket;        /* of `asked` */
   GQueue outbox;
   GstLlavaovWindow *reporting;
@@ -86,16 +86,18 @@ void gst_llavaov_windows_add (GstLlavaovWindows * windows,
 /* Drops the oldest of those that wait, until there are `room`. Returns how many were dropped. */
 guint gst_llavaov_windows_drop (GstLlavaovWindows * windows, guint room);
 
-/* The next window to ask about, which is then `asked`; NULL: none waits, or one is asked about already. */
-GstLlavaovWindow *gst_llavaov_windows_ask (GstLlavaovWindows * windows);
-/* The request of this window is under way. FALSE: not any more, and the ticket is the caller's to cancel. flushes: as of when
+/* The next window to ask about goes to `asked`, one for each of its questions. FALSE: none waits, or one is asked about
+ * already. */
+gboolean gst_llavaov_windows_ask (GstLlavaovWindows * windows);
+/* The request of `asked` is under way. FALSE: not any more, and the ticket is the caller's to cancel. flushes: as of when
  * it was sent. */
 gboolean gst_llavaov_windows_set_ticket (GstLlavaovWindows * windows,
-    GstLlavaovWindow * window, guint flushes, LlavaovTicket * ticket);
-/* It has come back, into the outbox, or is freed after a flush. Returns the ticket, to be unreferenced without the lock. */
+    guint flushes, LlavaovTicket * ticket);
+/* One of `asked` has come back, into the outbox behind those of the questions before it, or is freed after a flush. Returns the
+ * ticket once it was the last, to be unreferenced without the lock. */
 LlavaovTicket *gst_llavaov_windows_answered (GstLlavaovWindows * windows,
     GstLlavaovWindow * window);
-/* Frees the window whose request will not come back. */
+/* Frees those of `asked`, whose request will not come back. */
 void gst_llavaov_windows_abandon (GstLlavaovWindows * windows);
 
 /* The next window to report, which is then `reporting`, or NULL. */

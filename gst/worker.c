@@ -6,6 +6,7 @@
 #include "host.h"
 #include "json-schema.h"
 #include "loading.h"
+#include "questions.h"
 #include "reports.h"
 #include "requests.h"
 #include "window-queue.h"
@@ -32,6 +33,7 @@ let_go (GstLlavaovElement * self)
   LlavaovSession *session;
   GstLlavaovModel was;
   LlavaovTicket *ticket;
+  guint i;
 
   gst_llavaov_clock_cancel (self);
 
@@ -49,7 +51,8 @@ let_go (GstLlavaovElement * self)
   if (ticket)
     llavaov_ticket_unref (ticket);
   gst_llavaov_model_release (&was);
-  gst_llavaov_json_schema_clear (&self->json);
+  for (i = 0; i < GST_LLAVAOV_MAX_QUESTIONS; i++)
+    gst_llavaov_json_schema_clear (&self->json[i]);
   gst_llavaov_host_notify (self, "ready");
 }
 
@@ -101,9 +104,8 @@ worker_main (gpointer data)
       gst_llavaov_report (self, window);
       g_mutex_lock (&self->windows.lock);
       gst_llavaov_windows_reported (&self->windows);
-    } else if (self->model.session &&
-        (window = gst_llavaov_windows_ask (&self->windows))) {
-      gst_llavaov_request_send (self, window);
+    } else if (self->model.session && gst_llavaov_windows_ask (&self->windows)) {
+      gst_llavaov_request_send (self);
     } else if (gst_llavaov_timer_take_fired (&self->timer)) {
       g_mutex_unlock (&self->windows.lock);
       gst_llavaov_clock_close_windows (self);
@@ -179,6 +181,8 @@ gst_llavaov_worker_start (GstLlavaovElement * self)
   if (!gst_llavaov_check_settings (&settings, &precision, &error) ||
       !(prompt = gst_llavaov_read_prompt (&settings, &error)) ||
       !gst_llavaov_json_schema_read (&settings, &error) ||
+      !gst_llavaov_questions_read (&settings, &error) ||
+      !gst_llavaov_questions_check (&settings, &error) ||
       !open_template (&settings, &chat_template, &error)) {
     g_free (prompt);
     goto failed;

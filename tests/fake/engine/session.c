@@ -362,25 +362,42 @@ void llavaov_reservation_free(LlavaovReservation *reservation)
     g_free(reservation);
 }
 
-LlavaovStatus llavaov_session_ask(LlavaovSession *session, const LlavaovRequest *request,
-    LlavaovTicket **ticket, LlavaovError *error)
+static LlavaovStatus check_request(const LlavaovRequest *request, LlavaovError *error)
 {
-    Job *job;
-    gsize i;
-
     if (request->layout == LLAVAOV_LAYOUT_IMAGE && request->n_frames != 1)
         return lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_PROMPT, "frames",
             "the image layout takes one frame");
     if (request->layout == LLAVAOV_LAYOUT_IMAGES && request->n_frames == 1)
         return lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_PROMPT, "frames",
             "one image in a list is a single image");
-    if (request->choices) {
-        LlavaovStatus status = llavaov_choices_check(NULL, request->choices, error);
+    return request->choices ? llavaov_choices_check(NULL, request->choices, error) : LLAVAOV_OK;
+}
 
-        if (status != LLAVAOV_OK)
-            return status;
-    }
-    job = g_new0(Job, 1);
+/* Question i as a request of its own. */
+static LlavaovRequest question_of(const LlavaovRequest *request, gsize i)
+{
+    LlavaovRequest alone = *request;
+    const LlavaovQuestion *question = request->questions ? &request->questions[i] : NULL;
+
+    alone.questions = NULL;
+    if (i > 0)
+        alone.reservation = NULL;
+    if (!question)
+        return alone;
+    alone.prompt = question->prompt;
+    alone.generation = question->generation;
+    alone.choices = question->choices;
+    alone.json_schema = question->json_schema;
+    alone.on_done = question->on_done;
+    alone.data = question->data;
+    return alone;
+}
+
+static Job *job_new(const LlavaovRequest *request, LlavaovTicket *ticket)
+{
+    Job *job = g_new0(Job, 1);
+    gsize i;
+
     job->request = *request;
     if (request->generation)
         job->generation = *request->generation;
@@ -390,17 +407,38 @@ LlavaovStatus llavaov_session_ask(LlavaovSession *session, const LlavaovRequest 
     job->frames = g_ptr_array_new_with_free_func((GDestroyNotify)llavaov_frame_unref);
     for (i = 0; i < request->n_frames; i++)
         g_ptr_array_add(job->frames, llavaov_frame_ref(request->frames[i]));
-    job->ticket = g_new0(LlavaovTicket, 1);
-    job->ticket->refs = 2;
+    job->ticket = ticket;
     job->asked = g_get_monotonic_time();
-    if (ticket)
-        *ticket = job->ticket;
-    else
-        job->ticket->refs = 1;
+    return job;
+}
+
+LlavaovStatus llavaov_session_ask(LlavaovSession *session, const LlavaovRequest *request,
+    LlavaovTicket **result, LlavaovError *error)
+{
+    const gsize n = request->questions ? request->n_questions : 1;
+    LlavaovTicket *ticket;
+    gsize i;
+
+    for (i = 0; i < n; i++) {
+        const LlavaovRequest alone = question_of(request, i);
+        LlavaovStatus status = check_request(&alone, error);
+
+        if (status != LLAVAOV_OK)
+            return status;
+    }
+    ticket = g_new0(LlavaovTicket, 1);
+    ticket->refs = (gint)n + (result != NULL);
+    if (result)
+        *result = ticket;
     g_mutex_lock(&session->lock);
-    job->epoch = session->epoch;
-    session->stats.requests++;
-    g_queue_push_tail(&session->jobs, job);
+    for (i = 0; i < n; i++) {
+        const LlavaovRequest alone = question_of(request, i);
+        Job *job = job_new(&alone, ticket);
+
+        job->epoch = session->epoch;
+        g_queue_push_tail(&session->jobs, job);
+    }
+    session->stats.requests += n;
     g_cond_broadcast(&session->cond);
     g_mutex_unlock(&session->lock);
     return LLAVAOV_OK;

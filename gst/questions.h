@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The property questions: a JSON object whose keys are names and whose values are objects of properties. Pure functions.
+ */
+#ifndef GST_LLAVAOV_QUESTIONS_H
+#define GST_LLAVAOV_QUESTIONS_H
+
+#include "settings.h"
+
+G_BEGIN_DECLS
+
+#define GST_LLAVAOV_MAX_QUESTIONS 32
+
+typedef struct
+{
+  gchar *name;
+  GstLlavaovSettings settings;  /* the element's, with the question's own in place */
+} GstLlavaovQuestion;
+
+/* The questions that the settings ask, in their order, of GstLlavaovQuestion; NULL: there is only prompt. FALSE: error is filled, and
+ * names the question and the property. What is wrong with a property's value in itself is not said here. */
+gboolean gst_llavaov_questions_of (const GstLlavaovSettings * settings,
+    GPtrArray ** questions, LlavaovError * error);
+
+/* Replaces settings->questions with the content of questions-file, if that is set. FALSE: error is filled. */
+gboolean gst_llavaov_questions_read (GstLlavaovSettings * settings,
+    LlavaovError * error);
+
+/* The same, with prompt as one question without a name where there are none; NULL: error is filled. */
+GPtrArray *gst_llavaov_questions_or_prompt (const GstLlavaovSettings *
+    settings, LlavaovError * error);
+
+/* Whether what can be said of all questions without a model is right; without questions it is. FALSE: error is filled. */
+gboolean gst_llavaov_questions_check (const GstLlavaovSettings * settings,
+    LlavaovError * error);
+
+/* Puts the question's name before what is wrong with one of its properties. */
+void gst_llavaov_question_blame (const gchar * name, LlavaovError * error);
+
+G_END_DECLS
+
+#endif
