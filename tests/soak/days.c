@@ -16,7 +16,8 @@
 #include <stdlib.h>
 
 #define CAMERAS 16
-#define DAY (24 * 60 * 60)
+#define HOUR (60 * 60)
+#define DAY (24 * HOUR)
 #define SIDE 16
 #define GROWTH 64 /* KiB */
 
@@ -338,6 +339,9 @@ int main(int argc, char **argv)
         const guint day = seconds / DAY;
 
         tick(&seconds);
+        /* Of a camera that is just being restarted one or the other is missing. */
+        if (day == 0 && seconds % HOUR == 0)
+            threads = MAX(threads, soak_threads());
         for (; done < (guint64)n_faults * seconds / last; done++)
             do_fault(&run.cameras[g_rand_int_range(run.random, 0, CAMERAS)],
                 done % G_N_ELEMENTS(faults));
@@ -358,7 +362,7 @@ int main(int argc, char **argv)
         if (day == 0) {
             memory = most = now;
             descriptors = soak_descriptors();
-            threads = playing;
+            threads = MAX(threads, playing);
         }
         most = MAX(most, now);
         most_threads = MAX(most_threads, playing);

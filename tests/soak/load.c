@@ -11,8 +11,28 @@
 
 #include <stdio.h>
 
+/* Resident, every so many seconds. */
+#define MEMORY_EVERY 10
+
+/* Sets *peak, kB. "a, b, c" in MB, to be freed. */
+static gchar *watch_memory(gint seconds, gint64 *peak)
+{
+    GString *series = g_string_new(NULL);
+
+    for (gint i = 0; i < seconds; i++) {
+        g_usleep(G_USEC_PER_SEC);
+        if (i % MEMORY_EVERY != MEMORY_EVERY - 1 && i != seconds - 1)
+            continue;
+        const gint64 now = soak_memory("Rss");
+
+        *peak = MAX(*peak, now);
+        g_string_append_printf(series, "%s%.1f", series->len ? ", " : "", now / 1024.0);
+    }
+    return g_string_free(series, FALSE);
+}
+
 static void report(const LoadOptions *options, const LoadCounts *c, gint64 base_kb,
-    gint64 settled_kb, gint64 peak_kb)
+    gint64 settled_kb, gint64 peak_kb, const gchar *series)
 {
     printf("{\"streams\": %d, \"seconds\": %.1f, \"asked_per_s\": %.2f, \"answers_per_s\": %.2f, "
            "\"dropped\": %u, \"untold\": %" G_GUINT64_FORMAT ", \"latency_p50_ms\": %.0f, "
@@ -28,10 +48,10 @@ static void report(const LoadOptions *options, const LoadCounts *c, gint64 base_
            "\"cpu_engine\": %.3f, \"cpu_pictures\": %.3f, \"cpu_feeder\": %.3f, "
            "\"cpu_other\": %.3f, \"sampled\": %" G_GUINT64_FORMAT
            ", \"encoded\": %" G_GUINT64_FORMAT ", \"base_mb\": %.1f, \"resident_mb\": %.1f, "
-           "\"grown_mb\": %.1f}\n",
+           "\"grown_mb\": %.1f, \"resident_series_mb\": [%s]}\n",
         c->pass[0], c->pass[1], c->feeder_late, c->cpu_engine, c->cpu_pictures, c->cpu_feeder,
         c->cpu_other, c->frames_sampled, c->frames_encoded, base_kb / 1024.0, peak_kb / 1024.0,
-        (peak_kb - settled_kb) / 1024.0);
+        (peak_kb - settled_kb) / 1024.0, series);
 }
 
 int main(int argc, char **argv)
@@ -52,6 +72,7 @@ int main(int argc, char **argv)
     GOptionContext *context = g_option_context_new(NULL);
     gint64 base = 0, settled, peak = 0;
     LoadCounts counts;
+    gchar *series;
 
     g_option_context_add_main_entries(context, options, NULL);
     g_option_context_add_group(context, gst_init_get_option_group());
@@ -64,14 +85,11 @@ int main(int argc, char **argv)
     g_usleep((gulong)settle * G_USEC_PER_SEC);
     settled = soak_memory("Rss");
     load_count(load, TRUE);
-    for (gint i = 0; i < seconds; i++) {
-        g_usleep(G_USEC_PER_SEC);
-        if (i % 10 == 9 || i == seconds - 1)
-            peak = MAX(peak, soak_memory("Rss"));
-    }
+    series = watch_memory(seconds, &peak);
     load_count(load, FALSE);
     load_stop(load, &counts);
-    report(&streams, &counts, base, settled, peak);
+    report(&streams, &counts, base, settled, peak, series);
+    g_free(series);
     g_strfreev(streams.properties);
     return 0;
 }

@@ -5,6 +5,7 @@ own), after measuring that. Prints a table, PASS or FAIL for each of the accepta
 the runs and a plot.
 
     tests/soak/load.py [--seconds N] [--settle N] [--loads 1,2] [--json FILE] [--plot FILE.svg] [--unequal]
+                       [--set PROPERTY=VALUE]... [--probe N | --capacity WINDOWS/S]
     tests/soak/load.py --from FILE --plot FILE.svg      the table and the plot of an earlier run
 """
 import argparse
@@ -121,6 +122,9 @@ def main():
     parser.add_argument("--json", default="build/load.json")
     parser.add_argument("--plot")
     parser.add_argument("--unequal", action="store_true", help="one stream with 32 frames, one with long answers")
+    parser.add_argument("--probe", type=int, default=PROBE, help="streams to measure the capacity with (400)")
+    parser.add_argument("--capacity", type=float, help="windows/s, as an earlier run measured them")
+    parser.add_argument("--set", action="append", default=[], help="a property of every element")
     parser.add_argument("--loads", default=",".join(map(str, LOADS)), help="times the capacity; 1 has to be among them")
     parser.add_argument("--from", dest="earlier")
     options = parser.parse_args()
@@ -128,14 +132,16 @@ def main():
         with open(options.earlier, encoding="utf-8") as file:
             capacity, runs = json.load(file)
     else:
-        capacity = measure(PROBE, max(options.seconds // 3, 5), options.settle)["answers_per_s"]
+        more = [word for value in options.set for word in ("--set", value)]
+        capacity = options.capacity or measure(
+            options.probe, max(options.seconds // 3, 5), options.settle, *more)["answers_per_s"]
         if capacity == 0:
             sys.exit("load: nothing was answered: the machine is too busy with something else")
         print(f"capacity: {capacity:.1f} windows/s, {capacity * WINDOW:.0f} streams", flush=True)
         runs = []
         for load in map(float, options.loads.split(",")):
             streams = max(round(capacity * WINDOW * load), 3)
-            run = measure(streams, options.seconds, options.settle, *(["--unequal"] if options.unequal else []))
+            run = measure(streams, options.seconds, options.settle, *more, *(["--unequal"] if options.unequal else []))
             runs.append({"load": load, **run})
             print(json.dumps(runs[-1]), flush=True)
         with open(options.json, "w", encoding="utf-8") as file:

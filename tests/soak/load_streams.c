@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define PICTURES 8
 /* Of frames' times in the element, one in so many is kept. */
@@ -40,7 +39,8 @@ struct Load {
     gint counting, stop;
 };
 
-/* Processor time of the process so far, by what its threads are for. */
+/* Processor time of the process so far, by what its threads are for. In nanoseconds: of a thousand
+ * threads that each work a little, ticks see nothing. */
 static void read_cpu(gdouble cpu[GROUPS])
 {
     static const struct {
@@ -54,23 +54,19 @@ static void read_cpu(gdouble cpu[GROUPS])
 
     memset(cpu, 0, GROUPS * sizeof *cpu);
     while (dir && (task = g_dir_read_name(dir))) {
-        g_autofree gchar *path = g_build_filename("/proc/self/task", task, "stat", NULL);
-        g_autofree gchar *text = NULL;
-        gulong user, system;
+        g_autofree gchar *named = g_build_filename("/proc/self/task", task, "comm", NULL);
+        g_autofree gchar *timed = g_build_filename("/proc/self/task", task, "schedstat", NULL);
+        g_autofree gchar *name = NULL, *time = NULL;
         Group group = GROUP_OTHER;
 
-        if (!g_file_get_contents(path, &text, NULL, NULL))
+        if (!g_file_get_contents(named, &name, NULL, NULL) ||
+            !g_file_get_contents(timed, &time, NULL, NULL))
             continue;
-        gchar *name = strchr(text, '('), *end = strrchr(text, ')');
-        if (!name || !end ||
-            sscanf(end + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user,
-                &system) != 2)
-            continue;
-        *end = '\0';
+        g_strchomp(name);
         for (guint i = 0; i < G_N_ELEMENTS(names); i++)
-            if (g_str_equal(name + 1, names[i].comm))
+            if (g_str_equal(name, names[i].comm))
                 group = names[i].group;
-        cpu[group] += (gdouble)(user + system) / (gdouble)sysconf(_SC_CLK_TCK);
+        cpu[group] += (gdouble)g_ascii_strtoull(time, NULL, 10) / 1e9;
     }
     if (dir)
         g_dir_close(dir);
