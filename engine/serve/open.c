@@ -133,6 +133,10 @@ static void describe(LlavaovEngine *engine, const LlavaovEngineOptions *options,
     const LvConfig *config = engine->model->config;
     const uint32_t pooled = lv_pooled_grid(config);
     const LvHostTensor *table = lv_checkpoint_tensor(engine->checkpoint, "T.embed_tokens.weight");
+    const LvHostTensor *layer =
+        lv_checkpoint_tensor(engine->checkpoint, "T.layers.0.mlp.gate_proj.weight");
+    if (layer && !lv_traits_float(lv_dtype_traits(layer->dtype)))
+        table = layer; /* quantised: what most of the weights are */
     LlavaovEngineInfo *info = &engine->info;
     info->model_path = engine->path;
     info->model_name = engine->name;

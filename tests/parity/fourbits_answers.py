@@ -82,6 +82,7 @@ def main():
     parser.add_argument("--windows", type=int, default=40)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
+    transformers.utils.logging.disable_progress_bar()
     rng = np.random.default_rng(1)
     windows = [window(rng) for _ in range(arguments.windows)]
     processor = transformers.AutoProcessor.from_pretrained(FOLDER)
