@@ -180,6 +180,15 @@ posted (GstBus * bus, GstMessage * message, gpointer data)
 }
 
 static GstBusSyncReply
+alerted (GstBus * bus, GstMessage * message, gpointer data)
+{
+  if (gst_message_has_name (message, "llavaov-alert"))
+    enter (data);
+  gst_message_unref (message);
+  return GST_BUS_DROP;
+}
+
+static GstBusSyncReply
 swallow (GstBus * bus, GstMessage * message, gpointer data)
 {
   gst_message_unref (message);
@@ -194,16 +203,18 @@ probed (GstPad * pad, GstPadProbeInfo * info, gpointer data)
 }
 
 typedef enum
-{ NOTIFY, SYNC_HANDLER, SINK_PROBE, SRC_PROBE, TEXT_PROBE, N_PLACES } Place;
+{ NOTIFY, SYNC_HANDLER, ALERT, SINK_PROBE, SRC_PROBE, TEXT_PROBE,
+  N_PLACES
+} Place;
 
 static void
 listen_at (Scene * scene, Place place)
 {
-  static const gchar *pads[] = { NULL, NULL, "sink", "src", "text" };
+  static const gchar *pads[] = { NULL, NULL, NULL, "sink", "src", "text" };
   GstBus *bus = gst_element_get_bus (scene->pipeline);
 
-  gst_bus_set_sync_handler (bus, place == SYNC_HANDLER ? posted : swallow,
-      scene, NULL);
+  gst_bus_set_sync_handler (bus, place == SYNC_HANDLER ? posted :
+      place == ALERT ? alerted : swallow, scene, NULL);
   gst_object_unref (bus);
   if (place == NOTIFY)
     g_signal_connect (scene->llavaov, "notify::last-answer",
@@ -238,6 +249,10 @@ play (const gchar * line, Place place, guint act)
   scene.llavaov = gst_bin_get_by_name (GST_BIN (scene.pipeline), "l");
   gst_object_unref (scene.llavaov);
   listen_at (&scene, place);
+  if (place == ALERT) {
+    scene.calls = 1;            /* it is raised once */
+    g_object_set (scene.llavaov, "choices", "yes|no", "alert-on", "yes", NULL);
+  }
   gst_element_set_state (scene.pipeline, GST_STATE_PLAYING);
   for (tries = 0; tries < 20000 && !g_atomic_int_get (&scene.returned); tries++)
     g_usleep (1000);
@@ -262,7 +277,7 @@ GST_START_TEST (test_callback)
   _gst_check_expecting_log = TRUE;
   for (place = 0; place < N_PLACES; place++) {
     /* A source cannot be disposed of in its own thread, nor a pad in its task. */
-    if (acts[__i__].act == unref && place > SYNC_HANDLER)
+    if (acts[__i__].act == unref && place > ALERT)
       continue;
     play (lines[0], place, __i__);
     play (lines[1], place, __i__);
