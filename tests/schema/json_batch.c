@@ -28,6 +28,7 @@ typedef struct Batch {
     LvTokenTrie *trie;
     float *scores;
     unsigned long n, seed;
+    struct Times *times;
 } Batch;
 
 static int check(const char *line)
@@ -145,6 +146,14 @@ static int by_value(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
+enum { TRY, GREEDY, MASK, KINDS };
+
+/* Of all schemas. */
+typedef struct Times {
+    uint64_t *ns[KINDS];
+    size_t n;
+} Times;
+
 /* Of this thread, whatever else the machine does. */
 static uint64_t cpu_ns(void)
 {
@@ -152,6 +161,8 @@ static uint64_t cpu_ns(void)
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
+
+static const char *const kinds[KINDS] = {"try", "greedy", "mask"};
 
 static void print_times(const char *what, uint64_t *ns, size_t n)
 {
@@ -164,11 +175,10 @@ static void print_times(const char *what, uint64_t *ns, size_t n)
  * mostly the vocabulary must be walked), and of a whole mask, as sampling takes. */
 static int times(const Batch *b, LvJsonFilter *filter, unsigned long seed)
 {
-    enum { TRY, GREEDY, MASK, KINDS };
-    static const char *const names[KINDS] = {"try", "greedy", "mask"};
     const uint32_t n_vocab = b->trie->n_vocab;
     LvTokenFilter *f = &filter->filter;
     uint64_t random = seed + 1, *ns[KINDS];
+    Times *all = b->times;
     for (int i = 0; i < KINDS; i++)
         ns[i] = calloc(b->n, sizeof **ns);
     lv_json_filter_start(filter, 256 + lv_json_filter_least(filter));
@@ -192,11 +202,27 @@ static int times(const Batch *b, LvJsonFilter *filter, unsigned long seed)
     }
     printf("{\"states\": %lu, \"least-tokens\": %u", b->n, lv_json_filter_least(filter));
     for (int i = 0; i < KINDS; i++) {
-        print_times(names[i], ns[i], b->n);
+        uint64_t *grown = realloc(all->ns[i], (all->n + b->n) * sizeof *grown);
+        if (grown) {
+            memcpy(grown + all->n, ns[i], b->n * sizeof *grown);
+            all->ns[i] = grown;
+        }
+        print_times(kinds[i], ns[i], b->n);
         free(ns[i]);
     }
+    all->n += b->n;
     puts("}");
     return 0;
+}
+
+static void print_all(Times *all)
+{
+    printf("{\"states\": %zu, \"schemas\": \"all\"", all->n);
+    for (int i = 0; i < KINDS; i++) {
+        print_times(kinds[i], all->ns[i], all->n);
+        free(all->ns[i]);
+    }
+    puts("}");
 }
 
 static int run(const Batch *b, const char *command, const char *line, unsigned long number)
@@ -223,7 +249,8 @@ static int run(const Batch *b, const char *command, const char *line, unsigned l
 
 int main(int argc, char **argv)
 {
-    Batch b = {0};
+    Times all = {0};
+    Batch b = {.times = &all};
     LlavaovError error = {0};
     char *line = NULL;
     size_t capacity = 0;
@@ -245,6 +272,8 @@ int main(int argc, char **argv)
     for (unsigned long number = 0;
          !failed && strcmp(argv[1], "size") && getline(&line, &capacity, stdin) > 0; number++)
         failed = argc == 2 ? check(line) : run(&b, argv[1], line, number);
+    if (all.n)
+        print_all(&all);
     free(line);
     free(b.scores);
     lv_token_trie_close(b.trie);
