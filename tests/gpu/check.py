@@ -234,7 +234,7 @@ def cmocka_row(stage, *line):
 
 
 def kernels(stage, gpu):
-    names = ("rows", "attention", "picture", "sample")
+    names = ("rows", "attention", "gated", "picture", "quantise", "sample", "step")
     good = [stage.row(name, cmocka_row(stage, BUILD / "tests/gpu" / f"gpu-{name}"), ROW_SECONDS) for name in names]
     good.append(stage.row("launch-fault", faults_row(stage, "a_failing_launch"), ROW_SECONDS))
     return all(good)
@@ -309,7 +309,7 @@ def sanitize(stage, gpu):
 
         return run
 
-    checks, names = ("memcheck", "synccheck", "racecheck"), ("rows", "attention", "picture", "sample")
+    checks, names = ("memcheck", "synccheck", "racecheck"), ("rows", "attention", "gated", "picture", "quantise", "sample", "step")
     return all([stage.row(f"{check}-{name}", under(check, name), STAGE_SECONDS // 2) for check in checks for name in names])
 
 
