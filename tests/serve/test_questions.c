@@ -190,11 +190,98 @@ static void bits_are_those_of_each_alone(void **state)
     }
 }
 
+/* Rows of prompts: those of the frames once, whoever asks. */
+static void the_beginning_is_computed_once(void **state)
+{
+    Harness *h = *state;
+    static Outcome outcomes[MOST];
+    enum { N = 16 };
+    LlavaovQuestion questions[N];
+    Window w = open_window(h, "You are a camera.", 3);
+    for (int i = 0; i < N; i++)
+        questions[i] = question(i, &outcomes[i]);
+    h->n_order = 0;
+    llavaov_ticket_unref(pose(&w, questions, N));
+    size_t rows = 0, wanted = 0, prefix = 0;
+    for (int i = 0; i < N; i++) {
+        reply_wait(&outcomes[i].reply);
+        wanted += outcomes[i].reply.prompt_tokens;
+    }
+    for (int i = 0; i < h->n_order; i++) {
+        if (h->order[i] != 'P')
+            continue;
+        prefix = prefix ? prefix : h->sizes[i];
+        rows += h->sizes[i];
+    }
+    assert_true(prefix > 3 * 4);
+    /* Ways of labels are rows behind the prompts. */
+    assert_uint_in_range(rows, wanted - (N - 1) * prefix, wanted - (N - 1) * prefix + N * 16);
+    close_window(&w);
+}
+
+static void a_ticket_cancels_all(void **state)
+{
+    Harness *h = *state;
+    static Outcome outcomes[MOST];
+    LlavaovQuestion questions[MOST];
+    Window w = open_window(h, NULL, 2);
+    const LlavaovGeneration longer = GENERATION(400, 0, 0, 1, 1, 0, NULL);
+    for (int i = 0; i < 8; i++) {
+        questions[i] = question(i, &outcomes[i]);
+        questions[i].choices = NULL;
+        questions[i].generation = &longer;
+    }
+    harness_arm(h, OPERATION_DECODE, FAULT_HOLD, 2);
+    LlavaovTicket *ticket = pose(&w, questions, 8);
+    harness_wait_reached(h);
+    llavaov_ticket_cancel(ticket);
+    harness_release(h);
+    for (int i = 0; i < 8; i++) {
+        reply_wait(&outcomes[i].reply);
+        assert_int_equal(outcomes[i].reply.status, LLAVAOV_ERROR_CANCELLED);
+        assert_int_equal(outcomes[i].reply.n_done, 1);
+    }
+    llavaov_ticket_unref(ticket);
+    close_window(&w);
+}
+
+static void bad_questions_are_refused_by_number(void **state)
+{
+    Harness *h = *state;
+    static Outcome outcomes[MOST + 1];
+    LlavaovQuestion questions[MOST + 1];
+    LlavaovError error;
+    Window w = open_window(h, NULL, 0);
+    for (int i = 0; i <= MOST; i++)
+        questions[i] = question(i % MOST, &outcomes[i]);
+    w.request.questions = questions;
+    w.request.n_questions = MOST + 1;
+    assert_int_equal(
+        llavaov_session_ask(w.session, &w.request, NULL, &error), LLAVAOV_ERROR_ARGUMENT);
+    w.request.n_questions = 0;
+    assert_int_equal(
+        llavaov_session_ask(w.session, &w.request, NULL, &error), LLAVAOV_ERROR_ARGUMENT);
+    w.request.n_questions = 3;
+    w.request.prompt = "What?";
+    assert_int_equal(
+        llavaov_session_ask(w.session, &w.request, NULL, &error), LLAVAOV_ERROR_ARGUMENT);
+    assert_non_null(strstr(error.message, "in place of"));
+    w.request.prompt = NULL;
+    questions[1].prompt = NULL;
+    assert_int_equal(
+        llavaov_session_ask(w.session, &w.request, NULL, &error), LLAVAOV_ERROR_ARGUMENT);
+    assert_non_null(strstr(error.message, "question 2: "));
+    close_window(&w);
+}
+
 int main(void)
 {
     make_questions();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bits_are_those_of_each_alone),
+        cmocka_unit_test(the_beginning_is_computed_once),
+        cmocka_unit_test(a_ticket_cancels_all),
+        cmocka_unit_test(bad_questions_are_refused_by_number),
     };
     return cmocka_run_group_tests(tests, harness_setup, harness_teardown);
 }
