@@ -6,7 +6,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-
 #define CHUNK (64 * LV_BNB_BLOCK) /* elements that a thread widens at once */
 #define CHUNKS_AT_ONCE 16
 

@@ -218,8 +218,8 @@ too_many (void)
   guint i;
 
   for (i = 0; i < 33; i++)
-    g_string_append_printf (text, "%s\"q%u\": {\"prompt\": \"?\"}", i ? ", " : "",
-        i);
+    g_string_append_printf (text, "%s\"q%u\": {\"prompt\": \"?\"}",
+        i ? ", " : "", i);
   g_string_append_c (text, '}');
   return g_string_free (text, FALSE);
 }
