@@ -337,6 +337,11 @@ typedef struct LlavaovFrameSource {
     LlavaovLayout layout; /* of the requests that will hold the frame */
     LlavaovEncode encode;
     void *frame_data; /* for LlavaovSessionOptions.on_frame */
+    /* A frame whose prepared picture equals one that the session still has takes its embeddings and
+     * costs no encoder call. So does one that differs from the frame before by less than this: the
+     * mean absolute difference of their prepared bytes, or of the one whose embeddings that frame
+     * took; 0 (off) to 255. */
+    double reuse_below;
 } LlavaovFrameSource;
 
 typedef enum LlavaovFrameStage {
@@ -394,6 +399,7 @@ typedef struct LlavaovSessionStats {
     uint64_t requests, answers, failures;
     uint64_t prompt_tokens, new_tokens;
     uint64_t prepare_ns, encode_ns, prefill_ns, decode_ns;
+    uint64_t frames_reused; /* which took the embeddings of another frame instead */
 } LlavaovSessionStats;
 /* Error: ARGUMENT, when stats->size is not set. */
 LLAVAOV_API LlavaovStatus llavaov_session_stats(
@@ -646,6 +652,9 @@ typedef struct LlavaovAnswer {
      * those of more than 20 tokens, are left out. */
     const LlavaovJsonValue *const *json_values;
     size_t n_json_values;
+    /* Of the request's frames: with the embeddings of another frame (LlavaovFrameSource.reuse_below)
+     */
+    uint32_t frames_reused;
 } LlavaovAnswer;
 
 /* A picture or a clip of a conversation. */

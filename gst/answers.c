@@ -117,6 +117,7 @@ gst_llavaov_answer_to_structure (const GstLlavaovWindow * window,
       NULL);
   gst_structure_take_value (structure, "frame-times", &times);
   gst_structure_set (structure,
+      "frames-reused", G_TYPE_UINT, window->frames_reused,
       "utc-start", G_TYPE_UINT64, (guint64) window->utc_start,
       "prompt-tokens", G_TYPE_UINT, window->prompt_tokens,
       "new-tokens", G_TYPE_UINT, window->new_tokens,

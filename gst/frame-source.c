@@ -268,7 +268,7 @@ gst_llavaov_frame_source_init (LlavaovFrameSource * source,
 void
 gst_llavaov_frame_source_push (GstLlavaovSample * sample,
     LlavaovSession * session, LlavaovLayout layout, LlavaovEncode encode,
-    gint * backlog)
+    gdouble reuse_below, gint * backlog)
 {
   LlavaovFrameSource source;
 
@@ -277,6 +277,7 @@ gst_llavaov_frame_source_push (GstLlavaovSample * sample,
   gst_llavaov_frame_source_init (&source, sample, backlog);
   source.layout = layout;
   source.encode = encode;
+  source.reuse_below = reuse_below;
   if (llavaov_session_push_frame (session, &source, &sample->frame,
           &sample->error) != LLAVAOV_OK) {
     sample->failed = TRUE;

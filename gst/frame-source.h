@@ -17,7 +17,7 @@ void gst_llavaov_frame_source_init (LlavaovFrameSource * source,
  * atomic count in a g_atomic_rc_box, or NULL) counts the pictures that the engine still holds. */
 void gst_llavaov_frame_source_push (GstLlavaovSample * sample,
     LlavaovSession * session, LlavaovLayout layout, LlavaovEncode encode,
-    gint * backlog);
+    gdouble reuse_below, gint * backlog);
 
 G_END_DECLS
 

@@ -20,6 +20,7 @@ keep_answer (GstLlavaovWindow * window, const LlavaovAnswer * answer)
     window->chosen = gst_llavaov_chosen_to_structure (answer->chosen);
   if (answer->json)
     window->json_values = gst_llavaov_json_values_to_structure (answer);
+  window->frames_reused = answer->frames_reused;
   window->prompt_tokens = answer->prompt_tokens;
   window->new_tokens = answer->new_tokens;
   window->first_token_ns = answer->first_token_ns;

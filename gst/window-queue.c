@@ -21,10 +21,10 @@ push_sample (gpointer data, GstLlavaovSample * sample, LlavaovLayout layout)
     return;
   if (self->run.sampling == GST_LLAVAOV_SAMPLING_CLIP)
     gst_llavaov_frame_source_push (sample, self->model.session, layout,
-        LLAVAOV_ENCODE_ON_DEMAND, self->windows.backlog);
+        LLAVAOV_ENCODE_ON_DEMAND, self->run.reuse_below, self->windows.backlog);
   else
     gst_llavaov_frame_source_push (sample, self->model.session, layout,
-        LLAVAOV_ENCODE_ON_ARRIVAL, NULL);
+        LLAVAOV_ENCODE_ON_ARRIVAL, self->run.reuse_below, NULL);
 }
 
 void

@@ -69,6 +69,7 @@ typedef struct _GstLlavaovWindow
   gboolean truncated;           /* ... that was closed early */
   GstStructure *chosen;         /* fields of an answer with choices, or NULL */
   GstStructure *json_values;    /* ... of a document's listed values, or NULL */
+  guint frames_reused;          /* with the embeddings of another frame */
   guint prompt_tokens, new_tokens;
   guint64 first_token_ns, encode_ns, prefill_ns, decode_ns;
   gint64 answered_at;           /* monotonic microseconds */

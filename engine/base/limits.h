@@ -61,5 +61,7 @@
 #define LV_MAX_SPELLING_TOKENS 20u       /* of a variant of one */
 /* Prepared pictures that wait for the encoder. */
 #define LV_MAX_SESSION_TILE_BYTES (UINT64_C(2) << 30)
+/* Those of a session that are encoded and kept so that later ones can be compared with them. */
+#define LV_MAX_KEPT_TILE_BYTES (UINT64_C(16) << 20)
 
 #endif

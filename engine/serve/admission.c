@@ -17,6 +17,9 @@
 /* Past the capacity so much of a window is to be encoded when it ends: with more the engine has
  * time to spare, with less it is about to be late. */
 #define ENCODED 0.6
+/* What it is taken for where nothing needs encoding: the speed rises slowly then, until windows are
+ * given up. */
+#define SPARED 0.75
 /* What a round of windows with all of it too much, or too little, changes the speed by. */
 #define GAIN 0.125
 #define MOST_SPEED 4
@@ -208,6 +211,22 @@ bool lv_admission_overloaded(const LvAdmission *a, uint64_t now)
     return a->refused && (double)(now - a->refused_at) < fmax(a->interval, margin(a));
 }
 
+/* Of a window that has ended. One with frames that mostly needed no encoding says nothing, unless
+ * hardly anybody's do. */
+static bool part_encoded(const LvAdmission *a, const LvReservation *reservation, double *encoded)
+{
+    const LvMeanWork *mean =
+        reservation->stream->mean.n > 0 ? &reservation->stream->mean : &a->mean;
+    const double tiles = mean->sum.units[LV_WORK_TILE],
+                 done = reservation->done.units[LV_WORK_TILE];
+    if (reservation->spared > done) {
+        *encoded = SPARED;
+        return a->mean.sum.units[LV_WORK_TILE] < a->mean.n;
+    }
+    *encoded = done * mean->n / tiles;
+    return tiles > 0;
+}
+
 void lv_admission_ended(LvAdmission *a, LvReservation *reservation, uint64_t now)
 {
     const double own = rest_of(a, reservation);
@@ -223,13 +242,9 @@ void lv_admission_ended(LvAdmission *a, LvReservation *reservation, uint64_t now
     }
     reservation->ended = now;
     reservation->before = before;
-    const LvMeanWork *mean =
-        reservation->stream->mean.n > 0 ? &reservation->stream->mean : &a->mean;
-    const double tiles = mean->sum.units[LV_WORK_TILE];
-    if (tiles > 0 && lv_admission_overloaded(a, now)) {
-        const double encoded = reservation->done.units[LV_WORK_TILE] * mean->n / tiles;
+    double encoded;
+    if (lv_admission_overloaded(a, now) && part_encoded(a, reservation, &encoded))
         adapt(a, GAIN * (fmin(encoded, 1) - ENCODED) / fmax(a->n_reservations, FEW));
-    }
 }
 
 uint64_t lv_admission_age(const LvAdmission *a, const LvReservation *r)
@@ -360,6 +375,13 @@ void lv_admission_prepared(LvAdmission *a, const LvAdmissionStream *stream, doub
 {
     if (lv_linked(&stream->in_admission))
         a->pictures += ns;
+}
+
+void lv_admission_spare(LvAdmissionStream *stream, double tiles)
+{
+    LvReservation *oldest = LV_LIST_FIRST(&stream->reservations, LvReservation, in_stream);
+    if (oldest)
+        oldest->spared += tiles;
 }
 
 void lv_admission_learn(LvAdmission *a, const LvWorkDone *done)

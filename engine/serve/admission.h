@@ -73,6 +73,7 @@ typedef struct LvReservation {
     uint64_t ended; /* when its request came; 0: it has not */
     double before;  /* then: what had ended before it and was not begun */
     double place;   /* what it added to served */
+    double spared;  /* tiles that needed no encoding, being those of other frames */
     LvWorkDone done;
 } LvReservation;
 
@@ -133,6 +134,8 @@ void lv_admission_spend(
 
 /* The picture thread spent so much on a picture of the stream. */
 void lv_admission_prepared(LvAdmission *admission, const LvAdmissionStream *stream, double ns);
+/* A frame of the stream, of so many tiles, needs no encoding. */
+void lv_admission_spare(LvAdmissionStream *stream, double tiles);
 
 /* Windows are refused these days: there is more than the engine can do. */
 bool lv_admission_overloaded(const LvAdmission *admission, uint64_t now);

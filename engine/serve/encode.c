@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "serve/encode.h"
 
-#include <string.h>
-
 #include "base/status.h"
 #include "model/scratch.h"
 #include "model/try.h"
@@ -12,14 +10,20 @@
 
 /* ---- who comes along; lock held ---- */
 
-/* *from: of the request's frames, those before are not to be encoded. */
+/* *from: of the request's frames, those before are not to be encoded. A frame that shows what is in
+ * the slice already waits for that. */
 static LlavaovFrame *next_frame(LlavaovSession *session, LlavaovTicket *request, size_t *from)
 {
+    LlavaovFrame *frame;
     if (!request)
-        return LV_LIST_FIRST(&session->to_encode, LlavaovFrame, in_queue);
-    for (; *from < request->question.n_frames; ++*from)
-        if (request->question.frames[*from]->state == LV_FRAME_PREPARED)
-            return request->question.frames[*from];
+        LV_LIST_EACH(&session->to_encode, LlavaovFrame, in_queue, frame)
+    if (!frame->content->in_slice)
+        return frame;
+    for (; request && *from < request->question.n_frames; ++*from) {
+        frame = request->question.frames[*from];
+        if (frame->state == LV_FRAME_PREPARED && !frame->content->in_slice)
+            return frame;
+    }
     return NULL;
 }
 
@@ -31,13 +35,13 @@ static bool take_next(
     LlavaovFrame *frame = room ? next_frame(next->sessions[i], next->requests[i], from) : NULL;
     if (!frame)
         return false;
-    const uint32_t left = frame->tiles.n - frame->tiles_done;
+    const uint32_t left = frame->content->tiles.n - frame->content->tiles_done;
     LvSlicePart *part = &slice->parts[slice->n_parts++];
     *part = (LvSlicePart){
         .frame = frame, .arrival = !next->requests[i], .n_tiles = left < room ? left : room};
     slice->n_tiles += part->n_tiles;
     frame->state = LV_FRAME_ENCODING;
-    frame->in_slice = true;
+    frame->in_slice = frame->content->in_slice = true;
     frame->pins++;
     lv_list_remove(&frame->in_queue);
     return true;
@@ -95,13 +99,14 @@ static void list_tiles(Call *call, LvTile *tiles)
             const LlavaovFrame *frame = part->frame;
             if ((frame->layout == LLAVAOV_LAYOUT_VIDEO) != (kind == 0))
                 continue;
-            const LvTiles *own = &frame->tiles;
+            const LvContent *content = frame->content;
+            const LvTiles *own = &content->tiles;
             const size_t tile_bytes = (size_t)own->image_size * own->image_size * 3;
             part->first = n - (kind ? call->n_pooled : 0);
             for (uint32_t k = 0; k < part->n_tiles; k++)
                 tiles[n++] =
-                    (LvTile){own->rgb ? own->rgb + (frame->tiles_done + k) * tile_bytes : NULL,
-                        frame->picture,
+                    (LvTile){own->rgb ? own->rgb + (content->tiles_done + k) * tile_bytes : NULL,
+                        content->picture,
                         &lv_preprocess_of(call->engine->model->config, frame->layout)->values};
         }
         *(kind ? &call->n_full : &call->n_pooled) = n - (kind ? call->n_pooled : 0);
@@ -109,29 +114,30 @@ static void list_tiles(Call *call, LvTile *tiles)
 }
 
 /* A single image; its embeddings are assembled with the last of its tiles. */
-static LlavaovStatus finish_image(Call *call, const LvSlicePart *part, LvTensor features)
+static LlavaovStatus finish_image(
+    Call *call, const LvSlicePart *part, LvContent *content, LvTensor features)
 {
     LvBackend *b = call->engine->backend;
     const LvModel *model = call->engine->model;
-    LlavaovFrame *frame = part->frame;
+    const LvTiles *tiles = &content->tiles;
     const size_t each = full_rows(call);
-    const bool whole = part->n_tiles == frame->tiles.n;
+    const bool whole = part->n_tiles == tiles->n;
     LlavaovStatus status = LLAVAOV_OK;
     if (!whole) {
-        if (!frame->features.data)
+        if (!content->features.data)
             LV_TRY(b->ops->tensor_alloc(
-                b, frame->tiles.n * each, features.cols, &frame->features, call->run->error));
+                b, tiles->n * each, features.cols, &content->features, call->run->error));
         const LvTensor place =
-            lv_tensor_rows(frame->features, frame->tiles_done * each, features.rows);
+            lv_tensor_rows(content->features, content->tiles_done * each, features.rows);
         LV_TRY(b->ops->copy(b, call->run, place, features));
     }
-    frame->tiles_done += part->n_tiles;
-    if (frame->tiles_done < frame->tiles.n)
+    content->tiles_done += part->n_tiles;
+    if (content->tiles_done < tiles->n)
         goto done;
     LV_TRY(b->ops->tensor_alloc(
-        b, frame->tiles.plan.n_tokens, features.cols, &frame->embeddings, call->run->error));
-    LV_TRY(lv_visual_assemble_image(model, call->run, frame->embeddings,
-        whole ? features : frame->features, &frame->tiles.plan));
+        b, tiles->plan.n_tokens, features.cols, &content->embeddings, call->run->error));
+    LV_TRY(lv_visual_assemble_image(
+        model, call->run, content->embeddings, whole ? features : content->features, &tiles->plan));
 done:
     return status;
 }
@@ -140,21 +146,21 @@ static LlavaovStatus finish_part(Call *call, const LvSlicePart *part)
 {
     LvBackend *b = call->engine->backend;
     const LvModel *model = call->engine->model;
-    LlavaovFrame *frame = part->frame;
-    const bool video = frame->layout == LLAVAOV_LAYOUT_VIDEO;
+    LvContent *content = part->frame->content;
+    const bool video = content->layout == LLAVAOV_LAYOUT_VIDEO;
     const size_t each = video ? pooled_rows(call) : full_rows(call);
     const LvTensor features =
         lv_tensor_rows(video ? call->pooled : call->full, part->first * each, part->n_tiles * each);
     LlavaovStatus status;
-    if (frame->layout == LLAVAOV_LAYOUT_IMAGE)
-        return finish_image(call, part, features);
+    if (content->layout == LLAVAOV_LAYOUT_IMAGE)
+        return finish_image(call, part, content, features);
     const size_t rows =
         video ? lv_frame_tokens(model->config) : lv_multi_image_tokens(model->config);
-    LV_TRY(b->ops->tensor_alloc(b, rows, features.cols, &frame->embeddings, call->run->error));
+    LV_TRY(b->ops->tensor_alloc(b, rows, features.cols, &content->embeddings, call->run->error));
     if (video)
-        LV_TRY(lv_visual_assemble_frame(model, call->run, frame->embeddings, features));
+        LV_TRY(lv_visual_assemble_frame(model, call->run, content->embeddings, features));
     else
-        LV_TRY(lv_visual_assemble_one_of_many(model, call->run, frame->embeddings, features));
+        LV_TRY(lv_visual_assemble_one_of_many(model, call->run, content->embeddings, features));
 done:
     return status;
 }
@@ -205,37 +211,54 @@ static void charge(LvSlice *slice, uint64_t used)
     }
 }
 
-/* Gives back what the frame's new state has no more use for. */
-static LvDeferredFrees settle(LlavaovFrame *frame, LlavaovStatus status, const LlavaovError *error)
+/* What has no more use. */
+typedef struct Leftover {
+    LvDeferredFrees frame;
+    LvContentFrees content;
+} Leftover;
+
+static void settle_frame(
+    LlavaovFrame *frame, LlavaovStatus status, const LlavaovError *error, LvDeferredFrees *frees)
 {
     frame->in_slice = false;
-    if (frame->state == LV_FRAME_FAILED || frame->refs == 0) /* cancelled or dropped meanwhile */
-        return lv_frame_detach(frame);
-    if (status != LLAVAOV_OK) {
+    if (frame->state == LV_FRAME_FAILED || frame->refs == 0) { /* cancelled or dropped meanwhile */
+        *frees = lv_frame_detach(frame);
+    } else if (status != LLAVAOV_OK) {
         lv_frame_fail(frame, error);
-        return lv_frame_detach(frame);
-    }
-    if (frame->tiles_done > 0 && frame->tiles_done < frame->tiles.n) {
+        *frees = lv_frame_detach(frame);
+    } else if (frame->content->encoded) {
+        lv_frame_set_encoded(frame, false);
+    } else {
         frame->state = LV_FRAME_PREPARED;
         if (frame->encode == LLAVAOV_ENCODE_ON_ARRIVAL)
             lv_list_prepend(&frame->session->to_encode, &frame->in_queue);
-        return (LvDeferredFrees){0};
     }
-    lv_frame_set_encoded(frame);
-    const LvTensor embeddings = frame->embeddings;
-    LvDeferredFrees frees = lv_frame_detach(frame);
-    frame->embeddings = embeddings;
-    memset(&frees.embeddings, 0, sizeof frees.embeddings);
-    return frees;
+}
+
+static Leftover settle(LlavaovFrame *frame, LlavaovStatus status, const LlavaovError *error)
+{
+    Leftover left = {0};
+    LvContent *content = frame->content;
+    content->in_slice = false;
+    if (status != LLAVAOV_OK)
+        left.content = lv_content_reset(content);
+    else if (content->embeddings.data)
+        left.content = lv_content_set_encoded(content);
+    if (content->encoded)
+        lv_frames_share(content);
+    settle_frame(frame, status, error, &left.frame);
+    return left;
 }
 
 /* Dropped meanwhile. */
-static void let_go(LlavaovEngine *engine, LvSlice *slice, LvDeferredFrees *frees)
+static void let_go(LlavaovEngine *engine, LvSlice *slice, Leftover *left)
 {
     const size_t n = slice->n_parts;
     pthread_mutex_unlock(&engine->lock);
-    for (size_t i = 0; i < n; i++)
-        lv_frame_release(engine, &frees[i]);
+    for (size_t i = 0; i < n; i++) {
+        lv_content_release(engine, &left[i].content);
+        lv_frame_release(engine, &left[i].frame);
+    }
     pthread_mutex_lock(&engine->lock);
     bool last[LV_MAX_SLICE_TILES];
     for (size_t i = 0; i < n; i++)
@@ -251,7 +274,7 @@ static void let_go(LlavaovEngine *engine, LvSlice *slice, LvDeferredFrees *frees
 void lv_encode_run(LlavaovEngine *engine, const LvNextSlice *next)
 {
     LvSlice *slice = &engine->slice;
-    LvDeferredFrees frees[LV_MAX_SLICE_TILES];
+    Leftover left[LV_MAX_SLICE_TILES];
     LlavaovError error;
     lv_error_clear(&error);
     const LvRun run = {.cancel = &slice->cancel, .error = &error};
@@ -269,7 +292,7 @@ void lv_encode_run(LlavaovEngine *engine, const LvNextSlice *next)
     for (size_t i = 0; i < slice->n_parts; i++) {
         const LvSlicePart *part = &slice->parts[i];
         const bool own = status == LLAVAOV_OK && part->status != LLAVAOV_OK;
-        frees[i] = settle(part->frame, own ? part->status : status, own ? &call.memory : &error);
+        left[i] = settle(part->frame, own ? part->status : status, own ? &call.memory : &error);
     }
-    let_go(engine, slice, frees);
+    let_go(engine, slice, left);
 }

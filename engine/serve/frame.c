@@ -8,32 +8,12 @@
 #include "base/status.h"
 #include "base/structs.h"
 
-/* Host memory that the frame takes up while it waits for the encoder. */
-static size_t waiting_bytes(const LlavaovFrame *frame)
-{
-    const LvTiles *tiles = &frame->tiles;
-    const size_t tile_bytes =
-        tiles->rgb ? (size_t)tiles->n * tiles->image_size * tiles->image_size * 3 : 0;
-    return tile_bytes + (frame->picture ? frame->picture->bytes : 0);
-}
-
-/* Takes it out of the session's account. */
-static void forget_waiting(LlavaovFrame *frame)
-{
-    if (frame->session)
-        frame->session->tile_bytes -= waiting_bytes(frame);
-}
-
 LvDeferredFrees lv_frame_detach(LlavaovFrame *frame)
 {
-    LvDeferredFrees frees = {frame->source, frame->has_source, frame->tiles, frame->picture,
-        frame->features, frame->embeddings};
-    forget_waiting(frame);
+    const LvDeferredFrees frees = {
+        frame->source, frame->has_source, lv_content_drop(frame->content)};
     frame->has_source = false;
-    frame->picture = NULL;
-    memset(&frame->tiles, 0, sizeof frame->tiles);
-    memset(&frame->features, 0, sizeof frame->features);
-    memset(&frame->embeddings, 0, sizeof frame->embeddings);
+    frame->content = NULL;
     return frees;
 }
 
@@ -41,13 +21,7 @@ void lv_frame_release(LlavaovEngine *engine, LvDeferredFrees *frees)
 {
     if (frees->has_source && frees->source.release)
         frees->source.release(frees->source.data);
-    lv_tiles_free(&frees->tiles);
-    if (frees->picture)
-        engine->backend->ops->picture_free(engine->backend, frees->picture);
-    if (frees->features.data)
-        engine->backend->ops->tensor_free(engine->backend, &frees->features);
-    if (frees->embeddings.data)
-        engine->backend->ops->tensor_free(engine->backend, &frees->embeddings);
+    lv_content_free(engine, frees->content);
 }
 
 void lv_frame_fail(LlavaovFrame *frame, const LlavaovError *error)
@@ -86,12 +60,36 @@ void lv_frame_cancel(LlavaovFrame *frame)
     lv_frame_fail(frame, &error);
 }
 
-void lv_frame_set_prepared(LlavaovFrame *frame, const LvTiles *tiles, LvPicture *picture)
+void lv_frame_set_encoded(LlavaovFrame *frame, bool reused)
 {
     LlavaovSession *session = frame->session;
-    frame->tiles = *tiles;
-    frame->picture = picture;
-    session->tile_bytes += waiting_bytes(frame);
+    frame->state = LV_FRAME_ENCODED;
+    frame->reused = reused;
+    lv_list_remove(&frame->in_queue);
+    if (!session)
+        return;
+    if (reused) {
+        session->stats.frames_reused++;
+        lv_admission_spare(&session->admission, frame->content->tiles.n);
+    } else {
+        session->stats.frames_encoded++;
+    }
+    lv_event_post(session, &frame->encoded);
+}
+
+void lv_frames_share(const LvContent *content)
+{
+    LlavaovFrame *frame;
+    if (content->session)
+        LV_LIST_EACH(&content->session->frames, LlavaovFrame, in_session, frame)
+    if (frame->content == content && frame->state == LV_FRAME_PREPARED)
+        lv_frame_set_encoded(frame, true);
+}
+
+void lv_frame_set_prepared(LlavaovFrame *frame, LvContent *content)
+{
+    LlavaovSession *session = frame->session;
+    frame->content = content;
     if (session->tile_bytes > LV_MAX_SESSION_TILE_BYTES) {
         LlavaovError error;
         lv_fail(&error, LLAVAOV_ERROR_MEMORY, NULL, "too many prepared frames wait in one session");
@@ -101,18 +99,11 @@ void lv_frame_set_prepared(LlavaovFrame *frame, const LvTiles *tiles, LvPicture 
     frame->state = LV_FRAME_PREPARED;
     session->stats.frames_prepared++;
     lv_event_post(session, &frame->prepared);
-    if (frame->encode == LLAVAOV_ENCODE_ON_ARRIVAL)
+    if (content->encoded)
+        lv_frame_set_encoded(frame, true);
+    else if (frame->encode == LLAVAOV_ENCODE_ON_ARRIVAL)
         lv_list_append(&session->to_encode, &frame->in_queue);
     lv_session_wake(session);
-}
-
-void lv_frame_set_encoded(LlavaovFrame *frame)
-{
-    frame->state = LV_FRAME_ENCODED;
-    if (!frame->session)
-        return;
-    frame->session->stats.frames_encoded++;
-    lv_event_post(frame->session, &frame->encoded);
 }
 
 LlavaovFrame *lv_frame_keep(LlavaovFrame *frame)
@@ -140,9 +131,9 @@ static bool gone(LlavaovFrame *frame)
     if (frame->session) {
         lv_list_remove(&frame->in_session);
         frame->session->n_frames--;
-        forget_waiting(frame);
         frame->session = NULL;
     }
+    frame->content = lv_content_drop(frame->content);
     return true;
 }
 
@@ -177,7 +168,7 @@ bool lv_frame_unpin(LlavaovFrame *frame)
 
 void lv_frame_free(LlavaovFrame *frame)
 {
-    LvDeferredFrees frees = lv_frame_detach(frame);
+    LvDeferredFrees frees = {frame->source, frame->has_source, frame->content};
     LlavaovEngine *engine = frame->has_engine ? frame->engine : NULL;
     lv_frame_release(frame->engine, &frees);
     lv_free(frame);
@@ -238,6 +229,9 @@ LlavaovStatus llavaov_session_push_frame(LlavaovSession *session, const LlavaovF
     else if ((unsigned)source.layout > LLAVAOV_LAYOUT_IMAGES)
         status = lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION, "layout",
             "layout %d does not exist", (int)source.layout);
+    else if (!(source.reuse_below >= 0 && source.reuse_below <= 255))
+        status = lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION, "reuse-below",
+            "reuse-below is %g, not between 0 and 255", source.reuse_below);
     else if (!frame)
         status = lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a frame");
     if (status != LLAVAOV_OK)
@@ -247,6 +241,7 @@ LlavaovStatus llavaov_session_push_frame(LlavaovSession *session, const LlavaovF
     frame->has_source = true;
     frame->layout = source.layout;
     frame->encode = source.encode;
+    frame->reuse_below = source.reuse_below;
     frame->data = source.frame_data;
     frame->refs = 1;
     frame->prepared = (LvEvent){.deliver = deliver_prepared};

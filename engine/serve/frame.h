@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  * One picture of a session: mapped and cut into tiles once, encoded once, its embeddings kept for
  * as long as somebody holds the frame. Overlapping windows share frames and so encode nothing
- * twice.
+ * twice; frames that show the same share their content (content.h).
  *
  * A frame whose last reference goes is dropped silently: no further stage is reported. */
 #ifndef LV_FRAME_H
 #define LV_FRAME_H
 
-#include "picture/picture.h"
-#include "serve/session.h"
+#include "serve/content.h"
 
 typedef enum LvFrameState {
     LV_FRAME_QUEUED,
@@ -26,7 +25,7 @@ struct LlavaovFrame {
     unsigned refs;           /* of callers and requests */
     unsigned pins; /* of the engine's threads while they use the frame with the lock dropped */
     LvFrameState state;
-    bool in_slice; /* the encoder reads and writes tiles, picture, features and embeddings */
+    bool in_slice; /* the encoder works on its content */
     LvLink in_session, in_queue;
     LvCancel cancel;
 
@@ -34,13 +33,11 @@ struct LlavaovFrame {
     bool has_source; /* not released yet */
     LlavaovLayout layout;
     LlavaovEncode encode;
+    double reuse_below;
     void *data;
 
-    LvTiles tiles;       /* PREPARED, ENCODING; without pixels where the backend has the picture */
-    LvPicture *picture;  /* or NULL */
-    LvTensor features;   /* LAYOUT_IMAGE between slices: of the tiles encoded so far */
-    uint32_t tiles_done; /* in features */
-    LvTensor embeddings; /* ENCODED: [tokens, H], as they enter the decoder */
+    LvContent *content; /* a reference; from PREPARED on, unless it failed */
+    bool reused;        /* ENCODED without an encoder call of its own */
     uint64_t encode_ns;
     LlavaovError error; /* FAILED */
     LvEvent prepared, encoded, failed;
@@ -51,9 +48,7 @@ struct LlavaovFrame {
 typedef struct LvDeferredFrees {
     LlavaovFrameSource source;
     bool has_source;
-    LvTiles tiles;
-    LvPicture *picture;
-    LvTensor features, embeddings;
+    LvContent *content;
 } LvDeferredFrees;
 LvDeferredFrees lv_frame_detach(LlavaovFrame *frame);
 /* Frees it and releases the source. Lock not held. */
@@ -67,10 +62,13 @@ void lv_frame_fail(LlavaovFrame *frame, const LlavaovError *error);
  */
 void lv_frame_cancel(LlavaovFrame *frame);
 
-/* Moves a frame to the state after preparing or encoding. What was prepared is the frame's from
- * then on, whatever becomes of it. Lock held. */
-void lv_frame_set_prepared(LlavaovFrame *frame, const LvTiles *tiles, LvPicture *picture);
-void lv_frame_set_encoded(LlavaovFrame *frame);
+/* Moves a frame to the state after preparing, or beyond if its content is encoded; the reference is
+ * the frame's from then on, whatever becomes of it. Lock held. */
+void lv_frame_set_prepared(LlavaovFrame *frame, LvContent *content);
+/* ... or encoding; reused: that of another frame. Lock held. */
+void lv_frame_set_encoded(LlavaovFrame *frame, bool reused);
+/* The content is encoded: so are the prepared frames that show it. Lock held. */
+void lv_frames_share(const LvContent *content);
 
 LlavaovFrame *lv_frame_keep(LlavaovFrame *frame);
 /* Drops a reference. Lock held, dropped meanwhile; somebody keeps the engine. */

@@ -5,14 +5,10 @@
 #include "base/status.h"
 #include "picture/display.h"
 #include "picture/pixels.h"
+#include "picture/same.h"
 #include "base/clock.h"
 #include "serve/frame.h"
 #include "serve/policy.h"
-
-typedef struct Prepared {
-    LvTiles tiles;
-    LvPicture *picture;
-} Prepared;
 
 /* The backend takes pictures of one tile that are encoded as soon as it is free. Others would stand
  * in its way while they wait. */
@@ -23,7 +19,7 @@ static bool is_for_backend(const LlavaovEngine *engine, const LlavaovFrame *fram
 }
 
 static LlavaovStatus hand_over(const LlavaovEngine *engine, const LlavaovFrame *frame,
-    const LlavaovImage *image, Prepared *prepared, LlavaovError *error)
+    const LlavaovImage *image, LvContent *prepared, LlavaovError *error)
 {
     LvBackend *b = engine->backend;
     const LvVisionConfig *vision = &engine->model->config->vision;
@@ -35,15 +31,8 @@ static LlavaovStatus hand_over(const LlavaovEngine *engine, const LlavaovFrame *
         b, image, frame->layout, engine->resize, engine->model->config, &prepared->picture, error);
 }
 
-static void discard(const LlavaovEngine *engine, Prepared *prepared)
-{
-    lv_tiles_free(&prepared->tiles);
-    if (prepared->picture)
-        engine->backend->ops->picture_free(engine->backend, prepared->picture);
-}
-
 static LlavaovStatus take_or_resize(const LlavaovEngine *engine, LlavaovFrame *frame,
-    const LlavaovImage *stored, Prepared *prepared, LlavaovError *error)
+    const LlavaovImage *stored, LvContent *prepared, LlavaovError *error)
 {
     LlavaovImage image = *stored, square;
     uint8_t *pixels = NULL, *squares = NULL;
@@ -69,7 +58,7 @@ static LlavaovStatus take_or_resize(const LlavaovEngine *engine, LlavaovFrame *f
 
 /* Of planes in CUDA memory, which the host does not read. */
 static LlavaovStatus take_cuda(const LlavaovEngine *engine, const LlavaovFrame *frame,
-    const LlavaovImage *image, Prepared *prepared, LlavaovError *error)
+    const LlavaovImage *image, LvContent *prepared, LlavaovError *error)
 {
     const bool as_it_is = lv_image_as_shown(image) && (frame->layout == LLAVAOV_LAYOUT_VIDEO ||
                                                           lv_image_has_square_pixels(image));
@@ -78,7 +67,7 @@ static LlavaovStatus take_cuda(const LlavaovEngine *engine, const LlavaovFrame *
 
 /* Maps, takes or resizes and unmaps. *memory: where planes may lie, and where they did. */
 static LlavaovStatus map_and_take(const LlavaovEngine *engine, LlavaovFrame *frame,
-    LlavaovMemory *memory, Prepared *prepared, LlavaovError *error)
+    LlavaovMemory *memory, LvContent *prepared, LlavaovError *error)
 {
     const LlavaovFrameSource *source = &frame->source;
     const LlavaovMemory offered = *memory;
@@ -104,26 +93,29 @@ static LlavaovStatus map_and_take(const LlavaovEngine *engine, LlavaovFrame *fra
 
 /* As above, and releases; lock not held. */
 static LlavaovStatus prepare(
-    const LlavaovEngine *engine, LlavaovFrame *frame, Prepared *prepared, LlavaovError *error)
+    const LlavaovEngine *engine, LlavaovFrame *frame, LvContent *prepared, LlavaovError *error)
 {
     const LlavaovFrameSource *source = &frame->source;
     LlavaovMemory memory = engine->backend->info.cuda_pictures && is_for_backend(engine, frame)
                                ? LLAVAOV_MEMORY_CUDA
                                : LLAVAOV_MEMORY_HOST;
-    LlavaovStatus status = map_and_take(engine, frame, &memory, prepared, error);
+    LlavaovStatus status =
+        prepared ? map_and_take(engine, frame, &memory, prepared, error)
+                 : lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a frame");
     if (status == LLAVAOV_OK && memory == LLAVAOV_MEMORY_CUDA && !prepared->picture) {
         memory = LLAVAOV_MEMORY_HOST;
         status = map_and_take(engine, frame, &memory, prepared, error);
     }
     if (source->release)
         source->release(source->data);
+    if (status == LLAVAOV_OK && prepared->tiles.rgb)
+        prepared->hash = lv_tiles_hash(&prepared->tiles);
     return status;
 }
 
 /* Lock held, dropped meanwhile. */
 static void work_on(LlavaovEngine *engine, LlavaovSession *session, LlavaovFrame *frame)
 {
-    Prepared prepared = {0};
     LlavaovError error;
     lv_fail_about(
         &error, LLAVAOV_ERROR_IO, LLAVAOV_ABOUT_PICTURE, NULL, "the frame cannot be mapped");
@@ -136,25 +128,28 @@ static void work_on(LlavaovEngine *engine, LlavaovSession *session, LlavaovFrame
     session->working++;
     pthread_mutex_unlock(&engine->lock);
     const uint64_t start = lv_now_ns();
-    LlavaovStatus status = prepare(engine, frame, &prepared, &error);
+    LvContent *prepared = lv_content_new(frame->layout);
+    LlavaovStatus status = prepare(engine, frame, prepared, &error);
     const uint64_t used = lv_now_ns() - start;
     pthread_mutex_lock(&engine->lock);
 
     session->stats.prepare_ns += used;
     lv_admission_prepared(&engine->admission, &session->admission, (double)used);
+    if (status == LLAVAOV_OK && !lv_cancelled(&frame->cancel))
+        prepared = lv_content_share(session, prepared, frame->reuse_below);
     if (lv_cancelled(&frame->cancel))
         status = lv_fail(&error, LLAVAOV_ERROR_CANCELLED, NULL, "the frame was cancelled");
-    bool unused = status != LLAVAOV_OK;
-    if (unused) {
+    if (status != LLAVAOV_OK) {
         error.status = status;
         lv_frame_fail(frame, &error);
+        prepared = lv_content_drop(prepared);
     } else {
-        lv_frame_set_prepared(frame, &prepared.tiles, prepared.picture);
+        lv_frame_set_prepared(frame, prepared);
+        prepared = NULL;
     }
     bool last = lv_frame_unpin(frame);
     pthread_mutex_unlock(&engine->lock);
-    if (unused)
-        discard(engine, &prepared);
+    lv_content_free(engine, prepared);
     if (last)
         lv_frame_free(frame);
     pthread_mutex_lock(&engine->lock);

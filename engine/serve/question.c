@@ -183,7 +183,7 @@ static uint32_t count_rows(
 {
     size_t rows = ends_in_newline(config, visual);
     for (size_t i = visual->first; i < visual->first + visual->n; i++)
-        rows += question->frames[i]->embeddings.rows;
+        rows += question->frames[i]->content->embeddings.rows;
     return (uint32_t)rows;
 }
 
@@ -207,7 +207,7 @@ LlavaovStatus lv_question_prompt(const LlavaovEngine *engine,
     for (size_t i = 0; i < n_visuals; i++) {
         const LvQuestionVisual *visual = &question->visuals[order[i]];
         for (size_t k = visual->first; k < visual->first + visual->n; k++)
-            pieces[n++] = question->frames[k]->embeddings;
+            pieces[n++] = question->frames[k]->content->embeddings;
         if (ends_in_newline(engine->model->config, visual))
             pieces[n++] = engine->model->newline;
     }

@@ -135,8 +135,11 @@ void lv_request_finish(LlavaovTicket *r, LlavaovStatus status, const LlavaovErro
     answer->prompt_ids = r->prompt_ids.ids;
     answer->tokens = r->tokens;
     answer->encode_ns = 0;
-    for (size_t i = 0; i < r->question.n_frames; i++)
+    answer->frames_reused = 0;
+    for (size_t i = 0; i < r->question.n_frames; i++) {
         answer->encode_ns += r->question.frames[i]->encode_ns;
+        answer->frames_reused += r->question.frames[i]->reused;
+    }
     leave_common(r, status);
     lv_list_remove(&r->in_session);
     session->n_requests--;

@@ -6,6 +6,11 @@
 #include "serve/engine.h"
 #include "serve/event.h"
 
+/* Contents that a session keeps when no frame shows them any more. */
+#define LV_LATEST_CONTENTS 4
+
+typedef struct LvContent LvContent;
+
 struct LlavaovSession {
     LlavaovEngine *engine;              /* a reference */
     LlavaovChatTemplate *chat_template; /* a reference */
@@ -19,7 +24,10 @@ struct LlavaovSession {
     LvList to_encode;  /* prepared frames that are encoded on arrival (in_queue) */
     LvList requests;   /* LlavaovTicket.in_session; the first one is served */
     size_t n_requests;
-    uint64_t tile_bytes; /* of prepared frames: tiles and pictures in the backend */
+    LvList contents;                       /* what its frames show, by age (LvContent.in_session) */
+    LvContent *latest[LV_LATEST_CONTENTS]; /* last shown first; references */
+    uint64_t tile_bytes; /* of contents that wait: tiles and pictures in the backend */
+    uint64_t kept_bytes; /* of contents that are encoded: tiles */
 
     LvList events; /* LvEvent.in_session */
     bool delivering;

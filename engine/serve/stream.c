@@ -37,6 +37,7 @@ LlavaovStatus llavaov_session_open(LlavaovEngine *engine, const LlavaovSessionOp
     session->on_frame = options.on_frame;
     session->data = options.data;
     lv_list_init(&session->frames);
+    lv_list_init(&session->contents);
     lv_list_init(&session->to_prepare);
     lv_list_init(&session->to_encode);
     lv_list_init(&session->requests);
@@ -92,6 +93,7 @@ void llavaov_session_close(LlavaovSession *session)
         lv_frame_release(engine, &frees);
         pthread_mutex_lock(&engine->lock);
     }
+    lv_contents_close(session);
     lv_admission_leave(&engine->admission, &session->admission);
     lv_list_remove(&session->in_active);
     lv_list_remove(&session->in_pictures);

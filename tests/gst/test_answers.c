@@ -25,7 +25,8 @@ same_field (GQuark field, const GValue * value, gpointer other)
 
 static const gchar *fields[] = { "stream", "seq", "prompt", "text",
   "finish-reason", "timestamp", "stream-time", "running-time", "duration",
-  "n-frames", "frame-times", "utc-start", "prompt-tokens", "new-tokens",
+  "n-frames", "frame-times", "frames-reused", "utc-start", "prompt-tokens",
+  "new-tokens",
   "time-to-first-token", "answer-latency", "dropped-windows", "model", "device"
 };
 

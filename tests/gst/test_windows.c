@@ -40,6 +40,33 @@ GST_START_TEST (test_overlap_encodes_once)
 
 GST_END_TEST;
 
+/* The engine is told with every frame; what it makes of that is in the answer and in the counts. */
+GST_START_TEST (test_reuse_below)
+{
+  Rig *rig = rig_new ("device=fake: prompt=q frames=4 window=1000000000 "
+      "reuse-below=2.5", FALSE);
+  const GstStructure *answer;
+  GstMessage *message;
+  guint reused;
+
+  rig_push_many (rig, 0, 12, 0, 100 * MS);
+  message = rig_wait (rig, GST_MESSAGE_ELEMENT, "llavaov-answer", 10000);
+  fail_unless (message != NULL);
+  answer = gst_message_get_structure (message);
+  fail_unless_equals_string (gst_structure_get_string (answer, "text"),
+      "q|1 4 6 9");
+  fail_unless (gst_structure_get_uint (answer, "frames-reused", &reused));
+  fail_unless_equals_int (reused, 1);   /* 6 as 4 */
+  gst_message_unref (message);
+  rig_push_many (rig, 12, 10, 1200 * MS, 100 * MS);
+  rig_expect (rig, "q|11 14 16 19");
+  fail_unless_equals_uint64 (rig_stat (rig, "frames-reused"), 3);       /* 11 as 9, 16 as 14 */
+  fail_unless_equals_uint64 (rig_stat (rig, "frames-encoded"), 5);
+  rig_free (rig);
+}
+
+GST_END_TEST;
+
 GST_START_TEST (test_eos_before_any_frame)
 {
   Rig *rig = rig_new ("device=fake:", FALSE);
@@ -394,6 +421,7 @@ windows_suite (void)
   suite_add_tcase (s, tc);
   tcase_add_test (tc, test_windows_and_partial_at_eos);
   tcase_add_test (tc, test_overlap_encodes_once);
+  tcase_add_test (tc, test_reuse_below);
   tcase_add_test (tc, test_eos_before_any_frame);
   tcase_add_test (tc, test_prompt_takes_effect_with_next_window);
   tcase_add_test (tc, test_times_that_make_no_sense);

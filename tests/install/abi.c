@@ -15,14 +15,15 @@
     _Static_assert(offsetof(type, last) + sizeof(((type *)0)->last) == sizeof(type), #type)
 ENDS_IN(LlavaovEngineOptions, reserved);
 ENDS_IN(LlavaovSessionOptions, data);
-ENDS_IN(LlavaovFrameSource, frame_data);
+ENDS_IN(LlavaovFrameSource, reuse_below);
 ENDS_IN(LlavaovPrompt, text);
 ENDS_IN(LlavaovRules, eta_cutoff);
 ENDS_IN(LlavaovGeneration, reserved);
 ENDS_IN(LlavaovVisual, n_frames);
-ENDS_IN(LlavaovRequest, json_schema);
+ENDS_IN(LlavaovQuestion, data);
+ENDS_IN(LlavaovRequest, n_questions);
 ENDS_IN(LlavaovChoices, min_mass);
-ENDS_IN(LlavaovSessionStats, decode_ns);
+ENDS_IN(LlavaovSessionStats, frames_reused);
 #endif
 
 static const uint8_t pixels[24 * 32 * 3] = {200, 10, 10};

@@ -98,6 +98,12 @@ void on_frame(void *data, void *frame_data, LlavaovFrameStage stage)
     pthread_mutex_unlock(&watch.lock);
 }
 
+static LlavaovStatus open_session(LlavaovError *error)
+{
+    const LlavaovSessionOptions options = {.size = sizeof options, .on_frame = on_frame};
+    return llavaov_session_open(watch.engine, &options, &watch.session, error);
+}
+
 LlavaovStatus try_engine(
     LlavaovPrecision precision, LlavaovResize resize, const char *wishes, LlavaovError *error)
 {
@@ -118,8 +124,13 @@ LlavaovStatus try_engine(
     watch.engine->backend->ops = &watch.ops;
     watch.deny = false;
     watch.hold = HOLD_NONE;
-    const LlavaovSessionOptions session = {.size = sizeof session, .on_frame = on_frame};
-    return llavaov_session_open(watch.engine, &session, &watch.session, error);
+    return open_session(error);
+}
+
+void renew_session(void)
+{
+    llavaov_session_close(watch.session);
+    assert_int_equal(open_session(NULL), LLAVAOV_OK);
 }
 
 void open_engine(LlavaovPrecision precision, LlavaovResize resize, const char *wishes)
@@ -236,7 +247,7 @@ float *embeddings(Shot *shot, size_t *n)
     if (shot->failed)
         fail_msg("%s", shot->frame->error.message);
     LvBackend *b = watch.engine->backend;
-    const LvTensor rows = shot->frame->embeddings;
+    const LvTensor rows = shot->frame->content->embeddings;
     *n = rows.rows * rows.cols;
     float *values = malloc(*n * sizeof *values);
     assert_int_equal(b->ops->download(b, &(LvRun){0}, values, rows), LLAVAOV_OK);

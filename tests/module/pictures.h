@@ -38,6 +38,8 @@ LlavaovStatus try_engine(
 void open_engine(LlavaovPrecision precision, LlavaovResize resize, const char *wishes);
 /* Nothing is left on the device. */
 void close_engine(void);
+/* One that has seen no picture. */
+void renew_session(void);
 
 void hold_next(Hold hold);
 void wait_held(void);

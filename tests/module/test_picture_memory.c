@@ -37,8 +37,8 @@ static const Kind half = {LLAVAOV_PIXEL_NV12, 1440, 1200, 7};
 static bool is_picture(const Shot *shot)
 {
     pthread_mutex_lock(&watch.engine->lock);
-    const bool picture = shot->frame->picture != NULL;
-    assert_true(picture != (shot->frame->tiles.rgb != NULL));
+    const bool picture = shot->frame->content->picture != NULL;
+    assert_true(picture != (shot->frame->content->tiles.rgb != NULL));
     pthread_mutex_unlock(&watch.engine->lock);
     return picture;
 }

@@ -18,6 +18,7 @@ static void same_both_ways(const Kind *kinds, size_t n, LlavaovLayout layout, un
     float *values[2][MOST_KINDS];
     size_t sizes[2][MOST_KINDS];
     for (int way = 0; way < 2; way++) {
+        renew_session();
         watch.deny = way == 1;
         encode_all(kinds, n, layout, way ? 0 : taken, values[way], sizes[way]);
     }

@@ -231,7 +231,8 @@ static void check_calls(Harness *h, const Crowd *crowd)
         for (size_t i = 0; i < crowd->each; i++) {
             assert_true(n < SESSIONS);
             frames[n++] = push_flat(sessions[s], VIDEO,
-                crowd->asked ? LLAVAOV_ENCODE_ON_DEMAND : LLAVAOV_ENCODE_ON_ARRIVAL, 0, NULL);
+                crowd->asked ? LLAVAOV_ENCODE_ON_DEMAND : LLAVAOV_ENCODE_ON_ARRIVAL, (uint8_t)i,
+                NULL);
         }
     }
     wait_frames(h, frames, n, LV_FRAME_PREPARED);

@@ -162,7 +162,7 @@ typedef struct Values {
 static Values values_of(const Shot *shot)
 {
     const Harness *h = shot->h;
-    const LvTensor rows = shot->frame->embeddings;
+    const LvTensor rows = shot->frame->content->embeddings;
     Values v = {malloc(rows.rows * rows.cols * sizeof(float)), rows.rows * rows.cols};
     h->real->download(h->engine->backend, &(LvRun){0}, v.data, rows);
     return v;

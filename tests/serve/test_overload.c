@@ -306,9 +306,16 @@ static void on_done(void *data, const LlavaovAnswer *answer)
     }
 }
 
+/* Every picture is the same one; else no two are. */
+static bool frozen;
+
 static LlavaovStatus map(void *data, LlavaovImage *image, LlavaovError *error)
 {
-    static const uint8_t pixels[8 * 8 * 3];
+    static uint8_t pixels[8 * 8 * 3];
+    static uint32_t n;
+    n += !frozen;
+    for (size_t i = 0; i < sizeof pixels; i++)
+        pixels[i] = (uint8_t)(n >> i % 3 * 8);
     *image = (LlavaovImage){
         .format = LLAVAOV_PIXEL_RGB, .width = 8, .height = 8, .plane = {pixels}, .stride = {8 * 3}};
     return LLAVAOV_OK;
@@ -335,6 +342,7 @@ static void close_window(Stream *s, double window)
         }
         s->waiting = true;
         memcpy(s->next_frames, s->frames, sizeof s->frames);
+        memset(s->frames, 0, sizeof s->frames);
         s->next_reservation = s->reservation;
         s->next_since = virtual_now;
     } else if (s->taken) {
@@ -621,6 +629,26 @@ static void test_machine_that_stops(void **state)
     freezes = false;
 }
 
+/* Cameras that are frozen cost no encoder calls: what is past the capacity shows elsewhere. */
+static void test_frozen_cameras(void **state)
+{
+    static const size_t n[] = {300, 700};
+    double best = 0;
+    frozen = true;
+    n_failed = 0;
+    for (size_t i = 0; i < sizeof n / sizeof *n; i++) {
+        const Result r = run(&devices[0], n[i], EVEN, false, false, 15);
+        show("frozen", n[i] / 330.0, &r);
+        best = fmax(best, r.rate);
+        const double window = devices[0].window / SECOND;
+        expect(r.rate >= fmin(0.98 * (double)n[i] / window, 0.75 * best), "rate", r.rate, best);
+        expect(r.p99 <= window, "latency", r.p99, window);
+    }
+    assert_true(best > 60); /* 36 where all is encoded */
+    frozen = false;
+    assert_int_equal(n_failed, 0);
+}
+
 static void test_plateau_of_a_large_model(void **state)
 {
     plateau(&devices[1], 30, EVEN);
@@ -675,6 +703,7 @@ int main(void)
         cmocka_unit_test(test_plateau_of_a_gpu),
         cmocka_unit_test(test_all_at_once),
         cmocka_unit_test(test_unequal),
+        cmocka_unit_test(test_frozen_cameras),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

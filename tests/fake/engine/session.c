@@ -18,12 +18,13 @@ struct LlavaovSession {
     guint n_asked;
     LlavaovSessionStats stats;
     GThread *thread;
+    gint shown; /* the first byte of the last frame that was not reused */
 };
 
 struct LlavaovFrame {
     gint refs;
     LlavaovFrameSource source;
-    gboolean released, failed;
+    gboolean released, failed, reused;
     guint8 first;
     LlavaovOrientation orientation;
     LlavaovError error;
@@ -130,6 +131,12 @@ static void do_frame(LlavaovSession *session, Job *job)
             frame->failed ? LLAVAOV_FRAME_FAILED : LLAVAOV_FRAME_PREPARED);
     g_mutex_lock(&session->lock);
     session->stats.frames_prepared++;
+    frame->reused = ABS(frame->first - session->shown) < frame->source.reuse_below;
+    if (frame->reused) {
+        session->stats.frames_reused++;
+        return;
+    }
+    session->shown = frame->first;
     if (work(session, job, session->engine->encode_ms))
         session->stats.frames_encoded++;
 }
@@ -196,6 +203,7 @@ static void do_request(LlavaovSession *session, Job *job)
         LlavaovFrame *frame = g_ptr_array_index(job->frames, i);
 
         g_string_append_printf(text, i ? " %u" : "%u", frame->first);
+        answer.frames_reused += frame->reused;
         if (frame->orientation != LLAVAOV_ORIENTATION_UPRIGHT)
             g_string_append_printf(text, "@%d", frame->orientation + 1);
         if (frame->failed) {
@@ -294,6 +302,7 @@ LlavaovStatus llavaov_session_open(LlavaovEngine *engine, const LlavaovSessionOp
     g_mutex_init(&session->lock);
     g_cond_init(&session->cond);
     g_queue_init(&session->jobs);
+    session->shown = -256;
     session->thread = g_thread_new("fake-session", session_thread, session);
     *result = session;
     return LLAVAOV_OK;
