@@ -201,7 +201,7 @@ typedef enum LlavaovPrecision {
      * for which their weights are held twice. */
     LLAVAOV_PRECISION_FP8,
     /* CPU: as AUTO on weights that become bitsandbytes' four bits while they are loaded, all linear
-     * ones but the head; DQ: with nested scales. docs/precision.md */
+     * ones but the head; DQ: with nested scales. */
     LLAVAOV_PRECISION_NF4,
     LLAVAOV_PRECISION_FP4,
     LLAVAOV_PRECISION_NF4_DQ,
