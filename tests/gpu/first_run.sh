@@ -417,10 +417,10 @@ part_B() {
     line 40 30 bench/arrival "$(program tests/gpu/gpu-arrival)" "$(model)" cuda $arrival
     line 95 55 streams/100 "$(program tests/gpu/gpu-streams)" "$(model)" cuda $streams
     say '== once more'
-    line 115 20 bench/again bench again "$(repeated 7 "decode $context $tokens")$(repeated 7 "frames 1 $picture")"
+    line 115 20 bench/again bench again "$(repeated "$some" "decode $context $tokens")$(repeated "$some" "frames 1 $picture")"
     options=';overlap=off' line 135 20 bench/again-overlap-off bench again-overlap-off "$(repeated 7 "decode $context $tokens")"
     options=';graphs=off' line 155 20 bench/again-graphs-off bench again-graphs-off "$(repeated 7 "decode $context $tokens")"
-    options=';encoder=graph' line 170 15 bench/again-encoder-graph bench again-encoder-graph "$(repeated 15 "frames 1 $picture")"
+    options=';encoder=graph' line 170 15 bench/again-encoder-graph bench again-encoder-graph "$(repeated "$many" "frames 1 $picture")"
 }
 
 part_C() {
