@@ -65,17 +65,17 @@ static void failing_fills_the_error(void **state)
 static void precisions_have_names(void **state)
 {
     LlavaovPrecision precision;
-    char sentence[64] = "";
+    char sentence[128] = "";
     int n = 0;
     for (; llavaov_precision_name((LlavaovPrecision)n); n++) {
         assert_true(
             llavaov_precision_from_name(llavaov_precision_name((LlavaovPrecision)n), &precision));
         assert_int_equal(precision, n);
-        const char *between = n == 0 ? "" : n == LLAVAOV_PRECISION_F16 ? " or " : ", ";
+        const char *between = n == 0 ? "" : n == LLAVAOV_PRECISION_FP4_DQ ? " or " : ", ";
         strcat(strcat(sentence, between), llavaov_precision_name((LlavaovPrecision)n));
     }
     assert_string_equal(sentence, LLAVAOV_PRECISION_NAMES);
-    assert_int_equal(n, LLAVAOV_PRECISION_F16 + 1);
+    assert_int_equal(n, LLAVAOV_PRECISION_FP4_DQ + 1);
     assert_false(llavaov_precision_from_name("F32", &precision));
     assert_false(llavaov_precision_from_name("", &precision));
 }

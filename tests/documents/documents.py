@@ -311,7 +311,7 @@ PLANTED = [  # (document?, path, text, what must be said of it, or None: nothing
     (True, "docs/x.md", "LLAVAOV_NOTHING", "docs/x.md:1: no source has a symbol LLAVAOV_NOTHING"),
     (True, "docs/x.md", "`LV_MAX_NOTHING`", "docs/x.md:1: no source has a symbol LV_MAX_NOTHING"),
     (True, "docs/x.md", "`LvBackendOps.nothing_at_all`", "docs/x.md:1: no source has a symbol LvBackendOps.nothing_at_all"),
-    (True, "docs/x.md", "`kv_fork(cache, tokens)`", "docs/x.md:1: no source has a function kv_fork"),
+    (True, "docs/x.md", "`kv_borrow(cache, tokens)`", "docs/x.md:1: no source has a function kv_borrow"),
     (True, "docs/x.md", "`./dev parity`, and `./dev partiy`", "docs/x.md:1: ./dev has no command partiy"),
     (True, "docs/x.md", "`./dev parity jinja`, `./dev test rope`, `./dev fmt --check`, `./dev soak --quick latency busy`", None),
     (True, "docs/x.md", "`./dev soak latencies`", "docs/x.md:1: ./dev soak has no latencies"),
