@@ -202,6 +202,20 @@ void lv_trie_logprobs(const LvTrie *t, size_t n_labels, double *logprobs)
     }
 }
 
+double lv_trie_shares(const double *logprobs, size_t n, double temperature, double *share)
+{
+    double most = -INFINITY, mass = 0, sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        most = fmax(most, logprobs[i] / temperature);
+        mass += exp(logprobs[i]);
+    }
+    for (size_t i = 0; i < n; i++)
+        sum += share[i] = most > -INFINITY ? exp(logprobs[i] / temperature - most) : 1;
+    for (size_t i = 0; i < n; i++)
+        share[i] /= sum;
+    return fmin(mass, 1);
+}
+
 bool lv_trie_likeliest(const LvTrie *t, int32_t tokens[LV_MAX_SPELLING_TOKENS], size_t *n)
 {
     uint32_t node = 0;

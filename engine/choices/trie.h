@@ -50,6 +50,10 @@ bool lv_trie_take(LvTrie *trie, size_t node, const float *logits, size_t n_vocab
 /* Once all inner nodes are known: the logarithm of each label's probability. */
 void lv_trie_logprobs(const LvTrie *trie, size_t n_labels, double *logprobs);
 
+/* share[i]: the probability of label i among all n labels, each to the power of 1 / temperature. Returns
+ * the labels' probability together, at most 1. */
+double lv_trie_shares(const double *logprobs, size_t n, double temperature, double *share);
+
 /* What the model would begin its answer with: tokens along the tree, each the likeliest, up to a
  * leaf or the first token that is not in the tree. True: a label. Returns their number in *n,
  * at most LV_MAX_SPELLING_TOKENS. */

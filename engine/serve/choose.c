@@ -139,20 +139,16 @@ uint32_t lv_choosing_depth(const LvChoosing *c)
 static void judge(LvChoosing *c, const double *logprobs)
 {
     const size_t n = c->labels.n;
-    double most = -INFINITY, mass = 0, sum = 0, share[LV_MAX_CHOICES];
+    double share[LV_MAX_CHOICES];
     size_t best = 0;
-    for (size_t i = 0; i < n; i++) {
-        best = logprobs[i] > logprobs[best] ? i : best;
-        most = fmax(most, logprobs[i] / c->temperature);
-        mass += exp(logprobs[i]);
-    }
     for (size_t i = 0; i < n; i++)
-        sum += share[i] = exp(logprobs[i] / c->temperature - most);
+        best = logprobs[i] > logprobs[best] ? i : best;
+    c->chosen.label_mass = lv_trie_shares(logprobs, n, c->temperature, share);
     for (size_t i = 0; i < n; i++) {
         const size_t k = c->labels.written[i];
         c->given[i] = c->labels.labels[k];
         c->logprobs[i] = logprobs[k];
-        c->probabilities[i] = share[k] / sum;
+        c->probabilities[i] = share[k];
         if (k == best)
             c->chosen.winner = i;
     }
@@ -161,7 +157,6 @@ static void judge(LvChoosing *c, const double *logprobs)
     c->chosen.probabilities = c->probabilities;
     c->chosen.n = n;
     c->chosen.confidence = c->probabilities[c->chosen.winner];
-    c->chosen.label_mass = fmin(mass, 1);
     c->chosen.valid = c->chosen.label_mass >= c->min_mass;
 }
 

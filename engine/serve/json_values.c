@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "serve/json_values.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -121,23 +120,15 @@ static bool make_trie(const LvJsonValues *values, LvListedValue *v, const char *
 static void conclude(LvListedValue *v)
 {
     const size_t n = step_of(v)->n;
-    double most = -INFINITY, sum = 0, mass = 0;
     lv_trie_logprobs(&v->trie, n, v->logprobs);
     lv_trie_free(&v->trie);
-    for (size_t i = 0; i < n; i++) {
-        most = fmax(most, v->logprobs[i]);
-        mass += exp(v->logprobs[i]);
-    }
-    for (size_t i = 0; i < n; i++)
-        sum += v->probabilities[i] = most > -INFINITY ? exp(v->logprobs[i] - most) : 1;
-    for (size_t i = 0; i < n; i++)
-        v->probabilities[i] /= sum;
+    const double mass = lv_trie_shares(v->logprobs, n, 1, v->probabilities);
     v->given = (LlavaovJsonValue){.path = v->path,
         .values = v->texts,
         .logprobs = v->logprobs,
         .probabilities = v->probabilities,
         .n = n,
-        .label_mass = fmin(mass, 1)};
+        .label_mass = mass};
 }
 
 static bool reserve(LvJsonValues *values)
