@@ -104,6 +104,12 @@ rig_push_many (Rig * rig, guint8 value, guint n, GstClockTime start,
         GST_FLOW_OK);
 }
 
+void
+rig_push_window (Rig * rig, guint i)
+{
+  rig_push_many (rig, 0, 10, i * GST_SECOND, 100 * MS);
+}
+
 GstMessage *
 rig_wait (Rig * rig, GstMessageType type, const gchar * name, guint ms)
 {
@@ -120,6 +126,16 @@ rig_wait (Rig * rig, GstMessageType type, const gchar * name, guint ms)
       return message;
     gst_message_unref (message);
   }
+}
+
+GstMessage *
+rig_wait_answer (Rig * rig)
+{
+  GstMessage *message =
+      rig_wait (rig, GST_MESSAGE_ELEMENT, "llavaov-answer", 5000);
+
+  fail_unless (message != NULL);
+  return message;
 }
 
 gchar *

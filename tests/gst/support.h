@@ -35,10 +35,14 @@ GstFlowReturn rig_push (Rig * rig, guint8 value, GstClockTime pts,
 /* n frames of `value`, value + 1, ... from `start`, `step` apart. */
 void rig_push_many (Rig * rig, guint8 value, guint n, GstClockTime start,
     GstClockTime step);
+/* Ten frames of window number `i`, where windows take a second each. */
+void rig_push_window (Rig * rig, guint i);
 
 /* The next message of this type and, for element messages, this name; others are thrown away. NULL after `ms`. */
 GstMessage *rig_wait (Rig * rig, GstMessageType type, const gchar * name,
     guint ms);
+/* The next answer's message, which must come within 5 s. */
+GstMessage *rig_wait_answer (Rig * rig);
 /* The text of the next answer, "" when none comes within 10 s. */
 gchar *rig_answer (Rig * rig);
 /* The next answer has this text. */

@@ -46,27 +46,10 @@ new_rig (const gchar * schema)
   return rig;
 }
 
-/* Frames of window number `i`. */
-static void
-push_window (Rig * rig, guint i)
-{
-  rig_push_many (rig, 0, 10, i * GST_SECOND, 100 * MS);
-}
-
-static GstMessage *
-answer_of (Rig * rig)
-{
-  GstMessage *message =
-      rig_wait (rig, GST_MESSAGE_ELEMENT, "llavaov-answer", 5000);
-
-  fail_unless (message != NULL);
-  return message;
-}
-
 static void
 expect_json (Rig * rig, const gchar * json, gboolean truncated)
 {
-  GstMessage *message = answer_of (rig);
+  GstMessage *message = rig_wait_answer (rig);
   const GstStructure *answer = gst_message_get_structure (message);
   gboolean value;
 
@@ -88,8 +71,8 @@ GST_START_TEST (test_answers_are_documents)
 
   gst_harness_set_sink_caps_str (lines, "application/x-json");
   rig_start (rig);
-  push_window (rig, 0);
-  push_window (rig, 1);
+  rig_push_window (rig, 0);
+  rig_push_window (rig, 1);
   expect_json (rig, "{\"moving\": true}", FALSE);
   line = gst_harness_pull (lines);
   fail_unless (gst_buffer_map (line, &map, GST_MAP_READ));
@@ -120,8 +103,8 @@ GST_START_TEST (test_truncated_is_told)
 
   g_object_set (rig->element, "prompt", "truncated", NULL);
   rig_start (rig);
-  push_window (rig, 0);
-  push_window (rig, 1);
+  rig_push_window (rig, 0);
+  rig_push_window (rig, 1);
   expect_json (rig, "{\"moving\": true}", TRUE);
   rig_free (rig);
 }
@@ -135,24 +118,24 @@ GST_START_TEST (test_changes_while_playing)
   GstMessage *message;
 
   rig_start (rig);
-  push_window (rig, 0);
+  rig_push_window (rig, 0);
   g_object_set (rig->element, "json-schema", BOOLEAN, NULL);
-  push_window (rig, 1);
+  rig_push_window (rig, 1);
   expect_json (rig, "{\"moving\": true}", FALSE);
   g_object_set (rig->element, "json-schema", "{\"type\": \"strange\"}", NULL);
-  push_window (rig, 2);
+  rig_push_window (rig, 2);
   expect_json (rig, "true", FALSE);
   g_object_set (rig->element, "json-schema",
       "{\"type\": \"string\", \"minLength\": 100}", NULL);
-  push_window (rig, 3);
+  rig_push_window (rig, 3);
   expect_words (complaint (rig, GST_MESSAGE_WARNING,
           GST_RESOURCE_ERROR_SETTINGS), "#/type");
   g_object_set (rig->element, "json-schema", NULL, NULL);
-  push_window (rig, 4);
-  push_window (rig, 5);
-  message = answer_of (rig);
+  rig_push_window (rig, 4);
+  rig_push_window (rig, 5);
+  message = rig_wait_answer (rig);
   gst_message_unref (message);
-  message = answer_of (rig);
+  message = rig_wait_answer (rig);
   fail_if (gst_structure_has_field (gst_message_get_structure (message),
           "json"));
   fail_if (gst_structure_has_field (gst_message_get_structure (message),
@@ -230,9 +213,9 @@ GST_START_TEST (test_file)
   g_object_set (rig->element, "json-schema-file", path, NULL);
   rig_start (rig);
   g_object_set (rig->element, "json-schema", BOOLEAN, NULL);
-  push_window (rig, 0);
-  push_window (rig, 1);
-  push_window (rig, 2);
+  rig_push_window (rig, 0);
+  rig_push_window (rig, 1);
+  rig_push_window (rig, 2);
   expect_json (rig, "{\"moving\": true}", FALSE);
   expect_json (rig, "{\"moving\": true}", FALSE);
   g_unlink (path);

@@ -19,28 +19,11 @@ new_rig (const gchar * questions)
   return rig;
 }
 
-/* Frames of window number `i`. */
-static void
-push_window (Rig * rig, guint i)
-{
-  rig_push_many (rig, 0, 10, i * GST_SECOND, 100 * MS);
-}
-
-static GstMessage *
-answer_of (Rig * rig)
-{
-  GstMessage *message =
-      rig_wait (rig, GST_MESSAGE_ELEMENT, "llavaov-answer", 5000);
-
-  fail_unless (message != NULL);
-  return message;
-}
-
 static void
 expect_answer (Rig * rig, guint64 seq, const gchar * question,
     const gchar * text)
 {
-  GstMessage *message = answer_of (rig);
+  GstMessage *message = rig_wait_answer (rig);
   const GstStructure *answer = gst_message_get_structure (message);
   guint n = 0;
   guint64 number = 99;
@@ -66,7 +49,7 @@ GST_START_TEST (test_each_question_has_its_answer)
 
   rig_start (rig);
   for (i = 0; i < 3; i++)
-    push_window (rig, i);
+    rig_push_window (rig, i);
   for (i = 0; i < 2; i++) {
     expect_answer (rig, i, "person", "yes");
     expect_answer (rig, i, "what", "5 0 0 1 1 0");
@@ -125,9 +108,9 @@ GST_START_TEST (test_one_meta_holds_them_all)
   guint i;
 
   rig_start (rig);
-  push_window (rig, 0);
-  push_window (rig, 1);
-  push_window (rig, 2);
+  rig_push_window (rig, 0);
+  rig_push_window (rig, 1);
+  rig_push_window (rig, 2);
   meta = meta_of (rig);
   answers = gst_structure_get_value (meta, "answers");
   fail_unless (GST_VALUE_HOLDS_ARRAY (answers));
@@ -154,18 +137,18 @@ GST_START_TEST (test_changed_while_playing)
   gchar *text;
 
   rig_start (rig);
-  push_window (rig, 0);
+  rig_push_window (rig, 0);
   g_object_set (rig->element, "questions", "{\"b\": 1}", NULL);
-  push_window (rig, 1);
-  gst_message_unref (answer_of (rig));
-  push_window (rig, 2);
+  rig_push_window (rig, 1);
+  gst_message_unref (rig_wait_answer (rig));
+  rig_push_window (rig, 2);
   text = complaint (rig, GST_MESSAGE_WARNING);
   fail_unless (strstr (text, "questions: \"b\": an object of properties"), "%s",
       text);
   g_free (text);
   g_object_set (rig->element, "questions", THREE, NULL);
-  push_window (rig, 3);
-  push_window (rig, 4);
+  rig_push_window (rig, 3);
+  rig_push_window (rig, 4);
   text = complaint (rig, GST_MESSAGE_WARNING);
   g_free (text);
   expect_answer (rig, 3, "person", "yes");
@@ -184,8 +167,8 @@ GST_START_TEST (test_file)
   fail_unless (g_file_set_contents (path, THREE, -1, NULL));
   g_object_set (rig->element, "questions-file", path, NULL);
   rig_start (rig);
-  push_window (rig, 0);
-  push_window (rig, 1);
+  rig_push_window (rig, 0);
+  rig_push_window (rig, 1);
   expect_answer (rig, 0, "person", "yes");
   rig_free (rig);
   rig = new_rig (THREE);
