@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "option-error.h"
+
 #define MOST_LABELS 64
 
 /* What the engine takes for white space around a label. */
@@ -40,42 +42,24 @@ labels_of (const gchar * text)
 }
 
 static gboolean
-G_GNUC_PRINTF (3, 4)
-bad (LlavaovError * error, const gchar * property, const gchar * format, ...)
-{
-  const gchar *end;
-  va_list arguments;
-  gsize n;
-
-  error->status = LLAVAOV_ERROR_ARGUMENT;
-  error->about = LLAVAOV_ABOUT_OPTION;
-  g_strlcpy (error->subject, property, sizeof (error->subject));
-  n = g_snprintf (error->message, sizeof (error->message), "%s: ", property);
-  va_start (arguments, format);
-  g_vsnprintf (error->message + n, sizeof (error->message) - n, format,
-      arguments);
-  va_end (arguments);
-  if (!g_utf8_validate (error->message, -1, &end))
-    error->message[end - error->message] = '\0';        /* it was cut */
-  return FALSE;
-}
-
-static gboolean
 add_label (GstLlavaovAlertRule * rule, const GPtrArray * choices,
     const gchar * label, LlavaovError * error)
 {
   guint i;
 
   if (*label == '\0')
-    return bad (error, "alert-on", "a label is empty; labels stand between |");
+    return gst_llavaov_option_error (error, "alert-on",
+        "a label is empty; labels stand between |");
   if (!g_ptr_array_find_with_equal_func ((GPtrArray *) choices, label,
           g_str_equal, &i))
-    return bad (error, "alert-on", "there is no label \"%s\" in choices; write "
-        "it as it stands there", label);
+    return gst_llavaov_option_error (error, "alert-on",
+        "there is no label \"%s\" in choices; write " "it as it stands there",
+        label);
   if (i >= MOST_LABELS)
     return TRUE;                /* so many choices are refused for themselves */
   if (rule->labels & G_GUINT64_CONSTANT (1) << i)
-    return bad (error, "alert-on", "a label is there twice: \"%s\"", label);
+    return gst_llavaov_option_error (error, "alert-on",
+        "a label is there twice: \"%s\"", label);
   rule->labels |= G_GUINT64_CONSTANT (1) << i;
   return TRUE;
 }
@@ -89,19 +73,21 @@ read_labels (const GstLlavaovSettings * settings, GstLlavaovAlertRule * rule,
   guint i;
 
   if (settings->choices == NULL)
-    return bad (error, "alert-on", "there are no choices: an alert is about "
+    return gst_llavaov_option_error (error, "alert-on",
+        "there are no choices: an alert is about "
         "labels, as in choices=\"yes|no\" alert-on=yes");
   if (!g_utf8_validate (settings->alert_on, -1, NULL))
-    return bad (error, "alert-on", "not valid UTF-8");
+    return gst_llavaov_option_error (error, "alert-on", "not valid UTF-8");
   if (!g_utf8_validate (settings->choices, -1, NULL))
-    return bad (error, "choices", "not valid UTF-8");
+    return gst_llavaov_option_error (error, "choices", "not valid UTF-8");
   choices = labels_of (settings->choices);
   labels = labels_of (settings->alert_on);
   for (i = 0; good && i < labels->len; i++)
     good = add_label (rule, choices, g_ptr_array_index (labels, i), error);
   if (good && labels->len == choices->len)
-    good = bad (error, "alert-on", "these are all labels of choices, so every "
-        "window would raise it");
+    good =
+        gst_llavaov_option_error (error, "alert-on",
+        "these are all labels of choices, so every " "window would raise it");
   g_ptr_array_unref (labels);
   g_ptr_array_unref (choices);
   return good;
@@ -120,14 +106,15 @@ gst_llavaov_alert_rule (const GstLlavaovSettings * settings,
   if (!read_labels (settings, rule, error))
     return FALSE;
   if (!(threshold > 0 && threshold <= 1))
-    return bad (error, "alert-threshold", "%g: above 0 and up to 1 is wanted",
-        threshold);
+    return gst_llavaov_option_error (error, "alert-threshold",
+        "%g: above 0 and up to 1 is wanted", threshold);
   if (!(clear >= 0 && clear <= threshold))
-    return bad (error, "alert-clear-threshold", "%g: from 0 to alert-threshold "
-        "(%g) is wanted", clear, threshold);
-  if (settings->sampling == GST_LLAVAOV_SAMPLING_CLIP &&
-      settings->alert_confirm > 1)
-    return bad (error, "alert-confirm", "%u windows are never reached: "
+    return gst_llavaov_option_error (error, "alert-clear-threshold",
+        "%g: from 0 to alert-threshold " "(%g) is wanted", clear, threshold);
+  if (settings->sampling == GST_LLAVAOV_SAMPLING_CLIP
+      && settings->alert_confirm > 1)
+    return gst_llavaov_option_error (error, "alert-confirm",
+        "%u windows are never reached: "
         "sampling=clip has one answer for each stream",
         settings->alert_confirm);
   rule->threshold = threshold;

@@ -163,7 +163,6 @@ check_questions (GstLlavaovElement * self, const Frames * frames)
   return FALSE;
 }
 
-
 void
 gst_llavaov_loading_warn_generation (GstLlavaovElement * self,
     const LlavaovGeneration * asked)

@@ -9,6 +9,7 @@
 #include "choices.h"
 #include "errors.h"
 #include "json-schema.h"
+#include "option-error.h"
 
 #define MAX_BYTES (1u << 20)
 #define MAX_NAME 64
@@ -37,33 +38,12 @@ static const guint own[] = {
   GST_LLAVAOV_PROP_SEED,
 };
 
-static gboolean
-G_GNUC_PRINTF (2, 3)
-bad (LlavaovError * error, const gchar * format, ...)
-{
-  const gchar *end;
-  va_list arguments;
-  gsize n;
-
-  error->status = LLAVAOV_ERROR_ARGUMENT;
-  error->about = LLAVAOV_ABOUT_OPTION;
-  g_strlcpy (error->subject, "questions", sizeof (error->subject));
-  n = g_strlcpy (error->message, "questions: ", sizeof (error->message));
-  va_start (arguments, format);
-  g_vsnprintf (error->message + n, sizeof (error->message) - n, format,
-      arguments);
-  va_end (arguments);
-  if (!g_utf8_validate (error->message, -1, &end))
-    error->message[end - error->message] = '\0';        /* it was cut */
-  return FALSE;
-}
-
 void
 gst_llavaov_question_blame (const gchar * name, LlavaovError * error)
 {
   gchar *message = g_strdup (error->message);
 
-  bad (error, "\"%s\": %s", name, message);
+  gst_llavaov_option_error (error, "questions", "\"%s\": %s", name, message);
   g_free (message);
 }
 
@@ -252,8 +232,8 @@ read_key (GstLlavaovQuestion * question, const gchar * key, json_t * json,
   gchar *text;
 
   if (id == GST_LLAVAOV_PROP_NONE)
-    return bad (error, "\"%s\": %s is no property of a question",
-        question->name, key);
+    return gst_llavaov_option_error (error, "questions",
+        "\"%s\": %s is no property of a question", question->name, key);
   gst_llavaov_property_default (id, &value);
   if (!json_is_null (json))
     good = set_value (id, json, &value);
@@ -261,7 +241,8 @@ read_key (GstLlavaovQuestion * question, const gchar * key, json_t * json,
     gst_llavaov_settings_set (&question->settings, id, &value);
   } else {
     text = wanted (id);
-    bad (error, "\"%s\": %s: %s is wanted", question->name, key, text);
+    gst_llavaov_option_error (error, "questions", "\"%s\": %s: %s is wanted",
+        question->name, key, text);
     g_free (text);
   }
   g_value_unset (&value);
@@ -285,13 +266,16 @@ read_question (GstLlavaovQuestion * question, json_t * object,
   json_t *value;
 
   if (!is_name (question->name))
-    return bad (error, "\"%s\" is no name: 1 to %d of a-z, 0-9, _ and - are "
-        "wanted", question->name, MAX_NAME);
+    return gst_llavaov_option_error (error, "questions",
+        "\"%s\" is no name: 1 to %d of a-z, 0-9, _ and - are " "wanted",
+        question->name, MAX_NAME);
   if (!json_is_object (object))
-    return bad (error, "\"%s\": an object of properties is wanted, such as "
+    return gst_llavaov_option_error (error, "questions",
+        "\"%s\": an object of properties is wanted, such as "
         "{\"prompt\": \"...\"}", question->name);
   if (!json_is_string (json_object_get (object, "prompt")))
-    return bad (error, "\"%s\": there is no prompt", question->name);
+    return gst_llavaov_option_error (error, "questions",
+        "\"%s\": there is no prompt", question->name);
   give_way (&question->settings, object);
   json_object_foreach (object, key, value) {
     if (!read_key (question, key, value, error))
@@ -309,11 +293,12 @@ read_questions (const GstLlavaovSettings * settings, json_t * root,
 
   if (!json_is_object (root) || json_object_size (root) == 0 ||
       json_object_size (root) > GST_LLAVAOV_MAX_QUESTIONS)
-    return bad (error, "an object of 1 to %d questions is wanted",
-        GST_LLAVAOV_MAX_QUESTIONS);
-  if (settings->prompt_file ||
-      gst_llavaov_settings_differs (settings, GST_LLAVAOV_PROP_PROMPT))
-    return bad (error, "%s is set, too: each question has its own prompt",
+    return gst_llavaov_option_error (error, "questions",
+        "an object of 1 to %d questions is wanted", GST_LLAVAOV_MAX_QUESTIONS);
+  if (settings->prompt_file
+      || gst_llavaov_settings_differs (settings, GST_LLAVAOV_PROP_PROMPT))
+    return gst_llavaov_option_error (error, "questions",
+        "%s is set, too: each question has its own prompt",
         settings->prompt_file ? "prompt-file" : "prompt");
   json_object_foreach (root, key, value) {
     GstLlavaovQuestion *question = g_new0 (GstLlavaovQuestion, 1);
@@ -339,11 +324,13 @@ gst_llavaov_questions_of (const GstLlavaovSettings * settings,
   if (settings->questions == NULL)
     return TRUE;
   if (strlen (settings->questions) > MAX_BYTES)
-    return bad (error, "longer than %u KiB", MAX_BYTES / 1024);
+    return gst_llavaov_option_error (error, "questions", "longer than %u KiB",
+        MAX_BYTES / 1024);
   root = json_loads (settings->questions, JSON_REJECT_DUPLICATES, &where);
   if (root == NULL)
-    return bad (error, "no JSON: line %d, column %d: %s", where.line,
-        where.column, where.text);
+    return gst_llavaov_option_error (error, "questions",
+        "no JSON: line %d, column %d: %s", where.line, where.column,
+        where.text);
   *questions = g_ptr_array_new_with_free_func (question_free);
   good = read_questions (settings, root, *questions, error);
   json_decref (root);
