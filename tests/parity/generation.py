@@ -139,9 +139,9 @@ def compare_random(folder, model, settings):
     length = bool(settings.get("max_new_tokens") or settings.get("max_length"))
     try:
         model.generation_config = GenerationConfig.from_pretrained(folder.path)
-        folder.reference({} if length else {"max_new_tokens": 1}, model)
+        folder.reference({} if length else {"max_new_tokens": NEW}, model)
     except (ValueError, TypeError, IndexError, RuntimeError) as error:
-        line = [folder.tool, "generate", "-m", str(folder.path), "-j", "-p", PROMPT, *([] if length else ["-N", "1"])]
+        line = [folder.tool, "generate", "-m", str(folder.path), "-j", "-p", PROMPT, *([] if length else ["-N", str(NEW)])]
         done = subprocess.run(line, capture_output=True, text=True)
         accepted = done.returncode == 0
         return [f"the library refuses: {type(error).__name__}: {str(error)[:150]}"] if accepted else [], 0.0, True
