@@ -81,6 +81,11 @@ gst_llavaov_element_get (GstLlavaovElement * self, guint id, GValue * value)
       g_value_take_string (value,
           gst_llavaov_output_last_answer (&self->output));
       break;
+    case GST_LLAVAOV_PROP_LAST_PARTIAL:
+      g_mutex_lock (&self->windows.lock);
+      g_value_take_string (value, gst_llavaov_partials_last (&self->partials));
+      g_mutex_unlock (&self->windows.lock);
+      break;
     case GST_LLAVAOV_PROP_LAST_ALERT:
       g_value_take_string (value, gst_llavaov_alerts_last (&self->alerts));
       break;
@@ -205,6 +210,7 @@ finalize (GObject * object)
   gst_llavaov_settings_clear (&self->run);
   gst_llavaov_format_clear (&self->format);
   gst_llavaov_input_clear (&self->input);
+  gst_llavaov_partials_clear (&self->partials);
   gst_llavaov_windows_clear (&self->windows);
   gst_llavaov_output_clear (&self->output);
   gst_llavaov_alerts_clear (&self->alerts);

@@ -20,7 +20,7 @@
  *   text pad's task    text-pad.c      pushes answers and gaps
  *
  * What threads share is in structs that one file each writes, with a lock and the rule for it in its header: format.h, input.h,
- * windows.h, output.h, alerts.h, and model.h, timer.h and worker-thread.h under the lock of the windows. Locks are taken in the order
+ * windows.h, output.h, alerts.h, and model.h, partials.h, timer.h and worker-thread.h under the lock of the windows. Locks are taken in the order
  * windows, object lock, one of the others. No message is posted, no pad pushed and no request made with one held.
  */
 #ifndef GST_LLAVAOV_ELEMENT_H
@@ -36,6 +36,7 @@
 #include "llavaov.h"
 #include "model.h"
 #include "output.h"
+#include "partials.h"
 #include "questions.h"
 #include "settings.h"
 #include "text-pad.h"
@@ -80,6 +81,7 @@ struct _GstLlavaovElement
   GstLlavaovSettings run;       /* settings as of READY to PAUSED. Those mutable in PLAYING are refreshed for each window
                                  * (window-queue.c); the others stay, and the worker reads them without the lock. */
   GstLlavaovModel model;        /* model.h */
+  GstLlavaovPartials partials;  /* partials.h */
   GstLlavaovJsonSchema json[GST_LLAVAOV_MAX_QUESTIONS]; /* of each question; the worker's alone */
   GstLlavaovWorkerThread worker;        /* worker-thread.h */
   GstLlavaovTimer timer;        /* timer.h */

@@ -82,6 +82,24 @@ gst_llavaov_report_owed_alert (GstLlavaovElement * self)
   gst_structure_free (alert);
 }
 
+void
+gst_llavaov_report_partial (GstLlavaovElement * self)
+{
+  gchar *name = gst_llavaov_host_stream_name (self);
+  GstStructure *partial;
+
+  g_mutex_lock (&self->windows.lock);
+  partial = gst_llavaov_partials_take (&self->partials,
+      g_get_monotonic_time (), name);
+  g_mutex_unlock (&self->windows.lock);
+  g_free (name);
+  if (partial == NULL)
+    return;
+  gst_element_post_message (GST_ELEMENT (self),
+      gst_message_new_element (GST_OBJECT (self), partial));
+  gst_llavaov_host_notify (self, "last-partial");
+}
+
 static void
 report_answer (GstLlavaovElement * self, GstLlavaovWindow * window)
 {

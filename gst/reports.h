@@ -15,6 +15,9 @@ void gst_llavaov_report (GstLlavaovElement * self, GstLlavaovWindow * window);
 /* The message about an alert that a flush has ended, if there is one. Likewise. */
 void gst_llavaov_report_owed_alert (GstLlavaovElement * self);
 
+/* The part of an answer that is due, if it still is. Likewise. */
+void gst_llavaov_report_partial (GstLlavaovElement * self);
+
 G_END_DECLS
 
 #endif

@@ -48,10 +48,25 @@ on_done (void *data, const LlavaovAnswer * answer)
       window->question_index == 0)
     gst_llavaov_output_count (&self->output, GST_LLAVAOV_COUNT_DROPPED_WINDOWS);
   g_mutex_lock (&self->windows.lock);
+  gst_llavaov_partials_end (&self->partials, window);
   ticket = gst_llavaov_windows_answered (&self->windows, window);
   g_mutex_unlock (&self->windows.lock);
   if (ticket)
     llavaov_ticket_unref (ticket);
+}
+
+/* On an engine thread, before on_done. */
+static void
+on_text (void *data, const char *text, size_t bytes)
+{
+  GstLlavaovWindow *window = data;
+  GstLlavaovElement *self = window->owner;
+
+  g_mutex_lock (&self->windows.lock);
+  if (window->flushes == self->windows.flushes &&
+      gst_llavaov_partials_add (&self->partials, window, text, bytes))
+    g_cond_broadcast (&self->windows.cond);
+  g_mutex_unlock (&self->windows.lock);
 }
 
 /* The frames of all questions; their error where there is one. */
@@ -81,7 +96,8 @@ make_question (GstLlavaovElement * self, GstLlavaovWindow * window,
 {
   *question = (LlavaovQuestion) {
   .size = sizeof (*question),.prompt = window->prompt,.on_done =
-        on_done,.data = window};
+        on_done,.on_text = window->labels ||
+        !window->streamed ? NULL : on_text,.data = window};
   if (window->status != LLAVAOV_OK)
     return FALSE;
   if (window->labels) {
@@ -119,6 +135,7 @@ put_questions (LlavaovRequest * request, const LlavaovQuestion * questions,
   request->choices = questions->choices;
   request->json_schema = questions->json_schema;
   request->on_done = questions->on_done;
+  request->on_text = questions->on_text;
   request->data = questions->data;
 }
 
@@ -184,8 +201,11 @@ gst_llavaov_request_send (GstLlavaovElement * self)
     GstLlavaovWindow *window = walk->data;
 
     window->owner = self;
+    window->streamed = self->run.stream_tokens;
     g_ptr_array_add (windows, window);
   }
+  gst_llavaov_partials_set_interval (&self->partials,
+      self->run.partial_interval);
   g_mutex_unlock (&self->windows.lock);
   ticket = ask (self, windows);
   g_mutex_lock (&self->windows.lock);

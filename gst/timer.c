@@ -47,11 +47,14 @@ gst_llavaov_timer_set_until (GstLlavaovTimer * timer, gint64 until)
 }
 
 void
-gst_llavaov_timer_wait (GstLlavaovTimer * timer, GCond * cond, GMutex * lock)
+gst_llavaov_timer_wait (GstLlavaovTimer * timer, gint64 sooner, GCond * cond,
+    GMutex * lock)
 {
   gint64 until = timer->until;
 
-  if (until == 0) {
+  if (sooner && (until == 0 || sooner < until)) {
+    g_cond_wait_until (cond, lock, sooner);
+  } else if (until == 0) {
     g_cond_wait (cond, lock);
   } else if (!g_cond_wait_until (cond, lock, until) && timer->until == until) {
     timer->until = 0;

@@ -39,9 +39,10 @@ void gst_llavaov_timer_set (GstLlavaovTimer * timer, GstClockID id);
 /* After clear: for the worker's own wait. */
 void gst_llavaov_timer_set_until (GstLlavaovTimer * timer, gint64 until);
 
-/* Waits on `cond`, no longer than the worker's own wait lasts; then the timer has fired. */
-void gst_llavaov_timer_wait (GstLlavaovTimer * timer, GCond * cond,
-    GMutex * lock);
+/* Waits on `cond`, no longer than the worker's own wait lasts; then the timer has fired. Nor longer than until `sooner`
+ * (monotonic microseconds; 0: as long as that). */
+void gst_llavaov_timer_wait (GstLlavaovTimer * timer, gint64 sooner,
+    GCond * cond, GMutex * lock);
 /* The clock has come to `id`. FALSE: the timer has been set anew since. */
 gboolean gst_llavaov_timer_fire (GstLlavaovTimer * timer, GstClockID id);
 /* Whether it has fired since the last call. */

@@ -130,6 +130,7 @@ gst_llavaov_window_queue_flush (GstLlavaovElement * self)
 {
   LlavaovTicket *ticket = gst_llavaov_windows_flush (&self->windows);
 
+  gst_llavaov_partials_clear (&self->partials);
   gst_llavaov_output_flush (&self->output, self->windows.flushes);
   gst_llavaov_alerts_flush (&self->alerts, self->windows.flushes);
   return ticket;

@@ -60,6 +60,7 @@ typedef struct _GstLlavaovWindow
   /* the question to the engine, and its answer */
   LlavaovLayout layout;
   gpointer owner;               /* the element while a request is under way */
+  gboolean streamed;            /* its text is told while it is being written */
   gboolean returned;            /* the request is over; windows.c */
   LlavaovStatus status;         /* also of the settings, before it is asked: no question can be made of them */
   LlavaovError error;

@@ -78,6 +78,15 @@ join (GstLlavaovElement * self)
     g_thread_join (thread);
 }
 
+/* With the lock. */
+static gboolean
+owes_partial (GstLlavaovElement * self)
+{
+  gint64 due = gst_llavaov_partials_due (&self->partials);
+
+  return due && due <= g_get_monotonic_time ();
+}
+
 static gpointer
 worker_main (gpointer data)
 {
@@ -99,6 +108,10 @@ worker_main (gpointer data)
       g_mutex_unlock (&self->windows.lock);
       gst_llavaov_report_owed_alert (self);
       g_mutex_lock (&self->windows.lock);
+    } else if (owes_partial (self)) {
+      g_mutex_unlock (&self->windows.lock);
+      gst_llavaov_report_partial (self);
+      g_mutex_lock (&self->windows.lock);
     } else if ((window = gst_llavaov_windows_report (&self->windows))) {
       g_mutex_unlock (&self->windows.lock);
       gst_llavaov_report (self, window);
@@ -113,7 +126,8 @@ worker_main (gpointer data)
     } else if (gst_llavaov_timer_is_stale (&self->timer)) {
       gst_llavaov_clock_schedule (self);
     } else {
-      gst_llavaov_timer_wait (&self->timer, &self->windows.cond,
+      gst_llavaov_timer_wait (&self->timer,
+          gst_llavaov_partials_due (&self->partials), &self->windows.cond,
           &self->windows.lock);
     }
   }

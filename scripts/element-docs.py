@@ -83,6 +83,16 @@ array is read so:
     found, times = structure.get_array("frame-times")
     times = [times.get_nth(i) for i in range(times.n_values)]
 
+With `stream-tokens` there are messages `llavaov-partial` while an answer is being written, and `last-partial` notifies. They are on the bus
+alone: a subtitle would flicker. At most one comes every `partial-interval`, whatever the number of questions; the newest text is posted, and none
+comes behind the answer. Answers of `choices` have none.
+
+| field | type | meaning |
+|---|---|---|
+| stream, seq, question, prompt | | as in the answer |
+| text | string | all that there is of the answer, in whole characters |
+| first | boolean | nothing of this answer was posted before |
+
 Other messages: `llavaov-no-frames` for a live window without a frame, QOS for each dropped window (both with the cause in the field
 `reason`), PROGRESS while the model loads, WARNING for a window that failed, ERROR for what cannot go on. [Windows](windows.md) says what
 ends a window and what happens to it, [Text](text.md) which elements take the text beside the video.

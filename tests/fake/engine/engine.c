@@ -13,8 +13,9 @@ static LlavaovStatus read_script(LlavaovEngine *engine, const gchar *device, Lla
     const FakeKey keys[] = {{"load-ms", FAKE_NUMBER, &engine->load_ms},
         {"stuck-ms", FAKE_NUMBER, &engine->stuck_ms},
         {"encode-ms", FAKE_NUMBER, &engine->encode_ms},
-        {"answer-ms", FAKE_NUMBER, &engine->answer_ms}, {"context", FAKE_NUMBER, &engine->context},
-        {"every", FAKE_NUMBER, &engine->every}, {"load-error", FAKE_STATUS, &engine->load_error},
+        {"answer-ms", FAKE_NUMBER, &engine->answer_ms}, {"text-ms", FAKE_NUMBER, &engine->text_ms},
+        {"context", FAKE_NUMBER, &engine->context}, {"every", FAKE_NUMBER, &engine->every},
+        {"load-error", FAKE_STATUS, &engine->load_error},
         {"ask-error", FAKE_STATUS, &engine->ask_error}, {"slow", FAKE_TEXT, engine->slow}, {0}};
 
     engine->context = 4096;

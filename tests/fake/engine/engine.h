@@ -6,6 +6,7 @@
  *   stuck-ms=N     before them, and loading does not look at its cancel flag for this long
  *   encode-ms=N    time for each frame
  *   answer-ms=N    time for each answer
+ *   text-ms=N      time for each character of an answer whose text is wanted as it comes
  *   context=N      length of the model's context in tokens; a prompt has one token a byte and four a
  *                  frame
  *   ask-error=S    every answer fails with this status; with every=N only each N-th
@@ -28,7 +29,7 @@ struct LlavaovEngine {
     gint refs;
     gchar *model_path, *device;
     gchar slow[FAKE_TEXT_SIZE];
-    uint64_t load_ms, encode_ms, answer_ms, stuck_ms, every, context;
+    uint64_t load_ms, encode_ms, answer_ms, text_ms, stuck_ms, every, context;
     LlavaovStatus load_error, ask_error;
     gchar detail[32];
     LlavaovEngineInfo info;

@@ -183,6 +183,21 @@ static void write_document(const LlavaovJsonSchema *schema, GString *text)
     }
 }
 
+/* A character every text-ms. With the lock held. */
+static void write_text(LlavaovSession *session, Job *job, const gchar *text)
+{
+    const gchar *next;
+
+    for (; session->engine->text_ms && *text; text = next) {
+        next = g_utf8_next_char(text);
+        if (!work(session, job, session->engine->text_ms))
+            return;
+        g_mutex_unlock(&session->lock);
+        job->request.on_text(job->request.data, text, next - text);
+        g_mutex_lock(&session->lock);
+    }
+}
+
 static void do_request(LlavaovSession *session, Job *job)
 {
     LlavaovEngine *engine = session->engine;
@@ -237,6 +252,8 @@ static void do_request(LlavaovSession *session, Job *job)
         answer.json_values = fake_json_values;
         answer.n_json_values = strstr(text->str, "\"moving\": true") ? 1 : 0;
     }
+    if (done && answer.status == LLAVAOV_OK && job->request.on_text && !answer.chosen)
+        write_text(session, job, text->str);
     answer.text = text->str;
     answer.text_bytes = text->len;
     answer.prompt_tokens = tokens;
@@ -398,6 +415,7 @@ static LlavaovRequest question_of(const LlavaovRequest *request, gsize i)
     alone.choices = question->choices;
     alone.json_schema = question->json_schema;
     alone.on_done = question->on_done;
+    alone.on_text = question->on_text;
     alone.data = question->data;
     return alone;
 }
