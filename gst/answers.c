@@ -95,7 +95,10 @@ gst_llavaov_answer_to_structure (const GstLlavaovWindow * window,
 
   if (window->question)
     gst_structure_set (structure, "question", G_TYPE_STRING, window->question,
-        "n-questions", G_TYPE_UINT, window->n_questions, NULL);
+        "n-questions", G_TYPE_UINT, MAX (window->n_questions, 1), NULL);
+  if (window->ask_id)
+    gst_structure_set (structure, "ask-id", G_TYPE_UINT64, window->ask_id,
+        "from", G_TYPE_STRING, window->ask_from, NULL);
   if (window->chosen)
     gst_structure_foreach (window->chosen, copy_field, structure);
   if (window->is_json)
@@ -139,6 +142,24 @@ gst_llavaov_no_frames_to_structure (const GstLlavaovWindow * window,
   gst_structure_set (structure,
       "utc-start", G_TYPE_UINT64, (guint64) window->utc_start,
       "reason", G_TYPE_STRING, window->reason, NULL);
+  return structure;
+}
+
+GstStructure *
+gst_llavaov_no_answer_to_structure (guint64 id, const gchar * stream,
+    const gchar * question, const gchar * prompt, const gchar * reason,
+    const gchar * text)
+{
+  GstStructure *structure = gst_structure_new (GST_LLAVAOV_NO_ANSWER_NAME,
+      "stream", G_TYPE_STRING, stream, "ask-id", G_TYPE_UINT64, id,
+      "reason", G_TYPE_STRING, reason, NULL);
+
+  if (question)
+    gst_structure_set (structure, "question", G_TYPE_STRING, question, NULL);
+  if (prompt)
+    gst_structure_set (structure, "prompt", G_TYPE_STRING, prompt, NULL);
+  if (text)
+    gst_structure_set (structure, "message", G_TYPE_STRING, text, NULL);
   return structure;
 }
 

@@ -13,6 +13,7 @@ G_BEGIN_DECLS
 
 #define GST_LLAVAOV_ANSWER_NAME "llavaov-answer"
 #define GST_LLAVAOV_NO_FRAMES_NAME "llavaov-no-frames"
+#define GST_LLAVAOV_NO_ANSWER_NAME "llavaov-no-answer"
 #define GST_LLAVAOV_META_NAME "GstLlavaovMeta"
 
 /* Registers the custom meta, once. */
@@ -26,6 +27,12 @@ GstStructure *gst_llavaov_answer_to_structure (const GstLlavaovWindow *
 /* A live window in which no frame came. */
 GstStructure *gst_llavaov_no_frames_to_structure (const GstLlavaovWindow *
     window, const gchar * stream);
+
+/* A question of the application without an answer; id 0: it was not asked. question, prompt and text (what went wrong) may be
+ * NULL. */
+GstStructure *gst_llavaov_no_answer_to_structure (guint64 id,
+    const gchar * stream, const gchar * question, const gchar * prompt,
+    const gchar * reason, const gchar * text);
 
 /* One line without its newline. Free it. A time that is not known is null. */
 gchar *gst_llavaov_answer_to_json (const GstStructure * answer);

@@ -30,10 +30,18 @@ gst_llavaov_backpressure_delay_error (GstLlavaovElement * self)
   return gst_llavaov_windows_flow (&self->windows);
 }
 
+/* Whether windows, or questions of the application up to this id, are to be reported yet. */
+static gboolean
+owes (GstLlavaovElement * self, guint64 ask_id)
+{
+  return self->windows.undelivered || (ask_id &&
+      gst_llavaov_windows_owe_ask (&self->windows, ask_id));
+}
+
 /* One wait while something is undelivered. FALSE: a callback of the application has the worker, and may want what this
  * thread holds. */
 static gboolean
-wait_once (GstLlavaovElement * self, gint64 patience)
+wait_once (GstLlavaovElement * self, gint64 patience, guint64 ask_id)
 {
   if (self->windows.reporting == NULL) {
     g_cond_wait (&self->windows.cond, &self->windows.lock);
@@ -48,17 +56,17 @@ wait_once (GstLlavaovElement * self, gint64 patience)
   if (g_cond_wait_until (&self->windows.cond, &self->windows.lock,
           self->windows.reporting_since + patience))
     return TRUE;
-  if (self->windows.reporting == NULL || self->windows.undelivered == 0)
+  if (self->windows.reporting == NULL || !owes (self, ask_id))
     return TRUE;
   GST_INFO_OBJECT (self, "a callback does not return: not waiting for it");
   return FALSE;
 }
 
 static GstFlowReturn
-wait_for (GstLlavaovElement * self, gint64 patience)
+wait_for (GstLlavaovElement * self, gint64 patience, guint64 ask_id)
 {
   if (gst_llavaov_worker_thread_is_current (&self->worker) &&
-      self->windows.undelivered) {
+      owes (self, ask_id)) {
     g_warning
         ("Waiting for an answer of %s from a callback in its worker would "
         "deadlock. Send events to it from another thread.",
@@ -66,14 +74,14 @@ wait_for (GstLlavaovElement * self, gint64 patience)
     return gst_llavaov_windows_flow (&self->windows);
   }
   while (gst_llavaov_windows_flow (&self->windows) == GST_FLOW_OK
-      && self->windows.undelivered && wait_once (self, patience));
+      && owes (self, ask_id) && wait_once (self, patience, ask_id));
   return gst_llavaov_windows_flow (&self->windows);
 }
 
 GstFlowReturn
 gst_llavaov_backpressure_wait (GstLlavaovElement * self)
 {
-  return wait_for (self, END_PATIENCE);
+  return wait_for (self, END_PATIENCE, self->windows.asks.last_id);
 }
 
 void
@@ -93,7 +101,7 @@ gst_llavaov_backpressure_wait_if_blocking (GstLlavaovElement * self)
   GstFlowReturn flow = GST_FLOW_OK;
 
   if (gst_llavaov_backpressure_blocks (self))
-    flow = wait_for (self, PATIENCE);
+    flow = wait_for (self, PATIENCE, 0);
   if (flow == GST_FLOW_OK && flushes != self->windows.flushes)
     return GST_FLOW_FLUSHING;
   return flow;

@@ -14,7 +14,7 @@ G_BEGIN_DECLS
 /* Whether the stream waits until a window is answered, so that none is dropped. */
 gboolean gst_llavaov_backpressure_blocks (GstLlavaovElement * self);
 
-/* Waits until the worker has reported every window so far, or a callback in it does not return. Returns
+/* Waits until the worker has reported every window and every question of the application so far, or a callback in it does not return. Returns
  * gst_llavaov_windows_flow(). */
 GstFlowReturn gst_llavaov_backpressure_wait (GstLlavaovElement * self);
 

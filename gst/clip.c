@@ -92,19 +92,17 @@ gst_llavaov_clip_foreach_sample (GstLlavaovClip * clip,
     function (data, g_ptr_array_index (clip->kept, i), layout);
 }
 
-GstLlavaovWindow *
-gst_llavaov_clip_finish (GstLlavaovClip * clip,
-    const GstLlavaovSettings * settings, guint n_frames)
+gboolean
+gst_llavaov_clip_now (GstLlavaovClip * clip, GstLlavaovWindow * window,
+    guint n_frames)
 {
-  GstLlavaovWindow *window;
   guint k;
 
   if (clip->total == 0)
-    return NULL;
-  window = gst_llavaov_window_new (clip->start,
-      MAX (clip->end, clip->start) - clip->start, settings, &clip->segment,
-      n_frames);
-  window->state = GST_LLAVAOV_WINDOW_WAITING;
+    return FALSE;
+  window->start = clip->start;
+  window->length = MAX (clip->end, clip->start) - clip->start;
+  window->segment = clip->segment;
   window->utc_start = clip->utc_start;
   window->n_seen = clip->total;
   for (k = 0; k < n_frames && clip->kept->len; k++) {
@@ -114,6 +112,21 @@ gst_llavaov_clip_finish (GstLlavaovClip * clip,
     nearest = MIN (nearest, clip->kept->len - 1);
     gst_llavaov_window_take (window, g_ptr_array_index (clip->kept, nearest));
   }
+  return TRUE;
+}
+
+GstLlavaovWindow *
+gst_llavaov_clip_finish (GstLlavaovClip * clip,
+    const GstLlavaovSettings * settings, guint n_frames)
+{
+  GstLlavaovWindow *window = gst_llavaov_window_new (0, 0, settings,
+      &clip->segment, n_frames);
+
+  if (!gst_llavaov_clip_now (clip, window, n_frames)) {
+    gst_llavaov_window_free (window);
+    return NULL;
+  }
+  window->state = GST_LLAVAOV_WINDOW_WAITING;
   gst_llavaov_clip_reset (clip);
   return window;
 }

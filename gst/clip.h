@@ -46,6 +46,10 @@ void gst_llavaov_clip_foreach_sample (GstLlavaovClip * clip,
 GstLlavaovWindow *gst_llavaov_clip_finish (GstLlavaovClip * clip,
     const GstLlavaovSettings * settings, guint n_frames);
 
+/* Gives a question n_frames samples of the clip so far. FALSE: there are none. */
+gboolean gst_llavaov_clip_now (GstLlavaovClip * clip,
+    GstLlavaovWindow * question, guint n_frames);
+
 /* Frame k of n over total frames. */
 guint64 gst_llavaov_clip_index (guint64 total, guint n, guint k);
 

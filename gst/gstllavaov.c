@@ -17,6 +17,7 @@
  */
 #include "gstllavaov.h"
 
+#include "ask.h"
 #include "bin-decoder.h"
 #include "bin-input.h"
 #include "host.h"
@@ -170,6 +171,22 @@ change_state (GstElement * element, GstStateChange transition)
   return result;
 }
 
+static guint64
+ask (GstElement * element, const GstStructure * fields)
+{
+  return gst_llavaov_ask (GST_LLAVAOV_ELEMENT (GST_LLAVAOV (element)->inner),
+      fields);
+}
+
+static gboolean
+send_event (GstElement * element, GstEvent * event)
+{
+  GstLlavaov *self = GST_LLAVAOV (element);
+
+  return gst_llavaov_ask_event (GST_LLAVAOV_ELEMENT (self->inner), event) ||
+      GST_ELEMENT_CLASS (gst_llavaov_parent_class)->send_event (element, event);
+}
+
 static void
 finalize (GObject * object)
 {
@@ -206,10 +223,12 @@ gst_llavaov_class_init (GstLlavaovClass * klass)
   object_class->dispose = dispose;
   object_class->finalize = finalize;
   gst_llavaov_properties_install (object_class);
+  gst_llavaov_ask_install (G_TYPE_FROM_CLASS (klass), G_CALLBACK (ask));
 
   element_class->change_state = change_state;
   element_class->request_new_pad = request_new_pad;
   element_class->release_pad = release_pad;
+  element_class->send_event = send_event;
   gst_element_class_add_static_pad_template (element_class, &sink_template);
   gst_element_class_add_static_pad_template (element_class, &src_template);
   gst_element_class_add_static_pad_template (element_class, &text_template);

@@ -16,6 +16,7 @@
 #include "gstllavaovelement.h"
 
 #include "answers.h"
+#include "ask.h"
 #include "backpressure.h"
 #include "clock.h"
 #include "properties.h"
@@ -192,6 +193,9 @@ change_state (GstElement * element, GstStateChange transition)
 static gboolean
 send_event (GstElement * element, GstEvent * event)
 {
+  /* Not through a pad, whose lock the streaming thread may hold. */
+  if (gst_llavaov_ask_event (GST_LLAVAOV_ELEMENT (element), event))
+    return TRUE;
   gst_llavaov_backpressure_release_waiters (GST_LLAVAOV_ELEMENT (element));
   return GST_ELEMENT_CLASS (gst_llavaov_element_parent_class)->send_event
       (element, event);
@@ -227,6 +231,8 @@ gst_llavaov_element_class_init (GstLlavaovElementClass * klass)
   object_class->get_property = get_property;
   object_class->finalize = finalize;
   gst_llavaov_properties_install (object_class);
+  gst_llavaov_ask_install (G_TYPE_FROM_CLASS (klass),
+      G_CALLBACK (gst_llavaov_ask));
 
   element_class->change_state = change_state;
   element_class->request_new_pad = request_new_pad;

@@ -12,7 +12,7 @@
  *                      backpressure.c  waits for their answers
  *   worker thread      worker.c        all that is slow and all that calls the application, in turn:
  *                      loading.c       follows the model's load
- *                      requests.c      sends a window to the engine
+ *                      requests.c      sends a window, or a question of the application (ask.c), to the engine
  *                      reports.c       messages, notifications, text, metas; alerts (alerts.c)
  *                      clock.c         closes live windows on the clock
  *   engine threads     requests.c      on_done: keeps the answer and wakes the worker
@@ -82,7 +82,7 @@ struct _GstLlavaovElement
                                  * (window-queue.c); the others stay, and the worker reads them without the lock. */
   GstLlavaovModel model;        /* model.h */
   GstLlavaovPartials partials;  /* partials.h */
-  GstLlavaovJsonSchema json[GST_LLAVAOV_MAX_QUESTIONS]; /* of each question; the worker's alone */
+  GstLlavaovJsonSchema json[GST_LLAVAOV_MAX_QUESTIONS + 1];     /* of each question, and of the application's; the worker's alone */
   GstLlavaovWorkerThread worker;        /* worker-thread.h */
   GstLlavaovTimer timer;        /* timer.h */
 };

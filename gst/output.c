@@ -190,8 +190,14 @@ gst_llavaov_output_answer (GstLlavaovOutput * output,
   stats->prefill_ns += window->prefill_ns;
   stats->decode_ns += window->decode_ns;
   g_free (output->last_answer);
-  output->last_answer = window->question ? g_strdup_printf ("%s: %s",
-      window->question, window->text) : g_strdup (window->text);
+  if (window->question)
+    output->last_answer =
+        g_strdup_printf ("%s: %s", window->question, window->text);
+  else if (window->ask_id)
+    output->last_answer = g_strdup_printf ("ask %" G_GUINT64_FORMAT ": %s",
+        window->ask_id, window->text);
+  else
+    output->last_answer = g_strdup (window->text);
   g_mutex_unlock (&output->lock);
 }
 
@@ -259,14 +265,16 @@ gst_llavaov_output_add_meta (GstLlavaovOutput * output,
     const GstLlavaovWindow * window, GstStructure * answer)
 {
   g_mutex_lock (&output->lock);
-  if (window->flushes == output->flushes)
+  if (window->flushes == output->flushes && !window->ask_id)
     answer = complete (output, window, answer);
   if (answer && window->flushes == output->flushes) {
     g_queue_push_tail (&output->metas, gst_structure_copy (answer));
     if (output->metas.length > MAX_METAS)
       gst_structure_free (g_queue_pop_head (&output->metas));
-    gst_clear_structure (&output->sticky);
-    output->sticky = g_steal_pointer (&answer);
+    if (!window->ask_id) {
+      gst_clear_structure (&output->sticky);
+      output->sticky = g_steal_pointer (&answer);
+    }
   }
   g_mutex_unlock (&output->lock);
   gst_clear_structure (&answer);

@@ -12,7 +12,6 @@
 #include "option-error.h"
 
 #define MAX_BYTES (1u << 20)
-#define MAX_NAME 64
 
 /* What a question may have of its own. The other properties are about all of a window. */
 static const guint own[] = {
@@ -45,6 +44,31 @@ gst_llavaov_question_blame (const gchar * name, LlavaovError * error)
 
   gst_llavaov_option_error (error, "questions", "\"%s\": %s", name, message);
   g_free (message);
+}
+
+/* The same for what is wrong with the question itself. Returns FALSE. */
+static gboolean
+complain (const GstLlavaovQuestion * question,
+    LlavaovError * error, const gchar * format, ...)
+G_GNUC_PRINTF (3, 4);
+
+     static gboolean
+         complain (const GstLlavaovQuestion * question, LlavaovError * error,
+    const gchar * format, ...)
+{
+  va_list arguments;
+  gchar *text;
+
+  va_start (arguments, format);
+  text = g_strdup_vprintf (format, arguments);
+  va_end (arguments);
+  if (question->name)
+    gst_llavaov_option_error (error, "questions", "\"%s\": %s",
+        question->name, text);
+  else
+    gst_llavaov_option_error (error, "ask", "%s", text);
+  g_free (text);
+  return FALSE;
 }
 
 static void
@@ -232,8 +256,7 @@ read_key (GstLlavaovQuestion * question, const gchar * key, json_t * json,
   gchar *text;
 
   if (id == GST_LLAVAOV_PROP_NONE)
-    return gst_llavaov_option_error (error, "questions",
-        "\"%s\": %s is no property of a question", question->name, key);
+    return complain (question, error, "%s is no property of a question", key);
   gst_llavaov_property_default (id, &value);
   if (!json_is_null (json))
     good = set_value (id, json, &value);
@@ -241,34 +264,45 @@ read_key (GstLlavaovQuestion * question, const gchar * key, json_t * json,
     gst_llavaov_settings_set (&question->settings, id, &value);
   } else {
     text = wanted (id);
-    gst_llavaov_option_error (error, "questions", "\"%s\": %s: %s is wanted",
-        question->name, key, text);
+    complain (question, error, "%s: %s is wanted", key, text);
     g_free (text);
   }
   g_value_unset (&value);
   return good;
 }
 
-static gboolean
-is_name (const gchar * name)
+gboolean
+gst_llavaov_question_is_name (const gchar * name)
 {
   const gsize n = strlen (name);
 
-  return n > 0 && n <= MAX_NAME &&
+  return n > 0 && n <= GST_LLAVAOV_MAX_QUESTION_NAME &&
       strspn (name, "abcdefghijklmnopqrstuvwxyz0123456789_-") == n;
+}
+
+gboolean
+gst_llavaov_question_set (GstLlavaovQuestion * question, json_t * object,
+    LlavaovError * error)
+{
+  const char *key;
+  json_t *value;
+
+  give_way (&question->settings, object);
+  json_object_foreach (object, key, value) {
+    if (!read_key (question, key, value, error))
+      return FALSE;
+  }
+  return TRUE;
 }
 
 static gboolean
 read_question (GstLlavaovQuestion * question, json_t * object,
     LlavaovError * error)
 {
-  const char *key;
-  json_t *value;
-
-  if (!is_name (question->name))
+  if (!gst_llavaov_question_is_name (question->name))
     return gst_llavaov_option_error (error, "questions",
         "\"%s\" is no name: 1 to %d of a-z, 0-9, _ and - are " "wanted",
-        question->name, MAX_NAME);
+        question->name, GST_LLAVAOV_MAX_QUESTION_NAME);
   if (!json_is_object (object))
     return gst_llavaov_option_error (error, "questions",
         "\"%s\": an object of properties is wanted, such as "
@@ -276,12 +310,7 @@ read_question (GstLlavaovQuestion * question, json_t * object,
   if (!json_is_string (json_object_get (object, "prompt")))
     return gst_llavaov_option_error (error, "questions",
         "\"%s\": there is no prompt", question->name);
-  give_way (&question->settings, object);
-  json_object_foreach (object, key, value) {
-    if (!read_key (question, key, value, error))
-      return FALSE;
-  }
-  return TRUE;
+  return gst_llavaov_question_set (question, object, error);
 }
 
 static gboolean
@@ -368,8 +397,9 @@ gst_llavaov_questions_read (GstLlavaovSettings * settings, LlavaovError * error)
   return settings->questions != NULL;
 }
 
-static gboolean
-check_question (const GstLlavaovQuestion * question, LlavaovError * error)
+gboolean
+gst_llavaov_question_check (const GstLlavaovQuestion * question,
+    LlavaovError * error)
 {
   const GstLlavaovSettings *settings = &question->settings;
   GstLlavaovAlertRule rule;
@@ -378,7 +408,8 @@ check_question (const GstLlavaovQuestion * question, LlavaovError * error)
       gst_llavaov_json_schema_check (settings, error) &&
       gst_llavaov_alert_rule (settings, &rule, error))
     return TRUE;
-  gst_llavaov_question_blame (question->name, error);
+  if (question->name)
+    gst_llavaov_question_blame (question->name, error);
   return FALSE;
 }
 
@@ -391,7 +422,7 @@ gst_llavaov_questions_check (const GstLlavaovSettings * settings,
   guint i;
 
   for (i = 0; good && questions && i < questions->len; i++)
-    good = check_question (g_ptr_array_index (questions, i), error);
+    good = gst_llavaov_question_check (g_ptr_array_index (questions, i), error);
   g_clear_pointer (&questions, g_ptr_array_unref);
   return good;
 }

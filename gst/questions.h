@@ -5,15 +5,18 @@
 #ifndef GST_LLAVAOV_QUESTIONS_H
 #define GST_LLAVAOV_QUESTIONS_H
 
+#include <jansson.h>
+
 #include "settings.h"
 
 G_BEGIN_DECLS
 
 #define GST_LLAVAOV_MAX_QUESTIONS 32
+#define GST_LLAVAOV_MAX_QUESTION_NAME 64
 
 typedef struct
 {
-  gchar *name;
+  gchar *name;                  /* or NULL */
   GstLlavaovSettings settings;  /* the element's, with the question's own in place */
 } GstLlavaovQuestion;
 
@@ -32,6 +35,14 @@ GPtrArray *gst_llavaov_questions_or_prompt (const GstLlavaovSettings *
 
 /* Whether what can be said of all questions without a model is right; without questions it is. FALSE: error is filled. */
 gboolean gst_llavaov_questions_check (const GstLlavaovSettings * settings,
+    LlavaovError * error);
+
+/* One question: whether it may have this name; its own properties, from the members of `object`; whether what can be said of them
+ * without a model is right. FALSE: error is filled, about "ask" where the question has no name. */
+gboolean gst_llavaov_question_is_name (const gchar * name);
+gboolean gst_llavaov_question_set (GstLlavaovQuestion * question,
+    json_t * object, LlavaovError * error);
+gboolean gst_llavaov_question_check (const GstLlavaovQuestion * question,
     LlavaovError * error);
 
 /* Puts the question's name before what is wrong with one of its properties. */

@@ -118,7 +118,8 @@ report_answer (GstLlavaovElement * self, GstLlavaovWindow * window)
       GST_LLAVAOV_COUNT_DROPPED_WINDOWS);
   answer = gst_llavaov_answer_to_structure (window, name, dropped,
       model, info->device);
-  alerts = gst_llavaov_alerts_take (&self->alerts, window, name, answer);
+  alerts = window->ask_id ? NULL :
+      gst_llavaov_alerts_take (&self->alerts, window, name, answer);
   g_free (model);
   g_free (name);
 
@@ -134,9 +135,46 @@ report_answer (GstLlavaovElement * self, GstLlavaovWindow * window)
     report_alert (self, g_ptr_array_index (alerts, i));
   gst_llavaov_text_stream_answer (self, window, answer, alerts);
   gst_llavaov_output_add_meta (&self->output, window, answer);
-  if (window->chosen)
+  if (window->chosen && !window->ask_id)
     report_doubt (self, window);
   g_clear_pointer (&alerts, g_ptr_array_unref);
+}
+
+static void
+post_no_answer (GstLlavaovElement * self, guint64 id, const gchar * question,
+    const gchar * prompt, const gchar * reason, const gchar * text)
+{
+  gchar *name = gst_llavaov_host_stream_name (self);
+
+  gst_element_post_message (GST_ELEMENT (self),
+      gst_message_new_element (GST_OBJECT (self),
+          gst_llavaov_no_answer_to_structure (id, name, question, prompt,
+              reason, text)));
+  g_free (name);
+}
+
+void
+gst_llavaov_report_not_asked (GstLlavaovElement * self,
+    const GstStructure * fields, const gchar * reason)
+{
+  post_no_answer (self, 0, gst_structure_get_string (fields, "question"),
+      gst_structure_get_string (fields, "prompt"), reason, NULL);
+}
+
+static void
+report_unanswered (GstLlavaovElement * self, const GstLlavaovWindow * window)
+{
+  gchar *what;
+
+  if (window->state != GST_LLAVAOV_WINDOW_DROPPED) {
+    what = g_strdup_printf ("Question %" G_GUINT64_FORMAT " has no answer",
+        window->ask_id);
+    gst_llavaov_post_warning (GST_ELEMENT (self), &window->error, what);
+    g_free (what);
+  }
+  post_no_answer (self, window->ask_id, window->question, window->prompt,
+      window->reason ? window->reason : "failed",
+      window->error.status == LLAVAOV_OK ? NULL : window->error.message);
 }
 
 static void
@@ -212,6 +250,10 @@ report_failed (GstLlavaovElement * self, const GstLlavaovWindow * window)
 void
 gst_llavaov_report (GstLlavaovElement * self, GstLlavaovWindow * window)
 {
+  if (window->ask_id && window->state != GST_LLAVAOV_WINDOW_ANSWERED) {
+    report_unanswered (self, window);
+    return;
+  }
   switch (window->state) {
     case GST_LLAVAOV_WINDOW_ANSWERED:
       report_answer (self, window);

@@ -12,6 +12,9 @@ G_BEGIN_DECLS
 
 /* On the worker's thread, without the lock. The window stays the caller's. */
 void gst_llavaov_report (GstLlavaovElement * self, GstLlavaovWindow * window);
+/* The message that a question, which an event brought, is not asked; reason is a static word. Any thread, without the lock. */
+void gst_llavaov_report_not_asked (GstLlavaovElement * self,
+    const GstStructure * fields, const gchar * reason);
 /* The message about an alert that a flush has ended, if there is one. Likewise. */
 void gst_llavaov_report_owed_alert (GstLlavaovElement * self);
 

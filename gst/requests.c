@@ -4,6 +4,7 @@
 #include "choices.h"
 #include "json-schema.h"
 #include "loading.h"
+#include "window-queue.h"
 
 static void
 keep_answer (GstLlavaovWindow * window, const LlavaovAnswer * answer)
@@ -202,6 +203,9 @@ gst_llavaov_request_send (GstLlavaovElement * self)
 
     window->owner = self;
     window->streamed = self->run.stream_tokens;
+    for (i = 0; window->ask_id && i < window->samples->len; i++)
+      gst_llavaov_window_queue_push_for (self,
+          g_ptr_array_index (window->samples, i), window->layout);
     g_ptr_array_add (windows, window);
   }
   gst_llavaov_partials_set_interval (&self->partials,

@@ -17,6 +17,20 @@ gst_llavaov_sample_new (GstBuffer * buffer, const GstVideoInfo * info,
 }
 
 GstLlavaovSample *
+gst_llavaov_sample_copy (const GstLlavaovSample * sample)
+{
+  GstLlavaovSample *copy;
+
+  if (sample->buffer == NULL)
+    return NULL;
+  copy = gst_llavaov_sample_new (sample->buffer, &sample->info,
+      sample->running, sample->duration);
+  copy->orientation = sample->orientation;
+  copy->arrival = sample->arrival;
+  return copy;
+}
+
+GstLlavaovSample *
 gst_llavaov_sample_ref (GstLlavaovSample * sample)
 {
   g_atomic_ref_count_inc (&sample->refs);

@@ -34,6 +34,8 @@ typedef void (*GstLlavaovSampleFunc) (gpointer data,
 /* Takes a reference to the buffer. */
 GstLlavaovSample *gst_llavaov_sample_new (GstBuffer * buffer,
     const GstVideoInfo * info, GstClockTime running, GstClockTime duration);
+/* The same picture, to be given to the engine once more; NULL once it has been. */
+GstLlavaovSample *gst_llavaov_sample_copy (const GstLlavaovSample * sample);
 GstLlavaovSample *gst_llavaov_sample_ref (GstLlavaovSample * sample);
 void gst_llavaov_sample_unref (GstLlavaovSample * sample);
 

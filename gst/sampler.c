@@ -295,6 +295,36 @@ gst_llavaov_sampler_has_frames (GstLlavaovSampler * sampler)
   return FALSE;
 }
 
+gboolean
+gst_llavaov_sampler_now (GstLlavaovSampler * sampler,
+    GstLlavaovWindow * question)
+{
+  GstLlavaovSample *last = sampler->last;
+  GstLlavaovWindow *open = NULL;
+  GList *walk;
+
+  if (last == NULL)
+    return FALSE;
+  for (walk = sampler->open.head; walk && open == NULL; walk = walk->next)
+    if (((GstLlavaovWindow *) walk->data)->n_seen)
+      open = walk->data;
+  if (open)
+    gst_llavaov_window_set_frames (question, open);
+  else
+    question->start = last->running;
+  question->segment = sampler->segment;
+  question->utc_start =
+      gst_llavaov_window_utc (sampler->utc_offset, question->start);
+  question->length = add (last->running, GST_CLOCK_TIME_IS_VALID
+      (last->duration) ? last->duration : 0) - question->start;
+  if (question->samples->len == 0 ||
+      g_ptr_array_index (question->samples, question->samples->len - 1) != last)
+    gst_llavaov_window_take (question, last);
+  if (question->samples->len > GST_LLAVAOV_MAX_FRAMES)
+    g_ptr_array_remove_index (question->samples, 0);
+  return TRUE;
+}
+
 GstClockTime
 gst_llavaov_sampler_deadline (GstLlavaovSampler * sampler)
 {

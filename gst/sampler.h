@@ -87,6 +87,11 @@ void gst_llavaov_sampler_foreach_sample (GstLlavaovSampler * sampler,
 /* Whether a window is open that holds a frame. */
 gboolean gst_llavaov_sampler_has_frames (GstLlavaovSampler * sampler);
 
+/* Gives a question the frames that the oldest open window has taken so far, and the latest frame. Between windows it is that
+ * frame alone. FALSE: there has been none since the stream began. */
+gboolean gst_llavaov_sampler_now (GstLlavaovSampler * sampler,
+    GstLlavaovWindow * question);
+
 /* When a live window closes next by the clock alone; GST_CLOCK_TIME_NONE before the first. */
 GstClockTime gst_llavaov_sampler_deadline (GstLlavaovSampler * sampler);
 

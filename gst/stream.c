@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "stream.h"
 
+#include "ask.h"
 #include "backpressure.h"
 #include "clock.h"
 #include "drain.h"
@@ -265,6 +266,8 @@ sink_event (GstPad * pad, GstObject * parent, GstEvent * event)
     case GST_EVENT_FLUSH_STOP:
       return sink_flush_stop (self, event);
     default:
+      if (gst_llavaov_ask_event (self, event))
+        return TRUE;
       /* Never the default handler: it would send video events down the text pad as well. */
       return gst_pad_push_event (self->srcpad, event);
   }

@@ -260,7 +260,7 @@ gst_llavaov_text_pad_answer (GstLlavaovTextPad * self,
     GstClockTime duration)
 {
   g_mutex_lock (&self->lock);
-  if (!self->flushing)
+  if (!self->flushing && self->begun)
     gst_llavaov_text_queue_add_answer (&self->queue, answer, alerts,
         timestamp, duration);
   g_cond_broadcast (&self->cond);

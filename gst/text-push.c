@@ -56,13 +56,16 @@ push_text (GstPad * pad, const GstLlavaovTextItem * item, gchar * text)
   return gst_pad_push (pad, buffer);
 }
 
-/* What is said of alerts stands on lines of its own; between subtitles it would be no text that somebody reads. */
+/* What is said of alerts stands on lines of its own; between subtitles it would be no text that somebody reads, nor would an
+ * answer to a question that was asked in between. */
 static GstFlowReturn
 push_answer (GstPad * pad, const GstLlavaovTextItem * item)
 {
   GstFlowReturn flow;
   guint i;
 
+  if (!takes_json (pad) && gst_structure_has_field (item->answer, "ask-id"))
+    return GST_FLOW_OK;
   if (!takes_json (pad))
     return push_text (pad, item,
         g_strdup (gst_structure_get_string (item->answer, "text")));

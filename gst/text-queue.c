@@ -192,6 +192,8 @@ gst_llavaov_text_queue_add_answer (GstLlavaovTextQueue * queue,
   add_gap (queue, backwards ? timestamp + duration : timestamp);
   g_queue_push_tail (&queue->items, item);
   queue->n_answers++;
+  if (duration == 0)
+    return;                     /* the next one may stand at the same place */
   if (backwards)
     add_gap (queue, queue->position - MIN (queue->position, TAIL_GAP));
   else

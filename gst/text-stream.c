@@ -119,7 +119,10 @@ gst_llavaov_text_stream_answer (GstLlavaovElement * self,
   if (text == NULL)
     return;
   catch_up (self, text);
-  time_of_cue (self, window, &timestamp, &duration);
+  if (window->ask_id)
+    timestamp = GST_CLOCK_TIME_NONE, duration = 0;
+  else
+    time_of_cue (self, window, &timestamp, &duration);
   gst_llavaov_text_pad_answer (text, answer, alerts, timestamp, duration);
   gst_object_unref (text);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "upstream.h"
 
+#include "ask.h"
 #include "backpressure.h"
 #include "cuda-memory.h"
 
@@ -89,6 +90,8 @@ gst_llavaov_upstream_event (GstPad * pad, GstObject * parent, GstEvent * event)
   GstLlavaovElement *self = GST_LLAVAOV_ELEMENT (parent);
   gboolean ours;
 
+  if (gst_llavaov_ask_event (self, event))
+    return TRUE;
   if (pad != self->srcpad && GST_EVENT_TYPE (event) != GST_EVENT_SEEK) {
     /* What the text's consumer says about its lateness or its caps is not about the video. */
     gst_event_unref (event);

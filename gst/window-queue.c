@@ -36,6 +36,13 @@ gst_llavaov_window_queue_push_sample (GstLlavaovElement * self,
 }
 
 void
+gst_llavaov_window_queue_push_for (GstLlavaovElement * self,
+    GstLlavaovSample * sample, LlavaovLayout layout)
+{
+  push_sample (self, sample, layout);
+}
+
+void
 gst_llavaov_window_queue_push_held_samples (GstLlavaovElement * self)
 {
   gst_llavaov_windows_foreach_sample (&self->windows, push_sample, self);

@@ -21,6 +21,9 @@ void gst_llavaov_window_queue_refresh_settings (GstLlavaovElement * self);
 /* Pushes a sample to the engine, if the model is loaded and the layout decided. Never blocks. */
 void gst_llavaov_window_queue_push_sample (GstLlavaovElement * self,
     GstLlavaovSample * sample);
+/* The same for a question of the application, with the layout that it has. */
+void gst_llavaov_window_queue_push_for (GstLlavaovElement * self,
+    GstLlavaovSample * sample, LlavaovLayout layout);
 /* Pushes all samples that were chosen before the model was loaded, or before the layout was decided. */
 void gst_llavaov_window_queue_push_held_samples (GstLlavaovElement * self);
 

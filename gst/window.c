@@ -118,9 +118,9 @@ gst_llavaov_window_free (GstLlavaovWindow * window)
   g_free (window);
 }
 
-/* What is the same for all questions of a window. */
-static void
-copy_window (GstLlavaovWindow * to, const GstLlavaovWindow * from)
+void
+gst_llavaov_window_set_frames (GstLlavaovWindow * to,
+    const GstLlavaovWindow * from)
 {
   guint i;
 
@@ -139,9 +139,21 @@ copy_window (GstLlavaovWindow * to, const GstLlavaovWindow * from)
   to->n_seen = from->n_seen;
   to->last_arrival = from->last_arrival;
   to->layout = from->layout;
+  g_ptr_array_set_size (to->samples, 0);
   for (i = 0; i < from->samples->len; i++)
     g_ptr_array_add (to->samples,
         gst_llavaov_sample_ref (g_ptr_array_index (from->samples, i)));
+}
+
+GstLlavaovWindow *
+gst_llavaov_window_copy_frames (const GstLlavaovWindow * window)
+{
+  GstLlavaovWindow *copy = g_new0 (GstLlavaovWindow, 1);
+
+  copy->samples = g_ptr_array_new_with_free_func ((GDestroyNotify)
+      gst_llavaov_sample_unref);
+  gst_llavaov_window_set_frames (copy, window);
+  return copy;
 }
 
 void
@@ -155,7 +167,7 @@ gst_llavaov_window_split (GstLlavaovWindow * window, GQueue * windows)
     return;
   g_ptr_array_set_free_func (others, NULL);
   for (i = 0; i < others->len; i++) {
-    copy_window (g_ptr_array_index (others, i), window);
+    gst_llavaov_window_set_frames (g_ptr_array_index (others, i), window);
     g_queue_push_tail (windows, g_ptr_array_index (others, i));
   }
   g_ptr_array_unref (others);

@@ -45,6 +45,9 @@ typedef struct _GstLlavaovWindow
   gchar *question;              /* its name, or NULL */
   guint question_index, n_questions;    /* n_questions 0: it has no name */
   GPtrArray *others;            /* of GstLlavaovWindow: its other questions, until it is asked; or NULL */
+  /* a question that the application asked: */
+  guint64 ask_id;               /* or 0 */
+  const gchar *ask_from;        /* which frames it is about; a static word */
   GstClockTime full_length;     /* before it was cut short */
   GstClockTime interval;        /* to the start of the next */
 
@@ -87,6 +90,12 @@ GstLlavaovWindow *gst_llavaov_window_new_empty (GstClockTime start,
 /* Wall clock at a running time, ns since 1970. */
 gint64 gst_llavaov_window_utc (gint64 utc_offset, GstClockTime running);
 void gst_llavaov_window_free (GstLlavaovWindow * window);
+/* The same stretch and frames without a question. */
+GstLlavaovWindow *gst_llavaov_window_copy_frames (const GstLlavaovWindow *
+    window);
+/* Gives a question the stretch and the frames of another window. */
+void gst_llavaov_window_set_frames (GstLlavaovWindow * window,
+    const GstLlavaovWindow * from);
 /* A window for each of its questions, itself the first, goes to the tail of `windows`. */
 void gst_llavaov_window_split (GstLlavaovWindow * window, GQueue * windows);
 /* Takes a new reference of the sample. */

@@ -8,6 +8,7 @@ gst_llavaov_windows_init (GstLlavaovWindows * windows)
   g_cond_init (&windows->cond);
   gst_llavaov_sampler_init (&windows->sampler);
   gst_llavaov_clip_init (&windows->clip);
+  gst_llavaov_asks_init (&windows->asks);
   windows->backlog = g_atomic_rc_box_new0 (gint);
   g_queue_init (&windows->waiting);
   g_queue_init (&windows->asked);
@@ -19,6 +20,7 @@ gst_llavaov_windows_clear (GstLlavaovWindows * windows)
 {
   gst_llavaov_sampler_reset (&windows->sampler);
   gst_llavaov_clip_clear (&windows->clip);
+  gst_llavaov_asks_clear (&windows->asks);
   g_atomic_rc_box_release (windows->backlog);
   g_mutex_clear (&windows->lock);
   g_cond_clear (&windows->cond);
@@ -38,11 +40,40 @@ gst_llavaov_windows_stop (GstLlavaovWindows * windows)
   windows->running = FALSE;
 }
 
+/* The question of the application has no answer: that is reported. */
+static void
+leave_unanswered (GstLlavaovWindows * windows, GstLlavaovWindow * window,
+    const gchar * reason)
+{
+  window->state = GST_LLAVAOV_WINDOW_DROPPED;
+  window->reason = reason;
+  window->flushes = windows->flushes;
+  g_ptr_array_set_size (window->samples, 0);
+  g_queue_push_tail (&windows->outbox, window);
+}
+
+static void
+leave_waiting_unanswered (GstLlavaovWindows * windows, const gchar * reason)
+{
+  GstLlavaovWindow *window;
+
+  while ((window = gst_llavaov_asks_pop (&windows->asks)))
+    leave_unanswered (windows, window, reason);
+}
+
+/* Why a flush leaves questions unanswered. */
+static const gchar *
+reason_of_flush (const GstLlavaovWindows * windows)
+{
+  return windows->running ? "flush" : "stopped";
+}
+
 void
 gst_llavaov_windows_fail (GstLlavaovWindows * windows)
 {
   g_mutex_lock (&windows->lock);
   windows->failed = TRUE;
+  leave_waiting_unanswered (windows, "error");
   windows->failed_at = g_get_monotonic_time ();
   g_cond_broadcast (&windows->cond);
   g_mutex_unlock (&windows->lock);
@@ -74,19 +105,32 @@ gst_llavaov_windows_flow (const GstLlavaovWindows * windows)
   return windows->failed ? GST_FLOW_ERROR : GST_FLOW_OK;
 }
 
+/* A flush drops it. */
 static void
-free_windows (GQueue * queue)
+drop (GstLlavaovWindows * windows, GstLlavaovWindow * window)
 {
+  if (window->ask_id)
+    leave_unanswered (windows, window, reason_of_flush (windows));
+  else
+    gst_llavaov_window_free (window);
+}
+
+static void
+drop_all (GstLlavaovWindows * windows, GQueue * queue)
+{
+  GQueue all = *queue;
   GstLlavaovWindow *window;
 
-  while ((window = g_queue_pop_head (queue)))
-    gst_llavaov_window_free (window);
+  g_queue_init (queue);         /* which may be the outbox */
+  while ((window = g_queue_pop_head (&all)))
+    drop (windows, window);
 }
 
 /* Those of `asked` that have been answered. */
 static void
-free_answered (GQueue * asked)
+drop_answered (GstLlavaovWindows * windows)
 {
+  GQueue *asked = &windows->asked;
   GList *walk, *next;
 
   for (walk = asked->head; walk; walk = next) {
@@ -96,7 +140,7 @@ free_answered (GQueue * asked)
     if (!window->returned)
       continue;
     g_queue_delete_link (asked, walk);
-    gst_llavaov_window_free (window);
+    drop (windows, window);
   }
 }
 
@@ -107,9 +151,11 @@ gst_llavaov_windows_flush (GstLlavaovWindows * windows)
 
   windows->flushes++;
   windows->undelivered = 0;
-  free_windows (&windows->waiting);
-  free_answered (&windows->asked);
-  free_windows (&windows->outbox);
+  drop_all (windows, &windows->waiting);
+  drop_all (windows, &windows->outbox);
+  drop_answered (windows);
+  leave_waiting_unanswered (windows, reason_of_flush (windows));
+  gst_llavaov_asks_clear (&windows->asks);
   gst_llavaov_sampler_reset (&windows->sampler);
   gst_llavaov_clip_reset (&windows->clip);
   g_cond_broadcast (&windows->cond);
@@ -181,6 +227,8 @@ gst_llavaov_windows_add (GstLlavaovWindows * windows, GstLlavaovWindow * window)
   window->stream = windows->streams;
   if (window->state != GST_LLAVAOV_WINDOW_EMPTY)
     window->seq = windows->next_seq++;
+  if (window->state == GST_LLAVAOV_WINDOW_WAITING)
+    gst_llavaov_asks_keep (&windows->asks, window);
   g_queue_push_tail (window->state == GST_LLAVAOV_WINDOW_WAITING ?
       &windows->waiting : &windows->outbox, window);
   g_cond_broadcast (&windows->cond);
@@ -196,6 +244,7 @@ gst_llavaov_windows_drop (GstLlavaovWindows * windows, guint room)
 
     window->state = GST_LLAVAOV_WINDOW_DROPPED;
     window->reason = "overload";
+    gst_llavaov_asks_drop (&windows->asks, window);
     g_ptr_array_set_size (window->samples, 0);
     llavaov_reservation_free (g_steal_pointer (&window->reservation));
     g_queue_push_tail (&windows->outbox, window);
@@ -206,8 +255,15 @@ gst_llavaov_windows_drop (GstLlavaovWindows * windows, guint room)
 gboolean
 gst_llavaov_windows_ask (GstLlavaovWindows * windows)
 {
-  if (windows->asked.length || windows->failed || !windows->waiting.length)
+  GstLlavaovWindow *ask;
+
+  if (windows->asked.length || windows->failed)
     return FALSE;
+  ask = gst_llavaov_asks_next (&windows->asks, windows->waiting.length > 0);
+  if (ask)
+    g_queue_push_tail (&windows->asked, ask);
+  if (ask || !windows->waiting.length)
+    return ask != NULL;
   gst_llavaov_window_split (g_queue_pop_head (&windows->waiting),
       &windows->asked);
   windows->undelivered += windows->asked.length - 1;
@@ -229,6 +285,8 @@ gst_llavaov_windows_set_ticket (GstLlavaovWindows * windows, guint flushes,
 static void
 deliver (GstLlavaovWindows * windows, GstLlavaovWindow * window)
 {
+  if (window->state == GST_LLAVAOV_WINDOW_DROPPED)
+    gst_llavaov_asks_drop (&windows->asks, window);
   if (window->state != GST_LLAVAOV_WINDOW_DROPPED ||
       window->question_index == 0) {
     g_queue_push_tail (&windows->outbox, window);
@@ -247,7 +305,7 @@ gst_llavaov_windows_answered (GstLlavaovWindows * windows,
   window->returned = TRUE;
   if (window->flushes != windows->flushes) {
     g_queue_remove (asked, window);
-    gst_llavaov_window_free (window);
+    drop (windows, window);
   } else {
     while (asked->length && ((GstLlavaovWindow *)
             g_queue_peek_head (asked))->returned)
@@ -260,7 +318,7 @@ gst_llavaov_windows_answered (GstLlavaovWindows * windows,
 void
 gst_llavaov_windows_abandon (GstLlavaovWindows * windows)
 {
-  free_windows (&windows->asked);
+  drop_all (windows, &windows->asked);
 }
 
 GstLlavaovWindow *
@@ -277,7 +335,8 @@ gst_llavaov_windows_report (GstLlavaovWindows * windows)
 void
 gst_llavaov_windows_reported (GstLlavaovWindows * windows)
 {
-  if (windows->reporting->flushes == windows->flushes)
+  if (windows->reporting->flushes == windows->flushes &&
+      !windows->reporting->ask_id)
     windows->undelivered--;
   g_clear_pointer (&windows->reporting, gst_llavaov_window_free);
   windows->let_pass = FALSE;
@@ -291,10 +350,32 @@ gst_llavaov_windows_let_pass (GstLlavaovWindows * windows)
   g_cond_broadcast (&windows->cond);
 }
 
+static gboolean
+owes (const GList * list, guint64 id)
+{
+  for (; list; list = list->next) {
+    const GstLlavaovWindow *window = list->data;
+
+    if (window->ask_id && window->ask_id <= id)
+      return TRUE;
+  }
+  return FALSE;
+}
+
+gboolean
+gst_llavaov_windows_owe_ask (const GstLlavaovWindows * windows, guint64 id)
+{
+  return gst_llavaov_asks_wait (&windows->asks, id) ||
+      owes (windows->asked.head, id) || owes (windows->outbox.head, id) ||
+      (windows->reporting && windows->reporting->ask_id &&
+      windows->reporting->ask_id <= id);
+}
+
+/* Questions of the application are answered when they are. */
 static GstClockTime
 earlier (GstClockTime start, const GstLlavaovWindow * window)
 {
-  return window ? MIN (start, window->start) : start;
+  return window && !window->ask_id ? MIN (start, window->start) : start;
 }
 
 GstClockTime

@@ -14,6 +14,7 @@
 #ifndef GST_LLAVAOV_WINDOWS_H
 #define GST_LLAVAOV_WINDOWS_H
 
+#include "asks.h"
 #include "clip.h"
 #include "sampler.h"
 
@@ -38,6 +39,7 @@ typedef struct _GstLlavaovWindows
   LlavaovLayout layout;
   GstClockTime silence;         /* ns of video since a window was last closed */
 
+  GstLlavaovAsks asks;          /* asks.h */
   guint64 next_seq;
   GQueue waiting;
   GQueue asked;                 /* of one window, one for each question; those that are answered wait for those before them */
@@ -45,7 +47,7 @@ typedef struct _GstLlavaovWindows
   GQueue outbox;
   GstLlavaovWindow *reporting;
   gint64 reporting_since;       /* monotonic microseconds */
-  guint undelivered;            /* windows that were closed and not reported yet */
+  guint undelivered;            /* windows that were closed and not reported yet; questions of the application do not count */
   gboolean let_pass;            /* nobody waits for `reporting`: its callback needs the streaming threads */
 } GstLlavaovWindows;
 
@@ -64,7 +66,7 @@ void gst_llavaov_windows_set_flushing (GstLlavaovWindows * windows,
 /* OK while the stream may go on; FLUSHING on the way out, ERROR once one has been posted. */
 GstFlowReturn gst_llavaov_windows_flow (const GstLlavaovWindows * windows);
 
-/* Drops all windows. The ticket (or NULL) is to be cancelled and unreferenced by the caller without the lock. */
+/* Drops all windows; questions of the application go to the outbox without an answer. The ticket (or NULL) is to be cancelled and unreferenced by the caller without the lock. */
 LlavaovTicket *gst_llavaov_windows_flush (GstLlavaovWindows * windows);
 
 /* No stream has begun. layout: that of the stream, if it is known. */
@@ -86,8 +88,8 @@ void gst_llavaov_windows_add (GstLlavaovWindows * windows,
 /* Drops the oldest of those that wait, until there are `room`. Returns how many were dropped. */
 guint gst_llavaov_windows_drop (GstLlavaovWindows * windows, guint room);
 
-/* The next window to ask about goes to `asked`, one for each of its questions. FALSE: none waits, or one is asked about
- * already. */
+/* The next window to ask about, or the next question of the application, goes to `asked`, one for each of its questions. FALSE:
+ * none waits, or one is asked about already. */
 gboolean gst_llavaov_windows_ask (GstLlavaovWindows * windows);
 /* The request of `asked` is under way. FALSE: not any more, and the ticket is the caller's to cancel. flushes: as of when
  * it was sent. */
@@ -97,7 +99,7 @@ gboolean gst_llavaov_windows_set_ticket (GstLlavaovWindows * windows,
  * ticket once it was the last, to be unreferenced without the lock. */
 LlavaovTicket *gst_llavaov_windows_answered (GstLlavaovWindows * windows,
     GstLlavaovWindow * window);
-/* Frees those of `asked`, whose request will not come back. */
+/* Frees those of `asked`, whose request will not come back; questions of the application go to the outbox. */
 void gst_llavaov_windows_abandon (GstLlavaovWindows * windows);
 
 /* The next window to report, which is then `reporting`, or NULL. */
@@ -106,6 +108,10 @@ GstLlavaovWindow *gst_llavaov_windows_report (GstLlavaovWindows * windows);
 void gst_llavaov_windows_reported (GstLlavaovWindows * windows);
 /* Nobody waits for `reporting` any longer, if there is one. */
 void gst_llavaov_windows_let_pass (GstLlavaovWindows * windows);
+
+/* Whether a question of the application up to this id is to be reported yet. */
+gboolean gst_llavaov_windows_owe_ask (const GstLlavaovWindows * windows,
+    guint64 id);
 
 /* The earliest start of a window that will still be answered, or NONE. */
 GstClockTime gst_llavaov_windows_earliest (GstLlavaovWindows * windows);

@@ -26,6 +26,20 @@ engine_changed (gpointer data)
  * state change, so waiting for ever would be a deadlock. */
 #define PATIENCE (2 * G_TIME_SPAN_SECOND)
 
+/* Questions of the application that were left without an answer. With the lock. */
+static void
+report_unasked (GstLlavaovElement * self)
+{
+  GstLlavaovWindow *window;
+
+  while ((window = g_queue_pop_head (&self->windows.outbox))) {
+    g_mutex_unlock (&self->windows.lock);
+    gst_llavaov_report (self, window);
+    gst_llavaov_window_free (window);
+    g_mutex_lock (&self->windows.lock);
+  }
+}
+
 /* After the worker's last call. */
 static void
 let_go (GstLlavaovElement * self)
@@ -45,13 +59,14 @@ let_go (GstLlavaovElement * self)
   g_mutex_lock (&self->windows.lock);
   ticket = gst_llavaov_window_queue_flush (self);
   gst_llavaov_windows_abandon (&self->windows);
+  report_unasked (self);
   was = gst_llavaov_model_stop (&self->model);
   g_mutex_unlock (&self->windows.lock);
   gst_llavaov_output_stop (&self->output);
   if (ticket)
     llavaov_ticket_unref (ticket);
   gst_llavaov_model_release (&was);
-  for (i = 0; i < GST_LLAVAOV_MAX_QUESTIONS; i++)
+  for (i = 0; i < G_N_ELEMENTS (self->json); i++)
     gst_llavaov_json_schema_clear (&self->json[i]);
   gst_llavaov_host_notify (self, "ready");
 }

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The action signal ask and the event llavaov/ask. */
+#include "support.h"
+
+#define WINDOW "device=fake: frames=2 window=1000000000 "
+
+/* fields as in a caps string, without the name; NULL: none. */
+static GstStructure *
+fields_new (const gchar * fields)
+{
+  gchar *text = g_strdup_printf ("llavaov/ask%s%s", fields ? "," : "",
+      fields ? fields : "");
+  GstStructure *structure = gst_structure_from_string (text, NULL);
+
+  fail_unless (structure != NULL, "%s", text);
+  g_free (text);
+  return structure;
+}
+
+static guint64
+ask (Rig * rig, const gchar * fields)
+{
+  GstStructure *structure = fields_new (fields);
+  guint64 id = 99;
+
+  g_signal_emit_by_name (rig->element, "ask", structure, &id);
+  gst_structure_free (structure);
+  return id;
+}
+
+/* The next answer to a question of the application; what comes before is thrown away. */
+static GstStructure *
+wait_asked (Rig * rig, guint64 id)
+{
+  for (;;) {
+    GstMessage *message = rig_wait_answer (rig);
+    const GstStructure *answer = gst_message_get_structure (message);
+    GstStructure *copy;
+    guint64 found;
+
+    if (!gst_structure_get_uint64 (answer, "ask-id", &found)) {
+      gst_message_unref (message);
+      continue;
+    }
+    fail_unless_equals_uint64 (found, id);
+    copy = gst_structure_copy (answer);
+    gst_message_unref (message);
+    return copy;
+  }
+}
+
+static void
+expect_text (Rig * rig, guint64 id, const gchar * text)
+{
+  GstStructure *answer = wait_asked (rig, id);
+
+  fail_unless_equals_string (gst_structure_get_string (answer, "text"), text);
+  gst_structure_free (answer);
+}
+
+typedef struct
+{
+  const gchar *fields, *text;   /* of the answer; NULL: it is not asked */
+  const gchar *complaint;       /* then: a part of the WARNING, or NULL */
+} Case;
+
+/* Windows 0 and 1, and a part of the next. */
+static void
+push_seconds (Rig * rig)
+{
+  rig_push_many (rig, 0, 25, 0, 100 * MS);
+}
+
+/* Over window 1, of frames 10 to 19, with 20 to 24 in the open one. */
+static const Case cases[] = {
+  {"prompt=why", "why|12 17", NULL},
+  {"prompt=why, from=last", "why|12 17", NULL},
+  {"prompt=why, from=now", "why|22 24", NULL},
+  {NULL, "q|12 17", NULL},
+  {"from=now", "q|22 24", NULL},
+  {"prompt=generation, max-new-tokens=5", "5 0 0 1 1 0", NULL},
+  {"prompt=generation, max-new-tokens=(uint)5, temperature=1, seed=(guint64)3",
+      "5 1 0 1 1 3", NULL},
+  {"prompt=x, choices=\"yes|no\"", "yes", NULL},
+  {"prompt=x, choices=<(string)yes, (string)no>", "yes", NULL},
+  {"prompt=x, json-schema=\"{\\\"type\\\": \\\"boolean\\\"}\"", "true", NULL},
+  {"prompt=x, question=why-not", "x|12 17", NULL},
+  {"prompt=1", NULL, "prompt: a string is wanted"},
+  {"prompt=x, from=then", NULL, "from: last or now is wanted"},
+  {"prompt=x, from=3", NULL, "from: last or now is wanted"},
+  {"prompt=x, question=\"Why not\"", NULL, "question: a name of 1 to 64 of"},
+  {"prompt=x, what=1", NULL, "what is no property of a question"},
+  {"prompt=x, window=1", NULL, "window is no property of a question"},
+  {"prompt=x, max-new-tokens=0", NULL, "max-new-tokens: a whole number from 1"},
+  {"prompt=x, max-new-tokens=1/2", NULL, "a value of type GstFraction"},
+  {"prompt=x, choices=<(string)yes, 1>", NULL, "a list of labels is wanted"},
+  {"prompt=x, choices=(string)\"yes\"", NULL, "choices: labels that the fake"},
+  {"prompt=x, json-schema=\"{\"", NULL, "json-schema"},
+  {"prompt=x, choices=\"yes|no\", max-new-tokens=5", NULL,
+      "max-new-tokens is set, and so is choices"},
+  {"prompt=x, alert-on=yes", NULL, "alert-on: a question that is asked once"},
+};
+
+static void
+expect_complaint (Rig * rig, const gchar * text)
+{
+  GstMessage *message = rig_wait (rig, GST_MESSAGE_WARNING, NULL, 5000);
+  GError *error = NULL;
+
+  fail_unless (message != NULL, "%s", text);
+  gst_message_parse_warning (message, &error, NULL);
+  fail_unless (g_error_matches (error, GST_RESOURCE_ERROR,
+          GST_RESOURCE_ERROR_SETTINGS), "%s", error->message);
+  fail_unless (strstr (error->message, text), "%s: %s", text, error->message);
+  g_error_free (error);
+  gst_message_unref (message);
+}
+
+GST_START_TEST (test_cases)
+{
+  Rig *rig = rig_new (WINDOW "prompt=q", FALSE);
+  guint64 next = 1;
+  guint i;
+
+  push_seconds (rig);
+  for (i = 0; i < G_N_ELEMENTS (cases); i++) {
+    const Case *c = &cases[i];
+    guint64 id = ask (rig, c->fields);
+
+    fail_unless_equals_uint64 (id, c->text ? next++ : 0);
+    if (c->text)
+      expect_text (rig, id, c->text);
+    else
+      expect_complaint (rig, c->complaint);
+  }
+  rig_free (rig);
+}
+
+GST_END_TEST;
+
+static Suite *
+ask_suite (void)
+{
+  Suite *suite = suite_create ("ask");
+  TCase *tcase = tcase_create ("general");
+
+  suite_add_tcase (suite, tcase);
+  tcase_add_test (tcase, test_cases);
+  return suite;
+}
+
+GST_CHECK_MAIN (ask);
