@@ -89,6 +89,9 @@ gst_llavaov_partials_take (GstLlavaovPartials * partials, gint64 now,
   if (next->window->question)
     gst_structure_set (message, "question", G_TYPE_STRING,
         next->window->question, NULL);
+  if (next->window->ask_id)
+    gst_structure_set (message, "ask-id", G_TYPE_UINT64,
+        next->window->ask_id, NULL);
   gst_structure_set (message,
       "prompt", G_TYPE_STRING, next->window->prompt,
       "text", G_TYPE_STRING, next->text->str,

@@ -31,7 +31,7 @@ typedef struct _GstLlavaovPartials
   guint64 interval;             /* ns */
   gint64 posted_at;             /* the latest, of any question */
   guint n_new;
-  GstLlavaovPartial each[GST_LLAVAOV_MAX_QUESTIONS];
+  GstLlavaovPartial each[GST_LLAVAOV_MAX_QUESTIONS + 1];        /* the last: of the application's */
   gchar *last;                  /* text of the latest message, while its answer is being written */
 } GstLlavaovPartials;
 
