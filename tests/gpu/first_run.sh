@@ -378,8 +378,14 @@ wait_lines() {
     for job in $(jobs -p); do [ "$job" = "${making:-}" ] || wait "$job"; done
 }
 
-gpu_only() { # UNTIL LIMIT NAME PROGRAM
-    if have "$4"; then line "$1" "$2" "$3" "$(program "$4")"; else skip "$3" "this build has no $4"; fi
+gpu_only() { # UNTIL LIMIT NAME PROGRAM [FUNCTION]
+    if [ -n "$rehearsal" ]; then
+        skip "$3" 'a rehearsal has no GPU'
+    elif have "$4"; then
+        line "$1" "$2" "$3" "${5:-$(program "$4")}"
+    else
+        skip "$3" "this build has no $4"
+    fi
 }
 
 # ---- the parts ----
@@ -394,7 +400,7 @@ part_A() {
     say '== 3: equal bits'
     line 150 60 first/equal equal
     say '== 4: alone on the device'
-    if have tests/gpu/gpu-ceilings; then line 175 25 bench/ceilings ceilings; else skip bench/ceilings 'this build has no gpu-ceilings'; fi
+    gpu_only 175 25 bench/ceilings tests/gpu/gpu-ceilings ceilings
     gpu_only 175 15 bench/patches tests/gpu/gpu-patches
     gpu_only 175 15 bench/few tests/gpu/gpu-few
     say '== 5: bench'
@@ -420,7 +426,9 @@ part_B() {
     line 115 20 bench/again bench again "$(repeated "$some" "decode $context $tokens")$(repeated "$some" "frames 1 $picture")"
     options=';overlap=off' line 135 20 bench/again-overlap-off bench again-overlap-off "$(repeated 7 "decode $context $tokens")"
     options=';graphs=off' line 155 20 bench/again-graphs-off bench again-graphs-off "$(repeated 7 "decode $context $tokens")"
-    options=';encoder=graph' line 170 15 bench/again-encoder-graph bench again-encoder-graph "$(repeated "$many" "frames 1 $picture")"
+    options=';encoder=graph' line 165 15 bench/again-encoder-graph bench again-encoder-graph "$(repeated "$many" "frames 1 $picture")"
+    options=';plans=timed' line 176 20 bench/again-timed-plans bench again-timed-plans \
+        "$(repeated "$few" "frames 1 $picture")$(repeated "$few" "frames $tiles $tile_size $tile_size")$(repeated "$few" "prefill $context")$(repeated "$few" "decode $context $tokens")"
 }
 
 part_C() {
@@ -470,7 +478,7 @@ if [ -n "$rehearsal" ]; then
     device='CPU stand-in' capability=9.0 driver=none
     export LLAVAOV_CUDA_MODULE=$build/tests/module/llavaov-cuda-standin.so
     preset=tiny context=20 tokens=2 batches='2' picture='64 48' tiles=2 tile_size=56 clips=4 equal_context=8 equal_tokens=3
-    arrival='0 1 3' streams='1 9 1' hf_frames=1 many=1 some=2 few=1
+    arrival='0 1 3' streams='1 9 1 20' hf_frames=1 many=1 some=2 few=1
     hf_device="--device cuda" hf_options="--device cuda --torch-device cpu --preset tiny --context 20 --tokens 2"
 else
     IFS=, read -r device capability driver < <(nvidia-smi --query-gpu=name,compute_cap,driver_version --format=csv,noheader 2>/dev/null | head -n 1)

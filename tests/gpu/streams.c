@@ -5,9 +5,10 @@
  * nothing of each other; with 1 all of them end within the same second. A window is dropped when
  * the session's earlier answer has not come by then. Every answer has all its tokens: the stop
  * tokens are taken out of the engine. Memory is looked at when every session has had two windows,
- * and at the end. One line of JSON; the judging is check.py's.
+ * and at the end. For the last answers it waits PATIENCE seconds at most, 2 without it. One line of
+ * JSON; the judging is check.py's.
  *
- *     gpu-streams MODEL DEVICE STREAMS SECONDS JOIN */
+ *     gpu-streams MODEL DEVICE STREAMS SECONDS JOIN [PATIENCE] */
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -234,7 +235,15 @@ static void report(
     printf("}\n");
 }
 
-static int stream_for(LlavaovEngine *engine, Run *run, int length, size_t join)
+static bool all_answered(Run *run)
+{
+    pthread_mutex_lock(&run->lock);
+    const bool all = run->windows == run->answers && run->answers > 0;
+    pthread_mutex_unlock(&run->lock);
+    return all;
+}
+
+static int stream_for(LlavaovEngine *engine, Run *run, int length, size_t join, int patience)
 {
     const double start = seconds() + 0.5, cpu = cpu_seconds();
     const size_t ticks = (size_t)length * run->n_streams;
@@ -249,19 +258,20 @@ static int stream_for(LlavaovEngine *engine, Run *run, int length, size_t join)
             push(&run->streams[stream], round + stream);
     }
     const Memory after = memory_now();
-    wait_until(seconds() + 2); /* for the last answers */
+    for (const double until = seconds() + patience; seconds() < until && !all_answered(run);)
+        wait_until(seconds() + 0.02);
     pthread_mutex_lock(&run->lock);
     report(run, engine, length, cpu_seconds() - cpu, before, after);
-    const bool good = run->windows == run->answers && run->answers > 0;
     pthread_mutex_unlock(&run->lock);
-    return good ? 0 : 1;
+    return all_answered(run) ? 0 : 1;
 }
 
 int main(int argc, char **argv)
 {
-    if (argc != 6 || atoi(argv[3]) < 1 || atoi(argv[4]) <= WINDOW || atoi(argv[5]) < 1 ||
-        atoi(argv[5]) > WINDOW) {
-        fprintf(stderr, "usage: gpu-streams MODEL DEVICE STREAMS SECONDS JOIN\n");
+    const int patience = argc == 7 ? atoi(argv[6]) : 2;
+    if ((argc != 6 && argc != 7) || atoi(argv[3]) < 1 || atoi(argv[4]) <= WINDOW ||
+        atoi(argv[5]) < 1 || atoi(argv[5]) > WINDOW || patience < 1) {
+        fprintf(stderr, "usage: gpu-streams MODEL DEVICE STREAMS SECONDS JOIN [PATIENCE]\n");
         return 2;
     }
     const LlavaovEngineOptions options = {
@@ -290,7 +300,7 @@ int main(int argc, char **argv)
             return 1;
         }
     }
-    const int status = stream_for(engine, &run, length, (size_t)atoi(argv[5]));
+    const int status = stream_for(engine, &run, length, (size_t)atoi(argv[5]), patience);
     for (size_t i = 0; i < run.n_streams; i++) {
         while (run.streams[i].n_frames > 0)
             llavaov_frame_unref(run.streams[i].frames[--run.streams[i].n_frames]);
