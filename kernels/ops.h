@@ -217,10 +217,10 @@ typedef struct LvKernels {
 } LvKernels;
 
 /* Instruction sets, as bits. */
-enum { LV_CPU_AVX2 = 1, LV_CPU_AVX512 = 2 };
+enum { LV_CPU_AVX2 = 1, LV_CPU_AVX512 = 2, LV_CPU_AVX_VNNI = 4, LV_CPU_AVX512_VNNI = 8 };
 
 /* What this processor and operating system can run. AVX2 stands for AVX2 + FMA + F16C, AVX512 for F
- * + BW + DQ + VL. */
+ * + BW + DQ + VL; the VNNI of each is seen only with it. */
 unsigned lv_cpu_flags(void);
 
 typedef struct LvKernelSet {

@@ -19,6 +19,13 @@ static int has_f16c(void)
     unsigned a, b, c, d;
     return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C);
 }
+
+/* Nor does GCC 12's know avxvnni. */
+static int has_avx_vnni(void)
+{
+    unsigned a, b, c, d;
+    return __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & 1u << 4);
+}
 #endif
 
 unsigned lv_cpu_flags(void)
@@ -27,10 +34,11 @@ unsigned lv_cpu_flags(void)
 #if defined(__x86_64__)
     __builtin_cpu_init();
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c())
-        flags |= LV_CPU_AVX2;
+        flags |= has_avx_vnni() ? LV_CPU_AVX2 | LV_CPU_AVX_VNNI : LV_CPU_AVX2;
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
-        flags |= LV_CPU_AVX512;
+        flags |= __builtin_cpu_supports("avx512vnni") ? LV_CPU_AVX512 | LV_CPU_AVX512_VNNI
+                                                      : LV_CPU_AVX512;
 #endif
     return flags;
 }

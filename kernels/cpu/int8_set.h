@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * One set of int8.h: a file includes a vec_*.h, defines
+ *
+ *     SET_NAME, SET_FUNCTION
+ *     INT8_ROWS_LIST(M), INT8_TILE  the lines of a register tile, an even number of at most 12
+ *     Lane, PUT_LANE(q)    an activation as it is stored, and of an int8
+ *     LANE_ORDER(k)        where the k-th of a quad of them stands
+ *     Sums, SUMS           a register of sums, one an output, and how many it has
+ *     start_sums, store_sums, vf_of_sums
+ *     Lanes, broadcast     a quad of activations for all outputs
+ *     Weights, load_quad   four weights of each of SUMS outputs
+ *     step                 sums + lanes * weights
+ *
+ * and includes this. */
+#include "int8.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "cpu/functions.h"
+#include "cpu/int8_tile.h"
+
+/* ---- rows of floats ---- */
+
+static int32_t bits_of(float x)
+{
+    int32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits;
+}
+
+/* The greatest magnitude's bits, which are ordered as the numbers are; NaN is above all. */
+static int32_t greatest_bits(const float *in, size_t n)
+{
+    int32_t most = 0;
+    for (size_t k = 0; k < n; k++) {
+        const int32_t bits = bits_of(in[k]) & 0x7FFFFFFF;
+        most = bits > most ? bits : most;
+    }
+    return most;
+}
+
+/* The factor of a row whose greatest magnitude has these bits; 0: its numbers are zeros. */
+static float factor_of(int32_t bits, float most, float *greatest)
+{
+    memcpy(greatest, &bits, sizeof *greatest);
+    return *greatest < 0x1p-100f || bits >= 0x7F800000 ? 0 : most / *greatest;
+}
+
+/* To the nearest whole number, ties to even; |x| < 2^22. */
+static int32_t whole(float x)
+{
+    return bits_of(x + 0x1.8p23f) - 0x4B400000;
+}
+
+/* x * factor, 0 with a factor of 0 whatever x is. */
+static int32_t number(float x, float factor)
+{
+    return factor == 0 ? 0 : whole(x * factor);
+}
+
+static int32_t put_numbers(int8_t *dst, const float *in, size_t n, float factor)
+{
+    int32_t squares = 0;
+    for (size_t k = 0; k < n; k++) {
+        const int32_t q = number(in[k], factor);
+        dst[k] = (int8_t)q;
+        squares += q * q;
+    }
+    return squares;
+}
+
+static void put_panel(int8_t *numbers, float *scales, int32_t *offsets, int32_t *squares,
+    const float *weights, size_t n, size_t cols, int8_t *row)
+{
+    const size_t quads = (cols + 3) / 4;
+    if (n < LV_INT8_PANEL)
+        memset(numbers, 0, lv_int8_panel_bytes(cols));
+    memset(row + cols, 0, quads * 4 - cols);
+    for (size_t i = 0; i < LV_INT8_PANEL; i++) {
+        scales[i] = 0;
+        offsets[i] = squares[i] = 0;
+        if (i >= n)
+            continue;
+        float greatest;
+        const float *in = weights + i * cols,
+                    factor = factor_of(greatest_bits(in, cols), 127, &greatest);
+        scales[i] = factor == 0 ? 0 : greatest / 127;
+        squares[i] = put_numbers(row, in, cols, factor);
+        int32_t sum = 0;
+        for (size_t k = 0; k < cols; k++)
+            sum += row[k];
+        offsets[i] = -128 * sum;
+        for (size_t quad = 0; quad < quads; quad++)
+            memcpy(numbers + (quad * LV_INT8_PANEL + i) * 4, row + quad * 4, 4);
+    }
+}
+
+static LvInt8Row measure_row(const float *in, size_t cols)
+{
+    float greatest;
+    const int32_t bits = greatest_bits(in, cols);
+    const float factor = factor_of(bits, 127, &greatest);
+    if (factor == 0)
+        return (LvInt8Row){.scale = bits >= 0x7F800000 ? NAN : 0};
+    int32_t squares = 0;
+    for (size_t k = 0; k < cols; k++) {
+        const int32_t q = whole(in[k] * factor);
+        squares += q * q;
+    }
+    const bool wide =
+        (int64_t)cols * 127 * 127 > (int64_t)LV_INT8_PEAK * LV_INT8_PEAK * squares;
+    return (LvInt8Row){.scale = greatest / (wide ? 16256 : 127), .wide = wide};
+}
+
+static size_t row_bytes(size_t cols)
+{
+    return (cols + 3) / 4 * 4 * sizeof(Lane);
+}
+
+static void put_lane(Lane *dst, size_t k, int32_t q)
+{
+    dst[k / 4 * 4 + LANE_ORDER(k % 4)] = (Lane)PUT_LANE(q);
+}
+
+static void put_row(void *dst, const LvInt8Row *row, const float *in, size_t cols)
+{
+    float greatest;
+    const size_t padded = (cols + 3) / 4 * 4;
+    Lane *high = dst, *low = high + padded;
+    const float factor = factor_of(greatest_bits(in, cols), row->wide ? 16256 : 127, &greatest);
+    for (size_t k = padded >= 4 ? padded - 4 : 0; k < padded; k++) {
+        high[k] = (Lane)PUT_LANE(0);
+        if (row->wide)
+            low[k] = (Lane)PUT_LANE(0);
+    }
+    if (!row->wide) {
+        for (size_t k = 0; k < cols; k++)
+            put_lane(high, k, number(in[k], factor));
+        return;
+    }
+    for (size_t k = 0; k < cols; k++) {
+        const int32_t q = number(in[k], factor), h = (q + 64) >> 7;
+        put_lane(high, k, h);
+        put_lane(low, k, q - h * 128);
+    }
+}
+
+/* ---- products ---- */
+
+/* y = s * row's scale * outputs' scales */
+static inline vf scaled(const int32_t *sums, const LvInt8Row *row, const float *scales)
+{
+    vf s = vf_of_sums(sums);
+    if (row->wide)
+        s = vf_add(vf_mul(s, vf_set1(128)), vf_of_sums(sums + BOTH));
+    return vf_mul(vf_mul(s, vf_set1(row->scale)), vf_load(scales));
+}
+
+static inline vf load_at_most(const float *p, size_t n)
+{
+    return n >= VEC ? vf_load(p) : vf_load_n(p, n);
+}
+
+/* Finishes the outputs [c, c + n), n <= 16, of a row. */
+static inline __attribute__((always_inline)) void finish(const LvInt8Args *a, LvFunction function,
+    const LvInt8Row *row, size_t c, size_t n, const int32_t *sums)
+{
+    float *out = a->out + row->row * a->out_stride + c;
+    for (size_t i = 0; i < n; i += VEC) {
+        const size_t left = n - i;
+        vf y = scaled(sums + i, row, a->weight->scales + a->first + c + i);
+        if (a->bias)
+            y = vf_add(y, load_at_most(a->bias + c + i, left));
+        y = vf_apply(function, y);
+        if (a->up)
+            y = vf_mul(y, scaled(sums + LV_INT8_PANEL + i, row, a->up->scales + a->first + c + i));
+        if (a->residual)
+            y = vf_add(
+                y, load_at_most(a->residual + row->row * a->residual_stride + c + i, left));
+        if (left >= VEC)
+            vf_store(out + i, y);
+        else
+            vf_store_n(out + i, y, left);
+    }
+}
+
+/* Finishes a tile: `rows` whole rows, whose sums begin at sums; outputs c .. of the call. */
+static inline __attribute__((always_inline)) void finish_as(const LvInt8Args *a,
+    LvFunction function, const LvInt8Row *row, size_t rows, size_t c, const int32_t *sums)
+{
+    const size_t left = a->cols - c, n = left < LV_INT8_PANEL ? left : LV_INT8_PANEL;
+    for (size_t i = 0; i < rows; i++, row++) {
+        finish(a, function, row, c, n, sums);
+        if (!a->up && left > LV_INT8_PANEL)
+            finish(a, function, row, c + LV_INT8_PANEL,
+                left < BOTH ? left - LV_INT8_PANEL : LV_INT8_PANEL, sums + LV_INT8_PANEL);
+        sums += row->wide ? 2 * BOTH : BOTH;
+    }
+}
+
+static void finish_tile(
+    const LvInt8Args *a, const LvInt8Row *row, size_t rows, size_t c, const int32_t *sums)
+{
+    switch (a->function) {
+    case LV_FUNCTION_NONE:
+        finish_as(a, LV_FUNCTION_NONE, row, rows, c, sums);
+        break;
+    case LV_FUNCTION_GELU_TANH:
+        finish_as(a, LV_FUNCTION_GELU_TANH, row, rows, c, sums);
+        break;
+    case LV_FUNCTION_SILU:
+        finish_as(a, LV_FUNCTION_SILU, row, rows, c, sums);
+        break;
+    default:
+        finish_as(a, a->function, row, rows, c, sums);
+        break;
+    }
+}
+
+static void product(const LvInt8Args *a)
+{
+    const size_t cols = a->weight->cols, stride = row_bytes(cols), quads = (cols + 3) / 4,
+                 bytes = lv_int8_panel_bytes(cols), per_tile = a->up ? LV_INT8_PANEL : BOTH;
+    int32_t sums[INT8_TILE * BOTH];
+    for (size_t c = 0; c < a->cols; c += per_tile) {
+        const size_t panel = (a->first + c) / LV_INT8_PANEL;
+        Int8Tile tile = {.quads = quads,
+            .in = a->in,
+            .stride = stride,
+            .numbers = {a->weight->numbers + panel * bytes},
+            .offsets = {a->weight->offsets + panel * LV_INT8_PANEL},
+            .sums = sums};
+        if (a->up || a->cols - c > LV_INT8_PANEL) {
+            const LvInt8Matrix *second = a->up ? a->up : a->weight;
+            const size_t other = a->up ? panel : panel + 1;
+            tile.numbers[1] = second->numbers + other * bytes;
+            tile.offsets[1] = second->offsets + other * LV_INT8_PANEL;
+        }
+        for (size_t done = 0; done < a->n_rows;) {
+            const size_t wide = done < a->n_wide ? a->n_wide - done : 0;
+            size_t rows = a->n_rows - done, lines = rows + (wide < rows ? wide : rows);
+            if (lines > INT8_TILE) {
+                lines = INT8_TILE;
+                rows = wide >= INT8_TILE / 2 ? INT8_TILE / 2 : INT8_TILE - wide;
+            }
+            tile.lines = lines;
+            int8_tile(&tile);
+            finish_tile(a, a->rows + done, rows, c, sums);
+            tile.in += lines * stride;
+            done += rows;
+        }
+    }
+}
+
+const LvInt8Kernels *SET_FUNCTION(void);
+const LvInt8Kernels *SET_FUNCTION(void)
+{
+    static const LvInt8Kernels kernels = {.name = SET_NAME,
+        .put_panel = put_panel,
+        .measure_row = measure_row,
+        .row_bytes = row_bytes,
+        .put_row = put_row,
+        .product = product};
+    return &kernels;
+}

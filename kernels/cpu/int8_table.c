@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Which int8 set runs, and what becomes int8. */
+#include <string.h>
+
+#include "int8.h"
+
+const LvInt8Kernels *lv_int8_baseline(void);
+#if defined(__x86_64__)
+const LvInt8Kernels *lv_int8_avx512vnni(void);
+const LvInt8Kernels *lv_int8_avxvnni(void);
+const LvInt8Kernels *lv_int8_avx2(void);
+#endif
+
+static const LvInt8Set sets[] = {
+#if defined(__x86_64__)
+    {"avx512-vnni", "avx512", LV_CPU_AVX512 | LV_CPU_AVX2 | LV_CPU_AVX512_VNNI, lv_int8_avx512vnni},
+    {"avx2", "avx512", LV_CPU_AVX2, lv_int8_avx2},
+    {"avx-vnni", "avx2", LV_CPU_AVX2 | LV_CPU_AVX_VNNI, lv_int8_avxvnni},
+    {"avx2", "avx2", LV_CPU_AVX2, lv_int8_avx2},
+#endif
+    {"baseline", "baseline", 0, lv_int8_baseline},
+    {NULL, NULL, 0, NULL},
+};
+
+const LvInt8Set *lv_int8_sets(void)
+{
+    return sets;
+}
+
+const LvInt8Kernels *lv_int8_choose(const LvKernels *with, unsigned flags)
+{
+    for (const LvInt8Set *set = sets; set->name; set++)
+        if (strcmp(set->with, with->name) == 0 && !(set->flags & ~flags))
+            return set->kernels();
+    return lv_int8_baseline();
+}
+
+/* A number that is rounded to whole ones is off by 1 / sqrt 12 of a scale, as a root mean square. */
+bool lv_int8_keeps(const float *scales, const int32_t *squares, size_t rows, size_t cols)
+{
+    double error = 0, power = 0;
+    for (size_t i = 0; i < rows; i++) {
+        const double scale = (double)scales[i] * scales[i];
+        error += scale * (double)cols / 12;
+        power += scale * squares[i];
+    }
+    return error <= LV_INT8_LOSS * LV_INT8_LOSS * power;
+}
