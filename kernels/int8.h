@@ -70,11 +70,12 @@ typedef struct LvInt8Row {
 typedef struct LvInt8Args {
     float *out; /* as of LvLinearArgs, at the call's first output and the rows' row 0 */
     size_t out_stride;
-    const void *in; /* what put_row made of the rows, one after another: wide ones, each twice as long, first */
+    const void *
+        in; /* what put_row made of the rows, one after another: wide ones, each twice as long, first */
     const LvInt8Row *rows;
     size_t n_rows, n_wide;
     const LvInt8Matrix *weight, *up; /* up: the same shape, or NULL */
-    size_t first, cols; /* outputs; first is a multiple of LV_INT8_PANEL */
+    size_t first, cols;              /* outputs; first is a multiple of LV_INT8_PANEL */
     const float *bias, *residual;
     size_t residual_stride;
     LvFunction function;

@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "base/limits.h"
 #include "base/status.h"
+#include "int8.h"
 #include "ops.h"
 
 /* A buffer that only grows. */
@@ -28,8 +29,9 @@ typedef struct LvCpuRope {
 
 /* What linear weights become while they are loaded. */
 typedef struct LvQuantised {
-    LvDtype type; /* LV_F32: they stay as they are stored */
+    LvDtype type; /* LV_F32: they stay as they are stored, unless: */
     bool nested;  /* scales are rounded to what nested ones hold */
+    bool int8;    /* they become int8 (cpu_int8.h) */
 } LvQuantised;
 
 typedef struct LvCpu {
@@ -37,6 +39,7 @@ typedef struct LvCpu {
     LvQuantised quantised;
     char detail[512];
     const LvKernels *kernels;
+    const LvInt8Kernels *int8;
     LvPool *pool;
     LvCpuScratch *workers;     /* one a thread */
     LvCpuScratch packed;       /* packed operands, partial states of split attention */
@@ -47,10 +50,12 @@ typedef struct LvCpu {
 } LvCpu;
 
 /* A weight stays where the checkpoint has it, in its parts, unless it is quantised; a VECTOR is
- * converted and packed. */
+ * converted and packed. Where there is int8, products take that and nothing else of the parts than their
+ * sizes. */
 struct LvWeight {
     size_t rows, cols;
-    float *vector;  /* rows * cols floats, or NULL */
+    float *vector;      /* rows * cols floats, or NULL */
+    LvInt8Matrix *int8; /* one a part, or NULL */
     uint64_t owned; /* a bit for each part whose data and scales are the weight's own: quantised */
     size_t n_parts; /* at most 64 */
     LvMatrix parts[]; /* and behind them their scales and minimums */

@@ -4,7 +4,7 @@
  * Few rows (decoding): the weights are streamed once for all rows, and threads share the outputs.
  * Many rows: the input is packed once; then each unit packs the weights of some outputs to float32
  * in its thread's scratch and multiplies all rows by them. */
-#include "backend/cpu.h"
+#include "backend/cpu_int8.h"
 
 #include <string.h>
 
@@ -204,6 +204,9 @@ LlavaovStatus lv_cpu_linear(LvBackend *backend, const LvRun *run, LvTensor out, 
         (bias && (!bias->vector || bias->rows * bias->cols != out.cols)) ||
         (residual && (residual->rows != out.rows || residual->cols != out.cols)))
         return lv_shape_error(run, "linear");
+    if (weight->int8)
+        return lv_cpu_int8_linear(lv_cpu(backend), run, out, in, weight, bias ? bias->vector : NULL,
+            lv_function_of(activation), residual);
     Loop loop = {
         .cpu = lv_cpu(backend), .weight = weight, .bias = bias ? bias->vector : NULL, .in = in};
     loop.base.function = lv_function_of(activation);
@@ -221,6 +224,9 @@ LlavaovStatus lv_cpu_linear_gated(LvBackend *backend, const LvRun *run, LvTensor
     if (gate_up->n_parts > 2 || gate_up->rows != 2 * out.cols || gate.rows != out.cols ||
         in.rows != out.rows || in.cols != gate_up->cols)
         return lv_shape_error(run, "linear_gated");
+    if (gate_up->int8)
+        return lv_cpu_int8_gated(
+            lv_cpu(backend), run, out, in, gate_up, lv_function_of(activation));
     Loop loop = {.cpu = lv_cpu(backend), .gate = &gate, .up = &up, .in = in};
     loop.base.function = lv_function_of(activation);
     return run_loop(&loop, run, out, NULL);

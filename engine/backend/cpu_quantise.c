@@ -13,10 +13,11 @@ static const struct {
     LlavaovPrecision precision;
     LvQuantised quantised;
 } kinds[] = {
-    {LLAVAOV_PRECISION_NF4, {LV_NF4, false}},
-    {LLAVAOV_PRECISION_FP4, {LV_FP4, false}},
-    {LLAVAOV_PRECISION_NF4_DQ, {LV_NF4, true}},
-    {LLAVAOV_PRECISION_FP4_DQ, {LV_FP4, true}},
+    {LLAVAOV_PRECISION_NF4, {.type = LV_NF4}},
+    {LLAVAOV_PRECISION_FP4, {.type = LV_FP4}},
+    {LLAVAOV_PRECISION_NF4_DQ, {.type = LV_NF4, .nested = true}},
+    {LLAVAOV_PRECISION_FP4_DQ, {.type = LV_FP4, .nested = true}},
+    {LLAVAOV_PRECISION_INT8, {.type = LV_F32, .int8 = true}},
 };
 
 LvQuantised lv_cpu_quantised(LlavaovPrecision precision)
@@ -24,7 +25,7 @@ LvQuantised lv_cpu_quantised(LlavaovPrecision precision)
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (kinds[i].precision == precision)
             return kinds[i].quantised;
-    return (LvQuantised){LV_F32, false};
+    return (LvQuantised){.type = LV_F32};
 }
 
 /* One matrix of floats on its way. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Weights: kept where the checkpoint mapped them or quantised, checked for NaN and Inf once, in parallel. */
+#include "backend/cpu_int8.h"
 #include "backend/cpu_quantise.h"
 
 #include "backend/tensor_shape.h"
@@ -46,13 +47,17 @@ static const LvHostTensor *not_finite(
     return bad ? bad : not_finite(cpu, matrix->minimums, tensor->minimums);
 }
 
+static bool is_quantisable(unsigned use)
+{
+    return (use & LV_WEIGHT_LINEAR) && !(use & (LV_WEIGHT_TABLE | LV_WEIGHT_EXEMPT));
+}
+
 /* Whether the part is to be quantised; *status: why it cannot be. */
 static bool to_quantise(const LvCpu *cpu, const LvHostTensor *part, unsigned use,
     LlavaovStatus *status, LlavaovError *error)
 {
     const LvDtype type = cpu->quantised.type;
-    if (!(use & LV_WEIGHT_LINEAR) || use & (LV_WEIGHT_TABLE | LV_WEIGHT_EXEMPT) || type == LV_F32 ||
-        part->dtype == type)
+    if (!is_quantisable(use) || type == LV_F32 || part->dtype == type)
         return false;
     if (!lv_traits_float(lv_dtype_traits(part->dtype)))
         *status = lv_fail_about(error, LLAVAOV_ERROR_UNSUPPORTED, LLAVAOV_ABOUT_OPTION, "precision",
@@ -105,6 +110,8 @@ LlavaovStatus lv_cpu_weight_load(LvBackend *backend, const LvHostTensor *const *
     }
     weight->rows = rows;
     weight->cols = cols;
+    if (status == LLAVAOV_OK && cpu->quantised.int8 && is_quantisable(use))
+        status = lv_cpu_int8_load(cpu, weight, parts, error);
     if (status == LLAVAOV_OK && (use & LV_WEIGHT_VECTOR)) {
         weight->vector = lv_alloc_aligned(weight->rows * weight->cols, sizeof *weight->vector);
         if (!weight->vector)
@@ -133,6 +140,7 @@ void lv_cpu_weight_free(LvBackend *backend, LvWeight *weight)
             lv_free((void *)weight->parts[i].data);
             lv_free((void *)weight->parts[i].scales->data);
         }
+    lv_cpu_int8_free(weight);
     lv_free(weight->vector);
     lv_free(weight);
 }

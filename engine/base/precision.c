@@ -17,6 +17,7 @@ static const struct {
     {"fp4", LLAVAOV_PRECISION_FP4},
     {"nf4-dq", LLAVAOV_PRECISION_NF4_DQ},
     {"fp4-dq", LLAVAOV_PRECISION_FP4_DQ},
+    {"int8", LLAVAOV_PRECISION_INT8},
 };
 
 const char *llavaov_precision_name(LlavaovPrecision precision)

@@ -69,8 +69,7 @@ static void put_row(void *dst, const LvInt8Row *row, const float *in, size_t col
     float greatest = 0;
     const bool finite = scale_of(in, cols, &greatest);
     for (size_t k = 0; k < row_bytes(cols); k++) {
-        const int32_t q =
-            k < cols && finite ? number(in[k], greatest, row->wide ? 16256 : 127) : 0;
+        const int32_t q = k < cols && finite ? number(in[k], greatest, row->wide ? 16256 : 127) : 0;
         const int32_t h = row->wide ? (q + 64 + 16384) / 128 - 128 : q;
         high[k] = (int8_t)h;
         if (row->wide)
@@ -80,16 +79,14 @@ static void put_row(void *dst, const LvInt8Row *row, const float *in, size_t col
 
 static float dot(const LvInt8Matrix *m, size_t output, const int8_t *in)
 {
-    const int8_t *panel =
-        m->numbers + output / LV_INT8_PANEL * lv_int8_panel_bytes(m->cols);
+    const int8_t *panel = m->numbers + output / LV_INT8_PANEL * lv_int8_panel_bytes(m->cols);
     int64_t sum = 0;
     for (size_t k = 0; k < m->cols; k++)
         sum += in[k] * panel[(k / 4 * LV_INT8_PANEL + output % LV_INT8_PANEL) * 4 + k % 4];
     return (float)sum;
 }
 
-static float scaled(
-    const LvInt8Matrix *m, size_t output, const LvInt8Row *row, const int8_t *in)
+static float scaled(const LvInt8Matrix *m, size_t output, const LvInt8Row *row, const int8_t *in)
 {
     float sum = dot(m, output, in);
     if (row->wide)

@@ -108,8 +108,7 @@ static LvInt8Row measure_row(const float *in, size_t cols)
         const int32_t q = whole(in[k] * factor);
         squares += q * q;
     }
-    const bool wide =
-        (int64_t)cols * 127 * 127 > (int64_t)LV_INT8_PEAK * LV_INT8_PEAK * squares;
+    const bool wide = (int64_t)cols * 127 * 127 > (int64_t)LV_INT8_PEAK * LV_INT8_PEAK * squares;
     return (LvInt8Row){.scale = greatest / (wide ? 16256 : 127), .wide = wide};
 }
 
@@ -176,8 +175,7 @@ static inline __attribute__((always_inline)) void finish(const LvInt8Args *a, Lv
         if (a->up)
             y = vf_mul(y, scaled(sums + LV_INT8_PANEL + i, row, a->up->scales + a->first + c + i));
         if (a->residual)
-            y = vf_add(
-                y, load_at_most(a->residual + row->row * a->residual_stride + c + i, left));
+            y = vf_add(y, load_at_most(a->residual + row->row * a->residual_stride + c + i, left));
         if (left >= VEC)
             vf_store(out + i, y);
         else

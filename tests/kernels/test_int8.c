@@ -195,16 +195,18 @@ static size_t check_case(const LvInt8Kernels *k, const Case *c)
         if (!same(got[i], wanted[i],
                 c->function == LV_FUNCTION_NONE
                     ? 0
-                    : 3e-7f * (fabsf(before[i]) * (c->gated ? fabsf(by[i]) : 1) + fabsf(wanted[i]))))
-            fail_msg("%s, %zu rows of %zu, outputs %zu to %zu of %zu: row %zu, output %zu is %.9g, not %.9g",
+                    : 3e-7f *
+                          (fabsf(before[i]) * (c->gated ? fabsf(by[i]) : 1) + fabsf(wanted[i]))))
+            fail_msg("%s, %zu rows of %zu, outputs %zu to %zu of %zu: row %zu, output %zu is %.9g, "
+                     "not %.9g",
                 k->name, c->rows, c->inner, c->first, c->first + c->cols, c->outputs, i / stride,
                 i % stride, got[i], wanted[i]);
     /* A row by itself has the bits that it has among others. */
     for (size_t r = 0; r < c->rows; r += 5) {
         Case one = *c;
         one.rows = 1;
-        float *alone = multiplied(
-            k, &one, in + r * c->inner, &w, &up, bias, residual + r * c->cols);
+        float *alone =
+            multiplied(k, &one, in + r * c->inner, &w, &up, bias, residual + r * c->cols);
         assert_memory_equal(alone, got + r * stride, c->cols * sizeof *alone);
         free(alone);
     }
@@ -224,8 +226,8 @@ static void products_are_the_reference(void **state)
     static const size_t rows[] = {0, 1, 2, 3, 5, 7, 12, 13, 25, 33, 61},
                         inner[] = {0, 1, 2, 3, 4, 5, 31, 64, 100, 1153},
                         outputs[] = {1, 15, 16, 17, 31, 32, 33, 48, 70};
-    static const LvFunction functions[] = {LV_FUNCTION_NONE, LV_FUNCTION_GELU_TANH, LV_FUNCTION_NONE,
-        LV_FUNCTION_SILU, LV_FUNCTION_NONE, LV_FUNCTION_RELU2};
+    static const LvFunction functions[] = {LV_FUNCTION_NONE, LV_FUNCTION_GELU_TANH,
+        LV_FUNCTION_NONE, LV_FUNCTION_SILU, LV_FUNCTION_NONE, LV_FUNCTION_RELU2};
     for (const LvInt8Set *set = lv_int8_sets(); set->name; set++) {
         if (!runs(set)) {
             print_message("int8 set %s with %s: not run, this processor has not what it needs\n",
@@ -238,9 +240,9 @@ static void products_are_the_reference(void **state)
             for (size_t i = 0; i < sizeof inner / sizeof *inner; i++)
                 for (size_t o = r % 2; o < sizeof outputs / sizeof *outputs; o += 2) {
                     const size_t n = cases;
-                    Case c = {rows[r], inner[i], outputs[o], 0, outputs[o],
-                        (Kind)(n % KINDS), (Kind)(n / 2 % BROKEN), n % 4 == 1, n % 3 == 0,
-                        n % 5 < 2, functions[n % 6]};
+                    Case c = {rows[r], inner[i], outputs[o], 0, outputs[o], (Kind)(n % KINDS),
+                        (Kind)(n / 2 % BROKEN), n % 4 == 1, n % 3 == 0, n % 5 < 2,
+                        functions[n % 6]};
                     if (c.gated)
                         c.bias = c.residual = false;
                     if (n % 7 == 0 && outputs[o] > 16)
@@ -325,8 +327,8 @@ static void the_set_follows_the_processor(void **state)
     if (!lv_kernel_sets()[1].name) /* not x86-64 */
         return;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        assert_string_equal(lv_int8_choose(lv_kernels_choose(cases[i].most, cases[i].flags),
-                                cases[i].flags)->name,
+        assert_string_equal(
+            lv_int8_choose(lv_kernels_choose(cases[i].most, cases[i].flags), cases[i].flags)->name,
             cases[i].name);
 }
 
