@@ -44,7 +44,7 @@
 /* A weight in panels: panel p has outputs 16 p .. 16 p + 15, [quad of k][output][4]; k and outputs
  * that do not exist are zeros, with scale and offset 0. */
 typedef struct LvInt8Matrix {
-    const int8_t *numbers;  /* lv_int8_bytes, 64-byte aligned */
+    const int8_t *numbers;  /* lv_int8_panel_bytes a panel, 64-byte aligned */
     const float *scales;    /* one an output, of whole panels */
     const int32_t *offsets; /* -128 times the sum of an output's numbers, of whole panels */
     size_t rows, cols;

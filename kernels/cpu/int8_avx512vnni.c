@@ -1,45 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0
- * AVX-512 VNNI: vpdpbusd adds four products of an unsigned and a signed byte to 32 bits, without
- * saturation. Activations are stored with 128 added, which the offsets take away again. */
-#include "cpu/vec_avx512.h"
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cpu/int8_vec_avx512vnni.h"
 
 #define SET_NAME "avx512-vnni"
 #define SET_FUNCTION lv_int8_avx512vnni
-#define INT8_TILE 12 /* 12 x 2 sums, 2 weights, broadcasts */
-#define INT8_ROWS_LIST(M) M(0) M(1) M(2) M(3) M(4) M(5) M(6) M(7) M(8) M(9) M(10) M(11)
-
-typedef uint8_t Lane;
-#define PUT_LANE(q) ((q) + 128)
-#define LANE_ORDER(k) (k)
-
-typedef __m512i Sums, Lanes, Weights;
-#define SUMS 16
-
-static inline Sums start_sums(const int32_t *offsets)
-{
-    return _mm512_loadu_si512(offsets);
-}
-static inline void store_sums(int32_t *p, Sums s)
-{
-    _mm512_storeu_si512(p, s);
-}
-static inline vf vf_of_sums(const int32_t *p)
-{
-    return _mm512_cvtepi32_ps(_mm512_loadu_si512(p));
-}
-static inline Lanes broadcast(const char *p)
-{
-    int32_t quad;
-    __builtin_memcpy(&quad, p, 4);
-    return _mm512_set1_epi32(quad);
-}
-static inline Weights load_quad(const int8_t *p)
-{
-    return _mm512_load_si512(p);
-}
-static inline Sums step(Sums s, Lanes x, Weights w)
-{
-    return _mm512_dpbusd_epi32(s, x, w);
-}
-
 #include "cpu/int8_set.h"

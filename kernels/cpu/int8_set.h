@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
- * One set of int8.h: a file includes a vec_*.h, defines
+ * One set of int8.h: a file includes an int8_vec_*.h, which gives
  *
- *     SET_NAME, SET_FUNCTION
  *     INT8_ROWS_LIST(M), INT8_TILE  the lines of a register tile, an even number of at most 12
- *     Lane, PUT_LANE(q)    an activation as it is stored, and of an int8
- *     LANE_ORDER(k)        where the k-th of a quad of them stands
- *     Sums, SUMS           a register of sums, one an output, and how many it has
+ *     Int8Lane, PUT_LANE(q)         an activation as it is stored, and of an int8
+ *     LANE_ORDER(k)                 where the k-th of a quad of them stands
+ *     Int8Sums, SUMS                a register of sums, one an output, and how many it has
  *     start_sums, store_sums, vf_of_sums
- *     Lanes, broadcast     a quad of activations for all outputs
- *     Weights, load_quad   four weights of each of SUMS outputs
- *     step                 sums + lanes * weights
+ *     Int8Lanes, broadcast          a quad of activations for all outputs
+ *     Int8Weights, load_quad        four weights of each of SUMS outputs
+ *     step                          sums + lanes * weights
  *
- * and includes this. */
+ * defines SET_NAME and SET_FUNCTION, and includes this. */
+#ifndef LV_INT8_SET_H
+#define LV_INT8_SET_H
+
 #include "int8.h"
 
 #include <math.h>
@@ -114,24 +116,24 @@ static LvInt8Row measure_row(const float *in, size_t cols)
 
 static size_t row_bytes(size_t cols)
 {
-    return (cols + 3) / 4 * 4 * sizeof(Lane);
+    return (cols + 3) / 4 * 4 * sizeof(Int8Lane);
 }
 
-static void put_lane(Lane *dst, size_t k, int32_t q)
+static void put_lane(Int8Lane *dst, size_t k, int32_t q)
 {
-    dst[k / 4 * 4 + LANE_ORDER(k % 4)] = (Lane)PUT_LANE(q);
+    dst[k / 4 * 4 + LANE_ORDER(k % 4)] = (Int8Lane)PUT_LANE(q);
 }
 
 static void put_row(void *dst, const LvInt8Row *row, const float *in, size_t cols)
 {
     float greatest;
     const size_t padded = (cols + 3) / 4 * 4;
-    Lane *high = dst, *low = high + padded;
+    Int8Lane *high = dst, *low = high + padded;
     const float factor = factor_of(greatest_bits(in, cols), row->wide ? 16256 : 127, &greatest);
     for (size_t k = padded >= 4 ? padded - 4 : 0; k < padded; k++) {
-        high[k] = (Lane)PUT_LANE(0);
+        high[k] = (Int8Lane)PUT_LANE(0);
         if (row->wide)
-            low[k] = (Lane)PUT_LANE(0);
+            low[k] = (Int8Lane)PUT_LANE(0);
     }
     if (!row->wide) {
         for (size_t k = 0; k < cols; k++)
@@ -162,8 +164,8 @@ static inline vf load_at_most(const float *p, size_t n)
 }
 
 /* Finishes the outputs [c, c + n), n <= 16, of a row. */
-static inline __attribute__((always_inline)) void finish(const LvInt8Args *a, LvFunction function,
-    const LvInt8Row *row, size_t c, size_t n, const int32_t *sums)
+static inline __attribute__((always_inline)) void int8_finish(const LvInt8Args *a,
+    LvFunction function, const LvInt8Row *row, size_t c, size_t n, const int32_t *sums)
 {
     float *out = a->out + row->row * a->out_stride + c;
     for (size_t i = 0; i < n; i += VEC) {
@@ -184,34 +186,34 @@ static inline __attribute__((always_inline)) void finish(const LvInt8Args *a, Lv
 }
 
 /* Finishes a tile: `rows` whole rows, whose sums begin at sums; outputs c .. of the call. */
-static inline __attribute__((always_inline)) void finish_as(const LvInt8Args *a,
+static inline __attribute__((always_inline)) void int8_finish_as(const LvInt8Args *a,
     LvFunction function, const LvInt8Row *row, size_t rows, size_t c, const int32_t *sums)
 {
     const size_t left = a->cols - c, n = left < LV_INT8_PANEL ? left : LV_INT8_PANEL;
     for (size_t i = 0; i < rows; i++, row++) {
-        finish(a, function, row, c, n, sums);
+        int8_finish(a, function, row, c, n, sums);
         if (!a->up && left > LV_INT8_PANEL)
-            finish(a, function, row, c + LV_INT8_PANEL,
+            int8_finish(a, function, row, c + LV_INT8_PANEL,
                 left < BOTH ? left - LV_INT8_PANEL : LV_INT8_PANEL, sums + LV_INT8_PANEL);
         sums += row->wide ? 2 * BOTH : BOTH;
     }
 }
 
-static void finish_tile(
+static void int8_finish_tile(
     const LvInt8Args *a, const LvInt8Row *row, size_t rows, size_t c, const int32_t *sums)
 {
     switch (a->function) {
     case LV_FUNCTION_NONE:
-        finish_as(a, LV_FUNCTION_NONE, row, rows, c, sums);
+        int8_finish_as(a, LV_FUNCTION_NONE, row, rows, c, sums);
         break;
     case LV_FUNCTION_GELU_TANH:
-        finish_as(a, LV_FUNCTION_GELU_TANH, row, rows, c, sums);
+        int8_finish_as(a, LV_FUNCTION_GELU_TANH, row, rows, c, sums);
         break;
     case LV_FUNCTION_SILU:
-        finish_as(a, LV_FUNCTION_SILU, row, rows, c, sums);
+        int8_finish_as(a, LV_FUNCTION_SILU, row, rows, c, sums);
         break;
     default:
-        finish_as(a, a->function, row, rows, c, sums);
+        int8_finish_as(a, a->function, row, rows, c, sums);
         break;
     }
 }
@@ -244,7 +246,7 @@ static void product(const LvInt8Args *a)
             }
             tile.lines = lines;
             int8_tile(&tile);
-            finish_tile(a, a->rows + done, rows, c, sums);
+            int8_finish_tile(a, a->rows + done, rows, c, sums);
             tile.in += lines * stride;
             done += rows;
         }
@@ -262,3 +264,5 @@ const LvInt8Kernels *SET_FUNCTION(void)
         .product = product};
     return &kernels;
 }
+
+#endif

@@ -27,10 +27,10 @@ typedef struct Int8Part {
 } Int8Part;
 
 /* Three lines have one pointer, and the stride in another register. */
-#define INT8_DECLARE(r) Sums c##r##0 = start0, c##r##1 = start1;
+#define INT8_DECLARE(r) Int8Sums c##r##0 = start0, c##r##1 = start1;
 #define INT8_STEP(r)                                                                               \
     if (r < ROWS) {                                                                                \
-        const Lanes x = broadcast(at[r / 3] + r % 3 * stride);                                     \
+        const Int8Lanes x = broadcast(at[r / 3] + r % 3 * stride);                                 \
         c##r##0 = step(c##r##0, x, w0);                                                            \
         if (WIDTH > 1)                                                                             \
             c##r##1 = step(c##r##1, x, w1);                                                        \
@@ -48,14 +48,14 @@ static inline __attribute__((always_inline)) void int8_tile_as(
     const size_t stride = t->stride;
     const char *at[4] = {t->in, t->in + 3 * stride, t->in + 6 * stride, t->in + 9 * stride};
     const int8_t *first = part->numbers[0], *second = part->numbers[1];
-    const Sums start0 = start_sums(part->offsets[0]),
-               start1 = WIDTH > 1 ? start_sums(part->offsets[1]) : start0;
+    const Int8Sums start0 = start_sums(part->offsets[0]),
+                   start1 = WIDTH > 1 ? start_sums(part->offsets[1]) : start0;
     INT8_ROWS_LIST(INT8_DECLARE)
     for (size_t quad = 0; quad < t->quads; quad++) {
-        const Weights w0 = load_quad(first), w1 = WIDTH > 1 ? load_quad(second) : w0;
+        const Int8Weights w0 = load_quad(first), w1 = WIDTH > 1 ? load_quad(second) : w0;
         INT8_ROWS_LIST(INT8_STEP)
         for (int i = 0; i < 4; i++)
-            at[i] += 4 * sizeof(Lane);
+            at[i] += 4 * sizeof(Int8Lane);
         first += 4 * LV_INT8_PANEL;
         second += 4 * LV_INT8_PANEL;
     }
