@@ -93,7 +93,8 @@ float lv_matrix_element(const LvMatrix *m, size_t row, size_t k);
 typedef struct LvLinearArgs {
     float *out;
     size_t out_stride;
-    /* linear_panel: what pack_rows made of `rows` rows; linear_few: the rows themselves. */
+    /* linear_panel: what pack_rows made of `rows` rows; linear_dots: pack_dot_rows; linear_few: the
+     * rows themselves. */
     const float *in;
     size_t in_stride;
     size_t rows;
@@ -104,11 +105,12 @@ typedef struct LvLinearArgs {
     const float *residual; /* may be out itself (same stride), or NULL */
     size_t residual_stride;
     LvFunction function;
-    float *scratch; /* linear_panel: linear_scratch floats, 64-byte aligned */
+    float *scratch; /* linear_panel: linear_scratch floats, linear_dots: dots_scratch; 64-byte
+                       aligned */
 } LvLinearArgs;
 
 #define LV_PANEL_COLS 64u  /* most outputs of one linear_panel call; half of it when `up` is set */
-#define LV_PANEL_ROWS 768u /* most rows of one linear_panel call */
+#define LV_PANEL_ROWS 768u /* most rows of one linear_panel or linear_dots call */
 #define LV_FEW_ROWS 32u    /* most rows of one linear_few call */
 #define LV_MAX_LANES 64u   /* no set has more lanes */
 #define LV_MAX_KERNEL_HEAD_DIM 512u
@@ -166,6 +168,13 @@ typedef struct LvKernels {
     /* Few rows: 1 to LV_FEW_ROWS, any number of outputs; reads the weights once, in order. The bits
      * of a row do not depend on how many rows there are. */
     void (*linear_few)(const LvLinearArgs *linear);
+    /* Many rows in the bits that linear_few gives each of them, for rows that must not depend on
+     * company: at most LV_PANEL_ROWS, any number of outputs. Pays from some ten rows on.
+     * pack_dot_rows is pack_rows for it: ceil(rows / tile_rows) panels of tile_rows *
+     * lv_dot_cols(cols) floats. */
+    void (*pack_dot_rows)(float *dst, const float *src, size_t stride, size_t rows, size_t cols);
+    size_t (*dots_scratch)(size_t inner);
+    void (*linear_dots)(const LvLinearArgs *linear);
 
     /* ---- attention ---- */
     /* queries[i][l] = sources[l][i] * scale for l < n_lanes; 0 for the other lanes. dst is 64-byte
@@ -215,6 +224,13 @@ typedef struct LvKernels {
     void (*blend)(float *out, const float *a, const float *b, const float *c, const float *d,
         const float w[4], size_t n);
 } LvKernels;
+
+/* Columns of a row that pack_dot_rows has packed. */
+static inline size_t lv_dot_cols(const LvKernels *kernels, size_t cols)
+{
+    const size_t unit = kernels->lanes / 2;
+    return (cols + unit - 1) / unit * unit;
+}
 
 /* Instruction sets, as bits. */
 enum { LV_CPU_AVX2 = 1, LV_CPU_AVX512 = 2, LV_CPU_AVX_VNNI = 4, LV_CPU_AVX512_VNNI = 8 };

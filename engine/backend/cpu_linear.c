@@ -3,16 +3,15 @@
  *
  * Few rows (decoding): the weights are streamed once for all rows, and threads share the outputs.
  * Many rows: the input is packed once; then each unit packs the weights of some outputs to float32
- * in its thread's scratch and multiplies all rows by them. */
+ * in its thread's scratch and multiplies all rows by them. Many rows of short passes, whose bits are
+ * those of few, are multiplied in the same way by another kernel. */
 #include "backend/cpu_int8.h"
 
 #include <string.h>
 
 _Static_assert(LV_SHORT_ROWS == LV_FEW_ROWS, "a short pass takes the kernel of few rows");
 
-/* Units of a task that reads its weights once for each group of few rows: they fit the second-level
- * cache. */
-#define UNITS_OF_GROUPS 4
+typedef enum Kernel { FEW, PANEL, DOTS } Kernel;
 
 typedef struct Loop {
     LvCpu *cpu;
@@ -21,27 +20,14 @@ typedef struct Loop {
     const LvMatrix *gate, *up;
     const float *bias;
     size_t unit; /* outputs of one unit */
-    bool few;
+    Kernel kernel;
+    size_t packed_cols; /* of a row */
     /* rows are packed from: */
     LvTensor in;
     const uint8_t *tile;
     const LvVisionConfig *vision;
     size_t first_row;
 } Loop;
-
-/* All rows, so many at a time as the kernel takes; the weights are in the cache by then. */
-static void run_few_groups(const Loop *loop, LvLinearArgs *piece)
-{
-    const size_t rows = piece->rows;
-    for (size_t row = 0; row < rows; row += LV_FEW_ROWS) {
-        piece->rows = rows - row < LV_FEW_ROWS ? rows - row : LV_FEW_ROWS;
-        loop->cpu->kernels->linear_few(piece);
-        piece->in += LV_FEW_ROWS * piece->in_stride;
-        piece->out += LV_FEW_ROWS * piece->out_stride;
-        if (piece->residual)
-            piece->residual += LV_FEW_ROWS * piece->residual_stride;
-    }
-}
 
 static void run_outputs(const Loop *loop, LvMatrix matrix, const LvMatrix *up, size_t column,
     size_t first, size_t cols, unsigned worker)
@@ -56,12 +42,15 @@ static void run_outputs(const Loop *loop, LvMatrix matrix, const LvMatrix *up, s
         piece.bias = loop->bias + column;
     if (piece.residual)
         piece.residual += column;
-    if (loop->few) {
-        run_few_groups(loop, &piece);
-        return;
-    }
-    piece.scratch = loop->cpu->workers[worker].data;
-    loop->cpu->kernels->linear_panel(&piece);
+    const LvKernels *kernels = loop->cpu->kernels;
+    if (loop->kernel != FEW)
+        piece.scratch = loop->cpu->workers[worker].data;
+    if (loop->kernel == FEW)
+        kernels->linear_few(&piece);
+    else if (loop->kernel == DOTS)
+        kernels->linear_dots(&piece);
+    else
+        kernels->linear_panel(&piece);
 }
 
 static void output_units(void *data, size_t first, size_t n, unsigned worker)
@@ -106,8 +95,9 @@ static void pack_units(void *data, size_t first, size_t n, unsigned worker)
     const LvKernels *kernels = loop->cpu->kernels;
     size_t row = first * kernels->tile_rows, rows = n * kernels->tile_rows;
     rows = rows < loop->base.rows - row ? rows : loop->base.rows - row;
-    kernels->pack_rows(loop->cpu->packed.data + row * loop->in.cols,
-        lv_row(loop->in, loop->first_row + row), loop->in.stride, rows, loop->in.cols);
+    (loop->kernel == DOTS ? kernels->pack_dot_rows : kernels->pack_rows)(
+        loop->cpu->packed.data + row * loop->packed_cols, lv_row(loop->in, loop->first_row + row),
+        loop->in.stride, rows, loop->in.cols);
 }
 
 /* Rows of patches, made from pixels: element order channel, row, column. */
@@ -149,10 +139,13 @@ static LlavaovStatus run_many(
 {
     LvCpu *cpu = loop->cpu;
     const LvKernels *kernels = cpu->kernels;
+    const bool dots = loop->kernel == DOTS;
     size_t inner = loop->in.cols, chunk = chunk_rows(kernels, out.rows);
-    size_t scratch = kernels->linear_scratch(chunk, inner),
+    size_t scratch = dots ? kernels->dots_scratch(inner) : kernels->linear_scratch(chunk, inner),
            rows_scratch = kernels->tile_rows * inner;
-    LlavaovStatus status = lv_cpu_scratch_reserve(&cpu->packed, chunk * inner, run->error);
+    loop->packed_cols = dots ? lv_dot_cols(kernels, inner) : inner;
+    LlavaovStatus status =
+        lv_cpu_scratch_reserve(&cpu->packed, chunk * loop->packed_cols, run->error);
     if (status == LLAVAOV_OK)
         status = lv_cpu_workers_reserve(
             cpu, scratch > rows_scratch ? scratch : rows_scratch, run->error);
@@ -174,16 +167,13 @@ static LlavaovStatus run_many(
 
 static LlavaovStatus run_few(Loop *loop, const LvRun *run, LvTensor out, const LvTensor *residual)
 {
-    const bool one_group = out.rows <= LV_FEW_ROWS;
-    loop->few = true;
     loop->unit = loop->gate ? 8 : 16;
     loop->base.in_stride = loop->in.stride;
     loop->base.rows = out.rows;
     loop->base.in = lv_row(loop->in, 0);
     loop->base.out = lv_row_out(out, 0);
     loop->base.residual = residual ? lv_row(*residual, 0) : NULL;
-    return lv_cpu_run(
-        loop->cpu, run, count_units(loop), one_group ? 32 : UNITS_OF_GROUPS, output_units, loop);
+    return lv_cpu_run(loop->cpu, run, count_units(loop), 32, output_units, loop);
 }
 
 static LlavaovStatus run_loop(Loop *loop, const LvRun *run, LvTensor out, const LvTensor *residual)
@@ -192,8 +182,9 @@ static LlavaovStatus run_loop(Loop *loop, const LvRun *run, LvTensor out, const 
         return lv_cancelled(run->cancel) ? lv_cancelled_status(run) : LLAVAOV_OK;
     loop->base.out_stride = out.stride;
     loop->base.residual_stride = residual ? residual->stride : 0;
-    if (out.rows <= LV_FEW_ROWS || run->short_passes)
+    if (out.rows <= LV_FEW_ROWS)
         return run_few(loop, run, out, residual);
+    loop->kernel = run->short_passes ? DOTS : PANEL;
     return run_many(loop, run, out, residual, pack_units);
 }
 
@@ -265,6 +256,7 @@ LlavaovStatus lv_cpu_patch_embedding(LvBackend *backend, const LvRun *run, LvTen
             return lv_shape_error(run, "patch_embedding");
     for (size_t i = 0; i < n_tiles && status == LLAVAOV_OK && tokens; i++) {
         Loop loop = {.cpu = cpu,
+            .kernel = PANEL,
             .weight = weight,
             .bias = bias ? bias->vector : NULL,
             .in = {NULL, LV_F32, tokens, inner, inner},

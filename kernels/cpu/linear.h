@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Linear operations of a kernel set: packing, many rows by register tiles, few rows by dot
- * products. */
+ * products; many rows in the bits of few are in dots.h. */
 #ifndef LV_LINEAR_H
 #define LV_LINEAR_H
 
@@ -68,8 +68,15 @@ static bool all_finite(const LvMatrix *m)
 
 /* ---- packing ---- */
 
-/* dst[k * TILE_R + r] = src[r][k] for `rows` <= TILE_R rows, zeros for the others. */
-static void pack_row_panel(float *dst, const float *src, size_t stride, size_t rows, size_t cols)
+/* Element k of a row (or of an output's weights) goes to k % VEC * next + k / VEC * step. */
+typedef struct PackPlaces {
+    size_t next, step;
+    bool pad; /* zeros behind the last, up to a multiple of VEC */
+} PackPlaces;
+
+/* `rows` <= TILE_R rows, zeros for the others; a place holds TILE_R. */
+static inline __attribute__((always_inline)) void pack_row_panel_to(
+    float *dst, PackPlaces to, const float *src, size_t stride, size_t rows, size_t cols)
 {
     for (size_t k = 0; k < cols; k += VEC) {
         size_t width = cols - k < VEC ? cols - k : VEC;
@@ -80,15 +87,22 @@ static void pack_row_panel(float *dst, const float *src, size_t stride, size_t r
                        : width == VEC ? vf_load(src + (r0 + i) * stride + k)
                                       : vf_load_n(src + (r0 + i) * stride + k, width);
             vf_transpose(t);
-            float *out = dst + k * TILE_R + r0;
+            float *out = dst + k / VEC * to.step + r0;
+            const size_t n = to.pad ? VEC : width;
             if (TILE_R - r0 >= VEC)
-                for (size_t i = 0; i < width; i++)
-                    vf_store(out + i * TILE_R, t[i]);
+                for (size_t i = 0; i < n; i++)
+                    vf_store(out + i * to.next, t[i]);
             else
-                for (size_t i = 0; i < width; i++)
-                    vf_store_n(out + i * TILE_R, t[i], TILE_R % VEC);
+                for (size_t i = 0; i < n; i++)
+                    vf_store_n(out + i * to.next, t[i], TILE_R % VEC);
         }
     }
+}
+
+/* dst[k * TILE_R + r] = src[r][k] */
+static void pack_row_panel(float *dst, const float *src, size_t stride, size_t rows, size_t cols)
+{
+    pack_row_panel_to(dst, (PackPlaces){TILE_R, VEC * TILE_R, false}, src, stride, rows, cols);
 }
 
 static void pack_rows(float *dst, const float *src, size_t stride, size_t rows, size_t cols)
@@ -98,10 +112,9 @@ static void pack_rows(float *dst, const float *src, size_t stride, size_t rows, 
             dst + r * cols, src + r * stride, stride, rows - r < TILE_R ? rows - r : TILE_R, cols);
 }
 
-/* dst[k * LANES + i] = weight[first + i][k0 + k] for VEC outputs, of which `rows` exist, and n
- * values of k. */
-static inline __attribute__((always_inline)) void pack_weights_as(
-    LvDtype dtype, float *dst, const LvMatrix *m, size_t first, size_t rows, size_t k0, size_t n)
+/* VEC outputs, of which `rows` exist, and n values of k from k0 on; a place holds LANES outputs. */
+static inline __attribute__((always_inline)) void pack_weights_as(LvDtype dtype, float *dst,
+    PackPlaces to, const LvMatrix *m, size_t first, size_t rows, size_t k0, size_t n)
 {
     WeightRow w[VEC];
     for (size_t i = 0; i < VEC; i++)
@@ -114,24 +127,33 @@ static inline __attribute__((always_inline)) void pack_weights_as(
                    : width == VEC ? load_weights(dtype, w[i], k0 + k)
                                   : load_some_weights(dtype, w[i], k0 + k, width);
         vf_transpose(t);
-        for (size_t i = 0; i < width; i++)
-            vf_store(dst + (k + i) * LANES, t[i]);
+        float *out = dst + k / VEC * to.step;
+        const size_t stored = to.pad ? VEC : width;
+        for (size_t i = 0; i < stored; i++)
+            vf_store(out + i * to.next, t[i]);
     }
 }
 
-static void pack_weights(
-    float *dst, const LvMatrix *m, size_t first, size_t rows, size_t k0, size_t n)
+static inline __attribute__((always_inline)) void pack_weights_to(
+    float *dst, PackPlaces to, const LvMatrix *m, size_t first, size_t rows, size_t k0, size_t n)
 {
     switch (m->dtype) {
 #define PACK_CASE(T)                                                                               \
     case LV_##T:                                                                                   \
-        pack_weights_as(LV_##T, dst, m, first, rows, k0, n);                                       \
+        pack_weights_as(LV_##T, dst, to, m, first, rows, k0, n);                                   \
         break;
         LV_CPU_DTYPES(PACK_CASE)
     default:
-        pack_weights_as(ANY_DTYPE, dst, m, first, rows, k0, n);
+        pack_weights_as(ANY_DTYPE, dst, to, m, first, rows, k0, n);
         break;
     }
+}
+
+/* dst[k * LANES + i] = weight[first + i][k0 + k]. */
+static void pack_weights(
+    float *dst, const LvMatrix *m, size_t first, size_t rows, size_t k0, size_t n)
+{
+    pack_weights_to(dst, (PackPlaces){LANES, VEC * LANES, false}, m, first, rows, k0, n);
 }
 
 /* ---- epilogue ---- */

@@ -226,7 +226,20 @@ static void pack_rows(float *dst, const float *src, size_t stride, size_t rows, 
             dst[r * cols + k] = r < rows ? src[r * stride + k] : 0;
 }
 
+static void pack_dot_rows(float *dst, const float *src, size_t stride, size_t rows, size_t cols)
+{
+    const size_t packed = (cols + LANES / 2 - 1) / (LANES / 2) * (LANES / 2);
+    for (size_t r = 0; r < rows; r++)
+        for (size_t k = 0; k < packed; k++)
+            dst[r * packed + k] = k < cols ? src[r * stride + k] : 0;
+}
+
 static size_t linear_scratch(size_t rows, size_t inner)
+{
+    return 0;
+}
+
+static size_t dots_scratch(size_t inner)
 {
     return 0;
 }
@@ -264,6 +277,11 @@ static void linear_panel(const LvLinearArgs *l)
 static void linear_few(const LvLinearArgs *l)
 {
     linear_rows(l, l->in_stride);
+}
+
+static void linear_dots(const LvLinearArgs *l)
+{
+    linear_rows(l, (l->weight.cols + LANES / 2 - 1) / (LANES / 2) * (LANES / 2));
 }
 
 /* ---- attention: panels are rows ---- */
@@ -416,6 +434,9 @@ const LvKernels *lv_kernels_reference(void)
         .linear_scratch = linear_scratch,
         .linear_panel = linear_panel,
         .linear_few = linear_few,
+        .pack_dot_rows = pack_dot_rows,
+        .dots_scratch = dots_scratch,
+        .linear_dots = linear_dots,
         .pack_queries = pack_queries,
         .key_panel_size = panel_size,
         .value_panel_size = panel_size,

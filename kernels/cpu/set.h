@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "cpu/linear.h"
+#include "cpu/dots.h"
 #include "cpu/attention.h"
 #include "cpu/rows.h"
 #include "cpu/sets.h"
@@ -25,6 +25,9 @@ const LvKernels *SET_FUNCTION(void)
         .linear_scratch = linear_scratch,
         .linear_panel = linear_panel,
         .linear_few = linear_few,
+        .pack_dot_rows = pack_dot_rows,
+        .dots_scratch = dots_scratch,
+        .linear_dots = linear_dots,
         .pack_queries = pack_queries,
         .key_panel_size = key_panel_size,
         .value_panel_size = value_panel_size,

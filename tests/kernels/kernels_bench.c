@@ -115,10 +115,13 @@ static void bench_many(const LvKernels *k, size_t rows, size_t cols, size_t inne
     free(in), free(packed), free(out), free(weights), free(scratch);
 }
 
+/* dots: in the bits of few rows, by tiles. */
 static void bench_few(
-    const LvKernels *k, size_t rows, size_t cols, size_t inner, const uint16_t *weights)
+    const LvKernels *k, size_t rows, size_t cols, size_t inner, bool dots, const uint16_t *weights)
 {
     float *in = floats(rows * inner), *out = floats(rows * cols);
+    float *packed = floats((rows + 64) * lv_dot_cols(k, inner)),
+          *scratch = floats(k->dots_scratch(inner));
     double best = 1e9;
     for (int round = 0; round < 3; round++) {
         double start = now();
@@ -128,14 +131,22 @@ static void bench_few(
             .in_stride = inner,
             .rows = rows,
             .weight = {.data = weights, .dtype = LV_F16, .rows = cols, .cols = inner},
-            .cols = cols};
-        k->linear_few(&l);
+            .cols = cols,
+            .scratch = scratch};
+        if (dots) {
+            k->pack_dot_rows(packed, in, inner, rows, inner);
+            l.in = packed;
+            k->linear_dots(&l);
+        } else
+            k->linear_few(&l);
         double time = now() - start;
         best = time < best ? time : best;
     }
-    printf("  linear %4zu x %5zu x %4zu  %8.2f ms  %6.1f GB/s of weights\n", rows, cols, inner,
-        best * 1e3, 2e-9 * (double)cols * (double)inner / best);
-    free(in), free(out);
+    printf("  %s %4zu x %5zu x %4zu  %8.2f ms  %6.1f GB/s of weights  %6.1f GFLOP/s\n",
+        dots ? "dots by tiles" : "dot products ", rows, cols, inner, best * 1e3,
+        2e-9 * (double)cols * (double)inner / best,
+        2e-9 * (double)rows * (double)cols * (double)inner / best);
+    free(in), free(out), free(packed), free(scratch);
 }
 
 void kernels_bench(const LvKernels *k)
@@ -150,8 +161,15 @@ void kernels_bench(const LvKernels *k)
     bench_many(k, 729, 4304, 1152);
     bench_many(k, 729, 1152, 4304);
     bench_many(k, 768, 896, 4864);
-    bench_few(k, 1, 152000, 896, weights);
-    bench_few(k, 4, 152000, 896, weights);
+    bench_few(k, 1, 152000, 896, false, weights);
+    bench_few(k, 4, 152000, 896, false, weights);
+    for (size_t rows = 6; rows <= 32; rows += rows < 16 ? 2 : 8)
+        for (int dots = 0; dots < 2; dots++) {
+            bench_few(k, rows, 4864, 896, dots, weights);
+            bench_few(k, rows, 896, 4864, dots, weights);
+        }
+    bench_few(k, 225, 4864, 896, true, weights);
+    bench_few(k, 225, 896, 4864, true, weights);
     printf("  multiply-adds %.1f GFLOP/s, reading %.1f GB/s (again)\n", peak(k),
         read_speed((const char *)weights, big * 2));
     free(weights);

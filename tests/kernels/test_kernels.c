@@ -306,21 +306,32 @@ static double allowed(const Case *c, const float *in, const float *w, const floa
     return bound + 6e-7 * fabs(want) + 6e-7 + 1e-38;
 }
 
+typedef enum Way { PANEL, DOTS, FEW } Way;
+
 static void run_linear(
-    const LvKernels *k, const Case *c, LvLinearArgs l, const float *in, size_t in_stride, bool few)
+    const LvKernels *k, const Case *c, LvLinearArgs l, const float *in, size_t in_stride, Way way)
 {
-    if (few) {
+    if (way == FEW) {
         l.in = in;
         l.in_stride = in_stride;
-        k->linear_few(&l);
+        for (size_t rows = l.rows; rows > 0; rows -= l.rows) {
+            l.rows = rows < LV_FEW_ROWS ? rows : LV_FEW_ROWS;
+            k->linear_few(&l);
+            l.in += l.rows * in_stride;
+            l.out += l.rows * l.out_stride;
+            l.residual += l.residual ? l.rows * l.residual_stride : 0;
+        }
         return;
     }
-    size_t panels = (c->rows + k->tile_rows - 1) / k->tile_rows;
-    float *packed = aligned_alloc(64, (panels * k->tile_rows * c->inner * 4 + 127) / 64 * 64);
-    k->pack_rows(packed, in, in_stride, c->rows, c->inner);
+    const size_t panels = (l.rows + k->tile_rows - 1) / k->tile_rows,
+                 cols = way == DOTS ? lv_dot_cols(k, c->inner) : c->inner,
+                 scratch =
+                     way == DOTS ? k->dots_scratch(c->inner) : k->linear_scratch(l.rows, c->inner);
+    float *packed = aligned_alloc(64, (panels * k->tile_rows * cols * 4 + 127) / 64 * 64);
+    (way == DOTS ? k->pack_dot_rows : k->pack_rows)(packed, in, in_stride, l.rows, c->inner);
     l.in = packed;
-    l.scratch = aligned_alloc(64, (k->linear_scratch(c->rows, c->inner) * 4 + 127) / 64 * 64);
-    k->linear_panel(&l);
+    l.scratch = aligned_alloc(64, (scratch * 4 + 127) / 64 * 64);
+    (way == DOTS ? k->linear_dots : k->linear_panel)(&l);
     free(packed);
     free(l.scratch);
 }
@@ -343,9 +354,7 @@ static void linear_case(const LvKernels *k, const Case *c)
         .bias = c->bias ? bias : NULL,
         .function = c->function,
         .residual_stride = stride};
-    for (int few = 0; few < 2; few++) {
-        if (few && (c->rows > LV_FEW_ROWS || !c->rows))
-            continue;
+    for (Way way = PANEL; way <= FEW; way++) {
         size_t n = c->rows * stride;
         float *got = guarded(n), *want = guarded(n), *again = guarded(n);
         for (size_t r = 0; r < c->rows; r++)
@@ -353,10 +362,10 @@ static void linear_case(const LvKernels *k, const Case *c)
                 got[r * stride + i] = want[r * stride + i] = again[r * stride + i] = noise();
         l.residual = c->residual ? want : NULL; /* in place, as the contract allows */
         l.out = want;
-        run_linear(reference, c, l, in, in_stride, few);
+        run_linear(reference, c, l, in, in_stride, way);
         l.residual = c->residual ? got : NULL;
         l.out = got;
-        run_linear(k, c, l, in, in_stride, few);
+        run_linear(k, c, l, in, in_stride, way);
         check_guards(got, n, c->rows, c->cols, stride);
         for (size_t r = 0; r < c->rows; r++)
             for (size_t i = 0; i < c->cols; i++) {
@@ -365,12 +374,13 @@ static void linear_case(const LvKernels *k, const Case *c)
                             *up_row = u + (c->first + i) * c->inner;
                 double limit = allowed(c, in + r * in_stride, row, up_row, b);
                 if (!(fabs(a - b) <= limit))
-                    fail_msg("%s linear %zux%zux%zu dtype %s function %d kind %d few %d: [%zu, "
+                    fail_msg("%s linear %zux%zux%zu dtype %s function %d kind %d way %d: [%zu, "
                              "%zu] %g, not %g",
                         k->name, c->rows, c->cols, c->inner, lv_dtype_name(c->dtype), c->function,
-                        c->kind, few, r, i, a, b);
+                        c->kind, way, r, i, a, b);
             }
-        /* The same outputs in pieces of odd sizes: not a bit may differ. */
+        /* The same outputs in pieces of odd sizes, and dot products by tiles or by themselves: not a
+         * bit may differ. */
         for (size_t begin = 0; begin < c->cols; begin += 7) {
             LvLinearArgs piece = l;
             piece.first = c->first + begin;
@@ -378,18 +388,18 @@ static void linear_case(const LvKernels *k, const Case *c)
             piece.out = again + begin;
             piece.residual = c->residual ? again + begin : NULL;
             piece.bias = c->bias ? bias + begin : NULL;
-            run_linear(k, c, piece, in, in_stride, few);
+            run_linear(k, c, piece, in, in_stride, way == DOTS ? FEW : way);
         }
         for (size_t r = 0; r < c->rows; r++)
             assert_memory_equal(again + r * stride, got + r * stride, c->cols * sizeof(float));
         /* One and two of the rows without the others: not a bit may differ. */
-        for (size_t count = 1; few && !c->residual && count <= 2; count++)
+        for (size_t count = 1; way != PANEL && !c->residual && count <= 2; count++)
             for (size_t r = 0; r + count <= c->rows; r++) {
                 LvLinearArgs part = l;
                 part.rows = count;
                 part.out = again + r * stride;
                 memset(part.out, 0, c->cols * sizeof(float));
-                run_linear(k, c, part, in + r * in_stride, in_stride, few);
+                run_linear(k, c, part, in + r * in_stride, in_stride, way);
                 for (size_t i = 0; i < count; i++)
                     assert_memory_equal(
                         again + (r + i) * stride, got + (r + i) * stride, c->cols * sizeof(float));
