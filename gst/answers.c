@@ -99,6 +99,8 @@ gst_llavaov_answer_to_structure (const GstLlavaovWindow * window,
   if (window->ask_id)
     gst_structure_set (structure, "ask-id", G_TYPE_UINT64, window->ask_id,
         "from", G_TYPE_STRING, window->ask_from, NULL);
+  if (window->triggered)
+    gst_structure_foreach (window->triggered, copy_field, structure);
   if (window->chosen)
     gst_structure_foreach (window->chosen, copy_field, structure);
   if (window->is_json)
@@ -135,8 +137,9 @@ GstStructure *
 gst_llavaov_no_frames_to_structure (const GstLlavaovWindow * window,
     const gchar * stream)
 {
-  GstStructure *structure = gst_structure_new (GST_LLAVAOV_NO_FRAMES_NAME,
-      "stream", G_TYPE_STRING, stream, NULL);
+  GstStructure *structure = gst_structure_new (window->quiet ?
+      GST_LLAVAOV_QUIET_NAME : GST_LLAVAOV_NO_FRAMES_NAME, "stream",
+      G_TYPE_STRING, stream, NULL);
 
   set_times (structure, window);
   gst_structure_set (structure,

@@ -14,6 +14,7 @@ G_BEGIN_DECLS
 #define GST_LLAVAOV_ANSWER_NAME "llavaov-answer"
 #define GST_LLAVAOV_NO_FRAMES_NAME "llavaov-no-frames"
 #define GST_LLAVAOV_NO_ANSWER_NAME "llavaov-no-answer"
+#define GST_LLAVAOV_QUIET_NAME "llavaov-quiet"
 #define GST_LLAVAOV_META_NAME "GstLlavaovMeta"
 
 /* Registers the custom meta, once. */

@@ -28,6 +28,7 @@ end_windows (GstLlavaovElement * self, const gchar * reason, GstClockTime now)
         self->input.live ? now : GST_CLOCK_TIME_NONE, reason, &closed);
   else
     gst_llavaov_sampler_reset (&self->windows.sampler);
+  gst_llavaov_windows_forget_triggers (&self->windows);
   /* A live stream without frames is reported from here on. */
   if (self->input.live && GST_CLOCK_TIME_IS_VALID (now))
     gst_llavaov_sampler_start (&self->windows.sampler, now);
@@ -85,17 +86,29 @@ allowed_silence (const GstLlavaovSettings * run)
 /* No open window holds a frame. */
 static void
 report_silence (GstLlavaovElement * self, GstClockTime silence,
-    GstClockTime step, const gchar * reason)
+    GstClockTime step, const gchar * reason, gboolean quiet)
 {
   GQueue closed = G_QUEUE_INIT;
+  GstLlavaovWindow *window;
   GstClockTime end = self->input.have_time ?
       self->input.last_running + step : 0;
   GstClockTime start = end > silence ? end - silence : 0;
 
-  g_queue_push_tail (&closed, gst_llavaov_window_new_empty (start,
-          end - start, &self->run, &self->input.segment,
-          gst_llavaov_sampler_utc_offset (&self->windows.sampler), reason));
+  window = gst_llavaov_window_new_empty (start, end - start, &self->run,
+      &self->input.segment,
+      gst_llavaov_sampler_utc_offset (&self->windows.sampler), reason);
+  window->quiet = quiet;
+  g_queue_push_tail (&closed, window);
   gst_llavaov_window_queue_add (self, &closed);
+}
+
+/* Why good frames are in no window that holds one. */
+static const gchar *
+why_quiet (const GstLlavaovSettings * run)
+{
+  if (!run->enabled)
+    return "disabled";
+  return gst_llavaov_sampler_is_asked (run) ? "between-windows" : "no-trigger";
 }
 
 void
@@ -113,9 +126,11 @@ gst_llavaov_drain_watch_progress (GstLlavaovElement * self, GstClockTime step,
     return;
   if (gst_llavaov_sampler_has_frames (&self->windows.sampler))
     gst_llavaov_drain_windows (self, "no-progress", GST_CLOCK_TIME_NONE);
-  else
+  else if (outside || self->format.unreadable)
     report_silence (self, silence, outside ? 0 : step,
-        outside ? "outside-segment" : self->format.unreadable ?
-        "unreadable-frames" : "between-windows");
+        outside ? "outside-segment" : "unreadable-frames", FALSE);
+  else
+    report_silence (self, silence, step, why_quiet (&self->run),
+        !gst_llavaov_sampler_is_asked (&self->run));
   gst_llavaov_windows_end_silence (&self->windows);
 }

@@ -3,6 +3,7 @@
 
 #include "alert-settings.h"
 #include "choices.h"
+#include "triggers.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -172,7 +173,8 @@ gst_llavaov_check_settings (const GstLlavaovSettings * settings,
   if (settings->engine_id && !*settings->engine_id)
     return gst_llavaov_bad_value (error, "engine-id", "",
         "a name must not be empty");
-  return gst_llavaov_choices_check (settings, error) &&
+  return gst_llavaov_triggers_check (settings, error) &&
+      gst_llavaov_choices_check (settings, error) &&
       gst_llavaov_alert_rule (settings, &rule, error);
 }
 

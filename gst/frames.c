@@ -5,6 +5,7 @@
 #include "backpressure.h"
 #include "drain.h"
 #include "frame-time.h"
+#include "trigger.h"
 #include "window-queue.h"
 
 #define GST_CAT_DEFAULT gst_llavaov_debug
@@ -34,19 +35,21 @@ sample_chosen (gpointer data, GstLlavaovSample * sample)
     gst_llavaov_output_count (&self->output, GST_LLAVAOV_COUNT_FRAMES_SAMPLED);
   }
   gst_llavaov_window_queue_push_sample (self, sample);
+  gst_llavaov_trigger_chosen (self, sample);
 }
 
 /* Asks the engine whether it will come to the window in time. Where the stream blocks it always does, and before the model is
  * loaded there is nobody to ask. */
 static gboolean
-reserve_window (gpointer data, GstLlavaovWindow * window, GstClockTime next)
+reserve_window (gpointer data, GstLlavaovWindow * window, GstClockTime now,
+    GstClockTime next)
 {
   GstLlavaovElement *self = data;
 
   if (self->model.session == NULL || gst_llavaov_backpressure_blocks (self))
     return TRUE;
   window->reservation = llavaov_session_reserve (self->model.session,
-      window->length, next - window->start);
+      window->length - MIN (window->length, now - window->start), next - now);
   return window->reservation != NULL;
 }
 
@@ -117,6 +120,7 @@ static GstFlowReturn
 advance (GstLlavaovElement * self, GstClockTime running, GstClockTime now)
 {
   GQueue closed = G_QUEUE_INIT;
+  guint64 idle;
 
   /* The first frame may be of any time and starts the grid: how long the stream was silent before, only the clock can say. */
   if (self->input.have_time)
@@ -125,6 +129,9 @@ advance (GstLlavaovElement * self, GstClockTime running, GstClockTime now)
     gst_llavaov_sampler_advance (&self->windows.sampler, MIN (now, running),
         &closed);
   gst_llavaov_window_queue_add (self, &closed);
+  for (idle = gst_llavaov_sampler_take_idle (&self->windows.sampler); idle;
+      idle--)
+    gst_llavaov_output_count (&self->output, GST_LLAVAOV_COUNT_IDLE_WINDOWS);
   return gst_llavaov_backpressure_wait_if_blocking (self);
 }
 
@@ -137,8 +144,12 @@ window_frame (GstLlavaovElement * self, GstLlavaovSample * sample,
 
   if (flow != GST_FLOW_OK)
     return flow;
+  flow = gst_llavaov_trigger_wait (self);
+  if (flow != GST_FLOW_OK)
+    return flow;
   gst_llavaov_sampler_frame (&self->windows.sampler, sample, &closed);
   gst_llavaov_window_queue_add (self, &closed);
+  gst_llavaov_trigger_frame (self, sample);
   return GST_FLOW_OK;
 }
 
@@ -212,7 +223,7 @@ gst_llavaov_frames_take (GstLlavaovElement * self, GstBuffer * buffer,
       gst_llavaov_sample_new (buffer, &self->format.info, running, duration);
   sample->orientation = self->format.orientation;
   if (self->run.sampling == GST_LLAVAOV_SAMPLING_CLIP)
-    flow = clip_frame (self, sample);
+    flow = self->run.enabled ? clip_frame (self, sample) : GST_FLOW_OK;
   else
     flow = window_frame (self, sample, now);
   gst_llavaov_input_set_have_time (&self->input, flow == GST_FLOW_OK);

@@ -60,6 +60,7 @@ get_stats (GstLlavaovElement * self)
     llavaov_session_stats (self->model.session, &session);
   stats = gst_llavaov_output_stats (&self->output, &session);
   gst_llavaov_alerts_add_stats (&self->alerts, stats);
+  gst_llavaov_triggers_add_stats (&self->windows.triggers, stats);
   g_mutex_unlock (&self->windows.lock);
   return stats;
 }

@@ -217,7 +217,8 @@ static GstStructure *
 join (const GPtrArray * together)
 {
   static const gchar *const common[] = {
-    "stream", "seq", "n-questions", "timestamp", "stream-time",
+    "stream", "seq", "n-questions", "trigger", "trigger-time",
+    "motion-level", "scene-change", "objects", "timestamp", "stream-time",
     "running-time", "duration", "n-frames", "frame-times", "utc-start",
     "dropped-windows", "model", "device"
   };
@@ -227,8 +228,9 @@ join (const GPtrArray * together)
   guint i;
 
   for (i = 0; i < G_N_ELEMENTS (common); i++)
-    gst_structure_set_value (joined, common[i],
-        gst_structure_get_value (first, common[i]));
+    if (gst_structure_has_field (first, common[i]))
+      gst_structure_set_value (joined, common[i],
+          gst_structure_get_value (first, common[i]));
   g_value_init (&answers, GST_TYPE_ARRAY);
   g_value_init (&answer, GST_TYPE_STRUCTURE);
   for (i = 0; i < together->len; i++) {

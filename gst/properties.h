@@ -24,6 +24,14 @@ G_BEGIN_DECLS
 #define END(type)
 #include "property-enums.inc"
 
+/* What opens a window; bits, and names in property-enums.c. */
+typedef enum
+{
+  GST_LLAVAOV_TRIGGER_PERIODIC = 1 << 0,
+  GST_LLAVAOV_TRIGGER_EVENT = 1 << 3
+} GstLlavaovTrigger;
+GType gst_llavaov_trigger_get_type (void);
+
 /* Of LlavaovVariant. */
 GType gst_llavaov_variants_get_type (void);
 

@@ -35,3 +35,21 @@ gst_llavaov_variants_get_type (void)
             values));
   return type;
 }
+
+GType
+gst_llavaov_trigger_get_type (void)
+{
+  static gsize type = 0;
+  static const GFlagsValue values[] = {
+    {0, "Nothing", "none"},
+    {GST_LLAVAOV_TRIGGER_PERIODIC, "One after another, every interval",
+        "periodic"},
+    {GST_LLAVAOV_TRIGGER_EVENT, "The event llavaov/trigger", "event"},
+    {0, NULL, NULL}
+  };
+
+  if (g_once_init_enter (&type))
+    g_once_init_leave (&type, g_flags_register_static ("GstLlavaovTrigger",
+            values));
+  return type;
+}

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sampler.h"
 
+#include "triggers.h"
+
 /* The duration of a live frame is trusted when it is longer than this: to wait for the next frame, and be sure, would cost more
  * than an occasional second-best choice. */
 #define TRUSTED_DURATION (100 * GST_MSECOND)
@@ -35,22 +37,135 @@ interval_of (const GstLlavaovSettings * settings)
       GST_LLAVAOV_MAX_OPEN_WINDOWS);
 }
 
-static void
-open_window (GstLlavaovSampler * sampler)
+gboolean
+gst_llavaov_sampler_is_asked (const GstLlavaovSettings * settings)
+{
+  return settings->enabled && settings->trigger & GST_LLAVAOV_TRIGGER_PERIODIC;
+}
+
+static GstLlavaovWindow *
+new_window (GstLlavaovSampler * sampler, GstClockTime start)
 {
   const GstLlavaovSettings *settings = sampler->settings;
-  GstLlavaovWindow *window = gst_llavaov_window_new (sampler->next_start,
+  GstLlavaovWindow *window = gst_llavaov_window_new (start,
       settings->window, settings, &sampler->segment, settings->frames);
 
   if (settings->layout == GST_LLAVAOV_LAYOUT_IMAGE)
     window->n_points = 1;
   window->utc_start =
       gst_llavaov_window_utc (sampler->utc_offset, window->start);
+  return window;
+}
+
+static void
+set_refused (GstLlavaovSampler * sampler, GstLlavaovWindow * window,
+    GstClockTime now, GstClockTime next)
+{
+  if (sampler->live && sampler->reserve)
+    window->refused = !sampler->reserve (sampler->data, window, now, next);
+}
+
+static void
+open_window (GstLlavaovSampler * sampler)
+{
+  const GstLlavaovSettings *settings = sampler->settings;
+  GstLlavaovWindow *window = new_window (sampler, sampler->next_start);
+
+  window->idle = !gst_llavaov_sampler_is_asked (settings);
   g_queue_push_tail (&sampler->open, window);
   sampler->next_start = add (sampler->next_start, interval_of (settings));
-  if (sampler->live && sampler->reserve)
-    window->refused = !sampler->reserve (sampler->data, window,
-        sampler->next_start);
+  if (window->idle)
+    return;
+  window->triggered = gst_structure_new ("trigger", "trigger", G_TYPE_STRING,
+      "periodic", NULL);
+  set_refused (sampler, window, window->start, sampler->next_start);
+}
+
+static gint
+by_start (gconstpointer a, gconstpointer b, gpointer data)
+{
+  const GstLlavaovWindow *one = a, *other = b;
+
+  return one->start < other->start ? -1 : one->start > other->start;
+}
+
+static void
+offer (GstLlavaovSampler * sampler, GstLlavaovWindow * window,
+    GstLlavaovSample * last, GstLlavaovSample * sample, gboolean trust)
+{
+  window->n_seen++;
+  gst_llavaov_points_offer (window, last, sample, trust, sampler->chosen,
+      sampler->data);
+}
+
+GstLlavaovWindow *
+gst_llavaov_sampler_open (GstLlavaovSampler * sampler, GstClockTime start,
+    GstClockTime now, GstStructure * triggered, const GQueue * kept)
+{
+  GstLlavaovWindow *window = new_window (sampler, start);
+  GstLlavaovSample *last = NULL;
+  GList *walk;
+
+  window->triggered = triggered;
+  g_queue_insert_sorted (&sampler->open, window, by_start, NULL);
+  set_refused (sampler, window, now, window_end (window));
+  for (walk = kept->head; walk; walk = walk->next) {
+    GstLlavaovSample *sample = walk->data;
+
+    if (sample->running < start || sample->running >= window_end (window))
+      continue;
+    offer (sampler, window, last, sample, FALSE);
+    last = sample;
+  }
+  if (sampler->last && sampler->last->running >= start &&
+      sampler->last->running < window_end (window) &&
+      (last == NULL || sampler->last->running > last->running))
+    offer (sampler, window, last, sampler->last, FALSE);
+  return window;
+}
+
+guint64
+gst_llavaov_sampler_take_idle (GstLlavaovSampler * sampler)
+{
+  guint64 n = sampler->n_idle;
+
+  sampler->n_idle = 0;
+  return n;
+}
+
+/* Windows that were asked for, and are not any more. */
+static void
+lie_idle (GstLlavaovSampler * sampler)
+{
+  GList *walk;
+
+  for (walk = sampler->open.head; walk; walk = walk->next) {
+    GstLlavaovWindow *window = walk->data;
+
+    window->idle = TRUE;
+    g_ptr_array_set_size (window->samples, 0);
+    llavaov_reservation_free (g_steal_pointer (&window->reservation));
+  }
+  g_clear_pointer (&sampler->last, gst_llavaov_sample_unref);
+}
+
+static gboolean
+free_idle (GstLlavaovSampler * sampler)
+{
+  GList *walk, *next;
+  gboolean found = FALSE;
+
+  for (walk = sampler->open.head; walk; walk = next) {
+    GstLlavaovWindow *window = walk->data;
+
+    next = walk->next;
+    if (!window->idle)
+      continue;
+    found = TRUE;
+    g_queue_delete_link (&sampler->open, walk);
+    gst_llavaov_window_free (window);
+  }
+  return found;
 }
 
 void
@@ -134,8 +249,9 @@ static void
 close_window (GstLlavaovSampler * sampler, GstLlavaovWindow * window,
     GQueue * closed)
 {
-  if (window->n_seen == 0) {
-    if (!sampler->live) {
+  if (window->n_seen == 0 || window->idle) {
+    sampler->n_idle += window->n_seen > 0;
+    if (!sampler->live || window->n_seen) {
       gst_llavaov_window_free (window);
       return;
     }
@@ -178,6 +294,8 @@ gst_llavaov_sampler_advance (GstLlavaovSampler * sampler, GstClockTime now,
 
   if (!sampler->started)
     return;
+  if (!sampler->settings->enabled)
+    lie_idle (sampler);
 
   while ((window = g_queue_peek_head (&sampler->open)) &&
       window_end (window) <= now)
@@ -212,6 +330,11 @@ gst_llavaov_sampler_frame (GstLlavaovSampler * sampler,
     sampler->next_start = time;
     gst_llavaov_sampler_advance (sampler, time, closed);
   }
+  /* Asked for again: at once. */
+  if (gst_llavaov_sampler_is_asked (sampler->settings) && free_idle (sampler)) {
+    sampler->next_start = time;
+    gst_llavaov_sampler_advance (sampler, time, closed);
+  }
 
   for (walk = sampler->open.head; walk; walk = next) {
     GstLlavaovWindow *window = walk->data;
@@ -219,9 +342,11 @@ gst_llavaov_sampler_frame (GstLlavaovSampler * sampler,
     next = walk->next;
     if (time < window->start || time >= window_end (window))
       continue;
-    window->n_seen++;
-    gst_llavaov_points_offer (window, sampler->last, sample, trust,
-        sampler->chosen, sampler->data);
+    if (window->idle) {
+      window->n_seen++;
+      continue;
+    }
+    offer (sampler, window, sampler->last, sample, trust);
     if (sampler->early && gst_llavaov_points_are_decided (window)) {
       window->early = TRUE;
       window->state = GST_LLAVAOV_WINDOW_WAITING;
@@ -232,7 +357,8 @@ gst_llavaov_sampler_frame (GstLlavaovSampler * sampler,
 
   if (sampler->last)
     gst_llavaov_sample_unref (sampler->last);
-  sampler->last = gst_llavaov_sample_ref (sample);
+  sampler->last = sampler->settings->enabled ?
+      gst_llavaov_sample_ref (sample) : NULL;
 }
 
 static void
@@ -254,7 +380,9 @@ gst_llavaov_sampler_finish (GstLlavaovSampler * sampler, GstClockTime end,
 
   gst_llavaov_sampler_advance (sampler, end, closed);
   while ((window = g_queue_pop_head (&sampler->open))) {
-    if (window->n_seen) {
+    if (window->n_seen && window->idle) {
+      gst_llavaov_window_free (window);
+    } else if (window->n_seen) {
       cut_window (sampler, window, end, closed);
     } else if (sampler->live && GST_CLOCK_TIME_IS_VALID (now) &&
         now >= window->start + SHORTEST_SILENCE) {
@@ -290,7 +418,8 @@ gst_llavaov_sampler_has_frames (GstLlavaovSampler * sampler)
   GList *walk;
 
   for (walk = sampler->open.head; walk; walk = walk->next)
-    if (((GstLlavaovWindow *) walk->data)->n_seen)
+    if (((GstLlavaovWindow *) walk->data)->n_seen &&
+        !((GstLlavaovWindow *) walk->data)->idle)
       return TRUE;
   return FALSE;
 }
@@ -340,9 +469,24 @@ gst_llavaov_sampler_deadline (GstLlavaovSampler * sampler)
 GstClockTime
 gst_llavaov_sampler_earliest (GstLlavaovSampler * sampler)
 {
-  GstLlavaovWindow *window = g_queue_peek_head (&sampler->open);
+  const GstLlavaovSettings *settings = sampler->settings;
+  GstClockTime start = sampler->next_start, back;
+  GList *walk;
 
   if (!sampler->started)
     return GST_CLOCK_TIME_NONE;
-  return window ? window->start : sampler->next_start;
+  /* What triggers next may look back from the last frame. */
+  if (sampler->last && settings->trigger != GST_LLAVAOV_TRIGGER_PERIODIC) {
+    back = gst_llavaov_triggers_lookback (settings) +
+        gst_llavaov_triggers_pitch (settings) + GST_LLAVAOV_TRIGGER_DELAY;
+    start = MIN (start, sampler->last->running -
+        MIN (sampler->last->running, back));
+  }
+  for (walk = sampler->open.head; walk; walk = walk->next) {
+    const GstLlavaovWindow *window = walk->data;
+
+    if (!window->idle)
+      start = MIN (start, window->start);
+  }
+  return start;
 }

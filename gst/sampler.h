@@ -6,6 +6,9 @@
  * interval after another, the first at the first frame, and may overlap. Points that still lie ahead when a window closes
  * take its last frame. A window cut short by the end of the stream keeps the points before that end, at least one.
  *
+ * While nothing asks for windows one after another (property trigger without periodic, or enabled off) those of the grid are
+ * idle: they tell whether frames come. Windows that something triggers are opened beside them.
+ *
  * Not thread-safe: the lock of the windows is held around every call, and the members are read and written by sampler.c
  * alone. Times are running times in nanoseconds.
  */
@@ -19,10 +22,10 @@ G_BEGIN_DECLS
 /* Windows that may be open at the same time: bounds what a tiny interval can cost. */
 #define GST_LLAVAOV_MAX_OPEN_WINDOWS 64
 
-/* Called when a window of a live stream opens, the next of which begins at `next`. FALSE: it will not be answered in time, so
+/* Called when a window of a live stream opens at `now`, the next of which begins at `next`. FALSE: it will not be answered in time, so
  * it takes no frames. */
 typedef gboolean (*GstLlavaovReserveFunc) (gpointer data,
-    GstLlavaovWindow * window, GstClockTime next);
+    GstLlavaovWindow * window, GstClockTime now, GstClockTime next);
 
 typedef struct _GstLlavaovSampler
 {
@@ -36,6 +39,7 @@ typedef struct _GstLlavaovSampler
   GstSegment segment;
   gint64 utc_offset;
 
+  guint64 n_idle;               /* windows that held frames, and were idle, since that was last read */
   GQueue open;                  /* of GstLlavaovWindow, by start */
   GstLlavaovSample *last;       /* the frame before the next */
   gboolean started, seen_frame;
@@ -73,6 +77,16 @@ void gst_llavaov_sampler_advance (GstLlavaovSampler * sampler,
  * goes to `closed` at once. Frames must not go back in time. */
 void gst_llavaov_sampler_frame (GstLlavaovSampler * sampler,
     GstLlavaovSample * sample, GQueue * closed);
+
+/* Whether windows are asked for one after another. */
+gboolean gst_llavaov_sampler_is_asked (const GstLlavaovSettings * settings);
+/* Something asks at `now` for a window that begins at `start`, not after it. Frames of it so far: those of `kept` (of
+ * GstLlavaovSample, in order), and the last one. Takes `triggered`. The window is the sampler's. */
+GstLlavaovWindow *gst_llavaov_sampler_open (GstLlavaovSampler * sampler,
+    GstClockTime start, GstClockTime now, GstStructure * triggered,
+    const GQueue * kept);
+/* How many idle windows have held frames since the last call. */
+guint64 gst_llavaov_sampler_take_idle (GstLlavaovSampler * sampler);
 
 /* The stream has ended at `end`, or what follows does not continue it. Windows that held a frame close, cut short there; those
  * of a live stream that held none for a second close in state EMPTY, cut short at `now` (NONE: they are dropped). reason is a

@@ -19,6 +19,8 @@ typedef enum
   GST_LLAVAOV_COUNT_DROPPED_WINDOWS,
   GST_LLAVAOV_COUNT_FAILED_WINDOWS,
   GST_LLAVAOV_COUNT_EMPTY_WINDOWS,      /* that held no frame and were reported */
+  GST_LLAVAOV_COUNT_IDLE_WINDOWS,       /* that held frames, and that nothing triggered */
+  GST_LLAVAOV_COUNT_FRAMES_KEPT,        /* prepared for looking back */
   GST_LLAVAOV_COUNT_FRAMES_SEEN,
   GST_LLAVAOV_COUNT_FRAMES_SAMPLED,     /* distinct frames given to the engine */
   GST_LLAVAOV_COUNT_FRAMES_UNREADABLE,  /* whose buffers do not hold what caps and metas say */

@@ -10,6 +10,7 @@
 #include "liveness.h"
 #include "text-stream.h"
 #include "topology.h"
+#include "trigger.h"
 #include "upstream.h"
 #include "window-queue.h"
 
@@ -244,6 +245,7 @@ static gboolean
 sink_event (GstPad * pad, GstObject * parent, GstEvent * event)
 {
   GstLlavaovElement *self = GST_LLAVAOV_ELEMENT (parent);
+  gboolean taken;
 
   switch (GST_EVENT_TYPE (event)) {
     case GST_EVENT_STREAM_START:
@@ -265,6 +267,12 @@ sink_event (GstPad * pad, GstObject * parent, GstEvent * event)
       return sink_flush_start (self, event);
     case GST_EVENT_FLUSH_STOP:
       return sink_flush_stop (self, event);
+    case GST_EVENT_CUSTOM_DOWNSTREAM:
+    case GST_EVENT_CUSTOM_DOWNSTREAM_OOB:
+    case GST_EVENT_CUSTOM_BOTH:
+    case GST_EVENT_CUSTOM_BOTH_OOB:
+      taken = gst_llavaov_trigger_event (self, event);
+      return gst_pad_push_event (self->srcpad, event) || taken;
     default:
       if (gst_llavaov_ask_event (self, event))
         return TRUE;

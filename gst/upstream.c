@@ -4,6 +4,7 @@
 #include "ask.h"
 #include "backpressure.h"
 #include "cuda-memory.h"
+#include "trigger.h"
 
 /* Whether the engine runs on a CUDA device; before there is one, whether it is told to. */
 static gboolean
@@ -88,7 +89,7 @@ gboolean
 gst_llavaov_upstream_event (GstPad * pad, GstObject * parent, GstEvent * event)
 {
   GstLlavaovElement *self = GST_LLAVAOV_ELEMENT (parent);
-  gboolean ours;
+  gboolean ours, taken = gst_llavaov_trigger_event (self, event);
 
   if (gst_llavaov_ask_event (self, event))
     return TRUE;
@@ -120,7 +121,7 @@ gst_llavaov_upstream_event (GstPad * pad, GstObject * parent, GstEvent * event)
       return TRUE;
     }
   }
-  return gst_pad_push_event (self->sinkpad, event);
+  return gst_pad_push_event (self->sinkpad, event) || taken;
 }
 
 /* Video goes to the video pad alone; without this the defaults would lead into the text pad too. */

@@ -24,7 +24,16 @@ push_sample (gpointer data, GstLlavaovSample * sample, LlavaovLayout layout)
         LLAVAOV_ENCODE_ON_DEMAND, self->run.reuse_below, self->windows.backlog);
   else
     gst_llavaov_frame_source_push (sample, self->model.session, layout,
-        LLAVAOV_ENCODE_ON_ARRIVAL, self->run.reuse_below, NULL);
+        sample->chosen ? LLAVAOV_ENCODE_ON_ARRIVAL : LLAVAOV_ENCODE_ON_DEMAND,
+        self->run.reuse_below, NULL);
+}
+
+void
+gst_llavaov_window_queue_keep_sample (GstLlavaovElement * self,
+    GstLlavaovSample * sample)
+{
+  if (self->windows.layout_known)
+    push_sample (self, sample, self->windows.layout);
 }
 
 void
@@ -94,7 +103,8 @@ add (GstLlavaovElement * self, GstLlavaovWindow * window)
   guint i;
 
   if (window->state == GST_LLAVAOV_WINDOW_EMPTY) {
-    gst_llavaov_output_count (output, GST_LLAVAOV_COUNT_EMPTY_WINDOWS);
+    if (!window->quiet)
+      gst_llavaov_output_count (output, GST_LLAVAOV_COUNT_EMPTY_WINDOWS);
   } else {
     gst_llavaov_window_queue_set_layout_of_many (self);
     window->layout = self->windows.layout;

@@ -40,6 +40,10 @@ void gst_llavaov_window_queue_add (GstLlavaovElement * self, GQueue * closed);
  * it has released the lock. */
 LlavaovTicket *gst_llavaov_window_queue_flush (GstLlavaovElement * self);
 
+/* The same, of a frame that may not be asked about: it is prepared, and encoded when it is. */
+void gst_llavaov_window_queue_keep_sample (GstLlavaovElement * self,
+    GstLlavaovSample * sample);
+
 G_END_DECLS
 
 #endif

@@ -113,6 +113,7 @@ gst_llavaov_window_free (GstLlavaovWindow * window)
   g_free (window->labels);
   g_free (window->question);
   g_clear_pointer (&window->others, g_ptr_array_unref);
+  gst_clear_structure (&window->triggered);
   gst_clear_structure (&window->chosen);
   gst_clear_structure (&window->json_values);
   g_free (window);
@@ -129,6 +130,8 @@ gst_llavaov_window_set_frames (GstLlavaovWindow * to,
   to->flushes = from->flushes;
   to->stream = from->stream;
   to->early = from->early;
+  if (from->triggered)
+    to->triggered = gst_structure_copy (from->triggered);
   to->start = from->start;
   to->length = from->length;
   to->segment = from->segment;

@@ -30,6 +30,9 @@ typedef struct _GstLlavaovWindow
   guint64 seq;
   guint flushes;                /* how many flushes came before it */
   guint stream;                 /* number of the stream that it is of */
+  gboolean idle;                /* nothing has triggered it: it takes no samples, and is not asked about */
+  gboolean quiet;               /* EMPTY, although frames came: nothing triggered, or it was off */
+  GstStructure *triggered;      /* fields of the answer about what opened it, or NULL */
   gboolean early;               /* closed before its end, since all its points were decided */
 
   GstClockTime start, length;

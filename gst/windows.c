@@ -7,6 +7,7 @@ gst_llavaov_windows_init (GstLlavaovWindows * windows)
   g_mutex_init (&windows->lock);
   g_cond_init (&windows->cond);
   gst_llavaov_sampler_init (&windows->sampler);
+  gst_llavaov_triggers_reset (&windows->triggers);
   gst_llavaov_clip_init (&windows->clip);
   gst_llavaov_asks_init (&windows->asks);
   windows->backlog = g_atomic_rc_box_new0 (gint);
@@ -19,6 +20,7 @@ void
 gst_llavaov_windows_clear (GstLlavaovWindows * windows)
 {
   gst_llavaov_sampler_reset (&windows->sampler);
+  gst_llavaov_lookback_clear (&windows->lookback);
   gst_llavaov_clip_clear (&windows->clip);
   gst_llavaov_asks_clear (&windows->asks);
   g_atomic_rc_box_release (windows->backlog);
@@ -31,6 +33,7 @@ gst_llavaov_windows_start (GstLlavaovWindows * windows)
 {
   windows->failed = windows->flushing = FALSE;
   windows->next_seq = 0;
+  gst_llavaov_triggers_start (&windows->triggers);
   windows->running = TRUE;
 }
 
@@ -157,6 +160,7 @@ gst_llavaov_windows_flush (GstLlavaovWindows * windows)
   leave_waiting_unanswered (windows, reason_of_flush (windows));
   gst_llavaov_asks_clear (&windows->asks);
   gst_llavaov_sampler_reset (&windows->sampler);
+  gst_llavaov_windows_forget_triggers (windows);
   gst_llavaov_clip_reset (&windows->clip);
   g_cond_broadcast (&windows->cond);
   return ticket;
@@ -167,6 +171,7 @@ gst_llavaov_windows_reset (GstLlavaovWindows * windows, LlavaovLayout layout,
     gboolean layout_known)
 {
   gst_llavaov_sampler_reset (&windows->sampler);
+  gst_llavaov_windows_forget_triggers (windows);
   gst_llavaov_clip_reset (&windows->clip);
   windows->silence = 0;
   windows->streams++;
@@ -198,6 +203,13 @@ gst_llavaov_windows_end_silence (GstLlavaovWindows * windows)
 }
 
 void
+gst_llavaov_windows_forget_triggers (GstLlavaovWindows * windows)
+{
+  gst_llavaov_triggers_reset (&windows->triggers);
+  gst_llavaov_lookback_clear (&windows->lookback);
+}
+
+void
 gst_llavaov_windows_foreach_sample (GstLlavaovWindows * windows,
     GstLlavaovSampleFunc function, gpointer data)
 {
@@ -212,6 +224,8 @@ gst_llavaov_windows_foreach_sample (GstLlavaovWindows * windows,
   }
   if (!windows->layout_known)
     return;
+  for (walk = windows->lookback.samples.head; walk; walk = walk->next)
+    function (data, walk->data, windows->layout);
   gst_llavaov_sampler_foreach_sample (&windows->sampler, function, data,
       windows->layout);
   gst_llavaov_clip_foreach_sample (&windows->clip, function, data,

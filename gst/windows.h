@@ -9,14 +9,16 @@
  * (gstllavaovelement.h). The object lock and the locks of the input and of the output may be taken with it held, never the
  * other way round. No message is posted, no pad pushed and no request sent with it held.
  *
- * The members are written by windows.c; sampler and clip by their own functions.
+ * The members are written by windows.c; sampler, triggers, lookback and clip by their own functions.
  */
 #ifndef GST_LLAVAOV_WINDOWS_H
 #define GST_LLAVAOV_WINDOWS_H
 
 #include "asks.h"
 #include "clip.h"
+#include "lookback.h"
 #include "sampler.h"
+#include "triggers.h"
 
 G_BEGIN_DECLS
 
@@ -33,6 +35,8 @@ typedef struct _GstLlavaovWindows
   guint streams;                /* likewise */
 
   GstLlavaovSampler sampler;
+  GstLlavaovTriggers triggers;  /* of its windows */
+  GstLlavaovLookback lookback;
   GstLlavaovClip clip;
   gint *backlog;                /* clip frames the engine has not resized yet; atomic, g_atomic_rc_box */
   gboolean layout_known;
@@ -78,6 +82,8 @@ void gst_llavaov_windows_set_layout (GstLlavaovWindows * windows,
 GstClockTime gst_llavaov_windows_add_silence (GstLlavaovWindows * windows,
     GstClockTime duration);
 void gst_llavaov_windows_end_silence (GstLlavaovWindows * windows);
+/* What follows does not continue what was before: no trigger and no frame of it counts. */
+void gst_llavaov_windows_forget_triggers (GstLlavaovWindows * windows);
 /* Calls `function` for every sample of the windows that have not been asked about, with the layout it is for. */
 void gst_llavaov_windows_foreach_sample (GstLlavaovWindows * windows,
     GstLlavaovSampleFunc function, gpointer data);

@@ -35,6 +35,7 @@ with `gst_custom_meta_get_structure()`), and each JSON line of the text pad with
 | seq | uint64 | number of the window, from 0 |
 | prompt, text | string | question and answer |
 | finish-reason | string | `stop`, `length` (max-new-tokens or the context) or `cancelled` |
+| trigger, trigger-... | | what opened the window, but for a clip's ([Triggers](triggers.md#what-is-said)) |
 | json | string | with `json-schema`: the document, which is `text`, too |
 | truncated | boolean | with `json-schema`: it was closed early, `max-new-tokens` being nearly used up |
 | json-values | array of structures | with `json-schema`: what the model makes of each value that an enum or a boolean lists: `path`, `value`, `confidence`, `label-mass`, `values`, `probabilities`, `logprobs` ([JSON](json.md)) |
@@ -93,7 +94,8 @@ comes behind the answer. Answers of `choices` have none.
 | text | string | all that there is of the answer, in whole characters |
 | first | boolean | nothing of this answer was posted before |
 
-Other messages: `llavaov-no-frames` for a live window without a frame, QOS for each dropped window (both with the cause in the field
+Other messages: `llavaov-no-frames` for a live window without a frame, `llavaov-quiet` where frames came and nothing
+triggered ([Triggers](triggers.md)), QOS for each dropped window (both with the cause in the field
 `reason`), PROGRESS while the model loads, WARNING for a window that failed, ERROR for what cannot go on. [Windows](windows.md) says what
 ends a window and what happens to it, [Text](text.md) which elements take the text beside the video.
 """

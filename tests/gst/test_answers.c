@@ -24,7 +24,8 @@ same_field (GQuark field, const GValue * value, gpointer other)
 }
 
 static const gchar *fields[] = { "stream", "seq", "prompt", "text",
-  "finish-reason", "timestamp", "stream-time", "running-time", "duration",
+  "finish-reason", "trigger", "timestamp", "stream-time", "running-time",
+  "duration",
   "n-frames", "frame-times", "frames-reused", "utc-start", "prompt-tokens",
   "new-tokens",
   "time-to-first-token", "answer-latency", "dropped-windows", "model", "device"
