@@ -577,6 +577,25 @@ typedef struct LlavaovChosen {
                             no label's */
 } LlavaovChosen;
 
+/* ---- histories ---- */
+
+/* A conversation up to an answer, to ask on: what was asked about which frames, what was answered, and
+ * the keys and values that were computed for it. Immutable; any number of requests may go on from one,
+ * at the same time too. It keeps its engine and its frames.
+ *
+ * The prompt of a request that goes on is what the chat template makes of the whole conversation. The
+ * keys and values of the ids that it begins with are taken over; where the template prints earlier
+ * turns otherwise than it did (as the released ones do: "assistant \n" for "assistant\n"), the rest is
+ * computed anew. Where it prints them as it did, the answer keeps the tokens that were generated, also if
+ * its text would be cut into others. */
+typedef struct LlavaovHistory LlavaovHistory;
+
+LLAVAOV_API LlavaovHistory *llavaov_history_ref(LlavaovHistory *history);
+/* NULL is allowed. The last reference frees it: as llavaov_engine_unref() for its engine. */
+LLAVAOV_API void llavaov_history_unref(LlavaovHistory *history);
+/* Gives the memory of its keys and values back; a request that goes on from it computes them anew. */
+LLAVAOV_API void llavaov_history_trim(LlavaovHistory *history);
+
 /* ---- answers that are JSON ---- */
 
 /* A JSON schema, compiled: an answer to it is one document that it describes, in one spelling (one
@@ -658,6 +677,10 @@ typedef struct LlavaovAnswer {
     /* Of the request's frames: with the embeddings of another frame (LlavaovFrameSource.reuse_below)
      */
     uint32_t frames_reused;
+    uint32_t cached_tokens; /* of the prompt's, taken over from the request's history */
+    /* Of a request with keep_history that was answered: the conversation with this answer. Take a
+     * reference to keep it. NULL otherwise, and where there is no memory for it. */
+    LlavaovHistory *history;
 } LlavaovAnswer;
 
 /* A picture or a clip of a conversation. */
@@ -726,6 +749,12 @@ typedef struct LlavaovRequest {
      * The ticket is that of all; reservation, frames and system_prompt are, too. */
     const LlavaovQuestion *questions;
     size_t n_questions;
+    /* Not NULL: prompt is one more turn of this conversation, which is of a session of the same engine,
+     * and of this session if it has frames; frames (or none) are those of the new turn. system_prompt
+     * and messages must be NULL. A reference is taken. */
+    LlavaovHistory *history;
+    uint32_t keep_history; /* not 0: the answer comes with its history */
+    uint32_t reserved_end;
 } LlavaovRequest;
 
 typedef struct LlavaovTicket LlavaovTicket;

@@ -61,6 +61,8 @@ static LlavaovStatus extend(LlavaovTicket *r, int32_t token, bool *finished, Lla
     if (r->n_tokens == 0)
         r->answer.first_token_ns = lv_now_ns() - r->asked_ns;
     r->tokens[r->n_tokens++] = token;
+    if (!(r->json ? r->json->stopped : stops(&r->sampler.stop, token)))
+        r->n_said = r->n_tokens;
 
     size_t n;
     bool special;

@@ -37,7 +37,13 @@ static LlavaovStatus open_cache(LlavaovTicket *r, LlavaovError *error)
     const LlavaovEngine *engine = r->engine;
     const LvTextConfig *text = &engine->model->config->text;
     LvPrefix **common = &r->common->prefix;
-    const uint32_t n = (uint32_t)prefix_end(r), length = (uint32_t)r->input.n;
+    if (r->question.history) {
+        r->n_shared = lv_history_share(r->question.history, &r->input, &r->prefix);
+        r->answer.cached_tokens = r->n_shared;
+        if (r->n_shared > 0)
+            return LLAVAOV_OK;
+    }
+    const uint32_t n = r->n_shared = (uint32_t)prefix_end(r), length = (uint32_t)r->input.n;
     if (n == 0)
         return engine->backend->ops->kv_open(engine->backend, text->n_layers, text->n_kv_heads,
             text->head_dim, r->capacity + r->spare, &r->cache, error);
@@ -60,8 +66,8 @@ static LlavaovStatus begin(LlavaovTicket *r, LlavaovError *error)
     r->pieces = lv_alloc(r->question.n_frames + r->question.n_visuals, sizeof *r->pieces);
     if (!r->pieces)
         LV_TRY(lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a prompt"));
-    LV_TRY(lv_question_prompt(
-        engine, r->chat_template, &r->question, &r->prompt_ids, r->pieces, &r->input, error));
+    LV_TRY(lv_question_prompt(engine, r->chat_template, &r->question, &r->prompt_ids, r->pieces,
+        &r->input, r->keeps_history ? &r->rendered : NULL, error));
     const size_t n = r->prompt_ids.n;
     if (n >= text->context_length)
         LV_TRY(lv_fail_about(error, LLAVAOV_ERROR_CONTEXT_FULL, LLAVAOV_ABOUT_PROMPT, "prompt",
@@ -119,9 +125,9 @@ static LlavaovStatus fork_prefix(LlavaovTicket *r, const LvRun *run)
 {
     LvBackend *b = r->engine->backend;
     LlavaovStatus status =
-        b->ops->kv_fork(b, run, r->prefix->cache, r->prefix->n, r->capacity + r->spare, &r->cache);
+        b->ops->kv_fork(b, run, r->prefix->cache, r->n_shared, r->capacity + r->spare, &r->cache);
     if (status == LLAVAOV_OK)
-        r->n_cached = r->prefix->n;
+        r->n_cached = r->n_shared;
     return status;
 }
 
@@ -261,7 +267,7 @@ static bool crosses_cut(const LvStep *step, bool bounded)
     const LvStage stage = lv_request_stage(r);
     const size_t rows = step->rows + lv_request_rows_left(r);
     return stage == LV_STAGE_FORK ||
-           ((stage == LV_STAGE_PROMPT || stage == LV_STAGE_SHORT) && r->n_cached == r->prefix->n &&
+           ((stage == LV_STAGE_PROMPT || stage == LV_STAGE_SHORT) && r->n_cached == r->n_shared &&
                lv_chunk_rows(&engine->backend->info, &engine->model->config->text, r->n_cached,
                    rows, bounded) == rows);
 }

@@ -20,6 +20,9 @@ static LlavaovStatus check(LlavaovSession *session, const LlavaovRequest *reques
     if (!request->on_done)
         return lv_fail_about(
             error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION, "on_done", "there is no on_done");
+    if (request->history && lv_history_engine(request->history) != session->engine)
+        return lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION, "history",
+            "the history is of another engine");
     LlavaovStatus status = lv_question_read(request, question, error);
     if (status != LLAVAOV_OK)
         return status;
@@ -122,6 +125,7 @@ static LlavaovStatus open_question(LlavaovSession *session, LvCommon *common,
     r->on_text = request.on_text;
     r->on_done = request.on_done;
     r->data = request.data;
+    r->keeps_history = request.keep_history != 0;
     r->text_event = (LvEvent){.deliver = lv_request_deliver_text};
     r->done_event = (LvEvent){.deliver = lv_request_deliver_done};
     r->common = common;

@@ -35,6 +35,24 @@ LlavaovStatus lv_prefix_open(const LlavaovEngine *engine, const int32_t *ids, ui
     return LLAVAOV_OK;
 }
 
+LvPrefix *lv_prefix_adopt(
+    const LlavaovEngine *engine, LvKvCache **cache, int32_t *ids, uint32_t n, uint32_t variant)
+{
+    LvPrefix *prefix = lv_calloc(1, sizeof *prefix);
+    if (!prefix) {
+        lv_free(ids);
+        return NULL;
+    }
+    atomic_init(&prefix->refs, 1);
+    prefix->backend = engine->backend;
+    prefix->cache = *cache;
+    prefix->ids = ids;
+    prefix->n = prefix->n_cached = n;
+    prefix->variant = variant;
+    *cache = NULL;
+    return prefix;
+}
+
 LvPrefix *lv_prefix_keep(LvPrefix *prefix)
 {
     atomic_fetch_add(&prefix->refs, 1);

@@ -9,6 +9,7 @@
 #include "base/structs.h"
 #include "model/try.h"
 #include "serve/frame.h"
+#include "serve/history.h"
 
 static LlavaovStatus no_memory(LlavaovError *error)
 {
@@ -83,6 +84,63 @@ done:
     return status;
 }
 
+static LlavaovStatus check_frames(
+    const LlavaovRequest *request, size_t n_before, LlavaovError *error)
+{
+    const size_t n = request->n_frames;
+    if (n > LV_MAX_FRAMES_PER_REQUEST - n_before)
+        return lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION, "frames",
+            "%zu frames, at most %u in one request", n + n_before, LV_MAX_FRAMES_PER_REQUEST);
+    if (request->layout == LLAVAOV_LAYOUT_IMAGE && n > 1)
+        return lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION, "frames",
+            "the image layout takes one frame, not %zu", n);
+    return LLAVAOV_OK;
+}
+
+/* Those of the request behind those of its history. */
+static LlavaovStatus add_visuals(
+    const LlavaovRequest *request, const LvQuestion *before, size_t n_visuals, LvQuestion *q)
+{
+    const bool video = request->layout == LLAVAOV_LAYOUT_VIDEO;
+    q->visuals = lv_alloc(before->n_visuals + n_visuals, sizeof *q->visuals);
+    q->frames = lv_calloc(before->n_frames + request->n_frames, sizeof *q->frames);
+    if (!q->visuals || !q->frames)
+        return LLAVAOV_ERROR_MEMORY;
+    for (size_t i = 0; i < before->n_visuals; i++)
+        q->visuals[q->n_visuals++] = before->visuals[i];
+    for (size_t i = 0; i < before->n_frames; i++)
+        q->frames[q->n_frames++] = before->frames[i];
+    for (size_t i = 0; i < n_visuals; i++) {
+        const LlavaovVisual visual = {.layout = request->layout,
+            .frames = request->frames + i,
+            .n_frames = video ? request->n_frames : 1};
+        add_visual(q, &visual);
+    }
+    return LLAVAOV_OK;
+}
+
+/* One more question of a conversation. */
+static LlavaovStatus read_follow_up(
+    const LlavaovRequest *request, LvQuestion *q, LlavaovError *error)
+{
+    const LvQuestion *before = lv_history_question(request->history);
+    const bool video = request->layout == LLAVAOV_LAYOUT_VIDEO;
+    const size_t n_visuals = video ? request->n_frames > 0 : request->n_frames;
+    LlavaovStatus status = LLAVAOV_OK;
+    if (!request->prompt || request->system_prompt || request->messages || request->n_visuals > 0)
+        LV_TRY(lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_PROMPT, "history",
+            "with history there is a prompt, which goes on from there, and no system prompt and no "
+            "messages"));
+    LV_TRY(check_frames(request, before->n_frames, error));
+    LV_TRY(lv_conversation_continue(&before->conversation, request->prompt, video ? 0 : n_visuals,
+        video ? n_visuals : 0, &q->conversation, error));
+    q->history = llavaov_history_ref(request->history);
+    if (add_visuals(request, before, n_visuals, q) != LLAVAOV_OK)
+        LV_TRY(no_memory(error));
+done:
+    return status;
+}
+
 /* One question about frames of one layout. */
 static LlavaovStatus read_prompt(const LlavaovRequest *request, LvQuestion *q, LlavaovError *error)
 {
@@ -96,23 +154,11 @@ static LlavaovStatus read_prompt(const LlavaovRequest *request, LvQuestion *q, L
     if (request->n_visuals > 0)
         LV_TRY(lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION, "visuals",
             "visuals are for a request with messages"));
-    if (n > LV_MAX_FRAMES_PER_REQUEST)
-        LV_TRY(lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION, "frames",
-            "%zu frames, at most %u in one request", n, LV_MAX_FRAMES_PER_REQUEST));
-    if (request->layout == LLAVAOV_LAYOUT_IMAGE && n > 1)
-        LV_TRY(lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION, "frames",
-            "the image layout takes one frame, not %zu", n));
+    LV_TRY(check_frames(request, 0, error));
     LV_TRY(lv_conversation_ask(request->system_prompt, request->prompt, video ? 0 : n,
         video ? n_visuals : 0, &q->conversation, error));
-    q->visuals = lv_alloc(n_visuals, sizeof *q->visuals);
-    q->frames = lv_calloc(n, sizeof *q->frames);
-    if (!q->visuals || !q->frames)
+    if (add_visuals(request, &(LvQuestion){0}, n_visuals, q) != LLAVAOV_OK)
         LV_TRY(no_memory(error));
-    for (size_t i = 0; i < n_visuals; i++) {
-        const LlavaovVisual visual = {
-            .layout = request->layout, .frames = request->frames + i, .n_frames = video ? n : 1};
-        LV_TRY(add_visual(q, &visual));
-    }
 done:
     return status;
 }
@@ -121,8 +167,9 @@ LlavaovStatus lv_question_read(
     const LlavaovRequest *request, LvQuestion *question, LlavaovError *error)
 {
     *question = (LvQuestion){0};
-    LlavaovStatus status = request->messages ? read_messages(request, question, error)
-                                             : read_prompt(request, question, error);
+    LlavaovStatus status = request->history    ? read_follow_up(request, question, error)
+                           : request->messages ? read_messages(request, question, error)
+                                               : read_prompt(request, question, error);
     if (status != LLAVAOV_OK)
         lv_question_free(question);
     return status;
@@ -150,26 +197,60 @@ void lv_question_free(LvQuestion *question)
     lv_conversation_free(&question->conversation);
     lv_free(question->visuals);
     lv_free(question->frames);
+    llavaov_history_unref(question->history);
     *question = (LvQuestion){0};
+}
+
+void lv_rendered_free(LvRendered *rendered)
+{
+    lv_free(rendered->text);
+    lv_tokens_free(&rendered->ids);
+    *rendered = (LvRendered){0};
+}
+
+/* Takes the text. */
+static LlavaovStatus keep_rendered(
+    LvRendered *rendered, LvJinjaText *text, const LvTokens *ids, LlavaovError *error)
+{
+    LlavaovStatus status = LLAVAOV_OK;
+    rendered->text = text->text;
+    rendered->bytes = text->bytes;
+    text->text = NULL;
+    for (size_t i = 0; i < ids->n && status == LLAVAOV_OK; i++)
+        status = lv_tokens_append(&rendered->ids, ids->ids[i], error);
+    return status;
+}
+
+static LlavaovStatus render(const LlavaovEngine *engine, const LlavaovChatTemplate *chat_template,
+    const LvConversation *conversation, const LlavaovHistory *history, LvTokens *ids,
+    LvRendered *rendered, LlavaovError *error)
+{
+    LvJinjaText text = {0};
+    LlavaovStatus status;
+    LV_TRY(lv_chat_template_render(chat_template, conversation, &text, error));
+    if (history)
+        LV_TRY(lv_history_tokenize(history, engine->tokenizer, chat_template, &text, ids, error));
+    else
+        LV_TRY(lv_chat_tokenize(engine->tokenizer, chat_template, &text, ids, error));
+    if (ids->n == 0)
+        LV_TRY(lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION, "chat-template",
+            "the chat template renders an empty prompt (%s)",
+            llavaov_chat_template_origin(chat_template)));
+    if (rendered)
+        LV_TRY(keep_rendered(rendered, &text, ids, error));
+done:
+    lv_jinja_text_free(&text);
+    return status;
 }
 
 LlavaovStatus lv_question_ids(const LlavaovEngine *engine, const LlavaovChatTemplate *chat_template,
     const LvConversation *conversation, const LvChatVisual *visuals, size_t n_visuals,
     LvTokens *ids, size_t *order, LlavaovError *error)
 {
-    LvJinjaText text = {0};
-    LlavaovStatus status;
-    LV_TRY(lv_chat_template_render(chat_template, conversation, &text, error));
-    LV_TRY(lv_chat_tokenize(engine->tokenizer, chat_template, &text, ids, error));
-    if (ids->n == 0)
-        LV_TRY(lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION, "chat-template",
-            "the chat template renders an empty prompt (%s)",
-            llavaov_chat_template_origin(chat_template)));
-    LV_TRY(lv_chat_expand(
-        ids, lv_placeholders(engine->model->config), visuals, n_visuals, order, error));
-done:
-    lv_jinja_text_free(&text);
-    return status;
+    LlavaovStatus status = render(engine, chat_template, conversation, NULL, ids, NULL, error);
+    return status == LLAVAOV_OK ? lv_chat_expand(ids, lv_placeholders(engine->model->config),
+                                      visuals, n_visuals, order, error)
+                                : status;
 }
 
 /* Of a video that has its newline at the end. */
@@ -189,7 +270,7 @@ static uint32_t count_rows(
 
 LlavaovStatus lv_question_prompt(const LlavaovEngine *engine,
     const LlavaovChatTemplate *chat_template, const LvQuestion *question, LvTokens *ids,
-    LvTensor *pieces, LvPrompt *prompt, LlavaovError *error)
+    LvTensor *pieces, LvPrompt *prompt, LvRendered *rendered, LlavaovError *error)
 {
     const LvPlaceholders placeholders = lv_placeholders(engine->model->config);
     const size_t n_visuals = question->n_visuals;
@@ -202,8 +283,9 @@ LlavaovStatus lv_question_prompt(const LlavaovEngine *engine,
     for (size_t i = 0; i < n_visuals; i++)
         visuals[i] = (LvChatVisual){question->visuals[i].layout == LLAVAOV_LAYOUT_VIDEO,
             count_rows(engine->model->config, question, &question->visuals[i])};
-    LV_TRY(lv_question_ids(
-        engine, chat_template, &question->conversation, visuals, n_visuals, ids, order, error));
+    LV_TRY(render(
+        engine, chat_template, &question->conversation, question->history, ids, rendered, error));
+    LV_TRY(lv_chat_expand(ids, placeholders, visuals, n_visuals, order, error));
     for (size_t i = 0; i < n_visuals; i++) {
         const LvQuestionVisual *visual = &question->visuals[order[i]];
         for (size_t k = visual->first; k < visual->first + visual->n; k++)

@@ -20,6 +20,8 @@ typedef struct LvQuestion {
     size_t n_visuals;
     LlavaovFrame **frames; /* of all visuals; references are the owner's business */
     size_t n_frames;
+    LlavaovHistory
+        *history; /* or NULL: it goes on from there, and has its visuals first; a reference */
 } LvQuestion;
 
 /* Copies what a request asks. Checks everything that does not need the engine's lock. *question is
@@ -36,10 +38,19 @@ LlavaovStatus lv_question_ids(const LlavaovEngine *engine, const LlavaovChatTemp
     const LvConversation *conversation, const LvChatVisual *visuals, size_t n_visuals,
     LvTokens *ids, size_t *order, LlavaovError *error);
 
+/* What a prompt is before its placeholders are repeated: its text, and ids with one for each. */
+typedef struct LvRendered {
+    char *text;
+    size_t bytes;
+    LvTokens ids;
+} LvRendered;
+void lv_rendered_free(LvRendered *rendered);
+
 /* The whole prompt, all frames encoded: ids, and in `pieces` (room for n_frames + n_visuals) the
- * vectors in the order of their placeholders, each clip's followed by a newline. */
+ * vectors in the order of their placeholders, each clip's followed by a newline. rendered (or NULL) is
+ * empty before, and the caller's to free. */
 LlavaovStatus lv_question_prompt(const LlavaovEngine *engine,
     const LlavaovChatTemplate *chat_template, const LvQuestion *question, LvTokens *ids,
-    LvTensor *pieces, LvPrompt *prompt, LlavaovError *error);
+    LvTensor *pieces, LvPrompt *prompt, LvRendered *rendered, LlavaovError *error);
 
 #endif

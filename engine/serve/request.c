@@ -23,6 +23,7 @@ void lv_request_free(LlavaovTicket *r)
     lv_sampler_close(&r->sampler);
     lv_json_answer_close(r);
     lv_tokens_free(&r->prompt_ids);
+    lv_rendered_free(&r->rendered);
     lv_free(r->pieces);
     lv_free(r->tokens);
     lv_free(r->text);
@@ -58,7 +59,10 @@ void lv_request_deliver_done(LlavaovSession *session, LvEvent *event)
 {
     LlavaovTicket *r = LV_CONTAINER(event, LlavaovTicket, done_event);
     LlavaovEngine *engine = r->engine;
+    LlavaovHistory *history = NULL;
     pthread_mutex_unlock(&engine->lock);
+    if (r->keeps_history && r->answer.status == LLAVAOV_OK)
+        history = lv_history_make(r);
     /* Early, because a caller may hold the ticket for long. */
     if (r->cache) {
         engine->backend->ops->kv_close(engine->backend, r->cache);
@@ -68,7 +72,9 @@ void lv_request_deliver_done(LlavaovSession *session, LvEvent *event)
     r->prefix = NULL;
     r->answer.text = r->text ? r->text : "";
     r->answer.text_bytes = r->n_text;
+    r->answer.history = history;
     r->on_done(r->data, &r->answer);
+    llavaov_history_unref(history);
     pthread_mutex_lock(&engine->lock);
 
     r->session = NULL;

@@ -9,6 +9,7 @@
 #include "serve/choose.h"
 #include "schema/filter.h"
 #include "serve/frame.h"
+#include "serve/history.h"
 #include "serve/json_values.h"
 #include "serve/prefix.h"
 #include "serve/question.h"
@@ -45,6 +46,7 @@ struct LlavaovTicket {
     /* Copied from LlavaovRequest. */
     LlavaovChatTemplate *chat_template; /* a reference */
     LvQuestion question;                /* with references to its frames */
+    bool keeps_history;                 /* LlavaovRequest.keep_history */
     size_t n_encoded;                   /* of the first frames: known to be encoded */
     LlavaovGeneration generation;       /* settled */
     LlavaovRules *rules; /* a copy of the caller's; NULL: none, or the checkpoint's */
@@ -62,9 +64,11 @@ struct LlavaovTicket {
     /* Generation; belongs to the inference thread while running. */
     bool begun;
     LvTokens prompt_ids;
-    LvTensor *pieces; /* the frames' embeddings and each clip's newline */
+    LvRendered rendered; /* of one that keeps its history */
+    LvTensor *pieces;    /* the frames' embeddings and each clip's newline */
     LvPrompt input;
     LvPrefix *prefix;  /* a reference: where its prompt begins; NULL: it shares nothing */
+    uint32_t n_shared; /* of the prefix's ids: all, but with a history */
     LvKvCache *cache;  /* a fork of the prefix's, once that is complete; NULL before */
     uint32_t capacity; /* tokens of prompt and answer */
     uint32_t spare;    /* room in the cache behind them, for ways */
@@ -72,6 +76,7 @@ struct LlavaovTicket {
     LvSampler sampler;
     int32_t *tokens; /* the answer's */
     uint32_t n_tokens;
+    uint32_t n_said; /* without the stop token */
     LvUtf8Stream utf8;
     char *text; /* the answer's, NUL-terminated once done */
     size_t n_text, text_capacity;

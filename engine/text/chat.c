@@ -39,6 +39,56 @@ LlavaovStatus lv_chat_tokenize(const LvTokenizer *tokenizer,
     return status;
 }
 
+static bool adds_nothing_behind(
+    const LvTokenizer *tokenizer, LlavaovStatus *status, LlavaovError *error)
+{
+    LvTokens end = {0};
+    *status = lv_tokenizer_end(tokenizer, &end, error);
+    const bool nothing = *status == LLAVAOV_OK && end.n == 0;
+    lv_tokens_free(&end);
+    return nothing;
+}
+
+/* The runs of a text behind `from`; returns how many. */
+static size_t rest_of(const LvJinjaText *text, size_t from, LvTextRun *runs)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < text->n_spans; i++) {
+        const LvJinjaSpan *span = &text->spans[i];
+        const size_t end = span->start + span->bytes;
+        if (end > from)
+            runs[n++] = (LvTextRun){end - (span->start > from ? span->start : from), span->user};
+    }
+    return n;
+}
+
+LlavaovStatus lv_chat_tokenize_rest(const LvTokenizer *tokenizer, const LvJinjaText *text,
+    size_t from, const LvTokens *before, LvTokens *ids, bool *cut, LlavaovError *error)
+{
+    LvTokens rest = {0};
+    size_t bytes;
+    bool special = false;
+    LlavaovStatus status;
+    *cut = false;
+    if (!adds_nothing_behind(tokenizer, &status, error))
+        return status;
+    LvTextRun *runs = lv_alloc(text->n_spans, sizeof *runs);
+    if (!runs)
+        return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a prompt");
+    const size_t n_runs = rest_of(text, from, runs);
+    status = lv_tokenizer_encode_runs(tokenizer, text->text + from, runs, n_runs, &rest, error);
+    if (status == LLAVAOV_OK && rest.n > 0)
+        lv_tokenizer_token_bytes(tokenizer, rest.ids[0], &bytes, &special);
+    *cut = special && n_runs > 0 && !runs[0].user;
+    for (size_t i = 0; *cut && i < before->n && status == LLAVAOV_OK; i++)
+        status = lv_tokens_append(ids, before->ids[i], error);
+    for (size_t i = 0; *cut && i < rest.n && status == LLAVAOV_OK; i++)
+        status = lv_tokens_append(ids, rest.ids[i], error);
+    lv_tokens_free(&rest);
+    lv_free(runs);
+    return status;
+}
+
 static LlavaovStatus check_counts(const LvTokens *ids, LvPlaceholders placeholders,
     const LvChatVisual *visuals, size_t n_visuals, uint64_t *total, LlavaovError *error)
 {

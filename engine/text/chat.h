@@ -30,6 +30,12 @@ LlavaovStatus lv_chat_tokenize(const LvTokenizer *tokenizer,
     const LlavaovChatTemplate *chat_template, const LvJinjaText *text, LvTokens *ids,
     LlavaovError *error);
 
+/* The ids of a text whose first `from` bytes have those of `before`. They are cut there, and *cut is true,
+ * if what follows begins with a special token of the template's, and the tokenizer adds nothing behind a
+ * text; otherwise nothing is appended. */
+LlavaovStatus lv_chat_tokenize_rest(const LvTokenizer *tokenizer, const LvJinjaText *text,
+    size_t from, const LvTokens *before, LvTokens *ids, bool *cut, LlavaovError *error);
+
 /* A picture or clip: how many vectors replace its placeholder. */
 typedef struct LvChatVisual {
     bool video;

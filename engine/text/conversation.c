@@ -232,6 +232,24 @@ static LlavaovStatus check_text(const char *text, const char *what, LlavaovError
     return LLAVAOV_OK;
 }
 
+/* The user's turn. */
+static LlavaovStatus add_turn(
+    ConversationReader *r, const char *prompt, size_t n_images, size_t n_videos)
+{
+    json_t *parts = json_array();
+    LlavaovStatus status = LLAVAOV_OK;
+    bool good = parts != NULL;
+    for (size_t i = 0; good && i < n_images + n_videos; i++) {
+        good = append(parts, json_pack("{s:s}", "type", i < n_images ? "image" : "video"));
+        if (good && (status = add_medium(r, i >= n_images, NULL)) != LLAVAOV_OK)
+            break;
+    }
+    good = good && append(parts, text_part(prompt)) &&
+           append(r->conversation->messages, message("user", json_incref(parts)));
+    json_decref(parts);
+    return status == LLAVAOV_OK && !good ? no_memory(r->error) : status;
+}
+
 LlavaovStatus lv_conversation_ask(const char *system_prompt, const char *prompt, size_t n_images,
     size_t n_videos, LvConversation *conversation, LlavaovError *error)
 {
@@ -241,24 +259,54 @@ LlavaovStatus lv_conversation_ask(const char *system_prompt, const char *prompt,
         status = check_text(system_prompt, "system prompt", error);
     if (status != LLAVAOV_OK)
         return status;
-    ConversationReader r = {.conversation = conversation, .error = error};
-    json_t *list = conversation->messages = json_array(), *parts = json_array();
-    bool good = list && parts;
+    ConversationReader r = {.file = "messages", .conversation = conversation, .error = error};
+    json_t *list = conversation->messages = json_array();
+    bool good = list != NULL;
     if (good && system_prompt)
         good = append(list, message("system", json_pack("[o]", text_part(system_prompt))));
-    for (size_t i = 0; good && i < n_images + n_videos; i++) {
-        good = append(parts, json_pack("{s:s}", "type", i < n_images ? "image" : "video"));
-        if (good && (status = add_medium(&r, i >= n_images, NULL)) != LLAVAOV_OK)
-            break;
-    }
-    good = good && append(parts, text_part(prompt)) &&
-           append(list, message("user", json_incref(parts)));
-    json_decref(parts);
-    if (status == LLAVAOV_OK && !good)
-        status = no_memory(error);
+    status = good ? add_turn(&r, prompt, n_images, n_videos) : no_memory(error);
     if (status != LLAVAOV_OK)
         lv_conversation_free(conversation);
     return status;
+}
+
+static bool copy_json(json_t *from, json_t **to)
+{
+    *to = from ? json_deep_copy(from) : NULL;
+    return *to || !from;
+}
+
+LlavaovStatus lv_conversation_continue(const LvConversation *before, const char *prompt,
+    size_t n_images, size_t n_videos, LvConversation *conversation, LlavaovError *error)
+{
+    *conversation = (LvConversation){0};
+    LlavaovStatus status = check_text(prompt, "prompt", error);
+    if (status != LLAVAOV_OK)
+        return status;
+    if (json_array_size(before->messages) >= LV_MAX_MESSAGES)
+        return lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_PROMPT, "history",
+            "the conversation is longer than %u messages", LV_MAX_MESSAGES);
+    ConversationReader r = {.file = "messages", .conversation = conversation, .error = error};
+    if (!copy_json(before->messages, &conversation->messages) ||
+        !copy_json(before->tools, &conversation->tools) ||
+        !copy_json(before->documents, &conversation->documents))
+        status = no_memory(error);
+    for (size_t i = 0; i < before->n_media && status == LLAVAOV_OK; i++)
+        status = add_medium(&r, before->media[i].video, NULL);
+    if (status == LLAVAOV_OK)
+        status = add_turn(&r, prompt, n_images, n_videos);
+    if (status != LLAVAOV_OK)
+        lv_conversation_free(conversation);
+    return status;
+}
+
+LlavaovStatus lv_conversation_answer(
+    LvConversation *conversation, const char *text, size_t bytes, LlavaovError *error)
+{
+    json_t *part = json_pack("{s:s, s:o}", "type", "text", "text", json_stringn(text, bytes));
+    return append(conversation->messages, message("assistant", json_pack("[o]", part)))
+               ? LLAVAOV_OK
+               : no_memory(error);
 }
 
 void lv_conversation_free(LvConversation *conversation)

@@ -42,6 +42,14 @@ LlavaovStatus lv_conversation_parse(const char *json, size_t bytes, const char *
 LlavaovStatus lv_conversation_ask(const char *system_prompt, const char *prompt, size_t n_images,
     size_t n_videos, LvConversation *conversation, LlavaovError *error);
 
+/* The same as one more turn of the user behind `before`; names no sources. */
+LlavaovStatus lv_conversation_continue(const LvConversation *before, const char *prompt,
+    size_t n_images, size_t n_videos, LvConversation *conversation, LlavaovError *error);
+
+/* Adds the assistant's turn. It stays as it was after a failure. */
+LlavaovStatus lv_conversation_answer(
+    LvConversation *conversation, const char *text, size_t bytes, LlavaovError *error);
+
 void lv_conversation_free(LvConversation *conversation);
 
 #endif
