@@ -19,7 +19,8 @@ struct LlavaovHistory {
     LvTokens ids;
     LvTensor *pieces; /* of the prompt */
     size_t n_pieces;
-    LvPrefix *prefix; /* prompt and answer, as far as they are computed; or NULL. Of the engine's lock */
+    LvPrefix
+        *prefix; /* prompt and answer, as far as they are computed; or NULL. Of the engine's lock */
 };
 
 /* ---- from a request ---- */
@@ -178,9 +179,9 @@ static uint32_t count_same(const LlavaovHistory *h, const LvPrompt *prompt, cons
     size_t rows = same_rows(h, &prompt->visual);
     uint32_t n = 0;
     while (n + 1 < prompt->n && n < prefix->n && prompt->ids[n] == prefix->ids[n]) {
-        const bool visual = prompt->visual.n_pieces > 0 &&
-                            (prompt->ids[n] == prompt->image_token ||
-                                prompt->ids[n] == prompt->video_token);
+        const bool visual =
+            prompt->visual.n_pieces > 0 &&
+            (prompt->ids[n] == prompt->image_token || prompt->ids[n] == prompt->video_token);
         if (visual && rows-- == 0)
             break;
         n++;

@@ -25,7 +25,6 @@ LlavaovStatus lv_history_tokenize(const LlavaovHistory *history, const LvTokeniz
 
 /* Of the prompt's first ids, how many have keys and values in *prefix, which is a new reference then; 0:
  * none, and *prefix is NULL. At least the last id is left to be computed. Lock not held. */
-uint32_t lv_history_share(
-    LlavaovHistory *history, const LvPrompt *prompt, LvPrefix **prefix);
+uint32_t lv_history_share(LlavaovHistory *history, const LvPrompt *prompt, LvPrefix **prefix);
 
 #endif

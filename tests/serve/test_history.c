@@ -141,9 +141,9 @@ static uint32_t common_prefix(const Turn *before, const Turn *turn)
     const Reply *b = &before->reply;
     const uint32_t n_cached = b->prompt_tokens + b->new_tokens - 1;
     uint32_t n = 0;
-    while (n < n_cached && n + 1 < turn->reply.prompt_tokens &&
-           turn->ids[n] == (n < b->prompt_tokens ? before->ids[n]
-                                                 : b->tokens[n - b->prompt_tokens]))
+    while (
+        n < n_cached && n + 1 < turn->reply.prompt_tokens &&
+        turn->ids[n] == (n < b->prompt_tokens ? before->ids[n] : b->tokens[n - b->prompt_tokens]))
         n++;
     return n;
 }
@@ -180,8 +180,7 @@ static void ask_whole(LlavaovSession *session, const Row *row, size_t n, const T
                 .n_frames = video ? request.n_frames : 1};
         add_message(list, "user", media, n_media, prompts[i], strlen(prompts[i]));
         if (i < n)
-            add_message(
-                list, "assistant", NULL, 0, turns[i].reply.text, turns[i].reply.n_text);
+            add_message(list, "assistant", NULL, 0, turns[i].reply.text, turns[i].reply.n_text);
     }
     char *messages = json_dumps(list, 0);
     json_decref(list);
@@ -220,8 +219,8 @@ static void run_row(Harness *h, const Row *row, bool spells)
         if (i > 0) {
             const Reply *before = &turns[i - 1].reply;
             assert_int_equal(turns[i].cached, common_prefix(&turns[i - 1], &turns[i]));
-            assert_int_equal(row->extends,
-                turns[i].cached >= before->prompt_tokens + before->new_tokens - 1);
+            assert_int_equal(
+                row->extends, turns[i].cached >= before->prompt_tokens + before->new_tokens - 1);
             assert_true(turns[i].cached > (i == 1 ? 8 : turns[i - 1].cached));
             llavaov_history_trim(turns[i - 1].history);
             ask_turn(session, &other, request);
