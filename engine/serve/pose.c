@@ -20,7 +20,7 @@ static LlavaovStatus check(LlavaovSession *session, const LlavaovRequest *reques
     if (!request->on_done)
         return lv_fail_about(
             error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION, "on_done", "there is no on_done");
-    if (request->history && lv_history_engine(request->history) != session->engine)
+    if (request->history && request->history->engine != session->engine)
         return lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION, "history",
             "the history is of another engine");
     LlavaovStatus status = lv_question_read(request, question, error);

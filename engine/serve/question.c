@@ -9,7 +9,6 @@
 #include "base/structs.h"
 #include "model/try.h"
 #include "serve/frame.h"
-#include "serve/history.h"
 
 static LlavaovStatus no_memory(LlavaovError *error)
 {
@@ -98,17 +97,19 @@ static LlavaovStatus check_frames(
 }
 
 /* Those of the request behind those of its history. */
-static LlavaovStatus add_visuals(
-    const LlavaovRequest *request, const LvQuestion *before, size_t n_visuals, LvQuestion *q)
+static LlavaovStatus add_visuals(const LlavaovRequest *request, size_t n_visuals, LvQuestion *q)
 {
     const bool video = request->layout == LLAVAOV_LAYOUT_VIDEO;
-    q->visuals = lv_alloc(before->n_visuals + n_visuals, sizeof *q->visuals);
-    q->frames = lv_calloc(before->n_frames + request->n_frames, sizeof *q->frames);
+    const LlavaovHistory *before = request->history;
+    const size_t n_before = before ? before->n_visuals : 0,
+                 n_frames = before ? before->n_frames : 0;
+    q->visuals = lv_alloc(n_before + n_visuals, sizeof *q->visuals);
+    q->frames = lv_calloc(n_frames + request->n_frames, sizeof *q->frames);
     if (!q->visuals || !q->frames)
         return LLAVAOV_ERROR_MEMORY;
-    for (size_t i = 0; i < before->n_visuals; i++)
+    for (size_t i = 0; i < n_before; i++)
         q->visuals[q->n_visuals++] = before->visuals[i];
-    for (size_t i = 0; i < before->n_frames; i++)
+    for (size_t i = 0; i < n_frames; i++)
         q->frames[q->n_frames++] = before->frames[i];
     for (size_t i = 0; i < n_visuals; i++) {
         const LlavaovVisual visual = {.layout = request->layout,
@@ -123,7 +124,7 @@ static LlavaovStatus add_visuals(
 static LlavaovStatus read_follow_up(
     const LlavaovRequest *request, LvQuestion *q, LlavaovError *error)
 {
-    const LvQuestion *before = lv_history_question(request->history);
+    const LlavaovHistory *before = request->history;
     const bool video = request->layout == LLAVAOV_LAYOUT_VIDEO;
     const size_t n_visuals = video ? request->n_frames > 0 : request->n_frames;
     LlavaovStatus status = LLAVAOV_OK;
@@ -135,7 +136,7 @@ static LlavaovStatus read_follow_up(
     LV_TRY(lv_conversation_continue(&before->conversation, request->prompt, video ? 0 : n_visuals,
         video ? n_visuals : 0, &q->conversation, error));
     q->history = llavaov_history_ref(request->history);
-    if (add_visuals(request, before, n_visuals, q) != LLAVAOV_OK)
+    if (add_visuals(request, n_visuals, q) != LLAVAOV_OK)
         LV_TRY(no_memory(error));
 done:
     return status;
@@ -157,7 +158,7 @@ static LlavaovStatus read_prompt(const LlavaovRequest *request, LvQuestion *q, L
     LV_TRY(check_frames(request, 0, error));
     LV_TRY(lv_conversation_ask(request->system_prompt, request->prompt, video ? 0 : n,
         video ? n_visuals : 0, &q->conversation, error));
-    if (add_visuals(request, &(LvQuestion){0}, n_visuals, q) != LLAVAOV_OK)
+    if (add_visuals(request, n_visuals, q) != LLAVAOV_OK)
         LV_TRY(no_memory(error));
 done:
     return status;

@@ -5,14 +5,8 @@
 #define LV_QUESTION_H
 
 #include "model/decoder.h"
-#include "serve/session.h"
+#include "serve/history.h"
 #include "text/chat.h"
-
-/* One picture or clip: frames first .. first + n of the question's. */
-typedef struct LvQuestionVisual {
-    LlavaovLayout layout;
-    size_t first, n;
-} LvQuestionVisual;
 
 typedef struct LvQuestion {
     LvConversation conversation;

@@ -5,6 +5,7 @@
 #include "base/status.h"
 #include "base/clock.h"
 #include "serve/json_answer.h"
+#include "serve/remember.h"
 #include "serve/reserve.h"
 
 void lv_common_drop(LvCommon *common)
@@ -62,7 +63,7 @@ void lv_request_deliver_done(LlavaovSession *session, LvEvent *event)
     LlavaovHistory *history = NULL;
     pthread_mutex_unlock(&engine->lock);
     if (r->keeps_history && r->answer.status == LLAVAOV_OK)
-        history = lv_history_make(r);
+        history = lv_remember(r);
     /* Early, because a caller may hold the ticket for long. */
     if (r->cache) {
         engine->backend->ops->kv_close(engine->backend, r->cache);

@@ -9,7 +9,6 @@
 #include "serve/choose.h"
 #include "schema/filter.h"
 #include "serve/frame.h"
-#include "serve/history.h"
 #include "serve/json_values.h"
 #include "serve/prefix.h"
 #include "serve/question.h"
