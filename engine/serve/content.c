@@ -35,6 +35,20 @@ static uint64_t bytes(const LvContent *content)
     return pixel_bytes(content) + (content->picture ? content->picture->bytes : 0);
 }
 
+/* What it costs to keep it, now. */
+static void count_kept(LvContent *content)
+{
+    const LvTensor *embeddings = &content->embeddings;
+    uint64_t *all = &content->session->engine->kept_bytes;
+    *all -= content->kept_bytes;
+    content->kept_bytes =
+        lv_linked(&content->in_kept)
+            ? pixel_bytes(content) +
+                  (uint64_t)embeddings->rows * embeddings->stride * lv_dtype_bytes(embeddings->dtype)
+            : 0;
+    *all += content->kept_bytes;
+}
+
 LvContentFrees lv_content_set_encoded(LvContent *content)
 {
     LvContentFrees frees = {.picture = content->picture, .features = content->features};
@@ -43,8 +57,10 @@ LvContentFrees lv_content_set_encoded(LvContent *content)
     content->picture = NULL;
     memset(&content->features, 0, sizeof content->features);
     content->encoded = true;
-    if (content->session)
+    if (content->session) {
         *account(content) += bytes(content);
+        count_kept(content);
+    }
     return frees;
 }
 
@@ -85,6 +101,8 @@ static bool take_latest(LvContent *content)
             const size_t rest = LV_LATEST_CONTENTS - 1 - i;
             memmove(latest + i, latest + i + 1, rest * sizeof *latest);
             latest[LV_LATEST_CONTENTS - 1] = NULL;
+            lv_list_remove(&content->in_kept);
+            count_kept(content);
             return true;
         }
     return false;
@@ -143,20 +161,44 @@ static LvContent *find_hash(LlavaovSession *session, const LvContent *made)
     return NULL;
 }
 
-/* Puts it before the others of the last few, with a reference. */
-static void note_latest(LlavaovSession *session, LvContent *content)
+static void may_go(LvContent *content)
 {
-    LvContent **latest = session->latest, *out = latest[LV_LATEST_CONTENTS - 1];
+    if (!content || lv_linked(&content->in_kept))
+        return;
+    lv_list_append(&content->session->engine->kept, &content->in_kept);
+    count_kept(content);
+}
+
+/* Puts it before the others of the last few, with a reference. */
+static void note_latest(LlavaovSession *session, LvContent *content, double reuse_below)
+{
+    LvContent **latest = session->latest, *last;
     if (!content->tiles.rgb)
         return;
-    if (take_latest(content)) {
+    if (take_latest(content))
         content->refs--;
-        out = NULL;
-    }
+    last = latest[LV_LATEST_CONTENTS - 1];
+    if (last)
+        take_latest(last);
     memmove(latest + 1, latest, (LV_LATEST_CONTENTS - 1) * sizeof *latest);
     latest[0] = content;
     content->refs++;
-    drop_now(session->engine, out);
+    may_go(latest[1]);
+    if (!(reuse_below > 0))
+        may_go(content);
+    drop_now(session->engine, last);
+}
+
+/* Those that were shown longest ago, of any session, until what is kept is within its bound; the last
+ * one stays. */
+static void bound_kept(LlavaovEngine *engine)
+{
+    while (engine->kept_bytes > LV_MAX_KEPT_BYTES &&
+           engine->kept.head.next != engine->kept.head.previous) {
+        LvContent *oldest = LV_LIST_FIRST(&engine->kept, LvContent, in_kept);
+        take_latest(oldest);
+        drop_now(engine, oldest);
+    }
 }
 
 /* The pixels that have to go next, or NULL. */
@@ -170,6 +212,7 @@ static uint8_t *take_oldest_pixels(LlavaovSession *session)
         uint8_t *pixels = content->tiles.rgb;
         session->kept_bytes -= pixel_bytes(content);
         content->tiles.rgb = NULL;
+        count_kept(content);
         return pixels;
     }
     return NULL;
@@ -223,19 +266,19 @@ LvContent *lv_content_share(LlavaovSession *session, LvContent *made, double reu
         lv_list_append(&session->contents, &content->in_session);
         *account(content) += bytes(content);
     }
-    note_latest(session, content);
+    note_latest(session, content, reuse_below);
     trim(session);
+    bound_kept(session->engine);
     return content;
 }
 
 void lv_contents_close(LlavaovSession *session)
 {
-    for (size_t i = 0; i < LV_LATEST_CONTENTS; i++) {
-        LvContent *content = session->latest[i];
-        session->latest[i] = NULL;
+    LvContent *content;
+    while ((content = session->latest[0])) {
+        take_latest(content);
         drop_now(session->engine, content);
     }
-    LvContent *content;
     LV_LIST_EACH(&session->contents, LvContent, in_session, content)
     leave(content);
 }

@@ -211,6 +211,7 @@ LlavaovStatus llavaov_engine_open(
     lv_list_init(&engine->active);
     lv_list_init(&engine->with_events);
     lv_list_init(&engine->with_pictures);
+    lv_list_init(&engine->kept);
     lv_admission_init(&engine->admission);
 
     const uint64_t start = lv_now_ns();

@@ -6,7 +6,7 @@
 #include "serve/engine.h"
 #include "serve/event.h"
 
-/* Contents that a session keeps when no frame shows them any more. */
+/* Contents that a session keeps, at most, when no frame shows them any more. */
 #define LV_LATEST_CONTENTS 4
 
 typedef struct LvContent LvContent;

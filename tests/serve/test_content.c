@@ -363,6 +363,45 @@ static void what_is_kept_is_bounded(void **state)
     llavaov_session_close(session);
 }
 
+/* Many sessions together keep no more than the engine may, the last ones shown; and what a stream with
+ * reuse_below compares with is not among what goes. */
+static void what_an_engine_keeps_is_bounded(void **state)
+{
+    Harness *h = *state;
+    LlavaovEngine *engine = h->engine;
+    enum { N = LV_MAX_KEPT_BYTES / PIXELS / LV_LATEST_CONTENTS + 8 };
+    static LlavaovSession *sessions[N];
+    LlavaovSession *near = open_session(h);
+    LlavaovFrame *frame = push_letter(near, VIDEO, LLAVAOV_ENCODE_ON_ARRIVAL, 3, 'a');
+    wait_state(frame, LV_FRAME_ENCODED);
+    llavaov_frame_unref(frame);
+    for (unsigned i = 0; i < N; i++) {
+        sessions[i] = open_session(h);
+        for (int k = 0; k < LV_LATEST_CONTENTS; k++) {
+            frame = push_letter(
+                sessions[i], VIDEO, LLAVAOV_ENCODE_ON_ARRIVAL, 0, (char)('a' + 8 * k));
+            wait_state(frame, LV_FRAME_ENCODED);
+            llavaov_frame_unref(frame);
+        }
+    }
+    pthread_mutex_lock(&engine->lock);
+    assert_uint_in_range(
+        engine->kept_bytes, LV_MAX_KEPT_BYTES - 2 * PIXELS, LV_MAX_KEPT_BYTES + 2 * PIXELS);
+    assert_true(lv_list_empty(&sessions[0]->contents));
+    assert_non_null(sessions[N - 1]->latest[LV_LATEST_CONTENTS - 1]);
+    assert_non_null(near->latest[0]);
+    pthread_mutex_unlock(&engine->lock);
+    frame = push_letter(near, VIDEO, LLAVAOV_ENCODE_ON_ARRIVAL, 3, 'b');
+    wait_state(frame, LV_FRAME_ENCODED);
+    assert_true(frame->reused);
+    llavaov_frame_unref(frame);
+    for (unsigned i = 0; i < N; i++)
+        llavaov_session_close(sessions[i]);
+    llavaov_session_close(near);
+    assert_int_equal(engine->kept_bytes, 0);
+    assert_true(lv_list_empty(&engine->kept));
+}
+
 static void what_is_out_of_range_is_refused(void **state)
 {
     Harness *h = *state;
@@ -388,6 +427,7 @@ int main(void)
         cmocka_unit_test(a_hash_alone_says_nothing),
         cmocka_unit_test(the_others_do_not_go_with_the_first),
         cmocka_unit_test(what_is_kept_is_bounded),
+        cmocka_unit_test(what_an_engine_keeps_is_bounded),
         cmocka_unit_test(what_is_out_of_range_is_refused),
     };
     return cmocka_run_group_tests(tests, open_engine, harness_teardown);
