@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Many live streams through one engine: how many windows are answered, how late, and whose.
  *
- *     soak-load [--streams N] [--seconds N] [--settle N] [--together] [--unequal]
- *               [--set property=value]...
+ *     soak-load [--streams N] [--seconds N] [--settle N] [--together] [--unequal] [--pictures N]
+ *               [--leak BYTES] [--set property=value]...
  *
  * Streams of 640 x 360 I420 at 5 fps, window=4 s, frames=8 (load_streams.h), whose windows end
  * spread over 4 s, or together. Behind the first `settle` seconds (20) it is counted, for the other
@@ -11,18 +11,13 @@
 
 #include <stdio.h>
 
-/* Resident, every so many seconds. */
-#define MEMORY_EVERY 10
-
-/* Sets *peak, kB. "a, b, c" in MB, to be freed. */
+/* Resident every second; sets *peak, kB. "a, b, c" in MB, to be freed. */
 static gchar *watch_memory(gint seconds, gint64 *peak)
 {
     GString *series = g_string_new(NULL);
 
     for (gint i = 0; i < seconds; i++) {
         g_usleep(G_USEC_PER_SEC);
-        if (i % MEMORY_EVERY != MEMORY_EVERY - 1 && i != seconds - 1)
-            continue;
         const gint64 now = soak_memory("Rss");
 
         *peak = MAX(*peak, now);
@@ -32,7 +27,7 @@ static gchar *watch_memory(gint seconds, gint64 *peak)
 }
 
 static void report(const LoadOptions *options, const LoadCounts *c, gint64 base_kb,
-    gint64 settled_kb, gint64 peak_kb, const gchar *series)
+    gint64 peak_kb, const gchar *series)
 {
     printf("{\"streams\": %d, \"seconds\": %.1f, \"asked_per_s\": %.2f, \"answers_per_s\": %.2f, "
            "\"dropped\": %u, \"untold\": %" G_GUINT64_FORMAT ", \"latency_p50_ms\": %.0f, "
@@ -48,16 +43,16 @@ static void report(const LoadOptions *options, const LoadCounts *c, gint64 base_
            "\"cpu_engine\": %.3f, \"cpu_pictures\": %.3f, \"cpu_feeder\": %.3f, "
            "\"cpu_other\": %.3f, \"sampled\": %" G_GUINT64_FORMAT
            ", \"encoded\": %" G_GUINT64_FORMAT ", \"base_mb\": %.1f, \"resident_mb\": %.1f, "
-           "\"grown_mb\": %.1f, \"resident_series_mb\": [%s]}\n",
+           "\"resident_series_mb\": [%s]}\n",
         c->pass[0], c->pass[1], c->feeder_late, c->cpu_engine, c->cpu_pictures, c->cpu_feeder,
         c->cpu_other, c->frames_sampled, c->frames_encoded, base_kb / 1024.0, peak_kb / 1024.0,
-        (peak_kb - settled_kb) / 1024.0, series);
+        series);
 }
 
 int main(int argc, char **argv)
 {
     LoadOptions streams = {.streams = 16};
-    gint seconds = 60, settle = 20;
+    gint seconds = 60, settle = 20, pictures = 0, leak = 0;
     GOptionEntry options[] = {
         {"streams", 0, 0, G_OPTION_ARG_INT, &streams.streams, "live streams (16)", "N"},
         {"seconds", 0, 0, G_OPTION_ARG_INT, &seconds, "to count for (60)", "N"},
@@ -65,30 +60,35 @@ int main(int argc, char **argv)
         {"together", 0, 0, G_OPTION_ARG_NONE, &streams.together, "all windows end together", NULL},
         {"unequal", 0, 0, G_OPTION_ARG_NONE, &streams.unequal,
             "one stream with 32 frames, one with long answers", NULL},
+        {"pictures", 0, 0, G_OPTION_ARG_INT, &pictures,
+            "each stream shows so many in turn (0: none is shown twice)", "N"},
+        {"leak", 0, 0, G_OPTION_ARG_INT, &leak, "leak so much for each dropped window", "BYTES"},
         {"set", 0, 0, G_OPTION_ARG_STRING_ARRAY, &streams.properties, "a property of every element",
             "NAME=VALUE"},
         {NULL, 0, 0, 0, NULL, NULL, NULL},
     };
     GOptionContext *context = g_option_context_new(NULL);
-    gint64 base = 0, settled, peak = 0;
+    gint64 base = 0, peak = 0;
     LoadCounts counts;
     gchar *series;
 
     g_option_context_add_main_entries(context, options, NULL);
     g_option_context_add_group(context, gst_init_get_option_group());
     if (!g_option_context_parse(context, &argc, &argv, NULL) || streams.streams < 1 ||
+        pictures < 0 || leak < 0 ||
         (streams.unequal && streams.streams < 3))
         return 2;
     g_option_context_free(context);
 
+    streams.pictures = (guint)pictures;
+    streams.leak = (gsize)leak;
     Load *load = load_start(&streams, &base);
     g_usleep((gulong)settle * G_USEC_PER_SEC);
-    settled = soak_memory("Rss");
     load_count(load, TRUE);
     series = watch_memory(seconds, &peak);
     load_count(load, FALSE);
     load_stop(load, &counts);
-    report(&streams, &counts, base, settled, peak, series);
+    report(&streams, &counts, base, peak, series);
     g_free(series);
     g_strfreev(streams.properties);
     return 0;

@@ -5,7 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PICTURES 8
+/* Where nothing is shown twice a picture begins this much further in the material than the one
+ * before, of any stream, and it takes so many until one comes again. */
+#define SHIFT 16
+#define SHIFTS (1 << 18)
+#define PICTURE_BYTES (LOAD_WIDTH * LOAD_HEIGHT * 3 / 2)
 /* Of frames' times in the element, one in so many is kept. */
 #define KEEP_PASS 16
 #define FEED_EVERY_US 5000
@@ -28,7 +32,9 @@ struct Load {
     gboolean unequal;
     Stream *streams;
     gint n_fed; /* streams that are fed so far */
-    GstBuffer *pictures[PICTURES];
+    guint pictures, n_pushed;
+    gsize leak;
+    GstMemory *material;
     GstClock *clock;
     GThread *feeder;
     GMutex lock;
@@ -99,6 +105,8 @@ static GstBusSyncReply on_message(GstBus *bus, GstMessage *message, gpointer dat
     if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_QOS &&
         GST_MESSAGE_SRC(message) == GST_OBJECT(stream->element)) {
         g_mutex_lock(&load->lock);
+        if (load->leak)
+            memset(g_malloc(load->leak), 1, load->leak);
         stream->told++;
         stream->dropped += g_atomic_int_get(&load->counting) != 0;
         g_mutex_unlock(&load->lock);
@@ -165,24 +173,36 @@ static void open_stream(Load *load, gint i, gchar **properties)
     stream->last_answer = soak_now();
 }
 
-static void make_pictures(Load *load)
+/* Noise of patches as wide as a shift. */
+static void make_material(Load *load)
 {
-    const gsize bytes = LOAD_WIDTH * LOAD_HEIGHT * 3 / 2;
+    GRand *random = g_rand_new_with_seed(1);
+    GstMapInfo map;
 
-    for (guint p = 0; p < PICTURES; p++) {
-        GstMapInfo map;
+    load->material = gst_allocator_alloc(NULL, PICTURE_BYTES + (gsize)SHIFT * SHIFTS, NULL);
+    gst_memory_map(load->material, &map, GST_MAP_WRITE);
+    for (gsize i = 0; i < map.size; i += SHIFT)
+        memset(map.data + i, g_rand_int_range(random, 0, 256), MIN(SHIFT, map.size - i));
+    gst_memory_unmap(load->material, &map);
+    g_rand_free(random);
+}
 
-        load->pictures[p] = gst_buffer_new_allocate(NULL, bytes, NULL);
-        gst_buffer_map(load->pictures[p], &map, GST_MAP_WRITE);
-        for (gsize i = 0; i < bytes; i++)
-            map.data[i] = (guint8)(i / 7 + (i % LOAD_WIDTH) * (p + 1) / 3 + 31 * p);
-        gst_buffer_unmap(load->pictures[p], &map);
-    }
+static GstBuffer *next_picture(Load *load, Stream *stream)
+{
+    const guint shift =
+        load->pictures ? stream->fed % load->pictures * (SHIFTS / load->pictures)
+                       : load->n_pushed++ % SHIFTS;
+    GstBuffer *buffer = gst_buffer_new();
+
+    stream->fed++;
+    gst_buffer_append_memory(
+        buffer, gst_memory_share(load->material, (gssize)shift * SHIFT, PICTURE_BYTES));
+    return buffer;
 }
 
 static void push(Load *load, Stream *stream, gdouble due)
 {
-    GstBuffer *buffer = gst_buffer_copy(load->pictures[stream->fed++ % PICTURES]);
+    GstBuffer *buffer = next_picture(load, stream);
     const gdouble before = soak_now();
 
     GST_BUFFER_PTS(buffer) = gst_clock_get_time(load->clock) - stream->base;
@@ -237,12 +257,14 @@ Load *load_start(const LoadOptions *options, gint64 *base_kb)
 
     load->n = options->streams;
     load->unequal = options->unequal;
+    load->pictures = MIN(options->pictures, SHIFTS);
+    load->leak = options->leak;
     load->streams = g_new0(Stream, load->n);
     load->clock = gst_system_clock_obtain();
     load->latencies = g_array_new(FALSE, FALSE, sizeof(gdouble));
     load->pass = g_array_new(FALSE, FALSE, sizeof(gdouble));
     load->late = g_array_new(FALSE, FALSE, sizeof(gdouble));
-    make_pictures(load);
+    make_material(load);
     load->feeder = g_thread_new("feeder", feed, load);
     for (gint i = 0; i < load->n; i++) {
         open_stream(load, i, options->properties);
@@ -328,8 +350,7 @@ void load_stop(Load *load, LoadCounts *c)
         gst_object_unref(load->streams[i].element);
         gst_object_unref(load->streams[i].pad);
     }
-    for (guint p = 0; p < PICTURES; p++)
-        gst_buffer_unref(load->pictures[p]);
+    gst_memory_unref(load->material);
     g_array_unref(load->latencies);
     g_array_unref(load->pass);
     g_array_unref(load->late);

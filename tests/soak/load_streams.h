@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Many live streams in one process at little cost of their own: one thread pushes eight made-up
- * pictures, whose memory all streams share, straight into the elements' pads. */
+ * Many live streams in one process at little cost of their own: one thread pushes made-up pictures,
+ * which are parts of one memory, straight into the elements' pads. No two are equal, as a camera's
+ * are not, so that all windows cost the same; or each stream shows a few again and again. */
 #ifndef LOAD_STREAMS_H
 #define LOAD_STREAMS_H
 
@@ -16,6 +17,8 @@ typedef struct LoadOptions {
     gint streams;
     gboolean together;  /* all windows end together */
     gboolean unequal;   /* stream 0 samples 32 frames, stream 1 has long answers */
+    guint pictures;     /* that a stream shows in turn; 0: none is shown twice */
+    gsize leak;         /* bytes for each window that is told as dropped, to see that it is caught */
     gchar **properties; /* of every element, or NULL */
 } LoadOptions;
 
