@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What answers cost: the time of a request over that of a smaller one about the same frames, which are encoded, in
+ * pairs one after the other.
+ *
+ *     answers-cost MODEL choices [PAIRS] [FRAMES] [LABELS]    labels over an answer of one token
+ *     answers-cost MODEL questions [PAIRS] [FRAMES] [N]       N questions of yes or no over one of them
+ *
+ * Times are from asking to the last answer. Prints their medians and the median of the pairs' quotients. */
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "llavaov.h"
+
+#define MOST_PAIRS 1000
+#define MOST_FRAMES 64
+#define MOST_QUESTIONS 32
+/* Eight of three tokens, and two of one, where each byte is a token. */
+#define LABELS "abc|bcd|cde|def|efg|fgh|ghi|hij"
+#define YES_OR_NO "y|n"
+
+typedef struct Waiting {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    size_t n_encoded, n_done, prompt_tokens;
+    LlavaovStatus status;
+    LlavaovError error;
+} Waiting;
+
+static uint8_t pixels[MOST_FRAMES][384 * 384 * 3];
+
+static LlavaovStatus map(void *data, LlavaovImage *image, LlavaovError *error)
+{
+    *image = (LlavaovImage){.format = LLAVAOV_PIXEL_RGB,
+        .width = 384,
+        .height = 384,
+        .plane = {data},
+        .stride = {3 * 384}};
+    return LLAVAOV_OK;
+}
+
+static void on_frame(void *data, void *frame, LlavaovFrameStage stage)
+{
+    Waiting *w = data;
+    pthread_mutex_lock(&w->lock);
+    w->n_encoded += stage == LLAVAOV_FRAME_ENCODED;
+    pthread_cond_signal(&w->changed);
+    pthread_mutex_unlock(&w->lock);
+}
+
+static void on_done(void *data, const LlavaovAnswer *answer)
+{
+    Waiting *w = data;
+    pthread_mutex_lock(&w->lock);
+    if (answer->status != LLAVAOV_OK) {
+        w->status = answer->status;
+        w->error = answer->error;
+    }
+    w->prompt_tokens += answer->prompt_tokens;
+    w->n_done++;
+    pthread_cond_signal(&w->changed);
+    pthread_mutex_unlock(&w->lock);
+}
+
+/* What is compared. */
+typedef struct Asked {
+    const char *labels; /* NULL: one token */
+    size_t n;           /* questions */
+} Asked;
+
+typedef struct Window {
+    LlavaovSession *session;
+    LlavaovFrame *frames[MOST_FRAMES];
+    size_t n_frames;
+} Window;
+
+static void stop_on_error(LlavaovStatus status, const LlavaovError *error)
+{
+    if (status != LLAVAOV_OK)
+        exit((fprintf(stderr, "%s\n", error->message), 1));
+}
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+}
+
+/* Milliseconds. */
+static double ask(const Window *window, const Asked *asked, Waiting *w)
+{
+    static char prompts[MOST_QUESTIONS][32];
+    LlavaovQuestion questions[MOST_QUESTIONS];
+    LlavaovGeneration generation = llavaov_generation_default();
+    const LlavaovChoices choices = llavaov_choices_default(asked->labels ? asked->labels : "-");
+    generation.max_new_tokens = 1;
+    for (size_t i = 0; i < asked->n; i++) {
+        snprintf(prompts[i], sizeof prompts[i], "Is it %zu?", i);
+        questions[i] = (LlavaovQuestion){.size = sizeof *questions,
+            .prompt = prompts[i],
+            .generation = asked->labels ? NULL : &generation,
+            .choices = asked->labels ? &choices : NULL,
+            .on_done = on_done,
+            .data = w};
+    }
+    const LlavaovRequest request = {.size = sizeof request,
+        .frames = window->frames,
+        .n_frames = window->n_frames,
+        .questions = questions,
+        .n_questions = asked->n};
+    w->n_done = w->prompt_tokens = 0;
+    const double start = now();
+    stop_on_error(llavaov_session_ask(window->session, &request, NULL, &w->error), &w->error);
+    pthread_mutex_lock(&w->lock);
+    while (w->n_done < asked->n)
+        pthread_cond_wait(&w->changed, &w->lock);
+    pthread_mutex_unlock(&w->lock);
+    const double took = now() - start;
+    stop_on_error(w->status, &w->error);
+    return took;
+}
+
+static int compare(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double median(double *values, size_t n)
+{
+    qsort(values, n, sizeof *values, compare);
+    return n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
+}
+
+static void open_window(const char *model, size_t n_frames, Waiting *w, Window *window)
+{
+    LlavaovEngine *engine;
+    const LlavaovEngineOptions options = {.size = sizeof options, .model_path = model};
+    const LlavaovSessionOptions in_session = {
+        .size = sizeof in_session, .on_frame = on_frame, .data = w};
+    stop_on_error(llavaov_engine_open(&options, &engine, &w->error), &w->error);
+    stop_on_error(
+        llavaov_session_open(engine, &in_session, &window->session, &w->error), &w->error);
+    llavaov_engine_unref(engine);
+    for (window->n_frames = 0; window->n_frames < n_frames; window->n_frames++) {
+        uint8_t *picture = pixels[window->n_frames];
+        for (size_t k = 0; k < sizeof *pixels; k++)
+            picture[k] = (uint8_t)(k * 7 + window->n_frames);
+        const LlavaovFrameSource source = {.size = sizeof source,
+            .data = picture,
+            .map = map,
+            .layout = LLAVAOV_LAYOUT_VIDEO,
+            .encode = LLAVAOV_ENCODE_ON_ARRIVAL};
+        stop_on_error(llavaov_session_push_frame(
+                          window->session, &source, &window->frames[window->n_frames], &w->error),
+            &w->error);
+    }
+    pthread_mutex_lock(&w->lock);
+    while (w->n_encoded < n_frames)
+        pthread_cond_wait(&w->changed, &w->lock);
+    pthread_mutex_unlock(&w->lock);
+}
+
+static size_t number(int argc, char **argv, int i, size_t otherwise, size_t most)
+{
+    const size_t n = argc > i ? strtoul(argv[i], NULL, 10) : otherwise;
+    if (n == 0 || n > most)
+        exit((fprintf(stderr, "%s: 1 to %zu are possible\n", argv[i], most), 2));
+    return n;
+}
+
+int main(int argc, char **argv)
+{
+    static double small[MOST_PAIRS], large[MOST_PAIRS], quotient[MOST_PAIRS];
+    Waiting w = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+    Window window;
+    if (argc < 3 || argc > 6 || (strcmp(argv[2], "choices") && strcmp(argv[2], "questions")))
+        return fprintf(
+                   stderr, "answers-cost MODEL choices|questions [PAIRS] [FRAMES] [LABELS|N]\n"),
+               2;
+    const bool choices = !strcmp(argv[2], "choices");
+    const size_t n = number(argc, argv, 3, 20, MOST_PAIRS),
+                 n_frames = number(argc, argv, 4, choices ? 1 : 8, MOST_FRAMES);
+    const Asked one = {choices ? NULL : YES_OR_NO, 1},
+                more = {choices ? argc > 5 ? argv[5] : LABELS : YES_OR_NO,
+                    choices ? 1 : number(argc, argv, 5, 16, MOST_QUESTIONS)};
+    open_window(argv[1], n_frames, &w, &window);
+    ask(&window, &more, &w); /* whatever is first */
+    ask(&window, &one, &w);
+    const size_t prompt = w.prompt_tokens;
+    for (size_t i = 0; i < n; i++) {
+        if (i % 2)
+            large[i] = ask(&window, &more, &w);
+        small[i] = ask(&window, &one, &w);
+        if (i % 2 == 0)
+            large[i] = ask(&window, &more, &w);
+        quotient[i] = large[i] / small[i];
+    }
+    printf(
+        "%s of %zu, %zu frames, %zu tokens, %zu pairs: one %.1f ms, all %.1f ms, quotient %.3f\n",
+        choices ? more.labels : "questions", more.n, n_frames, prompt, n, median(small, n),
+        median(large, n), median(quotient, n));
+    for (size_t i = 0; i < n_frames; i++)
+        llavaov_frame_unref(window.frames[i]);
+    llavaov_session_close(window.session);
+    return 0;
+}
