@@ -135,27 +135,37 @@ void harness_open(Harness *h, uint32_t context)
 
 void harness_open_tiles(Harness *h, uint32_t context, uint32_t image_size)
 {
-    memset(h, 0, sizeof *h);
-    h->nan_row = h->nan_value = -1;
-    pthread_mutex_init(&h->lock, NULL);
-    pthread_cond_init(&h->changed, NULL);
-    char folder[] = "/tmp/llavaov-serve-XXXXXX";
-    assert_non_null(mkdtemp(folder));
     LvWriterSpec spec;
     assert_true(lv_writer_preset("mini", &spec));
     if (context)
         spec.text.context = context;
     if (image_size)
         spec.vision.image_size = image_size;
+    const LlavaovEngineOptions options = {.size = sizeof options, .device = "cpu", .threads = 1};
+    harness_open_checkpoint(h, &spec, &options);
+}
+
+void harness_open_checkpoint(
+    Harness *h, const LvWriterSpec *spec, const LlavaovEngineOptions *options)
+{
+    memset(h, 0, sizeof *h);
+    h->nan_row = h->nan_value = -1;
+    pthread_mutex_init(&h->lock, NULL);
+    pthread_cond_init(&h->changed, NULL);
+    char folder[] = "/tmp/llavaov-serve-XXXXXX";
+    LlavaovEngineOptions all = *options;
     LlavaovError error;
-    if (lv_write_checkpoint(folder, &spec, &error) != LLAVAOV_OK)
-        fail_msg("%s", error.message);
-    const LlavaovEngineOptions options = {
-        .size = sizeof options, .model_path = folder, .device = "cpu", .threads = 1};
-    LlavaovStatus status = llavaov_engine_open(&options, &h->engine, &error);
+    if (spec) {
+        assert_non_null(mkdtemp(folder));
+        if (lv_write_checkpoint(folder, spec, &error) != LLAVAOV_OK)
+            fail_msg("%s", error.message);
+        all.model_path = folder;
+    }
+    LlavaovStatus status = llavaov_engine_open(&all, &h->engine, &error);
     char command[128];
     snprintf(command, sizeof command, "rm -r %s", folder);
-    assert_int_equal(system(command), 0);
+    if (spec)
+        assert_int_equal(system(command), 0);
     if (status != LLAVAOV_OK)
         fail_msg("%s", error.message);
     h->real = h->engine->backend->ops;

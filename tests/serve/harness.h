@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "checkpoint_writer.h"
 #include "reply.h"
 #include "serve/engine.h"
 
@@ -59,6 +60,9 @@ typedef struct Harness {
 void harness_open(Harness *h, uint32_t context);
 /* Tiles of so many pixels; 0 = the preset's. */
 void harness_open_tiles(Harness *h, uint32_t context, uint32_t image_size);
+/* A checkpoint written for it; NULL: the options' own. */
+void harness_open_checkpoint(
+    Harness *h, const LvWriterSpec *spec, const LlavaovEngineOptions *options);
 void harness_close(Harness *h);
 
 /* The next operation of this kind (after skip others) meets the fault, once. */
