@@ -98,7 +98,11 @@ gst_llavaov_answer_to_structure (const GstLlavaovWindow * window,
         "n-questions", G_TYPE_UINT, MAX (window->n_questions, 1), NULL);
   if (window->ask_id)
     gst_structure_set (structure, "ask-id", G_TYPE_UINT64, window->ask_id,
-        "from", G_TYPE_STRING, window->ask_from, NULL);
+        "from", G_TYPE_STRING, window->ask_from, "history", G_TYPE_BOOLEAN,
+        window->follows, NULL);
+  if (window->follows && window->follows_id)
+    gst_structure_set (structure, "follows", G_TYPE_UINT64,
+        window->follows_id, NULL);
   if (window->triggered)
     gst_structure_foreach (window->triggered, copy_field, structure);
   if (window->chosen)

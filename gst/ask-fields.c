@@ -97,6 +97,30 @@ read_name (Reader * reader, const GValue * value)
 }
 
 static gboolean
+read_history (Reader * reader, const GValue * value)
+{
+  if (!G_VALUE_HOLDS_BOOLEAN (value))
+    return gst_llavaov_option_error (reader->error, "ask",
+        "history: true or false is wanted");
+  reader->ask->history = g_value_get_boolean (value);
+  return TRUE;
+}
+
+static gboolean
+read_follows (Reader * reader, const GValue * value)
+{
+  json_t *json = value_to_json (value);
+  const json_int_t id = json_integer_value (json);
+
+  json_decref (json);
+  if (id <= 0)
+    return gst_llavaov_option_error (reader->error, "ask",
+        "follows: the id of a question is wanted");
+  reader->ask->follows = id;
+  return TRUE;
+}
+
+static gboolean
 read_field (GQuark field, const GValue * value, gpointer data)
 {
   const gchar *name = g_quark_to_string (field);
@@ -107,6 +131,10 @@ read_field (GQuark field, const GValue * value, gpointer data)
     return read_from (reader, value);
   if (!strcmp (name, "question"))
     return read_name (reader, value);
+  if (!strcmp (name, "history"))
+    return read_history (reader, value);
+  if (!strcmp (name, "follows"))
+    return read_follows (reader, value);
   if (g_str_has_prefix (name, "alert-"))
     return gst_llavaov_option_error (reader->error, "ask",
         "%s: a question that is asked once raises no alert", name);

@@ -3,6 +3,8 @@
  * A question that the application asks, as the fields of a structure: those of a question of `questions`, and
  *     question   string    its name in the answer; with `questions` and without a prompt, the one of that name
  *     from       string    the frames that it is about: last or now
+ *     history    boolean   it goes on from an earlier answer
+ *     follows    uint64    to the question of this id, which it goes on from
  * Pure functions.
  */
 #ifndef GST_LLAVAOV_ASK_FIELDS_H
@@ -23,6 +25,8 @@ typedef struct
 {
   gchar *name;                  /* or NULL */
   GstLlavaovAskFrom from;
+  gboolean history;
+  guint64 follows;              /* or 0 */
   GstLlavaovSettings settings;  /* prompt and its like; no alert, no questions */
 } GstLlavaovAskFields;
 

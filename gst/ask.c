@@ -90,9 +90,32 @@ new_window (const GstLlavaovAskFields * fields)
   return window;
 }
 
+/* Whether there is what it is about. With the lock. */
+static gboolean
+take_subject (GstLlavaovElement * self, const GstLlavaovAskFields * fields,
+    GstLlavaovWindow * window, const gchar ** reason)
+{
+  const gboolean follows = fields->history || fields->follows;
+
+  window->last_arrival = g_get_monotonic_time ();
+  if (follows && fields->from == GST_LLAVAOV_ASK_ANY) {
+    *reason = "no-history";
+    if (!gst_llavaov_windows_follow (&self->windows, window, fields->follows))
+      return FALSE;
+    if (window->follows)
+      return TRUE;
+  }
+  *reason = "no-frames";
+  if (!take_frames (self, fields->from, window))
+    return FALSE;
+  *reason = "no-history";
+  return !follows || fields->from == GST_LLAVAOV_ASK_ANY ||
+      gst_llavaov_windows_follow (&self->windows, window, fields->follows);
+}
+
 /* Takes the window. */
 static guint64
-add (GstLlavaovElement * self, GstLlavaovAskFrom from,
+add (GstLlavaovElement * self, const GstLlavaovAskFields * fields,
     GstLlavaovWindow * window, const gchar ** reason)
 {
   GstLlavaovWindows *windows = &self->windows;
@@ -102,13 +125,10 @@ add (GstLlavaovElement * self, GstLlavaovAskFrom from,
   if (gst_llavaov_windows_flow (windows) != GST_FLOW_OK) {
     *reason = windows->running && windows->flushing ? "flush" :
         windows->running ? "error" : "stopped";
-  } else if (!take_frames (self, from, window)) {
-    *reason = "no-frames";
-  } else {
+  } else if (take_subject (self, fields, window, reason)) {
     window->state = GST_LLAVAOV_WINDOW_WAITING;
     window->flushes = windows->flushes;
     window->stream = windows->streams;
-    window->last_arrival = g_get_monotonic_time ();
     id = gst_llavaov_asks_add (&windows->asks, window);
     if (id == 0)
       *reason = "full";
@@ -136,7 +156,7 @@ ask (GstLlavaovElement * self, const GstStructure * fields,
   good = gst_llavaov_ask_fields_read (fields, &settings, &read, &error);
   gst_llavaov_settings_clear (&settings);
   if (good) {
-    id = add (self, read.from, new_window (&read), reason);
+    id = add (self, &read, new_window (&read), reason);
     gst_llavaov_ask_fields_clear (&read);
   } else {
     *reason = "fields";

@@ -60,6 +60,13 @@ gst_llavaov_asks_next (GstLlavaovAsks * asks, gboolean windows_wait)
   return ask ? g_queue_pop_head (&asks->waiting) : NULL;
 }
 
+guint64
+gst_llavaov_asks_newest (const GstLlavaovAsks * asks)
+{
+  return asks->waiting.tail ?
+      ((const GstLlavaovWindow *) asks->waiting.tail->data)->ask_id : 0;
+}
+
 GstLlavaovWindow *
 gst_llavaov_asks_pop (GstLlavaovAsks * asks)
 {
@@ -67,7 +74,18 @@ gst_llavaov_asks_pop (GstLlavaovAsks * asks)
 }
 
 gboolean
-gst_llavaov_asks_wait (const GstLlavaovAsks * asks, guint64 id)
+gst_llavaov_asks_waits (const GstLlavaovAsks * asks, guint64 id)
+{
+  const GList *walk;
+
+  for (walk = asks->waiting.head; walk; walk = walk->next)
+    if (((const GstLlavaovWindow *) walk->data)->ask_id == id)
+      return TRUE;
+  return FALSE;
+}
+
+gboolean
+gst_llavaov_asks_wait_up_to (const GstLlavaovAsks * asks, guint64 id)
 {
   const GstLlavaovWindow *window = asks->waiting.head ?
       asks->waiting.head->data : NULL;

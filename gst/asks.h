@@ -44,10 +44,14 @@ guint64 gst_llavaov_asks_add (GstLlavaovAsks * asks, GstLlavaovWindow * window);
 /* The question that is asked next, or NULL. windows_wait: windows do, too. */
 GstLlavaovWindow *gst_llavaov_asks_next (GstLlavaovAsks * asks,
     gboolean windows_wait);
+/* The newest question that waits; 0: none does. */
+guint64 gst_llavaov_asks_newest (const GstLlavaovAsks * asks);
 /* The question that has waited longest, or NULL. */
 GstLlavaovWindow *gst_llavaov_asks_pop (GstLlavaovAsks * asks);
-/* Whether one up to this id waits. */
-gboolean gst_llavaov_asks_wait (const GstLlavaovAsks * asks, guint64 id);
+/* Whether this one waits. */
+gboolean gst_llavaov_asks_waits (const GstLlavaovAsks * asks, guint64 id);
+/* Whether one up to this id does. */
+gboolean gst_llavaov_asks_wait_up_to (const GstLlavaovAsks * asks, guint64 id);
 
 G_END_DECLS
 

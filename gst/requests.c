@@ -29,6 +29,11 @@ keep_answer (GstLlavaovWindow * window, const LlavaovAnswer * answer)
   window->prefill_ns = answer->prefill_ns;
   window->decode_ns = answer->decode_ns;
   window->answered_at = g_get_monotonic_time ();
+  if (answer->history)
+    window->made = llavaov_history_ref (answer->history);
+  /* Nobody may ever ask on; without the lock, as it takes a moment on some devices. */
+  if (answer->history && !window->ask_id)
+    llavaov_history_trim (window->made);
   window->state = answer->status == LLAVAOV_OK ? GST_LLAVAOV_WINDOW_ANSWERED :
       answer->status == LLAVAOV_ERROR_LATE ? GST_LLAVAOV_WINDOW_DROPPED :
       GST_LLAVAOV_WINDOW_FAILED;
@@ -78,10 +83,10 @@ take_frames (const GstLlavaovWindow * window, LlavaovFrame ** frames,
   LlavaovStatus status = LLAVAOV_OK;
   guint i;
 
-  for (i = 0; i < window->samples->len; i++) {
+  for (i = window->n_before; i < window->samples->len; i++) {
     GstLlavaovSample *sample = g_ptr_array_index (window->samples, i);
 
-    frames[i] = sample->frame;
+    *frames++ = sample->frame;
     if (sample->frame == NULL) {
       status = sample->failed ? sample->error.status : LLAVAOV_ERROR_INTERNAL;
       *error = sample->error;
@@ -150,9 +155,11 @@ ask (GstLlavaovElement * self, GPtrArray * windows)
   LlavaovQuestion questions[GST_LLAVAOV_MAX_QUESTIONS];
   LlavaovRequest request = {
     .size = sizeof (request),
-    .system_prompt = first->system_prompt,
+    .system_prompt = first->history ? NULL : first->system_prompt,
     .frames = frames,
-    .n_frames = first->samples->len,
+    .n_frames = first->samples->len - first->n_before,
+    .history = first->history,
+    .keep_history = 1,
     .layout = first->layout,
     .reservation = g_steal_pointer (&first->reservation),
   };

@@ -435,7 +435,8 @@ gst_llavaov_sampler_now (GstLlavaovSampler * sampler,
   if (last == NULL)
     return FALSE;
   for (walk = sampler->open.head; walk && open == NULL; walk = walk->next)
-    if (((GstLlavaovWindow *) walk->data)->n_seen)
+    if (((GstLlavaovWindow *) walk->data)->n_seen &&
+        !((GstLlavaovWindow *) walk->data)->idle)
       open = walk->data;
   if (open)
     gst_llavaov_window_set_frames (question, open);

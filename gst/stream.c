@@ -247,6 +247,8 @@ sink_event (GstPad * pad, GstObject * parent, GstEvent * event)
   GstLlavaovElement *self = GST_LLAVAOV_ELEMENT (parent);
   gboolean taken;
 
+  if (gst_llavaov_ask_event (self, event))
+    return TRUE;
   switch (GST_EVENT_TYPE (event)) {
     case GST_EVENT_STREAM_START:
       sink_stream_start (self, event);
@@ -274,8 +276,6 @@ sink_event (GstPad * pad, GstObject * parent, GstEvent * event)
       taken = gst_llavaov_trigger_event (self, event);
       return gst_pad_push_event (self->srcpad, event) || taken;
     default:
-      if (gst_llavaov_ask_event (self, event))
-        return TRUE;
       /* Never the default handler: it would send video events down the text pad as well. */
       return gst_pad_push_event (self->srcpad, event);
   }

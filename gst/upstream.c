@@ -89,10 +89,11 @@ gboolean
 gst_llavaov_upstream_event (GstPad * pad, GstObject * parent, GstEvent * event)
 {
   GstLlavaovElement *self = GST_LLAVAOV_ELEMENT (parent);
-  gboolean ours, taken = gst_llavaov_trigger_event (self, event);
+  gboolean ours, taken;
 
   if (gst_llavaov_ask_event (self, event))
     return TRUE;
+  taken = gst_llavaov_trigger_event (self, event);
   if (pad != self->srcpad && GST_EVENT_TYPE (event) != GST_EVENT_SEEK) {
     /* What the text's consumer says about its lateness or its caps is not about the video. */
     gst_event_unref (event);

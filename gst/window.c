@@ -112,6 +112,8 @@ gst_llavaov_window_free (GstLlavaovWindow * window)
   g_free (window->text);
   g_free (window->labels);
   g_free (window->question);
+  llavaov_history_unref (window->history);
+  llavaov_history_unref (window->made);
   g_clear_pointer (&window->others, g_ptr_array_unref);
   gst_clear_structure (&window->triggered);
   gst_clear_structure (&window->chosen);

@@ -51,6 +51,10 @@ typedef struct _GstLlavaovWindow
   /* a question that the application asked: */
   guint64 ask_id;               /* or 0 */
   const gchar *ask_from;        /* which frames it is about; a static word */
+  gboolean follows;             /* it goes on from an earlier answer: */
+  guint64 follows_id;           /* to this question; 0: of the window that `history` is of */
+  LlavaovHistory *history;      /* where it goes on, once that is known; a reference */
+  guint n_before;               /* of its samples: those that the history has */
   GstClockTime full_length;     /* before it was cut short */
   GstClockTime interval;        /* to the start of the next */
 
@@ -80,6 +84,7 @@ typedef struct _GstLlavaovWindow
   guint prompt_tokens, new_tokens;
   guint64 first_token_ns, encode_ns, prefill_ns, decode_ns;
   gint64 answered_at;           /* monotonic microseconds */
+  LlavaovHistory *made;         /* to go on from this answer, until windows.c takes it; a reference, or NULL */
 } GstLlavaovWindow;
 
 /* Copies the segment, and what is needed of the settings. */

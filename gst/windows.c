@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "windows.h"
 
+#include "option-error.h"
+
 void
 gst_llavaov_windows_init (GstLlavaovWindows * windows)
 {
@@ -10,6 +12,7 @@ gst_llavaov_windows_init (GstLlavaovWindows * windows)
   gst_llavaov_triggers_reset (&windows->triggers);
   gst_llavaov_clip_init (&windows->clip);
   gst_llavaov_asks_init (&windows->asks);
+  gst_llavaov_histories_init (&windows->histories);
   windows->backlog = g_atomic_rc_box_new0 (gint);
   g_queue_init (&windows->waiting);
   g_queue_init (&windows->asked);
@@ -23,6 +26,7 @@ gst_llavaov_windows_clear (GstLlavaovWindows * windows)
   gst_llavaov_lookback_clear (&windows->lookback);
   gst_llavaov_clip_clear (&windows->clip);
   gst_llavaov_asks_clear (&windows->asks);
+  gst_llavaov_histories_clear (&windows->histories);
   g_atomic_rc_box_release (windows->backlog);
   g_mutex_clear (&windows->lock);
   g_cond_clear (&windows->cond);
@@ -159,6 +163,7 @@ gst_llavaov_windows_flush (GstLlavaovWindows * windows)
   drop_answered (windows);
   leave_waiting_unanswered (windows, reason_of_flush (windows));
   gst_llavaov_asks_clear (&windows->asks);
+  gst_llavaov_histories_clear (&windows->histories);
   gst_llavaov_sampler_reset (&windows->sampler);
   gst_llavaov_windows_forget_triggers (windows);
   gst_llavaov_clip_reset (&windows->clip);
@@ -274,8 +279,16 @@ gst_llavaov_windows_ask (GstLlavaovWindows * windows)
   if (windows->asked.length || windows->failed)
     return FALSE;
   ask = gst_llavaov_asks_next (&windows->asks, windows->waiting.length > 0);
-  if (ask)
+  if (ask) {
+    if (ask->follows && !ask->history &&
+        !gst_llavaov_histories_follow (&windows->histories, ask)) {
+      gst_llavaov_option_error (&ask->error, "ask", "question %"
+          G_GUINT64_FORMAT ", which it follows, has no answer",
+          ask->follows_id);
+      ask->status = ask->error.status;
+    }
     g_queue_push_tail (&windows->asked, ask);
+  }
   if (ask || !windows->waiting.length)
     return ask != NULL;
   gst_llavaov_window_split (g_queue_pop_head (&windows->waiting),
@@ -321,6 +334,8 @@ gst_llavaov_windows_answered (GstLlavaovWindows * windows,
     g_queue_remove (asked, window);
     drop (windows, window);
   } else {
+    gst_llavaov_histories_take (&windows->histories, window,
+        g_get_monotonic_time ());
     while (asked->length && ((GstLlavaovWindow *)
             g_queue_peek_head (asked))->returned)
       deliver (windows, g_queue_pop_head (asked));
@@ -364,6 +379,25 @@ gst_llavaov_windows_let_pass (GstLlavaovWindows * windows)
   g_cond_broadcast (&windows->cond);
 }
 
+gboolean
+gst_llavaov_windows_follow (GstLlavaovWindows * windows,
+    GstLlavaovWindow * question, guint64 id)
+{
+  const GstLlavaovWindow *asked = g_queue_peek_head (&windows->asked);
+  const guint64 under_way = asked ? asked->ask_id : 0;
+  const guint64 waits = gst_llavaov_asks_newest (&windows->asks);
+  const guint64 newest = waits ? waits : under_way ? under_way :
+      gst_llavaov_histories_newest (&windows->histories);
+
+  question->follows_id = id ? id : newest;
+  question->follows = question->follows_id != 0;
+  if (!question->follows)
+    question->follows =
+        gst_llavaov_histories_follow_window (&windows->histories, question);
+  return id == 0 || gst_llavaov_histories_have (&windows->histories, id) ||
+      id == under_way || gst_llavaov_asks_waits (&windows->asks, id);
+}
+
 static gboolean
 owes (const GList * list, guint64 id)
 {
@@ -379,7 +413,7 @@ owes (const GList * list, guint64 id)
 gboolean
 gst_llavaov_windows_owe_ask (const GstLlavaovWindows * windows, guint64 id)
 {
-  return gst_llavaov_asks_wait (&windows->asks, id) ||
+  return gst_llavaov_asks_wait_up_to (&windows->asks, id) ||
       owes (windows->asked.head, id) || owes (windows->outbox.head, id) ||
       (windows->reporting && windows->reporting->ask_id &&
       windows->reporting->ask_id <= id);

@@ -16,6 +16,7 @@
 
 #include "asks.h"
 #include "clip.h"
+#include "histories.h"
 #include "lookback.h"
 #include "sampler.h"
 #include "triggers.h"
@@ -44,6 +45,7 @@ typedef struct _GstLlavaovWindows
   GstClockTime silence;         /* ns of video since a window was last closed */
 
   GstLlavaovAsks asks;          /* asks.h */
+  GstLlavaovHistories histories;        /* histories.h */
   guint64 next_seq;
   GQueue waiting;
   GQueue asked;                 /* of one window, one for each question; those that are answered wait for those before them */
@@ -115,6 +117,10 @@ void gst_llavaov_windows_reported (GstLlavaovWindows * windows);
 /* Nobody waits for `reporting` any longer, if there is one. */
 void gst_llavaov_windows_let_pass (GstLlavaovWindows * windows);
 
+/* Lets a question of the application go on from the answer to another one, which may be still to come, or, where id is 0, from the
+ * latest: to a question if there was one, else to a window; without any it begins anew. FALSE: there is no such answer. */
+gboolean gst_llavaov_windows_follow (GstLlavaovWindows * windows,
+    GstLlavaovWindow * question, guint64 id);
 /* Whether a question of the application up to this id is to be reported yet. */
 gboolean gst_llavaov_windows_owe_ask (const GstLlavaovWindows * windows,
     guint64 id);

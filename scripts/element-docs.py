@@ -47,6 +47,8 @@ with `gst_custom_meta_get_structure()`), and each JSON line of the text pad with
 | choices | array of string | the labels as they were written |
 | probabilities | array of double | of each label; they sum to 1, and the greatest is `confidence` |
 | choice-logprobs | array of double | ln P of each label among all answers; `choices-temperature` plays no part |
+| ask-id, from, history, follows | | of a question that was asked by `ask` or `llavaov/ask` ([Asking](asking.md#what-comes-back)) |
+| question, n-questions | string, uint | with `questions`, or where the question asked has a name |
 | alert, alert-... | | with `alert-on`: the state behind this window, and what was raised or cleared ([Alerts](alerts.md#what-is-said)) |
 | timestamp, stream-time, running-time | uint64 | start of the window, in GStreamer's three times |
 | duration | uint64 | length of the window |
@@ -77,6 +79,9 @@ With `json-schema` or `json-schema-file` every answer is one document of that sc
 is broken or not supported, or whose shortest document takes more than `max-new-tokens`, is an ERROR at the start that names the place in
 the schema. A schema that is set while PLAYING counts from the next window on; if it is broken, each window has a WARNING and no answer
 until it is mended. With `json-schema-file` it cannot be replaced while PLAYING.
+
+Beside the windows' questions an application asks its own, and asks on, with the action signal `ask` and the event `llavaov/ask`:
+[Asking](asking.md).
 
 [From C](howto/c.md) and [From Python](howto/python.md) read answers. In Python, with or without the overrides of python3-gst-1.0, an
 array is read so:

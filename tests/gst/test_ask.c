@@ -117,6 +117,51 @@ expect_complaint (Rig * rig, const gchar * text)
   gst_message_unref (message);
 }
 
+/* One conversation after another, over window 1, of frames 10 to 19; each asked when the answer before is there. */
+static const Case conversation[] = {
+  {"prompt=a, history=true", "q>a|12 17", NULL},        /* that of the window itself */
+  {"prompt=b, history=true", "q>a>b|12 17", NULL},
+  {"prompt=c", "c|12 17", NULL},        /* 3 */
+  {"prompt=d, history=true", "c>d|12 17", NULL},        /* 4 */
+  {"prompt=e, follows=3", "c>e|12 17", NULL},   /* 5 */
+  {"prompt=(string)f, follows=(guint64)4, history=true", "c>d>f|12 17", NULL},  /* 6 */
+  {"prompt=g, history=true, from=last", "c>d>f>g|12 17", NULL}, /* it has these frames */
+  {"prompt=h, history=true, from=now", "c>d>f>g>h|12 17 22 24", NULL},
+  {"prompt=i, history=true, from=now", "c>d>f>g>h>i|12 17 22 24", NULL},
+  {"prompt=j, follows=1", NULL, NULL},  /* eight others have been answered since */
+  {"prompt=j, follows=2", "q>a>b>j|12 17", NULL},
+  {"prompt=j, follows=99", NULL, NULL},
+  {"prompt=j, follows=0", NULL, "follows: the id of a question is wanted"},
+  {"prompt=j, history=1", NULL, "history: true or false is wanted"},
+  {"prompt=k, history=false", "k|12 17", NULL},
+  {"history=true", "k>q|12 17", NULL},
+  {"prompt=x, history=true, choices=\"yes|no\"", "yes", NULL},
+  {"prompt=l, history=true", "k>q>x>l|12 17", NULL},
+};
+
+GST_START_TEST (test_conversation)
+{
+  Rig *rig = rig_new (WINDOW "prompt=q system-prompt=s", FALSE);
+  guint64 next = 1;
+  guint i;
+
+  push_seconds (rig);
+  for (i = 0; i < G_N_ELEMENTS (conversation); i++) {
+    const Case *c = &conversation[i];
+    guint64 id = ask (rig, c->fields);
+
+    fail_unless (id == (c->text ? next : 0), "%s: %u", c->fields, (guint) id);
+    next += c->text != NULL;
+    if (c->text)
+      expect_text (rig, id, c->text);
+    else if (c->complaint)
+      expect_complaint (rig, c->complaint);
+  }
+  rig_free (rig);
+}
+
+GST_END_TEST;
+
 GST_START_TEST (test_cases)
 {
   Rig *rig = rig_new (WINDOW "prompt=q", FALSE);
@@ -128,7 +173,8 @@ GST_START_TEST (test_cases)
     const Case *c = &cases[i];
     guint64 id = ask (rig, c->fields);
 
-    fail_unless_equals_uint64 (id, c->text ? next++ : 0);
+    fail_unless (id == (c->text ? next : 0), "%s: %u", c->fields, (guint) id);
+    next += c->text != NULL;
     if (c->text)
       expect_text (rig, id, c->text);
     else
@@ -147,6 +193,7 @@ ask_suite (void)
 
   suite_add_tcase (suite, tcase);
   tcase_add_test (tcase, test_cases);
+  tcase_add_test (tcase, test_conversation);
   return suite;
 }
 

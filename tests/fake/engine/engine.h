@@ -12,7 +12,8 @@
  *   ask-error=S    every answer fails with this status; with every=N only each N-th
  *   slow=TEXT      the engine's notice of what makes its device slow
  *
- * The answer to a prompt over frames whose first bytes are a, b, c is "PROMPT|a b c" (the first byte
+ * The answer to a prompt over frames whose first bytes are a, b, c is "PROMPT|a b c", that to one which
+ * goes on from a history "PROMPT>PROMPT|a b c" with all its prompts and frames (the first byte
  * of the first plane), where a frame that is to be turned is "a@N", N as in EXIF. To the prompt
  * "generation" it is what was asked for: "TOKENS TEMPERATURE TOP-K TOP-P PENALTY SEED", where a
  * setting that is the checkpoint's is "-", and "+" behind them where its rules are wanted. Its

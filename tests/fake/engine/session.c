@@ -45,6 +45,7 @@ typedef struct {
     GPtrArray *frames;
     gchar *prompt;
     LlavaovJsonSchema *schema;
+    LlavaovHistory *history;
     gint64 asked;
     guint epoch;
 } Job;
@@ -70,6 +71,50 @@ void llavaov_frame_unref(LlavaovFrame *frame)
         return;
     frame_release(frame);
     g_free(frame);
+}
+
+/* ---- histories ---- */
+
+struct LlavaovHistory {
+    gint refs;
+    LlavaovEngine *engine;
+    gchar *prompts; /* PROMPT>PROMPT... */
+    GPtrArray *frames;
+};
+
+static LlavaovHistory *history_new(
+    LlavaovEngine *engine, const gchar *prompts, const GPtrArray *frames)
+{
+    LlavaovHistory *history = g_new0(LlavaovHistory, 1);
+    guint i;
+
+    history->refs = 1;
+    history->engine = llavaov_engine_ref(engine);
+    history->prompts = g_strdup(prompts);
+    history->frames = g_ptr_array_new_with_free_func((GDestroyNotify)llavaov_frame_unref);
+    for (i = 0; i < frames->len; i++)
+        g_ptr_array_add(history->frames, llavaov_frame_ref(frames->pdata[i]));
+    return history;
+}
+
+LlavaovHistory *llavaov_history_ref(LlavaovHistory *history)
+{
+    g_atomic_int_inc(&history->refs);
+    return history;
+}
+
+void llavaov_history_unref(LlavaovHistory *history)
+{
+    if (!history || !g_atomic_int_dec_and_test(&history->refs))
+        return;
+    llavaov_engine_unref(history->engine);
+    g_ptr_array_unref(history->frames);
+    g_free(history->prompts);
+    g_free(history);
+}
+
+void llavaov_history_trim(LlavaovHistory *history)
+{
 }
 
 /* ---- session ---- */
@@ -205,12 +250,15 @@ static void do_request(LlavaovSession *session, Job *job)
         0,
     };
     FakeChosen chosen = {0};
-    GString *text = g_string_new(job->prompt);
+    GString *text = g_string_new(job->history ? job->history->prompts : NULL);
+    gchar *prompts;
     guint i, tokens = count_tokens(job->frames->len, NULL, job->prompt);
     gboolean done = work(session, job, engine->answer_ms);
     guint8 first;
 
     session->n_asked++;
+    g_string_append_printf(text, job->history ? ">%s" : "%s", job->prompt);
+    prompts = g_strdup(text->str);
     g_string_append_c(text, '|');
     first = job->frames->len ? ((LlavaovFrame *)g_ptr_array_index(job->frames, 0))->first : 0;
     answer.finish_reason = LLAVAOV_FINISH_STOP;
@@ -265,7 +313,11 @@ static void do_request(LlavaovSession *session, Job *job)
     answer.decode_ns = 3;
     session->stats.answers++;
     g_mutex_unlock(&session->lock);
+    if (job->request.keep_history && answer.status == LLAVAOV_OK)
+        answer.history = history_new(engine, prompts, job->frames);
     job->request.on_done(job->request.data, &answer);
+    llavaov_history_unref(answer.history);
+    g_free(prompts);
     g_mutex_lock(&session->lock);
     fake_chosen_clear(&chosen);
     g_string_free(text, TRUE);
@@ -281,6 +333,7 @@ static void job_free(Job *job)
         g_ptr_array_unref(job->frames);
     llavaov_reservation_free(job->request.reservation);
     llavaov_json_schema_unref(job->schema);
+    llavaov_history_unref(job->history);
     g_free(job->prompt);
     g_free(job);
 }
@@ -390,7 +443,10 @@ void llavaov_reservation_free(LlavaovReservation *reservation)
 
 static LlavaovStatus check_request(const LlavaovRequest *request, LlavaovError *error)
 {
-    if (request->layout == LLAVAOV_LAYOUT_IMAGE && request->n_frames != 1)
+    if (request->history && (request->system_prompt || !request->prompt))
+        return lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_PROMPT, "history",
+            "a conversation goes on with a prompt alone");
+    if (request->layout == LLAVAOV_LAYOUT_IMAGE && request->n_frames + !!request->history != 1)
         return lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_PROMPT, "frames",
             "the image layout takes one frame");
     if (request->layout == LLAVAOV_LAYOUT_IMAGES && request->n_frames == 1)
@@ -432,8 +488,12 @@ static Job *job_new(const LlavaovRequest *request, LlavaovTicket *ticket)
     if (request->json_schema)
         job->schema = llavaov_json_schema_ref(request->json_schema);
     job->frames = g_ptr_array_new_with_free_func((GDestroyNotify)llavaov_frame_unref);
+    for (i = 0; request->history && i < request->history->frames->len; i++)
+        g_ptr_array_add(job->frames, llavaov_frame_ref(request->history->frames->pdata[i]));
     for (i = 0; i < request->n_frames; i++)
         g_ptr_array_add(job->frames, llavaov_frame_ref(request->frames[i]));
+    if (request->history)
+        job->history = llavaov_history_ref(request->history);
     job->ticket = ticket;
     job->asked = g_get_monotonic_time();
     return job;
