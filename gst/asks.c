@@ -31,7 +31,7 @@ gst_llavaov_asks_keep (GstLlavaovAsks * asks, const GstLlavaovWindow * window)
 void
 gst_llavaov_asks_drop (GstLlavaovAsks * asks, const GstLlavaovWindow * window)
 {
-  if (asks->last && asks->last->seq == window->seq)
+  if (asks->last && asks->last->seq <= window->seq)
     g_clear_pointer (&asks->last, gst_llavaov_window_free);
 }
 

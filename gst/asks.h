@@ -33,7 +33,7 @@ void gst_llavaov_asks_clear (GstLlavaovAsks * asks);
 /* A window has been closed: its frames are kept until the next one. */
 void gst_llavaov_asks_keep (GstLlavaovAsks * asks,
     const GstLlavaovWindow * window);
-/* ... has been dropped: its frames are not kept for questions alone. */
+/* ... has been dropped: its frames, or those of one before it, are not kept for questions alone. */
 void gst_llavaov_asks_drop (GstLlavaovAsks * asks,
     const GstLlavaovWindow * window);
 /* NULL: there is none. */

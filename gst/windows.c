@@ -248,6 +248,8 @@ gst_llavaov_windows_add (GstLlavaovWindows * windows, GstLlavaovWindow * window)
     window->seq = windows->next_seq++;
   if (window->state == GST_LLAVAOV_WINDOW_WAITING)
     gst_llavaov_asks_keep (&windows->asks, window);
+  else if (window->state == GST_LLAVAOV_WINDOW_DROPPED)
+    gst_llavaov_asks_drop (&windows->asks, window);
   g_queue_push_tail (window->state == GST_LLAVAOV_WINDOW_WAITING ?
       &windows->waiting : &windows->outbox, window);
   g_cond_broadcast (&windows->cond);

@@ -63,7 +63,7 @@
 #define LV_MAX_SESSION_TILE_BYTES (UINT64_C(2) << 30)
 /* Those of a session that are encoded and kept so that later ones can be compared with them. */
 #define LV_MAX_KEPT_TILE_BYTES (UINT64_C(16) << 20)
-/* What an engine keeps of pictures that were shown last, whether or not a frame still shows them. */
+/* Those of all sessions of an engine, and the embeddings of the same pictures. */
 #define LV_MAX_KEPT_BYTES (UINT64_C(64) << 20)
 
 #endif

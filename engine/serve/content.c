@@ -35,18 +35,20 @@ static uint64_t bytes(const LvContent *content)
     return pixel_bytes(content) + (content->picture ? content->picture->bytes : 0);
 }
 
-/* What it costs to keep it, now. */
-static void count_kept(LvContent *content)
+/* Of those that may lose their pixels it becomes the last one, if it is one of them. */
+static void set_kept(LvContent *content)
 {
-    const LvTensor *embeddings = &content->embeddings;
-    uint64_t *all = &content->session->engine->kept_bytes;
-    *all -= content->kept_bytes;
+    LlavaovEngine *engine = content->session->engine;
+    const LvTensor *rows = &content->embeddings;
+    lv_list_remove(&content->in_kept);
+    engine->kept_bytes -= content->kept_bytes;
+    content->kept_bytes = 0;
+    if (!content->encoded || !content->tiles.rgb || content->stays)
+        return;
+    lv_list_append(&engine->kept, &content->in_kept);
     content->kept_bytes =
-        lv_linked(&content->in_kept)
-            ? pixel_bytes(content) +
-                  (uint64_t)embeddings->rows * embeddings->stride * lv_dtype_bytes(embeddings->dtype)
-            : 0;
-    *all += content->kept_bytes;
+        pixel_bytes(content) + (uint64_t)rows->rows * rows->stride * lv_dtype_bytes(rows->dtype);
+    engine->kept_bytes += content->kept_bytes;
 }
 
 LvContentFrees lv_content_set_encoded(LvContent *content)
@@ -59,7 +61,7 @@ LvContentFrees lv_content_set_encoded(LvContent *content)
     content->encoded = true;
     if (content->session) {
         *account(content) += bytes(content);
-        count_kept(content);
+        set_kept(content);
     }
     return frees;
 }
@@ -88,6 +90,9 @@ static void leave(LvContent *content)
     if (!content->session)
         return;
     *account(content) -= bytes(content);
+    lv_list_remove(&content->in_kept);
+    content->session->engine->kept_bytes -= content->kept_bytes;
+    content->kept_bytes = 0;
     lv_list_remove(&content->in_session);
     content->session = NULL;
 }
@@ -101,8 +106,6 @@ static bool take_latest(LvContent *content)
             const size_t rest = LV_LATEST_CONTENTS - 1 - i;
             memmove(latest + i, latest + i + 1, rest * sizeof *latest);
             latest[LV_LATEST_CONTENTS - 1] = NULL;
-            lv_list_remove(&content->in_kept);
-            count_kept(content);
             return true;
         }
     return false;
@@ -161,72 +164,58 @@ static LvContent *find_hash(LlavaovSession *session, const LvContent *made)
     return NULL;
 }
 
-static void may_go(LvContent *content)
-{
-    if (!content || lv_linked(&content->in_kept))
-        return;
-    lv_list_append(&content->session->engine->kept, &content->in_kept);
-    count_kept(content);
-}
-
 /* Puts it before the others of the last few, with a reference. */
 static void note_latest(LlavaovSession *session, LvContent *content, double reuse_below)
 {
-    LvContent **latest = session->latest, *last;
+    LvContent **latest = session->latest, *last = latest[0], *out;
     if (!content->tiles.rgb)
         return;
     if (take_latest(content))
         content->refs--;
-    last = latest[LV_LATEST_CONTENTS - 1];
-    if (last)
-        take_latest(last);
+    if (last && last != content && last->stays) {
+        last->stays = false;
+        set_kept(last);
+    }
+    out = latest[LV_LATEST_CONTENTS - 1];
     memmove(latest + 1, latest, (LV_LATEST_CONTENTS - 1) * sizeof *latest);
     latest[0] = content;
     content->refs++;
-    may_go(latest[1]);
-    if (!(reuse_below > 0))
-        may_go(content);
-    drop_now(session->engine, last);
+    content->stays = reuse_below > 0;
+    set_kept(content);
+    drop_now(session->engine, out);
 }
 
-/* Those that were shown longest ago, of any session, until what is kept is within its bound; the last
- * one stays. */
-static void bound_kept(LlavaovEngine *engine)
+/* The content whose pixels have to go next, or NULL. */
+static LvContent *find_oldest(LlavaovSession *session)
 {
-    while (engine->kept_bytes > LV_MAX_KEPT_BYTES &&
-           engine->kept.head.next != engine->kept.head.previous) {
-        LvContent *oldest = LV_LIST_FIRST(&engine->kept, LvContent, in_kept);
-        take_latest(oldest);
-        drop_now(engine, oldest);
-    }
-}
-
-/* The pixels that have to go next, or NULL. */
-static uint8_t *take_oldest_pixels(LlavaovSession *session)
-{
+    const LlavaovEngine *engine = session->engine;
     LvContent *content;
-    if (session->kept_bytes <= LV_MAX_KEPT_TILE_BYTES)
-        return NULL;
-    LV_LIST_EACH(&session->contents, LvContent, in_session, content)
-    if (content->encoded && content->tiles.rgb) {
-        uint8_t *pixels = content->tiles.rgb;
-        session->kept_bytes -= pixel_bytes(content);
-        content->tiles.rgb = NULL;
-        count_kept(content);
-        return pixels;
-    }
-    return NULL;
+    if (session->kept_bytes > LV_MAX_KEPT_TILE_BYTES)
+        LV_LIST_EACH(&session->contents, LvContent, in_session, content)
+    if (content->encoded && content->tiles.rgb)
+        return content;
+    /* But never the last one of all. */
+    return engine->kept_bytes > LV_MAX_KEPT_BYTES &&
+                   engine->kept.head.next != engine->kept.head.previous
+               ? LV_LIST_FIRST(&engine->kept, LvContent, in_kept)
+               : NULL;
 }
 
 static void trim(LlavaovSession *session)
 {
     LlavaovEngine *engine = session->engine;
-    uint8_t *pixels;
-    while ((pixels = take_oldest_pixels(session))) {
-        LvTiles tiles = {.rgb = pixels};
+    LvContent *oldest;
+    while ((oldest = find_oldest(session))) {
+        LvTiles tiles = {.rgb = oldest->tiles.rgb};
+        oldest->session->kept_bytes -= pixel_bytes(oldest);
+        oldest->tiles.rgb = NULL;
+        set_kept(oldest);
+        const bool kept = take_latest(oldest);
         pthread_mutex_unlock(&engine->lock);
         lv_tiles_free(&tiles);
         pthread_mutex_lock(&engine->lock);
+        if (kept)
+            drop_now(engine, oldest);
     }
 }
 
@@ -268,7 +257,6 @@ LvContent *lv_content_share(LlavaovSession *session, LvContent *made, double reu
     }
     note_latest(session, content, reuse_below);
     trim(session);
-    bound_kept(session->engine);
     return content;
 }
 

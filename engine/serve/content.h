@@ -4,12 +4,12 @@
  * that a camera that is frozen, repeats frames or is black costs one encoder call; with
  * LlavaovFrameSource.reuse_below also one that is nearly the picture before.
  *
- * The session has what its living frames show, and the last few contents besides. Of these those
- * that were shown longest ago go where an engine's exceed LV_MAX_KEPT_BYTES, so that many streams
- * keep no more than few; not the last one of a stream with reuse_below, since what that takes for
- * the same must not depend on other streams. To be compared with, a content keeps its pixels when it
- * is encoded; the oldest lose theirs where a session's exceed LV_MAX_KEPT_TILE_BYTES. Pictures that
- * the backend took (CUDA) are not compared. */
+ * The session has what its living frames show, and the last few contents besides. To be compared
+ * with, a content keeps its pixels when it is encoded. The oldest of a session lose theirs where all
+ * together exceed LV_MAX_KEPT_TILE_BYTES, and those of an engine that were shown longest ago where
+ * it exceeds LV_MAX_KEPT_BYTES, so that many streams keep no more than few; what no frame shows then
+ * goes altogether. The last one of a stream with reuse_below stays, since what that takes for the
+ * same must not depend on other streams. Pictures that the backend took (CUDA) are not compared. */
 #ifndef LV_CONTENT_H
 #define LV_CONTENT_H
 
@@ -20,7 +20,8 @@ struct LvContent {
     LlavaovSession *session; /* NULL: it is not shared yet, or the session has closed */
     LvLink in_session;
     LvLink in_kept;      /* of the engine */
-    uint64_t kept_bytes; /* in the engine's account, while in_kept */
+    uint64_t kept_bytes; /* in the engine's account */
+    bool stays;          /* the last one of a stream with reuse_below */
     unsigned refs; /* of frames, and of the session for the last few */
     LlavaovLayout layout;
     uint64_t hash; /* of tiles with pixels */

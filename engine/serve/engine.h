@@ -82,7 +82,7 @@ struct LlavaovEngine {
     LvList active;        /* those that may have work for the inference thread (in_active) */
     LvList with_events;   /* those with callbacks to run (in_events) */
     LvList with_pictures; /* those whose pictures wait, by turn (in_pictures) */
-    LvList kept;          /* contents that may go to bound what is kept (in_kept), by age */
+    LvList kept;          /* encoded contents with pixels (in_kept), last shown last */
     uint64_t kept_bytes;  /* theirs */
     LvSlice slice;        /* scheduler.c */
     float *logits;        /* the inference thread's, [vocab_size] (answer.c) */
