@@ -6,6 +6,8 @@
 
 #include "base/alloc.h"
 #include "base/status.h"
+#include "ops.h"
+#include "sum_exp.h"
 
 /* ln(exp(a) + exp(b)) */
 static double add_logs(double a, double b)
@@ -153,15 +155,15 @@ bool lv_trie_take(LvTrie *t, size_t node, const float *logits, size_t n_vocab)
     const bool elsewhere = rest_most > most || (rest_most == most && rest_where < where);
     taken->likeliest = (int32_t)(elsewhere ? rest_where : where);
 
+    const LvSumExp sum_exp = lv_sum_exp_choose(lv_cpu_flags());
     double sum = 0;
     at = 0;
     for (uint32_t c = taken->child; c; c = t->nodes[c].next) {
-        for (; at < (size_t)t->nodes[c].token; at++)
-            sum += exp((double)logits[at] - rest_most);
-        at++;
+        const size_t token = (size_t)t->nodes[c].token;
+        sum += sum_exp(logits + at, token - at, rest_most);
+        at = token + 1;
     }
-    for (; at < n_vocab; at++)
-        sum += exp((double)logits[at] - rest_most);
+    sum += sum_exp(logits + at, n_vocab - at, rest_most);
     const double rest = sum > 0 ? rest_most + log(sum) : -INFINITY;
 
     double all = rest;
