@@ -17,9 +17,9 @@ double SUM_EXP_FUNCTION(const float *x, size_t n, float greatest);
 #endif
 #define CHAINS 8 /* partial sums, whatever the width */
 
-typedef float __attribute__((vector_size(WIDTH * sizeof(float)))) Floats;
-typedef double __attribute__((vector_size(WIDTH * sizeof(double)))) Doubles;
-typedef int64_t __attribute__((vector_size(WIDTH * sizeof(int64_t)))) Bits;
+typedef float Floats __attribute__((vector_size(4 * WIDTH)));
+typedef double Doubles __attribute__((vector_size(8 * WIDTH)));
+typedef int64_t Bits __attribute__((vector_size(8 * WIDTH)));
 
 #define LEAST (-700.0)
 #define LOG2_E 0x1.71547652b82fep0

@@ -88,6 +88,7 @@ class Source:
         if body is not None and tag:
             return self._type(head, tag, body, tail)
         if head.startswith("typedef"):
+            head = re.sub(r"\s*__attribute__\s*\(\((?:[^()]|\([^()]*\))*\)\)", "", head)
             opaque = OPAQUE.match(head)
             if opaque:
                 self.opaque.add(opaque.group(2))
