@@ -137,8 +137,7 @@ follow (const GstLlavaovHistoryEntry * entry, GstLlavaovWindow * question)
         gst_llavaov_sample_ref (entry->window->samples->pdata[i]));
   question->n_before = question->samples->len;
   for (i = 0; i < own->len; i++)
-    g_ptr_array_add (question->samples,
-        gst_llavaov_sample_ref (own->pdata[i]));
+    g_ptr_array_add (question->samples, gst_llavaov_sample_ref (own->pdata[i]));
   g_ptr_array_unref (own);
 }
 
@@ -156,8 +155,7 @@ gboolean
 gst_llavaov_histories_follow (const GstLlavaovHistories * histories,
     GstLlavaovWindow * question)
 {
-  const GstLlavaovHistoryEntry *entry =
-      find (histories, question->follows_id);
+  const GstLlavaovHistoryEntry *entry = find (histories, question->follows_id);
 
   if (entry)
     follow (entry, question);

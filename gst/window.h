@@ -72,6 +72,7 @@ typedef struct _GstLlavaovWindow
   gpointer owner;               /* the element while a request is under way */
   gboolean streamed;            /* its text is told while it is being written */
   gboolean returned;            /* the request is over; windows.c */
+  gboolean disowned;            /* it has been reported, although its request is not over; likewise */
   LlavaovStatus status;         /* also of the settings, before it is asked: no question can be made of them */
   LlavaovError error;
   LlavaovFinishReason finish_reason;

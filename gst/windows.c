@@ -116,10 +116,30 @@ gst_llavaov_windows_flow (const GstLlavaovWindows * windows)
 static void
 drop (GstLlavaovWindows * windows, GstLlavaovWindow * window)
 {
-  if (window->ask_id)
+  if (window->ask_id && !window->disowned)
     leave_unanswered (windows, window, reason_of_flush (windows));
   else
     gst_llavaov_window_free (window);
+}
+
+/* Questions that the engine has are reported at once, before those that wait behind them. */
+static void
+disown_asked (GstLlavaovWindows * windows)
+{
+  const GList *walk;
+
+  for (walk = windows->asked.head; walk; walk = walk->next) {
+    GstLlavaovWindow *window = walk->data, *left;
+
+    if (window->ask_id == 0 || window->disowned)
+      continue;
+    left = gst_llavaov_window_copy_frames (window);
+    left->ask_id = window->ask_id;
+    left->prompt = g_strdup (window->prompt);
+    left->question = g_strdup (window->question);
+    window->disowned = TRUE;
+    leave_unanswered (windows, left, reason_of_flush (windows));
+  }
 }
 
 static void
@@ -161,6 +181,7 @@ gst_llavaov_windows_flush (GstLlavaovWindows * windows)
   drop_all (windows, &windows->waiting);
   drop_all (windows, &windows->outbox);
   drop_answered (windows);
+  disown_asked (windows);
   leave_waiting_unanswered (windows, reason_of_flush (windows));
   gst_llavaov_asks_clear (&windows->asks);
   gst_llavaov_histories_clear (&windows->histories);
@@ -386,7 +407,7 @@ gst_llavaov_windows_follow (GstLlavaovWindows * windows,
     GstLlavaovWindow * question, guint64 id)
 {
   const GstLlavaovWindow *asked = g_queue_peek_head (&windows->asked);
-  const guint64 under_way = asked ? asked->ask_id : 0;
+  const guint64 under_way = asked && !asked->disowned ? asked->ask_id : 0;
   const guint64 waits = gst_llavaov_asks_newest (&windows->asks);
   const guint64 newest = waits ? waits : under_way ? under_way :
       gst_llavaov_histories_newest (&windows->histories);
@@ -406,7 +427,7 @@ owes (const GList * list, guint64 id)
   for (; list; list = list->next) {
     const GstLlavaovWindow *window = list->data;
 
-    if (window->ask_id && window->ask_id <= id)
+    if (window->ask_id && window->ask_id <= id && !window->disowned)
       return TRUE;
   }
   return FALSE;

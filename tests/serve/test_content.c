@@ -378,8 +378,8 @@ static void what_an_engine_keeps_is_bounded(void **state)
     for (unsigned i = 0; i < N; i++) {
         sessions[i] = open_session(h);
         for (int k = 0; k < LV_LATEST_CONTENTS; k++) {
-            frame = push_letter(
-                sessions[i], VIDEO, LLAVAOV_ENCODE_ON_ARRIVAL, 0, (char)('a' + 8 * k));
+            frame =
+                push_letter(sessions[i], VIDEO, LLAVAOV_ENCODE_ON_ARRIVAL, 0, (char)('a' + 8 * k));
             wait_state(frame, LV_FRAME_ENCODED);
             llavaov_frame_unref(frame);
         }

@@ -26,8 +26,8 @@ static gchar *watch_memory(gint seconds, gint64 *peak)
     return g_string_free(series, FALSE);
 }
 
-static void report(const LoadOptions *options, const LoadCounts *c, gint64 base_kb,
-    gint64 peak_kb, const gchar *series)
+static void report(const LoadOptions *options, const LoadCounts *c, gint64 base_kb, gint64 peak_kb,
+    const gchar *series)
 {
     printf("{\"streams\": %d, \"seconds\": %.1f, \"asked_per_s\": %.2f, \"answers_per_s\": %.2f, "
            "\"dropped\": %u, \"untold\": %" G_GUINT64_FORMAT ", \"latency_p50_ms\": %.0f, "
@@ -75,8 +75,7 @@ int main(int argc, char **argv)
     g_option_context_add_main_entries(context, options, NULL);
     g_option_context_add_group(context, gst_init_get_option_group());
     if (!g_option_context_parse(context, &argc, &argv, NULL) || streams.streams < 1 ||
-        pictures < 0 || leak < 0 ||
-        (streams.unequal && streams.streams < 3))
+        pictures < 0 || leak < 0 || (streams.unequal && streams.streams < 3))
         return 2;
     g_option_context_free(context);
 

@@ -189,9 +189,8 @@ static void make_material(Load *load)
 
 static GstBuffer *next_picture(Load *load, Stream *stream)
 {
-    const guint shift =
-        load->pictures ? stream->fed % load->pictures * (SHIFTS / load->pictures)
-                       : load->n_pushed++ % SHIFTS;
+    const guint shift = load->pictures ? stream->fed % load->pictures * (SHIFTS / load->pictures)
+                                       : load->n_pushed++ % SHIFTS;
     GstBuffer *buffer = gst_buffer_new();
 
     stream->fed++;

@@ -15,10 +15,10 @@
 
 typedef struct LoadOptions {
     gint streams;
-    gboolean together;  /* all windows end together */
-    gboolean unequal;   /* stream 0 samples 32 frames, stream 1 has long answers */
-    guint pictures;     /* that a stream shows in turn; 0: none is shown twice */
-    gsize leak;         /* bytes for each window that is told as dropped, to see that it is caught */
+    gboolean together; /* all windows end together */
+    gboolean unequal;  /* stream 0 samples 32 frames, stream 1 has long answers */
+    guint pictures;    /* that a stream shows in turn; 0: none is shown twice */
+    gsize leak;        /* bytes for each window that is told as dropped, to see that it is caught */
     gchar **properties; /* of every element, or NULL */
 } LoadOptions;
 
