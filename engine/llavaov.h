@@ -562,6 +562,13 @@ static inline LlavaovChoices llavaov_choices_default(const char *labels)
 LLAVAOV_API LlavaovStatus llavaov_choices_check(
     const LlavaovEngine *engine, const LlavaovChoices *choices, LlavaovError *error);
 
+/* Which of `choices`, written as LlavaovChoices.labels, `labels` names, written in the same way: bit i
+ * for the i-th, in the order in which choices are given; *n is how many choices there are. `option` is
+ * what errors call `labels`. Errors: ARGUMENT about "choices" or about the option, also where a label
+ * is there twice or none of the choices; MEMORY. */
+LLAVAOV_API LlavaovStatus llavaov_choices_select(const char *choices, const char *labels,
+    const char *option, uint64_t *selected, size_t *n, LlavaovError *error);
+
 /* What the model makes of labels; arrays are in the order in which these were given. */
 typedef struct LlavaovChosen {
     const char *const *labels;

@@ -19,6 +19,9 @@ typedef struct LvLabels {
  * empty and there once. *labels is empty after a failure. Errors: ARGUMENT about "choices", MEMORY.
  */
 LlavaovStatus lv_labels_parse(const char *text, LvLabels *labels, LlavaovError *error);
+/* From one label on, and errors are about this option. */
+LlavaovStatus lv_labels_parse_some(
+    const char *text, const char *option, LvLabels *labels, LlavaovError *error);
 void lv_labels_free(LvLabels *labels);
 
 /* "Answer with one of: no, yes." behind a prompt; a new text (lv_free), NULL without memory. */

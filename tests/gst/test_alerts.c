@@ -521,8 +521,8 @@ static const struct
 {
   const gchar *property, *value, *begins;
 } wrong[] = {
-  {"alert-on", "", "alert-on: a label is empty"},
-  {"alert-on", "yes|", "alert-on: a label is empty"},
+  {"alert-on", "", "alert-on: there is no label"},
+  {"alert-on", "yes|", "alert-on: label 2 is empty"},
   {"alert-on", "Yes", "alert-on: there is no label \"Yes\""},
   {"alert-on", "yes|fire", "alert-on: there is no label \"fire\""},
   {"alert-on", "yes|yes", "alert-on: a label is there twice: \"yes\""},
