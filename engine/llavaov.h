@@ -403,6 +403,8 @@ typedef struct LlavaovSessionStats {
     uint64_t prompt_tokens, new_tokens;
     uint64_t prepare_ns, encode_ns, prefill_ns, decode_ns;
     uint64_t frames_reused; /* which took the embeddings of another frame instead */
+    /* Of all answers: as in LlavaovAnswer. */
+    uint64_t draft_tokens, accepted_tokens;
 } LlavaovSessionStats;
 /* Error: ARGUMENT, when stats->size is not set. */
 LLAVAOV_API LlavaovStatus llavaov_session_stats(
@@ -496,7 +498,9 @@ typedef struct LlavaovGeneration {
      * 262,144 ids. */
     const LlavaovRules *rules;
     uint32_t as_checkpoint; /* a set of LlavaovSetting: these members are not read */
-    uint32_t reserved;
+    /* Not 0: one token a step. Otherwise a greedy answer goes on by several where it repeats what the
+     * session's earlier answers to the same question say, which changes no token; on the CPU. */
+    uint32_t without_drafts;
 } LlavaovGeneration;
 
 /* Greedy, 64 new tokens, nothing of the checkpoint's but the ids that end an answer. */
@@ -688,6 +692,9 @@ typedef struct LlavaovAnswer {
     /* Of a request with keep_history that was answered: the conversation with this answer. Take a
      * reference to keep it. NULL otherwise, and where there is no memory for it. */
     LlavaovHistory *history;
+    /* Tokens that were guessed from earlier answers (LlavaovGeneration.without_drafts), and how many
+     * of them were right: so many decoding steps less. */
+    uint32_t draft_tokens, accepted_tokens;
 } LlavaovAnswer;
 
 /* A picture or a clip of a conversation. */

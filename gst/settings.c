@@ -199,6 +199,7 @@ gst_llavaov_settings_generation (const GstLlavaovSettings * settings)
     .top_p = settings->top_p,
     .repetition_penalty = settings->repetition_penalty,
     .seed = settings->seed,
+    .without_drafts = !settings->speculate,
   };
   guint i;
 

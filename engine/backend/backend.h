@@ -151,6 +151,9 @@ typedef struct LvBackendInfo {
      * do not depend on the others or on their number. On other devices the same batch gives the
      * same bits. */
     uint32_t preferred_sequences;
+    /* A batch of up to so many rows gives each row the bits that it has in a step of its own, also
+     * where a sequence has several of them. 0: not known, or not so. */
+    uint32_t exact_rows;
     /* Several sequences of a batch may be ways on from one place: of one cache and one position, each
      * with rows of its own, of which it sees none of the others'. What the cache holds from that
      * position on is undefined afterwards. */

@@ -160,6 +160,7 @@ LlavaovStatus lv_backend_cpu_open(
         .preferred_tiles = 1,
         .preferred_rows = LV_PANEL_ROWS,
         .preferred_sequences = LV_FEW_ROWS,
+        .exact_rows = LV_FEW_ROWS,
         .shared_caches = true};
     *backend = &cpu->base;
     return LLAVAOV_OK;

@@ -55,6 +55,9 @@
 #define LV_MAX_REQUESTS_PER_SESSION 256u /* waiting or under way */
 #define LV_MAX_QUESTIONS 32u             /* of a request */
 #define LV_MAX_RESERVATIONS 4096u        /* windows that an engine has taken on */
+#define LV_MAX_DRAFT_QUESTIONS 32u       /* of a session, whose latest answers are kept */
+#define LV_MAX_DRAFT_ANSWERS 4u          /* of each */
+#define LV_MAX_DRAFT_TOKENS 512u         /* of each of these, from its beginning on */
 #define LV_MAX_CHOICES 64u               /* labels of a question */
 #define LV_MAX_CHOICES_BYTES (64u << 10) /* all labels as they are written */
 #define LV_MAX_CHOICE_TOKENS 16u         /* of a label */

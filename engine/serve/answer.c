@@ -55,7 +55,8 @@ static bool stops(const LlavaovIds *stop, int32_t token)
     return false;
 }
 
-static LlavaovStatus extend(LlavaovTicket *r, int32_t token, bool *finished, LlavaovError *error)
+LlavaovStatus lv_answer_take_token(
+    LlavaovTicket *r, int32_t token, bool *finished, LlavaovError *error)
 {
     LlavaovStatus status;
     if (r->n_tokens == 0)
@@ -83,18 +84,22 @@ static LlavaovStatus extend(LlavaovTicket *r, int32_t token, bool *finished, Lla
     return status == LLAVAOV_OK ? lv_json_answer_extend(r, finished, error) : status;
 }
 
-/* Scratch of sampling on the host. */
+LlavaovStatus lv_answers_reserve_row(LlavaovEngine *engine, LlavaovError *error)
+{
+    if (engine->logits)
+        return LLAVAOV_OK;
+    engine->logits = lv_alloc(engine->model->config->text.vocab_size, sizeof *engine->logits);
+    return engine->logits ? LLAVAOV_OK
+                          : lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for logits");
+}
+
 static LlavaovStatus reserve_row(
     LlavaovEngine *engine, const LvNextToken *choices, size_t n, LlavaovError *error)
 {
     bool wanted = false;
     for (size_t i = 0; i < n; i++)
         wanted |= lv_next_token_on_host(engine->backend, choices[i].sampler);
-    if (engine->logits || !wanted)
-        return LLAVAOV_OK;
-    engine->logits = lv_alloc(engine->model->config->text.vocab_size, sizeof *engine->logits);
-    return engine->logits ? LLAVAOV_OK
-                          : lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for logits");
+    return wanted ? lv_answers_reserve_row(engine, error) : LLAVAOV_OK;
 }
 
 static void open_choices(const LvBatch *batch, LvStep *steps, LvNextToken *choices)
@@ -111,7 +116,7 @@ static void take_choices(const LvBatch *batch, const LvNextToken *choices, LvSte
         r->n_cached += batch->sequences[i].n_rows;
         step->status = choices[i].status;
         if (step->status == LLAVAOV_OK && !lv_cancelled(&r->cancel))
-            step->status = extend(r, choices[i].token, &step->finished, &step->error);
+            step->status = lv_answer_take_token(r, choices[i].token, &step->finished, &step->error);
         step->finished |= step->status != LLAVAOV_OK;
     }
 }

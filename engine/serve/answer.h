@@ -10,6 +10,14 @@
 LlavaovStatus lv_answer_add_text(
     LlavaovTicket *r, const char *bytes, size_t n, bool finish, LlavaovError *error);
 
+/* Adds a token that was chosen; *finished: the answer ends with it. Lock not held; run by the
+ * inference thread. */
+LlavaovStatus lv_answer_take_token(
+    LlavaovTicket *r, int32_t token, bool *finished, LlavaovError *error);
+
+/* Makes engine->logits, scratch of sampling on the host. */
+LlavaovStatus lv_answers_reserve_row(LlavaovEngine *engine, LlavaovError *error);
+
 /* Runs hidden through the decoder and adds to each step's answer the token that follows its
  * sequence. Each step gets its own status: a failure that is one request's alone (NUMERIC, MEMORY)
  * finishes that step, as does the end of its answer. The returned status is of the whole call; if

@@ -3,6 +3,7 @@
 
 #include "base/status.h"
 #include "serve/answer.h"
+#include "serve/verify.h"
 #include "base/clock.h"
 
 static LlavaovStatus forward(
@@ -10,6 +11,9 @@ static LlavaovStatus forward(
 {
     const LvRun run = {.cancel = &engine->slice.cancel, .error = error};
     int32_t ids[LV_MAX_SLICE_REQUESTS];
+    LvGuesses guesses;
+    if (lv_guess(steps, n, &guesses))
+        return lv_answers_verify(engine, &run, &guesses, steps, n);
     LvSequence sequences[LV_MAX_SLICE_REQUESTS];
     for (size_t i = 0; i < n; i++) {
         const LlavaovTicket *r = steps[i].request;
@@ -18,7 +22,11 @@ static LlavaovStatus forward(
         alone = alone && r->input.n + r->n_tokens + 1 < r->capacity; /* or it ends with this */
     }
     const LvBatch batch = {sequences, n};
-    return lv_answers_continue(engine, &run, ids, &batch, alone, steps);
+    LlavaovStatus status = lv_answers_continue(engine, &run, ids, &batch, alone, steps);
+    for (size_t i = 0; i < n && status == LLAVAOV_OK; i++)
+        if (lv_request_drafts(steps[i].request))
+            lv_drafts_judge(&steps[i].request->session->drafts, steps[i].request->draft_key, 0, 0);
+    return status;
 }
 
 void lv_decode_step(LlavaovEngine *engine, LvStep *steps, size_t n, bool alone)

@@ -6,7 +6,7 @@
 #include "serve/request.h"
 
 /* A decoding step of n >= 1 requests that all are in that state. Each gets the token that it would
- * get alone, as far as the backend's rows do not depend on their number (LvBackendInfo), and its
+ * get alone, or several where earlier answers gave drafts of them (verify.h), as far as the backend's rows do not depend on their number (LvBackendInfo), and its
  * share of the time. alone: there is no other work, so the device may go ahead with the next step.
  *
  * What fails for one request (numbers that are not finite, memory for its text) ends that one; a

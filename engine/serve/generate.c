@@ -89,6 +89,8 @@ static LlavaovStatus begin(LlavaovTicket *r, LlavaovError *error)
         new_tokens = new_tokens < room ? new_tokens : room;
     }
     r->capacity = (uint32_t)n + new_tokens;
+    r->draft_key =
+        lv_drafts_key(r->input.ids, r->input.n, r->input.image_token, r->input.video_token);
     r->tokens = lv_alloc(new_tokens, sizeof *r->tokens);
     if (!r->tokens)
         LV_TRY(lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for an answer"));

@@ -7,6 +7,7 @@
 #include "serve/json_answer.h"
 #include "serve/remember.h"
 #include "serve/reserve.h"
+#include "serve/verify.h"
 
 void lv_common_drop(LvCommon *common)
 {
@@ -156,6 +157,10 @@ void lv_request_finish(LlavaovTicket *r, LlavaovStatus status, const LlavaovErro
         session->stats.failures++;
     session->stats.prompt_tokens += answer->prompt_tokens;
     session->stats.new_tokens += answer->new_tokens;
+    session->stats.draft_tokens += answer->draft_tokens;
+    session->stats.accepted_tokens += answer->accepted_tokens;
+    if (status == LLAVAOV_OK && lv_request_drafts(r)) /* by the inference thread then */
+        lv_drafts_keep(&session->drafts, r->draft_key, r->tokens, r->n_tokens);
     lv_event_post(session, &r->done_event);
 }
 

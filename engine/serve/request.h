@@ -72,6 +72,7 @@ struct LlavaovTicket {
     uint32_t capacity; /* tokens of prompt and answer */
     uint32_t spare;    /* room in the cache behind them, for ways */
     uint32_t n_cached;
+    uint64_t draft_key; /* drafts.h */
     LvSampler sampler;
     int32_t *tokens; /* the answer's */
     uint32_t n_tokens;

@@ -3,6 +3,7 @@
 #ifndef LV_SESSION_H
 #define LV_SESSION_H
 
+#include "serve/drafts.h"
 #include "serve/engine.h"
 #include "serve/event.h"
 
@@ -37,6 +38,8 @@ struct LlavaovSession {
     /* Fair shares (policy.c): computing time used, comparable between sessions, and within the
      * session. */
     uint64_t virtual_time, encode_time, request_time;
+
+    LvDrafts drafts; /* the inference thread's */
 
     LvAdmissionStream admission; /* of a live stream: windows that were taken on */
 

@@ -94,6 +94,7 @@ void llavaov_session_close(LlavaovSession *session)
         pthread_mutex_lock(&engine->lock);
     }
     lv_contents_close(session);
+    lv_drafts_close(&session->drafts);
     lv_admission_leave(&engine->admission, &session->admission);
     lv_list_remove(&session->in_active);
     lv_list_remove(&session->in_pictures);

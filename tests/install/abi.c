@@ -18,12 +18,12 @@ ENDS_IN(LlavaovSessionOptions, data);
 ENDS_IN(LlavaovFrameSource, reuse_below);
 ENDS_IN(LlavaovPrompt, text);
 ENDS_IN(LlavaovRules, eta_cutoff);
-ENDS_IN(LlavaovGeneration, reserved);
+ENDS_IN(LlavaovGeneration, without_drafts);
 ENDS_IN(LlavaovVisual, n_frames);
 ENDS_IN(LlavaovQuestion, data);
 ENDS_IN(LlavaovRequest, n_questions);
 ENDS_IN(LlavaovChoices, min_mass);
-ENDS_IN(LlavaovSessionStats, frames_reused);
+ENDS_IN(LlavaovSessionStats, accepted_tokens);
 #endif
 
 static const uint8_t pixels[24 * 32 * 3] = {200, 10, 10};

@@ -67,11 +67,12 @@ static void on_done(void *data, const LlavaovAnswer *a)
 {
     static const char *const reasons[] = {"stop", "length", "cancelled"};
     Waiting *w = data;
-    json_t *answer = json_pack("{s:o s:s s:o s:i s:i s:I s:I s:I s:I s:I}", "text",
+    json_t *answer = json_pack("{s:o s:s s:o s:i s:i s:i s:i s:I s:I s:I s:I s:I}", "text",
         json_stringn(a->text, a->text_bytes), "finish-reason", reasons[a->finish_reason], "tokens",
         tool_json_ids(a->tokens, a->new_tokens), "prompt-tokens", (int)a->prompt_tokens,
-        "new-tokens", (int)a->new_tokens, "first-token-ns", (json_int_t)a->first_token_ns,
-        "total-ns", (json_int_t)a->total_ns, "encode-ns", (json_int_t)a->encode_ns, "prefill-ns",
+        "new-tokens", (int)a->new_tokens, "draft-tokens", (int)a->draft_tokens, "accepted-tokens",
+        (int)a->accepted_tokens, "first-token-ns", (json_int_t)a->first_token_ns, "total-ns",
+        (json_int_t)a->total_ns, "encode-ns", (json_int_t)a->encode_ns, "prefill-ns",
         (json_int_t)a->prefill_ns, "decode-ns", (json_int_t)a->decode_ns);
     if (a->json) {
         json_object_set_new(answer, "json", json_string(a->json));

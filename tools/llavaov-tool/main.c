@@ -48,6 +48,7 @@ enum {
     OPTION_TOP_P,
     OPTION_PENALTY,
     OPTION_SEED,
+    OPTION_NO_SPECULATE,
     OPTION_GREEDY,
     OPTION_REPEAT,
     OPTION_CONTEXT,
@@ -107,6 +108,9 @@ static const struct argp_option options[] = {
     {"repetition-penalty", OPTION_PENALTY, "X", 0,
         "1 = off (default: the checkpoint's, else 1); on without sampling too", 4},
     {"seed", OPTION_SEED, "N", 0, "of the draws", 4},
+    {"no-speculate", OPTION_NO_SPECULATE, NULL, 0,
+        "generate: one token a step, also where an answer repeats an earlier one (with --every)",
+        4},
     {"json-schema", OPTION_JSON_SCHEMA, "FILE", 0,
         "generate: the answer is a JSON document of this schema (docs/json.md)", 4},
     {"choices", OPTION_CHOICES, "LABELS", 0, "choose: the labels, such as 'yes|no'", 4},
@@ -254,6 +258,9 @@ static error_t parse(int key, char *text, struct argp_state *state)
         break;
     case OPTION_GREEDY:
         o->greedy = true;
+        break;
+    case OPTION_NO_SPECULATE:
+        o->generation.without_drafts = 1;
         break;
     case OPTION_SEED:
         o->generation.seed = parse_number(state, text, UINT64_MAX);
