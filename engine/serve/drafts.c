@@ -14,14 +14,14 @@
 /* Longer pieces say no more. */
 #define MOST_MATCHED 16
 
-typedef struct Answer {
+typedef struct EarlierAnswer {
     int32_t *tokens; /* owned */
     size_t n;
-} Answer;
+} EarlierAnswer;
 
 struct LvDraftQuestion {
     uint64_t key;
-    Answer answers[LV_MAX_DRAFT_ANSWERS]; /* the latest first */
+    EarlierAnswer answers[LV_MAX_DRAFT_ANSWERS]; /* the latest first */
     size_t n;
     uint32_t credit;
 };
@@ -67,7 +67,7 @@ static size_t matched(const int32_t *a, size_t n_a, const int32_t *b, size_t n_b
     return n + (n == n_a && n == n_b);
 }
 
-static bool begins_with(const Answer *answer, const int32_t *tokens, size_t n)
+static bool begins_with(const EarlierAnswer *answer, const int32_t *tokens, size_t n)
 {
     return n < answer->n && memcmp(answer->tokens, tokens, n * sizeof *tokens) == 0;
 }
@@ -84,7 +84,7 @@ static const int32_t *continuation(
             return q->answers[i].tokens + n;
         }
     for (size_t i = 0; i < q->n; i++) {
-        const Answer *a = &q->answers[i];
+        const EarlierAnswer *a = &q->answers[i];
         for (size_t at = 1; at < a->n; at++) {
             const size_t length = matched(a->tokens, at, answer, n);
             if (length <= longest)
@@ -153,7 +153,7 @@ static LvDraftQuestion *take_first(LvDrafts *drafts, uint64_t key)
 void lv_drafts_keep(LvDrafts *drafts, uint64_t key, const int32_t *answer, size_t n)
 {
     LvDraftQuestion *q = take_first(drafts, key);
-    Answer kept = {.n = n < LV_MAX_DRAFT_TOKENS ? n : LV_MAX_DRAFT_TOKENS};
+    EarlierAnswer kept = {.n = n < LV_MAX_DRAFT_TOKENS ? n : LV_MAX_DRAFT_TOKENS};
     if (!q || n == 0)
         return;
     /* Of equal answers one says it all. */
