@@ -6,16 +6,22 @@
  * numbers q = w * (127 / m), rounded to the nearest, ties to even; all float32. A row with m < 2^-100
  * has scale 0 and zeros.
  *
- * A weight that would lose too much stays as it is stored (lv_int8_keeps): where the rounding errors
- * that its scales let expect are more than LV_INT8_LOSS of its numbers, as root mean squares. That
- * is, where single numbers are far greater than the others of their row.
+ * A weight that would lose too much stays as it is stored (lv_int8_keeps): where the mean of its numbers'
+ * magnitudes is below LV_INT8_LEAST_MEAN, because single ones are far greater than the others of their row,
+ * or that of a column that is not zero is below LV_INT8_LEAST_COLUMN, because the column's activations
+ * may be as much greater.
  *
- * Activations. A row has its scale and numbers in the same way. It is a wide row where its numbers'
- * root mean square is below 127 / LV_INT8_PEAK: where a few are so great that too little of 8 bits is left
- * for the others. A wide row has 15 bits: scale = m / 16256, q = x * (16256 / m) rounded, q = 128 h +
- * l with -127 <= h <= 127 and -64 <= l <= 63: two rows of int8 for the kernels. Which one a row is
- * follows from its own numbers only, and from whole ones, so that every set decides the same. A row that
- * holds NaN or Inf gives NaN.
+ * Activations. A row has its scale and numbers in the same way, of one of three kinds:
+ *
+ *     skewed  nothing is below -m / 15 (what GELU gives): scale = m / 239, q = x * (239 / m), -16 to 239
+ *     even    otherwise: scale = m / 127, q = x * (127 / m)
+ *     wide    where m is LV_INT8_LARGE or more, or these numbers' magnitudes have a mean below
+ *             LV_INT8_LEAST_ROW, because a few are so great that too little of 8 bits is left for the
+ *             others: scale = m / 16256, q = x * (16256 / m), q = 128 h + l with -127 <= h <= 127 and
+ *             -64 <= l <= 63: two lines for the kernels
+ *
+ * The kind follows from the row alone and from whole numbers, so that every set decides the same. A row
+ * that holds NaN or Inf gives NaN.
  *
  * Products. The sum over k of q[k] * w[k] is exact: inner sizes are at most LV_INT8_MAX_INNER, so that it
  * fits 32 bits; partial sums may wrap, nothing saturates (each set says how). Then, in float32, each
@@ -37,9 +43,11 @@
 #include "ops.h"
 
 #define LV_INT8_PANEL 16u /* outputs of a panel */
-#define LV_INT8_PEAK 8
-#define LV_INT8_LOSS (1.0 / 32)
-#define LV_INT8_MAX_INNER 131072u /* times 127^2 is the greatest that 32 bits hold */
+#define LV_INT8_LEAST_MEAN 8
+#define LV_INT8_LEAST_COLUMN 3
+#define LV_INT8_LEAST_ROW 12
+#define LV_INT8_LARGE 6.0f       /* LLM.int8's threshold of outliers */
+#define LV_INT8_MAX_INNER 65536u /* times 255 * 127 fits 32 bits */
 
 /* A weight in panels: panel p has outputs 16 p .. 16 p + 15, [quad of k][output][4]; k and outputs
  * that do not exist are zeros, with scale and offset 0. */
@@ -59,11 +67,13 @@ static inline size_t lv_int8_panel_bytes(size_t cols)
     return (cols + 3) / 4 * 4 * LV_INT8_PANEL;
 }
 
+typedef enum LvInt8Kind { LV_INT8_EVEN, LV_INT8_SKEWED, LV_INT8_WIDE } LvInt8Kind;
+
 /* What a row of activations is multiplied as. */
 typedef struct LvInt8Row {
     size_t row; /* of out and residual */
     float scale;
-    bool wide;
+    LvInt8Kind kind;
 } LvInt8Row;
 
 /* One call's share of a product. */
@@ -83,22 +93,22 @@ typedef struct LvInt8Args {
 
 typedef struct LvInt8Kernels {
     const char *name;
-    /* Makes panel 16 outputs' worth of n <= 16 rows of finite floats that follow each other: numbers,
-     * 16 scales, 16 offsets, and the sum of the squares of each output's numbers. row: scratch, cols
-     * + 3 bytes. */
-    void (*put_panel)(int8_t *numbers, float *scales, int32_t *offsets, int32_t *squares,
+    /* Makes a panel of n <= 16 rows of finite floats that follow each other: its numbers, 16 scales, 16
+     * offsets. columns[k] grows by the magnitudes of the numbers of column k. row: scratch, cols rounded
+     * up to a multiple of 4. */
+    void (*put_panel)(int8_t *numbers, float *scales, int32_t *offsets, int32_t *columns,
         const float *weights, size_t n, size_t cols, int8_t *row);
-    /* The row's scale, and whether it is wide. */
+    /* The row's scale and kind. */
     LvInt8Row (*measure_row)(const float *in, size_t cols);
     /* Bytes of a row in the form that the set multiplies; a multiple of 4. */
     size_t (*row_bytes)(size_t cols);
-    /* Writes a measured row, of a wide one its h and behind them its l. */
+    /* Writes a measured row; of a wide one its h, and behind them its l. */
     void (*put_row)(void *dst, const LvInt8Row *row, const float *in, size_t cols);
     void (*product)(const LvInt8Args *args);
 } LvInt8Kernels;
 
-/* Whether a weight becomes int8, by its outputs' scales and sums of squares. */
-bool lv_int8_keeps(const float *scales, const int32_t *squares, size_t rows, size_t cols);
+/* Whether a weight becomes int8, by the sum of its numbers' magnitudes in each column. */
+bool lv_int8_keeps(const int32_t *columns, size_t rows, size_t cols);
 
 typedef struct LvInt8Set {
     const char *name;

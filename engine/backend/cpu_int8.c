@@ -45,7 +45,7 @@ static void order_rows(Int8Loop *loop)
     size_t n = 0;
     for (int wide = 1; wide >= 0; wide--) {
         for (size_t r = 0; r < loop->in.rows; r++)
-            if (loop->measured[r].wide == (bool)wide)
+            if ((loop->measured[r].kind == LV_INT8_WIDE) == wide)
                 loop->ordered[n++] = loop->measured[r];
         if (wide)
             loop->base.n_wide = n;

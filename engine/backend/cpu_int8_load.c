@@ -10,9 +10,10 @@ typedef struct Making {
     LvMatrix source;
     int8_t *numbers; /* of the source's panels */
     float *scales;
-    int32_t *offsets, *squares;
-    float *floats; /* one panel's rows a worker */
-    int8_t *row;   /* one row a worker */
+    int32_t *offsets;
+    int32_t *columns; /* sums of magnitudes, cols of them a worker */
+    float *floats;    /* one panel's rows a worker */
+    int8_t *row;      /* one row a worker */
 } Making;
 
 static void make_panels(void *data, size_t first, size_t n, unsigned worker)
@@ -26,7 +27,8 @@ static void make_panels(void *data, size_t first, size_t n, unsigned worker)
         const LvMatrix piece = lv_matrix_rows(&m->source, row, rows);
         m->kernels->to_float(floats, &piece);
         m->int8->put_panel(m->numbers + panel * lv_int8_panel_bytes(cols), m->scales + row,
-            m->offsets + row, m->squares + row, floats, rows, cols, m->row + worker * padded);
+            m->offsets + row, m->columns + worker * cols, floats, rows, cols,
+            m->row + worker * padded);
     }
 }
 
@@ -60,7 +62,7 @@ static bool allocate(LvWeight *weight, size_t panels)
     return all->numbers && all->scales && all->offsets;
 }
 
-static void make(LvCpu *cpu, LvWeight *weight, int32_t *squares, float *floats, int8_t *row)
+static void make(LvCpu *cpu, LvWeight *weight, int32_t *columns, float *floats, int8_t *row)
 {
     LvInt8Matrix *all = weight->int8;
     size_t panel = 0;
@@ -73,7 +75,7 @@ static void make(LvCpu *cpu, LvWeight *weight, int32_t *squares, float *floats, 
             .numbers = (int8_t *)all->numbers + panel * lv_int8_panel_bytes(source->cols),
             .scales = (float *)all->scales + at,
             .offsets = (int32_t *)all->offsets + at,
-            .squares = squares + at,
+            .columns = columns,
             .floats = floats,
             .row = row};
         lv_pool_run(cpu->pool, panels, 4, make_panels, &m, NULL);
@@ -97,15 +99,16 @@ LlavaovStatus lv_cpu_int8_load(
     }
     if (cols > LV_INT8_MAX_INNER)
         return LLAVAOV_OK;
-    int32_t *squares = lv_alloc(panels, LV_INT8_PANEL * sizeof *squares);
+    int32_t *columns = lv_calloc(threads, cols * sizeof *columns);
     float *floats = lv_alloc_aligned(threads * LV_INT8_PANEL, cols * sizeof *floats);
     int8_t *row = lv_alloc(threads, (cols + 3) / 4 * 4);
-    const bool room = squares && floats && row && allocate(weight, panels);
+    const bool room = columns && floats && row && allocate(weight, panels);
     if (room)
-        make(cpu, weight, squares, floats, row);
-    const bool kept =
-        room && lv_int8_keeps(weight->int8->scales, squares, panels * LV_INT8_PANEL, cols);
-    lv_free(squares);
+        make(cpu, weight, columns, floats, row);
+    for (size_t i = cols; room && i < threads * cols; i++)
+        columns[i % cols] += columns[i];
+    const bool kept = room && lv_int8_keeps(columns, weight->rows, cols);
+    lv_free(columns);
     lv_free(floats);
     lv_free(row);
     if (!kept)

@@ -2,7 +2,7 @@
  * One set of int8.h: a file includes an int8_vec_*.h, which gives
  *
  *     INT8_ROWS_LIST(M), INT8_TILE  the lines of a register tile, an even number of at most 12
- *     Int8Lane, PUT_LANE(q)         an activation as it is stored, and of an int8
+ *     Int8Lane, LANE_OFFSET         an activation as it is stored, and what is added to it: 128 or 0
  *     LANE_ORDER(k)                 where the k-th of a quad of them stands
  *     Int8Sums, SUMS                a register of sums, one an output, and how many it has
  *     start_sums, store_sums, vf_of_sums
@@ -31,22 +31,35 @@ static int32_t bits_of(float x)
     return bits;
 }
 
-/* The greatest magnitude's bits, which are ordered as the numbers are; NaN is above all. */
-static int32_t greatest_bits(const float *in, size_t n)
+/* The bits of the greatest magnitude, and of the greatest one below zero: they are ordered as the numbers
+ * are, and NaN is above all. */
+typedef struct Int8Greatest {
+    int32_t all, negative;
+} Int8Greatest;
+
+static Int8Greatest greatest_bits(const float *in, size_t n)
 {
-    int32_t most = 0;
+    int32_t all = 0, negative = 0;
     for (size_t k = 0; k < n; k++) {
-        const int32_t bits = bits_of(in[k]) & 0x7FFFFFFF;
-        most = bits > most ? bits : most;
+        const int32_t bits = bits_of(in[k]), magnitude = bits & 0x7FFFFFFF;
+        const int32_t below = magnitude & (bits >> 31);
+        all = magnitude > all ? magnitude : all;
+        negative = below > negative ? below : negative;
     }
-    return most;
+    return (Int8Greatest){all, negative};
+}
+
+static float float_of_bits(int32_t bits)
+{
+    float x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
 }
 
 /* The factor of a row whose greatest magnitude has these bits; 0: its numbers are zeros. */
-static float factor_of(int32_t bits, float most, float *greatest)
+static float factor_of(int32_t bits, float most)
 {
-    memcpy(greatest, &bits, sizeof *greatest);
-    return *greatest < 0x1p-100f || bits >= 0x7F800000 ? 0 : most / *greatest;
+    return float_of_bits(bits) < 0x1p-100f || bits >= 0x7F800000 ? 0 : most / float_of_bits(bits);
 }
 
 /* To the nearest whole number, ties to even; |x| < 2^22. */
@@ -61,18 +74,7 @@ static int32_t number(float x, float factor)
     return factor == 0 ? 0 : whole(x * factor);
 }
 
-static int32_t put_numbers(int8_t *dst, const float *in, size_t n, float factor)
-{
-    int32_t squares = 0;
-    for (size_t k = 0; k < n; k++) {
-        const int32_t q = number(in[k], factor);
-        dst[k] = (int8_t)q;
-        squares += q * q;
-    }
-    return squares;
-}
-
-static void put_panel(int8_t *numbers, float *scales, int32_t *offsets, int32_t *squares,
+static void put_panel(int8_t *numbers, float *scales, int32_t *offsets, int32_t *columns,
     const float *weights, size_t n, size_t cols, int8_t *row)
 {
     const size_t quads = (cols + 3) / 4;
@@ -81,37 +83,48 @@ static void put_panel(int8_t *numbers, float *scales, int32_t *offsets, int32_t 
     memset(row + cols, 0, quads * 4 - cols);
     for (size_t i = 0; i < LV_INT8_PANEL; i++) {
         scales[i] = 0;
-        offsets[i] = squares[i] = 0;
+        offsets[i] = 0;
         if (i >= n)
             continue;
-        float greatest;
-        const float *in = weights + i * cols,
-                    factor = factor_of(greatest_bits(in, cols), 127, &greatest);
-        scales[i] = factor == 0 ? 0 : greatest / 127;
-        squares[i] = put_numbers(row, in, cols, factor);
+        const float *in = weights + i * cols;
+        const int32_t bits = greatest_bits(in, cols).all;
+        const float factor = factor_of(bits, 127);
+        scales[i] = factor == 0 ? 0 : float_of_bits(bits) / 127;
         int32_t sum = 0;
-        for (size_t k = 0; k < cols; k++)
-            sum += row[k];
+        for (size_t k = 0; k < cols; k++) {
+            const int32_t q = number(in[k], factor);
+            row[k] = (int8_t)q;
+            columns[k] += q < 0 ? -q : q;
+            sum += q;
+        }
         offsets[i] = -128 * sum;
         for (size_t quad = 0; quad < quads; quad++)
             memcpy(numbers + (quad * LV_INT8_PANEL + i) * 4, row + quad * 4, 4);
     }
 }
 
+/* What the greatest magnitude becomes. */
+static float most_of(LvInt8Kind kind)
+{
+    return kind == LV_INT8_WIDE ? 16256 : kind == LV_INT8_SKEWED ? 239 : 127;
+}
+
 static LvInt8Row measure_row(const float *in, size_t cols)
 {
-    float greatest;
-    const int32_t bits = greatest_bits(in, cols);
-    const float factor = factor_of(bits, 127, &greatest);
+    const Int8Greatest bits = greatest_bits(in, cols);
+    const float greatest = float_of_bits(bits.all);
+    LvInt8Kind kind = float_of_bits(bits.negative) * 15 <= greatest ? LV_INT8_SKEWED : LV_INT8_EVEN;
+    const float factor = factor_of(bits.all, most_of(kind));
     if (factor == 0)
-        return (LvInt8Row){.scale = bits >= 0x7F800000 ? NAN : 0};
-    int32_t squares = 0;
+        return (LvInt8Row){.scale = bits.all >= 0x7F800000 ? NAN : 0};
+    int32_t sum = 0;
     for (size_t k = 0; k < cols; k++) {
         const int32_t q = whole(in[k] * factor);
-        squares += q * q;
+        sum += q < 0 ? -q : q;
     }
-    const bool wide = (int64_t)cols * 127 * 127 > (int64_t)LV_INT8_PEAK * LV_INT8_PEAK * squares;
-    return (LvInt8Row){.scale = greatest / (wide ? 16256 : 127), .wide = wide};
+    if (greatest >= LV_INT8_LARGE || sum < (int64_t)LV_INT8_LEAST_ROW * (int64_t)cols)
+        kind = LV_INT8_WIDE;
+    return (LvInt8Row){.scale = greatest / most_of(kind), .kind = kind};
 }
 
 static size_t row_bytes(size_t cols)
@@ -119,41 +132,49 @@ static size_t row_bytes(size_t cols)
     return (cols + 3) / 4 * 4 * sizeof(Int8Lane);
 }
 
-static void put_lane(Int8Lane *dst, size_t k, int32_t q)
+static void put_lane(Int8Lane *dst, size_t k, int32_t q, int32_t offset)
 {
-    dst[k / 4 * 4 + LANE_ORDER(k % 4)] = (Int8Lane)PUT_LANE(q);
+    dst[k / 4 * 4 + LANE_ORDER(k % 4)] = (Int8Lane)(q + offset);
 }
 
 static void put_row(void *dst, const LvInt8Row *row, const float *in, size_t cols)
 {
-    float greatest;
     const size_t padded = (cols + 3) / 4 * 4;
     Int8Lane *high = dst, *low = high + padded;
-    const float factor = factor_of(greatest_bits(in, cols), row->wide ? 16256 : 127, &greatest);
-    for (size_t k = padded >= 4 ? padded - 4 : 0; k < padded; k++) {
-        high[k] = (Int8Lane)PUT_LANE(0);
-        if (row->wide)
-            low[k] = (Int8Lane)PUT_LANE(0);
+    const bool wide = row->kind == LV_INT8_WIDE;
+    const float factor = factor_of(greatest_bits(in, cols).all, most_of(row->kind));
+    const int32_t offset = row->kind == LV_INT8_SKEWED ? LANE_OFFSET / 8 : LANE_OFFSET;
+    if (cols < padded) {
+        memset(high + padded - 4, 0, 4 * sizeof *high);
+        if (wide)
+            memset(low + padded - 4, 0, 4 * sizeof *low);
     }
-    if (!row->wide) {
+    if (!wide) {
         for (size_t k = 0; k < cols; k++)
-            put_lane(high, k, number(in[k], factor));
+            put_lane(high, k, number(in[k], factor), offset);
         return;
     }
     for (size_t k = 0; k < cols; k++) {
         const int32_t q = number(in[k], factor), h = (q + 64) >> 7;
-        put_lane(high, k, h);
-        put_lane(low, k, q - h * 128);
+        put_lane(high, k, h, offset);
+        put_lane(low, k, q - h * 128, offset);
     }
 }
 
 /* ---- products ---- */
 
+/* A line of a skewed row has 16 added, not 128: the tile has taken too much away. */
+static void take_back(int32_t *sums, const int32_t *offsets)
+{
+    for (size_t i = 0; i < LV_INT8_PANEL; i++)
+        sums[i] = (int32_t)((uint32_t)sums[i] - (uint32_t)(offsets[i] >> 3) * 7);
+}
+
 /* y = s * row's scale * outputs' scales */
 static inline vf scaled(const int32_t *sums, const LvInt8Row *row, const float *scales)
 {
     vf s = vf_of_sums(sums);
-    if (row->wide)
+    if (row->kind == LV_INT8_WIDE)
         s = vf_add(vf_mul(s, vf_set1(128)), vf_of_sums(sums + BOTH));
     return vf_mul(vf_mul(s, vf_set1(row->scale)), vf_load(scales));
 }
@@ -165,8 +186,13 @@ static inline vf load_at_most(const float *p, size_t n)
 
 /* Finishes the outputs [c, c + n), n <= 16, of a row. */
 static inline __attribute__((always_inline)) void int8_finish(const LvInt8Args *a,
-    LvFunction function, const LvInt8Row *row, size_t c, size_t n, const int32_t *sums)
+    LvFunction function, const LvInt8Row *row, size_t c, size_t n, int32_t *sums)
 {
+    if (LANE_OFFSET && row->kind == LV_INT8_SKEWED) {
+        take_back(sums, a->weight->offsets + a->first + c);
+        if (a->up)
+            take_back(sums + LV_INT8_PANEL, a->up->offsets + a->first + c);
+    }
     float *out = a->out + row->row * a->out_stride + c;
     for (size_t i = 0; i < n; i += VEC) {
         const size_t left = n - i;
@@ -187,7 +213,7 @@ static inline __attribute__((always_inline)) void int8_finish(const LvInt8Args *
 
 /* Finishes a tile: `rows` whole rows, whose sums begin at sums; outputs c .. of the call. */
 static inline __attribute__((always_inline)) void int8_finish_as(const LvInt8Args *a,
-    LvFunction function, const LvInt8Row *row, size_t rows, size_t c, const int32_t *sums)
+    LvFunction function, const LvInt8Row *row, size_t rows, size_t c, int32_t *sums)
 {
     const size_t left = a->cols - c, n = left < LV_INT8_PANEL ? left : LV_INT8_PANEL;
     for (size_t i = 0; i < rows; i++, row++) {
@@ -195,12 +221,12 @@ static inline __attribute__((always_inline)) void int8_finish_as(const LvInt8Arg
         if (!a->up && left > LV_INT8_PANEL)
             int8_finish(a, function, row, c + LV_INT8_PANEL,
                 left < BOTH ? left - LV_INT8_PANEL : LV_INT8_PANEL, sums + LV_INT8_PANEL);
-        sums += row->wide ? 2 * BOTH : BOTH;
+        sums += row->kind == LV_INT8_WIDE ? 2 * BOTH : BOTH;
     }
 }
 
 static void int8_finish_tile(
-    const LvInt8Args *a, const LvInt8Row *row, size_t rows, size_t c, const int32_t *sums)
+    const LvInt8Args *a, const LvInt8Row *row, size_t rows, size_t c, int32_t *sums)
 {
     switch (a->function) {
     case LV_FUNCTION_NONE:

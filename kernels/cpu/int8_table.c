@@ -35,14 +35,13 @@ const LvInt8Kernels *lv_int8_choose(const LvKernels *with, unsigned flags)
     return lv_int8_baseline();
 }
 
-/* A number that is rounded to whole ones is off by 1 / sqrt 12 of a scale, as a root mean square. */
-bool lv_int8_keeps(const float *scales, const int32_t *squares, size_t rows, size_t cols)
+bool lv_int8_keeps(const int32_t *columns, size_t rows, size_t cols)
 {
-    double error = 0, power = 0;
-    for (size_t i = 0; i < rows; i++) {
-        const double scale = (double)scales[i] * scales[i];
-        error += scale * (double)cols / 12;
-        power += scale * squares[i];
+    int64_t all = 0;
+    for (size_t k = 0; k < cols; k++) {
+        all += columns[k];
+        if (columns[k] && columns[k] < (int64_t)LV_INT8_LEAST_COLUMN * (int64_t)rows)
+            return false;
     }
-    return error <= LV_INT8_LOSS * LV_INT8_LOSS * power;
+    return all == 0 || all >= LV_INT8_LEAST_MEAN * (int64_t)rows * (int64_t)cols;
 }

@@ -12,7 +12,7 @@
 #define INT8_ROWS_LIST(M) M(0) M(1) M(2) M(3)
 
 typedef int16_t Int8Lane;
-#define PUT_LANE(q) (q)
+#define LANE_OFFSET 0
 #define LANE_ORDER(k) ((k) / 2 + (k) % 2 * 2) /* 0 2 1 3 */
 
 typedef __m256i Int8Sums;

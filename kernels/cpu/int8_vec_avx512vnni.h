@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * AVX-512 VNNI: vpdpbusd adds four products of an unsigned and a signed byte to 32 bits, without
- * saturation. Activations are stored with 128 added, which the offsets take away again. */
+ * saturation. Activations are stored with 128 (skewed rows: 16) added, which the offsets take away again. */
 #ifndef LV_INT8_VEC_H
 #define LV_INT8_VEC_H
 
@@ -10,7 +10,7 @@
 #define INT8_ROWS_LIST(M) M(0) M(1) M(2) M(3) M(4) M(5) M(6) M(7) M(8) M(9) M(10) M(11)
 
 typedef uint8_t Int8Lane;
-#define PUT_LANE(q) ((q) + 128)
+#define LANE_OFFSET 128
 #define LANE_ORDER(k) (k)
 
 typedef __m512i Int8Sums, Int8Lanes, Int8Weights;

@@ -9,7 +9,7 @@
 #define INT8_ROWS_LIST(M) M(0) M(1) M(2) M(3) M(4) M(5)
 
 typedef uint8_t Int8Lane;
-#define PUT_LANE(q) ((q) + 128)
+#define LANE_OFFSET 128
 #define LANE_ORDER(k) (k)
 
 typedef __m256i Int8Sums, Int8Lanes, Int8Weights;

@@ -8,8 +8,8 @@
 #define INT8_TILE 2
 #define INT8_ROWS_LIST(M) M(0) M(1)
 
-typedef int8_t Int8Lane;
-#define PUT_LANE(q) (q)
+typedef int16_t Int8Lane;
+#define LANE_OFFSET 0
 #define LANE_ORDER(k) (k)
 
 #define SUMS 4
@@ -39,7 +39,7 @@ static inline Int8Lanes broadcast(const char *p)
 {
     Int8Lanes x;
     for (int k = 0; k < 4; k++)
-        x.quad[k] = ((const int8_t *)p)[k];
+        x.quad[k] = ((const int16_t *)p)[k];
     return x;
 }
 static inline Int8Weights load_quad(const int8_t *p)

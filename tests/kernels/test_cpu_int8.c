@@ -130,11 +130,12 @@ static float reference_output(const Case *c, const float *row, const float *weig
 {
     const LvInt8Kernels *k = lv_int8_reference();
     const size_t bytes = lv_int8_panel_bytes(c->inner);
-    int8_t *numbers = aligned_alloc(64, (bytes + 63) / 64 * 64), *scratch = malloc(c->inner + 4),
-           *line = malloc(2 * k->row_bytes(c->inner));
+    int8_t *numbers = aligned_alloc(64, (bytes + 63) / 64 * 64), *scratch = malloc(c->inner + 4);
+
     float scales[16], out;
-    int32_t offsets[16], squares[16];
-    k->put_panel(numbers, scales, offsets, squares, weight, 1, c->inner, scratch);
+    int32_t offsets[16], *columns = calloc(c->inner, sizeof *columns);
+    void *line = malloc(2 * k->row_bytes(c->inner));
+    k->put_panel(numbers, scales, offsets, columns, weight, 1, c->inner, scratch);
     const LvInt8Matrix matrix = {numbers, scales, offsets, 1, c->inner};
     const LvInt8Row measured = k->measure_row(row, c->inner);
     k->put_row(line, &measured, row, c->inner);
@@ -143,11 +144,11 @@ static float reference_output(const Case *c, const float *row, const float *weig
         .in = line,
         .rows = &measured,
         .n_rows = 1,
-        .n_wide = measured.wide,
+        .n_wide = measured.kind == LV_INT8_WIDE,
         .weight = &matrix,
         .cols = 1};
     k->product(&args);
-    free(numbers), free(scratch), free(line);
+    free(numbers), free(scratch), free(columns), free(line);
     return out;
 }
 
@@ -161,7 +162,11 @@ static void check_case(const Case *c, const char *mask)
     for (size_t i = 0; i < outputs * c->inner; i++)
         w[i] = noise();
     for (size_t i = 0; i < c->rows * c->inner; i++)
-        in[i] = noise() * (i / c->inner % 4 == 2 && i % 37 == 0 ? 500 : 1); /* some rows are wide */
+        in[i] =
+            noise() *
+            (i / c->inner % 4 == 2 && i % 37 == 0 ? 500 : 1); /* some rows are wide, some skewed */
+    for (size_t i = 0; i < c->rows * c->inner; i++)
+        in[i] = i / c->inner % 3 == 1 ? fabsf(in[i]) : in[i];
     for (size_t i = 0; i < outputs; i++)
         bias[i] = noise();
     for (size_t i = 0; i < c->rows * cols; i++)

@@ -35,6 +35,7 @@ typedef enum Kind {
     EXTREMES, /* all of the greatest magnitude, of one sign a row: the greatest sums */
     TINY,     /* denormal, or too small for a scale */
     ZEROS,
+    SKEWED, /* hardly anything below zero */
     BROKEN, /* NaN or Inf in every third row */
     KINDS
 } Kind;
@@ -44,17 +45,19 @@ static float value(Kind kind, size_t row)
     const float x = noise();
     switch (kind) {
     case OUTLIERS:
-        return drawn() % 61 == 0 ? x * 3000 : x;
+        return drawn() % 61 == 0 ? x * (row % 2 ? 3000 : 5) : x;
     case EXTREMES:
         return row % 2 ? -3 : 3;
     case TINY:
         return x * (row % 2 ? 1e-40f : 1e-30f);
     case ZEROS:
         return 0;
+    case SKEWED:
+        return x < 0 ? x / 17 : x * (row % 2 ? 1.02f : 1) + (row % 5 == 4 ? 40 * (x > 0.97f) : 0);
     case BROKEN:
         return row % 3 == 0 && drawn() % 5 == 0 ? (row % 2 ? INFINITY : NAN) : x;
     default:
-        return x * (float)(1 + row % 3);
+        return x * (float)(1 + row % 3 * 3); /* up to 7 */
     }
 }
 
@@ -76,7 +79,7 @@ typedef struct Packed {
     LvInt8Matrix matrix;
     int8_t *numbers;
     float *scales;
-    int32_t *offsets, *squares;
+    int32_t *offsets, *columns;
 } Packed;
 
 static Packed packed(const LvInt8Kernels *kernels, const float *weights, size_t rows, size_t cols)
@@ -85,12 +88,12 @@ static Packed packed(const LvInt8Kernels *kernels, const float *weights, size_t 
     Packed p = {.numbers = aligned(panels * bytes),
         .scales = malloc((panels * 16 + 1) * sizeof(float)),
         .offsets = malloc((panels * 16 + 1) * sizeof(int32_t)),
-        .squares = malloc((panels * 16 + 1) * sizeof(int32_t))};
+        .columns = calloc(cols + 1, sizeof(int32_t))};
     int8_t *row = malloc(cols + 4);
     for (size_t i = 0; i < panels; i++) {
         const size_t left = rows - i * 16;
-        kernels->put_panel(p.numbers + i * bytes, p.scales + i * 16, p.offsets + i * 16,
-            p.squares + i * 16, weights + i * 16 * cols, left < 16 ? left : 16, cols, row);
+        kernels->put_panel(p.numbers + i * bytes, p.scales + i * 16, p.offsets + i * 16, p.columns,
+            weights + i * 16 * cols, left < 16 ? left : 16, cols, row);
     }
     free(row);
     p.matrix = (LvInt8Matrix){p.numbers, p.scales, p.offsets, rows, cols};
@@ -99,7 +102,7 @@ static Packed packed(const LvInt8Kernels *kernels, const float *weights, size_t 
 
 static void release(Packed p)
 {
-    free(p.numbers), free(p.scales), free(p.offsets), free(p.squares);
+    free(p.numbers), free(p.scales), free(p.offsets), free(p.columns);
 }
 
 static void same_weights(const char *set, Packed a, Packed b)
@@ -107,7 +110,7 @@ static void same_weights(const char *set, Packed a, Packed b)
     const size_t outputs = lv_int8_panels(a.matrix.rows) * 16;
     if (memcmp(a.numbers, b.numbers, outputs / 16 * lv_int8_panel_bytes(a.matrix.cols)) ||
         memcmp(a.scales, b.scales, outputs * 4) || memcmp(a.offsets, b.offsets, outputs * 4) ||
-        memcmp(a.squares, b.squares, outputs * 4))
+        memcmp(a.columns, b.columns, a.matrix.cols * 4))
         fail_msg("%s: the weight of %zu x %zu is another", set, a.matrix.rows, a.matrix.cols);
 }
 
@@ -145,7 +148,7 @@ static float *multiplied(const LvInt8Kernels *k, const Case *c, const float *in,
         for (size_t r = 0; r < c->rows; r++) {
             LvInt8Row row = k->measure_row(in + r * c->inner, c->inner);
             row.row = r;
-            if (row.wide != (bool)wide)
+            if ((row.kind == LV_INT8_WIDE) != wide)
                 continue;
             k->put_row(line, &row, in + r * c->inner, c->inner);
             line += (wide ? 2 : 1) * k->row_bytes(c->inner);
@@ -179,7 +182,7 @@ static size_t check_case(const LvInt8Kernels *k, const Case *c)
     for (size_t r = 0; r < c->rows; r++) {
         const LvInt8Row a = k->measure_row(in + r * c->inner, c->inner),
                         b = reference->measure_row(in + r * c->inner, c->inner);
-        assert_int_equal(a.wide, b.wide);
+        assert_int_equal(a.kind, b.kind);
         assert_true(a.scale == b.scale || (isnan(a.scale) && isnan(b.scale)));
     }
     float *got = multiplied(k, c, in, &w, &up, bias, residual),
@@ -265,49 +268,72 @@ static void sums_at_the_border_of_32_bits(void **state)
         float *in = filled(c.in, c.rows, c.inner), *weights = filled(c.weight, c.outputs, c.inner);
         Packed w = packed(k, weights, c.outputs, c.inner);
         float *out = multiplied(k, &c, in, &w, NULL, NULL, NULL);
-        const float scale = 3.0f / 127, sum = (float)(INT64_C(16129) * LV_INT8_MAX_INNER);
+        const double scales[] = {3.0f / 239, 3.0f / 127}, most[] = {239, 127};
         for (size_t r = 0; r < c.rows; r++)
-            for (size_t o = 0; o < c.outputs; o++)
-                assert_true(out[r * 19 + o] == (r % 2 == o % 2 ? sum : -sum) * scale * scale);
+            for (size_t o = 0; o < c.outputs; o++) {
+                const float sum = (float)(127 * most[r % 2] * LV_INT8_MAX_INNER),
+                            y = sum * (float)scales[r % 2] * (3.0f / 127);
+                assert_true(out[r * 19 + o] == (r % 2 == o % 2 ? y : -y));
+            }
         free(in), free(weights), free(out);
         release(w);
     }
 }
 
-/* 8 bits where they are enough, 15 where a few great numbers leave the others too little. */
-static void rows_with_outliers_are_wide(void **state)
+static void rows_are_of_three_kinds(void **state)
 {
-    float row[256];
-    for (size_t k = 0; k < 256; k++)
-        row[k] = k % 2 ? 1.0f : -1.0f;
+    static const struct {
+        float others, below, greatest; /* quarters; half of them are of each of the first two */
+        LvInt8Kind kind;
+    } cases[] = {
+        {1, -1, 1, LV_INT8_EVEN},
+        {1, -1, 10, LV_INT8_EVEN}, /* 127 / 10 = 13 */
+        {1, -1, 12, LV_INT8_WIDE},
+        {1, -1, 1000, LV_INT8_WIDE},
+        {1, 0.5f, 1, LV_INT8_SKEWED},
+        {1, -0.066f, 1, LV_INT8_SKEWED},
+        {1, -0.067f, 1, LV_INT8_EVEN},
+        {1, -0.067f, 8, LV_INT8_SKEWED}, /* 239 / 8 / 2 = 15 */
+        {1, -0.067f, 12, LV_INT8_WIDE},
+        {20, -20, 23.9f, LV_INT8_EVEN},
+        {20, -20, 24, LV_INT8_WIDE},
+        {20, 0, 24, LV_INT8_WIDE},
+    };
     const LvInt8Kernels *k = lv_int8_reference();
-    assert_false(k->measure_row(row, 256).wide);
-    row[3] = 7; /* 127 / 7 = 18 of the others, and 127 once: a root mean square of 20 */
-    assert_false(k->measure_row(row, 256).wide);
-    row[3] = 50;
-    const LvInt8Row wide = k->measure_row(row, 256);
-    assert_true(wide.wide);
-    int8_t numbers[512];
-    k->put_row(numbers, &wide, row, 256);
-    for (size_t i = 0; i < 256; i++) {
-        const float back = (float)(128 * numbers[i] + numbers[i + 256]) * wide.scale;
-        assert_true(fabsf(back - row[i]) <= 0.51f * wide.scale);
+    for (size_t n = 0; n < sizeof cases / sizeof *cases; n++) {
+        float row[256];
+        for (size_t i = 0; i < 256; i++)
+            row[i] = (i % 2 ? cases[n].others : cases[n].below) / 4;
+        row[3] = cases[n].greatest / 4;
+        const LvInt8Row measured = k->measure_row(row, 256);
+        assert_int_equal(measured.kind, cases[n].kind);
+        int16_t numbers[512];
+        k->put_row(numbers, &measured, row, 256);
+        for (size_t i = 0; i < 256; i++) {
+            const int q =
+                measured.kind == LV_INT8_WIDE ? 128 * numbers[i] + numbers[i + 256] : numbers[i];
+            assert_true(fabsf((float)q * measured.scale - row[i]) <= 0.501f * measured.scale);
+        }
     }
 }
 
 static void weights_with_outliers_stay(void **state)
 {
+    static const struct {
+        float column; /* how much greater the seventh is than the others */
+        bool keeps;
+    } cases[] = {{1, true}, {0, true}, {4, true}, {40, false}, {0.2f, true}, {0.01f, false}};
     float weights[4 * 1000];
-    for (int outlier = 0; outlier < 2; outlier++) {
+    for (size_t n = 0; n < sizeof cases / sizeof *cases; n++) {
         for (size_t i = 0; i < 4000; i++)
-            weights[i] = outlier && i % 1000 == 7 ? 100 : noise();
+            weights[i] = i % 1000 == 7 ? cases[n].column * (i % 2 ? 1 : -1) : noise();
         Packed w = packed(lv_int8_reference(), weights, 4, 1000);
-        assert_int_equal(lv_int8_keeps(w.scales, w.squares, 4, 1000), !outlier);
+        assert_int_equal(lv_int8_keeps(w.columns, 4, 1000), cases[n].keeps);
         release(w);
     }
-    const float zero = 0;
     const int32_t none = 0;
-    assert_true(lv_int8_keeps(&zero, &none, 1, 5));
+    assert_true(lv_int8_keeps(&none, 5, 1));
+    assert_true(lv_int8_keeps(NULL, 5, 0));
 }
 
 static void the_set_follows_the_processor(void **state)
@@ -337,7 +363,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(products_are_the_reference),
         cmocka_unit_test(sums_at_the_border_of_32_bits),
-        cmocka_unit_test(rows_with_outliers_are_wide),
+        cmocka_unit_test(rows_are_of_three_kinds),
         cmocka_unit_test(weights_with_outliers_stay),
         cmocka_unit_test(the_set_follows_the_processor),
     };
