@@ -297,10 +297,10 @@ static inline __attribute__((always_inline)) void dots(const int ROWS, LvDtype d
         sums[r + 3 * LV_FEW_ROWS] = vf_sum(s##r##3);                                               \
     }
     FEW_ROWS_LIST(FEW_DECLARE)
-    for (; k < end; k += VEC) {
+    for (; k < end; k += VEC, ahead += FEW_OUTPUTS * step) {
         const bool whole = true;
         for (size_t line = 0; line < FEW_OUTPUTS * step; line += 64)
-            __builtin_prefetch(ahead + k / VEC * step * FEW_OUTPUTS + line, 0, 2);
+            __builtin_prefetch(ahead + line, 0, 2);
         vf a0 = load_weights(dtype, w0, k), a1 = load_weights(dtype, w1, k);
         vf a2 = load_weights(dtype, w2, k), a3 = load_weights(dtype, w3, k);
         FEW_ROWS_LIST(FEW_STEP)
