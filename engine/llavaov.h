@@ -410,6 +410,41 @@ typedef struct LlavaovSessionStats {
 LLAVAOV_API LlavaovStatus llavaov_session_stats(
     LlavaovSession *session, LlavaovSessionStats *stats);
 
+/* ---- motion ---- */
+
+/* What moves in front of one camera, told by small maps of its pictures' brightness: of blocks of the
+ * picture, how many differ from what was there before. Light that comes and goes all over the
+ * picture, or slowly, and noise do not count. Independent of any engine; not thread-safe. */
+typedef struct LlavaovMotion LlavaovMotion;
+
+typedef struct LlavaovMotionSeen {
+    size_t size;
+    double level; /* share of blocks that changed, 0 to 1 */
+    bool moving;  /* it was min_change or more in two of the last three pictures */
+    bool
+        scene_change; /* nearly all of it changed at once: light switched, an infrared filter, a cut.
+                         * Told once; for two seconds nothing moves then */
+    uint8_t reserved[6];
+    uint64_t since; /* while moving: the time of the first of these pictures */
+} LlavaovMotionSeen;
+
+/* NULL: no memory. */
+LLAVAOV_API LlavaovMotion *llavaov_motion_new(void);
+/* NULL is allowed */
+LLAVAOV_API void llavaov_motion_free(LlavaovMotion *motion);
+/* Rectangles that do not count, such as a burnt-in clock: "x,y,width,height" in thousandths of the
+ * picture as it is stored, several between ';'; NULL or "": none. Error: ARGUMENT about
+ * "motion-mask"; then the one before stays. */
+LLAVAOV_API LlavaovStatus llavaov_motion_set_mask(
+    LlavaovMotion *motion, const char *mask, LlavaovError *error);
+/* What follows does not continue what was before. */
+LLAVAOV_API void llavaov_motion_reset(LlavaovMotion *motion);
+/* The next picture (LLAVAOV_MEMORY_HOST), shown at `time`; four a second are what it is made for. Of
+ * the first second, and after a pause of more than ten, nothing is told. Error: ARGUMENT about the
+ * picture. */
+LLAVAOV_API LlavaovStatus llavaov_motion_look(LlavaovMotion *motion, const LlavaovImage *image,
+    uint64_t time, double min_change, LlavaovMotionSeen *seen, LlavaovError *error);
+
 /* ---- windows of live streams ---- */
 
 /* A window of a live stream that the engine will come to in time. It keeps the engine alive. */
