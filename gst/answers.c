@@ -105,6 +105,9 @@ gst_llavaov_answer_to_structure (const GstLlavaovWindow * window,
         window->follows_id, NULL);
   if (window->triggered)
     gst_structure_foreach (window->triggered, copy_field, structure);
+  if (window->motion_level >= 0)
+    gst_structure_set (structure, "motion-level", G_TYPE_DOUBLE,
+        window->motion_level, NULL);
   if (window->chosen)
     gst_structure_foreach (window->chosen, copy_field, structure);
   if (window->is_json)

@@ -136,8 +136,8 @@ advance (GstLlavaovElement * self, GstClockTime running, GstClockTime now)
 }
 
 static GstFlowReturn
-window_frame (GstLlavaovElement * self, GstLlavaovSample * sample,
-    GstClockTime now)
+window_frame (GstLlavaovElement * self, GstBuffer * buffer,
+    GstLlavaovSample * sample, GstClockTime now)
 {
   GQueue closed = G_QUEUE_INIT;
   GstFlowReturn flow = advance (self, sample->running, now);
@@ -149,8 +149,7 @@ window_frame (GstLlavaovElement * self, GstLlavaovSample * sample,
     return flow;
   gst_llavaov_sampler_frame (&self->windows.sampler, sample, &closed);
   gst_llavaov_window_queue_add (self, &closed);
-  gst_llavaov_trigger_frame (self, sample);
-  return GST_FLOW_OK;
+  return gst_llavaov_trigger_frame (self, buffer, sample);
 }
 
 /* Why the windows end in front of a frame at this time, or NULL. */
@@ -225,7 +224,7 @@ gst_llavaov_frames_take (GstLlavaovElement * self, GstBuffer * buffer,
   if (self->run.sampling == GST_LLAVAOV_SAMPLING_CLIP)
     flow = self->run.enabled ? clip_frame (self, sample) : GST_FLOW_OK;
   else
-    flow = window_frame (self, sample, now);
+    flow = window_frame (self, buffer, sample, now);
   gst_llavaov_input_set_have_time (&self->input, flow == GST_FLOW_OK);
   gst_llavaov_sample_unref (sample);
   return flow;

@@ -61,6 +61,7 @@ get_stats (GstLlavaovElement * self)
   stats = gst_llavaov_output_stats (&self->output, &session);
   gst_llavaov_alerts_add_stats (&self->alerts, stats);
   gst_llavaov_triggers_add_stats (&self->windows.triggers, stats);
+  gst_llavaov_motion_watch_add_stats (&self->windows.motion, stats);
   g_mutex_unlock (&self->windows.lock);
   return stats;
 }

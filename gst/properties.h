@@ -28,6 +28,7 @@ G_BEGIN_DECLS
 typedef enum
 {
   GST_LLAVAOV_TRIGGER_PERIODIC = 1 << 0,
+  GST_LLAVAOV_TRIGGER_MOTION = 1 << 1,
   GST_LLAVAOV_TRIGGER_EVENT = 1 << 3
 } GstLlavaovTrigger;
 GType gst_llavaov_trigger_get_type (void);

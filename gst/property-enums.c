@@ -44,6 +44,7 @@ gst_llavaov_trigger_get_type (void)
     {0, "Nothing", "none"},
     {GST_LLAVAOV_TRIGGER_PERIODIC, "One after another, every interval",
         "periodic"},
+    {GST_LLAVAOV_TRIGGER_MOTION, "Something moves", "motion"},
     {GST_LLAVAOV_TRIGGER_EVENT, "The event llavaov/trigger", "event"},
     {0, NULL, NULL}
   };

@@ -124,6 +124,24 @@ gst_llavaov_sampler_open (GstLlavaovSampler * sampler, GstClockTime start,
   return window;
 }
 
+void
+gst_llavaov_sampler_tell_motion (GstLlavaovSampler * sampler, gdouble level)
+{
+  GList *walk;
+
+  for (walk = sampler->open.head; walk; walk = walk->next) {
+    GstLlavaovWindow *window = walk->data;
+
+    window->motion_level = MAX (window->motion_level, level);
+  }
+}
+
+GstClockTime
+gst_llavaov_sampler_position (const GstLlavaovSampler * sampler)
+{
+  return sampler->last ? sampler->last->running : GST_CLOCK_TIME_NONE;
+}
+
 guint64
 gst_llavaov_sampler_take_idle (GstLlavaovSampler * sampler)
 {

@@ -85,6 +85,11 @@ gboolean gst_llavaov_sampler_is_asked (const GstLlavaovSettings * settings);
 GstLlavaovWindow *gst_llavaov_sampler_open (GstLlavaovSampler * sampler,
     GstClockTime start, GstClockTime now, GstStructure * triggered,
     const GQueue * kept);
+/* Windows that are open have seen motion of this level. */
+void gst_llavaov_sampler_tell_motion (GstLlavaovSampler * sampler,
+    gdouble level);
+/* Running time of the last frame; NONE: there is none. */
+GstClockTime gst_llavaov_sampler_position (const GstLlavaovSampler * sampler);
 /* How many idle windows have held frames since the last call. */
 guint64 gst_llavaov_sampler_take_idle (GstLlavaovSampler * sampler);
 

@@ -2,6 +2,7 @@
 #include "trigger.h"
 
 #include "backpressure.h"
+#include "motion-check.h"
 #include "window-queue.h"
 
 #define GST_CAT_DEFAULT gst_llavaov_debug
@@ -41,12 +42,18 @@ open_window (GstLlavaovElement * self, GstClockTime since, GstClockTime now,
 
 static void
 fire (GstLlavaovElement * self, GstLlavaovTrigger kind, const gchar * name,
-    GstClockTime since, GstClockTime now)
+    GstClockTime since, GstClockTime now, gboolean scene_change)
 {
+  GstStructure *triggered;
+
   since = MIN (since, now);
-  if (gst_llavaov_triggers_fire (&self->windows.triggers, &self->run, kind,
+  if (!gst_llavaov_triggers_fire (&self->windows.triggers, &self->run, kind,
           since, now))
-    open_window (self, since, now, describe (name, since));
+    return;
+  triggered = describe (name, since);
+  if (scene_change)
+    gst_structure_set (triggered, "scene-change", G_TYPE_BOOLEAN, TRUE, NULL);
+  open_window (self, since, now, triggered);
 }
 
 static void
@@ -58,7 +65,7 @@ take_events (GstLlavaovElement * self, GstClockTime now)
   if (!(self->run.trigger & GST_LLAVAOV_TRIGGER_EVENT))
     return;
   for (; n; n--)
-    fire (self, GST_LLAVAOV_TRIGGER_EVENT, "event", since, now);
+    fire (self, GST_LLAVAOV_TRIGGER_EVENT, "event", since, now, FALSE);
 }
 
 /* Keeps the frame for a window that may begin before it. */
@@ -111,22 +118,44 @@ gst_llavaov_trigger_chosen (GstLlavaovElement * self, GstLlavaovSample * sample)
         gst_llavaov_triggers_pitch (&self->run));
 }
 
-void
-gst_llavaov_trigger_frame (GstLlavaovElement * self, GstLlavaovSample * sample)
+/* With the lock. */
+static void
+motion_seen (GstLlavaovElement * self, const LlavaovMotionSeen * seen,
+    GstClockTime time)
+{
+  const GstClockTime now =
+      gst_llavaov_sampler_position (&self->windows.sampler);
+
+  if (!GST_CLOCK_TIME_IS_VALID (now) || !self->run.enabled ||
+      !(self->run.trigger & GST_LLAVAOV_TRIGGER_MOTION))
+    return;
+  if (seen->scene_change)
+    fire (self, GST_LLAVAOV_TRIGGER_MOTION, "motion", time, now, TRUE);
+  else if (seen->moving)
+    fire (self, GST_LLAVAOV_TRIGGER_MOTION, "motion", seen->since, now, FALSE);
+  gst_llavaov_sampler_tell_motion (&self->windows.sampler, seen->level);
+}
+
+GstFlowReturn
+gst_llavaov_trigger_frame (GstLlavaovElement * self, GstBuffer * buffer,
+    GstLlavaovSample * sample)
 {
   const GstClockTime now = sample->running;
   GstClockTime since;
 
-  if (!self->run.enabled ||
-      self->run.trigger == GST_LLAVAOV_TRIGGER_PERIODIC) {
+  if (!self->run.enabled || self->run.trigger == GST_LLAVAOV_TRIGGER_PERIODIC) {
     gst_llavaov_lookback_clear (&self->windows.lookback);
+    gst_llavaov_motion_watch_reset (&self->windows.motion);
     gst_llavaov_triggers_take_events (&self->windows.triggers, &since);
-    return;
+    return GST_FLOW_OK;
   }
   keep (self, sample);
   take_events (self, now);
   if (gst_llavaov_triggers_overdue (&self->windows.triggers, &self->run, now))
     open_window (self, now, now, describe ("max-interval", now));
+  if (self->run.trigger & GST_LLAVAOV_TRIGGER_MOTION)
+    return gst_llavaov_motion_check (self, buffer, sample, motion_seen);
+  return GST_FLOW_OK;
 }
 
 gboolean

@@ -14,9 +14,9 @@ G_BEGIN_DECLS
 /* Where the stream blocks and frames are to be kept, until there is somebody to prepare them. With the lock of the windows,
  * which is released meanwhile. */
 GstFlowReturn gst_llavaov_trigger_wait (GstLlavaovElement * self);
-/* The frame that the sampler has just taken. With the lock of the windows. */
-void gst_llavaov_trigger_frame (GstLlavaovElement * self,
-    GstLlavaovSample * sample);
+/* The frame that the sampler has just taken. Where the stream blocks it may wait, as above, until that has been looked at. */
+GstFlowReturn gst_llavaov_trigger_frame (GstLlavaovElement * self,
+    GstBuffer * buffer, GstLlavaovSample * sample);
 /* A sampling point has taken this frame. Likewise. */
 void gst_llavaov_trigger_chosen (GstLlavaovElement * self,
     GstLlavaovSample * sample);

@@ -130,6 +130,17 @@ gst_llavaov_triggers_add_stats (const GstLlavaovTriggers * triggers,
       "suppressed-triggers", G_TYPE_UINT64, triggers->n_suppressed, NULL);
 }
 
+static gboolean
+mask_is_good (const gchar * mask, LlavaovError * error)
+{
+  LlavaovMotion *motion = mask ? llavaov_motion_new () : NULL;
+
+  if (motion)
+    error->status = llavaov_motion_set_mask (motion, mask, error);
+  llavaov_motion_free (motion);
+  return error->status == LLAVAOV_OK;
+}
+
 gboolean
 gst_llavaov_triggers_check (const GstLlavaovSettings * settings,
     LlavaovError * error)
@@ -141,9 +152,8 @@ gst_llavaov_triggers_check (const GstLlavaovSettings * settings,
   if (settings->lookback >= settings->window)
     return gst_llavaov_option_error (error, "lookback",
         "as long as window, or longer: a window holds what triggered it");
-  if (settings->max_interval && settings->max_interval <
-      settings->min_interval)
+  if (settings->max_interval && settings->max_interval < settings->min_interval)
     return gst_llavaov_option_error (error, "max-interval",
         "shorter than min-interval");
-  return TRUE;
+  return mask_is_good (settings->motion_mask, error);
 }

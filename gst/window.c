@@ -65,6 +65,7 @@ gst_llavaov_window_new (GstClockTime start, GstClockTime length,
   window->length = length;
   window->segment = *segment;
   window->n_points = n_points;
+  window->motion_level = -1;
   good = gst_llavaov_questions_of (settings, &questions, &window->error);
   if (questions)
     set_questions (window, questions);
@@ -132,6 +133,7 @@ gst_llavaov_window_set_frames (GstLlavaovWindow * to,
   to->flushes = from->flushes;
   to->stream = from->stream;
   to->early = from->early;
+  to->motion_level = from->motion_level;
   if (from->triggered)
     to->triggered = gst_structure_copy (from->triggered);
   to->start = from->start;

@@ -32,6 +32,7 @@ typedef struct _GstLlavaovWindow
   guint stream;                 /* number of the stream that it is of */
   gboolean idle;                /* nothing has triggered it: it takes no samples, and is not asked about */
   gboolean quiet;               /* EMPTY, although frames came: nothing triggered, or it was off */
+  gdouble motion_level;         /* the greatest while it was open; negative: nobody looked */
   GstStructure *triggered;      /* fields of the answer about what opened it, or NULL */
   gboolean early;               /* closed before its end, since all its points were decided */
 

@@ -24,6 +24,7 @@ gst_llavaov_windows_clear (GstLlavaovWindows * windows)
 {
   gst_llavaov_sampler_reset (&windows->sampler);
   gst_llavaov_lookback_clear (&windows->lookback);
+  gst_llavaov_motion_watch_clear (&windows->motion);
   gst_llavaov_clip_clear (&windows->clip);
   gst_llavaov_asks_clear (&windows->asks);
   gst_llavaov_histories_clear (&windows->histories);
@@ -38,6 +39,7 @@ gst_llavaov_windows_start (GstLlavaovWindows * windows)
   windows->failed = windows->flushing = FALSE;
   windows->next_seq = 0;
   gst_llavaov_triggers_start (&windows->triggers);
+  gst_llavaov_motion_watch_start (&windows->motion);
   windows->running = TRUE;
 }
 
@@ -233,6 +235,7 @@ gst_llavaov_windows_forget_triggers (GstLlavaovWindows * windows)
 {
   gst_llavaov_triggers_reset (&windows->triggers);
   gst_llavaov_lookback_clear (&windows->lookback);
+  gst_llavaov_motion_watch_reset (&windows->motion);
 }
 
 void

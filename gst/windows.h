@@ -9,7 +9,7 @@
  * (gstllavaovelement.h). The object lock and the locks of the input and of the output may be taken with it held, never the
  * other way round. No message is posted, no pad pushed and no request sent with it held.
  *
- * The members are written by windows.c; sampler, triggers, lookback and clip by their own functions.
+ * The members are written by windows.c; sampler, triggers, lookback, motion and clip by their own functions.
  */
 #ifndef GST_LLAVAOV_WINDOWS_H
 #define GST_LLAVAOV_WINDOWS_H
@@ -18,6 +18,7 @@
 #include "clip.h"
 #include "histories.h"
 #include "lookback.h"
+#include "motion-watch.h"
 #include "sampler.h"
 #include "triggers.h"
 
@@ -38,6 +39,7 @@ typedef struct _GstLlavaovWindows
   GstLlavaovSampler sampler;
   GstLlavaovTriggers triggers;  /* of its windows */
   GstLlavaovLookback lookback;
+  GstLlavaovMotionWatch motion;
   GstLlavaovClip clip;
   gint *backlog;                /* clip frames the engine has not resized yet; atomic, g_atomic_rc_box */
   gboolean layout_known;

@@ -33,12 +33,18 @@ rig_new_null (const gchar * properties, gboolean live)
 }
 
 void
+rig_set_file (Rig * rig)
+{
+  harness_query = GST_PAD_QUERYFUNC (rig->h->srcpad);
+  gst_pad_set_query_function (rig->h->srcpad, file_query);
+}
+
+void
 rig_prepare (Rig * rig)
 {
   rig->h = gst_harness_new_with_element (rig->element, "sink", "src");
-  harness_query = GST_PAD_QUERYFUNC (rig->h->srcpad);
   if (!rig->live)
-    gst_pad_set_query_function (rig->h->srcpad, file_query);
+    rig_set_file (rig);
 }
 
 void

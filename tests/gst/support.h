@@ -25,6 +25,8 @@ Rig *rig_new (const gchar * properties, gboolean live);
 Rig *rig_new_null (const gchar * properties, gboolean live);
 /* rig_start in two steps: between them the harness can be given a test clock. */
 void rig_prepare (Rig * rig);
+/* For a harness of the test's own: what comes is a file. */
+void rig_set_file (Rig * rig);
 void rig_play (Rig * rig);
 void rig_start (Rig * rig);
 void rig_free (Rig * rig);

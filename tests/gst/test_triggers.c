@@ -177,7 +177,7 @@ GST_START_TEST (test_scripts)
         "22 27:event@20, 52 57:max-interval@50"},
     {"trigger=periodic max-interval=1000000", "10", "2 7:periodic"},
     {"trigger=event min-interval=3000000000 max-interval=3000000000",
-          "35 up 5 up 30", "32 37:max-interval@30, 42 47:event@40"},
+        "35 up 5 up 30", "32 37:max-interval@30, 42 47:event@40"},
     /* off: what is open is dropped, events count for nothing; on: at once */
     {"enabled=false", "100", ""},
     {"", "25 off 30", "2 7:periodic, 12 17:periodic"},
@@ -202,7 +202,7 @@ GST_START_TEST (test_scripts)
     {"trigger=event lookback=500000000", "20 up 5 flush 20 up 20",
         "15 20:event@20, 15 20:event@20"},
     {"trigger=event lookback=500000000 min-interval=9000000000",
-          "20 up 5 stream 2 up 20", "15 20:event@20, 25 30:event@27"},
+        "20 up 5 stream 2 up 20", "15 20:event@20, 25 30:event@27"},
   };
   guint i;
 
@@ -409,6 +409,8 @@ GST_START_TEST (test_what_is_refused)
     {"trigger=event lookback=1000000000", "lookback: "},
     {"lookback=2000000000", "lookback: "},
     {"min-interval=2 max-interval=1", "max-interval: "},
+    {"motion-mask=\"1,2,3\"", "motion-mask: "},
+    {"motion-mask=\"0,0,1000,1000\" trigger=motion", "motion-mask: "},
   };
   guint i;
 
@@ -425,8 +427,7 @@ GST_START_TEST (test_what_is_refused)
     gst_message_parse_error (message, &error, NULL);
     fail_unless (g_error_matches (error, GST_RESOURCE_ERROR,
             GST_RESOURCE_ERROR_SETTINGS));
-    fail_unless (strstr (error->message, table[i].named), "%s",
-        error->message);
+    fail_unless (strstr (error->message, table[i].named), "%s", error->message);
     g_error_free (error);
     gst_message_unref (message);
     rig_free (rig);
