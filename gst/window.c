@@ -134,6 +134,7 @@ gst_llavaov_window_set_frames (GstLlavaovWindow * to,
   to->stream = from->stream;
   to->early = from->early;
   to->motion_level = from->motion_level;
+  gst_clear_structure (&to->triggered);
   if (from->triggered)
     to->triggered = gst_structure_copy (from->triggered);
   to->start = from->start;

@@ -22,13 +22,14 @@ typedef struct Waiting {
     LlavaovError *error;
     json_t *answer;
     char *text;
+    LlavaovHistory *history; /* a reference, or NULL */
 } Waiting;
 
 /* What is asked, for showing it with the answer. */
 typedef struct Asked {
     LlavaovJsonSchema *json_schema; /* or NULL */
     const LlavaovChatTemplate *chat_template;
-    const LvConversation *conversation;
+    const LvConversation *conversation; /* NULL: it goes on from a history */
 } Asked;
 
 static LlavaovStatus map_picture(void *data, LlavaovImage *image, LlavaovError *error)
@@ -83,7 +84,10 @@ static void on_done(void *data, const LlavaovAnswer *a)
     LlavaovStatus status = a->chosen ? tool_add_chosen(answer, a->chosen)
                            : a->json ? tool_add_json_values(answer, a)
                                      : LLAVAOV_OK;
+    if (w->options->n_then)
+        json_object_set_new(answer, "cached-tokens", json_integer(a->cached_tokens));
     pthread_mutex_lock(&w->lock);
+    w->history = a->history ? llavaov_history_ref(a->history) : NULL;
     w->status = a->status;
     if (a->status != LLAVAOV_OK)
         *w->error = a->error;
@@ -116,9 +120,9 @@ static LlavaovStatus add_whole_text(
     return status;
 }
 
-/* Asks and prints the answer. */
-static LlavaovStatus ask(const ToolOptions *o, LlavaovSession *session, const Asked *asked,
-    LlavaovRequest request, LlavaovError *error)
+/* Asks and prints the answer; *history (or NULL) is the caller's to unref. */
+static LlavaovStatus ask_once(const ToolOptions *o, LlavaovSession *session, const Asked *asked,
+    LlavaovRequest request, LlavaovHistory **history, LlavaovError *error)
 {
     Waiting w = {.options = o,
         .tokenizer = session->engine->tokenizer,
@@ -132,14 +136,17 @@ static LlavaovStatus ask(const ToolOptions *o, LlavaovSession *session, const As
     request.on_text = o->stream ? on_text : NULL;
     request.on_done = on_done;
     request.data = &w;
+    request.keep_history = o->n_then > 0;
+    *history = NULL;
     LV_TRY(llavaov_session_ask(session, &request, NULL, error));
     pthread_mutex_lock(&w.lock);
     while (!w.done)
         pthread_cond_wait(&w.changed, &w.lock);
     pthread_mutex_unlock(&w.lock);
+    *history = w.history;
     LV_TRY(w.status);
     if (o->json) {
-        if (!request.choices)
+        if (!request.choices && asked->conversation)
             LV_TRY(add_whole_text(o, asked, w.text ? w.text : "", w.answer, error));
         LV_TRY(tool_print_json(o, json_incref(w.answer), error));
     } else {
@@ -150,6 +157,28 @@ static LlavaovStatus ask(const ToolOptions *o, LlavaovSession *session, const As
 done:
     json_decref(w.answer);
     lv_free(w.text);
+    return status;
+}
+
+/* ... and what goes on from it. */
+static LlavaovStatus ask(const ToolOptions *o, LlavaovSession *session, const Asked *asked,
+    LlavaovRequest request, LlavaovError *error)
+{
+    const Asked on = {.json_schema = asked->json_schema, .chat_template = asked->chat_template};
+    LlavaovHistory *history, *next;
+    LlavaovStatus status = ask_once(o, session, asked, request, &history, error);
+    for (uint32_t i = 0; i < o->n_then && status == LLAVAOV_OK; i++) {
+        const LlavaovRequest follow_up = {
+            .size = sizeof follow_up, .prompt = o->then[i], .history = history};
+        if (!history) {
+            status = lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a conversation");
+            break;
+        }
+        status = ask_once(o, session, &on, follow_up, &next, error);
+        llavaov_history_unref(history);
+        history = next;
+    }
+    llavaov_history_unref(history);
     return status;
 }
 
@@ -286,9 +315,9 @@ static LlavaovStatus answer_all(const ToolOptions *o, LlavaovError *error)
     if (o->every && (pictures.n == 0 || pictures.n % o->every != 0))
         LV_TRY(lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION, "every",
             "%zu pictures cannot be divided into windows of %u", pictures.n, o->every));
-    if (o->every && o->out)
-        LV_TRY(lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION, "every",
-            "the answers about several windows go to standard output"));
+    if ((o->every || o->n_then) && o->out)
+        LV_TRY(lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION,
+            o->every ? "every" : "then", "several answers go to standard output"));
     LV_TRY(llavaov_engine_open(&options, &engine, error));
     const char *notice = llavaov_engine_info(engine)->generation_notice;
     if (notice && !o->greedy && !o->choices.labels)

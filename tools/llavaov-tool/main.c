@@ -38,6 +38,7 @@ enum {
     OPTION_LAST,
     OPTION_FEATURES,
     OPTION_EVERY,
+    OPTION_THEN,
     OPTION_SPECIAL,
     OPTION_CHAT,
     OPTION_STREAM,
@@ -95,6 +96,10 @@ static const struct argp_option options[] = {
     {"features", OPTION_FEATURES, "FILE", 0, "logits: the vectors of `features` too, as .npy", 3},
     {"every", OPTION_EVERY, "N", 0,
         "generate: an answer about the first N pictures, the next N, ...", 4},
+    {"then", OPTION_THEN, "TEXT", 0,
+        "generate, choose: another question of the same conversation, behind the answer; may be given "
+        "several times",
+        4},
     {"greedy", OPTION_GREEDY, NULL, 0,
         "nothing from the checkpoint's generation_config.json but the ids that end an answer: the "
         "likeliest token each time, no penalty, no rules, 256 tokens. Without this, generate takes "
@@ -232,6 +237,11 @@ static error_t parse(int key, char *text, struct argp_state *state)
         break;
     case OPTION_EVERY:
         o->every = (uint32_t)parse_number(state, text, 1024);
+        break;
+    case OPTION_THEN:
+        if (o->n_then == TOOL_MOST_THEN)
+            argp_error(state, "--then: more than %d questions", TOOL_MOST_THEN);
+        o->then[o->n_then++] = text;
         break;
     case OPTION_LAST:
         o->last = (uint32_t)parse_number(state, text, UINT32_MAX);

@@ -12,6 +12,8 @@
 #include "npy.h"
 #include "text/chat.h"
 
+#define TOOL_MOST_THEN 64
+
 /* The command line. */
 typedef struct ToolOptions {
     const char *model, *device, *cpu_mask, *out;
@@ -25,6 +27,8 @@ typedef struct ToolOptions {
     uint32_t every;               /* --every: pictures of an answer; 0: all */
     const char *prompt, *system, *ids_file, *features_file;
     const char *chat_template, *messages_file, *schema_file;
+    const char *then[TOOL_MOST_THEN]; /* --then: questions that go on from the answer */
+    uint32_t n_then;
     uint32_t n_images, n_videos; /* template: --images, --videos */
     uint32_t last;               /* --last: rows */
     bool special, chat, json, stream, serve;
