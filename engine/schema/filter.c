@@ -271,3 +271,17 @@ void lv_json_filter_start(LvJsonFilter *filter, uint32_t tokens)
     filter->left = tokens;
     filter->ended = filter->stopped = filter->truncated = filter->late = false;
 }
+
+size_t lv_json_filter_forced(const LvJsonFilter *filter, char *bytes, size_t most, bool *all)
+{
+    LvWalk walk = filter->walk;
+    size_t n = 0;
+    while (n < most && lv_walk_forced(filter->program, &walk)) {
+        const unsigned char byte = lv_walk_closing_byte(filter->program, &walk);
+        if (!lv_walk_step(filter->program, &walk, byte))
+            break;
+        bytes[n++] = (char)byte;
+    }
+    *all = lv_walk_ended(filter->program, &walk);
+    return n;
+}

@@ -42,6 +42,10 @@ void lv_json_filter_close(LvJsonFilter *filter);
 /* Fewest tokens of a document; UINT32_MAX without memory. */
 uint32_t lv_json_filter_least(LvJsonFilter *filter);
 
+/* The bytes that the document goes on with whatever the model says, at most `most`; returns how
+ * many. *all: they are the rest of the document. */
+size_t lv_json_filter_forced(const LvJsonFilter *filter, char *bytes, size_t most, bool *all);
+
 /* Begins a document of at most `tokens` >= lv_json_filter_least. */
 void lv_json_filter_start(LvJsonFilter *filter, uint32_t tokens);
 

@@ -400,6 +400,25 @@ unsigned char lv_walk_closing_byte(const LvProgram *program, const LvWalk *walk)
     }
 }
 
+bool lv_walk_forced(const LvProgram *program, const LvWalk *walk)
+{
+    const LvInstruction *step = step_of(program, walk);
+    switch (step->op) {
+    case LV_OP_TEXT:
+        return true;
+    case LV_OP_STRING:
+        return walk->u.string.part == QUOTE;
+    case LV_OP_LITERALS: /* sorted: what the first and the last share, all of them do */
+        return !literal_complete(program, walk) &&
+               literal_byte(program, walk->u.literals.low, walk->n) ==
+                   literal_byte(program, walk->u.literals.high - 1, walk->n);
+    case LV_OP_LIST:
+        return walk->n == 0;
+    default:
+        return false;
+    }
+}
+
 bool lv_walk_ended(const LvProgram *program, const LvWalk *walk)
 {
     return step_of(program, walk)->op == LV_OP_END;

@@ -49,6 +49,10 @@ uint32_t lv_walk_closing(const LvProgram *program, const LvWalk *walk);
 /* The next byte of the shortest way to the end, which steps along it follow; it may not end here. */
 unsigned char lv_walk_closing_byte(const LvProgram *program, const LvWalk *walk);
 
+/* Whether only one byte can follow here, whatever the value is: it is that of lv_walk_closing_byte
+ * then. Not every such place is known. */
+bool lv_walk_forced(const LvProgram *program, const LvWalk *walk);
+
 /* The document is complete: nothing can follow. */
 bool lv_walk_ended(const LvProgram *program, const LvWalk *walk);
 

@@ -97,6 +97,12 @@ static const int32_t *continuation(
     return found;
 }
 
+size_t lv_drafts_credit(const LvDrafts *drafts, uint64_t key)
+{
+    const size_t at = find(drafts, key);
+    return at < drafts->n ? drafts->questions[at]->credit / ROW : 0;
+}
+
 size_t lv_drafts_propose(const LvDrafts *drafts, uint64_t key, const int32_t *answer, size_t n,
     size_t most, int32_t *draft)
 {
@@ -148,6 +154,11 @@ static LvDraftQuestion *take_first(LvDrafts *drafts, uint64_t key)
     memmove(drafts->questions + 1, drafts->questions, at * sizeof *drafts->questions);
     drafts->questions[0] = q;
     return q;
+}
+
+void lv_drafts_begin(LvDrafts *drafts, uint64_t key)
+{
+    take_first(drafts, key);
 }
 
 void lv_drafts_keep(LvDrafts *drafts, uint64_t key, const int32_t *answer, size_t n)

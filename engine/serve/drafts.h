@@ -33,6 +33,12 @@ void lv_drafts_close(LvDrafts *drafts);
  * share a name would only draft badly. */
 uint64_t lv_drafts_key(const int32_t *prompt, size_t n, int32_t image_token, int32_t video_token);
 
+/* Makes room for the question, if there is none and memory for it. */
+void lv_drafts_begin(LvDrafts *drafts, uint64_t key);
+
+/* Rows that the question has credit for. */
+size_t lv_drafts_credit(const LvDrafts *drafts, uint64_t key);
+
 /* What may follow the n >= 1 tokens of the answer: at most `most` tokens, as many as there is credit
  * for; returns how many. */
 size_t lv_drafts_propose(const LvDrafts *drafts, uint64_t key, const int32_t *answer, size_t n,

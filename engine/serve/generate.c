@@ -8,6 +8,7 @@
 #include "serve/json_answer.h"
 #include "base/clock.h"
 #include "serve/settings.h"
+#include "serve/verify.h"
 #include "serve/chunk.h"
 
 static LlavaovStatus open_sampler(LlavaovTicket *r, LlavaovError *error)
@@ -91,6 +92,8 @@ static LlavaovStatus begin(LlavaovTicket *r, LlavaovError *error)
     r->capacity = (uint32_t)n + new_tokens;
     r->draft_key =
         lv_drafts_key(r->input.ids, r->input.n, r->input.image_token, r->input.video_token);
+    if (lv_request_drafts(r))
+        lv_drafts_begin(&r->session->drafts, r->draft_key);
     r->tokens = lv_alloc(new_tokens, sizeof *r->tokens);
     if (!r->tokens)
         LV_TRY(lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for an answer"));

@@ -6,6 +6,9 @@
 #include "schema/json_schema.h"
 #include "serve/ways.h"
 
+/* Bytes that the schema makes certain, looked at at once. */
+#define MOST_FORCED 64
+
 /* The engine's, made when it is first needed. */
 static LlavaovStatus find_trie(LlavaovEngine *engine, const LvTokenTrie **trie, LlavaovError *error)
 {
@@ -131,6 +134,24 @@ LlavaovStatus lv_json_answer_ways(LvStep *step, const LvRun *run)
     r->ways_due = lv_json_values_due(&r->json_values, &next);
     step->finished = r->complete && !r->ways_due;
     return step->finished ? finish(r, run->error) : LLAVAOV_OK;
+}
+
+size_t lv_json_answer_forced(const LlavaovTicket *r, size_t most, int32_t *ids)
+{
+    char bytes[MOST_FORCED];
+    bool all;
+    LvTokens tokens = {0};
+    size_t n = r->json ? lv_json_filter_forced(r->json, bytes, sizeof bytes, &all) : 0;
+    if (n == 0 || lv_tokenizer_encode(r->engine->tokenizer, bytes, n, LV_SPECIAL_AS_TEXT, &tokens,
+                      NULL) != LLAVAOV_OK)
+        n = 0;
+    else
+        n = all ? tokens.n : tokens.n - 1; /* the last may be one with what follows */
+    n = n < most ? n : most;
+    for (size_t i = 0; i < n; i++)
+        ids[i] = tokens.ids[i];
+    lv_tokens_free(&tokens);
+    return n;
 }
 
 LlavaovStatus llavaov_engine_json_tokens(

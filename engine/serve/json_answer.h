@@ -26,4 +26,8 @@ LlavaovStatus lv_json_answer_extend(LlavaovTicket *request, bool *finished, Llav
 /* Runs ways that are due, and finishes what waited for them. */
 LlavaovStatus lv_json_answer_ways(LvStep *step, const LvRun *run);
 
+/* Tokens that spell what the schema makes the answer go on with, at most `most`; returns how many. A
+ * guess: the same bytes may be other tokens. */
+size_t lv_json_answer_forced(const LlavaovTicket *r, size_t most, int32_t *ids);
+
 #endif

@@ -5,6 +5,7 @@
 #include "model/scratch.h"
 #include "model/try.h"
 #include "serve/answer.h"
+#include "serve/json_answer.h"
 
 bool lv_request_drafts(const LlavaovTicket *r)
 {
@@ -29,8 +30,10 @@ static uint32_t draft(const LlavaovTicket *r, size_t most, int32_t *ids)
     const size_t room = r->capacity - (uint32_t)r->input.n - r->n_tokens - 1;
     most = room < most ? room : most;
     most = alike_rows(r, 1 + most) - 1;
-    return (uint32_t)lv_drafts_propose(
-        &r->session->drafts, r->draft_key, r->tokens, r->n_tokens, most, ids);
+    const LvDrafts *drafts = &r->session->drafts;
+    const size_t n = lv_drafts_propose(drafts, r->draft_key, r->tokens, r->n_tokens, most, ids);
+    const size_t credit = lv_drafts_credit(drafts, r->draft_key);
+    return (uint32_t)(n ? n : lv_json_answer_forced(r, credit < most ? credit : most, ids));
 }
 
 bool lv_guess(const LvStep *steps, size_t n, LvGuesses *guesses)

@@ -453,12 +453,12 @@ static void numbers_keep_their_bounds(void **state)
     }
 }
 
-/* From every state on random ways: the way to the end is as long as promised, each step a byte less.
- */
+/* From every state on random ways: the way to the end is as long as promised, each step a byte less,
+ * and what is forced is the only way. */
 static void the_way_to_the_end_is_as_long_as_promised(void **state)
 {
     uint64_t random = 1;
-    size_t i;
+    size_t i, n_forced = 0;
     json_t *schema;
     json_array_foreach(schemas, i, schema)
     {
@@ -474,6 +474,12 @@ static void the_way_to_the_end_is_as_long_as_promised(void **state)
                     const unsigned char byte = lv_walk_closing_byte(program, &way);
                     assert_true(lv_walk_step(program, &way, byte));
                     assert_int_equal(lv_walk_closing(program, &way), bytes - 1);
+                }
+                for (int byte = 0; byte < 256 && lv_walk_forced(program, &walk); byte++) {
+                    LvWalk next = walk;
+                    assert_int_equal(lv_walk_step(program, &next, (unsigned char)byte),
+                        byte == lv_walk_closing_byte(program, &walk));
+                    n_forced++;
                 }
                 bool stepped = false;
                 for (int guesses = 0; guesses < 64 && !stepped; guesses++) {
@@ -494,6 +500,7 @@ static void the_way_to_the_end_is_as_long_as_promised(void **state)
         llavaov_json_schema_unref(opened);
         free(text);
     }
+    assert_true(n_forced > 10000);
 }
 
 static int load(void **state)

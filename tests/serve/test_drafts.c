@@ -15,6 +15,7 @@
 #include "harness.h"
 #include "model/scratch.h"
 #include "ops.h"
+#include "schema_reader.h"
 #include "serve/drafts.h"
 #include "serve/verify.h"
 
@@ -276,6 +277,39 @@ static void test_only_what_repeats(void **state)
     llavaov_session_close(other);
 }
 
+/* What a schema forces is guessed without any earlier answer, and costs no more than that. */
+static void test_forced_text(void **state)
+{
+    static Reply reply, plain;
+    LlavaovSession *session = open_session(*state);
+    LlavaovJsonSchema *schema =
+        open_schema("{\"type\": \"object\", \"properties\": {"
+                    "\"is_moving\": {\"type\": \"boolean\"}, "
+                    "\"colour\": {\"enum\": [\"light red\", \"light blue\"]}, "
+                    "\"what\": {\"type\": \"string\", \"maxLength\": 3}}}");
+    for (int drafts = 0; drafts < 2; drafts++) {
+        LlavaovGeneration generation = llavaov_generation_default();
+        generation.max_new_tokens = 200;
+        generation.without_drafts = !drafts;
+        Reply *r = drafts ? &reply : &plain;
+        reply_init(r);
+        ask_request(session, r,
+            (LlavaovRequest){.size = sizeof(LlavaovRequest),
+                .prompt = "What is there?",
+                .generation = &generation,
+                .json_schema = schema});
+        reply_wait(r);
+        assert_int_equal(r->status, LLAVAOV_OK);
+    }
+    assert_int_equal(plain.draft_tokens, 0);
+    assert_true(reply.accepted_tokens >= 20);
+    assert_int_equal(reply.new_tokens, plain.new_tokens);
+    assert_memory_equal(reply.tokens, plain.tokens, plain.new_tokens * sizeof *plain.tokens);
+    assert_memory_equal(reply.values, plain.values, sizeof plain.values);
+    llavaov_json_schema_unref(schema);
+    llavaov_session_close(session);
+}
+
 /* A device that cannot say that its rows are exact. */
 static void test_not_on_every_device(void **state)
 {
@@ -351,6 +385,7 @@ int main(void)
         cmocka_unit_test(test_key_leaves_frames_out),
         cmocka_unit_test(test_rows_have_their_own_bits),
         cmocka_unit_test(test_only_what_repeats),
+        cmocka_unit_test(test_forced_text),
         cmocka_unit_test(test_not_on_every_device),
         cmocka_unit_test(test_failure_behind_a_guess),
         cmocka_unit_test(test_cancelled_with_guesses),
