@@ -5,11 +5,14 @@
  *     answers-cost MODEL choices [PAIRS] [FRAMES] [LABELS]    labels over an answer of one token
  *     answers-cost MODEL questions [PAIRS] [FRAMES] [N]       N questions of yes or no over one of them
  *
- * Times are from asking to the last answer. Prints their medians and the median of the pairs' quotients. */
+ * Times are from asking to the last answer. Prints their medians, the median of the pairs' quotients, and that of the
+ * quotients of processor time, which says more where the machine does other things besides (on one thread: taskset -c 0),
+ * and the greatest resident memory. */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "llavaov.h"
@@ -82,15 +85,23 @@ static void stop_on_error(LlavaovStatus status, const LlavaovError *error)
         exit((fprintf(stderr, "%s\n", error->message), 1));
 }
 
-static double now(void)
+typedef struct Times {
+    double clock, processor; /* milliseconds */
+} Times;
+
+static double milliseconds(clockid_t id)
 {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(id, &t);
     return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
 }
 
-/* Milliseconds. */
-static double ask(const Window *window, const Asked *asked, Waiting *w)
+static Times now(void)
+{
+    return (Times){milliseconds(CLOCK_MONOTONIC), milliseconds(CLOCK_PROCESS_CPUTIME_ID)};
+}
+
+static Times ask(const Window *window, const Asked *asked, Waiting *w)
 {
     static char prompts[MOST_QUESTIONS][32];
     LlavaovQuestion questions[MOST_QUESTIONS];
@@ -112,15 +123,15 @@ static double ask(const Window *window, const Asked *asked, Waiting *w)
         .questions = questions,
         .n_questions = asked->n};
     w->n_done = w->prompt_tokens = 0;
-    const double start = now();
+    const Times start = now();
     stop_on_error(llavaov_session_ask(window->session, &request, NULL, &w->error), &w->error);
     pthread_mutex_lock(&w->lock);
     while (w->n_done < asked->n)
         pthread_cond_wait(&w->changed, &w->lock);
     pthread_mutex_unlock(&w->lock);
-    const double took = now() - start;
+    const Times end = now();
     stop_on_error(w->status, &w->error);
-    return took;
+    return (Times){end.clock - start.clock, end.processor - start.processor};
 }
 
 static int compare(const void *a, const void *b)
@@ -174,7 +185,8 @@ static size_t number(int argc, char **argv, int i, size_t otherwise, size_t most
 
 int main(int argc, char **argv)
 {
-    static double small[MOST_PAIRS], large[MOST_PAIRS], quotient[MOST_PAIRS];
+    static double small[MOST_PAIRS], large[MOST_PAIRS], quotient[MOST_PAIRS],
+        of_processor[MOST_PAIRS];
     Waiting w = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
     Window window;
     if (argc < 3 || argc > 6 || (strcmp(argv[2], "choices") && strcmp(argv[2], "questions")))
@@ -192,17 +204,24 @@ int main(int argc, char **argv)
     ask(&window, &one, &w);
     const size_t prompt = w.prompt_tokens;
     for (size_t i = 0; i < n; i++) {
+        Times a, b;
         if (i % 2)
-            large[i] = ask(&window, &more, &w);
-        small[i] = ask(&window, &one, &w);
+            b = ask(&window, &more, &w);
+        a = ask(&window, &one, &w);
         if (i % 2 == 0)
-            large[i] = ask(&window, &more, &w);
-        quotient[i] = large[i] / small[i];
+            b = ask(&window, &more, &w);
+        small[i] = a.clock;
+        large[i] = b.clock;
+        quotient[i] = b.clock / a.clock;
+        of_processor[i] = b.processor / a.processor;
     }
+    struct rusage used;
+    getrusage(RUSAGE_SELF, &used);
     printf(
-        "%s of %zu, %zu frames, %zu tokens, %zu pairs: one %.1f ms, all %.1f ms, quotient %.3f\n",
+        "%s of %zu, %zu frames, %zu tokens, %zu pairs: one %.1f ms, all %.1f ms, quotient %.3f, of "
+        "processor time %.3f; %ld MiB\n",
         choices ? more.labels : "questions", more.n, n_frames, prompt, n, median(small, n),
-        median(large, n), median(quotient, n));
+        median(large, n), median(quotient, n), median(of_processor, n), used.ru_maxrss / 1024);
     for (size_t i = 0; i < n_frames; i++)
         llavaov_frame_unref(window.frames[i]);
     llavaov_session_close(window.session);
