@@ -29,6 +29,7 @@ typedef enum
 {
   GST_LLAVAOV_TRIGGER_PERIODIC = 1 << 0,
   GST_LLAVAOV_TRIGGER_MOTION = 1 << 1,
+  GST_LLAVAOV_TRIGGER_OBJECTS = 1 << 2,
   GST_LLAVAOV_TRIGGER_EVENT = 1 << 3
 } GstLlavaovTrigger;
 GType gst_llavaov_trigger_get_type (void);

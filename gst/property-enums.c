@@ -45,6 +45,8 @@ gst_llavaov_trigger_get_type (void)
     {GST_LLAVAOV_TRIGGER_PERIODIC, "One after another, every interval",
         "periodic"},
     {GST_LLAVAOV_TRIGGER_MOTION, "Something moves", "motion"},
+    {GST_LLAVAOV_TRIGGER_OBJECTS, "A detector upstream has found something",
+        "objects"},
     {GST_LLAVAOV_TRIGGER_EVENT, "The event llavaov/trigger", "event"},
     {0, NULL, NULL}
   };

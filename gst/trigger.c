@@ -3,6 +3,7 @@
 
 #include "backpressure.h"
 #include "motion-check.h"
+#include "objects.h"
 #include "window-queue.h"
 
 #define GST_CAT_DEFAULT gst_llavaov_debug
@@ -40,9 +41,10 @@ open_window (GstLlavaovElement * self, GstClockTime since, GstClockTime now,
   g_cond_broadcast (&self->windows.cond);
 }
 
+/* field: what else the window says of its trigger, or NULL. */
 static void
 fire (GstLlavaovElement * self, GstLlavaovTrigger kind, const gchar * name,
-    GstClockTime since, GstClockTime now, gboolean scene_change)
+    GstClockTime since, GstClockTime now, const gchar * field, GValue * value)
 {
   GstStructure *triggered;
 
@@ -51,9 +53,23 @@ fire (GstLlavaovElement * self, GstLlavaovTrigger kind, const gchar * name,
           since, now))
     return;
   triggered = describe (name, since);
-  if (scene_change)
-    gst_structure_set (triggered, "scene-change", G_TYPE_BOOLEAN, TRUE, NULL);
+  if (field)
+    gst_structure_set_value (triggered, field, value);
   open_window (self, since, now, triggered);
+}
+
+static void
+see_objects (GstLlavaovElement * self, GstBuffer * buffer, GstClockTime now)
+{
+  GValue labels = G_VALUE_INIT;
+
+  if (!(self->run.trigger & GST_LLAVAOV_TRIGGER_OBJECTS) ||
+      !gst_llavaov_objects_match (buffer, &self->run, &labels))
+    return;
+  fire (self, GST_LLAVAOV_TRIGGER_OBJECTS, "objects",
+      gst_llavaov_triggers_see_objects (&self->windows.triggers, now), now,
+      "objects", &labels);
+  g_value_unset (&labels);
 }
 
 static void
@@ -65,7 +81,7 @@ take_events (GstLlavaovElement * self, GstClockTime now)
   if (!(self->run.trigger & GST_LLAVAOV_TRIGGER_EVENT))
     return;
   for (; n; n--)
-    fire (self, GST_LLAVAOV_TRIGGER_EVENT, "event", since, now, FALSE);
+    fire (self, GST_LLAVAOV_TRIGGER_EVENT, "event", since, now, NULL, NULL);
 }
 
 /* Keeps the frame for a window that may begin before it. */
@@ -125,14 +141,19 @@ motion_seen (GstLlavaovElement * self, const LlavaovMotionSeen * seen,
 {
   const GstClockTime now =
       gst_llavaov_sampler_position (&self->windows.sampler);
+  GValue yes = G_VALUE_INIT;
 
   if (!GST_CLOCK_TIME_IS_VALID (now) || !self->run.enabled ||
       !(self->run.trigger & GST_LLAVAOV_TRIGGER_MOTION))
     return;
+  g_value_init (&yes, G_TYPE_BOOLEAN);
+  g_value_set_boolean (&yes, TRUE);
   if (seen->scene_change)
-    fire (self, GST_LLAVAOV_TRIGGER_MOTION, "motion", time, now, TRUE);
+    fire (self, GST_LLAVAOV_TRIGGER_MOTION, "motion", time, now,
+        "scene-change", &yes);
   else if (seen->moving)
-    fire (self, GST_LLAVAOV_TRIGGER_MOTION, "motion", seen->since, now, FALSE);
+    fire (self, GST_LLAVAOV_TRIGGER_MOTION, "motion", seen->since, now, NULL,
+        NULL);
   gst_llavaov_sampler_tell_motion (&self->windows.sampler, seen->level);
 }
 
@@ -151,6 +172,7 @@ gst_llavaov_trigger_frame (GstLlavaovElement * self, GstBuffer * buffer,
   }
   keep (self, sample);
   take_events (self, now);
+  see_objects (self, buffer, now);
   if (gst_llavaov_triggers_overdue (&self->windows.triggers, &self->run, now))
     open_window (self, now, now, describe ("max-interval", now));
   if (self->run.trigger & GST_LLAVAOV_TRIGGER_MOTION)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "triggers.h"
 
+#include "objects.h"
 #include "option-error.h"
 
 void
@@ -12,6 +13,7 @@ gst_llavaov_triggers_reset (GstLlavaovTriggers * triggers)
   triggers->end = 0;
   for (i = 0; i < G_N_ELEMENTS (triggers->since); i++)
     triggers->since[i] = GST_CLOCK_TIME_NONE;
+  triggers->objects_at = GST_CLOCK_TIME_NONE;
   triggers->n_events = 0;
 }
 
@@ -78,6 +80,19 @@ gst_llavaov_triggers_opened (GstLlavaovTriggers * triggers, GstClockTime now,
 {
   triggers->begun = now;
   triggers->end = end;
+}
+
+GstClockTime
+gst_llavaov_triggers_see_objects (GstLlavaovTriggers * triggers,
+    GstClockTime now)
+{
+  const GstClockTime before = triggers->objects_at;
+  const GstClockTime since =
+      triggers->since[g_bit_nth_lsf (GST_LLAVAOV_TRIGGER_OBJECTS, -1)];
+
+  triggers->objects_at = now;
+  return GST_CLOCK_TIME_IS_VALID (before) && now - MIN (now, before) <=
+      GST_SECOND && GST_CLOCK_TIME_IS_VALID (since) ? since : now;
 }
 
 void
@@ -155,5 +170,6 @@ gst_llavaov_triggers_check (const GstLlavaovSettings * settings,
   if (settings->max_interval && settings->max_interval < settings->min_interval)
     return gst_llavaov_option_error (error, "max-interval",
         "shorter than min-interval");
-  return mask_is_good (settings->motion_mask, error);
+  return mask_is_good (settings->motion_mask, error) &&
+      gst_llavaov_classes_are_good (settings->trigger_classes, error);
 }

@@ -22,6 +22,7 @@ typedef struct
   GstClockTime fired;           /* when the latest window was triggered; NONE: none was */
   GstClockTime end;             /* of the latest window; 0: there was none */
   GstClockTime since[32];       /* by bit of GstLlavaovTrigger: since when what triggers has gone on */
+  GstClockTime objects_at;      /* when objects that trigger were seen last; NONE: they were not */
   guint n_events;               /* that wait for a frame */
   GstClockTime event_since;     /* of the earliest of them; NONE: when that frame comes */
   guint32 event_seqnum;         /* of the latest */
@@ -48,6 +49,9 @@ GstClockTime gst_llavaov_triggers_begin (const GstLlavaovTriggers * triggers,
 void gst_llavaov_triggers_opened (GstLlavaovTriggers * triggers,
     GstClockTime now, GstClockTime end);
 
+/* Objects that trigger are seen at `now`. Returns since when; detectors may leave out frames, for a second. */
+GstClockTime gst_llavaov_triggers_see_objects (GstLlavaovTriggers * triggers,
+    GstClockTime now);
 /* An event of this seqnum has come, about something since `since` (NONE: the next frame). */
 void gst_llavaov_triggers_add_event (GstLlavaovTriggers * triggers,
     guint32 seqnum, GstClockTime since);
