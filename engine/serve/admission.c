@@ -9,8 +9,9 @@
 #define LEAST_SHARE 0.5
 /* Windows that are under way while nothing is known about costs. */
 #define MOST_UNKNOWN 64
-/* In mean answers, or calls: how much later than its end all that is due then may be done. */
+/* In mean answers, or in calls: how much later than its end all that is due then may be done. */
 #define PATIENCE 5
+#define PATIENCE_CALLS 3
 /* In mean answers: how late a window may be begun, past what stood before it, if that is more: one
  * that is given up has cost something already. */
 #define PATIENCE_BEGUN 10
@@ -22,6 +23,11 @@
 #define SPARED 0.75
 /* What a round of windows with all of it too much, or too little, changes the speed by. */
 #define GAIN 0.125
+/* Where frames are encoded along with others how many are when a window ends says little, and what
+ * waits before it says more: what all that may wait counts for; and a round changes less, since it
+ * shows only when the windows end that it let in. */
+#define BACKLOG 2
+#define GAIN_BATCHES 0.0625
 #define MOST_SPEED 4
 /* Of the speed that was measured at least so much is planned with. */
 #define LEAST_OF_SEEN 0.85
@@ -74,10 +80,16 @@ static double mean_cost(const LvAdmission *a)
     return lv_mean_cost(&a->prices, &a->mean);
 }
 
+/* Calls hold several tiles, and full ones cost less. */
+static bool batches(const LvAdmission *a)
+{
+    return a->tiles_in_a_call > 1;
+}
+
 /* By trial, and where more load makes nothing cheaper, no more than what was measured. */
 static double speed_of(const LvAdmission *a)
 {
-    return a->seen > 0 && a->tiles_in_a_call <= 1 ? fmin(a->speed, a->seen) : a->speed;
+    return a->seen > 0 && !batches(a) ? fmin(a->speed, a->seen) : a->speed;
 }
 
 static double share_of(const LvAdmission *a)
@@ -91,12 +103,44 @@ static bool is_away(const LvAdmissionStream *stream, uint64_t now)
     return stream->next_begins + PERIOD < now;
 }
 
-/* The level at which what is given, min(rate, level) of each stream, comes to what there is: from
+/* Still to come of a window. */
+static double rest_of(const LvAdmission *a, const LvReservation *r)
+{
+    const double cost = lv_admission_cost(a, r->stream);
+    return fmax(cost - lv_cost_of(&a->prices, &r->done), LEAST_REST * cost);
+}
+
+/* All its frames are there: often they are before its end. */
+static bool is_over(const LvReservation *r, uint64_t now)
+{
+    return r->ended || r->ends <= now;
+}
+
+static bool is_begun(const LvReservation *r)
+{
+    return r->done.units[LV_WORK_ROW] > 0;
+}
+
+/* Of windows that have ended and are not begun. */
+static double backlog_of(const LvAdmission *a, uint64_t now)
+{
+    double backlog = 0;
+    const LvReservation *r;
+    LV_LIST_EACH(&a->reservations, LvReservation, in_admission, r)
+    if (is_over(r, now) && !is_begun(r))
+        backlog += rest_of(a, r);
+    return backlog;
+}
+
+/* The level at which what is given, min(rate, level) of each stream, comes to what there is, less
+ * what is to be made up for until windows end that begin now: from
  * below, each round takes out of the sharing those whose rates it exceeds. Where there is enough,
  * the greatest rate, so that everybody keeps a place for when there is not. */
 static void find_level(LvAdmission *a, uint64_t now)
 {
-    const double all = speed_of(a) * share_of(a);
+    const double pace = speed_of(a) * share_of(a),
+                 waits = batches(a) ? backlog_of(a, now) / fmax(a->interval, PERIOD) : 0,
+                 all = fmax(pace - waits, pace / 2);
     double level = 0, most = 0;
     for (;;) {
         double left = all;
@@ -120,24 +164,6 @@ static void find_level(LvAdmission *a, uint64_t now)
             return;
         level = next;
     }
-}
-
-/* Still to come of a window. */
-static double rest_of(const LvAdmission *a, const LvReservation *r)
-{
-    const double cost = lv_admission_cost(a, r->stream);
-    return fmax(cost - lv_cost_of(&a->prices, &r->done), LEAST_REST * cost);
-}
-
-/* All its frames are there: often they are before its end. */
-static bool is_over(const LvReservation *r, uint64_t now)
-{
-    return r->ended || r->ends <= now;
-}
-
-static bool is_begun(const LvReservation *r)
-{
-    return r->done.units[LV_WORK_ROW] > 0;
 }
 
 static void adapt(LvAdmission *a, double by)
@@ -203,7 +229,7 @@ static double pace(const LvAdmission *a)
 static double margin(const LvAdmission *a)
 {
     const double call = a->tiles_in_a_call * lv_price(&a->prices, LV_WORK_TILE);
-    return PATIENCE * fmax(mean_cost(a), call) / pace(a);
+    return fmax(PATIENCE * mean_cost(a), PATIENCE_CALLS * call) / pace(a);
 }
 
 bool lv_admission_overloaded(const LvAdmission *a, uint64_t now)
@@ -243,8 +269,12 @@ void lv_admission_ended(LvAdmission *a, LvReservation *reservation, uint64_t now
     reservation->ended = now;
     reservation->before = before;
     double encoded;
-    if (lv_admission_overloaded(a, now) && part_encoded(a, reservation, &encoded))
-        adapt(a, GAIN * (fmin(encoded, 1) - ENCODED) / fmax(a->n_reservations, FEW));
+    if (!lv_admission_overloaded(a, now) || !part_encoded(a, reservation, &encoded))
+        return;
+    double spare = fmin(encoded, 1) - ENCODED;
+    if (batches(a))
+        spare = fmax(spare - BACKLOG * before / (margin(a) * pace(a)), -1);
+    adapt(a, (batches(a) ? GAIN_BATCHES : GAIN) * spare / fmax(a->n_reservations, FEW));
 }
 
 uint64_t lv_admission_age(const LvAdmission *a, const LvReservation *r)

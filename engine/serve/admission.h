@@ -22,8 +22,10 @@
  * picture thread, if that took longer). A device whose calls hold one tile cannot do more. How much
  * of it may be planned with is found by trial while windows are refused: more with each window that
  * ends with more of its frames encoded than a part, since then there was time to spare, less with
- * each that ends with less, and with each that is given up; never less than most of what was
- * measured, since a backlog that is too long is not a device that is too slow.
+ * each that ends with less, and with each that is given up. On a device with large calls, where frames
+ * are encoded along with others, also less with each that ends behind others, and what waits is made
+ * up for within about a window. It is never less than most of what was measured, since a backlog that
+ * is too long is not a device that is too slow.
  *
  * Room. A window whose turn it is, is refused nevertheless when more is due before its end than can
  * be done by then or little later; the turn stands still until that is over. So it is when many
