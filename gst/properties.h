@@ -69,6 +69,7 @@ typedef struct _GstLlavaovSettings
 {
 #include "properties.inc"
   guint64 set;                  /* bit 1 << id: the property has been set, to any value */
+  guint changes;                /* that were made, by setting properties */
 } GstLlavaovSettings;
 
 typedef enum

@@ -77,6 +77,9 @@ gst_llavaov_settings_refresh (GstLlavaovSettings * run,
 {
   guint id;
 
+  if (run->changes == settings->changes)        /* asked at every frame */
+    return;
+  run->changes = settings->changes;
   for (id = 1; id < GST_LLAVAOV_N_PROPS; id++) {
     if (gst_llavaov_property (id)->until != GST_PARAM_MUTABLE_PLAYING ||
         must_stay (run, settings, id))
@@ -126,6 +129,7 @@ gst_llavaov_settings_set (GstLlavaovSettings * settings, guint id,
       return FALSE;
   }
   settings->set |= G_GUINT64_CONSTANT (1) << id;
+  settings->changes++;
   return TRUE;
 }
 

@@ -18,7 +18,7 @@ void gst_llavaov_settings_clear (GstLlavaovSettings * settings);
 void gst_llavaov_settings_copy (const GstLlavaovSettings * settings,
     GstLlavaovSettings * copy);
 
-/* Copies the properties that may change in PLAYING from `settings` to `run`, which is in use. Some stay: `prompt` where
+/* Copies the properties that may change in PLAYING from `settings` to `run`, which is in use and was a copy of it. Some stay: `prompt` where
  * prompt-file was read, `json-schema` where json-schema-file was, `questions` where
  * questions-file was, and with layout=images a `frames` of 1, or of more than 1, on which the layout depends. */
 void gst_llavaov_settings_refresh (GstLlavaovSettings * run,

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#define _GNU_SOURCE             /* SCHED_BATCH, SCHED_RESET_ON_FORK */
 #include "worker-thread.h"
+
+#include <sched.h>
 
 void
 gst_llavaov_worker_thread_start (GstLlavaovWorkerThread * worker,
@@ -8,6 +11,15 @@ gst_llavaov_worker_thread_start (GstLlavaovWorkerThread * worker,
   worker->stop = worker->ended = worker->left_alone = FALSE;
   worker->engine_changed = TRUE;
   worker->thread = g_thread_new ("llavaov", function, data);
+}
+
+void
+gst_llavaov_worker_thread_begin (void)
+{
+  struct sched_param parameter = { 0, };
+
+  /* Threads that a callback starts are none of ours. */
+  sched_setscheduler (0, SCHED_BATCH | SCHED_RESET_ON_FORK, &parameter);
 }
 
 gboolean

@@ -40,6 +40,9 @@ gboolean gst_llavaov_worker_thread_is_stopping (const GstLlavaovWorkerThread *
 void gst_llavaov_worker_thread_leave_alone (GstLlavaovWorkerThread * worker);
 gboolean gst_llavaov_worker_thread_is_left_alone (const GstLlavaovWorkerThread
     * worker);
+/* By the thread itself, first. It takes turns with the engine's threads instead of interrupting them: what it does may wait for
+ * some milliseconds, and a thousand streams have as many of it. Without the lock. */
+void gst_llavaov_worker_thread_begin (void);
 /* By the thread itself: it makes no further calls. The caller wakes those who wait. */
 void gst_llavaov_worker_thread_end (GstLlavaovWorkerThread * worker);
 

@@ -109,6 +109,7 @@ worker_main (gpointer data)
   GstLlavaovWindow *window;
   guint percent = GST_LLAVAOV_LOADING_UNTOLD;
 
+  gst_llavaov_worker_thread_begin ();
   g_mutex_lock (&self->windows.lock);
   while (!gst_llavaov_worker_thread_is_stopping (&self->worker)) {
     if (gst_llavaov_worker_thread_take_engine_changed (&self->worker)) {
