@@ -28,6 +28,8 @@
  * shows only when the windows end that it let in. */
 #define BACKLOG 2
 #define GAIN_BATCHES 0.0625
+/* What is behind by more changes it no faster, or the speed would fall at once and rise slowly. */
+#define MOST_BEHIND 0.3
 #define MOST_SPEED 4
 /* Of the speed that was measured at least so much is planned with. */
 #define LEAST_OF_SEEN 0.85
@@ -273,7 +275,7 @@ void lv_admission_ended(LvAdmission *a, LvReservation *reservation, uint64_t now
         return;
     double spare = fmin(encoded, 1) - ENCODED;
     if (batches(a))
-        spare = fmax(spare - BACKLOG * before / (margin(a) * pace(a)), -1);
+        spare = fmax(spare - BACKLOG * before / (margin(a) * pace(a)), -MOST_BEHIND);
     adapt(a, (batches(a) ? GAIN_BATCHES : GAIN) * spare / fmax(a->n_reservations, FEW));
 }
 

@@ -609,7 +609,7 @@ static void plateau(const Device *which, size_t probe, Spread spread)
         const double most = fmax(2, (which->tiles > 1 ? 0.05 : 0.02) * windows);
         expect(r->late <= most, "given up", r->late, most);
         /* Until the engine has found out that it is past its capacity windows wait for longer. */
-        const double late = fmax(2 * at->p99, window / (which->tiles > 1 ? 8 : 6));
+        const double late = fmax(2 * at->p99, window / 6);
         expect(r->p99 <= late, "latency", r->p99, late);
         expect(r->rate >= wanted, "rate", r->rate, wanted);
     }
