@@ -5,7 +5,7 @@
  *   camera-monitor [--set property=value]... URI QUESTION [URI QUESTION]...
  *   camera-monitor --config cameras.json
  *
- * cameras.json: config.h.
+ * cameras.json: config.h. With --ask, standard input brings questions: questions.h.
  *
  * Standard output carries these lines only; what happens to cameras goes to standard error. Ends with
  * status 0 on SIGINT, SIGTERM, after --count answers or at the end of the last file; with 1 when
@@ -13,11 +13,13 @@
  */
 #include "camera.h"
 #include "config.h"
+#include "questions.h"
 
 #include <glib-unix.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 typedef struct Monitor {
     GMainLoop *loop;
@@ -89,6 +91,23 @@ static void on_fatal(gpointer data, const gchar *camera, const gchar *text)
     g_idle_add(quit_once, monitor);
 }
 
+static void on_question(gpointer data, const gchar *name, const GstStructure *fields)
+{
+    Monitor *monitor = data;
+    gboolean found = FALSE;
+
+    for (guint i = 0; i < monitor->cameras->len; i++) {
+        Camera *camera = monitor->cameras->pdata[i];
+
+        if (name && strcmp(name, camera_name(camera)) != 0)
+            continue;
+        found = TRUE;
+        camera_ask(camera, fields);
+    }
+    if (!found)
+        g_printerr("camera-monitor: there is no camera \"%s\" to be asked\n", name);
+}
+
 /* A camera's name for people: no user, no password. */
 static gchar *name_of(const gchar *uri)
 {
@@ -128,12 +147,14 @@ int main(int argc, char **argv)
     gchar *config = NULL, **common = NULL;
     gint count = 0, stall_seconds = 10;
     GError *error = NULL;
-    gboolean good = TRUE;
+    gboolean good = TRUE, ask = FALSE;
     GOptionEntry entries[] = {
         {"config", 'c', 0, G_OPTION_ARG_FILENAME, &config, "cameras and questions as JSON", "FILE"},
         {"set", 's', 0, G_OPTION_ARG_STRING_ARRAY, &common,
             "a property of llavaov, for all cameras", "PROPERTY=VALUE"},
         {"count", 'n', 0, G_OPTION_ARG_INT, &count, "end after so many answers", "N"},
+        {"ask", 'a', 0, G_OPTION_ARG_NONE, &ask,
+            "read questions from standard input, a JSON object a line", NULL},
         {"stall", 0, 0, G_OPTION_ARG_INT, &stall_seconds,
             "seconds without a frame after which a camera counts as gone (10)", "N"},
         {NULL, 0, 0, 0, NULL, NULL, NULL},
@@ -168,6 +189,8 @@ int main(int argc, char **argv)
         g_unix_signal_add(SIGTERM, quit, &monitor);
         for (guint i = 0; i < monitor.cameras->len; i++)
             camera_start(monitor.cameras->pdata[i]);
+        if (ask)
+            questions_read(on_question, &monitor);
         g_main_loop_run(monitor.loop);
     }
     g_ptr_array_unref(monitor.cameras);

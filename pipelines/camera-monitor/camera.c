@@ -5,15 +5,18 @@
 
 #define FIRST_PAUSE 1
 #define LONGEST_PAUSE 30
+#define MOST_WAITING 8
 
 struct Camera {
     CameraSettings settings;
     const CameraHooks *hooks;
     GstElement *pipeline, *element;
     guint bus_watch, stall_timer, restart_timer;
-    guint pause;   /* seconds before the next try */
-    gint frames;   /* since the timer looked last; atomic */
-    gint answered; /* an answer came since the last start; atomic */
+    guint pause;    /* seconds before the next try */
+    gint frames;    /* since the timer looked last; atomic */
+    gint answered;  /* an answer came since the last start; atomic */
+    gint seen;      /* a frame did; atomic */
+    GQueue waiting; /* of GstStructure: questions, until one has */
     guint quiet_seconds;
 };
 
@@ -46,9 +49,38 @@ static void try_again_later(Camera *camera, const gchar *why)
     camera->pause = MIN(camera->pause * 2, LONGEST_PAUSE);
 }
 
+static const gchar *prompt_of(const GstStructure *fields)
+{
+    const gchar *prompt = gst_structure_get_string(fields, "prompt");
+
+    return prompt ? prompt : "its own question";
+}
+
+static void ask(Camera *camera, const GstStructure *fields)
+{
+    guint64 id = 0;
+
+    g_signal_emit_by_name(camera->element, "ask", fields, &id);
+    if (id == 0)
+        g_printerr("%s: not asked: %s\n", camera->settings.name, prompt_of(fields));
+}
+
+static void ask_waiting(Camera *camera)
+{
+    GstStructure *fields;
+
+    while (
+        g_atomic_int_get(&camera->seen) && (fields = g_queue_pop_head(&camera->waiting)) != NULL) {
+        ask(camera, fields);
+        gst_structure_free(fields);
+    }
+}
+
 static gboolean on_stall_timer(gpointer data)
 {
     Camera *camera = data;
+
+    ask_waiting(camera);
 
     camera->quiet_seconds =
         g_atomic_int_and((guint *)&camera->frames, 0) ? 0 : camera->quiet_seconds + 1;
@@ -99,6 +131,11 @@ static gboolean on_message(GstBus *bus, GstMessage *message, gpointer data)
         g_printerr("%s: %s\n", camera->settings.name, error->message);
         g_error_free(error);
         return G_SOURCE_CONTINUE;
+    case GST_MESSAGE_ELEMENT:
+        if (gst_message_has_name(message, "llavaov-no-answer"))
+            g_printerr("%s: no answer: %s\n", camera->settings.name,
+                prompt_of(gst_message_get_structure(message)));
+        return G_SOURCE_CONTINUE;
     default:
         return G_SOURCE_CONTINUE;
     }
@@ -130,6 +167,7 @@ static GstFlowReturn on_text(GstAppSink *sink, gpointer data)
 static GstPadProbeReturn on_frame(GstPad *pad, GstPadProbeInfo *info, gpointer data)
 {
     g_atomic_int_inc(&((Camera *)data)->frames);
+    g_atomic_int_set(&((Camera *)data)->seen, TRUE);
     return GST_PAD_PROBE_OK;
 }
 
@@ -237,6 +275,7 @@ static gboolean start(gpointer data)
     camera->quiet_seconds = 0;
     g_atomic_int_set(&camera->frames, 0);
     g_atomic_int_set(&camera->answered, FALSE);
+    g_atomic_int_set(&camera->seen, FALSE);
     if (!build(camera)) {
         stop(camera);
         camera->hooks->on_fatal(
@@ -259,6 +298,7 @@ Camera *camera_new(const CameraSettings *settings, const CameraHooks *hooks)
     camera->settings = *settings;
     camera->hooks = hooks;
     camera->pause = FIRST_PAUSE;
+    g_queue_init(&camera->waiting);
     return camera;
 }
 
@@ -267,9 +307,28 @@ void camera_start(Camera *camera)
     start(camera);
 }
 
+const gchar *camera_name(const Camera *camera)
+{
+    return camera->settings.name;
+}
+
+void camera_ask(Camera *camera, const GstStructure *fields)
+{
+    if (camera->waiting.length >= MOST_WAITING) {
+        g_printerr("%s: not asked, since %u questions wait for a picture: %s\n",
+            camera->settings.name, camera->waiting.length, prompt_of(fields));
+        return;
+    }
+    g_queue_push_tail(&camera->waiting, gst_structure_copy(fields));
+    if (camera->element)
+        ask_waiting(camera);
+}
+
 void camera_free(Camera *camera)
 {
     stop(camera);
+    while (camera->waiting.length)
+        gst_structure_free(g_queue_pop_head(&camera->waiting));
     g_free(camera->settings.name);
     g_free(camera->settings.uri);
     g_free(camera->settings.prompt);

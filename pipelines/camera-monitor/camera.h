@@ -33,6 +33,11 @@ typedef struct CameraSettings {
 /* Takes over the settings' strings. The hooks must outlive the camera. */
 Camera *camera_new(const CameraSettings *settings, const CameraHooks *hooks);
 void camera_start(Camera *camera);
+/* Its name, as long as it lives. */
+const gchar *camera_name(const Camera *camera);
+/* Asks a question (docs/asking.md), or, before there is a picture, once there is one; up to 8 wait for that. What cannot be
+ * asked is said on standard error. */
+void camera_ask(Camera *camera, const GstStructure *fields);
 void camera_free(Camera *camera);
 
 #endif

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "questions.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct Reader {
+    QuestionsAsk ask;
+    gpointer data;
+} Reader;
+
+typedef struct Line {
+    Reader *reader;
+    char *text;
+} Line;
+
+static void set_list(GValue *value, const json_t *list)
+{
+    const json_t *item;
+    size_t i;
+
+    g_value_init(value, GST_TYPE_ARRAY);
+    json_array_foreach(list, i, item)
+    {
+        GValue text = G_VALUE_INIT;
+
+        g_value_init(&text, G_TYPE_STRING);
+        g_value_set_string(&text, json_string_value(item));
+        gst_value_array_append_and_take_value(value, &text);
+    }
+}
+
+static void set_field(GstStructure *fields, const char *key, const json_t *json)
+{
+    GValue value = G_VALUE_INIT;
+
+    if (json_is_integer(json)) {
+        g_value_init(&value, G_TYPE_INT64);
+        g_value_set_int64(&value, json_integer_value(json));
+    } else if (json_is_real(json)) {
+        g_value_init(&value, G_TYPE_DOUBLE);
+        g_value_set_double(&value, json_real_value(json));
+    } else if (json_is_boolean(json)) {
+        g_value_init(&value, G_TYPE_BOOLEAN);
+        g_value_set_boolean(&value, json_is_true(json));
+    } else if (json_is_array(json)) {
+        set_list(&value, json);
+    } else if (!json_is_null(json)) {
+        char *text = json_is_object(json) ? json_dumps(json, JSON_PRESERVE_ORDER) : NULL;
+
+        g_value_init(&value, G_TYPE_STRING);
+        g_value_set_string(&value, text ? text : json_string_value(json));
+        free(text);
+    }
+    if (G_IS_VALUE(&value))
+        gst_structure_take_value(fields, key, &value);
+}
+
+static void take_line(Reader *reader, const gchar *line)
+{
+    json_error_t error;
+    json_t *root = json_loads(line, JSON_REJECT_DUPLICATES, &error), *value;
+    GstStructure *fields;
+    const char *key;
+
+    if (!json_is_object(root)) {
+        g_printerr(
+            "camera-monitor: no question: %s\n", root ? "a JSON object is wanted" : error.text);
+        json_decref(root);
+        return;
+    }
+    fields = gst_structure_new_empty("ask");
+    json_object_foreach(root, key, value)
+    {
+        if (strcmp(key, "camera") != 0)
+            set_field(fields, key, value);
+    }
+    reader->ask(reader->data, json_string_value(json_object_get(root, "camera")), fields);
+    gst_structure_free(fields);
+    json_decref(root);
+}
+
+static gboolean on_line(gpointer data)
+{
+    Line *line = data;
+
+    take_line(line->reader, line->text);
+    return G_SOURCE_REMOVE;
+}
+
+static void line_free(gpointer data)
+{
+    Line *line = data;
+
+    free(line->text);
+    g_free(line);
+}
+
+/* A thread of its own, which a line that has only begun holds up; it ends with the input or the program. */
+static gpointer read_lines(gpointer data)
+{
+    char *text = NULL;
+    size_t room = 0;
+
+    while (getline(&text, &room, stdin) >= 0) {
+        Line *line = g_new(Line, 1);
+
+        *line = (Line){data, text};
+        text = NULL;
+        room = 0;
+        if (*g_strstrip(line->text))
+            g_idle_add_full(G_PRIORITY_DEFAULT, on_line, line, line_free);
+        else
+            line_free(line);
+    }
+    free(text);
+    return NULL;
+}
+
+void questions_read(QuestionsAsk ask, gpointer data)
+{
+    static Reader reader;
+
+    reader = (Reader){ask, data};
+    g_thread_unref(g_thread_new("questions", read_lines, &reader));
+}
