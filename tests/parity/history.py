@@ -74,8 +74,9 @@ def run(tool, folder, model, processor, name, template, layout, pictures, counts
     """Returns what is wrong."""
     files = [tool.save(f"picture-{i}.npy", p) for i, p in enumerate(pictures)]
     then = [word for question in QUESTIONS[1:] for word in ("--then", question)]
-    # The processor's stop ids: those of the configuration and the end of the template's turn.
-    stop = sorted({processor.tokenizer.convert_tokens_to_ids(t) for t in ("<|im_end|>", "<|endoftext|>")} - {None})
+    # The ids of the configuration and the end of the template's turn.
+    stop = model.config.text_config.eos_token_id
+    stop = sorted({*(stop if isinstance(stop, list) else [stop]), processor.tokenizer.convert_tokens_to_ids("<|im_end|>")})
     lines = tool.run(
         "generate", "-m", folder, "-l", layout, "--resize", "torchvision", "--greedy", "--chat-template", name, "-j", "-N",
         NEW_TOKENS, "-p", QUESTIONS[0], *then, "--", *files,

@@ -40,6 +40,7 @@ PARTS = {
     "model": (["model.py"], ["--quick"]),
     "choices": (["choices.py"], ["--quick"]),
     "json-values": (["json_values.py"], ["--quick"]),
+    "history": (["history.py"], ["--quick"]),
     "configs": (["configs.py"], ["--quick"]),
     "preprocess": (["preprocess.py"], []),
     "next": (["llava_next.py"], ["--quick"]),
