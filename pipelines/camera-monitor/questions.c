@@ -6,15 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct Reader {
+typedef struct QuestionsReader {
     QuestionsAsk ask;
     gpointer data;
-} Reader;
+} QuestionsReader;
 
-typedef struct Line {
-    Reader *reader;
+typedef struct QuestionsLine {
+    QuestionsReader *reader;
     char *text;
-} Line;
+} QuestionsLine;
 
 static void set_list(GValue *value, const json_t *list)
 {
@@ -58,7 +58,7 @@ static void set_field(GstStructure *fields, const char *key, const json_t *json)
         gst_structure_take_value(fields, key, &value);
 }
 
-static void take_line(Reader *reader, const gchar *line)
+static void take_line(QuestionsReader *reader, const gchar *line)
 {
     json_error_t error;
     json_t *root = json_loads(line, JSON_REJECT_DUPLICATES, &error), *value;
@@ -84,7 +84,7 @@ static void take_line(Reader *reader, const gchar *line)
 
 static gboolean on_line(gpointer data)
 {
-    Line *line = data;
+    QuestionsLine *line = data;
 
     take_line(line->reader, line->text);
     return G_SOURCE_REMOVE;
@@ -92,7 +92,7 @@ static gboolean on_line(gpointer data)
 
 static void line_free(gpointer data)
 {
-    Line *line = data;
+    QuestionsLine *line = data;
 
     free(line->text);
     g_free(line);
@@ -105,9 +105,9 @@ static gpointer read_lines(gpointer data)
     size_t room = 0;
 
     while (getline(&text, &room, stdin) >= 0) {
-        Line *line = g_new(Line, 1);
+        QuestionsLine *line = g_new(QuestionsLine, 1);
 
-        *line = (Line){data, text};
+        *line = (QuestionsLine){data, text};
         text = NULL;
         room = 0;
         if (*g_strstrip(line->text))
@@ -121,8 +121,8 @@ static gpointer read_lines(gpointer data)
 
 void questions_read(QuestionsAsk ask, gpointer data)
 {
-    static Reader reader;
+    static QuestionsReader reader;
 
-    reader = (Reader){ask, data};
+    reader = (QuestionsReader){ask, data};
     g_thread_unref(g_thread_new("questions", read_lines, &reader));
 }
