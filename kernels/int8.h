@@ -71,8 +71,8 @@ typedef enum LvInt8Kind { LV_INT8_EVEN, LV_INT8_SKEWED, LV_INT8_WIDE } LvInt8Kin
 
 /* What a row of activations is multiplied as. */
 typedef struct LvInt8Row {
-    size_t row; /* of out and residual */
-    float scale;
+    size_t row;          /* of out and residual */
+    float scale, factor; /* numbers are x * factor, or zeros with a factor of 0 */
     LvInt8Kind kind;
 } LvInt8Row;
 
@@ -98,7 +98,7 @@ typedef struct LvInt8Kernels {
      * up to a multiple of 4. */
     void (*put_panel)(int8_t *numbers, float *scales, int32_t *offsets, int32_t *columns,
         const float *weights, size_t n, size_t cols, int8_t *row);
-    /* The row's scale and kind. */
+    /* All of a row but `row`. */
     LvInt8Row (*measure_row)(const float *in, size_t cols);
     /* Bytes of a row in the form that the set multiplies; a multiple of 4. */
     size_t (*row_bytes)(size_t cols);

@@ -64,7 +64,8 @@ static LvInt8Row measure_row(const float *in, size_t cols)
         sum += abs(number(in[k], greatest, most_of(kind)));
     if (greatest >= LV_INT8_LARGE || sum < (int64_t)LV_INT8_LEAST_ROW * (int64_t)cols)
         kind = LV_INT8_WIDE;
-    return (LvInt8Row){.scale = greatest / most_of(kind), .kind = kind};
+    return (LvInt8Row){
+        .scale = greatest / most_of(kind), .factor = most_of(kind) / greatest, .kind = kind};
 }
 
 static size_t row_bytes(size_t cols)
@@ -75,10 +76,8 @@ static size_t row_bytes(size_t cols)
 static void put_row(void *dst, const LvInt8Row *row, const float *in, size_t cols)
 {
     int16_t *high = dst, *low = high + row_bytes(cols) / 2;
-    float greatest = 0;
-    const bool finite = scale_of(in, cols, &greatest);
     for (size_t k = 0; k < cols; k++) {
-        const int32_t q = finite ? number(in[k], greatest, most_of(row->kind)) : 0;
+        const int32_t q = row->factor == 0 ? 0 : (int32_t)nearbyintf(in[k] * row->factor);
         if (row->kind == LV_INT8_WIDE) {
             const int32_t h = (q + 64 + 16384) / 128 - 128; /* the floor of (q + 64) / 128 */
             high[k] = (int16_t)h;

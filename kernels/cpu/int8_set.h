@@ -3,7 +3,7 @@
  *
  *     INT8_ROWS_LIST(M), INT8_TILE  the lines of a register tile, an even number of at most 12
  *     Int8Lane, LANE_OFFSET         an activation as it is stored, and what is added to it: 128 or 0
- *     LANE_ORDER(k)                 where the k-th of a quad of them stands
+ *     order_lanes                   brings the lanes of each quad into their order
  *     Int8Sums, SUMS                a register of sums, one an output, and how many it has
  *     start_sums, store_sums, vf_of_sums
  *     Int8Lanes, broadcast          a quad of activations for all outputs
@@ -113,18 +113,22 @@ static LvInt8Row measure_row(const float *in, size_t cols)
 {
     const Int8Greatest bits = greatest_bits(in, cols);
     const float greatest = float_of_bits(bits.all);
-    LvInt8Kind kind = float_of_bits(bits.negative) * 15 <= greatest ? LV_INT8_SKEWED : LV_INT8_EVEN;
-    const float factor = factor_of(bits.all, most_of(kind));
-    if (factor == 0)
+    LvInt8Row row = {
+        .kind = float_of_bits(bits.negative) * 15 <= greatest ? LV_INT8_SKEWED : LV_INT8_EVEN};
+    row.factor = factor_of(bits.all, most_of(row.kind));
+    if (row.factor == 0)
         return (LvInt8Row){.scale = bits.all >= 0x7F800000 ? NAN : 0};
     int32_t sum = 0;
-    for (size_t k = 0; k < cols; k++) {
-        const int32_t q = whole(in[k] * factor);
+    for (size_t k = 0; k < cols && greatest < LV_INT8_LARGE; k++) {
+        const int32_t q = whole(in[k] * row.factor);
         sum += q < 0 ? -q : q;
     }
-    if (greatest >= LV_INT8_LARGE || sum < (int64_t)LV_INT8_LEAST_ROW * (int64_t)cols)
-        kind = LV_INT8_WIDE;
-    return (LvInt8Row){.scale = greatest / most_of(kind), .kind = kind};
+    if (sum < (int64_t)LV_INT8_LEAST_ROW * (int64_t)cols) {
+        row.kind = LV_INT8_WIDE;
+        row.factor = factor_of(bits.all, most_of(row.kind));
+    }
+    row.scale = greatest / most_of(row.kind);
+    return row;
 }
 
 static size_t row_bytes(size_t cols)
@@ -132,33 +136,28 @@ static size_t row_bytes(size_t cols)
     return (cols + 3) / 4 * 4 * sizeof(Int8Lane);
 }
 
-static void put_lane(Int8Lane *dst, size_t k, int32_t q, int32_t offset)
-{
-    dst[k / 4 * 4 + LANE_ORDER(k % 4)] = (Int8Lane)(q + offset);
-}
-
 static void put_row(void *dst, const LvInt8Row *row, const float *in, size_t cols)
 {
     const size_t padded = (cols + 3) / 4 * 4;
     Int8Lane *high = dst, *low = high + padded;
     const bool wide = row->kind == LV_INT8_WIDE;
-    const float factor = factor_of(greatest_bits(in, cols).all, most_of(row->kind));
+    const float factor = row->factor;
     const int32_t offset = row->kind == LV_INT8_SKEWED ? LANE_OFFSET / 8 : LANE_OFFSET;
     if (cols < padded) {
         memset(high + padded - 4, 0, 4 * sizeof *high);
         if (wide)
             memset(low + padded - 4, 0, 4 * sizeof *low);
     }
-    if (!wide) {
+    if (wide)
+        for (size_t k = 0; k < cols; k++) {
+            const int32_t q = number(in[k], factor), h = (q + 64) >> 7;
+            high[k] = (Int8Lane)(h + offset);
+            low[k] = (Int8Lane)(q - h * 128 + offset);
+        }
+    else
         for (size_t k = 0; k < cols; k++)
-            put_lane(high, k, number(in[k], factor), offset);
-        return;
-    }
-    for (size_t k = 0; k < cols; k++) {
-        const int32_t q = number(in[k], factor), h = (q + 64) >> 7;
-        put_lane(high, k, h, offset);
-        put_lane(low, k, q - h * 128, offset);
-    }
+            high[k] = (Int8Lane)(number(in[k], factor) + offset);
+    order_lanes(high, wide ? 2 * padded : padded);
 }
 
 /* ---- products ---- */

@@ -13,7 +13,6 @@
 
 typedef int16_t Int8Lane;
 #define LANE_OFFSET 0
-#define LANE_ORDER(k) ((k) / 2 + (k) % 2 * 2) /* 0 2 1 3 */
 
 typedef __m256i Int8Sums;
 #define SUMS 8
@@ -21,6 +20,15 @@ typedef struct Pairs {
     __m256i even, odd;
 } Int8Lanes, Int8Weights;
 
+/* 0 1 2 3 become 0 2 1 3. */
+static inline void order_lanes(Int8Lane *lanes, size_t n)
+{
+    for (size_t k = 0; k < n; k += 4) {
+        const Int8Lane one = lanes[k + 1];
+        lanes[k + 1] = lanes[k + 2];
+        lanes[k + 2] = one;
+    }
+}
 static inline Int8Sums start_sums(const int32_t *offsets)
 {
     return _mm256_setzero_si256();
@@ -33,11 +41,13 @@ static inline vf vf_of_sums(const int32_t *p)
 {
     return _mm256_cvtepi32_ps(_mm256_loadu_si256((const __m256i *)p));
 }
+/* Two loads: one of both would be taken apart again in registers. */
 static inline Int8Lanes broadcast(const char *p)
 {
-    int32_t pairs[2];
-    __builtin_memcpy(pairs, p, sizeof pairs);
-    return (Int8Lanes){_mm256_set1_epi32(pairs[0]), _mm256_set1_epi32(pairs[1])};
+    int32_t even, odd;
+    __builtin_memcpy(&even, p, 4);
+    __builtin_memcpy(&odd, p + 4, 4);
+    return (Int8Lanes){_mm256_set1_epi32(even), _mm256_set1_epi32(odd)};
 }
 static inline Int8Weights load_quad(const int8_t *p)
 {

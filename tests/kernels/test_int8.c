@@ -183,6 +183,7 @@ static size_t check_case(const LvInt8Kernels *k, const Case *c)
         const LvInt8Row a = k->measure_row(in + r * c->inner, c->inner),
                         b = reference->measure_row(in + r * c->inner, c->inner);
         assert_int_equal(a.kind, b.kind);
+        assert_true(a.factor == b.factor);
         assert_true(a.scale == b.scale || (isnan(a.scale) && isnan(b.scale)));
     }
     float *got = multiplied(k, c, in, &w, &up, bias, residual),
