@@ -9,6 +9,7 @@ const LvInt8Kernels *lv_int8_baseline(void);
 const LvInt8Kernels *lv_int8_avx512vnni(void);
 const LvInt8Kernels *lv_int8_avxvnni(void);
 const LvInt8Kernels *lv_int8_avx2(void);
+const LvInt8Kernels *lv_int8_sse2(void);
 #endif
 
 static const LvInt8Set sets[] = {
@@ -17,6 +18,7 @@ static const LvInt8Set sets[] = {
     {"avx2", "avx512", LV_CPU_AVX2, lv_int8_avx2},
     {"avx-vnni", "avx2", LV_CPU_AVX2 | LV_CPU_AVX_VNNI, lv_int8_avxvnni},
     {"avx2", "avx2", LV_CPU_AVX2, lv_int8_avx2},
+    {"sse2", "baseline", 0, lv_int8_sse2},
 #endif
     {"baseline", "baseline", 0, lv_int8_baseline},
     {NULL, NULL, 0, NULL},
