@@ -66,6 +66,11 @@ With `meta-mode=once` the meta is on the first buffer pushed after the answer is
 buffer that closed the window, the first one after it. The last window of a file, and the one answer of `sampling=clip`, are closed by
 the end of the stream: no buffer follows, so they have no meta. Their message, notification and text come before EOS.
 
+With `questions` each answer is a message and a line of its own, in the order of the questions, whichever is ready first; one that fails
+has its WARNING in that place. The meta comes with the last of them and is one for all: what they have in common, and the list `answers` of
+those that there are. Behind them follow the next window's; the answer to a question of `ask` stands between windows, never between the
+questions of one.
+
 With `choices` nothing is generated: `new-tokens` is 0, and `text` is the likeliest label. A property that is about generated text
 (`max-new-tokens`, `generation`, `temperature`, `top-k`, `top-p`, `repetition-penalty`, `seed`) beside them, with another value than its
 default, and labels that are malformed, are an ERROR at the start. Where they come about in PLAYING each window has a WARNING and no

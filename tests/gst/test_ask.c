@@ -185,6 +185,166 @@ GST_START_TEST (test_cases)
 
 GST_END_TEST;
 
+/* How many metas the buffers so far have carried, and how many of them are of questions; the last one's ask-id. */
+static guint
+count_metas (Rig * rig, guint * n_asked, guint64 * id)
+{
+  GstBuffer *buffer;
+  guint n = 0;
+
+  *n_asked = 0;
+  while ((buffer = gst_harness_try_pull (rig->h))) {
+    gpointer state = NULL;
+    GstMeta *meta;
+
+    while ((meta = gst_buffer_iterate_meta (buffer, &state))) {
+      if (!gst_custom_meta_has_name ((GstCustomMeta *) meta, "GstLlavaovMeta"))
+        continue;
+      n++;
+      *n_asked += gst_structure_get_uint64 (gst_custom_meta_get_structure
+          ((GstCustomMeta *) meta), "ask-id", id);
+    }
+    gst_buffer_unref (buffer);
+  }
+  return n;
+}
+
+/* The answer to a question is on a buffer of its own with once; with sticky the latest window's stays. */
+GST_START_TEST (test_meta)
+{
+  static const gchar *const modes[] = { "none", "once", "sticky" };
+  guint i;
+
+  for (i = 0; i < G_N_ELEMENTS (modes); i++) {
+    gchar *line = g_strconcat (WINDOW "prompt=q meta-mode=", modes[i], NULL);
+    Rig *rig = rig_new (line, FALSE);
+    guint n_asked, n;
+    guint64 id = 0;
+
+    push_seconds (rig);
+    n = count_metas (rig, &n_asked, &id);
+    fail_unless_equals_int (n, i == 0 ? 0 : i == 1 ? 2 : 15);
+    fail_unless_equals_int (n_asked, 0);
+    expect_text (rig, ask (rig, "prompt=why"), "why|12 17");
+    while (gst_bus_have_pending (rig->bus))
+      gst_message_unref (gst_bus_pop (rig->bus));
+    g_usleep (50000);           /* the meta follows the message */
+    rig_push_many (rig, 25, 2, 2500 * MS, 100 * MS);
+    n = count_metas (rig, &n_asked, &id);
+    fail_unless_equals_int (n, i == 0 ? 0 : i == 1 ? 1 : 2);
+    fail_unless_equals_int (n_asked, i == 1);
+    fail_unless_equals_uint64 (id, i == 1);
+    g_free (line);
+    rig_free (rig);
+  }
+}
+
+GST_END_TEST;
+
+static GstPadProbeReturn
+take_text (GstPad * pad, GstPadProbeInfo * info, gpointer data)
+{
+  GstMapInfo map;
+
+  gst_buffer_map (GST_PAD_PROBE_INFO_BUFFER (info), &map, GST_MAP_READ);
+  g_async_queue_push (data, g_strndup ((gchar *) map.data, map.size));
+  gst_buffer_unmap (GST_PAD_PROBE_INFO_BUFFER (info), &map);
+  return GST_PAD_PROBE_OK;
+}
+
+/* Lines of JSON have it, subtitles do not. */
+GST_START_TEST (test_text)
+{
+  static const gchar *const caps[] = { "application/x-json", "text/x-raw" };
+  guint i;
+
+  for (i = 0; i < G_N_ELEMENTS (caps); i++) {
+    Rig *rig = rig_new_null (WINDOW "prompt=q", FALSE);
+    GstPad *text = gst_element_request_pad_simple (rig->element, "text");
+    GstElement *sink = gst_parse_launch ("capsfilter name=c ! "
+        "fakesink async=false sync=false", NULL);
+    GAsyncQueue *lines = g_async_queue_new_full (g_free);
+    GstCaps *filter = gst_caps_from_string (caps[i]);
+    GstElement *c = gst_bin_get_by_name (GST_BIN (sink), "c");
+    GstPad *pad = gst_element_get_static_pad (c, "sink");
+    GstPad *ghost = gst_ghost_pad_new ("sink", pad);
+    guint n_asked = 0, n = 0;
+    gchar *line;
+
+    g_object_set (c, "caps", filter, NULL);
+    gst_caps_unref (filter);
+    gst_element_add_pad (sink, ghost);
+    gst_pad_link_full (text, ghost, GST_PAD_LINK_CHECK_NOTHING);
+    gst_pad_add_probe (pad, GST_PAD_PROBE_TYPE_BUFFER, take_text, lines, NULL);
+    gst_element_set_state (sink, GST_STATE_PLAYING);
+    rig_start (rig);
+    push_seconds (rig);
+    expect_text (rig, ask (rig, "prompt=why"), "why|12 17");
+    gst_harness_push_event (rig->h, gst_event_new_eos ());
+    while ((line = g_async_queue_timeout_pop (lines, n < 3 + !i ? 5000000 :
+                200000))) {
+      n++;
+      n_asked += strstr (line, "why|12 17") != NULL;
+      fail_unless_equals_int (!i && strstr (line, "why|12 17"),
+          strstr (line, "\"ask-id\":1,") != NULL);
+      g_free (line);
+    }
+    fail_unless_equals_int (n, 3 + !i);
+    fail_unless_equals_int (n_asked, !i);
+    gst_element_set_state (sink, GST_STATE_NULL);
+    gst_pad_unlink (text, ghost);
+    gst_object_unref (text);
+    gst_object_unref (pad);
+    gst_object_unref (c);
+    gst_object_unref (sink);
+    g_async_queue_unref (lines);
+    rig_free (rig);
+  }
+}
+
+GST_END_TEST;
+
+/* The bin speaks for the element inside. */
+GST_START_TEST (test_bin)
+{
+  GstElement *pipeline = gst_parse_launch ("videotestsrc is-live=true "
+      "pattern=white ! video/x-raw, format=GRAY8, width=16, height=16, "
+      "framerate=50/1 ! llavaov name=l device=fake: prompt=q frames=2 "
+      "window=200000000 ! fakesink", NULL);
+  GstElement *bin = gst_bin_get_by_name (GST_BIN (pipeline), "l");
+  GstBus *bus = gst_element_get_bus (pipeline);
+  GstStructure *fields = fields_new ("prompt=why");
+  guint64 id = 0, found = 0;
+  GstMessage *message;
+
+  gst_element_set_state (pipeline, GST_STATE_PLAYING);
+  while (id == 0) {
+    g_usleep (10000);
+    g_signal_emit_by_name (bin, "ask", fields, &id);
+  }
+  fail_unless (gst_element_send_event (bin,
+          gst_event_new_custom (GST_EVENT_CUSTOM_UPSTREAM, fields)));
+  fail_unless (gst_element_send_event (pipeline,
+          gst_event_new_custom (GST_EVENT_CUSTOM_UPSTREAM,
+              fields_new ("prompt=who"))));
+  while (found < 3) {
+    message = gst_bus_timed_pop_filtered (bus, 5 * GST_SECOND,
+        GST_MESSAGE_ELEMENT);
+    fail_unless (message != NULL);
+    fail_unless (GST_MESSAGE_SRC (message) == GST_OBJECT (bin));
+    if (gst_structure_get_uint64 (gst_message_get_structure (message),
+            "ask-id", &id))
+      fail_unless_equals_uint64 (id, ++found);
+    gst_message_unref (message);
+  }
+  gst_element_set_state (pipeline, GST_STATE_NULL);
+  gst_object_unref (bus);
+  gst_object_unref (bin);
+  gst_object_unref (pipeline);
+}
+
+GST_END_TEST;
+
 static Suite *
 ask_suite (void)
 {
@@ -194,6 +354,9 @@ ask_suite (void)
   suite_add_tcase (suite, tcase);
   tcase_add_test (tcase, test_cases);
   tcase_add_test (tcase, test_conversation);
+  tcase_add_test (tcase, test_meta);
+  tcase_add_test (tcase, test_text);
+  tcase_add_test (tcase, test_bin);
   return suite;
 }
 

@@ -375,7 +375,8 @@ from_text (Rig * rig, Asker * asker)
 GST_START_TEST (test_callbacks)
 {
   static void (*const from[]) (Rig * rig, Asker * asker) = {
-  from_notify, from_bus, from_sink, from_src, from_text};
+    from_notify, from_bus, from_sink, from_src, from_text
+  };
   Rig *rig = rig_new_null ("device=fake: " WINDOW, FALSE);
   Asker asker = { rig, 0, 0 };
   Tally tally = { 0, };

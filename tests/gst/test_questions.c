@@ -130,6 +130,42 @@ GST_START_TEST (test_one_meta_holds_them_all)
 
 GST_END_TEST;
 
+/* One that fails has a WARNING in its place, and the others their answers, in the order of the questions; the meta holds those. */
+GST_START_TEST (test_one_that_fails)
+{
+  Rig *rig = new_rig (THREE);
+  GString *order = g_string_new (NULL);
+  const GValue *answers;
+  GstMessage *message;
+  GstStructure *meta;
+
+  g_object_set (rig->element, "device", "fake:ask-error=numeric;every=2", NULL);
+  rig_start (rig);
+  rig_push_window (rig, 0);
+  rig_push_window (rig, 1);
+  while (order->len < 3) {
+    message = gst_bus_timed_pop_filtered (rig->bus, 5 * GST_SECOND,
+        GST_MESSAGE_ELEMENT | GST_MESSAGE_WARNING);
+    fail_unless (message != NULL);
+    if (GST_MESSAGE_TYPE (message) == GST_MESSAGE_WARNING)
+      g_string_append_c (order, '!');
+    else if (gst_message_has_name (message, "llavaov-answer"))
+      g_string_append_c (order, *gst_structure_get_string
+          (gst_message_get_structure (message), "question"));
+    gst_message_unref (message);
+  }
+  fail_unless_equals_string (order->str, "p!f");
+  rig_push_window (rig, 2);
+  meta = meta_of (rig);
+  answers = gst_structure_get_value (meta, "answers");
+  fail_unless_equals_int (gst_value_array_get_size (answers), 2);
+  gst_structure_free (meta);
+  g_string_free (order, TRUE);
+  rig_free (rig);
+}
+
+GST_END_TEST;
+
 /* A file of questions; another one, while it plays, that makes no sense, and then one that does. */
 GST_START_TEST (test_changed_while_playing)
 {
@@ -274,6 +310,7 @@ questions_suite (void)
   suite_add_tcase (suite, tests);
   tcase_add_test (tests, test_each_question_has_its_answer);
   tcase_add_test (tests, test_one_meta_holds_them_all);
+  tcase_add_test (tests, test_one_that_fails);
   tcase_add_test (tests, test_changed_while_playing);
   tcase_add_test (tests, test_file);
   tcase_add_loop_test (tests, test_refused, 0, G_N_ELEMENTS (refused));

@@ -32,8 +32,8 @@ static void on_done(void *data, const LlavaovAnswer *a)
     r->error = a->error;
     r->new_tokens = a->new_tokens;
     r->prompt_tokens = a->prompt_tokens;
-    assert_true(a->prompt_tokens <= MOST_IDS);
-    memcpy(turn->ids, a->prompt_ids, a->prompt_tokens * sizeof *a->prompt_ids);
+    if (a->prompt_ids && a->prompt_tokens <= MOST_IDS)
+        memcpy(turn->ids, a->prompt_ids, a->prompt_tokens * sizeof *a->prompt_ids);
     memcpy(r->tokens, a->tokens, a->new_tokens * sizeof *a->tokens);
     memcpy(r->text, a->text, a->text_bytes);
     r->n_text = a->text_bytes;
@@ -250,11 +250,154 @@ static void a_turn_is_what_the_whole_conversation_would_be(void **state)
     }
 }
 
+/* Questions that branch off from one answer together, of every kind, are those asked alone; and a conversation
+ * goes on from any of them. */
+static void branches_are_those_asked_alone(void **state)
+{
+    enum { N = 5 };
+    static Turn first, alone[N], together[N], on, whole;
+    const LlavaovChoices choices = llavaov_choices_default("yes|no|no one");
+    const LlavaovGeneration generation = GENERATION(N_NEW, 0, 0, 1, 1, 0, &letters);
+    const LlavaovGeneration drawn = GENERATION(N_NEW, 1.2, 0, 1, 1.3, 7, &letters);
+    LlavaovJsonSchema *schema;
+    LlavaovError error;
+    LlavaovSession *session = session_with(*state, "conversion");
+    LlavaovFrame *frames[4] = {
+        push_flat(session, LLAVAOV_LAYOUT_VIDEO, LLAVAOV_ENCODE_ON_DEMAND, 77, NULL)};
+    LlavaovQuestion questions[N];
+    make_rules();
+    assert_int_equal(
+        llavaov_json_schema_open("{\"enum\": [\"left\", \"right\"]}", &schema, &error), LLAVAOV_OK);
+    ask_turn(session, &first,
+        (LlavaovRequest){
+            .prompt = prompts[0], .frames = frames, .n_frames = 1, .generation = &generation});
+    for (size_t i = 0; i < N; i++) {
+        LlavaovRequest request = {.prompt = prompts[i % N_TURNS], .history = first.history};
+        request.choices = i == 1 ? &choices : NULL;
+        request.json_schema = i == 2 ? schema : NULL;
+        request.generation = i == 1 ? NULL : i == 2 ? NULL : i == 3 ? &drawn : &generation;
+        ask_turn(session, &alone[i], request);
+        assert_true(alone[i].cached >= first.reply.prompt_tokens);
+        memset(&together[i], 0, sizeof together[i]);
+        reply_init(&together[i].reply);
+        questions[i] = (LlavaovQuestion){.size = sizeof(LlavaovQuestion),
+            .prompt = request.prompt,
+            .generation = request.generation,
+            .choices = request.choices,
+            .json_schema = request.json_schema,
+            .on_done = on_done,
+            .data = &together[i]};
+    }
+    const LlavaovRequest request = {.size = sizeof request,
+        .questions = questions,
+        .n_questions = N,
+        .history = first.history,
+        .keep_history = 1};
+    assert_int_equal(llavaov_session_ask(session, &request, NULL, &error), LLAVAOV_OK);
+    for (size_t i = 0; i < N; i++) {
+        Turn turns[2] = {first, together[i]};
+        const Row row = {"conversion", true, LLAVAOV_LAYOUT_VIDEO, 1, false, NULL};
+        reply_wait(&together[i].reply);
+        assert_same(&alone[i], &together[i]);
+        assert_int_equal(alone[i].reply.n_text, together[i].reply.n_text);
+        assert_memory_equal(alone[i].reply.text, together[i].reply.text, alone[i].reply.n_text);
+        turns[1] = together[i];
+        ask_turn(session, &on,
+            (LlavaovRequest){
+                .prompt = prompts[2], .history = together[i].history, .generation = &generation});
+        assert_true(on.cached >= together[i].reply.prompt_tokens);
+        /* As messages: prompts[1] is what only the second of them asked. */
+        if (i == 1) {
+            ask_whole(session, &row, 2, turns, frames, &generation, &whole);
+            assert_same(&on, &whole);
+            turn_free(&whole);
+        }
+        turn_free(&on);
+        turn_free(&alone[i]);
+        turn_free(&together[i]);
+    }
+    llavaov_json_schema_unref(schema);
+    turn_free(&first);
+    llavaov_frame_unref(frames[0]);
+    llavaov_session_close(session);
+}
+
+static int short_setup(void **state)
+{
+    *state = calloc(1, sizeof(Harness));
+    harness_open(*state, 4 * 1024);
+    return 0;
+}
+
+static void assert_refused(
+    LlavaovSession *session, LlavaovRequest request, LlavaovStatus status, const char *text)
+{
+    static Turn turn;
+    LlavaovError error;
+    assert_int_equal(begin(session, &turn, request, &error), status);
+    if (!strstr(error.message, text))
+        fail_msg("%s", error.message);
+}
+
+static void what_makes_no_sense_is_refused(void **state)
+{
+    static Turn first, text, turn;
+    LlavaovSession *session = open_session(*state), *second = open_session(*state);
+    LlavaovFrame *frame =
+        push_flat(session, LLAVAOV_LAYOUT_VIDEO, LLAVAOV_ENCODE_ON_DEMAND, 77, NULL);
+    ask_turn(session, &first, (LlavaovRequest){.prompt = "a", .frames = &frame, .n_frames = 1});
+    ask_turn(session, &text, (LlavaovRequest){.prompt = "a"});
+    LlavaovRequest request = {.prompt = "b", .history = first.history};
+    assert_refused(second, request, LLAVAOV_ERROR_ARGUMENT, "belongs to another session");
+    request.system_prompt = "s";
+    assert_refused(session, request, LLAVAOV_ERROR_ARGUMENT, "no system prompt");
+    request = (LlavaovRequest){.history = first.history};
+    assert_refused(session, request, LLAVAOV_ERROR_ARGUMENT, "with history there is a prompt");
+    request.messages = "[{\"role\": \"user\", \"content\": \"x\"}]";
+    assert_refused(session, request, LLAVAOV_ERROR_ARGUMENT, "with history there is a prompt");
+    request = (LlavaovRequest){.prompt = "\xff", .history = first.history};
+    assert_refused(session, request, LLAVAOV_ERROR_ARGUMENT, "not UTF-8");
+    /* Words alone go on in any session of the engine, and until the context is full. */
+    request = (LlavaovRequest){.prompt = "b", .history = text.history};
+    ask_turn(second, &turn, request);
+    static Harness other;
+    harness_open(&other, 0);
+    LlavaovSession *foreign = open_session(&other);
+    assert_refused(foreign, request, LLAVAOV_ERROR_ARGUMENT, "of another engine");
+    llavaov_session_close(foreign);
+    harness_close(&other);
+    for (;;) {
+        static Turn next;
+        LlavaovError error;
+        char prompt[1000];
+        memset(prompt, 'x', sizeof prompt - 1);
+        prompt[sizeof prompt - 1] = '\0';
+        request = (LlavaovRequest){.prompt = prompt, .history = turn.history};
+        assert_int_equal(begin(second, &next, request, &error), LLAVAOV_OK);
+        reply_wait(&next.reply);
+        turn_free(&turn);
+        turn = next;
+        if (next.reply.status != LLAVAOV_OK)
+            break;
+    }
+    assert_int_equal(turn.reply.status, LLAVAOV_ERROR_CONTEXT_FULL);
+    assert_null(turn.history);
+    llavaov_frame_unref(frame);
+    llavaov_session_close(session);
+    llavaov_session_close(second);
+    turn_free(&first); /* they outlive their sessions */
+    turn_free(&text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(
             a_turn_is_what_the_whole_conversation_would_be, harness_setup, harness_teardown),
+        cmocka_unit_test_setup_teardown(
+            branches_are_those_asked_alone, harness_setup, harness_teardown),
+        cmocka_unit_test_setup_teardown(
+            what_makes_no_sense_is_refused, short_setup, harness_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

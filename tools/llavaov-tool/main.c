@@ -97,7 +97,8 @@ static const struct argp_option options[] = {
     {"every", OPTION_EVERY, "N", 0,
         "generate: an answer about the first N pictures, the next N, ...", 4},
     {"then", OPTION_THEN, "TEXT", 0,
-        "generate, choose: another question of the same conversation, behind the answer; may be given "
+        "generate, choose: another question of the same conversation, behind the answer; may be "
+        "given "
         "several times",
         4},
     {"greedy", OPTION_GREEDY, NULL, 0,
