@@ -445,6 +445,10 @@ LLAVAOV_API void llavaov_motion_reset(LlavaovMotion *motion);
 LLAVAOV_API LlavaovStatus llavaov_motion_look(LlavaovMotion *motion, const LlavaovImage *image,
     uint64_t time, double min_change, LlavaovMotionSeen *seen, LlavaovError *error);
 
+/* Where the last picture had changed: side x side blocks, row by row, each 1 or 0, until the next call.
+ * They overlap by half; block i of a row lies in the middle of i/side to (i + 1)/side of its width. */
+LLAVAOV_API const uint8_t *llavaov_motion_blocks(const LlavaovMotion *motion, uint32_t *side);
+
 /* ---- windows of live streams ---- */
 
 /* A window of a live stream that the engine will come to in time. It keeps the engine alive. */

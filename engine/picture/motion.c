@@ -30,7 +30,8 @@
 struct LlavaovMotion {
     uint8_t masked[LV_LUMA_MAP * LV_LUMA_MAP];
     LvLumaMap now, slow, fast;
-    float noise[LV_MOTION_BLOCKS]; /* what a block differs by from `slow` while nothing moves */
+    float noise[LV_MOTION_BLOCKS];     /* what a block differs by from `slow` while nothing moves */
+    uint8_t changed[LV_MOTION_BLOCKS]; /* in the last picture */
     bool begun;
     uint64_t first, last; /* times of pictures */
     uint64_t averaged;    /* `slow` is the mean of what came from then on */
@@ -76,6 +77,7 @@ static void begin(LlavaovMotion *motion, uint64_t time)
     motion->begun = true;
     motion->slow = motion->fast = motion->now;
     memset(motion->noise, 0, sizeof motion->noise);
+    memset(motion->changed, 0, sizeof motion->changed);
     motion->first = motion->averaged = time;
     motion->settled = time + (uint64_t)(WARM_UP * SECOND);
     forget_checks(motion);
@@ -100,11 +102,12 @@ static double compare(LlavaovMotion *motion, float noise_share)
         lv_motion_gain(&motion->now, &motion->fast, motion->masked), motion->masked, fast);
     for (unsigned i = 0; i < LV_MOTION_BLOCKS; i++) {
         float *noise = &motion->noise[i];
+        motion->changed[i] = 0;
         if (slow[i] < 0)
             continue;
         n++;
         if (slow[i] > share * DIFFERS_SLOW + *noise && fast[i] > share * DIFFERS_FAST + *noise)
-            changed++;
+            changed += motion->changed[i] = 1;
         else
             *noise = fminf(*noise + noise_share * (slow[i] - *noise), MOST_NOISE);
     }
@@ -176,4 +179,10 @@ LlavaovStatus llavaov_motion_look(LlavaovMotion *motion, const LlavaovImage *ima
     found.moving = motion->moving;
     found.since = motion->moving ? motion->since : 0;
     return lv_struct_write(seen, &found, sizeof found, "LlavaovMotionSeen", error);
+}
+
+const uint8_t *llavaov_motion_blocks(const LlavaovMotion *motion, uint32_t *side)
+{
+    *side = LV_MOTION_SIDE;
+    return motion->changed;
 }

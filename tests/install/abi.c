@@ -21,9 +21,10 @@ ENDS_IN(LlavaovRules, eta_cutoff);
 ENDS_IN(LlavaovGeneration, without_drafts);
 ENDS_IN(LlavaovVisual, n_frames);
 ENDS_IN(LlavaovQuestion, data);
-ENDS_IN(LlavaovRequest, n_questions);
+ENDS_IN(LlavaovRequest, reserved_end);
 ENDS_IN(LlavaovChoices, min_mass);
 ENDS_IN(LlavaovSessionStats, accepted_tokens);
+ENDS_IN(LlavaovMotionSeen, since);
 #endif
 
 static const uint8_t pixels[24 * 32 * 3] = {200, 10, 10};

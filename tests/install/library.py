@@ -17,7 +17,8 @@ C, CXX = ["cc", "-std=c11"], ["c++", "-x", "c++", "-std=c++11"]
 FIRST = {"LlavaovEngineOptions": "model_path", "LlavaovSessionOptions": "size", "LlavaovFrameSource": "encode",
          "LlavaovRequest": "generation", "LlavaovGeneration": "repetition_penalty", "LlavaovRules": "stop_tokens",
          "LlavaovPrompt": "text", "LlavaovVisual": "n_frames", "LlavaovSessionStats": "requests",
-         "LlavaovEngineStats": "encoder_tiles", "LlavaovChoices": "min_mass", "LlavaovQuestion": "data"}
+         "LlavaovEngineStats": "encoder_tiles", "LlavaovChoices": "min_mass", "LlavaovQuestion": "data",
+         "LlavaovMotionSeen": "level"}
 STRUCT = re.compile(r"^typedef struct (\w+) \{\n((?:(?!\}).*\n)*)\} \w+;", re.M)
 
 

@@ -28,6 +28,14 @@ static const struct {
     {"quantize", tool_quantize},
 };
 
+/* Commands with options of their own. */
+static const struct {
+    const char *name;
+    int (*run)(char **argv);
+} programs[] = {
+    {"motion", tool_motion},
+};
+
 enum {
     OPTION_CPU_MASK = 256,
     OPTION_PRECISION,
@@ -350,6 +358,8 @@ static const char doc[] =
     "  choose -p TEXT --choices LABELS FILE...\n"
     "                            which label is the answer, and how sure that is\n"
     "  calibrate FILE.jsonl      the choices-temperature that fits answers whose truth is known\n"
+    "  motion CLIP               what trigger=motion makes of a clip, as CSV; motion --help says "
+    "more\n"
     "  template [DIR]            the prompt that the chat template makes, and its ids\n"
     "  bench                     time of encoding, prefill and decoding\n"
     "  check-weights [DIR]       known logits of the released checkpoints, and a summary of the "
@@ -371,6 +381,9 @@ int main(int argc, char **argv)
         .choices = llavaov_choices_default(NULL),
         .repeat = 3,
         .context = 1599};
+    for (size_t i = 0; i < sizeof programs / sizeof programs[0]; i++)
+        if (argc > 1 && strcmp(argv[1], programs[i].name) == 0)
+            return programs[i].run(argv + 1);
     argp_parse(&argp, argc, argv, 0, NULL, &o);
     if (o.n_arguments == 0) {
         argp_help(&argp, stderr, ARGP_HELP_STD_USAGE, argv[0]);

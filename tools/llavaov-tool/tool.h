@@ -99,6 +99,9 @@ LlavaovStatus tool_prompt_text(const ToolOptions *options, const LlavaovChatTemp
     const LvConversation *conversation, char **text, LlavaovError *error);
 
 /* --messages: the file's text, and the pictures of each of its images and videos. */
+/* Becomes llavaov-motion with these arguments. Returns an exit status when it cannot. */
+int tool_motion(char **argv);
+
 typedef struct ToolMessages {
     char *text;
     LvConversation conversation;
