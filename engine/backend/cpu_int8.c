@@ -18,12 +18,18 @@ typedef struct Int8Loop {
     size_t unit; /* outputs of one unit */
 } Int8Loop;
 
+/* Puts a row where it is in a chunk without wide ones, while it is in the cache. */
 static void measure_units(void *data, size_t first, size_t n, unsigned worker)
 {
     const Int8Loop *loop = data;
+    const LvInt8Kernels *kernels = loop->cpu->int8;
     for (size_t r = first; r < first + n; r++) {
-        loop->measured[r] = loop->cpu->int8->measure_row(lv_row(loop->in, r), loop->in.cols);
-        loop->measured[r].row = r;
+        LvInt8Row *row = &loop->measured[r];
+        *row = kernels->measure_row(lv_row(loop->in, r), loop->in.cols);
+        row->row = r;
+        if (row->kind != LV_INT8_WIDE)
+            kernels->put_row(loop->lines + r * kernels->row_bytes(loop->in.cols), row,
+                lv_row(loop->in, r), loop->in.cols);
     }
 }
 
@@ -108,12 +114,14 @@ static LlavaovStatus run_chunk(Int8Loop *loop, const LvRun *run)
     if (rows * loop->in.cols <= FEW_NUMBERS) {
         measure_units(loop, 0, rows, 0);
         order_rows(loop);
-        put_units(loop, 0, rows, 0);
+        if (loop->base.n_wide)
+            put_units(loop, 0, rows, 0);
     } else {
         status = lv_cpu_run(loop->cpu, run, rows, 16, measure_units, loop);
         if (status == LLAVAOV_OK) {
             order_rows(loop);
-            status = lv_cpu_run(loop->cpu, run, rows, 16, put_units, loop);
+            if (loop->base.n_wide)
+                status = lv_cpu_run(loop->cpu, run, rows, 16, put_units, loop);
         }
     }
     if (status == LLAVAOV_OK)

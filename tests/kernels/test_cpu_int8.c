@@ -20,6 +20,7 @@ typedef struct Case {
     size_t parts[3];            /* outputs of each; 0: no more */
     bool gated, bias, residual; /* residual: in place */
     uint32_t threads;
+    bool tame; /* no row is wide */
 } Case;
 
 static uint32_t seed = 3;
@@ -162,9 +163,9 @@ static void check_case(const Case *c, const char *mask)
     for (size_t i = 0; i < outputs * c->inner; i++)
         w[i] = noise();
     for (size_t i = 0; i < c->rows * c->inner; i++)
-        in[i] =
-            noise() *
-            (i / c->inner % 4 == 2 && i % 37 == 0 ? 500 : 1); /* some rows are wide, some skewed */
+        in[i] = noise() * (!c->tame && i / c->inner % 4 == 2 && i % 37 == 0
+                                  ? 500
+                                  : 1); /* some rows are wide, some skewed */
     for (size_t i = 0; i < c->rows * c->inner; i++)
         in[i] = i / c->inner % 3 == 1 ? fabsf(in[i]) : in[i];
     for (size_t i = 0; i < outputs; i++)
@@ -199,6 +200,7 @@ static void products_are_the_reference(void **state)
         {LV_F32, 60, 1001, {17, 1, 33}, .residual = true, .threads = 3},
         {LV_F32, 1700, 24, {20}, .bias = true, .residual = true, .threads = 2}, /* three chunks */
         {LV_BF16, 2, 1, {1}, .threads = 1},
+        {LV_F32, 700, 100, {33, 20}, .residual = true, .threads = 2, .tame = true},
         {LV_F32, 0, 16, {16}, .threads = 2},
     };
     for (const LvKernelSet *set = lv_kernel_sets(); set->name; set++)
