@@ -121,7 +121,7 @@ def main():
     parser.add_argument("build")
     parser.add_argument("--only", help="checkpoints whose name holds this text")
     parser.add_argument("--cpu-mask", default="auto")
-    parser.add_argument("--seeds", type=int, default=1, help="checkpoints of each shape and kind")
+    parser.add_argument("--seeds", type=int, default=4, help="checkpoints of each shape and kind")
     arguments = parser.parse_args()
     warnings.filterwarnings("ignore")
     transformers.utils.logging.set_verbosity_error()

@@ -4,7 +4,7 @@
 
 Parts (default: all but full and longcontext): checkpoint, decoders (what configurations make of positions), tokenizer, jinja,
 tokenizer-slow (folders without tokenizer.json), picture, sampling, generation (generation_config.json), json (answers by schema), model,
-choices (probabilities of labels), json-values (those of listed values in JSON answers), configs (of the vision half), preprocess (its processors' files), next (LLaVA-NeXT's own settings), bitsandbytes (nf4 and fp4, and their files),
+choices (probabilities of labels), json-values (those of listed values in JSON answers), configs (of the vision half), preprocess (its processors' files), next (LLaVA-NeXT's own settings), bitsandbytes (nf4 and fp4, and their files), int8 (no further from the truth than LLM.int8),
 chat (whole prompts against
 apply_chat_template), cards (the model cards' snippets in a folder of the released files), cuda (the CUDA backend on its CPU
 stand-in);
@@ -26,6 +26,7 @@ CACHE = HERE.parent.parent / ".cache"
 REFERENCES = {"newest": CACHE / "parity" / "bin" / "python", "4.57": CACHE / "parity-4.57" / "bin" / "python",
               "bitsandbytes": CACHE / "parity-bitsandbytes" / "bin" / "python"}
 BOTH = {"cards", "generation", "chat"}
+BITSANDBYTES = {"bitsandbytes", "int8"}
 OLDER = {"tokenizer-slow"}  # what the newest no longer has
 PARTS = {
     "checkpoint": (["checkpoint_files.py"], ["--configs", "300", "--files", "1000"]),
@@ -45,6 +46,7 @@ PARTS = {
     "preprocess": (["preprocess.py"], []),
     "next": (["llava_next.py"], ["--quick"]),
     "bitsandbytes": (["fourbits.py"], ["--quick"]),
+    "int8": (["eightbits.py"], ["--seeds", "2"]),
     "cards": (["cards.py"], []),
     "chat": (["chat.py"], ["--conversations", "50"]),
     "cuda": (["cuda.py"], ["--seeds", "2", "--presets", "mini"]),
@@ -74,7 +76,7 @@ def main():
     for part in parts:
         script, quick = PARTS[part]
         wanted = [arguments.reference] if arguments.reference else ["newest", "4.57"] if part in BOTH else \
-            ["4.57"] if part in OLDER else ["bitsandbytes"] if part == "bitsandbytes" else ["newest"]
+            ["4.57"] if part in OLDER else ["bitsandbytes"] if part in BITSANDBYTES else ["newest"]
         for reference in wanted:
             line = [REFERENCES[reference], HERE / script[0], arguments.build, *(quick if arguments.quick else [])]
             print(f"== {part} ({reference})", flush=True)
