@@ -398,6 +398,65 @@ GST_START_TEST (test_live)
 
 GST_END_TEST;
 
+/* enabled, the event and ask beside each other: what is asked, and about which frames; "-": it is not. */
+GST_START_TEST (test_ask_beside)
+{
+  static const struct
+  {
+    const gchar *properties, *script, *from, *said;
+  } table[] = {
+    /* nothing has triggered: the latest frame */
+    {"trigger=event", "25", "now", "24"},
+    {"trigger=none", "25", "now", "24"},
+    {"trigger=event", "25", "last", "-"},
+    /* an open window that something triggered: its frames so far, and the latest */
+    {"trigger=event", "20 up 5", "now", "22 24"},
+    {"trigger=event lookback=500000000", "20 up 3", "now", "15 20 22"},
+    /* one that has been answered */
+    {"trigger=event", "20 up 20", "last", "22 27"},
+    /* off: nothing of now, but what was asked about is still known */
+    {"enabled=false", "25", "now", "-"},
+    {"enabled=false", "25", "last", "-"},
+    {"trigger=event", "20 up 20 off 5", "last", "22 27"},
+    {"trigger=event", "20 up 20 off 5", "now", "-"},
+    {"trigger=event", "20 up 5 off 5", "last", "-"},
+    {"", "15 off 5 on 3", "last", "2 7"},
+    {"trigger=event", "20 off 5 on 3", "now", "27"},
+  };
+  guint i, k;
+
+  for (i = 0; i < G_N_ELEMENTS (table); i++) {
+    gchar *properties = g_strconcat (TRIGGER, table[i].properties, NULL);
+    Play play = { rig_new (properties, FALSE), g_string_new (NULL), 0 };
+    gchar **words = g_strsplit (table[i].script, " ", 0);
+    GstStructure *ask = gst_structure_new ("ask", "prompt", G_TYPE_STRING,
+        "asked", "from", G_TYPE_STRING, table[i].from, NULL);
+    gchar *answer = g_strdup ("-");
+    guint64 id = 0;
+
+    wait_until_ready (play.rig);
+    for (k = 0; words[k]; k++)
+      act (&play, words[k]);
+    g_signal_emit_by_name (play.rig->element, "ask", ask, &id);
+    if (id) {
+      g_free (answer);
+      answer = rig_answer (play.rig);
+      fail_unless (g_str_has_prefix (answer, "asked|"), "%s", answer);
+      memmove (answer, answer + 6, strlen (answer + 6) + 1);
+    }
+    fail_unless (g_str_equal (answer, table[i].said), "%s: %s, %s: %s",
+        table[i].properties, table[i].script, table[i].from, answer);
+    g_free (answer);
+    gst_structure_free (ask);
+    g_strfreev (words);
+    g_string_free (play.said, TRUE);
+    rig_free (play.rig);
+    g_free (properties);
+  }
+}
+
+GST_END_TEST;
+
 GST_START_TEST (test_what_is_refused)
 {
   static const struct
@@ -450,6 +509,7 @@ triggers_suite (void)
   tcase_add_test (tc, test_a_message_says_that_it_is_quiet);
   tcase_add_test (tc, test_a_silent_camera);
   tcase_add_test (tc, test_live);
+  tcase_add_test (tc, test_ask_beside);
   tcase_add_test (tc, test_what_is_refused);
   return suite;
 }
