@@ -125,6 +125,9 @@ void lv_cpu_release_pages(const LvHostTensor *tensor)
     const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE),
                     first = ((uintptr_t)tensor->data + page - 1) / page * page,
                     end = ((uintptr_t)tensor->data + tensor->bytes) / page * page;
-    if (tensor->mapped && end > first)
+    if (tensor->mapped && end > first) {
         madvise((void *)first, end - first, MADV_DONTNEED);
+        /* What is read beside it brings none of it back. */
+        madvise((void *)first, end - first, MADV_RANDOM);
+    }
 }
