@@ -29,6 +29,10 @@ ask="llavaov device=fake: window=1000000000 frames=2"
     try $raw ! tee name=t t. ! queue ! $ask ! fakesink t. ! queue ! $ask meta-mode=sticky ! fakesink
     try videotestsrc is-live=true num-buffers=30 ! llavaov device=fake:answer-ms=300 window=100000000 ! fakesink
     try videotestsrc num-buffers=1 ! pngenc ! $ask ! fakesink
+    try $raw ! $ask trigger=motion+event lookback=500000000 max-interval=1000000000 stream-tokens=true ! fakesink
+    try $raw ! jpegenc ! $ask trigger=motion lookback=500000000 max-interval=1000000000 ! fakesink
+    try videotestsrc is-live=true pattern=ball num-buffers=60 ! llavaov device=fake:text-ms=5 trigger=motion lookback=50000000 window=100000000 frames=2 stream-tokens=true ! fakesink
+    try $raw ! $ask enabled=false ! fakesink
     try $raw ! llavaov precision=int3 ! fakesink
     try $raw ! llavaov device=fake:load-error=io ! fakesink
     try $raw ! llavaov device=fake:ask-error=numeric window=1000000000 ! fakesink
