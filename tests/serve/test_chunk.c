@@ -153,6 +153,7 @@ static void a_prompt_comes_in_short_slices_while_others_decode(void **state)
     Reply other, together, alone;
     reply_init(&together);
     reply_init(&alone);
+    alone.generation.without_drafts = 1;
 
     begin_decoding(h, decoding, &other, 100);
     llavaov_ticket_unref(ask(arriving, &together, NULL, 0, VIDEO, prompt, 3));
