@@ -354,6 +354,18 @@ typedef enum LlavaovFrameStage {
                             error */
 } LlavaovFrameStage;
 
+/* When the beginning of a prompt about one clip, up to its last frame, is computed. It is cut behind
+ * each frame in any case, so that this changes no bit. On the CPU; with CUDA always on close. */
+typedef enum LlavaovPrefill {
+    /* As ON_ARRIVAL, but not where windows overlap, and after prompts that were not as expected only
+     * now and then. */
+    LLAVAOV_PREFILL_AUTO,
+    /* As frames are encoded, while the device has nothing else to do, for a prompt that begins as the
+     * session's last one. */
+    LLAVAOV_PREFILL_ARRIVAL,
+    LLAVAOV_PREFILL_CLOSE /* When the question comes. */
+} LlavaovPrefill;
+
 typedef struct LlavaovSessionOptions {
     size_t size;
     /* NULL = the checkpoint's own, as it was when the engine was opened; a reference is taken */
@@ -361,6 +373,8 @@ typedef struct LlavaovSessionOptions {
     /* Told of every stage of every frame, with LlavaovFrameSource.frame_data; may be NULL. */
     void (*on_frame)(void *data, void *frame_data, LlavaovFrameStage stage);
     void *data;
+    LlavaovPrefill prefill;
+    uint32_t reserved;
 } LlavaovSessionOptions;
 
 /* options NULL: all as it is by default. Fails where the chat template does. */
@@ -405,6 +419,7 @@ typedef struct LlavaovSessionStats {
     uint64_t frames_reused; /* which took the embeddings of another frame instead */
     /* Of all answers: as in LlavaovAnswer. */
     uint64_t draft_tokens, accepted_tokens;
+    uint64_t early_tokens; /* of prompts, computed before a question (LlavaovPrefill), in vain or not */
 } LlavaovSessionStats;
 /* Error: ARGUMENT, when stats->size is not set. */
 LLAVAOV_API LlavaovStatus llavaov_session_stats(
@@ -734,6 +749,7 @@ typedef struct LlavaovAnswer {
     /* Tokens that were guessed from earlier answers (LlavaovGeneration.without_drafts), and how many
      * of them were right: so many decoding steps less. */
     uint32_t draft_tokens, accepted_tokens;
+    uint32_t early_tokens; /* of the prompt's, computed before the question (LlavaovPrefill) */
 } LlavaovAnswer;
 
 /* A picture or a clip of a conversation. */

@@ -215,6 +215,7 @@ open_session (GstLlavaovElement * self, LlavaovEngine * engine,
   options.chat_template = self->model.chat_template;
   options.on_frame = on_frame;
   options.data = self;
+  options.prefill = (LlavaovPrefill) self->run.prefill;
   status = llavaov_session_open (engine, &options, session, &error);
   if (status != LLAVAOV_OK) {
     error.status = status;

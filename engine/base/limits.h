@@ -55,6 +55,7 @@
 #define LV_MAX_REQUESTS_PER_SESSION 256u /* waiting or under way */
 #define LV_MAX_QUESTIONS 32u             /* of a request */
 #define LV_MAX_RESERVATIONS 4096u        /* windows that an engine has taken on */
+#define LV_MAX_EARLY_FRAMES 256u         /* of a prompt that is computed while they come */
 #define LV_MAX_DRAFT_QUESTIONS 32u       /* of a session, whose latest answers are kept */
 #define LV_MAX_DRAFT_ANSWERS 4u          /* of each */
 #define LV_MAX_DRAFT_TOKENS 512u         /* of each of these, from its beginning on */

@@ -31,6 +31,14 @@ LlavaovStatus lv_prompt_check(const LvModel *model, const LvPrompt *prompt, Llav
     return LLAVAOV_OK;
 }
 
+size_t lv_prompt_visual_rows(const LvPrompt *prompt)
+{
+    size_t rows = 0;
+    for (size_t i = 0; i < prompt->visual.n_pieces; i++)
+        rows += prompt->visual.pieces[i].rows;
+    return rows;
+}
+
 size_t lv_prompt_visual_end(const LvPrompt *prompt)
 {
     size_t end = prompt->n;

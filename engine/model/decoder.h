@@ -28,6 +28,9 @@ LlavaovStatus lv_prompt_check(const LvModel *model, const LvPrompt *prompt, Llav
 /* How many ids there are up to the end of the last picture or clip; 0: there is none. */
 size_t lv_prompt_visual_end(const LvPrompt *prompt);
 
+/* How many rows of pictures and clips it has. */
+size_t lv_prompt_visual_rows(const LvPrompt *prompt);
+
 /* hidden [count, H] = embeddings of prompt positions [first, first + count). */
 LlavaovStatus lv_decoder_embed(
     const LvModel *model, const LvRun *run, LvTensor hidden, const LvPrompt *prompt, size_t first);

@@ -262,6 +262,7 @@ LlavaovStatus llavaov_session_push_frame(LlavaovSession *session, const LlavaovF
     frame->engine = lv_engine_keep(engine);
     frame->has_engine = true;
     frame->session = session;
+    frame->serial = ++session->n_serials;
     lv_list_append(&session->frames, &frame->in_session);
     lv_list_append(&session->to_prepare, &frame->in_queue);
     if (!lv_linked(&session->in_pictures))

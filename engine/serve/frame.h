@@ -27,6 +27,7 @@ struct LlavaovFrame {
     LvFrameState state;
     bool in_slice; /* the encoder works on its content */
     LvLink in_session, in_queue;
+    uint64_t serial; /* in its session, from 1 on */
     LvCancel cancel;
 
     LlavaovFrameSource source;

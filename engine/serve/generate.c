@@ -29,7 +29,25 @@ static LlavaovStatus open_sampler(LlavaovTicket *r, LlavaovError *error)
 static size_t prefix_end(const LlavaovTicket *r)
 {
     const bool alone = r->common->n_questions == 1;
-    return alone && r->engine->backend->info.slice_flops > 0 ? 0 : lv_prompt_visual_end(&r->input);
+    const size_t frames = r->question.n_frames;
+    return alone && r->engine->backend->info.slice_flops > 0 ? 0
+           : r->cuts.each ? r->cuts.first + (frames - 1) * r->cuts.each
+                          : lv_prompt_visual_end(&r->input);
+}
+
+/* A prompt with one clip of several frames and no other picture is cut behind each frame, so that it
+ * can be computed as they come (arrival.h); what ends the clip is one of the rows behind them. Not
+ * where slices are bounded: frames would be short ones. */
+static LvFrameCuts frame_cuts(const LlavaovTicket *r)
+{
+    const LvQuestion *q = &r->question;
+    const LvPrompt *input = &r->input;
+    if (q->n_visuals != 1 || q->visuals[0].layout != LLAVAOV_LAYOUT_VIDEO || q->n_frames < 2 ||
+        r->engine->backend->info.slice_flops > 0)
+        return (LvFrameCuts){0};
+    const uint32_t each = (uint32_t)q->frames[0]->content->embeddings.rows;
+    const size_t rows = lv_prompt_visual_rows(input);
+    return (LvFrameCuts){(uint32_t)(lv_prompt_visual_end(input) - rows) + each, each};
 }
 
 /* Its cache, or its part in the request's prefix, which the first question opens. */
@@ -44,6 +62,7 @@ static LlavaovStatus open_cache(LlavaovTicket *r, LlavaovError *error)
         if (r->n_shared > 0)
             return LLAVAOV_OK;
     }
+    r->cuts = frame_cuts(r);
     const uint32_t n = r->n_shared = (uint32_t)prefix_end(r), length = (uint32_t)r->input.n;
     if (n == 0)
         return engine->backend->ops->kv_open(engine->backend, text->n_layers, text->n_kv_heads,
@@ -52,7 +71,10 @@ static LlavaovStatus open_cache(LlavaovTicket *r, LlavaovError *error)
         r->prefix = lv_prefix_keep(*common);
         return LLAVAOV_OK;
     }
-    LlavaovStatus status = lv_prefix_open(engine, r->input.ids, n, length, &r->prefix, error);
+    LlavaovStatus status = LLAVAOV_OK;
+    r->prefix = lv_arrival_take(r, r->cuts, n);
+    if (!r->prefix)
+        status = lv_prefix_open(engine, r->input.ids, n, length, &r->prefix, error);
     if (status == LLAVAOV_OK && !*common)
         *common = lv_prefix_keep(r->prefix);
     return status;
@@ -106,23 +128,17 @@ done:
     return status;
 }
 
-/* Runs `count` positions of the prefix from the first that is not computed on. */
-static LlavaovStatus run_prefix(LlavaovTicket *r, const LvRun *run, size_t count)
+/* So much of the prefix as can be in whole passes of `wanted` rows, one pass at least. */
+static LlavaovStatus run_prefix(LlavaovTicket *r, const LvRun *run, size_t wanted)
 {
-    const LvModel *model = r->engine->model;
     LvPrefix *prefix = r->prefix;
-    const LvSequence sequence = {
-        prefix->cache, 0, (uint32_t)count, prefix->n_cached, (uint32_t)r->input.n};
-    const LvBatch batch = {&sequence, 1};
-    LvScratch scratch = lv_scratch(r->engine->backend, run->error);
-    LvTensor hidden = lv_scratch_tensor(&scratch, count, model->config->text.hidden_size);
+    const size_t end = prefix->n_cached + wanted;
     LlavaovStatus status;
-    LV_TRY(scratch.status);
-    LV_TRY(lv_decoder_embed(model, run, hidden, &r->input, prefix->n_cached));
-    LV_TRY(lv_decoder_run(model, run, hidden, &batch, LV_LOGITS_NONE, NULL));
-    prefix->n_cached += (uint32_t)count;
-done:
-    lv_scratch_free(&scratch);
+    size_t rows = lv_arrival_pass(r->cuts, prefix->n_cached, prefix->n - prefix->n_cached, wanted);
+    do {
+        status = lv_prefix_run(r->engine, prefix, &r->input, rows, run);
+        rows = lv_arrival_pass(r->cuts, prefix->n_cached, prefix->n - prefix->n_cached, wanted);
+    } while (status == LLAVAOV_OK && rows > 0 && prefix->n_cached + rows <= end);
     return status;
 }
 
@@ -223,8 +239,9 @@ static LlavaovStatus step_together(
         return r->choosing ? lv_choose_next(steps, &run) : lv_json_answer_ways(steps, &run);
     if (stage == LV_STAGE_PREFIX) {
         const uint32_t done = r->prefix->n_cached;
-        counts[0] = lv_chunk_rows(info, text, done, r->prefix->n - done, bounded);
-        status = run_prefix(r, &run, counts[0]);
+        const size_t wanted = lv_chunk_rows(info, text, done, r->prefix->n - done, bounded);
+        status = run_prefix(r, &run, wanted);
+        counts[0] = r->prefix->n_cached - done;
     } else {
         for (size_t i = 0; i < n; i++)
             counts[i] = lv_request_rows_left(steps[i].request);

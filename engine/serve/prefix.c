@@ -6,6 +6,8 @@
 #include "backend/rope.h"
 #include "base/alloc.h"
 #include "base/status.h"
+#include "model/scratch.h"
+#include "model/try.h"
 
 LlavaovStatus lv_prefix_open(const LlavaovEngine *engine, const int32_t *ids, uint32_t n,
     uint32_t prompt_length, LvPrefix **prefix_out, LlavaovError *error)
@@ -67,6 +69,25 @@ void lv_prefix_drop(LvPrefix *prefix)
         prefix->backend->ops->kv_close(prefix->backend, prefix->cache);
     lv_free(prefix->ids);
     lv_free(prefix);
+}
+
+LlavaovStatus lv_prefix_run(const LlavaovEngine *engine, LvPrefix *prefix, const LvPrompt *prompt,
+    size_t count, const LvRun *run)
+{
+    const LvModel *model = engine->model;
+    const LvSequence sequence = {
+        prefix->cache, 0, (uint32_t)count, prefix->n_cached, (uint32_t)prompt->n};
+    const LvBatch batch = {&sequence, 1};
+    LvScratch scratch = lv_scratch(engine->backend, run->error);
+    LvTensor hidden = lv_scratch_tensor(&scratch, count, model->config->text.hidden_size);
+    LlavaovStatus status;
+    LV_TRY(scratch.status);
+    LV_TRY(lv_decoder_embed(model, run, hidden, prompt, prefix->n_cached));
+    LV_TRY(lv_decoder_run(model, run, hidden, &batch, LV_LOGITS_NONE, NULL));
+    prefix->n_cached += (uint32_t)count;
+done:
+    lv_scratch_free(&scratch);
+    return status;
 }
 
 bool lv_prefix_fits(const LvPrefix *prefix, const LlavaovEngine *engine, const int32_t *ids,

@@ -7,6 +7,7 @@
 
 #include <stdatomic.h>
 
+#include "model/decoder.h"
 #include "serve/engine.h"
 
 typedef struct LvPrefix {
@@ -27,6 +28,10 @@ LvPrefix *lv_prefix_adopt(
     const LlavaovEngine *engine, LvKvCache **cache, int32_t *ids, uint32_t n, uint32_t variant);
 LvPrefix *lv_prefix_keep(LvPrefix *prefix);
 void lv_prefix_drop(LvPrefix *prefix); /* NULL is allowed */
+
+/* Computes the next `count` ids of a prompt that begins with it. Of the inference thread. */
+LlavaovStatus lv_prefix_run(const LlavaovEngine *engine, LvPrefix *prefix, const LvPrompt *prompt,
+    size_t count, const LvRun *run);
 
 /* Another prompt about the same frames begins with it, in the same bits. */
 bool lv_prefix_fits(const LvPrefix *prefix, const LlavaovEngine *engine, const int32_t *ids,

@@ -73,6 +73,7 @@ struct LlavaovTicket {
     uint32_t spare;    /* room in the cache behind them, for ways */
     uint32_t n_cached;
     uint64_t draft_key; /* drafts.h */
+    LvFrameCuts cuts;
     LvSampler sampler;
     int32_t *tokens; /* the answer's */
     uint32_t n_tokens;

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "serve/decode.h"
 #include "serve/encode.h"
+#include "serve/grow.h"
 #include "serve/policy.h"
 
 static void run_requests(LlavaovEngine *engine, const LvNextSlice *next)
@@ -66,7 +67,7 @@ bool lv_scheduler_step(LlavaovEngine *engine)
         lv_encode_run(engine, &next);
     else if (next.kind != LV_SLICE_NONE)
         run_requests(engine, &next);
-    return next.kind != LV_SLICE_NONE;
+    return next.kind != LV_SLICE_NONE || lv_grow_step(engine);
 }
 
 void *lv_scheduler_main(void *data)

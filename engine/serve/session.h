@@ -3,6 +3,7 @@
 #ifndef LV_SESSION_H
 #define LV_SESSION_H
 
+#include "serve/arrival.h"
 #include "serve/drafts.h"
 #include "serve/engine.h"
 #include "serve/event.h"
@@ -40,6 +41,8 @@ struct LlavaovSession {
     uint64_t virtual_time, encode_time, request_time;
 
     LvDrafts drafts; /* the inference thread's */
+    LvArrival arrival;
+    uint64_t n_serials; /* given to frames */
 
     LvAdmissionStream admission; /* of a live stream: windows that were taken on */
 

@@ -35,6 +35,7 @@ LlavaovStatus llavaov_session_open(LlavaovEngine *engine, const LlavaovSessionOp
     session->chat_template = llavaov_chat_template_ref(chat_template);
     session->engine = lv_engine_keep(engine);
     session->on_frame = options.on_frame;
+    session->arrival.mode = options.prefill;
     session->data = options.data;
     lv_list_init(&session->frames);
     lv_list_init(&session->contents);
@@ -52,6 +53,8 @@ LlavaovStatus llavaov_session_open(LlavaovEngine *engine, const LlavaovSessionOp
 
 static void cancel_all(LlavaovSession *session)
 {
+    if (session->arrival.growing)
+        lv_cancel_request(&session->engine->slice.cancel);
     LlavaovTicket *request;
     LV_LIST_EACH(&session->requests, LlavaovTicket, in_session, request)
     lv_request_cancel(request);
@@ -95,6 +98,7 @@ void llavaov_session_close(LlavaovSession *session)
     }
     lv_contents_close(session);
     lv_drafts_close(&session->drafts);
+    lv_arrival_close(&session->arrival);
     lv_admission_leave(&engine->admission, &session->admission);
     lv_list_remove(&session->in_active);
     lv_list_remove(&session->in_pictures);

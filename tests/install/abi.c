@@ -14,7 +14,7 @@
 #define ENDS_IN(type, last)                                                                        \
     _Static_assert(offsetof(type, last) + sizeof(((type *)0)->last) == sizeof(type), #type)
 ENDS_IN(LlavaovEngineOptions, reserved);
-ENDS_IN(LlavaovSessionOptions, data);
+ENDS_IN(LlavaovSessionOptions, reserved);
 ENDS_IN(LlavaovFrameSource, reuse_below);
 ENDS_IN(LlavaovPrompt, text);
 ENDS_IN(LlavaovRules, eta_cutoff);
@@ -23,7 +23,7 @@ ENDS_IN(LlavaovVisual, n_frames);
 ENDS_IN(LlavaovQuestion, data);
 ENDS_IN(LlavaovRequest, reserved_end);
 ENDS_IN(LlavaovChoices, min_mass);
-ENDS_IN(LlavaovSessionStats, accepted_tokens);
+ENDS_IN(LlavaovSessionStats, early_tokens);
 ENDS_IN(LlavaovMotionSeen, since);
 #endif
 

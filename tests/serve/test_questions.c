@@ -279,7 +279,7 @@ static void the_beginning_is_computed_once(void **state)
         questions[i] = question(i, &outcomes[i]);
     h->n_order = 0;
     llavaov_ticket_unref(pose(&w, questions, N));
-    size_t rows = 0, wanted = 0, prefix = 0;
+    size_t rows = 0, wanted = 0, prefix = 0, passes = 0;
     for (int i = 0; i < N; i++) {
         reply_wait(&outcomes[i].reply);
         wanted += outcomes[i].reply.prompt_tokens;
@@ -287,7 +287,7 @@ static void the_beginning_is_computed_once(void **state)
     for (int i = 0; i < h->n_order; i++) {
         if (h->order[i] != 'P')
             continue;
-        prefix = prefix ? prefix : h->sizes[i];
+        prefix += passes++ < 3 ? h->sizes[i] : 0; /* a frame each, the first one with the head */
         rows += h->sizes[i];
     }
     assert_true(prefix > 3 * 4);

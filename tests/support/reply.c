@@ -62,6 +62,7 @@ static void on_done(void *data, const LlavaovAnswer *answer)
     reply->frames_reused = answer->frames_reused;
     reply->draft_tokens = answer->draft_tokens;
     reply->accepted_tokens = answer->accepted_tokens;
+    reply->early_tokens = answer->early_tokens;
     for (uint32_t i = 0; i < answer->new_tokens && i < sizeof reply->tokens / sizeof *reply->tokens;
          i++)
         reply->tokens[i] = answer->tokens[i];

@@ -19,7 +19,7 @@ typedef struct Reply {
     char text[4096]; /* of a random model: it may hold NUL */
     size_t n_text;
     int32_t tokens[512];
-    uint32_t new_tokens, prompt_tokens, frames_reused, draft_tokens, accepted_tokens;
+    uint32_t new_tokens, prompt_tokens, frames_reused, draft_tokens, accepted_tokens, early_tokens;
     bool has_json, truncated;
     struct ReplyValue {
         char path[64], value[32]; /* what was written */
