@@ -63,6 +63,7 @@ gst_llavaov_histories_take (GstLlavaovHistories * histories,
     return;
   if (window->ask_id == 0) {
     entry_take (&histories->window, window);
+    histories->window_until = now + GST_LLAVAOV_HISTORY_LEAST;
     return;
   }
   cool (histories);
@@ -71,6 +72,13 @@ gst_llavaov_histories_take (GstLlavaovHistories * histories,
   g_queue_push_tail (&histories->asked, g_new0 (GstLlavaovHistoryEntry, 1));
   entry_take (g_queue_peek_tail (&histories->asked), window);
   histories->warm_until = now + GST_LLAVAOV_HISTORY_WARM;
+}
+
+void
+gst_llavaov_histories_yield (GstLlavaovHistories * histories, gint64 now)
+{
+  if (now >= histories->window_until)
+    entry_clear (&histories->window);
 }
 
 static const GstLlavaovHistoryEntry *

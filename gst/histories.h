@@ -16,6 +16,8 @@ G_BEGIN_DECLS
 #define GST_LLAVAOV_MAX_HISTORIES 8
 /* For so long after its answer the newest has its keys and values; they are let go when the next window is answered. */
 #define GST_LLAVAOV_HISTORY_WARM (60 * G_TIME_SPAN_SECOND)
+/* The latest window's answer is kept for so long at least, also while the engine does not come to later windows. */
+#define GST_LLAVAOV_HISTORY_LEAST (20 * G_TIME_SPAN_SECOND)
 
 typedef struct
 {
@@ -29,6 +31,7 @@ typedef struct
   /* private */
   GQueue asked;                 /* of GstLlavaovHistoryEntry, the oldest first */
   GstLlavaovHistoryEntry window;
+  gint64 window_until;          /* monotonic microseconds: kept till then at least */
   gint64 warm_until;            /* monotonic microseconds; 0: none has its keys and values */
 } GstLlavaovHistories;
 
@@ -38,6 +41,9 @@ void gst_llavaov_histories_clear (GstLlavaovHistories * histories);
 /* Takes what the answer to a window, without keys and values, or a question made, at `now`. */
 void gst_llavaov_histories_take (GstLlavaovHistories * histories,
     GstLlavaovWindow * window, gint64 now);
+
+/* A window has been dropped at `now`: what one before it made gives way to other streams' windows. */
+void gst_llavaov_histories_yield (GstLlavaovHistories * histories, gint64 now);
 
 /* Whether the answer to this question is kept. */
 gboolean gst_llavaov_histories_have (const GstLlavaovHistories * histories,

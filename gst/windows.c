@@ -261,6 +261,14 @@ gst_llavaov_windows_foreach_sample (GstLlavaovWindows * windows,
       windows->layout);
 }
 
+/* No frames are kept for questions about a window that the engine does not come to. */
+static void
+forget_dropped (GstLlavaovWindows * windows, const GstLlavaovWindow * window)
+{
+  gst_llavaov_asks_drop (&windows->asks, window);
+  gst_llavaov_histories_yield (&windows->histories, g_get_monotonic_time ());
+}
+
 void
 gst_llavaov_windows_add (GstLlavaovWindows * windows, GstLlavaovWindow * window)
 {
@@ -273,7 +281,7 @@ gst_llavaov_windows_add (GstLlavaovWindows * windows, GstLlavaovWindow * window)
   if (window->state == GST_LLAVAOV_WINDOW_WAITING)
     gst_llavaov_asks_keep (&windows->asks, window);
   else if (window->state == GST_LLAVAOV_WINDOW_DROPPED)
-    gst_llavaov_asks_drop (&windows->asks, window);
+    forget_dropped (windows, window);
   g_queue_push_tail (window->state == GST_LLAVAOV_WINDOW_WAITING ?
       &windows->waiting : &windows->outbox, window);
   g_cond_broadcast (&windows->cond);
@@ -289,7 +297,7 @@ gst_llavaov_windows_drop (GstLlavaovWindows * windows, guint room)
 
     window->state = GST_LLAVAOV_WINDOW_DROPPED;
     window->reason = "overload";
-    gst_llavaov_asks_drop (&windows->asks, window);
+    forget_dropped (windows, window);
     g_ptr_array_set_size (window->samples, 0);
     llavaov_reservation_free (g_steal_pointer (&window->reservation));
     g_queue_push_tail (&windows->outbox, window);
@@ -339,7 +347,7 @@ static void
 deliver (GstLlavaovWindows * windows, GstLlavaovWindow * window)
 {
   if (window->state == GST_LLAVAOV_WINDOW_DROPPED)
-    gst_llavaov_asks_drop (&windows->asks, window);
+    forget_dropped (windows, window);
   if (window->state != GST_LLAVAOV_WINDOW_DROPPED ||
       window->question_index == 0) {
     g_queue_push_tail (&windows->outbox, window);

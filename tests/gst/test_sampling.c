@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Which frames of a stream stand for which stretch of it: sampler.c and clip.c by themselves. */
+ * Which frames of a stream stand for which stretch of it, and for how long they are kept behind it: sampler.c, clip.c and
+ * histories.c by themselves. */
 #include <gst/check/gstcheck.h>
 
 #include "clip.h"
+#include "histories.h"
 #include "sampler.h"
 #include "window.h"
 
@@ -419,6 +421,34 @@ GST_START_TEST (test_clip_keeps_at_most_1024)
 
 GST_END_TEST;
 
+GST_START_TEST (test_answered_frames_give_way_to_other_windows)
+{
+  static const struct
+  {
+    gint64 dropped;             /* seconds behind the answer */
+    gboolean kept;
+  } table[] = { {0, TRUE}, {19, TRUE}, {20, FALSE}, {3600, FALSE} };
+  const gint64 answered = 7 * G_TIME_SPAN_SECOND;
+  GstLlavaovHistories histories;
+  guint i;
+
+  for (i = 0; i < G_N_ELEMENTS (table); i++) {
+    GstSegment segment;
+
+    gst_segment_init (&segment, GST_FORMAT_TIME);
+    gst_llavaov_histories_init (&histories);
+    histories.window.window = gst_llavaov_window_new_empty (0, GST_SECOND,
+        &settings, &segment, 0, "none");
+    histories.window_until = answered + GST_LLAVAOV_HISTORY_LEAST;
+    gst_llavaov_histories_yield (&histories,
+        answered + table[i].dropped * G_TIME_SPAN_SECOND);
+    fail_unless_equals_int (histories.window.window != NULL, table[i].kept);
+    gst_llavaov_histories_clear (&histories);
+  }
+}
+
+GST_END_TEST;
+
 static Suite *
 sampling_suite (void)
 {
@@ -441,6 +471,7 @@ sampling_suite (void)
   tcase_add_test (tc, test_live_window_goes_out_when_decided);
   tcase_add_test (tc, test_clip_index_is_linspace);
   tcase_add_test (tc, test_clip_keeps_at_most_1024);
+  tcase_add_test (tc, test_answered_frames_give_way_to_other_windows);
   return s;
 }
 

@@ -27,13 +27,14 @@ STREAM = 0.5      # one stream: its element, its thread, its session, its newest
 # A frame is a picture, or a tile and embeddings, never both but while it is being prepared.
 FRAME = max(640 * 360 * 1.5, 192 * 192 * 3 + 49 * 128 * 4) / 2**20
 LAST = 8 * 49 * 128 * 4 / 2**20  # embeddings of a stream's last window
+ANSWER = 20.0     # seconds that an answer can be followed though later windows are dropped
 LATE = 3.0        # seconds after its end at which a window is given up
 
 
 def bound(run, capacity):
     """Resident before, streams, and the windows under way with their frames."""
     windows = min(2 * run["streams"], capacity * (WINDOW + LATE))
-    last = min(run["streams"], capacity * WINDOW)
+    last = min(run["streams"], capacity * max(WINDOW, ANSWER))
     return run["base_mb"] + 16 + KEPT + STREAM * run["streams"] + windows * 8 * FRAME + last * LAST
 
 
