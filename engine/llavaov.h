@@ -419,7 +419,8 @@ typedef struct LlavaovSessionStats {
     uint64_t frames_reused; /* which took the embeddings of another frame instead */
     /* Of all answers: as in LlavaovAnswer. */
     uint64_t draft_tokens, accepted_tokens;
-    uint64_t early_tokens; /* of prompts, computed before a question (LlavaovPrefill), in vain or not */
+    uint64_t
+        early_tokens; /* of prompts, computed before a question (LlavaovPrefill), in vain or not */
 } LlavaovSessionStats;
 /* Error: ARGUMENT, when stats->size is not set. */
 LLAVAOV_API LlavaovStatus llavaov_session_stats(

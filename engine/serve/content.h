@@ -22,7 +22,7 @@ struct LvContent {
     LvLink in_kept;      /* of the engine */
     uint64_t kept_bytes; /* in the engine's account */
     bool stays;          /* the last one of a stream with reuse_below */
-    unsigned refs; /* of frames, and of the session for the last few */
+    unsigned refs;       /* of frames, and of the session for the last few */
     LlavaovLayout layout;
     uint64_t hash; /* of tiles with pixels */
     LvTiles tiles; /* without pixels where the backend has the picture, or where they had to go */
