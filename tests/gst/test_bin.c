@@ -338,8 +338,8 @@ GST_START_TEST (test_errors)
     gint code;
     const gchar *words;
   } cases[] = {
-    {"precision=int8", FALSE, GST_RESOURCE_ERROR_SETTINGS,
-        "precision=\"int8\""},
+    {"precision=int7", FALSE, GST_RESOURCE_ERROR_SETTINGS,
+        "precision=\"int7\""},
     {"device=fake: chat-template=missing", FALSE, GST_RESOURCE_ERROR_SETTINGS,
         "chat-template=\"missing\": no such file"},
     {"device=tpu", FALSE, GST_RESOURCE_ERROR_SETTINGS, "device=\"tpu\""},

@@ -266,6 +266,7 @@ static void ask_window(Stream *s, LlavaovFrame **frames, LlavaovReservation *res
     LlavaovError error;
     LlavaovGeneration generation = llavaov_generation_default();
     generation.max_new_tokens = s->tokens;
+    generation.without_drafts = true; /* a token costs a step */
     const LlavaovRequest request = {.size = sizeof request,
         .layout = LLAVAOV_LAYOUT_VIDEO,
         .frames = frames,
