@@ -147,20 +147,6 @@ read_field (GQuark field, const GValue * value, gpointer data)
       gst_llavaov_option_error (reader->error, "ask", "%s: no UTF-8", name);
 }
 
-static void
-reset (GstLlavaovSettings * settings, const guint * ids, guint n)
-{
-  guint i;
-
-  for (i = 0; i < n; i++) {
-    GValue usual = G_VALUE_INIT;
-
-    gst_llavaov_property_default (ids[i], &usual);
-    gst_llavaov_settings_set (settings, ids[i], &usual);
-    g_value_unset (&usual);
-  }
-}
-
 /* The question of `questions` that has this name. */
 static gboolean
 take_named (GstLlavaovAskFields * ask, const GstLlavaovSettings * settings,
@@ -204,10 +190,11 @@ take_settings (GstLlavaovAskFields * ask, const GstLlavaovSettings * settings,
 
   gst_llavaov_settings_copy (settings, &ask->settings);
   if (has_prompt)
-    reset (&ask->settings, of_prompt, G_N_ELEMENTS (of_prompt));
+    gst_llavaov_settings_reset (&ask->settings, of_prompt,
+        G_N_ELEMENTS (of_prompt));
   else if (settings->questions && !take_named (ask, settings, error))
     return FALSE;
-  reset (&ask->settings, never, G_N_ELEMENTS (never));
+  gst_llavaov_settings_reset (&ask->settings, never, G_N_ELEMENTS (never));
   return TRUE;
 }
 

@@ -235,15 +235,8 @@ give_way (GstLlavaovSettings * settings, json_t * object)
   const guint *ids = chooses ? generated : chosen;
   const guint n = chooses ? G_N_ELEMENTS (generated) : writes ?
       G_N_ELEMENTS (chosen) : 0;
-  guint i;
 
-  for (i = 0; i < n; i++) {
-    GValue usual = G_VALUE_INIT;
-
-    gst_llavaov_property_default (ids[i], &usual);
-    gst_llavaov_settings_set (settings, ids[i], &usual);
-    g_value_unset (&usual);
-  }
+  gst_llavaov_settings_reset (settings, ids, n);
 }
 
 static gboolean

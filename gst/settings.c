@@ -13,13 +13,8 @@ gst_llavaov_settings_init (GstLlavaovSettings * settings)
   guint id;
 
   memset (settings, 0, sizeof (*settings));
-  for (id = 1; id < GST_LLAVAOV_N_PROPS; id++) {
-    GValue value = G_VALUE_INIT;
-
-    gst_llavaov_property_default (id, &value);
-    gst_llavaov_settings_set (settings, id, &value);
-    g_value_unset (&value);
-  }
+  for (id = 1; id < GST_LLAVAOV_N_PROPS; id++)
+    gst_llavaov_settings_reset (settings, &id, 1);
   settings->set = 0;
 }
 
@@ -131,6 +126,21 @@ gst_llavaov_settings_set (GstLlavaovSettings * settings, guint id,
   settings->set |= G_GUINT64_CONSTANT (1) << id;
   settings->changes++;
   return TRUE;
+}
+
+void
+gst_llavaov_settings_reset (GstLlavaovSettings * settings, const guint * ids,
+    guint n)
+{
+  guint i;
+
+  for (i = 0; i < n; i++) {
+    GValue usual = G_VALUE_INIT;
+
+    gst_llavaov_property_default (ids[i], &usual);
+    gst_llavaov_settings_set (settings, ids[i], &usual);
+    g_value_unset (&usual);
+  }
 }
 
 gboolean

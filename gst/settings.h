@@ -27,6 +27,9 @@ void gst_llavaov_settings_refresh (GstLlavaovSettings * run,
 /* FALSE when the id is not that of a property with a value here. */
 gboolean gst_llavaov_settings_set (GstLlavaovSettings * settings, guint id,
     const GValue * value);
+/* The values that these properties have at first. */
+void gst_llavaov_settings_reset (GstLlavaovSettings * settings,
+    const guint * ids, guint n);
 gboolean gst_llavaov_settings_get (const GstLlavaovSettings * settings,
     guint id, GValue * value);
 
