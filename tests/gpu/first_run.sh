@@ -84,21 +84,24 @@ put_row() { # NAME GOOD MILLISECONDS FACTS
         "${facts:+, $facts}" >"$file.new" && mv "$file.new" "$file"
 }
 
-# All rows so far to $OUT, each file whole at any time.
+# All rows so far to $OUT, each file whole at any time; one at a time, or a row would be overwritten by an older set without it.
 publish() {
-    local file first=1 scratch=$out/.$BASHPID
+    local file first=1
     {
-        printf '{"device": "%s", "compute_capability": "%s", "date": "%s", "sources": "%s", "driver": "%s", "rows": {' \
-            "$device" "$capability" "$(date -u +%F)" "$version" "$driver"
-        for file in "$rows"/*; do
-            case "$file" in *.new | *'*') continue ;; esac
-            ((first)) || printf ','
-            first=0
-            file=${file##*/}
-            printf '\n"%s": %s' "${file//%//}" "$(cat "$rows/$file")"
-        done
-        printf '\n}}\n'
-    } >"$scratch.json" && mv "$scratch.json" "$out/gpu-check.json"
+        flock -w 10 9
+        {
+            printf '{"device": "%s", "compute_capability": "%s", "date": "%s", "sources": "%s", "driver": "%s", "rows": {' \
+                "$device" "$capability" "$(date -u +%F)" "$version" "$driver"
+            for file in "$rows"/*; do
+                case "$file" in *.new | *'*') continue ;; esac
+                ((first)) || printf ','
+                first=0
+                file=${file##*/}
+                printf '\n"%s": %s' "${file//%//}" "$(cat "$rows/$file")"
+            done
+            printf '\n}}\n'
+        } >"$out/.new.json" && mv "$out/.new.json" "$out/gpu-check.json"
+    } 9>>"$scratch/publish.lock"
 }
 
 table() {
