@@ -77,6 +77,23 @@ finish_reason (LlavaovFinishReason reason)
   }
 }
 
+/* "keyframes" where one of its frames is from a time when no others were decoded; NULL where nobody chose. */
+static const gchar *
+decoded (const GstLlavaovWindow * window)
+{
+  const gchar *word = NULL;
+  guint i;
+
+  for (i = 0; i < window->samples->len; i++) {
+    const GstLlavaovSample *sample = g_ptr_array_index (window->samples, i);
+
+    if (sample->decoded && (word == NULL ||
+            !strcmp (sample->decoded, "keyframes")))
+      word = sample->decoded;
+  }
+  return word;
+}
+
 GstStructure *
 gst_llavaov_answer_to_structure (const GstLlavaovWindow * window,
     const gchar * stream, guint64 dropped, const gchar * model,
@@ -128,6 +145,9 @@ gst_llavaov_answer_to_structure (const GstLlavaovWindow * window,
   gst_structure_set (structure, "n-frames", G_TYPE_UINT, window->samples->len,
       NULL);
   gst_structure_take_value (structure, "frame-times", &times);
+  if (decoded (window))
+    gst_structure_set (structure, "decoded", G_TYPE_STRING, decoded (window),
+        NULL);
   gst_structure_set (structure,
       "frames-reused", G_TYPE_UINT, window->frames_reused,
       "utc-start", G_TYPE_UINT64, (guint64) window->utc_start,

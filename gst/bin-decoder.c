@@ -147,6 +147,7 @@ decoder_pad_added (GstElement * decoder, GstPad * pad, gpointer data)
       g_mutex_lock (&self->lock);
       self->linked_video = TRUE;
       g_mutex_unlock (&self->lock);
+      gst_llavaov_keyframe_filters_video (&self->keyframe_filters);
       return;
     }
   }

@@ -221,6 +221,7 @@ gst_llavaov_frames_take (GstLlavaovElement * self, GstBuffer * buffer,
   sample =
       gst_llavaov_sample_new (buffer, &self->format.info, running, duration);
   sample->orientation = self->format.orientation;
+  sample->decoded = self->input.decoded;
   if (self->run.sampling == GST_LLAVAOV_SAMPLING_CLIP)
     flow = self->run.enabled ? clip_frame (self, sample) : GST_FLOW_OK;
   else

@@ -76,6 +76,17 @@ handle_message (GstBin * bin, GstMessage * message)
 }
 
 static void
+deep_element_added (GstBin * bin, GstBin * sub_bin, GstElement * element)
+{
+  GstLlavaov *self = GST_LLAVAOV (bin);
+
+  if (sub_bin != bin)
+    gst_llavaov_keyframe_filters_add (&self->keyframe_filters, element);
+  GST_BIN_CLASS (gst_llavaov_parent_class)->deep_element_added (bin, sub_bin,
+      element);
+}
+
+static void
 set_property (GObject * object, guint id, const GValue * value,
     GParamSpec * pspec)
 {
@@ -92,6 +103,9 @@ get_property (GObject * object, guint id, GValue * value, GParamSpec * pspec)
 
   if (!gst_llavaov_element_get (GST_LLAVAOV_ELEMENT (self->inner), id, value))
     G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+  else if (id == GST_LLAVAOV_PROP_STATS)
+    gst_llavaov_keyframe_filters_add_stats (&self->keyframe_filters,
+        g_value_get_boxed (value));
 }
 
 static GstPad *
@@ -157,6 +171,8 @@ change_state (GstElement * element, GstStateChange transition)
       !gst_llavaov_bin_is_chosen (self) && gst_pad_is_linked (self->sinkpad))
     gst_llavaov_bin_choose_by_peer (self);
 
+  if (transition == GST_STATE_CHANGE_READY_TO_PAUSED)
+    gst_llavaov_keyframe_filters_start (&self->keyframe_filters);
   if (transition == GST_STATE_CHANGE_READY_TO_PAUSED && !start_inside (self))
     return GST_STATE_CHANGE_FAILURE;
 
@@ -192,6 +208,7 @@ finalize (GObject * object)
 {
   GstLlavaov *self = GST_LLAVAOV (object);
 
+  gst_llavaov_keyframe_filters_free (&self->keyframe_filters);
   gst_llavaov_decoder_plugging_free (&self->decoder_plugging);
   gst_llavaov_decoder_errors_free (&self->decoder_errors);
   g_mutex_clear (&self->lock);
@@ -237,6 +254,7 @@ gst_llavaov_class_init (GstLlavaovClass * klass)
       "Answers questions about video, raw or encoded, with a LLaVA-OneVision "
       "model", "The llavaov authors");
   GST_BIN_CLASS (klass)->handle_message = handle_message;
+  GST_BIN_CLASS (klass)->deep_element_added = deep_element_added;
 }
 
 static void
@@ -251,6 +269,8 @@ gst_llavaov_init (GstLlavaov * self)
   self->inner = g_object_new (GST_TYPE_LLAVAOV_ELEMENT, "name", "element",
       NULL);
   gst_object_ref_sink (self->inner);
+  gst_llavaov_keyframe_filters_init (&self->keyframe_filters,
+      GST_LLAVAOV_ELEMENT (self->inner));
   gst_llavaov_host_set (GST_LLAVAOV_ELEMENT (self->inner), GST_ELEMENT (self));
   gst_bin_add (GST_BIN (self), self->inner);
 

@@ -9,6 +9,7 @@
 #include "decoder-errors.h"
 #include "decoder-plugging.h"
 #include "gstllavaovelement.h"
+#include "keyframe-filter.h"
 
 G_BEGIN_DECLS
 
@@ -25,6 +26,8 @@ struct _GstLlavaov
 
   GstLlavaovDecoderErrors decoder_errors;       /* what the decoder found instead of video; its lock: decoder-errors.h */
   GstLlavaovDecoderPlugging decoder_plugging;
+
+  GstLlavaovKeyframeFilters keyframe_filters;   /* around video decoders; its lock: keyframe-filter.h */
 
   /* What is in front of inner: read and written by the functions of bin-decoder.c alone, with the lock, which is a leaf. */
   GMutex lock;

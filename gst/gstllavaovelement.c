@@ -19,6 +19,7 @@
 #include "ask.h"
 #include "backpressure.h"
 #include "clock.h"
+#include "errors.h"
 #include "properties.h"
 #include "stream.h"
 #include "upstream.h"
@@ -155,6 +156,22 @@ release_pad (GstElement * element, GstPad * pad)
   gst_element_remove_pad (element, pad);
 }
 
+/* Alone it has no decoder. */
+static void
+warn_of_decode (GstLlavaovElement * self)
+{
+  LlavaovError error = { LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION, "decode",
+    "llavaovelement decodes nothing, so this does nothing: llavaov does"
+  };
+  gboolean useless;
+
+  GST_OBJECT_LOCK (self);
+  useless = !self->host && self->settings.decode != GST_LLAVAOV_DECODE_ALL;
+  GST_OBJECT_UNLOCK (self);
+  if (useless)
+    gst_llavaov_post_warning (GST_ELEMENT (self), &error, "decode");
+}
+
 static GstStateChangeReturn
 change_state (GstElement * element, GstStateChange transition)
 {
@@ -165,6 +182,7 @@ change_state (GstElement * element, GstStateChange transition)
     case GST_STATE_CHANGE_READY_TO_PAUSED:
       if (!gst_llavaov_worker_start (self))
         return GST_STATE_CHANGE_FAILURE;
+      warn_of_decode (self);
       break;
     case GST_STATE_CHANGE_PAUSED_TO_PLAYING:
       gst_llavaov_clock_set_playing (self, TRUE);

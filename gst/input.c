@@ -35,6 +35,7 @@ gst_llavaov_input_start (GstLlavaovInput * input)
   reset (input);
   input->stream_seqnum = GST_SEQNUM_INVALID;
   input->warned_unlinked = FALSE;
+  input->decoded = NULL;
   g_mutex_unlock (&input->lock);
 }
 
@@ -232,6 +233,14 @@ gst_llavaov_input_set_eos (GstLlavaovInput * input)
 {
   g_mutex_lock (&input->lock);
   input->eos = TRUE;
+  g_mutex_unlock (&input->lock);
+}
+
+void
+gst_llavaov_input_set_decoded (GstLlavaovInput * input, const gchar * word)
+{
+  g_mutex_lock (&input->lock);
+  input->decoded = g_intern_string (word);
   g_mutex_unlock (&input->lock);
 }
 

@@ -13,6 +13,10 @@
 
 G_BEGIN_DECLS
 
+/* The event in front of the first frame of which another word than before is true; its field `decoded`: "all" or "keyframes". The
+ * bin's decoder sends it, and it ends in the element. */
+#define GST_LLAVAOV_DECODED_EVENT_NAME "llavaov/decoded"
+
 typedef struct _GstLlavaovInput
 {
   GMutex lock;
@@ -31,6 +35,7 @@ typedef struct _GstLlavaovInput
   guint64 n_frames;             /* since the stream began */
   gboolean eos;
   gboolean warned_unlinked;     /* since the start */
+  const gchar *decoded;         /* which pictures are decoded: "all", "keyframes", or NULL where nobody chose */
 } GstLlavaovInput;
 
 void gst_llavaov_input_init (GstLlavaovInput * input);
@@ -86,6 +91,8 @@ guint64 gst_llavaov_input_count_frame (GstLlavaovInput * input);
 void gst_llavaov_input_set_eos (GstLlavaovInput * input);
 /* A frame was refused since what follows is not linked. TRUE: the first since the start. */
 gboolean gst_llavaov_input_set_unlinked (GstLlavaovInput * input);
+void gst_llavaov_input_set_decoded (GstLlavaovInput * input,
+    const gchar * word);
 
 G_END_DECLS
 

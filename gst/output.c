@@ -219,7 +219,8 @@ join (const GPtrArray * together)
   static const gchar *const common[] = {
     "stream", "seq", "n-questions", "trigger", "trigger-time",
     "motion-level", "scene-change", "objects", "timestamp", "stream-time",
-    "running-time", "duration", "n-frames", "frame-times", "utc-start",
+    "running-time", "duration", "n-frames", "frame-times", "decoded",
+    "utc-start",
     "dropped-windows", "model", "device"
   };
   const GstStructure *first = g_ptr_array_index (together, 0);

@@ -27,6 +27,7 @@ gst_llavaov_sample_copy (const GstLlavaovSample * sample)
       sample->running, sample->duration);
   copy->orientation = sample->orientation;
   copy->arrival = sample->arrival;
+  copy->decoded = sample->decoded;
   return copy;
 }
 

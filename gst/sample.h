@@ -23,6 +23,7 @@ typedef struct _GstLlavaovSample
   LlavaovOrientation orientation;
   GstBuffer *buffer;            /* until it is given to the engine */
   LlavaovFrame *frame;          /* afterwards */
+  const gchar *decoded;         /* the word of it that the answer has, or NULL; static */
   gboolean chosen;              /* a sampling point has taken it */
   gboolean failed;              /* the engine refused it; error says why */
   LlavaovError error;

@@ -241,13 +241,28 @@ sink_flush_stop (GstLlavaovElement * self, GstEvent * event)
   return gst_pad_push_event (self->srcpad, event);
 }
 
+/* Takes the event of the bin's decoder. */
+static gboolean
+is_decoded_event (GstLlavaovElement * self, GstEvent * event)
+{
+  const gchar *word;
+
+  if (!gst_event_has_name (event, GST_LLAVAOV_DECODED_EVENT_NAME))
+    return FALSE;
+  word = gst_structure_get_string (gst_event_get_structure (event), "decoded");
+  if (!g_strcmp0 (word, "all") || !g_strcmp0 (word, "keyframes"))
+    gst_llavaov_input_set_decoded (&self->input, word);
+  gst_event_unref (event);
+  return TRUE;
+}
+
 static gboolean
 sink_event (GstPad * pad, GstObject * parent, GstEvent * event)
 {
   GstLlavaovElement *self = GST_LLAVAOV_ELEMENT (parent);
   gboolean taken;
 
-  if (gst_llavaov_ask_event (self, event))
+  if (gst_llavaov_ask_event (self, event) || is_decoded_event (self, event))
     return TRUE;
   switch (GST_EVENT_TYPE (event)) {
     case GST_EVENT_STREAM_START:

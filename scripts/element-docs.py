@@ -54,6 +54,7 @@ with `gst_custom_meta_get_structure()`), and each JSON line of the text pad with
 | duration | uint64 | length of the window |
 | n-frames | uint | frames that the answer is about |
 | frame-times | array of uint64 | their running times |
+| decoded | string | with another `decode` than `all`: which pictures of the video were decoded, `keyframes` or `all`; not where it came raw |
 | frames-reused | uint | of them, those with the embeddings of another frame: equal to it, or nearly ([Encoded once](windows.md#encoded-once)) |
 | utc-start | uint64 | wall clock at the window's start |
 | prompt-tokens, new-tokens | uint | |
