@@ -66,7 +66,12 @@ typedef enum LlavaovStatus {
     LLAVAOV_ERROR_CANCELLED = -9,    /* the caller cancelled */
     LLAVAOV_ERROR_NUMERIC = -10,     /* NaN or Inf in weights, features or logits */
     LLAVAOV_ERROR_INTERNAL = -11,    /* a broken promise inside the engine: a bug */
-    LLAVAOV_ERROR_LATE = -12         /* the engine did not come to a reserved window in time */
+    LLAVAOV_ERROR_LATE = -12,        /* the engine did not come to a reserved window in time */
+    /* Of device "remote": */
+    LLAVAOV_ERROR_REMOTE = -13,      /* a server gave no answer, or none that is one */
+    LLAVAOV_ERROR_REMOTE_DOWN = -14, /* none of the servers answers at present; none was asked */
+    LLAVAOV_ERROR_REMOTE_UNFIT = -15 /* a server is no stand-in for the model here: it counts other
+                                        tokens, or gives no probabilities. No later answer counts */
 } LlavaovStatus;
 
 /* What an error is about. */
@@ -218,6 +223,37 @@ LLAVAOV_API const char *llavaov_precision_name(LlavaovPrecision precision);
 /* false: no precision has this name, and *precision stays as it is. */
 LLAVAOV_API bool llavaov_precision_from_name(const char *name, LlavaovPrecision *precision);
 
+/* How frames go to a server: VIDEO as one clip, IMAGES as images of their own; AUTO: each request's
+ * in its own layout. */
+typedef enum LlavaovRemoteLayout {
+    LLAVAOV_REMOTE_LAYOUT_AUTO,
+    LLAVAOV_REMOTE_LAYOUT_VIDEO,
+    LLAVAOV_REMOTE_LAYOUT_IMAGES
+} LlavaovRemoteLayout;
+
+/* What pictures are sent as: PNG loses nothing, JPEG (quality 90) takes about an eighth. */
+typedef enum LlavaovRemotePicture {
+    LLAVAOV_REMOTE_PICTURE_PNG,
+    LLAVAOV_REMOTE_PICTURE_JPEG
+} LlavaovRemotePicture;
+
+/* Servers with the interface of OpenAI's chat completions that compute in place of this machine
+ * (docs/cluster.md). */
+typedef struct LlavaovRemoteOptions {
+    size_t size;
+    /* Of the interface, such as "https://host:8000/v1"; several between spaces: whichever has the
+     * fewest requests gets the next one. */
+    const char *url;
+    const char *model; /* NULL: none is named, for servers of one */
+    /* Environment variable with the key, which is read when the engine is opened; NULL: no key. */
+    const char *api_key_env;
+    LlavaovRemoteLayout layout;
+    LlavaovRemotePicture picture;
+    uint64_t timeout_ns; /* of one attempt; 0: 30 s */
+    uint32_t retries;    /* attempts after the first */
+    uint32_t reserved;
+} LlavaovRemoteOptions;
+
 /* `done` of `total` bytes of weights are ready; where the device is warmed up behind them, that is
  * counted as a few bytes more. Called from the thread that opens. Return false to cancel. */
 typedef bool (*LlavaovProgress)(void *data, uint64_t done, uint64_t total);
@@ -225,7 +261,8 @@ typedef bool (*LlavaovProgress)(void *data, uint64_t done, uint64_t total);
 typedef struct LlavaovEngineOptions {
     size_t size;
     const char *model_path; /* checkpoint folder */
-    const char *device;     /* NULL or "auto", "cpu", "cuda", "cuda:N": llavaov_device_check */
+    const char *device;     /* NULL or "auto", "cpu", "cuda", "cuda:N", "remote":
+                               llavaov_device_check */
     LlavaovPrecision precision;
     LlavaovResize resize;
     const char *cpu_mask; /* NULL or "auto" = best; "baseline", "avx2", "avx512" = at most that */
@@ -233,6 +270,9 @@ typedef struct LlavaovEngineOptions {
     void *progress_data;
     uint32_t threads; /* compute threads on the CPU; 0 = one per processor this process may use */
     uint32_t reserved;
+    /* For device "remote". model_path is the served checkpoint's folder, of which no weights are
+     * needed: prompts are counted here, too, and must have as many tokens there. */
+    const LlavaovRemoteOptions *remote;
 } LlavaovEngineOptions;
 
 /* Facts about an open engine; strings live as long as the engine. */
@@ -253,8 +293,8 @@ typedef struct LlavaovEngineInfo {
     const char *generation_notice;
 } LlavaovEngineInfo;
 
-/* Whether this is a device string, whether or not there is such a device: "auto", "cpu", "cuda" or
- * "cuda:N". Behind "auto", "cuda" and "cuda:N" options may follow, which change speed and no answer,
+/* Whether this is a device string, whether or not there is such a device: "auto", "cpu", "cuda",
+ * "cuda:N" or "remote". Behind "auto", "cuda" and "cuda:N" options may follow, which change speed and no answer,
  * for those who measure: ";graphs=off", ";overlap=off", ";plans=timed",
  * ";attention=wgmma", ";gate=fused", ";rows=N", ";slice-us=N",
  * ";warm-ms=N". NULL and "" are "auto". Error: ARGUMENT. */

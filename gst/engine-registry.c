@@ -9,8 +9,8 @@
 
 typedef struct
 {
-  gchar *key;
-  gchar *model_path, *device;
+  gchar *key, *spec;
+  GstLlavaovSettings settings;
   LlavaovPrecision precision;
   GList *users;
   GstLlavaovEngineState state;
@@ -39,8 +39,8 @@ entry_free (Entry * entry)
 {
   llavaov_engine_unref (entry->engine);
   g_free (entry->key);
-  g_free (entry->model_path);
-  g_free (entry->device);
+  g_free (entry->spec);
+  gst_llavaov_settings_clear (&entry->settings);
   g_free (entry);
 }
 
@@ -77,14 +77,25 @@ static gpointer
 load_thread (gpointer data)
 {
   Entry *entry = data;
-  LlavaovEngineOptions options = {.size = sizeof (options) };
+  const GstLlavaovSettings *settings = &entry->settings;
+  LlavaovRemoteOptions remote = {
+    .size = sizeof (remote),
+    .url = settings->remote_url,
+    .model = settings->remote_model,
+    .api_key_env = settings->remote_api_key_env,
+    .layout = (LlavaovRemoteLayout) settings->remote_layout,
+    .picture = (LlavaovRemotePicture) settings->remote_picture,
+    .timeout_ns = settings->remote_timeout,
+    .retries = settings->remote_retries,
+  };
+  LlavaovEngineOptions options = {.size = sizeof (options),.remote = &remote };
   LlavaovEngine *engine = NULL;
   LlavaovError error = { 0, };
   LlavaovStatus status;
   gboolean abandoned;
 
-  options.model_path = entry->model_path;
-  options.device = entry->device;
+  options.model_path = settings->model_path;
+  options.device = settings->device;
   options.precision = entry->precision;
   options.progress = load_progress;
   options.progress_data = entry;
@@ -111,28 +122,40 @@ load_thread (gpointer data)
   return NULL;
 }
 
+/* All that engines differ in but the folder. */
 static gchar *
-make_key (const gchar * engine_id, const gchar * model_path,
-    const gchar * device, LlavaovPrecision precision)
+make_spec (const GstLlavaovSettings * s, LlavaovPrecision precision)
+{
+  if (strcmp (s->device, "remote"))
+    return g_strdup_printf ("%d:%s", precision, s->device);
+  return g_strdup_printf ("%d:%s:%s:%s:%s:%d:%d:%" G_GUINT64_FORMAT ":%u",
+      precision, s->device, s->remote_url, s->remote_model,
+      s->remote_api_key_env, s->remote_layout, s->remote_picture,
+      s->remote_timeout, s->remote_retries);
+}
+
+static gchar *
+make_key (const GstLlavaovSettings * settings, const gchar * spec)
 {
   gchar *canonical, *key;
 
-  if (engine_id)
-    return g_strconcat ("id:", engine_id, NULL);
-  canonical = realpath (model_path, NULL);
-  key = g_strdup_printf ("%d:%s:%s", precision, device,
-      canonical ? canonical : model_path);
+  if (settings->engine_id)
+    return g_strconcat ("id:", settings->engine_id, NULL);
+  canonical = realpath (settings->model_path, NULL);
+  key = g_strdup_printf ("%s:%s", spec,
+      canonical ? canonical : settings->model_path);
   free (canonical);
   return key;
 }
 
 GstLlavaovEngineUser *
-gst_llavaov_engine_acquire (const gchar * engine_id, const gchar * model_path,
-    const gchar * device, LlavaovPrecision precision,
-    GstLlavaovEngineChanged changed, gpointer data, LlavaovError * error)
+gst_llavaov_engine_acquire (const GstLlavaovSettings * settings,
+    LlavaovPrecision precision, GstLlavaovEngineChanged changed, gpointer data,
+    LlavaovError * error)
 {
   GstLlavaovEngineUser *user;
-  gchar *key = make_key (engine_id, model_path, device, precision);
+  gchar *spec = make_spec (settings, precision);
+  gchar *key = make_key (settings, spec);
   Entry *entry;
 
   g_mutex_lock (&registry_lock);
@@ -144,26 +167,26 @@ gst_llavaov_engine_acquire (const gchar * engine_id, const gchar * model_path,
     g_hash_table_remove (registry, key);
     entry = NULL;
   }
-  if (entry && (entry->precision != precision ||
-          strcmp (entry->device, device) ||
-          strcmp (entry->model_path, model_path))
-      && engine_id) {
+  if (entry && settings->engine_id && (strcmp (entry->spec, spec) ||
+          strcmp (entry->settings.model_path, settings->model_path))) {
     error->status = LLAVAOV_ERROR_ARGUMENT;
     error->about = LLAVAOV_ABOUT_OPTION;
     g_strlcpy (error->subject, "engine-id", sizeof (error->subject));
     g_snprintf (error->message, sizeof (error->message),
         "engine-id=\"%s\" is in use with model-path=\"%s\", device=\"%s\"; "
         "the same id cannot name another model, device or precision",
-        engine_id, entry->model_path, entry->device);
+        settings->engine_id, entry->settings.model_path,
+        entry->settings.device);
     g_mutex_unlock (&registry_lock);
     g_free (key);
+    g_free (spec);
     return NULL;
   }
   if (entry == NULL) {
     entry = g_new0 (Entry, 1);
     entry->key = g_strdup (key);
-    entry->model_path = g_strdup (model_path);
-    entry->device = g_strdup (device);
+    entry->spec = g_strdup (spec);
+    gst_llavaov_settings_copy (settings, &entry->settings);
     entry->precision = precision;
     entry->loading = TRUE;
     g_hash_table_insert (registry, entry->key, entry);
@@ -176,6 +199,7 @@ gst_llavaov_engine_acquire (const gchar * engine_id, const gchar * model_path,
   entry->users = g_list_prepend (entry->users, user);
   g_mutex_unlock (&registry_lock);
   g_free (key);
+  g_free (spec);
   return user;
 }
 

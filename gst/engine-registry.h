@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The engines of this process: one for each engine-id, or for each (checkpoint folder, device, precision) where no id is
- * given. They load in a thread of their own; the last user's release cancels a load or frees the weights.
+ * The engines of this process: one for each engine-id, or for each (checkpoint folder, device with its settings, precision)
+ * where no id is given. They load in a thread of their own; the last user's release cancels a load or frees the weights.
  *
  * Thread-safe.
  */
@@ -10,7 +10,7 @@
 
 #include <gst/gst.h>
 
-#include "llavaov.h"
+#include "settings.h"
 
 G_BEGIN_DECLS
 
@@ -28,10 +28,9 @@ typedef struct _GstLlavaovEngineUser GstLlavaovEngineUser;
  * wake somebody up. */
 typedef void (*GstLlavaovEngineChanged) (gpointer data);
 
-/* Starts or joins the load and returns at once. NULL when engine_id names an engine that was opened with other options;
+/* Starts or joins the load and returns at once. NULL when engine-id names an engine that was opened with other options;
  * error says so. */
-GstLlavaovEngineUser *gst_llavaov_engine_acquire (const gchar * engine_id,
-    const gchar * model_path, const gchar * device, LlavaovPrecision precision,
+GstLlavaovEngineUser *gst_llavaov_engine_acquire (const GstLlavaovSettings * settings, LlavaovPrecision precision,
     GstLlavaovEngineChanged changed, gpointer data, LlavaovError * error);
 
 /* Where the load stands. percent and error may be NULL. *engine is filled in state READY, owned by the user. */

@@ -42,8 +42,6 @@ static const GstLlavaovDescriptor table[GST_LLAVAOV_N_PROPS] = {
 #include "properties.inc"
 };
 
-G_STATIC_ASSERT (GST_LLAVAOV_N_PROPS <= 64);    /* GstLlavaovSettings.set */
-
 static GParamSpec *
 make_spec (const GstLlavaovDescriptor * d)
 {

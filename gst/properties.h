@@ -68,7 +68,7 @@ typedef enum
 typedef struct _GstLlavaovSettings
 {
 #include "properties.inc"
-  guint64 set;                  /* bit 1 << id: the property has been set, to any value */
+  guint8 set[GST_LLAVAOV_N_PROPS];      /* by id: the property has been set, to any value */
   guint changes;                /* that were made, by setting properties */
 } GstLlavaovSettings;
 

@@ -236,6 +236,11 @@ report_failed (GstLlavaovElement * self, const GstLlavaovWindow * window)
   gst_llavaov_output_add_meta (&self->output, window, NULL);
   if (window->status == LLAVAOV_ERROR_CANCELLED)
     return;
+  if (window->status == LLAVAOV_ERROR_REMOTE_UNFIT) {
+    if (!gst_llavaov_windows_have_failed (&self->windows))
+      gst_llavaov_host_fail (self, &window->error);
+    return;
+  }
   failures = gst_llavaov_output_count_failure (&self->output, window);
   what = g_strdup_printf ("Window %" G_GUINT64_FORMAT " at %" GST_TIME_FORMAT
       " has no answer%s%s", window->seq, GST_TIME_ARGS (window->start),

@@ -35,10 +35,13 @@ keep_answer (GstLlavaovWindow * window, const LlavaovAnswer * answer)
   if (answer->history && !window->ask_id)
     llavaov_history_trim (window->made);
   window->state = answer->status == LLAVAOV_OK ? GST_LLAVAOV_WINDOW_ANSWERED :
-      answer->status == LLAVAOV_ERROR_LATE ? GST_LLAVAOV_WINDOW_DROPPED :
-      GST_LLAVAOV_WINDOW_FAILED;
+      answer->status == LLAVAOV_ERROR_LATE ||
+      answer->status == LLAVAOV_ERROR_REMOTE_DOWN ?
+      GST_LLAVAOV_WINDOW_DROPPED : GST_LLAVAOV_WINDOW_FAILED;
   if (answer->status == LLAVAOV_ERROR_LATE)
     window->reason = "overload";
+  else if (answer->status == LLAVAOV_ERROR_REMOTE_DOWN)
+    window->reason = "remote-down";
 }
 
 /* On an engine thread. */

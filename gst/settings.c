@@ -15,7 +15,7 @@ gst_llavaov_settings_init (GstLlavaovSettings * settings)
   memset (settings, 0, sizeof (*settings));
   for (id = 1; id < GST_LLAVAOV_N_PROPS; id++)
     gst_llavaov_settings_reset (settings, &id, 1);
-  settings->set = 0;
+  memset (settings->set, 0, sizeof (settings->set));
 }
 
 void
@@ -86,7 +86,7 @@ gst_llavaov_settings_refresh (GstLlavaovSettings * run,
       memcpy (member_of (run, id), member_of (settings, id),
           gst_llavaov_property (id)->size);
   }
-  run->set = settings->set;
+  memcpy (run->set, settings->set, sizeof (run->set));
 }
 
 gboolean
@@ -123,7 +123,7 @@ gst_llavaov_settings_set (GstLlavaovSettings * settings, guint id,
     default:
       return FALSE;
   }
-  settings->set |= G_GUINT64_CONSTANT (1) << id;
+  settings->set[id] = TRUE;
   settings->changes++;
   return TRUE;
 }
@@ -221,7 +221,7 @@ gst_llavaov_settings_generation (const GstLlavaovSettings * settings)
     return generation;
   generation.as_checkpoint = LLAVAOV_SETTING_ALL;
   for (i = 0; i < G_N_ELEMENTS (own); i++)
-    if (settings->set & G_GUINT64_CONSTANT (1) << own[i].id)
+    if (settings->set[own[i].id])
       generation.as_checkpoint &= ~own[i].setting;
   return generation;
 }

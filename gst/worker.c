@@ -179,6 +179,19 @@ open_template (const GstLlavaovSettings * settings,
   return FALSE;
 }
 
+/* What servers are to be given decides on the layout where that is open. */
+static void
+settle_layout (GstLlavaovSettings * settings)
+{
+  if (strcmp (settings->device, "remote") ||
+      settings->layout != GST_LLAVAOV_LAYOUT_AUTO)
+    return;
+  if (settings->remote_layout == GST_LLAVAOV_REMOTE_LAYOUT_IMAGES)
+    settings->layout = GST_LLAVAOV_LAYOUT_IMAGES;
+  else if (settings->remote_layout == GST_LLAVAOV_REMOTE_LAYOUT_VIDEO)
+    settings->layout = GST_LLAVAOV_LAYOUT_VIDEO;
+}
+
 gboolean
 gst_llavaov_worker_start (GstLlavaovElement * self)
 {
@@ -207,6 +220,7 @@ gst_llavaov_worker_start (GstLlavaovElement * self)
   GST_OBJECT_UNLOCK (self);
   if (settings.model_path == NULL)
     settings.model_path = gst_llavaov_engine_default_model ();
+  settle_layout (&settings);
 
   if (!gst_llavaov_check_settings (&settings, &precision, &error) ||
       !(prompt = gst_llavaov_read_prompt (&settings, &error)) ||
@@ -232,9 +246,8 @@ gst_llavaov_worker_start (GstLlavaovElement * self)
   gst_llavaov_windows_start (&self->windows);
   g_mutex_unlock (&self->windows.lock);
 
-  user = gst_llavaov_engine_acquire (self->run.engine_id,
-      self->run.model_path, self->run.device, precision, engine_changed, self,
-      &error);
+  user = gst_llavaov_engine_acquire (&self->run, precision, engine_changed,
+      self, &error);
   if (user == NULL) {
     g_mutex_lock (&self->windows.lock);
     gst_llavaov_windows_stop (&self->windows);

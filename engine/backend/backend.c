@@ -49,6 +49,8 @@ LlavaovStatus lv_backend_open(
         return lv_backend_cpu_open(&options, backend, error);
     case LV_DEVICE_CUDA:
         return lv_backend_cuda_open(&options, backend, error);
+    case LV_DEVICE_REMOTE:
+        break;
     }
     return lv_fail(error, LLAVAOV_ERROR_INTERNAL, NULL, "a device of no kind");
 }

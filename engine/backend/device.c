@@ -53,13 +53,17 @@ static LlavaovStatus read_name(
         device->kind = LV_DEVICE_CPU;
         return LLAVAOV_OK;
     }
+    if (is(name, "remote")) {
+        device->kind = LV_DEVICE_REMOTE;
+        return LLAVAOV_OK;
+    }
     device->kind = LV_DEVICE_CUDA;
     if (is(name, "cuda"))
         return LLAVAOV_OK;
     if (begins(name, "cuda:") &&
         number((LvDevicePart){name.text + 5, name.n - 5}, INT32_MAX, &device->number))
         return LLAVAOV_OK;
-    return refuse(text, name, "use \"auto\", \"cpu\", \"cuda\" or \"cuda:N\"", error);
+    return refuse(text, name, "use \"auto\", \"cpu\", \"cuda\", \"cuda:N\" or \"remote\"", error);
 }
 
 static LlavaovStatus read_option(
@@ -82,8 +86,11 @@ static LlavaovStatus read_option(
     } numbers[] = {{"rows=", 1, 65536, &device->rows, "rows is 1 to 65536"},
         {"slice-us=", 0, 1000000, &device->slice_us, "slice-us is 0 to 1000000"},
         {"warm-ms=", 0, 60000, &device->warm_ms, "warm-ms is 0 to 60000"}};
-    if (device->kind == LV_DEVICE_CPU)
-        return refuse(text, option, "\"cpu\" has no options", error);
+    if (device->kind == LV_DEVICE_CPU || device->kind == LV_DEVICE_REMOTE)
+        return refuse(text, option,
+            device->kind == LV_DEVICE_CPU ? "\"cpu\" has no options"
+                                          : "\"remote\" has no options: properties do, remote-...",
+            error);
     for (size_t i = 0; i < sizeof switches / sizeof *switches; i++) {
         if (!begins(option, switches[i].name))
             continue;

@@ -4,6 +4,7 @@
  *   auto              the first GPU, or the CPU where there is none that can be used
  *   cpu
  *   cuda, cuda:N      GPU number N; 0
+ *   remote            none: servers compute (serve/remote.h)
  *
  * Options of cuda, and of auto where it comes to a GPU, for those who measure (docs/cuda.md):
  *
@@ -23,7 +24,12 @@
 
 #include "llavaov.h"
 
-typedef enum LvDeviceKind { LV_DEVICE_AUTO, LV_DEVICE_CPU, LV_DEVICE_CUDA } LvDeviceKind;
+typedef enum LvDeviceKind {
+    LV_DEVICE_AUTO,
+    LV_DEVICE_CPU,
+    LV_DEVICE_CUDA,
+    LV_DEVICE_REMOTE
+} LvDeviceKind;
 
 /* A number that was not given. */
 #define LV_DEVICE_UNSET UINT32_MAX

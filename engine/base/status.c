@@ -87,6 +87,12 @@ const char *llavaov_status_name(LlavaovStatus status)
         return "numeric";
     case LLAVAOV_ERROR_LATE:
         return "late";
+    case LLAVAOV_ERROR_REMOTE:
+        return "remote";
+    case LLAVAOV_ERROR_REMOTE_DOWN:
+        return "remote-down";
+    case LLAVAOV_ERROR_REMOTE_UNFIT:
+        return "remote-unfit";
     case LLAVAOV_ERROR_INTERNAL:
         return "internal";
     }

@@ -200,6 +200,24 @@ LlavaovStatus lv_checkpoint_open(const char *folder, LvCheckpoint **result, Llav
     return status;
 }
 
+LlavaovStatus lv_checkpoint_open_configs(
+    const char *folder, LvCheckpoint **result, LlavaovError *error)
+{
+    *result = NULL;
+    LvCheckpoint *checkpoint = lv_calloc(1, sizeof *checkpoint);
+    if (checkpoint)
+        checkpoint->folder = lv_strdup(folder);
+    LlavaovStatus status =
+        checkpoint && checkpoint->folder
+            ? read_configs(checkpoint, error)
+            : lv_fail(error, LLAVAOV_ERROR_MEMORY, folder, "%s: out of memory", folder);
+    if (status)
+        lv_checkpoint_close(checkpoint);
+    else
+        *result = checkpoint;
+    return status;
+}
+
 void lv_checkpoint_close(LvCheckpoint *checkpoint)
 {
     if (!checkpoint)

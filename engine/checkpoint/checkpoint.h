@@ -26,6 +26,9 @@ typedef struct LvCheckpoint LvCheckpoint;
  * checkpoints by renaming, never in place. */
 LlavaovStatus lv_checkpoint_open(
     const char *folder, LvCheckpoint **checkpoint, LlavaovError *error);
+/* The same without weights, which need not be there: configurations alone, and no tensors. */
+LlavaovStatus lv_checkpoint_open_configs(
+    const char *folder, LvCheckpoint **checkpoint, LlavaovError *error);
 void lv_checkpoint_close(LvCheckpoint *checkpoint);
 
 const LvConfig *lv_checkpoint_config(const LvCheckpoint *checkpoint);

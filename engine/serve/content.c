@@ -32,7 +32,8 @@ static uint64_t *account(LvContent *content)
 
 static uint64_t bytes(const LvContent *content)
 {
-    return pixel_bytes(content) + (content->picture ? content->picture->bytes : 0);
+    return pixel_bytes(content) + (content->picture ? content->picture->bytes : 0) +
+           content->payload.n;
 }
 
 /* Of those that may lose their pixels it becomes the last one, if it is one of them. */
@@ -132,6 +133,7 @@ void lv_content_free(LlavaovEngine *engine, LvContent *content)
     LvContentFrees frees = {content->picture, content->features, content->embeddings};
     lv_content_release(engine, &frees);
     lv_tiles_free(&content->tiles);
+    lv_payload_free(&content->payload);
     lv_free(content);
 }
 

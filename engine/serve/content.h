@@ -14,6 +14,7 @@
 #define LV_CONTENT_H
 
 #include "picture/picture.h"
+#include "remote/payload.h"
 #include "serve/session.h"
 
 struct LvContent {
@@ -27,6 +28,7 @@ struct LvContent {
     uint64_t hash; /* of tiles with pixels */
     LvTiles tiles; /* without pixels where the backend has the picture, or where they had to go */
     LvPicture *picture;  /* or NULL; until it is encoded */
+    LvPayload payload;   /* device "remote": the picture as it is sent */
     bool in_slice;       /* the encoder reads and writes all that follows */
     LvTensor features;   /* LAYOUT_IMAGE between slices: of the tiles encoded so far */
     uint32_t tiles_done; /* in features */

@@ -11,9 +11,12 @@ static void engine_free(LlavaovEngine *engine)
     pthread_cond_broadcast(&engine->work);
     pthread_cond_broadcast(&engine->pictures);
     pthread_cond_broadcast(&engine->events);
+    if (engine->remote)
+        lv_remote_wake(engine->remote);
     pthread_mutex_unlock(&engine->lock);
     for (size_t i = 0; i < engine->n_threads; i++)
         pthread_join(engine->threads[i], NULL);
+    lv_remote_close(engine->remote);
     lv_model_close(engine->model);
     if (engine->backend)
         engine->backend->ops->close(engine->backend);

@@ -16,6 +16,7 @@
 #include <stdatomic.h>
 
 #include "model/model.h"
+#include "remote/remote.h"
 #include "schema/token_trie.h"
 #include "serve/admission.h"
 #include "serve/list.h"
@@ -60,6 +61,7 @@ struct LlavaovEngine {
     LlavaovError template_error;
     LvBackend *backend;
     LvModel *model;
+    LvRemote *remote; /* what computes instead (remote.h); NULL: the backend does */
     LlavaovResize resize;
     LlavaovEngineInfo info;
     char *path, *name;

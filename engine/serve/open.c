@@ -12,6 +12,7 @@
 #include "picture/picture.h"
 #include "serve/event.h"
 #include "serve/pictures.h"
+#include "serve/remote.h"
 #include "serve/request.h"
 #include "serve/scheduler.h"
 #include "base/clock.h"
@@ -159,11 +160,12 @@ static void describe(LlavaovEngine *engine, const LlavaovEngineOptions *options,
 
 static LlavaovStatus start_threads(LlavaovEngine *engine, LlavaovError *error)
 {
-    static const struct {
+    const struct {
         const char *name;
         void *(*main)(void *);
     } threads[LV_ENGINE_THREADS] = {
-        {"llavaov-infer", lv_scheduler_main},
+        {engine->remote ? "llavaov-remote" : "llavaov-infer",
+            engine->remote ? lv_remote_main : lv_scheduler_main},
         {"llavaov-picture", lv_pictures_main},
         {"llavaov-events", lv_event_main},
     };
@@ -188,6 +190,7 @@ LlavaovStatus llavaov_engine_open(
     if (status != LLAVAOV_OK)
         return status;
     const LlavaovEngineOptions *options = &known;
+    const bool is_remote = options->device && !strcmp(options->device, "remote");
     if (!options->model_path || !*options->model_path)
         return lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION, "model-path",
             "no checkpoint folder is given");
@@ -216,15 +219,20 @@ LlavaovStatus llavaov_engine_open(
 
     const uint64_t start = lv_now_ns();
     LV_TRY(name_model(engine, options->model_path, error));
-    LV_TRY(lv_checkpoint_open(options->model_path, &engine->checkpoint, error));
+    LV_TRY(is_remote ? lv_checkpoint_open_configs(options->model_path, &engine->checkpoint, error)
+                     : lv_checkpoint_open(options->model_path, &engine->checkpoint, error));
     LV_TRY(lv_tokenizer_open_folder(options->model_path, &engine->tokenizer, error));
     LV_TRY(lv_chat_prepare(
         engine->tokenizer, lv_placeholders(lv_checkpoint_config(engine->checkpoint)), error));
     /* Sessions may have another one, so that none is no reason to fail. */
     llavaov_chat_template_open(
         options->model_path, NULL, &engine->chat_template, &engine->template_error);
-    LV_TRY(open_backend(engine, options, error));
-    LV_TRY(load(engine, options, error));
+    if (is_remote) {
+        LV_TRY(lv_engine_open_remote(engine, options, error));
+    } else {
+        LV_TRY(open_backend(engine, options, error));
+        LV_TRY(load(engine, options, error));
+    }
     engine->resize = lv_resize_of(engine->model->config, options->resize);
     LV_TRY(collect_stop_tokens(engine, error));
     describe(engine, options, lv_now_ns() - start);

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "serve/frame.h"
 #include "serve/policy.h"
+#include "serve/remote_prompt.h"
 
 /* The backend takes pictures of one tile that are encoded as soon as it is free. Others would stand
  * in its way while they wait. */
@@ -51,6 +52,8 @@ static LlavaovStatus take_or_resize(const LlavaovEngine *engine, LlavaovFrame *f
     if (status == LLAVAOV_OK && !prepared->picture)
         status = lv_picture_prepare(engine->model->config, frame->layout, engine->resize, &image,
             &frame->cancel, &prepared->tiles, error);
+    if (status == LLAVAOV_OK && engine->remote)
+        status = lv_remote_picture(engine, frame->layout, &image, &frame->cancel, prepared, error);
     lv_free(squares);
     lv_free(pixels);
     return status;
@@ -161,7 +164,8 @@ bool lv_pictures_step(LlavaovEngine *engine)
     LlavaovSession *session;
     while ((session = LV_LIST_FIRST(&engine->with_pictures, LlavaovSession, in_pictures))) {
         lv_list_remove(&session->in_pictures);
-        lv_policy_give_up(session);
+        if (!engine->remote)
+            lv_policy_give_up(session);
         LlavaovFrame *frame = LV_LIST_FIRST(&session->to_prepare, LlavaovFrame, in_queue);
         if (!frame) /* cancelled meanwhile */
             continue;

@@ -125,7 +125,7 @@ static LlavaovStatus open_question(LlavaovSession *session, LvCommon *common,
     r->on_text = request.on_text;
     r->on_done = request.on_done;
     r->data = request.data;
-    r->keeps_history = request.keep_history != 0;
+    r->keeps_history = request.keep_history != 0 && !engine->remote;
     r->text_event = (LvEvent){.deliver = lv_request_deliver_text};
     r->done_event = (LvEvent){.deliver = lv_request_deliver_done};
     r->common = common;
@@ -211,7 +211,7 @@ LlavaovStatus llavaov_session_ask(LlavaovSession *session, const LlavaovRequest 
     status = queue(session, common, questions, error);
     if (status == LLAVAOV_OK) {
         common->reservation = request.reservation;
-        if (common->reservation)
+        if (common->reservation && !engine->remote)
             lv_admission_ended(
                 &engine->admission, &common->reservation->window, questions[0]->asked_ns);
         if (ticket) {

@@ -116,6 +116,8 @@ static void leave_common(LlavaovTicket *r, LlavaovStatus status)
     lv_list_remove(&r->in_common);
     if (--common->n_unfinished > 0)
         return;
+    if (r->engine->remote)
+        return;
     if (common->reservation)
         lv_admission_end(admission, &common->reservation->window, common->answered, lv_now_ns());
     else if (common->succeeded)
@@ -171,6 +173,8 @@ void lv_request_cancel(LlavaovTicket *r)
     lv_cancel_request(&r->cancel);
     if (r->running) {
         lv_cancel_request(&r->engine->slice.cancel);
+        if (r->engine->remote)
+            lv_remote_wake(r->engine->remote);
         return;
     }
     LlavaovError error;

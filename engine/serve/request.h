@@ -38,8 +38,9 @@ struct LlavaovTicket {
     LvCommon *common; /* a reference */
     LvLink in_common;
     LvCancel cancel;
-    bool running; /* the inference thread is at work on it */
-    bool done;    /* the answer is complete; on_done follows or has run */
+    bool running;       /* the inference thread is at work on it */
+    LvRemoteCall *call; /* remote.c; or NULL */
+    bool done;          /* the answer is complete; on_done follows or has run */
     LvEvent text_event, done_event;
 
     /* Copied from LlavaovRequest. */

@@ -16,9 +16,11 @@ LlavaovReservation *llavaov_session_reserve(
     const LvWindowTimes window = {now, now + ends_in, now + next_begins_in};
     pthread_mutex_lock(&engine->lock);
     engine->admission.tiles_in_a_call = lv_chunk_most_tiles(&engine->backend->info);
-    const bool taken =
-        !session->closing && lv_admission_ask(&engine->admission, &session->admission, now, &window,
-                                 &reservation->window);
+    const bool taken = !session->closing &&
+                       (engine->remote || lv_admission_ask(&engine->admission, &session->admission,
+                                              now, &window, &reservation->window));
+    if (engine->remote)
+        reservation->until = now + ends_in + next_begins_in;
     pthread_mutex_unlock(&engine->lock);
     if (!taken) {
         lv_free(reservation);

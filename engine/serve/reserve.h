@@ -8,6 +8,7 @@
 
 struct LlavaovReservation {
     LlavaovEngine *engine; /* a reference */
+    uint64_t until;        /* of device "remote", which takes all windows on: the next one's end */
     LvReservation window;  /* out of the account once ended, or its session closed; engine's lock */
 };
 

@@ -11,6 +11,8 @@ void lv_session_wake(LlavaovSession *session)
         lv_list_append(&engine->active, &session->in_active);
     }
     pthread_cond_signal(&engine->work);
+    if (engine->remote)
+        lv_remote_wake(engine->remote);
 }
 
 void lv_session_rest(LlavaovSession *session)

@@ -34,7 +34,7 @@ CUDA = re.compile(r"^(cuda|cublas|nvrtc|nvml)")
 CUDA_PLACES = ("kernels/cuda/", "engine/backend/cuda/")
 WITHOUT_GLIB = ("kernels", "engine", "tools")
 # The engine's modules, lowest first; a module includes itself and those before it.
-MODULES = (("base",), ("checkpoint",), ("text", "picture"), ("choices", "backend"), ("model",), ("schema",), ("serve",))
+MODULES = (("base",), ("checkpoint",), ("text", "picture"), ("choices", "backend", "remote"), ("model",), ("schema",), ("serve",))
 PUBLIC = re.compile(r"^(std(bool|def|int)|llavaov-version)\.h$")
 # Where circles are refused, and whose types only must not repeat those of the rest.
 ROOMS = ("engine/", "gst/", "kernels/", "tools/")

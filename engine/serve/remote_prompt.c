@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "serve/remote_prompt.h"
+
+#include "base/alloc.h"
+#include "base/limits.h"
+#include "base/status.h"
+#include "model/try.h"
+#include "picture/layout.h"
+#include "remote/chat_body.h"
+#include "serve/settings.h"
+
+static LlavaovStatus no_memory(LlavaovError *error)
+{
+    return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a request");
+}
+
+static LlavaovStatus refuse(LlavaovError *error, const char *option, const char *what)
+{
+    return lv_fail_about(
+        error, LLAVAOV_ERROR_UNSUPPORTED, LLAVAOV_ABOUT_OPTION, option, "device=remote: %s", what);
+}
+
+/* Servers have their own way with a layout. */
+static LlavaovStatus check(const LlavaovTicket *r, LlavaovError *error)
+{
+    const LlavaovRemoteLayout layout = lv_remote_options(r->engine->remote)->layout;
+    const LvQuestion *q = &r->question;
+    for (size_t i = 0; i < q->n_visuals; i++) {
+        const bool video = q->visuals[i].layout == LLAVAOV_LAYOUT_VIDEO;
+        if (layout == LLAVAOV_REMOTE_LAYOUT_IMAGES && video)
+            return refuse(error, "remote-layout",
+                "remote-layout=images goes with layout=image or layout=images");
+        if (layout == LLAVAOV_REMOTE_LAYOUT_VIDEO && !video)
+            return refuse(error, "remote-layout", "remote-layout=video goes with layout=video");
+    }
+    if (r->rules)
+        return refuse(error, "generation",
+            "rules beyond temperature, top-k, top-p, repetition-penalty and seed stay here: no "
+            "server can be asked for them");
+    return LLAVAOV_OK;
+}
+
+static uint32_t count_tokens(const LvConfig *config, const LvQuestion *q, const LvQuestionVisual *v)
+{
+    const LvTiles *tiles = &q->frames[v->first]->content->tiles;
+    const uint64_t n = v->layout == LLAVAOV_LAYOUT_VIDEO   ? lv_video_tokens(config, v->n)
+                       : v->layout == LLAVAOV_LAYOUT_IMAGE ? tiles->plan.n_tokens
+                                                           : lv_multi_image_tokens(config);
+    return n > UINT32_MAX ? UINT32_MAX : (uint32_t)n;
+}
+
+static LlavaovStatus make_ids(LlavaovTicket *r, LlavaovError *error)
+{
+    const LvConfig *config = r->engine->model->config;
+    const LvQuestion *q = &r->question;
+    LlavaovStatus status = LLAVAOV_OK;
+    LvChatVisual *visuals = lv_alloc(q->n_visuals, sizeof *visuals);
+    if (!visuals)
+        return no_memory(error);
+    for (size_t i = 0; i < q->n_visuals; i++)
+        visuals[i] = (LvChatVisual){
+            q->visuals[i].layout == LLAVAOV_LAYOUT_VIDEO, count_tokens(config, q, &q->visuals[i])};
+    LV_TRY(lv_question_ids(r->engine, r->chat_template, &q->conversation, visuals, q->n_visuals,
+        &r->prompt_ids, NULL, error));
+    if (r->prompt_ids.n >= config->text.context_length)
+        LV_TRY(lv_fail_about(error, LLAVAOV_ERROR_CONTEXT_FULL, LLAVAOV_ABOUT_PROMPT, "prompt",
+            "the prompt with its frames takes %zu tokens, the model's context holds %u",
+            r->prompt_ids.n, config->text.context_length));
+done:
+    lv_free(visuals);
+    return status;
+}
+
+static LlavaovStatus make_body(
+    LlavaovTicket *r, LvChatBody *body, char **text, size_t *bytes, LlavaovError *error)
+{
+    const LvQuestion *q = &r->question;
+    LlavaovStatus status;
+    const LvPayload **pictures = lv_alloc(q->n_frames, sizeof *pictures);
+    LvBodyVisual *visuals = lv_alloc(q->n_visuals, sizeof *visuals);
+    if (!pictures || !visuals)
+        LV_TRY(no_memory(error));
+    for (size_t i = 0; i < q->n_frames; i++)
+        pictures[i] = &q->frames[i]->content->payload;
+    for (size_t i = 0; i < q->n_visuals; i++)
+        visuals[i] = (LvBodyVisual){q->visuals[i].layout == LLAVAOV_LAYOUT_VIDEO,
+            pictures + q->visuals[i].first, q->visuals[i].n};
+    body->visuals = visuals;
+    LV_TRY(lv_chat_body_make(body, text, bytes, error));
+done:
+    lv_free(pictures);
+    lv_free(visuals);
+    return status;
+}
+
+LlavaovStatus lv_remote_prompt_make(
+    LlavaovTicket *r, char **text, size_t *bytes, LlavaovError *error)
+{
+    const LlavaovRemoteOptions *options = lv_remote_options(r->engine->remote);
+    const uint32_t context = r->engine->model->config->text.context_length;
+    LvChatBody body = {.model = options->model,
+        .conversation = &r->question.conversation,
+        .picture = options->picture,
+        .generation = &r->generation,
+        .stream = true,
+        .forced = -1};
+    LlavaovStatus status;
+    LV_TRY(check(r, error));
+    if (r->choosing || r->json)
+        LV_TRY(refuse(error, r->json ? "json-schema" : "choices", "not yet"));
+    LV_TRY(make_ids(r, error));
+    LV_TRY(lv_settings_new_tokens(&r->generation, r->prompt_ids.n, &body.max_tokens, error));
+    if (body.max_tokens > context - r->prompt_ids.n)
+        body.max_tokens = context - (uint32_t)r->prompt_ids.n;
+    LV_TRY(make_body(r, &body, text, bytes, error));
+done:
+    return status;
+}
+
+LlavaovStatus lv_remote_picture(const LlavaovEngine *engine, LlavaovLayout layout,
+    const LlavaovImage *image, const LvCancel *cancel, LvContent *content, LlavaovError *error)
+{
+    const LlavaovRemotePicture kind = lv_remote_options(engine->remote)->picture;
+    const LvTiles *tiles = &content->tiles;
+    if (layout != LLAVAOV_LAYOUT_IMAGE)
+        return lv_payload_make(
+            kind, tiles->rgb, tiles->image_size, tiles->image_size, &content->payload, error);
+    uint8_t *rgb = lv_alloc((size_t)image->width * image->height, 3);
+    if (!rgb)
+        return no_memory(error);
+    LlavaovStatus status =
+        lv_picture_resize(image, engine->resize, image->width, image->height, cancel, rgb, error);
+    if (status == LLAVAOV_OK)
+        status = lv_payload_make(kind, rgb, image->width, image->height, &content->payload, error);
+    lv_free(rgb);
+    return status;
+}

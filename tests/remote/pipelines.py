@@ -1,0 +1,103 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""device=remote in pipelines, against a server that does as it is told (server.py).
+
+    pipelines.py            in an environment where gst-launch-1.0 finds the plugin
+"""
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+from server import Server
+
+KEY = "sk-secret-0123456789abcdef"
+SOURCE = "videotestsrc num-buffers=%d ! video/x-raw,width=320,height=240,framerate=30/1 ! llavaov name=it %s ! fakesink"
+failures = []
+
+
+class Run:
+    def __init__(self, settings, seconds=8, env=None, log=None):
+        environment = {**os.environ, "LLAVAOV_API_KEY": "", **(env or {})}
+        done = subprocess.run(["gst-launch-1.0", "-v", "-m", "--no-fault"] + (SOURCE % (30 * seconds, settings)).split(),
+                              capture_output=True, text=True, timeout=60, env=environment, check=False)
+        self.text, self.errors, self.code = done.stdout, done.stdout + done.stderr, done.returncode
+
+    def answers(self):
+        return [re.sub(r"\\(.)", r"\1", text) for text in re.findall(
+            r'\(element\): llavaov-answer,.*?, text=\(string\)("(?:[^"\\]|\\.)*"|[^,"]*)', self.text)]
+
+    def number(self, name):
+        return int(re.search(r"llavaov-answer,.*?%s=\(uint\)(\d+)" % name, self.text).group(1))
+
+
+def expect(what, holds, more=""):
+    if not holds:
+        failures.append(what)
+        print("FAILED: %s %s" % (what, str(more)[-2000:]))
+
+
+def main():
+    local = Run("device=cpu")
+    tokens = local.number("prompt-tokens")
+    server = Server(lambda request, frames: tokens)
+    remote = "device=remote remote-url=%s " % server.url
+
+    run = Run(remote + "remote-model=fake", seconds=16)
+    expect("an answer for each window", run.answers() == ['"A red ball rolls."'] * 2, run.errors)
+    expect("as many tokens as locally", run.number("prompt-tokens") == tokens)
+    seen = server.requests[-1]
+    expect("eight frames of PNG", len(seen.frames) == 8 and all(f[:8] == b"\x89PNG\r\n\x1a\n" for f in seen.frames))
+    expect("the model's name", seen.body["model"] == "fake" and "Authorization" not in seen.headers)
+    expect("frames as one video", [part["type"] for message in seen.body["messages"] for part in message["content"]]
+           == ["video_url", "text"], seen.body["messages"][0]["content"][1:])
+    png = seen.size
+
+    Run(remote + "remote-picture=jpeg")
+    seen = server.requests[-1]
+    expect("eight frames of JPEG", len(seen.frames) == 8 and all(f[:2] == b"\xff\xd8" for f in seen.frames))
+    expect("which are smaller", seen.size < png, (seen.size, png))
+
+    server.usual = "lie"
+    run = Run(remote, seconds=24)
+    expect("one error with both numbers", run.errors.count("%d tokens here, and %d on the server" % (tokens, tokens + 1))
+           and run.errors.count("ERROR: from element") == 1 and not run.answers(), run.errors)
+    server.usual = "no-usage"
+    run = Run(remote)
+    expect("no count is an error", "how many tokens the prompt had" in run.errors and not run.answers(), run.errors)
+
+    # The key goes to the server, and nowhere else.
+    server.usual = "ok"
+    with tempfile.TemporaryDirectory() as folder:
+        env = {"LLAVAOV_API_KEY": KEY, "GST_DEBUG": "*:9", "GST_DEBUG_DUMP_DOT_DIR": folder, "GST_DEBUG_NO_COLOR": "1"}
+        log = os.path.join(folder, "log")
+        server.script = ["echo-key", "ok"]
+        run = Run(remote, seconds=16, env=dict(env, GST_DEBUG_FILE=log))
+        expect("it was sent", server.requests[-1].headers.get("Authorization") == "Bearer " + KEY)
+        expect("the server's own words of it are not told", "HTTP 401" in run.errors and "no such key" in run.errors,
+               run.errors)
+        for name in os.listdir(folder):
+            with open(os.path.join(folder, name), encoding="utf-8", errors="replace") as file:
+                expect("no key in %s" % name, KEY[:12] not in file.read())
+        expect("no key on the terminal", KEY[:12] not in run.errors)
+        expect("there was a dot file and a log", len(os.listdir(folder)) >= 2, os.listdir(folder))
+
+    for settings, words in (
+            ("device=remote", "remote-url"),
+            ("device=remote remote-url=ftp://x/v1", "http:// or https://"),
+            ("device=remote remote-url=http://me:secret@x/v1", "remote-api-key-env"),
+            ("device=remote remote-url=file:///etc/passwd", "http:// or https://"),
+            ("device=remote remote-url=http://", "names no host"),
+            ("device=remote remote-url=http://x/v1?key=1", "query"),
+            ("device=remote;rows=3 remote-url=http://x/v1", "no options")):
+        run = Run(settings)
+        expect("%s is refused" % settings, words in run.errors and not run.answers() and "secret" not in run.errors.split(
+            "ERROR")[-1], run.errors)
+    server.close()
+    print("%d failures" % len(failures))
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
