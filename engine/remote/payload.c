@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "remote/payload.h"
 
+#include "base/alloc.h"
+#include "base/status.h"
+
+#if LV_REMOTE_BUILT
 #include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include <jpeglib.h>
 #include <png.h>
-
-#include "base/alloc.h"
-#include "base/status.h"
 
 #define JPEG_QUALITY 90
 
@@ -106,6 +107,15 @@ LlavaovStatus lv_payload_make(LlavaovRemotePicture kind, const uint8_t *rgb, uin
     return kind == LLAVAOV_REMOTE_PICTURE_JPEG ? make_jpeg(rgb, width, height, payload, error)
                                                : make_png(rgb, width, height, payload, error);
 }
+#else
+LlavaovStatus lv_payload_make(LlavaovRemotePicture kind, const uint8_t *rgb, uint32_t width,
+    uint32_t height, LvPayload *payload, LlavaovError *error)
+{
+    *payload = (LvPayload){0};
+    return lv_fail_about(error, LLAVAOV_ERROR_UNSUPPORTED, LLAVAOV_ABOUT_OPTION, "device",
+        "device=remote: this build has no libpng and no libjpeg");
+}
+#endif
 
 void lv_payload_free(LvPayload *payload)
 {

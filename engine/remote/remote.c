@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "remote/remote.h"
 
+#include "base/status.h"
+
+#if LV_REMOTE_BUILT
 #include <curl/curl.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -10,7 +13,6 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/limits.h"
-#include "base/status.h"
 #include "remote/outcome.h"
 #include "remote/servers.h"
 
@@ -489,3 +491,52 @@ const LlavaovRemoteOptions *lv_remote_options(const LvRemote *remote)
 {
     return &remote->options;
 }
+#else
+static LlavaovStatus lacking(LlavaovError *error)
+{
+    return lv_fail_about(error, LLAVAOV_ERROR_UNSUPPORTED, LLAVAOV_ABOUT_OPTION, "device",
+        "device=remote: this build cannot ask servers, since libcurl, libpng or libjpeg was "
+        "missing "
+        "when it was made. Install libcurl4-openssl-dev, libpng-dev and libjpeg62-turbo-dev and "
+        "build again with -Dremote=enabled");
+}
+
+LlavaovStatus lv_remote_open(
+    const LlavaovRemoteOptions *options, LvRemote **remote, LlavaovError *error)
+{
+    *remote = NULL;
+    return lacking(error);
+}
+
+void lv_remote_close(LvRemote *remote)
+{
+}
+
+const LlavaovRemoteOptions *lv_remote_options(const LvRemote *remote)
+{
+    return NULL;
+}
+
+LlavaovStatus lv_remote_ask(
+    LvRemote *remote, const LvRemoteAsk *ask, LvRemoteCall **call, LlavaovError *error)
+{
+    *call = NULL;
+    return lacking(error);
+}
+
+void lv_remote_drop(LvRemote *remote, LvRemoteCall *call)
+{
+}
+
+void lv_remote_run(LvRemote *remote, uint64_t most_ns)
+{
+}
+
+void lv_remote_wake(LvRemote *remote)
+{
+}
+
+void lv_remote_set_times(LvRemote *remote, const LvRemoteTimes *times)
+{
+}
+#endif

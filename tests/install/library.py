@@ -18,7 +18,7 @@ FIRST = {"LlavaovEngineOptions": "model_path", "LlavaovSessionOptions": "size", 
          "LlavaovRequest": "generation", "LlavaovGeneration": "repetition_penalty", "LlavaovRules": "stop_tokens",
          "LlavaovPrompt": "text", "LlavaovVisual": "n_frames", "LlavaovSessionStats": "requests",
          "LlavaovEngineStats": "encoder_tiles", "LlavaovChoices": "min_mass", "LlavaovQuestion": "data",
-         "LlavaovMotionSeen": "level"}
+         "LlavaovMotionSeen": "level", "LlavaovRemoteOptions": "url"}
 STRUCT = re.compile(r"^typedef struct (\w+) \{\n((?:(?!\}).*\n)*)\} \w+;", re.M)
 
 
