@@ -237,8 +237,8 @@ typedef enum LlavaovRemotePicture {
     LLAVAOV_REMOTE_PICTURE_JPEG
 } LlavaovRemotePicture;
 
-/* Servers with the interface of OpenAI's chat completions that compute in place of this machine
- * (docs/cluster.md). */
+/* Servers with the interface of OpenAI's chat completions that compute in place of this machine.
+ */
 typedef struct LlavaovRemoteOptions {
     size_t size;
     /* Of the interface, such as "https://host:8000/v1"; several between spaces: whichever has the
