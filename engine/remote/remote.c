@@ -18,7 +18,6 @@
 
 #define SECOND UINT64_C(1000000000)
 #define MILLISECOND UINT64_C(1000000)
-#define FIRST_PAUSE (200 * MILLISECOND) /* before a second attempt at the same server */
 
 struct LvRemote {
     LlavaovRemoteOptions options; /* strings are owned, but for url, which `servers` has */
@@ -99,6 +98,8 @@ static void set_common(LvRemoteCall *call)
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, remote->headers);
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+    /* Of a kept connection that breaks libcurl makes another attempt by itself. */
+    curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
     curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
 #if LIBCURL_VERSION_NUM >= 0x075500
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -248,9 +249,9 @@ static bool try_again(LvRemoteCall *call, uint64_t now)
     const int server = lv_servers_choose(servers, (int)call->server);
     if (server < 0)
         return false;
-    const uint64_t pause = call->retry_after
-                               ? call->retry_after
-                               : FIRST_PAUSE << (call->attempts < 8 ? call->attempts - 1 : 7);
+    const uint64_t pause = call->retry_after ? call->retry_after
+                                             : call->remote->times.pause
+                                                   << (call->attempts < 8 ? call->attempts - 1 : 7);
     call->due = (unsigned)server == call->server ? now + pause : now;
     call->server = (unsigned)server;
     return !call->ask.until || call->due < call->ask.until;
@@ -455,8 +456,8 @@ LlavaovStatus lv_remote_open(
             remote->options.timeout_ns = 30 * SECOND;
         remote->options.model =
             options->model && *options->model ? lv_strdup(options->model) : NULL;
-        lv_remote_set_times(
-            remote, &(LvRemoteTimes){5 * SECOND, 10 * SECOND, 10 * SECOND, 60 * SECOND});
+        lv_remote_set_times(remote,
+            &(LvRemoteTimes){5 * SECOND, 10 * SECOND, 200 * MILLISECOND, 10 * SECOND, 60 * SECOND});
         remote->multi = curl_multi_init();
         if (!remote->multi || !add_header(remote, "Content-Type: application/json") ||
             !add_header(remote, "Expect:") ||

@@ -45,10 +45,10 @@ void lv_remote_drop(LvRemote *remote, LvRemoteCall *call);
 void lv_remote_run(LvRemote *remote, uint64_t most_ns);
 void lv_remote_wake(LvRemote *remote);
 
-/* For tests: how long to connect and to be silent in a stream, and from a look at a server that is
- * down to the next, at first and at most. */
+/* For tests: how long to connect and to be silent in a stream, before a second attempt at the same
+ * server, and from a look at a server that is down to the next, at first and at most. */
 typedef struct LvRemoteTimes {
-    uint64_t connect, silence, first_wait, longest_wait;
+    uint64_t connect, silence, pause, first_wait, longest_wait;
 } LvRemoteTimes;
 void lv_remote_set_times(LvRemote *remote, const LvRemoteTimes *times);
 

@@ -1,0 +1,184 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""What becomes of windows when servers fail: each kind of failure twenty times.
+
+    faults.py ASK-REMOTE MODEL [CASE]...
+"""
+import json
+import socket
+import subprocess
+import sys
+import time
+
+from server import WORDS, Server
+
+TIMES = 20
+TEXT = "".join(WORDS)
+failures = []
+
+
+def expect(what, holds, more=""):
+    if not holds:
+        failures.append(what)
+        print("FAILED: %s: %s" % (what, str(more)[:1500]))
+
+
+class Bench:
+    def __init__(self, program, model):
+        self.program, self.model = program, model
+        told = self.ask("", device="cpu")
+        self.tokens = told[0]["prompt_tokens"]
+        self.servers = []
+
+    def server(self, **settings):
+        server = Server(lambda request, frames: self.tokens)
+        for name, value in settings.items():
+            setattr(server, name, value)
+        self.servers.append(server)
+        return server
+
+    def ask(self, *servers, **settings):
+        urls = " ".join(server if isinstance(server, str) else server.url for server in servers)
+        command = [self.program, self.model, urls or "-"]
+        command += ["%s=%s" % (name.replace("_", "-"), value) for name, value in settings.items()]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+        if done.returncode:
+            raise SystemExit("%s: exit %d %s" % (command, done.returncode, done.stderr))
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def statuses(windows):
+    return [window["status"] for window in windows]
+
+
+def in_turn(bench):
+    """Every other request fails; without retries exactly these windows have no answer, and none is invented."""
+    for manner, words, settings in (
+            ("hang", "imed out", {"timeout_ms": 60}),
+            ("silent", "silent", {"silence_ms": 60}),
+            ("endless", "imed out", {"timeout_ms": 60}),
+            ("cut", "reset", {}), ("cut-amid", "", {}), ("end-amid", "", {}),
+            ("408", "as told", {}), ("429", "as told", {}), ("500", "as told", {}), ("503", "as told", {}),
+            ("400", "as told", {}), ("401", "remote-api-key-env", {}), ("404", "remote-model", {}),
+            ("garbage", "no JSON", {}), ("garbage-stream", "no chat completion", {}), ("redirect", "redirects", {})):
+        server = bench.server(script=[manner, "ok"] * TIMES, pace=0.002 if manner == "endless" else 0)
+        told = bench.ask(server, windows=2 * TIMES, retries=0, **settings)
+        expect("%s: every other window fails" % manner, statuses(told) == ["remote", "ok"] * TIMES, told[:2])
+        expect("%s: the reason" % manner, all(words in window["message"] for window in told[::2]), told[0])
+        expect("%s: answers are the server's" % manner, all(window["text"] == TEXT for window in told[1::2]))
+        expect("%s: nothing more is asked" % manner, len(server.requests) == 2 * TIMES, len(server.requests))
+
+
+def again(bench):
+    """What another attempt helps is tried again, what it does not is not."""
+    for manner in ("cut", "cut-amid", "end-amid", "408", "502", "503", "504"):
+        # Four at once: five failures in a row would open the breaker.
+        server = bench.server(script=([manner] * 4 + ["ok"] * 4) * (TIMES // 4))
+        told = bench.ask(server, windows=TIMES, together=4, retries=2, again_ms=50)
+        expect("%s: all are answered" % manner, statuses(told) == ["ok"] * TIMES, [w["message"] for w in told])
+        expect("%s: with the whole text, told once" % manner,
+               all(w["text"] == TEXT and "".join(w["partials"]) == TEXT for w in told), told[0])
+    for manner in ("400", "500", "garbage"):
+        server = bench.server(script=[manner])
+        told = bench.ask(server, retries=5)
+        expect("%s: one attempt" % manner, statuses(told) == ["remote"] and len(server.requests) == 1)
+    server = bench.server(usual="503")
+    told = bench.ask(server, retries=2)
+    expect("no more than remote-retries", len(server.requests) == 3 and "attempt 3" in told[0]["message"], told)
+    server = bench.server(script=["429"] * TIMES, retry_after=1)
+    told = bench.ask(server, windows=TIMES, together=TIMES)
+    first = max(request.time for request in server.requests[:TIMES])
+    expect("429: all are answered", statuses(told) == ["ok"] * TIMES)
+    expect("429: not before Retry-After", len(server.requests) == 2 * TIMES and min(
+        request.time for request in server.requests[TIMES:]) - first > 0.5, [r.time - first for r in server.requests])
+
+
+def late(bench):
+    """No attempt goes on beyond the end of the next window."""
+    server = bench.server(usual="503")
+    begun = time.monotonic()
+    told = bench.ask(server, retries=100, until_ms=700, again_ms=200)
+    expect("given up", statuses(told) == ["remote"] and len(server.requests) <= 3, told)
+    expect("in time", time.monotonic() - begun < 20 and all(window["ms"] < 2000 for window in told), told)
+    server = bench.server(script=["503"], usual="hang")
+    told = bench.ask(server, retries=100, until_ms=700)
+    expect("a second attempt ends then, too", statuses(told) == ["remote"] and told[0]["ms"] < 5000, told)
+
+
+def unfit(bench):
+    for manner in ("lie", "no-usage"):
+        told = bench.ask(bench.server(usual=manner), windows=TIMES)
+        expect("%s: no answer" % manner, statuses(told) == ["remote-unfit"] * TIMES, told[0])
+        if manner == "lie":
+            expect("both numbers", "%d tokens here, and %d" % (bench.tokens, bench.tokens + 1) in told[0]["message"], told[0])
+    told = bench.ask(bench.server(usual="long"), windows=3)
+    expect("a long answer is taken", all(w["status"] == "ok" and w["text"] == TEXT * 1000 for w in told), told[0]["message"])
+
+
+def cancelled(bench):
+    slowest = 0
+    for manner in ("hang", "slow", "silent", "endless"):
+        server = bench.server(usual=manner, delay=30, pace=0.002)
+        told = bench.ask(server, windows=TIMES, cancel_ms=20)
+        expect("%s: cancelled" % manner, statuses(told) == ["cancelled"] * TIMES, told[0])
+        slowest = max([slowest] + [window["ms"] for window in told])
+    # The bound is 100 ms; a busy machine may hold up the whole process.
+    print("cancelling took %.1f ms at most" % slowest)
+    expect("at once", slowest < 2000, slowest)
+    server = bench.server(usual="429", retry_after=30)
+    told = bench.ask(server, windows=TIMES, cancel_ms=20, retries=100)
+    expect("between attempts", statuses(told) == ["cancelled"] * TIMES, told[0])
+
+
+def breaker(bench):
+    server = bench.server(script=["500"] * 5)
+    told = bench.ask(server, windows=5 + TIMES, retries=0)
+    expect("it opens after five failures", statuses(told) == ["remote"] * 5 + ["remote-down"] * TIMES, statuses(told))
+    expect("and nothing is asked then", len(server.requests) == 5 and server.looks == 0)
+    server = bench.server(script=["500"] * 5)
+    told = bench.ask(server, windows=30, retries=0, wait_ms=100, pause_ms=20)
+    got = statuses(told)
+    expect("it closes when the server is there", got[:6] == ["remote"] * 5 + ["remote-down"] and got[-1] == "ok"
+           and sorted(set(got)) == ["ok", "remote", "remote-down"] and server.looks == 1, got)
+    # A server that comes up later than the first look.
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    told = bench.ask("http://127.0.0.1:%d/v1" % port, windows=12, retries=0, wait_ms=50, pause_ms=20)
+    expect("nobody is there", statuses(told) == ["remote"] * 5 + ["remote-down"] * 7, statuses(told))
+
+
+def two(bench):
+    """One of two dies amid its work: nothing is lost."""
+    good, dying = bench.server(pace=0.005), bench.server(script=["ok"] * 3, usual="cut-amid", pace=0.005)
+    told = bench.ask(good, dying, windows=3 * TIMES, together=TIMES, retries=2)
+    expect("nothing is lost", statuses(told) == ["ok"] * 3 * TIMES, [w["message"] for w in told if w["message"]][:1])
+    expect("as one answer", all(w["text"] == TEXT and "".join(w["partials"]) == TEXT for w in told))
+    first, second = bench.server(delay=0.05, usual="slow"), bench.server(delay=0.05, usual="slow")
+    bench.ask(first, second, windows=TIMES, together=TIMES)
+    expect("both are asked alike", abs(len(first.requests) - len(second.requests)) <= 1 and first.most_busy > 1,
+           (len(first.requests), len(second.requests)))
+
+
+CASES = [in_turn, again, late, unfit, cancelled, breaker, two]
+
+
+def main():
+    bench = Bench(sys.argv[1], sys.argv[2])
+    for case in CASES:
+        if len(sys.argv) > 3 and case.__name__ not in sys.argv[3:]:
+            continue
+        begun = time.monotonic()
+        case(bench)
+        print("%s: %.1f s" % (case.__name__, time.monotonic() - begun))
+        for server in bench.servers:
+            server.stopping.set()
+        for server in bench.servers:
+            server.close()
+        bench.servers = []
+    print("%d failures" % len(failures))
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
