@@ -268,19 +268,38 @@ static void linear_panel(const LvLinearArgs *l)
  * limited by its few line-fill buffers to half the memory bandwidth. */
 #define PREFETCH_BYTES 16384
 
-/* sums[i * LV_FEW_ROWS + r] = row r of in . weight row w[i]: a register chain for each of ROWS x
- * FEW_OUTPUTS products. */
+/* Most k whose weights are converted at a time: those of FEW_OUTPUTS outputs then leave room in the
+ * first-level cache. */
+#define FEW_K 1024
+
+/* Chains of sums that begin, go on or end in a block of k. */
+typedef struct Chains {
+    float *waiting; /* [row][FEW_OUTPUTS][VEC] */
+    bool go_on, end;
+} Chains;
+
+typedef struct Ahead {
+    const char *data;
+    size_t step;
+} Ahead;
+
+/* sums[r * VEC + i] = row r of in . weight row w[i]: a register chain for each of ROWS x FEW_OUTPUTS
+ * products. What comes `ahead` in memory is prefetched, so many bytes for each VEC of k. */
 static inline __attribute__((always_inline)) void dots(const int ROWS, LvDtype dtype,
-    const WeightRow w[FEW_OUTPUTS], size_t inner, const float *in, size_t in_stride, float *sums)
+    const WeightRow w[FEW_OUTPUTS], size_t inner, const float *in, size_t in_stride, float *sums,
+    Ahead ahead, Chains chains)
 {
     const WeightRow w0 = w[0], w1 = w[1], w2 = w[2], w3 = w[3];
-    /* The next outputs' weights follow in memory: four rows read side by side look like no stream
-     * to the processor, so it is told, in memory's order, what comes. */
-    const char *ahead = w0.data + PREFETCH_BYTES;
-    const size_t step = vec_span(dtype);
     size_t rest = inner % VEC, end = inner - rest, k = 0;
+#define FEW_WAITING(r, i) (chains.waiting + ((r)*FEW_OUTPUTS + (i)) * VEC)
 #define FEW_DECLARE(r)                                                                             \
-    vf s##r##0 = vf_set1(0), s##r##1 = s##r##0, s##r##2 = s##r##0, s##r##3 = s##r##0;
+    vf s##r##0 = vf_set1(0), s##r##1 = s##r##0, s##r##2 = s##r##0, s##r##3 = s##r##0;              \
+    if (r < ROWS && chains.go_on) {                                                                \
+        s##r##0 = vf_load(FEW_WAITING(r, 0));                                                      \
+        s##r##1 = vf_load(FEW_WAITING(r, 1));                                                      \
+        s##r##2 = vf_load(FEW_WAITING(r, 2));                                                      \
+        s##r##3 = vf_load(FEW_WAITING(r, 3));                                                      \
+    }
 #define FEW_STEP(r)                                                                                \
     if (r < ROWS) {                                                                                \
         vf x = whole ? vf_load(in + r * in_stride + k) : vf_load_n(in + r * in_stride + k, rest);  \
@@ -290,17 +309,19 @@ static inline __attribute__((always_inline)) void dots(const int ROWS, LvDtype d
         s##r##3 = vf_fma(x, a3, s##r##3);                                                          \
     }
 #define FEW_STORE(r)                                                                               \
-    if (r < ROWS) {                                                                                \
-        sums[r] = vf_sum(s##r##0);                                                                 \
-        sums[r + LV_FEW_ROWS] = vf_sum(s##r##1);                                                   \
-        sums[r + 2 * LV_FEW_ROWS] = vf_sum(s##r##2);                                               \
-        sums[r + 3 * LV_FEW_ROWS] = vf_sum(s##r##3);                                               \
+    if (r < ROWS && chains.end)                                                                    \
+        vf_sum_four(sums + r * VEC, s##r##0, s##r##1, s##r##2, s##r##3);                           \
+    else if (r < ROWS) {                                                                           \
+        vf_store(FEW_WAITING(r, 0), s##r##0);                                                      \
+        vf_store(FEW_WAITING(r, 1), s##r##1);                                                      \
+        vf_store(FEW_WAITING(r, 2), s##r##2);                                                      \
+        vf_store(FEW_WAITING(r, 3), s##r##3);                                                      \
     }
     FEW_ROWS_LIST(FEW_DECLARE)
-    for (; k < end; k += VEC, ahead += FEW_OUTPUTS * step) {
+    for (; k < end; k += VEC, ahead.data += ahead.step) {
         const bool whole = true;
-        for (size_t line = 0; line < FEW_OUTPUTS * step; line += 64)
-            __builtin_prefetch(ahead + line, 0, 2);
+        for (size_t line = 0; line < ahead.step; line += 64)
+            __builtin_prefetch(ahead.data + line, 0, 2);
         vf a0 = load_weights(dtype, w0, k), a1 = load_weights(dtype, w1, k);
         vf a2 = load_weights(dtype, w2, k), a3 = load_weights(dtype, w3, k);
         FEW_ROWS_LIST(FEW_STEP)
@@ -314,22 +335,79 @@ static inline __attribute__((always_inline)) void dots(const int ROWS, LvDtype d
     FEW_ROWS_LIST(FEW_STORE)
 }
 
-/* Sums of up to FEW_OUTPUTS outputs; those beyond `end` repeat the last one and are ignored. */
-static inline __attribute__((always_inline)) void few_sums_as(
-    LvDtype dtype, const LvLinearArgs *l, const LvMatrix *m, size_t first, size_t end, float *sums)
+static inline __attribute__((always_inline)) void dots_of(size_t rows, LvDtype dtype,
+    const WeightRow w[FEW_OUTPUTS], size_t inner, const float *in, size_t in_stride, float *sums,
+    Ahead ahead, Chains chains)
 {
-    const size_t in_stride = l->in_stride;
-    const float *in = l->in;
-    size_t rows = l->rows;
-    WeightRow w[FEW_OUTPUTS];
-    for (size_t i = 0; i < FEW_OUTPUTS; i++)
-        w[i] = row_of(dtype, m, at_most(first + i, end - 1));
-    for (; rows >= FEW_R; rows -= FEW_R, in += FEW_R * in_stride, sums += FEW_R)
-        dots(FEW_R, dtype, w, m->cols, in, in_stride, sums);
 #define FEW_CASE(r)                                                                                \
-    if (r > 0 && rows == r)                                                                        \
-        dots(r, dtype, w, m->cols, in, in_stride, sums);
+    if (rows == r + 1)                                                                             \
+        dots(r + 1, dtype, w, inner, in, in_stride, sums, ahead, chains);
     FEW_ROWS_LIST(FEW_CASE)
+}
+
+static __attribute__((noinline)) void dots_of_floats(size_t rows, const WeightRow w[FEW_OUTPUTS],
+    size_t inner, const float *in, size_t in_stride, float *sums, Ahead ahead, Chains chains)
+{
+    dots_of(rows, LV_F32, w, inner, in, in_stride, sums, ahead, chains);
+}
+
+static inline __attribute__((always_inline)) void rows_of(
+    LvDtype dtype, WeightRow w[FEW_OUTPUTS], const LvMatrix *m, size_t first, size_t n)
+{
+    for (size_t i = 0; i < FEW_OUTPUTS; i++) /* those beyond the last repeat it */
+        w[i] = row_of(dtype, m, first + at_most(i, n - 1));
+}
+
+/* One group of rows, which reads the weights as they are. */
+static inline __attribute__((always_inline)) void few_sums_as(
+    LvDtype dtype, const LvLinearArgs *l, const LvMatrix *m, size_t first, size_t n, float *sums)
+{
+    for (size_t i = 0; i < n; i += FEW_OUTPUTS) {
+        WeightRow w[FEW_OUTPUTS];
+        rows_of(dtype, w, m, first + i, n - i);
+        /* The next outputs' weights follow in memory: four rows read side by side look like no
+         * stream to the processor, so it is told, in memory's order, what comes. */
+        dots_of(l->rows, dtype, w, m->cols, l->in, l->in_stride, sums + i,
+            (Ahead){lv_matrix_row(m, first + i) + PREFETCH_BYTES, FEW_OUTPUTS * vec_span(dtype)},
+            (Chains){.end = true});
+    }
+}
+
+/* Several groups of rows, of even size: weights are converted once for all of them. */
+static inline __attribute__((always_inline)) void several_sums_as(
+    LvDtype dtype, const LvLinearArgs *l, const LvMatrix *m, size_t first, size_t n, float *sums)
+{
+    _Alignas(64) float weights[FEW_OUTPUTS][FEW_K];
+    _Alignas(64) float waiting[LV_FEW_ROWS * FEW_OUTPUTS * VEC];
+    const size_t inner = m->cols, blocks = inner > FEW_K ? (inner + FEW_K - 1) / FEW_K : 1;
+    const size_t block = ((inner + blocks - 1) / blocks + VEC - 1) / VEC * VEC;
+    for (size_t i = 0; i < n; i += FEW_OUTPUTS) {
+        WeightRow w[FEW_OUTPUTS], floats[FEW_OUTPUTS];
+        rows_of(dtype, w, m, first + i, n - i);
+        /* While these outputs are computed, the next ones' weights are brought. */
+        Ahead ahead = {lv_matrix_row(m, first + i + FEW_OUTPUTS), 64};
+        const char *enough = lv_matrix_row(m, first + i + 2 * FEW_OUTPUTS);
+        for (size_t k0 = 0; k0 < inner || k0 == 0; k0 += block + !block) {
+            const size_t width = at_most(inner - k0, block);
+            for (size_t o = 0; o < FEW_OUTPUTS; o++) {
+                for (size_t k = 0; k < width; k += VEC) {
+                    vf_store(weights[o] + k,
+                        width - k >= VEC ? load_weights(dtype, w[o], k0 + k)
+                                         : load_some_weights(dtype, w[o], k0 + k, width - k));
+                }
+                floats[o] = (WeightRow){(const char *)weights[o], NULL, 0};
+            }
+            size_t groups = (l->rows + FEW_R - 1) / FEW_R;
+            for (size_t r = 0, rows; r < l->rows; r += rows, groups--) {
+                rows = (l->rows - r + groups - 1) / groups;
+                dots_of_floats(rows, floats, width, l->in + r * l->in_stride + k0, l->in_stride,
+                    sums + r * VEC + i, ahead,
+                    (Chains){waiting + r * FEW_OUTPUTS * VEC, k0 > 0, k0 + width >= inner});
+                ahead.data += width / VEC * ahead.step;
+                ahead.step = ahead.data < enough ? 64 : 0;
+            }
+        }
+    }
 }
 
 /* One row, summed as `dots` does: two outputs at a time, whose weights the hardware prefetches better
@@ -361,75 +439,47 @@ static inline __attribute__((always_inline)) void dot_two(
         s1 = vf_fma(x, load_some_weights(dtype, w1, k, rest), s1);
     }
     sums[0] = vf_sum(s0);
-    sums[LV_FEW_ROWS] = vf_sum(s1);
+    sums[1] = vf_sum(s1);
 }
 
-static inline __attribute__((always_inline)) void one_sums_as(LvDtype dtype, const LvLinearArgs *l,
-    const LvMatrix *m, size_t first, size_t n, size_t end, float *sums)
+static inline __attribute__((always_inline)) void one_sums_as(
+    LvDtype dtype, const LvLinearArgs *l, const LvMatrix *m, size_t first, size_t n, float *sums)
 {
     for (size_t i = 0; i < n; i += 2)
-        dot_two(dtype, row_of(dtype, m, first + i),
-            row_of(dtype, m, at_most(first + i + 1, end - 1)), m->cols, l->in,
-            sums + i * LV_FEW_ROWS);
+        dot_two(dtype, row_of(dtype, m, first + i), row_of(dtype, m, first + at_most(i + 1, n - 1)),
+            m->cols, l->in, sums + i);
 }
 
-/* Sums of n outputs, at most VEC of them, for a single row. */
-static void one_sums(
-    const LvLinearArgs *l, const LvMatrix *m, size_t first, size_t n, size_t end, float *sums)
-{
-    switch (m->dtype) {
-#define ONE_CASE(T)                                                                                \
-    case LV_##T:                                                                                   \
-        one_sums_as(LV_##T, l, m, first, n, end, sums);                                            \
-        break;
-        LV_CPU_DTYPES(ONE_CASE)
-    default:
-        one_sums_as(ANY_DTYPE, l, m, first, n, end, sums);
-        break;
-    }
-}
-
-static void few_sums(
-    const LvLinearArgs *l, const LvMatrix *m, size_t first, size_t end, float *sums)
+/* sums[r * VEC + i]: of row r and output first + i, i < n <= VEC. */
+static void few_sums(const LvLinearArgs *l, const LvMatrix *m, size_t first, size_t n, float *sums)
 {
     switch (m->dtype) {
 #define FEW_DTYPE_CASE(T)                                                                          \
     case LV_##T:                                                                                   \
-        few_sums_as(LV_##T, l, m, first, end, sums);                                               \
+        if (l->rows == 1)                                                                          \
+            one_sums_as(LV_##T, l, m, first, n, sums);                                             \
+        else if (l->rows > FEW_R)                                                                  \
+            several_sums_as(LV_##T, l, m, first, n, sums);                                         \
+        else                                                                                       \
+            few_sums_as(LV_##T, l, m, first, n, sums);                                             \
         break;
         LV_CPU_DTYPES(FEW_DTYPE_CASE)
     default:
-        few_sums_as(ANY_DTYPE, l, m, first, end, sums);
+        several_sums_as(ANY_DTYPE, l, m, first, n, sums);
         break;
     }
 }
 
-/* The sums of VEC outputs at a time are gathered per row, so that the epilogue is the same as for
- * many rows. */
 static void linear_few(const LvLinearArgs *l)
 {
-    float sums[VEC * LV_FEW_ROWS], up_sums[VEC * LV_FEW_ROWS];
-    size_t end = l->first + l->cols;
+    float sums[2][LV_FEW_ROWS * VEC] = {{0}};
     for (size_t c = 0; c < l->cols; c += VEC) {
-        size_t n = at_most(l->cols - c, VEC);
-        if (l->rows == 1) {
-            one_sums(l, &l->weight, l->first + c, n, end, sums);
-            if (l->up)
-                one_sums(l, l->up, l->first + c, n, end, up_sums);
-        }
-        for (size_t i = 0; i < n && l->rows > 1; i += FEW_OUTPUTS) {
-            few_sums(l, &l->weight, l->first + c + i, end, sums + i * LV_FEW_ROWS);
-            if (l->up)
-                few_sums(l, l->up, l->first + c + i, end, up_sums + i * LV_FEW_ROWS);
-        }
-        for (size_t r = 0; r < l->rows; r++) {
-            float row[VEC] = {0}, up_row[VEC] = {0};
-            for (size_t i = 0; i < n; i++) {
-                row[i] = sums[i * LV_FEW_ROWS + r];
-                up_row[i] = l->up ? up_sums[i * LV_FEW_ROWS + r] : 0;
-            }
-            finish(l, l->function, r, c, n, vf_load(row), vf_load(up_row));
-        }
+        const size_t n = at_most(l->cols - c, VEC);
+        few_sums(l, &l->weight, l->first + c, n, sums[0]);
+        if (l->up)
+            few_sums(l, l->up, l->first + c, n, sums[1]);
+        for (size_t r = 0; r < l->rows; r++)
+            finish(l, l->function, r, c, n, vf_load(sums[0] + r * VEC), vf_load(sums[1] + r * VEC));
     }
 }
 

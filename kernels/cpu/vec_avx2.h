@@ -149,6 +149,18 @@ static inline float vf_sum(vf x)
     s = _mm_add_ps(s, _mm_movehl_ps(s, s));
     return _mm_cvtss_f32(_mm_add_ss(s, _mm_shuffle_ps(s, s, 1)));
 }
+static inline void vf_sum_four(float *sums, vf a, vf b, vf c, vf d)
+{
+    const __m256 ac =
+        _mm256_add_ps(_mm256_permute2f128_ps(a, c, 0x20), _mm256_permute2f128_ps(a, c, 0x31));
+    const __m256 bd =
+        _mm256_add_ps(_mm256_permute2f128_ps(b, d, 0x20), _mm256_permute2f128_ps(b, d, 0x31));
+    __m256 s = _mm256_add_ps(/* a, a, b, b; c, c, d, d */
+        _mm256_shuffle_ps(ac, bd, 0x44), _mm256_shuffle_ps(ac, bd, 0xEE));
+    s = _mm256_add_ps(s, _mm256_permute_ps(s, 0xB1));
+    _mm_storeu_ps(
+        sums, _mm_shuffle_ps(_mm256_castps256_ps128(s), _mm256_extractf128_ps(s, 1), 0x88));
+}
 static inline int vf_any_not_finite_f32(const void *p)
 {
     __m256i exponent = _mm256_set1_epi32(0x7F800000);

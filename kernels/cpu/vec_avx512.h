@@ -131,6 +131,20 @@ static inline float vf_sum(vf x)
 {
     return _mm512_reduce_add_ps(x);
 }
+/* sums[0 .. 3] = vf_sum of a, b, c, d: the same additions, made for all four together. */
+static inline void vf_sum_four(float *sums, vf a, vf b, vf c, vf d)
+{
+    const __m512 ac =
+        _mm512_add_ps(_mm512_shuffle_f32x4(a, c, 0x44), _mm512_shuffle_f32x4(a, c, 0xEE));
+    const __m512 bd =
+        _mm512_add_ps(_mm512_shuffle_f32x4(b, d, 0x44), _mm512_shuffle_f32x4(b, d, 0xEE));
+    __m512 s =
+        _mm512_add_ps(_mm512_shuffle_f32x4(ac, bd, 0x88), _mm512_shuffle_f32x4(ac, bd, 0xDD));
+    s = _mm512_add_ps(s, _mm512_permute_ps(s, 0x4E)); /* quarters: a, c, b, d */
+    s = _mm512_add_ps(s, _mm512_permute_ps(s, 0xB1));
+    const __m512i places = _mm512_setr_epi32(0, 8, 4, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+    _mm_storeu_ps(sums, _mm512_castps512_ps128(_mm512_permutexvar_ps(places, s)));
+}
 /* 1 in every element whose exponent bits are all ones; for halves: of 16 bits each. */
 static inline int vf_any_not_finite_f32(const void *p)
 {

@@ -146,6 +146,10 @@ static inline float vf_sum(vf x)
 {
     return (x[0] + x[2]) + (x[1] + x[3]);
 }
+static inline void vf_sum_four(float *sums, vf a, vf b, vf c, vf d)
+{
+    sums[0] = vf_sum(a), sums[1] = vf_sum(b), sums[2] = vf_sum(c), sums[3] = vf_sum(d);
+}
 static inline int vf_any_not_finite_bits(const void *p, vu exponent, int wide)
 {
     vu bits;
