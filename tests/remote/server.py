@@ -166,6 +166,11 @@ def frames_of(request):
     return found
 
 
+class Http(ThreadingHTTPServer):
+    request_queue_size = 128  # connections that come at once; with 5 some would wait for a second
+    daemon_threads = True
+
+
 class Server:
     def __init__(self, tokens, port=0):
         self.tokens, self.words, self.usual, self.script = tokens, WORDS, "ok", []
@@ -173,8 +178,7 @@ class Server:
         self.top = {}
         self.lock, self.stopping = threading.Lock(), threading.Event()
         self.requests, self.looks, self.busy, self.most_busy = [], 0, 0, 0
-        self.http = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-        self.http.daemon_threads = True
+        self.http = Http(("127.0.0.1", port), Handler)
         self.http.owner = self
         self.port = self.http.server_address[1]
         self.url = "http://127.0.0.1:%d/v1" % self.port
