@@ -307,6 +307,18 @@ static void on_done(void *data, const LlavaovAnswer *answer)
     }
 }
 
+static LlavaovPrefill prefill; /* of all sessions */
+
+static LlavaovSession *open_stream(Harness *h)
+{
+    const LlavaovSessionOptions options = {.size = sizeof options, .prefill = prefill};
+    LlavaovSession *session;
+    LlavaovError error;
+    if (llavaov_session_open(h->engine, &options, &session, &error) != LLAVAOV_OK)
+        fail_msg("%s", error.message);
+    return session;
+}
+
 /* Every picture is the same one; else no two are. */
 static bool frozen;
 
@@ -429,7 +441,7 @@ static void open_streams(Harness *h, Spread spread, bool unequal, bool at_once)
         const double phase = spread == EVEN     ? (double)i / (double)n_streams
                              : spread == RANDOM ? random_unit()
                                                 : 0;
-        streams[i] = (Stream){.session = open_session(h),
+        streams[i] = (Stream){.session = open_stream(h),
             .n_frames = unequal && i == 0 ? MOST_FRAMES : FRAMES,
             .tokens = unequal && i == 1 ? 8 * device->tokens : device->tokens,
             .begins = virtual_now + (phase + (i > 0 && !at_once ? 2 : 0)) * device->window};
@@ -650,6 +662,26 @@ static void test_frozen_cameras(void **state)
     assert_int_equal(n_failed, 0);
 }
 
+/* Computing prompts early loses no window that would be answered without. */
+static void test_prefill_on_arrival(void **state)
+{
+    static const size_t n[] = {150, 480};
+    n_failed = 0;
+    for (size_t i = 0; i < sizeof n / sizeof *n; i++) {
+        Result r[2];
+        for (int early = 0; early < 2; early++) {
+            prefill = early ? LLAVAOV_PREFILL_ARRIVAL : LLAVAOV_PREFILL_CLOSE;
+            r[early] = run(&devices[0], n[i], EVEN, false, false, 10);
+            show(early ? "on arrival" : "on close", (double)n[i] / 4, &r[early]);
+        }
+        expect(r[1].rate >= 0.99 * r[0].rate, "rate", r[1].rate, r[0].rate);
+        const double late = r[0].late + 0.01 * r[0].mean * (double)n[i];
+        expect(r[1].late <= late, "given up", r[1].late, late);
+    }
+    prefill = LLAVAOV_PREFILL_AUTO;
+    assert_int_equal(n_failed, 0);
+}
+
 static void test_plateau_of_a_large_model(void **state)
 {
     plateau(&devices[1], 30, EVEN);
@@ -702,6 +734,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_plateau_of_the_bundled_model),
         cmocka_unit_test(test_machine_that_stops),
+        cmocka_unit_test(test_prefill_on_arrival),
         cmocka_unit_test(test_plateau_of_a_large_model),
         cmocka_unit_test(test_plateau_of_a_gpu),
         cmocka_unit_test(test_all_at_once),
