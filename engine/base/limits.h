@@ -79,6 +79,7 @@
 #define LV_MAX_REMOTE_LINE (1u << 20)          /* of a line of a stream */
 #define LV_MAX_REMOTE_TEXT (1u << 20)          /* of an answer */
 #define LV_MAX_REMOTE_LOGPROBS 8192u           /* of a reply */
+#define LV_MAX_REMOTE_WANTED 128u            /* tokens whose probabilities a request asks for: vLLM's bound */
 #define LV_MAX_REMOTE_BODY (UINT64_C(1) << 30) /* of a request: its pictures */
 
 #endif

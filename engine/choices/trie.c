@@ -176,6 +176,25 @@ bool lv_trie_take(LvTrie *t, size_t node, const float *logits, size_t n_vocab)
     return true;
 }
 
+bool lv_trie_take_logprobs(LvTrie *t, size_t node, const double *children, int32_t likeliest)
+{
+    LvTrieNode *taken = &t->nodes[node];
+    double sum = 0;
+    size_t i = 0;
+    for (uint32_t c = taken->child; c; c = t->nodes[c].next, i++) {
+        t->nodes[c].logprob = children[i];
+        sum += exp(children[i]);
+        if (likeliest < 0 && exp(children[i]) > 0.5)
+            likeliest = t->nodes[c].token; /* none can be likelier */
+    }
+    if (!(sum <= 1.001))
+        return false;
+    taken->rest = sum < 1 ? log1p(-sum) : -INFINITY;
+    taken->likeliest = likeliest;
+    taken->known = true;
+    return true;
+}
+
 /* Of what begins with the tokens of a node, the logarithm of the part that is not another label's.
  */
 static double share(const LvTrie *t, size_t node)

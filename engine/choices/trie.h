@@ -47,6 +47,10 @@ size_t lv_trie_way(const LvTrie *trie, size_t node, size_t *nodes);
 /* Logits [n_vocab] after an inner node. False: one of them is not finite. */
 bool lv_trie_take(LvTrie *trie, size_t node, const float *logits, size_t n_vocab);
 
+/* The same from logarithms of probabilities: those of the node's children, in their order, and the
+ * likeliest token of all, -1 where that is not known. False: they are more than 1 together. */
+bool lv_trie_take_logprobs(LvTrie *trie, size_t node, const double *children, int32_t likeliest);
+
 /* Once all inner nodes are known: the logarithm of each label's probability. */
 void lv_trie_logprobs(const LvTrie *trie, size_t n_labels, double *logprobs);
 
@@ -55,7 +59,7 @@ void lv_trie_logprobs(const LvTrie *trie, size_t n_labels, double *logprobs);
 double lv_trie_shares(const double *logprobs, size_t n, double temperature, double *share);
 
 /* What the model would begin its answer with: tokens along the tree, each the likeliest, up to a
- * leaf or the first token that is not in the tree. True: a label. Returns their number in *n,
+ * leaf or the first token that is not in the tree (-1: not known). True: a label. Returns their number in *n,
  * at most LV_MAX_SPELLING_TOKENS. */
 bool lv_trie_likeliest(const LvTrie *trie, int32_t tokens[LV_MAX_SPELLING_TOKENS], size_t *n);
 

@@ -11,6 +11,7 @@
 struct LlavaovJsonSchema {
     atomic_uint refs;
     LvProgram program;
+    char *text;
 };
 
 LlavaovStatus lv_json_schema_parse(
@@ -32,6 +33,13 @@ LlavaovStatus lv_json_schema_parse(
     if (schema) {
         atomic_init(&schema->refs, 1);
         status = lv_compile_schema(&schema->program, root, error);
+        schema->text = lv_alloc(bytes + 1, 1);
+        if (schema->text) {
+            memcpy(schema->text, text, bytes);
+            schema->text[bytes] = '\0';
+        } else if (status == LLAVAOV_OK) {
+            status = lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a JSON schema");
+        }
     } else {
         status = lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for a JSON schema");
     }
@@ -60,7 +68,13 @@ void llavaov_json_schema_unref(LlavaovJsonSchema *schema)
     if (!schema || atomic_fetch_sub(&schema->refs, 1) != 1)
         return;
     lv_program_free(&schema->program);
+    lv_free(schema->text);
     lv_free(schema);
+}
+
+const char *lv_json_schema_text(const LlavaovJsonSchema *schema)
+{
+    return schema->text;
 }
 
 const LvProgram *lv_json_schema_program(const LlavaovJsonSchema *schema)

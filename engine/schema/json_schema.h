@@ -7,6 +7,9 @@
 
 const LvProgram *lv_json_schema_program(const LlavaovJsonSchema *schema);
 
+/* What was given, NUL-terminated. */
+const char *lv_json_schema_text(const LlavaovJsonSchema *schema);
+
 /* The same from a text that is not NUL-terminated. */
 LlavaovStatus lv_json_schema_parse(
     const char *text, size_t bytes, LlavaovJsonSchema **schema, LlavaovError *error);

@@ -160,7 +160,12 @@ static void judge(LvChoosing *c, const double *logprobs)
     c->chosen.valid = c->chosen.label_mass >= c->min_mass;
 }
 
-static LlavaovStatus conclude(LlavaovTicket *r, LlavaovError *error)
+LvTrie *lv_choosing_trie(LvChoosing *c)
+{
+    return &c->trie;
+}
+
+LlavaovStatus lv_choose_conclude(LlavaovTicket *r, LlavaovError *error)
 {
     LvChoosing *c = r->choosing;
     double logprobs[LV_MAX_CHOICES];
@@ -169,6 +174,7 @@ static LlavaovStatus conclude(LlavaovTicket *r, LlavaovError *error)
     lv_trie_logprobs(&c->trie, c->labels.n, logprobs);
     judge(c, logprobs);
     c->chosen.argmax_is_label = lv_trie_likeliest(&c->trie, tokens, &n);
+    n -= n > 0 && tokens[n - 1] < 0;
     LlavaovStatus status =
         lv_tokenizer_decode(r->engine->tokenizer, tokens, n, false, &c->wanted, &bytes, error);
     if (status != LLAVAOV_OK)
@@ -191,7 +197,7 @@ static LlavaovStatus advance(LvStep *step, LlavaovError *error)
     if (c->next < c->trie.n)
         return LLAVAOV_OK;
     step->finished = true;
-    return conclude(step->request, error);
+    return lv_choose_conclude(step->request, error);
 }
 
 /* A failure is this step's alone. */

@@ -21,6 +21,11 @@ LlavaovStatus lv_choosing_hint(
 /* Tokens that the cache has to hold behind the prompt. */
 uint32_t lv_choosing_depth(const LvChoosing *choosing);
 
+/* The tree of its tokens. */
+struct LvTrie *lv_choosing_trie(LvChoosing *choosing);
+/* All inner nodes of the tree are known: the request's answer. */
+LlavaovStatus lv_choose_conclude(LlavaovTicket *request, LlavaovError *error);
+
 /* The last rows of prompts, as lv_answers_extend: a step is finished where no label has a second
  * token that counts. */
 LlavaovStatus lv_choose_first(

@@ -53,17 +53,25 @@ static bool on_text(void *data, const LvChatReply *reply)
     return true;
 }
 
+static LlavaovStatus send_request(LlavaovTicket *r, LlavaovError *error);
+
 static void on_done(
     void *data, LlavaovStatus status, const LvChatReply *reply, const LlavaovError *failure)
 {
     LlavaovTicket *r = data;
     LlavaovError error;
+    bool more = false;
     lv_error_clear(&error);
     if (status != LLAVAOV_OK)
         error = *failure;
     else if (!lv_cancelled(&r->cancel))
-        status = lv_remote_answer_take(r, reply, &error);
+        status = lv_remote_answer_take(r, reply, &more, &error);
     r->call = NULL;
+    if (status == LLAVAOV_OK && more && !lv_cancelled(&r->cancel)) {
+        status = send_request(r, &error);
+        if (status == LLAVAOV_OK)
+            return;
+    }
     r->answer.decode_ns = lv_now_ns() - r->asked_ns;
     pthread_mutex_lock(&r->engine->lock);
     stop(r, status, &error);

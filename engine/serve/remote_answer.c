@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "serve/remote_answer.h"
 
+#include <math.h>
 #include <string.h>
 
+#include "base/alloc.h"
+#include "base/limits.h"
 #include "base/status.h"
+#include "choices/trie.h"
+#include "schema/json_schema.h"
+#include "schema/respell.h"
 #include "serve/answer.h"
 
 LlavaovStatus lv_remote_answer_extend(
@@ -41,17 +47,98 @@ static LlavaovStatus check_tokens(
         r->prompt_ids.n, (unsigned long long)reply->prompt_tokens);
 }
 
-LlavaovStatus lv_remote_answer_take(LlavaovTicket *r, const LvChatReply *reply, LlavaovError *error)
+/* The log-probability of a token behind the first `position` ones; never a guess. */
+static LlavaovStatus find_logprob(const LvChatReply *reply, uint32_t position, int32_t token,
+    double *logprob, LlavaovError *error)
 {
-    LlavaovStatus status = check_tokens(r, reply, error);
-    if (status == LLAVAOV_OK)
-        status = lv_remote_answer_extend(r, reply, error);
+    if (lv_chat_reply_logprob(reply, position, token, logprob))
+        return LLAVAOV_OK;
+    return lv_fail_about(error, LLAVAOV_ERROR_REMOTE_UNFIT, LLAVAOV_ABOUT_OPTION, "choices",
+        "device=remote: the server does not tell how probable token %d is (logprobs with "
+        "logprob_token_ids), without which there are no choices",
+        (int)token);
+}
+
+/* Where a token is forced, it must not have become more probable by that. */
+static LlavaovStatus check_forced(
+    const LvTrie *trie, size_t node, const LvChatReply *reply, LlavaovError *error)
+{
+    double logprob;
+    LlavaovStatus status = find_logprob(reply, 0, trie->nodes[node].token, &logprob, error);
+    if (status == LLAVAOV_OK && fabs(exp(logprob) - exp(trie->nodes[node].logprob)) > 0.01)
+        return lv_fail_about(error, LLAVAOV_ERROR_REMOTE_UNFIT, LLAVAOV_ABOUT_OPTION, "choices",
+            "device=remote: the server's probabilities are not the model's own, but what was made "
+            "of "
+            "them (vLLM: --logprobs-mode raw_logprobs)");
+    return status;
+}
+
+static int32_t written_token(const LvChatReply *reply, uint32_t position)
+{
+    for (size_t i = 0; i < reply->n_logprobs; i++)
+        if (reply->logprobs[i].position == position && reply->logprobs[i].written)
+            return reply->logprobs[i].token;
+    return -1;
+}
+
+static LlavaovStatus take_labels(
+    LlavaovTicket *r, const LvChatReply *reply, bool *more, LlavaovError *error)
+{
+    LvTrie *trie = lv_choosing_trie(r->choosing);
+    const size_t node = r->asked_node;
+    const uint32_t position = node ? 1 : 0;
+    double children[LV_MAX_REMOTE_WANTED];
+    size_t n = 0;
+    LlavaovStatus status = node ? check_forced(trie, node, reply, error) : LLAVAOV_OK;
+    for (uint32_t c = trie->nodes[node].child; c && status == LLAVAOV_OK; c = trie->nodes[c].next)
+        status = find_logprob(reply, position, trie->nodes[c].token, &children[n++], error);
+    if (status != LLAVAOV_OK)
+        return status;
+    /* What the server wrote is its likeliest token, but where one was forced. */
+    if (!lv_trie_take_logprobs(trie, node, children, node ? -1 : written_token(reply, 0)))
+        return lv_fail(error, LLAVAOV_ERROR_REMOTE, NULL,
+            "the server's probabilities are more than 1 together");
+    for (size_t i = 0; i < trie->n; i++)
+        *more |= lv_trie_inner(trie, i) && !trie->nodes[i].known;
+    return *more ? LLAVAOV_OK : lv_choose_conclude(r, error);
+}
+
+/* In the one spelling that documents have here; what does not fit the schema is no answer. */
+static LlavaovStatus take_document(LlavaovTicket *r, const LvChatReply *reply, LlavaovError *error)
+{
+    char *document;
+    LlavaovStatus status = lv_json_respell(lv_json_schema_program(r->json_schema),
+        reply->text ? reply->text : "", reply->n_text, &document, error);
+    if (status != LLAVAOV_OK)
+        return status;
+    status = lv_answer_add_text(r, document, strlen(document), false, error);
+    lv_free(document);
     if (status == LLAVAOV_OK)
         status = lv_answer_add_text(r, NULL, 0, true, error);
+    r->answer.json = r->text;
+    return status;
+}
+
+static LlavaovStatus take_text(LlavaovTicket *r, const LvChatReply *reply, LlavaovError *error)
+{
+    LlavaovStatus status = lv_remote_answer_extend(r, reply, error);
+    return status == LLAVAOV_OK ? lv_answer_add_text(r, NULL, 0, true, error) : status;
+}
+
+LlavaovStatus lv_remote_answer_take(
+    LlavaovTicket *r, const LvChatReply *reply, bool *more, LlavaovError *error)
+{
+    *more = false;
+    LlavaovStatus status = check_tokens(r, reply, error);
+    if (status != LLAVAOV_OK)
+        return status;
+    if (r->choosing)
+        return take_labels(r, reply, more, error);
+    status = r->json ? take_document(r, reply, error) : take_text(r, reply, error);
     if (status != LLAVAOV_OK)
         return status;
     r->n_tokens = (uint32_t)reply->completion_tokens;
     r->answer.finish_reason =
-        reply->finish == LV_REPLY_STOP ? LLAVAOV_FINISH_STOP : LLAVAOV_FINISH_LENGTH;
+        r->json || reply->finish == LV_REPLY_STOP ? LLAVAOV_FINISH_STOP : LLAVAOV_FINISH_LENGTH;
     return LLAVAOV_OK;
 }

@@ -11,8 +11,9 @@
 LlavaovStatus lv_remote_answer_extend(
     LlavaovTicket *request, const LvChatReply *reply, LlavaovError *error);
 
-/* The reply is whole: so is the answer. REMOTE_UNFIT: the server counts other tokens. */
+/* The reply is whole. *more: another call is due; otherwise so is the answer. REMOTE_UNFIT: the server
+ * counts other tokens, or lacks probabilities. */
 LlavaovStatus lv_remote_answer_take(
-    LlavaovTicket *request, const LvChatReply *reply, LlavaovError *error);
+    LlavaovTicket *request, const LvChatReply *reply, bool *more, LlavaovError *error);
 
 #endif

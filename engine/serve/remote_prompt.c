@@ -7,6 +7,8 @@
 #include "model/try.h"
 #include "picture/layout.h"
 #include "remote/chat_body.h"
+#include "choices/trie.h"
+#include "schema/json_schema.h"
 #include "serve/settings.h"
 
 static LlavaovStatus no_memory(LlavaovError *error)
@@ -93,11 +95,51 @@ done:
     return status;
 }
 
+/* Which tokens the next call asks about: those behind the prompt, or behind the first token of a
+ * label, which is forced. Log-probabilities are of the model's own scores, before anything is forced. */
+static LlavaovStatus ask_about_labels(
+    LlavaovTicket *r, LvChatBody *body, int32_t *wanted, LlavaovError *error)
+{
+    const LvTrie *trie = lv_choosing_trie(r->choosing);
+    size_t node = 0;
+    while (node < trie->n && (!lv_trie_inner(trie, node) || trie->nodes[node].known))
+        node++;
+    if (trie->depth > 1)
+        return lv_fail_about(error, LLAVAOV_ERROR_REMOTE_UNFIT, LLAVAOV_ABOUT_OPTION, "choices",
+            "device=remote: choices have a label of three tokens or more, and servers tell "
+            "probabilities of the first two alone: take shorter labels");
+    r->asked_node = node;
+    for (uint32_t c = trie->nodes[node].child; c; c = trie->nodes[c].next) {
+        if (body->n_wanted == LV_MAX_REMOTE_WANTED)
+            return lv_fail_about(error, LLAVAOV_ERROR_REMOTE_UNFIT, LLAVAOV_ABOUT_OPTION, "choices",
+                "device=remote: choices begin with more than %u tokens", LV_MAX_REMOTE_WANTED);
+        wanted[body->n_wanted++] = trie->nodes[c].token;
+    }
+    body->wanted = wanted;
+    body->forced = node ? trie->nodes[node].token : -1;
+    body->max_tokens = node ? 2 : 1;
+    body->generation = NULL;
+    body->stream = false;
+    return LLAVAOV_OK;
+}
+
+static LlavaovStatus ask_for_text(LlavaovTicket *r, LvChatBody *body, LlavaovError *error)
+{
+    const uint32_t context = r->engine->model->config->text.context_length;
+    const size_t n = r->prompt_ids.n;
+    LlavaovStatus status = lv_settings_new_tokens(&r->generation, n, &body->max_tokens, error);
+    if (body->max_tokens > context - n)
+        body->max_tokens = context - (uint32_t)n;
+    if (r->json)
+        body->schema = lv_json_schema_text(r->json_schema);
+    return status;
+}
+
 LlavaovStatus lv_remote_prompt_make(
     LlavaovTicket *r, char **text, size_t *bytes, LlavaovError *error)
 {
     const LlavaovRemoteOptions *options = lv_remote_options(r->engine->remote);
-    const uint32_t context = r->engine->model->config->text.context_length;
+    int32_t wanted[LV_MAX_REMOTE_WANTED];
     LvChatBody body = {.model = options->model,
         .conversation = &r->question.conversation,
         .picture = options->picture,
@@ -106,12 +148,9 @@ LlavaovStatus lv_remote_prompt_make(
         .forced = -1};
     LlavaovStatus status;
     LV_TRY(check(r, error));
-    if (r->choosing || r->json)
-        LV_TRY(refuse(error, r->json ? "json-schema" : "choices", "not yet"));
-    LV_TRY(make_ids(r, error));
-    LV_TRY(lv_settings_new_tokens(&r->generation, r->prompt_ids.n, &body.max_tokens, error));
-    if (body.max_tokens > context - r->prompt_ids.n)
-        body.max_tokens = context - (uint32_t)r->prompt_ids.n;
+    if (r->prompt_ids.n == 0)
+        LV_TRY(make_ids(r, error));
+    LV_TRY(r->choosing ? ask_about_labels(r, &body, wanted, error) : ask_for_text(r, &body, error));
     LV_TRY(make_body(r, &body, text, bytes, error));
 done:
     return status;

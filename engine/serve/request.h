@@ -40,6 +40,7 @@ struct LlavaovTicket {
     LvCancel cancel;
     bool running;       /* the inference thread is at work on it */
     LvRemoteCall *call; /* remote.c; or NULL */
+    size_t asked_node;  /* of the tree of its choices: what the call is about */
     bool done;          /* the answer is complete; on_done follows or has run */
     LvEvent text_event, done_event;
 

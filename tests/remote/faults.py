@@ -5,6 +5,7 @@
     faults.py ASK-REMOTE MODEL [CASE]...
 """
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -160,7 +161,58 @@ def two(bench):
            (len(first.requests), len(second.requests)))
 
 
-CASES = [in_turn, again, late, unfit, cancelled, breaker, two]
+def labels(bench):
+    """Choices are computed from the server's log-probabilities alone."""
+    with open(os.path.join(bench.model, "tokenizer.json"), encoding="utf-8") as file:
+        words = {token: word for word, token in json.load(file)["model"]["vocab"].items()}
+    server = bench.server()
+    bench.ask(server, choices="yes|no")
+    first = server.requests[0].body["logprob_token_ids"]
+    server.top = {token: 0.02 * (i + 1) for i, token in enumerate(first)}
+    server.top[0] = 1 - sum(server.top.values())
+    told = bench.ask(server, choices="yes|no", windows=TIMES)
+    forced = {int(token) for request in server.requests for token in request.body.get("logit_bias", {})}
+    server.second = {token: {next(iter(r.body["logprob_token_ids"])): 0.75, 0: 0.25} for token in forced
+                     for r in server.requests if str(token) in r.body.get("logit_bias", {})}
+    told = bench.ask(server, choices="yes|no", windows=TIMES)
+    share = {"yes": 0.0, "no": 0.0}
+    for token in first:
+        for label in share:
+            if label.startswith(words[token].lower()):
+                share[label] += server.top[token] * (0.75 if token in forced else 1)
+    mass = sum(share.values())
+    expect("the labels' probabilities", all(
+        w["status"] == "ok" and abs(w["probabilities"][0] - share["yes"] / mass) < 1e-6 and
+        abs(w["label_mass"] - mass) < 1e-6 and w["text"] == max(share, key=share.get) and not w["argmax_is_label"]
+        for w in told), (told[0], share, mass))
+    server.processed = True
+    if forced:
+        told = bench.ask(server, choices="yes|no")
+        expect("probabilities of another kind are refused", statuses(told) == ["remote-unfit"] and "own" in told[0]["message"], told)
+    server.processed, server.usual = False, "no-logprobs"
+    told = bench.ask(server, choices="yes|no", windows=TIMES)
+    expect("none are an error", statuses(told) == ["remote-unfit"] * TIMES and "how probable" in told[0]["message"], told[0])
+    told = bench.ask(server, choices="yes|a rather long label")
+    expect("long labels are refused", statuses(told) == ["remote-unfit"] and "shorter labels" in told[0]["message"], told)
+
+
+def documents(bench):
+    schema = json.dumps({"type": "object", "properties": {"a": {"type": "boolean"}, "b": {"type": "string", "maxLength": 9}},
+                         "required": ["a", "b"]})
+    for words, status, text in (
+            (['{"a":', 'true,\n "b"', ':"x"}'], "ok", '{"a": true, "b": "x"}'),
+            (['{"a":', " " * 60], "remote", ""), (["{}"], "remote", ""), (["[" * 3000], "remote", ""),
+            (['{"a": true, "b": "0123456789"}'], "remote", ""), (['{"b": "x", "a": true}'], "remote", ""),
+            (['{"a": true, "b": "x"} and more'], "remote", "")):
+        server = bench.server(words=words)
+        told = bench.ask(server, schema=schema)
+        expect("%s" % words[0][:30], statuses(told) == [status] and told[0]["text"] == text
+               and told[0].get("json", "") == text, told)
+        asked = server.requests[0].body["response_format"]
+        expect("the schema is sent", asked["json_schema"]["schema"] == json.loads(schema) and asked["type"] == "json_schema")
+
+
+CASES = [labels, documents, in_turn, again, late, unfit, cancelled, breaker, two]
 
 
 def main():

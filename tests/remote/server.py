@@ -175,7 +175,7 @@ class Server:
     def __init__(self, tokens, port=0):
         self.tokens, self.words, self.usual, self.script = tokens, WORDS, "ok", []
         self.delay, self.pace, self.retry_after, self.dead = 0.5, 0, 1, False
-        self.top = {}
+        self.top, self.second, self.processed = {0: 1.0}, {}, False
         self.lock, self.stopping = threading.Lock(), threading.Event()
         self.requests, self.looks, self.busy, self.most_busy = [], 0, 0, 0
         self.http = Http(("127.0.0.1", port), Handler)
@@ -190,15 +190,21 @@ class Server:
             self.stopping.wait(seconds)
 
     def logprobs(self, request):
-        """For each position: what `top` says of the ids that were asked for."""
+        """As vLLM has them: of the model's own scores, for the token that was written and those that were asked for. `top`:
+        the probabilities of first tokens, and by a first token those of the second."""
         wanted = request.get("logprob_token_ids", [])
-        positions = []
+        forced = [int(token) for token in request.get("logit_bias", {})]
+        positions, top = [], self.top
         for position in range(request["max_tokens"]):
-            top = self.top.get(position, {})
-            entries = [{"token": "token_id:%d" % token, "logprob": math.log(top.get(token, 1e-9))} for token in wanted]
-            best = max(top, key=top.get) if top else 0
-            positions.append({"token": "token_id:%d" % best, "logprob": math.log(top.get(best, 1e-9)),
-                              "top_logprobs": entries})
+            written = forced[0] if forced else max(top, key=top.get)
+            told = dict(top)
+            if forced and position == 0 and self.processed:
+                told[written] = 1.0
+            positions.append({
+                "token": "token_id:%d" % written, "logprob": math.log(told.get(written, 1e-9)),
+                "top_logprobs": [{"token": "token_id:%d" % token, "logprob": math.log(told.get(token, 1e-9))}
+                                 for token in wanted]})
+            top = self.second.get(written, {0: 1.0})
         return {"content": positions}
 
     def close(self):
