@@ -233,6 +233,17 @@ static gboolean set_properties(Camera *camera)
     return TRUE;
 }
 
+/* What `decode` leaves out must not be decoded in front of the element. */
+static const gchar *source_of(const Camera *camera)
+{
+    gint decode = 0;
+
+    if (g_str_has_prefix(camera->settings.uri, "rtsp"))
+        return "rtspsrc";
+    g_object_get(camera->element, "decode", &decode, NULL);
+    return decode ? "urisourcebin" : "uridecodebin";
+}
+
 static gboolean build(Camera *camera)
 {
     gboolean rtsp = g_str_has_prefix(camera->settings.uri, "rtsp");
@@ -242,11 +253,11 @@ static gboolean build(Camera *camera)
     gboolean linked;
 
     camera->pipeline = gst_pipeline_new(camera->settings.name);
-    source = add(camera, rtsp ? "rtspsrc" : "uridecodebin");
     camera->element = add(camera, "llavaov");
     video = add(camera, "fakesink");
     text = add(camera, "appsink");
-    if (!source || !camera->element || !video || !text || !set_properties(camera)) {
+    source = camera->element && set_properties(camera) ? add(camera, source_of(camera)) : NULL;
+    if (!source || !video || !text) {
         gst_caps_unref(json);
         return FALSE;
     }
