@@ -14,9 +14,10 @@ import subprocess
 import sys
 import tempfile
 
-VIDEO = ("videotestsrc pattern=ball num-buffers=%d ! video/x-raw,format=I420,width=%d,height=%d,framerate=25/1 ! "
-         "videomixer. videotestsrc pattern=%s num-buffers=%d ! video/x-raw,format=I420,width=%d,height=%d,framerate=25/1 ! "
-         "videomixer name=videomixer sink_0::alpha=0.5 sink_1::alpha=0.5 ! video/x-raw,format=I420")
+# A picture that moves, with a sensor's noise.
+VIDEO = ("videotestsrc pattern=smpte100 horizontal-speed=2 num-buffers={n} ! {caps} ! mixer. "
+         "videotestsrc pattern=snow num-buffers={n} ! {caps} ! mixer. compositor name=mixer sink_1::alpha=0.08 ! {caps}")
+CAPS = "video/x-raw,format=I420,width=%d,height=%d,framerate=25/1"
 STREAMS = [
     ("H.264", "x264enc speed-preset=veryfast bitrate=4000 key-int-max=%d bframes=0 option-string=scenecut=0 ! h264parse", "h264parse"),
     ("H.264, B-frames",
@@ -41,14 +42,14 @@ def processor_time(line):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    for name, value in (("seconds", 60), ("width", 1280), ("height", 720), ("gop", 50), ("runs", 3)):
+    for name, value in (("seconds", 20), ("width", 1280), ("height", 720), ("gop", 50), ("runs", 3)):
         parser.add_argument("--" + name, type=int, default=value)
     options = parser.parse_args()
     good = True
 
     def encode(n, encoder, path):
-        size = (n, options.width, options.height)
-        processor_time("%s ! %s ! matroskamux ! filesink location=%s" % (VIDEO % (*size, "smpte75", *size), encoder % options.gop, path))
+        video = VIDEO.format(n=n, caps=CAPS % (options.width, options.height))
+        processor_time("%s ! %s ! matroskamux ! filesink location=%s" % (video, encoder % options.gop, path))
 
     def median(line, *paths):
         """Of the first path, less that of the second."""

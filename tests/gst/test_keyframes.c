@@ -30,6 +30,7 @@ typedef struct
   GstClockTime end;             /* of the latest frame or gap */
   guint n_gaps, n_holes;        /* n_holes: times at which neither a frame nor a gap began where the latest ended */
   gboolean still_frames;
+  gchar *decoded;               /* the field of the latest answer's meta */
 } Seen;
 
 static void
@@ -48,6 +49,7 @@ seen_clear (Seen * seen)
   g_array_unref (seen->times);
   g_ptr_array_unref (seen->units);
   gst_clear_caps (&seen->caps);
+  g_free (seen->decoded);
 }
 
 static void
@@ -71,7 +73,13 @@ see (GstPad * pad, GstPadProbeInfo * info, gpointer data)
 
   if (GST_PAD_PROBE_INFO_TYPE (info) & GST_PAD_PROBE_TYPE_BUFFER) {
     GstBuffer *buffer = GST_PAD_PROBE_INFO_BUFFER (info);
+    GstCustomMeta *meta = gst_buffer_get_custom_meta (buffer, "GstLlavaovMeta");
 
+    if (meta) {
+      g_free (seen->decoded);
+      seen->decoded = g_strdup (gst_structure_get_string
+          (gst_custom_meta_get_structure (meta), "decoded"));
+    }
     g_array_append_val (seen->times, GST_BUFFER_PTS (buffer));
     g_ptr_array_add (seen->units, gst_buffer_ref (buffer));
     see_time (seen, GST_BUFFER_PTS (buffer), GST_BUFFER_DURATION (buffer));
@@ -228,6 +236,7 @@ GST_START_TEST (test_streams)
       && seen.n_holes == 0, "%s: %u gaps, %u holes", name, seen.n_gaps,
       seen.n_holes);
   fail_unless (!seen.still_frames);
+  fail_unless_equals_string (seen.decoded, "keyframes");
   caps = gst_caps_get_structure (seen.caps, 0);
   fail_unless_equals_int (seen.n_caps, 1);
   gst_structure_get_fraction (caps, "framerate", &numerator, &denominator);
@@ -366,6 +375,89 @@ GST_START_TEST (test_intra_refresh)
   gst_structure_free (stats);
   seen_clear (&seen);
   run_clear (&run);
+  g_free (line);
+}
+
+GST_END_TEST;
+
+/* auto changes at keyframes: 25 frames until five distances are known, then one of five. Every frame of them is whole and in its place. */
+GST_START_TEST (test_auto)
+{
+  static const gchar *const encoders[] = {
+    "x264enc key-int-max=5 speed-preset=ultrafast b-adapt=false bframes=2 "
+        "option-string=scenecut=0 ! h264parse",
+    "x265enc key-int-max=5 speed-preset=ultrafast "
+        "option-string=scenecut=0:b-adapt=0:open-gop=0:bframes=2 ! h265parse"
+  };
+  gchar *line = g_strconcat (VIDEO, encoders[__i__], " ! " KEYFRAMES
+      "decode=auto ! fakesink name=s", NULL);
+  GstStructure *stats;
+  Seen seen;
+  Run run;
+  guint i;
+
+  seen_init (&seen);
+  stats = run_and_see (&run, &seen, line);
+  fail_unless (run.eos && run.error == NULL);
+  fail_unless_equals_int (run.warnings->len, 0);
+  fail_unless_equals_int (count_of (stats, "skipped-units"), 60);
+  fail_unless_equals_int (seen.times->len, 40);
+  for (i = 0; i < 40; i++)
+    fail_unless (ABS (GST_CLOCK_DIFF (time_of (&seen, 0) + FRAME * (i < 25 ? i :
+                    25 + (i - 25) * 5), time_of (&seen, i))) <= (gint64) MS,
+        "frame %u at %" GST_TIME_FORMAT, i, GST_TIME_ARGS (time_of (&seen, i)));
+  fail_unless_equals_int (seen.n_holes, 0);
+  fail_unless_equals_int (seen.n_caps, 1);
+  fail_unless_equals_string (seen.decoded, "keyframes");
+  gst_structure_free (stats);
+  seen_clear (&seen);
+  run_clear (&run);
+  g_free (line);
+}
+
+GST_END_TEST;
+
+/* A seek in a file, `decode` set while it plays, and the same pipeline once more. */
+GST_START_TEST (test_seek_and_set)
+{
+  gchar *line = line_of (1, KEYFRAMES "! fakesink name=s"), *decoded;
+  GstElement *pipeline = gst_parse_launch (line, NULL);
+  GstElement *l = gst_bin_get_by_name (GST_BIN (pipeline), "l");
+  GstElement *sink = gst_bin_get_by_name (GST_BIN (pipeline), "s");
+  GstPad *pad = gst_element_get_static_pad (sink, "sink");
+  Seen seen;
+  Run run;
+
+  seen_init (&seen);
+  gst_pad_add_probe (pad, GST_PAD_PROBE_TYPE_BUFFER, see, &seen, NULL);
+  gst_element_set_state (pipeline, GST_STATE_PAUSED);
+  fail_unless_equals_int (gst_element_get_state (pipeline, NULL, NULL,
+          20 * GST_SECOND), GST_STATE_CHANGE_SUCCESS);
+  fail_unless_equals_int (seen.times->len, 1);
+  g_array_set_size (seen.times, 0);
+  fail_unless (gst_element_seek_simple (pipeline, GST_FORMAT_TIME,
+          GST_SEEK_FLAG_FLUSH | GST_SEEK_FLAG_KEY_UNIT, 2100 * MS));
+  fail_unless_equals_int (gst_element_get_state (pipeline, NULL, NULL,
+          20 * GST_SECOND), GST_STATE_CHANGE_SUCCESS);
+  g_object_set (l, "decode", GST_LLAVAOV_DECODE_ALL, NULL);
+  run_pipeline (pipeline, &run);
+  fail_unless (run.eos && run.error == NULL);
+  expect_keyframes (&seen, 2, "behind a seek");
+  run_clear (&run);
+
+  /* It counts now. */
+  g_array_set_size (seen.times, 0);
+  run_pipeline (pipeline, &run);
+  fail_unless (run.eos && run.error == NULL);
+  fail_unless_equals_int (seen.times->len, 100);
+  decoded = seen.decoded;
+  fail_unless (decoded == NULL, "%s", decoded);
+  run_clear (&run);
+  seen_clear (&seen);
+  gst_object_unref (pad);
+  gst_object_unref (sink);
+  gst_object_unref (l);
+  gst_object_unref (pipeline);
   g_free (line);
 }
 
@@ -517,6 +609,8 @@ keyframes_suite (void)
   tcase_add_loop_test (tc, test_at_once, 0, 4);
   tcase_add_loop_test (tc, test_muxers, 0, 6);
   tcase_add_loop_test (tc, test_intra_refresh, 0, 3);
+  tcase_add_loop_test (tc, test_auto, 0, 2);
+  tcase_add_test (tc, test_seek_and_set);
   tcase_add_loop_test (tc, test_without_effect, 0, 8);
   return s;
 }
