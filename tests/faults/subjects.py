@@ -180,6 +180,8 @@ SUBJECTS = {
     "noise-h264": lambda run: rtsp(codec="noise", echo=False),
     "gop": lambda run: rtsp(codec="gop", echo=False),
     "no-keys": lambda run: rtsp(codec="no-keys", echo=False),
+    "keyframes": lambda run: rtsp(codec="gop", echo=False, length=1_500_000_000, more="decode=keyframes", tail=4.0),
+    "no-keyframes": lambda run: rtsp(codec="no-keys", echo=False, more="decode=auto"),
     "audio": lambda run: rtsp(codec="audio"),
     "audio-first": lambda run: rtsp(codec="audio-first"),
     "lies-codec": lambda run: rtsp(codec="lies-codec"),
