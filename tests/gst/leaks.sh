@@ -32,6 +32,8 @@ ask="llavaov device=fake: window=1000000000 frames=2"
     try $raw ! $ask trigger=motion+event lookback=500000000 max-interval=1000000000 stream-tokens=true ! fakesink
     try $raw ! jpegenc ! $ask trigger=motion lookback=500000000 max-interval=1000000000 ! fakesink
     try videotestsrc is-live=true pattern=ball num-buffers=60 ! llavaov device=fake:text-ms=5 trigger=motion lookback=50000000 window=100000000 frames=2 stream-tokens=true ! fakesink
+    try $raw ! x264enc key-int-max=10 bframes=2 b-adapt=false ! h264parse ! matroskamux ! $ask decode=keyframes ! fakesink
+    try $raw ! x264enc key-int-max=40 intra-refresh=true ! h264parse ! $ask window=500000000 decode=auto ! fakesink
     try $raw ! $ask enabled=false ! fakesink
     try $raw ! llavaov precision=int3 ! fakesink
     try $raw ! llavaov device=fake:load-error=io ! fakesink

@@ -70,11 +70,15 @@ def main():
         scenes = " ".join("videotestsrc pattern=%s num-buffers=%d ! c." % scene for scene in (("ball", 60), ("black", 90), ("ball", 90)))
         launch("concat name=c ! jpegenc ! matroskamux ! filesink location=%s %s" % (clip, scenes), options=("-q",))
         uri = "file://" + clip
+        keyframes = os.path.join(folder, "keyframes.mkv")
+        launch("videotestsrc num-buffers=120 ! video/x-raw,width=320,height=240,framerate=30/1 ! x264enc key-int-max=60 ! h264parse ! "
+               "matroskamux ! filesink location=" + keyframes, options=("-q",))
         cameras = [
             {"uri": uri, "name": "gate", **BLACK},
             {"uri": uri, "name": "careful", **BLACK, "alert-confirm": 2, "alert-clear": 1, "properties": {"choices-hint": False}},
             {"uri": uri, "name": "fields", "prompt": "Is the camera all right?", "json-schema": SCHEMA, "max-new-tokens": 60},
             {"uri": uri, "name": "words", "prompt": "Is the picture black?", "system-prompt": None},
+            {"uri": "file://" + keyframes, "name": "keyframes", "prompt": "q", "decode": "keyframes", "window": 2000000000, "frames": 1},
         ]
         run = monitor(program, write(folder, json.dumps(cameras)), "--set", "window=8000000000")
         lines = [json.loads(line) for line in run.stdout.splitlines()]
@@ -91,6 +95,7 @@ def main():
         document = json.loads(texts["fields"][0]) if texts["fields"] else None
         failed |= check(document is not None and list(document) == ["ok", "seen"], "fields", texts["fields"])
         failed |= check(len(texts["words"]) == 1 and len(texts["words"][0]) > 3, "words", texts["words"])
+        failed |= check([line["decoded"] for line in of["keyframes"]] == ["keyframes"] * 2, "keyframes", of["keyframes"])
         # Of alerts, lines are no answers.
         run = monitor(program, write(folder, json.dumps(cameras[:1])), "--count", "4")
         found = [json.loads(line) for line in run.stdout.splitlines()]
