@@ -26,6 +26,7 @@ struct LvRemote {
     CURLM *multi;
     struct curl_slist *headers; /* with the key */
     char *key;                  /* or NULL */
+    char *authorities;          /* a file of certificates in place of the system's, or NULL */
     LvRemoteCall *calls;        /* all, the newest first */
     unsigned n_calls;
 };
@@ -108,6 +109,8 @@ static void set_common(LvRemoteCall *call)
 #endif
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
+    if (remote->authorities)
+        curl_easy_setopt(easy, CURLOPT_CAINFO, remote->authorities);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)(remote->times.connect / MILLISECOND));
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->curl_error);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_bytes);
@@ -466,6 +469,12 @@ LlavaovStatus lv_remote_open(
     }
     if (status == LLAVAOV_OK)
         status = read_key(remote, options->api_key_env, error);
+    /* As OpenSSL's programs have it; libcurl looks at no variable. */
+    const char *authorities = getenv("SSL_CERT_FILE");
+    if (status == LLAVAOV_OK && authorities && *authorities) {
+        remote->authorities = lv_strdup(authorities);
+        status = remote->authorities ? LLAVAOV_OK : no_memory(error);
+    }
     if (status == LLAVAOV_OK)
         *result = remote;
     else
@@ -484,6 +493,7 @@ void lv_remote_close(LvRemote *remote)
     curl_slist_free_all(remote->headers);
     lv_servers_close(&remote->servers);
     lv_free(remote->key);
+    lv_free(remote->authorities);
     lv_free((char *)remote->options.model);
     lv_free(remote);
 }

@@ -55,18 +55,20 @@ def statuses(windows):
 def in_turn(bench):
     """Every other request fails; without retries exactly these windows have no answer, and none is invented."""
     for manner, words, settings in (
-            ("hang", "imed out", {"timeout_ms": 60}),
-            ("silent", "silent", {"silence_ms": 60}),
-            ("endless", "imed out", {"timeout_ms": 60}),
+            ("hang", "imed out", {"timeout_ms": 300}),
+            ("silent", "silent", {"silence_ms": 300}),
+            ("endless", "imed out", {"timeout_ms": 300}),
             ("cut", "reset", {}), ("cut-amid", "", {}), ("end-amid", "", {}),
             ("408", "as told", {}), ("429", "as told", {}), ("500", "as told", {}), ("503", "as told", {}),
             ("400", "as told", {}), ("401", "remote-api-key-env", {}), ("404", "remote-model", {}),
             ("garbage", "no JSON", {}), ("garbage-stream", "no chat completion", {}), ("redirect", "redirects", {})):
-        server = bench.server(script=[manner, "ok"] * TIMES, pace=0.002 if manner == "endless" else 0)
-        told = bench.ask(server, windows=2 * TIMES, retries=0, **settings)
-        expect("%s: every other window fails" % manner, statuses(told) == ["remote", "ok"] * TIMES, told[:2])
-        expect("%s: the reason" % manner, all(words in window["message"] for window in told[::2]), told[0])
-        expect("%s: answers are the server's" % manner, all(window["text"] == TEXT for window in told[1::2]))
+        # Four at once, and four others: five failures in a row would open the breaker.
+        server = bench.server(script=([manner] * 4 + ["ok"] * 4) * (TIMES // 4), pace=0.002 if manner == "endless" else 0)
+        told = bench.ask(server, windows=2 * TIMES, together=4, retries=0, **settings)
+        bad, good = [w for i, w in enumerate(told) if i % 8 < 4], [w for i, w in enumerate(told) if i % 8 >= 4]
+        expect("%s: every other window fails" % manner, statuses(bad) == ["remote"] * TIMES and statuses(good) == ["ok"] * TIMES, told[:8])
+        expect("%s: the reason" % manner, all(words in window["message"] for window in bad), bad[0])
+        expect("%s: answers are the server's" % manner, all(window["text"] == TEXT for window in good))
         expect("%s: nothing more is asked" % manner, len(server.requests) == 2 * TIMES, len(server.requests))
 
 

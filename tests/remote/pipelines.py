@@ -6,6 +6,8 @@
 """
 import os
 import re
+import shutil
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -13,14 +15,14 @@ import tempfile
 from server import Server
 
 KEY = "sk-secret-0123456789abcdef"
-SOURCE = "videotestsrc num-buffers=%d ! video/x-raw,width=320,height=240,framerate=30/1 ! llavaov name=it %s ! fakesink"
+SOURCE = "videotestsrc num-buffers=%d %s ! video/x-raw,width=320,height=240,framerate=30/1 ! llavaov name=it %s ! fakesink"
 failures = []
 
 
 class Run:
-    def __init__(self, settings, seconds=8, env=None, log=None):
+    def __init__(self, settings, seconds=8, env=None, live=False):
         environment = {**os.environ, "LLAVAOV_API_KEY": "", **(env or {})}
-        done = subprocess.run(["gst-launch-1.0", "-v", "-m", "--no-fault"] + (SOURCE % (30 * seconds, settings)).split(),
+        done = subprocess.run(["gst-launch-1.0", "-v", "-m", "--no-fault"] + (SOURCE % (30 * seconds, "is-live=true" if live else "", settings)).split(),
                               capture_output=True, text=True, timeout=60, env=environment, check=False)
         self.text, self.errors, self.code = done.stdout, done.stdout + done.stderr, done.returncode
 
@@ -36,6 +38,29 @@ def expect(what, holds, more=""):
     if not holds:
         failures.append(what)
         print("FAILED: %s %s" % (what, str(more)[-2000:]))
+
+
+def certificate(server, tokens):
+    """A server whose certificate nobody vouches for is not asked."""
+    if not shutil.which("openssl"):
+        print("skip: no openssl")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        pem = os.path.join(folder, "server.pem")
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days",
+                        "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", pem,
+                        "-out", pem + ".crt"], check=True, capture_output=True)
+        secure = Server(lambda request, frames: tokens)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(pem + ".crt", pem)
+        secure.http.socket = context.wrap_socket(secure.http.socket, server_side=True)
+        url = secure.url.replace("http:", "https:")
+        run = Run("device=remote remote-url=" + url)
+        expect("an unknown certificate is refused", "certificate cannot be verified" in run.errors and not run.answers()
+               and not secure.requests, run.errors)
+        run = Run("device=remote remote-url=" + url, env={"SSL_CERT_FILE": pem + ".crt"})
+        expect("a known one is not", len(run.answers()) == 1, run.errors)
+        secure.close()
 
 
 def main():
@@ -82,6 +107,16 @@ def main():
                 expect("no key in %s" % name, KEY[:12] not in file.read())
         expect("no key on the terminal", KEY[:12] not in run.errors)
         expect("there was a dot file and a log", len(os.listdir(folder)) >= 2, os.listdir(folder))
+
+    certificate(server, tokens)
+
+    # Windows of a live stream while no server is there: the first say why, the rest are dropped at once.
+    server.usual = "500"
+    run = Run(remote + "window=100000000 frames=2 remote-retries=0", seconds=3, live=True)
+    lost = re.findall(r"\(qos\):[^\n]*reason=\(string\)([\w-]+)", run.text)
+    expect("five windows say what the server says", run.errors.count("as told: 500") >= 5 and not run.answers(), run.errors)
+    expect("then they are dropped", lost.count("remote-down") > 3, lost)
+    expect("and the stream goes on", "ERROR" not in run.errors, run.errors)
 
     for settings, words in (
             ("device=remote", "remote-url"),
