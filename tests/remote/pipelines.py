@@ -22,6 +22,10 @@ failures = []
 class Run:
     def __init__(self, settings, seconds=8, env=None, live=False):
         environment = {**os.environ, "LLAVAOV_API_KEY": "", **(env or {})}
+        preload = environment.pop("LLAVAOV_TEST_PRELOAD", "")
+        if preload:
+            environment["LD_PRELOAD"] = preload
+            environment["ASAN_OPTIONS"] = environment.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
         done = subprocess.run(["gst-launch-1.0", "-v", "-m", "--no-fault"] + (SOURCE % (30 * seconds, "is-live=true" if live else "", settings)).split(),
                               capture_output=True, text=True, timeout=60, env=environment, check=False)
         self.text, self.errors, self.code = done.stdout, done.stdout + done.stderr, done.returncode
