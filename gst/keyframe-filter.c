@@ -22,6 +22,7 @@ typedef struct
 
   GMutex lock;
   GstLlavaovKeyframes keyframes;
+  gboolean backwards;           /* played so: all is decoded */
   guint32 still;                /* seqnum of the latest still-frame event of our own */
   gboolean healing;             /* decoded from the middle on: broken pictures are left out */
   gboolean marked;              /* ... which the decoder marks; else it is all until `healed` */
@@ -193,7 +194,7 @@ sink_buffer (Filter * filter, GstPad * pad, GstPadProbeInfo * info)
   GstLlavaovKeyframeLimits limits;
   gboolean decoded, lacking, before, only;
 
-  if (filter->passing || filter->segment.rate < 0)
+  if (filter->passing || filter->backwards)
     return GST_PAD_PROBE_OK;
   if (filter->by_unit &&
       GST_BUFFER_FLAG_IS_SET (buffer, GST_BUFFER_FLAG_HEADER))
@@ -273,6 +274,9 @@ sink_probe (GstPad * pad, GstPadProbeInfo * info, gpointer data)
       break;
     case GST_EVENT_SEGMENT:
       gst_event_copy_segment (event, &filter->segment);
+      g_mutex_lock (&filter->lock);
+      filter->backwards = filter->segment.rate < 0;
+      g_mutex_unlock (&filter->lock);
       break;
     case GST_EVENT_FLUSH_STOP:
     case GST_EVENT_STREAM_START:
@@ -320,7 +324,7 @@ src_buffer (Filter * filter, GstPad * pad, GstBuffer * buffer)
   gboolean broken;
 
   g_mutex_lock (&filter->lock);
-  word = filter->keyframes.only ? "keyframes" : "all";
+  word = filter->keyframes.only && !filter->backwards ? "keyframes" : "all";
   filter->healing &= GST_BUFFER_PTS_IS_VALID (buffer) &&
       GST_BUFFER_PTS (buffer) < filter->healed && (!filter->marked ||
       GST_BUFFER_FLAG_IS_SET (buffer, GST_BUFFER_FLAG_CORRUPTED));

@@ -4,6 +4,8 @@
 /* What a unit counts where times do not say, and at most, so that a camera that was silent is not one without keyframes. */
 #define UNTIMED (40 * GST_MSECOND)
 #define LONGEST_STEP GST_SECOND
+/* Times that came over a network swing by so much. */
+#define SWING (50 * GST_MSECOND)
 
 void
 gst_llavaov_keyframes_init (GstLlavaovKeyframes * keyframes,
@@ -28,7 +30,7 @@ gaps_are_within (const GstLlavaovKeyframes * keyframes, GstClockTime limit)
   guint i;
 
   for (i = 0; i < GST_LLAVAOV_KEYFRAME_GAPS; i++)
-    if (keyframes->gaps[i] > limit)
+    if (keyframes->gaps[i] > limit && keyframes->gaps[i] - limit > SWING)
       return FALSE;
   return keyframes->n_gaps >= GST_LLAVAOV_KEYFRAME_GAPS;
 }

@@ -501,29 +501,34 @@ GST_START_TEST (test_without_effect)
 GST_END_TEST;
 
 /* auto, and keyframes that are too far apart. "K9" is a keyframe and nine units that depend on it, 100 ms each; what is wanted is how many of
- * these are decoded, "!" for the WARNING in front. window / frames is 1 s, two windows are 2 s. */
+ * these are decoded, "!" for the WARNING in front. Two windows are 2 s. */
 GST_START_TEST (test_decisions)
 {
   static const struct
   {
     GstLlavaovDecode mode;
     const gchar *units, *wanted;
+    GstClockTime longest_gap;
   } cases[] = {
-    {GST_LLAVAOV_DECODE_ALL, "K9 K30 K9", "9 30 9 "},
-    {GST_LLAVAOV_DECODE_KEYFRAMES, "K9 K9 K0 K0 K9", "0 0 0 0 0 "},
-    {GST_LLAVAOV_DECODE_KEYFRAMES, "K30 K9", "!10 9 "},
-    {GST_LLAVAOV_DECODE_KEYFRAMES, "K30 K30 K9", "!10 30 9 "},
+    {GST_LLAVAOV_DECODE_ALL, "K9 K30 K9", "9 30 9 ", GST_SECOND},
+    {GST_LLAVAOV_DECODE_KEYFRAMES, "K9 K9 K0 K0 K9", "0 0 0 0 0 ", GST_SECOND},
+    {GST_LLAVAOV_DECODE_KEYFRAMES, "K30 K9", "!10 9 ", GST_SECOND},
+    {GST_LLAVAOV_DECODE_KEYFRAMES, "K30 K30 K9", "!10 30 9 ", GST_SECOND},
     {GST_LLAVAOV_DECODE_KEYFRAMES, "K30 K9 K9 K9 K9 K9 K9 K30",
-        "!10 9 9 9 9 9 0 10 "},
-    {GST_LLAVAOV_DECODE_AUTO, "K9 K9 K9 K9 K9 K9 K9", "9 9 9 9 9 0 0 "},
+        "!10 9 9 9 9 9 0 10 ", GST_SECOND},
+    {GST_LLAVAOV_DECODE_AUTO, "K9 K9 K9 K9 K9 K9 K9", "9 9 9 9 9 0 0 ",
+        GST_SECOND},
     {GST_LLAVAOV_DECODE_AUTO, "K10 K10 K10 K10 K10 K10 K10",
-        "10 10 10 10 10 10 10 "},
+        "10 10 10 10 10 10 10 ", GST_SECOND},
     {GST_LLAVAOV_DECODE_AUTO, "K9 K9 K9 K9 K9 K9 K14 K9 K9 K9 K9 K9 K9",
-        "9 9 9 9 9 0 0 9 9 9 9 9 0 "},
-    {GST_LLAVAOV_DECODE_AUTO, "K9 K9 K9 K9 K9 K30 K9", "9 9 9 9 9 !10 9 "},
-    {GST_LLAVAOV_DECODE_AUTO, "K40 K40", "!40 40 "},
+        "9 9 9 9 9 0 0 9 9 9 9 9 0 ", GST_SECOND},
+    {GST_LLAVAOV_DECODE_AUTO, "K9 K9 K9 K9 K9 K30 K9", "9 9 9 9 9 !10 9 ",
+        GST_SECOND},
+    {GST_LLAVAOV_DECODE_AUTO, "K40 K40", "!40 40 ", GST_SECOND},
+    {GST_LLAVAOV_DECODE_AUTO, "K9 K9 K9 K9 K9 K9", "9 9 9 9 9 0 ", 950 * MS},
+    {GST_LLAVAOV_DECODE_AUTO, "K9 K9 K9 K9 K9 K9", "9 9 9 9 9 9 ", 949 * MS},
   };
-  const GstLlavaovKeyframeLimits limits = { GST_SECOND, 2 * GST_SECOND };
+  GstLlavaovKeyframeLimits limits = { GST_SECOND, 2 * GST_SECOND };
   GstLlavaovKeyframes keyframes;
   GstClockTime time = 0;
   gboolean lacking;
@@ -533,6 +538,7 @@ GST_START_TEST (test_decisions)
     gchar **groups = g_strsplit (cases[i].units, " ", -1);
     GString *got = g_string_new (NULL);
 
+    limits.longest_gap = cases[i].longest_gap;
     gst_llavaov_keyframes_init (&keyframes, cases[i].mode);
     for (j = 0; groups[j]; j++) {
       guint n = atoi (groups[j] + 1), decoded = 0;
