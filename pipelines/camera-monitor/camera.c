@@ -166,6 +166,10 @@ static GstFlowReturn on_text(GstAppSink *sink, gpointer data)
 
 static GstPadProbeReturn on_frame(GstPad *pad, GstPadProbeInfo *info, gpointer data)
 {
+    /* Frames that `decode` leaves out are GAP events. */
+    if (info->type & GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM &&
+        GST_EVENT_TYPE(GST_PAD_PROBE_INFO_EVENT(info)) != GST_EVENT_GAP)
+        return GST_PAD_PROBE_OK;
     g_atomic_int_inc(&((Camera *)data)->frames);
     g_atomic_int_set(&((Camera *)data)->seen, TRUE);
     return GST_PAD_PROBE_OK;
@@ -233,15 +237,21 @@ static gboolean set_properties(Camera *camera)
     return TRUE;
 }
 
-/* What `decode` leaves out must not be decoded in front of the element. */
-static const gchar *source_of(const Camera *camera)
+/* Whether the element does not decode all. */
+static gboolean leaves_out(const Camera *camera)
 {
     gint decode = 0;
 
+    g_object_get(camera->element, "decode", &decode, NULL);
+    return decode != 0;
+}
+
+/* What is left out must not be decoded in front of the element. */
+static const gchar *source_of(const Camera *camera)
+{
     if (g_str_has_prefix(camera->settings.uri, "rtsp"))
         return "rtspsrc";
-    g_object_get(camera->element, "decode", &decode, NULL);
-    return decode ? "urisourcebin" : "uridecodebin";
+    return leaves_out(camera) ? "urisourcebin" : "uridecodebin";
 }
 
 static gboolean build(Camera *camera)
@@ -272,7 +282,9 @@ static gboolean build(Camera *camera)
     linked = gst_element_link(camera->element, video) &&
              gst_element_link_pads(camera->element, "text", text, "sink");
     pad = gst_element_get_static_pad(camera->element, "src");
-    gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER, on_frame, camera, NULL);
+    gst_pad_add_probe(pad,
+        GST_PAD_PROBE_TYPE_BUFFER | (leaves_out(camera) ? GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM : 0),
+        on_frame, camera, NULL);
     gst_object_unref(pad);
     return linked;
 }

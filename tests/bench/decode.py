@@ -27,8 +27,9 @@ STREAMS = [
     ("H.265, B-frames",
      "x265enc speed-preset=ultrafast bitrate=2500 key-int-max=%d option-string=bframes=3:b-adapt=0:scenecut=0 ! h265parse", "h265parse"),
 ]
-# suffix, muxer, demuxer
-WAYS = [("mp4", "mp4mux", "qtdemux"), ("ts", "mpegtsmux", "tsdemux")]
+# name, muxer, what is between the file and llavaov, and between that and a parser. %s: 264 or 265
+WAYS = [("mp4", "mp4mux", "", "qtdemux ! "), ("ts", "mpegtsmux", "", "tsdemux ! "),
+        ("RTP", "mp4mux", "qtdemux ! h%sparse ! rtph%spay config-interval=-1 ! ", "rtph%sdepay ! ")]
 LLAVAOV = "llavaov enabled=false decode=%s ! fakesink"
 
 
@@ -61,15 +62,16 @@ def main():
             clip, first = os.path.join(folder, "clip"), os.path.join(folder, "first")
             encode(options.seconds * 25, encoder, clip)
             encode(1, encoder, first)
-            for suffix, muxer, demuxer in WAYS:
-                paths = ["%s.%s" % (path, suffix) for path in (clip, first)]
+            for way, muxer, front, behind in WAYS:
+                front, behind = (text.replace("%s", parse[1:4]) for text in (front, behind))
+                paths = ["%s.%s" % (path, way) for path in (clip, first)]
                 for path, muxed in zip((clip, first), paths):
                     processor_time("filesrc location=%s ! matroskademux ! %s ! %s ! filesink location=%s" % (path, parse, muxer, muxed))
-                parsed = median("filesrc location=%%s ! %s ! %s ! fakesink" % (demuxer, parse), *paths)
-                times = [median("filesrc location=%%s ! %s" % (LLAVAOV % mode), *paths) - parsed for mode in ("all", "keyframes")]
+                parsed = median("filesrc location=%%s ! %s%s%s ! fakesink" % (front, behind, parse), *paths)
+                times = [median("filesrc location=%%s ! %s%s" % (front, LLAVAOV % mode), *paths) - parsed for mode in ("all", "keyframes")]
                 good &= times[1] <= 0.15 * times[0]
                 print("| %s, %s | every %.1f s | %.2f | %.2f | %.3f |"
-                      % (name, suffix, options.gop / 25, times[0], times[1], times[1] / times[0]), flush=True)
+                      % (name, way, options.gop / 25, times[0], times[1], times[1] / times[0]), flush=True)
     return 0 if good else 1
 
 
