@@ -133,7 +133,9 @@ decode_keyframe (Filter * filter, GstPad * pad, GstBuffer * buffer)
   filter->passing = TRUE;
   filter->flow = gst_pad_chain (pad, buffer);
   filter->passing = FALSE;
-  filter->position = end;
+  /* Where nobody says how long it lasts, the gap begins right behind its start. */
+  filter->position = GST_CLOCK_TIME_IS_VALID (end) && end == start ? end + 1 :
+      end;
   filter->undrained = TRUE;
   if (complete)
     send_still_frame (filter, pad);
