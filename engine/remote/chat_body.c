@@ -81,25 +81,23 @@ static json_t *make_messages(const LvChatBody *body)
     return NULL;
 }
 
-/* What servers know beyond OpenAI's interface is named only where it is not as usual, since some
- * refuse what they do not know. */
-static bool put_generation(json_t *root, const LlavaovGeneration *g)
+/* What servers know beyond OpenAI's interface is named only where it would be another value, since
+ * some refuse what they do not know. */
+static bool put_generation(json_t *root, const LvChatBody *body)
 {
+    const LlavaovGeneration *g = body->generation;
     bool failed = json_object_set_new(root, "temperature", json_real(g ? g->temperature : 0)) != 0;
-    if (!g || !(g->temperature > 0)) {
-        if (g && g->repetition_penalty != 1)
-            failed |= json_object_set_new(
-                          root, "repetition_penalty", json_real(g->repetition_penalty)) != 0;
+    if (!g)
         return !failed;
-    }
-    failed |= json_object_set_new(root, "top_p", json_real(g->top_p)) != 0;
-    failed |=
-        json_object_set_new(root, "seed", json_integer((json_int_t)(g->seed & INT64_MAX))) != 0;
-    if (g->top_k)
-        failed |= json_object_set_new(root, "top_k", json_integer(g->top_k)) != 0;
-    if (g->repetition_penalty != 1)
+    if (g->repetition_penalty != 1 || body->name_penalty)
         failed |=
             json_object_set_new(root, "repetition_penalty", json_real(g->repetition_penalty)) != 0;
+    if (!(g->temperature > 0))
+        return !failed;
+    failed |= json_object_set_new(root, "top_p", json_real(g->top_p)) != 0;
+    failed |= json_object_set_new(root, "top_k", json_integer(g->top_k)) != 0;
+    failed |=
+        json_object_set_new(root, "seed", json_integer((json_int_t)(g->seed & INT64_MAX))) != 0;
     return !failed;
 }
 
@@ -142,7 +140,7 @@ static bool fill(json_t *root, const LvChatBody *body)
     if (body->stream)
         failed |= json_object_set_new(
                       root, "stream_options", json_pack("{s:b}", "include_usage", 1)) != 0;
-    failed |= !put_generation(root, body->generation);
+    failed |= !put_generation(root, body);
     failed |= body->n_wanted > 0 && !put_logprobs(root, body);
     failed |= body->schema && !put_schema(root, body->schema);
     return !failed;

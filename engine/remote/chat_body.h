@@ -20,6 +20,7 @@ typedef struct LvChatBody {
     LlavaovRemotePicture picture;
     uint32_t max_tokens;
     const LlavaovGeneration *generation; /* NULL: greedy */
+    bool name_penalty; /* the checkpoint has one, which servers take where none is named */
     bool stream;
     const char *schema; /* JSON, or NULL: what the answer must be */
     /* Of these tokens the log-probabilities are wanted, at each position; n_wanted 0: of none. */

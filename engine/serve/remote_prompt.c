@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "serve/remote_prompt.h"
 
+#include <string.h>
+
 #include "base/alloc.h"
 #include "base/limits.h"
 #include "base/status.h"
@@ -19,7 +21,19 @@ static LlavaovStatus no_memory(LlavaovError *error)
 static LlavaovStatus refuse(LlavaovError *error, const char *option, const char *what)
 {
     return lv_fail_about(
-        error, LLAVAOV_ERROR_UNSUPPORTED, LLAVAOV_ABOUT_OPTION, option, "device=remote: %s", what);
+        error, LLAVAOV_ERROR_REMOTE_UNFIT, LLAVAOV_ABOUT_OPTION, option, "device=remote: %s", what);
+}
+
+/* But for lengths, and the ids that end an answer, which servers read in the checkpoint, too. */
+static bool has_no_rules(const LlavaovRules *rules)
+{
+    LlavaovRules none = {0};
+    if (!rules)
+        return true;
+    none.size = rules->size;
+    none.stop_tokens = rules->stop_tokens;
+    none.max_length = rules->max_length;
+    return memcmp(&none, rules, sizeof none) == 0;
 }
 
 /* Servers have their own way with a layout. */
@@ -35,7 +49,7 @@ static LlavaovStatus check(const LlavaovTicket *r, LlavaovError *error)
         if (layout == LLAVAOV_REMOTE_LAYOUT_VIDEO && !video)
             return refuse(error, "remote-layout", "remote-layout=video goes with layout=video");
     }
-    if (r->rules)
+    if (r->rules || !has_no_rules(r->generation.rules))
         return refuse(error, "generation",
             "rules beyond temperature, top-k, top-p, repetition-penalty and seed stay here: no "
             "server can be asked for them");
@@ -130,6 +144,7 @@ static LlavaovStatus ask_for_text(LlavaovTicket *r, LvChatBody *body, LlavaovErr
     LlavaovStatus status = lv_settings_new_tokens(&r->generation, n, &body->max_tokens, error);
     if (body->max_tokens > context - n)
         body->max_tokens = context - (uint32_t)n;
+    body->name_penalty = lv_checkpoint_generation(r->engine->checkpoint)->repetition_penalty != 1;
     if (r->json)
         body->schema = lv_json_schema_text(r->json_schema);
     return status;

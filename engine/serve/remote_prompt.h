@@ -6,7 +6,7 @@
 #include "serve/request.h"
 
 /* Fills prompt_ids and what follows from them, and makes the body (lv_free). Lock not held; by the
- * engine's thread, the frames prepared. Errors as of a prompt here; UNSUPPORTED for what no server
+ * engine's thread, the frames prepared. Errors as of a prompt here; REMOTE_UNFIT for what no server
  * can be asked. */
 LlavaovStatus lv_remote_prompt_make(
     LlavaovTicket *request, char **body, size_t *bytes, LlavaovError *error);

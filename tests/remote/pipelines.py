@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import ssl
+import struct
 import subprocess
 import sys
 import tempfile
@@ -111,6 +112,23 @@ def main():
                 expect("no key in %s" % name, KEY[:12] not in file.read())
         expect("no key on the terminal", KEY[:12] not in run.errors)
         expect("there was a dot file and a log", len(os.listdir(folder)) >= 2, os.listdir(folder))
+
+    # Images: of their own, or one in its own size. What a prompt has here decides how many tokens are right.
+    for settings, kind, frames, size in (("layout=images frames=3", "image_url", 3, None),
+                                         ("remote-layout=images frames=3", "image_url", 3, None),
+                                         ("layout=image frames=1", "image_url", 1, (320, 240))):
+        count = Run("device=cpu " + settings.replace("remote-layout", "layout")).number("prompt-tokens")
+        server.tokens = lambda request, frames, count=count: count
+        run = Run(remote + settings)
+        seen = server.requests[-1]
+        expect("%s: answered" % settings, len(run.answers()) == 1, run.errors)
+        expect("%s: pictures" % settings, len(seen.frames) == frames and [
+            part["type"] for message in seen.body["messages"] for part in message["content"]].count(kind) == frames)
+        expect("%s: in its size" % settings, size is None or struct.unpack(">II", seen.frames[0][16:24]) == size)
+    run = Run(remote + "remote-layout=video layout=images", seconds=24)
+    expect("another layout is one error", run.errors.count("ERROR: from element") == 1 and "goes with layout=video" in run.errors,
+           run.errors)
+    server.tokens = lambda request, frames: tokens
 
     certificate(server, tokens)
 
