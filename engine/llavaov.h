@@ -254,6 +254,11 @@ typedef struct LlavaovRemoteOptions {
     uint32_t reserved;
 } LlavaovRemoteOptions;
 
+/* Whether an engine can be opened with these, as far as that can be said without asking a server.
+ * Errors: ARGUMENT about an option; UNSUPPORTED, where the build has no libcurl; MEMORY. */
+LLAVAOV_API LlavaovStatus llavaov_remote_check(
+    const LlavaovRemoteOptions *options, LlavaovError *error);
+
 /* `done` of `total` bytes of weights are ready; where the device is warmed up behind them, that is
  * counted as a few bytes more. Called from the thread that opens. Return false to cancel. */
 typedef bool (*LlavaovProgress)(void *data, uint64_t done, uint64_t total);

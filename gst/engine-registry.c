@@ -73,12 +73,10 @@ load_progress (void *data, uint64_t done, uint64_t total)
   return !g_atomic_int_get (&entry->cancel);
 }
 
-static gpointer
-load_thread (gpointer data)
+LlavaovRemoteOptions
+gst_llavaov_engine_remote_options (const GstLlavaovSettings * settings)
 {
-  Entry *entry = data;
-  const GstLlavaovSettings *settings = &entry->settings;
-  LlavaovRemoteOptions remote = {
+  const LlavaovRemoteOptions remote = {
     .size = sizeof (remote),
     .url = settings->remote_url,
     .model = settings->remote_model,
@@ -88,6 +86,17 @@ load_thread (gpointer data)
     .timeout_ns = settings->remote_timeout,
     .retries = settings->remote_retries,
   };
+
+  return remote;
+}
+
+static gpointer
+load_thread (gpointer data)
+{
+  Entry *entry = data;
+  const GstLlavaovSettings *settings = &entry->settings;
+  const LlavaovRemoteOptions remote =
+      gst_llavaov_engine_remote_options (settings);
   LlavaovEngineOptions options = {.size = sizeof (options),.remote = &remote };
   LlavaovEngine *engine = NULL;
   LlavaovError error = { 0, };

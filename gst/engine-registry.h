@@ -33,6 +33,10 @@ typedef void (*GstLlavaovEngineChanged) (gpointer data);
 GstLlavaovEngineUser *gst_llavaov_engine_acquire (const GstLlavaovSettings * settings, LlavaovPrecision precision,
     GstLlavaovEngineChanged changed, gpointer data, LlavaovError * error);
 
+/* What the settings say of servers; strings are theirs. */
+LlavaovRemoteOptions gst_llavaov_engine_remote_options (const GstLlavaovSettings
+    * settings);
+
 /* Where the load stands. percent and error may be NULL. *engine is filled in state READY, owned by the user. */
 GstLlavaovEngineState gst_llavaov_engine_poll (GstLlavaovEngineUser * user,
     guint * percent, LlavaovEngine ** engine, LlavaovError * error);

@@ -192,6 +192,19 @@ settle_layout (GstLlavaovSettings * settings)
     settings->layout = GST_LLAVAOV_LAYOUT_VIDEO;
 }
 
+/* Before anything is loaded, so that a mistake shows at once. */
+static gboolean
+check_servers (const GstLlavaovSettings * settings, LlavaovError * error)
+{
+  const LlavaovRemoteOptions remote =
+      gst_llavaov_engine_remote_options (settings);
+
+  if (strcmp (settings->device, "remote"))
+    return TRUE;
+  error->status = llavaov_remote_check (&remote, error);
+  return error->status == LLAVAOV_OK;
+}
+
 gboolean
 gst_llavaov_worker_start (GstLlavaovElement * self)
 {
@@ -223,6 +236,7 @@ gst_llavaov_worker_start (GstLlavaovElement * self)
   settle_layout (&settings);
 
   if (!gst_llavaov_check_settings (&settings, &precision, &error) ||
+      !check_servers (&settings, &error) ||
       !(prompt = gst_llavaov_read_prompt (&settings, &error)) ||
       !gst_llavaov_json_schema_read (&settings, &error) ||
       !gst_llavaov_questions_read (&settings, &error) ||

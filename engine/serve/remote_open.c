@@ -16,11 +16,11 @@ static void close_nothing(LvBackend *backend)
 static const LvBackendOps no_ops = {.close = close_nothing};
 
 static LlavaovStatus read(
-    const LlavaovEngineOptions *options, LlavaovRemoteOptions *remote, LlavaovError *error)
+    const LlavaovRemoteOptions *given, LlavaovRemoteOptions *remote, LlavaovError *error)
 {
     static const LlavaovRemoteOptions none = {.size = sizeof none};
-    LlavaovStatus status = lv_struct_read(remote, sizeof *remote,
-        options->remote ? options->remote : &none, "LlavaovRemoteOptions", error);
+    LlavaovStatus status = lv_struct_read(
+        remote, sizeof *remote, given ? given : &none, "LlavaovRemoteOptions", error);
     if (status != LLAVAOV_OK)
         return status;
     if ((unsigned)remote->layout > LLAVAOV_REMOTE_LAYOUT_IMAGES)
@@ -32,11 +32,22 @@ static LlavaovStatus read(
     return LLAVAOV_OK;
 }
 
+LlavaovStatus llavaov_remote_check(const LlavaovRemoteOptions *options, LlavaovError *error)
+{
+    LlavaovRemoteOptions known;
+    LvRemote *remote = NULL;
+    LlavaovStatus status = read(options, &known, error);
+    if (status == LLAVAOV_OK)
+        status = lv_remote_open(&known, &remote, error);
+    lv_remote_close(remote);
+    return status;
+}
+
 LlavaovStatus lv_engine_open_remote(
     LlavaovEngine *engine, const LlavaovEngineOptions *options, LlavaovError *error)
 {
     LlavaovRemoteOptions remote;
-    LlavaovStatus status = read(options, &remote, error);
+    LlavaovStatus status = read(options->remote, &remote, error);
     if (status != LLAVAOV_OK)
         return status;
     status = lv_remote_open(&remote, &engine->remote, error);

@@ -33,6 +33,11 @@ LlavaovStatus llavaov_device_check(const char *device, LlavaovError *error)
         "device=\"%s\": no such device", device);
 }
 
+LlavaovStatus llavaov_remote_check(const LlavaovRemoteOptions *options, LlavaovError *error)
+{
+    return LLAVAOV_OK;
+}
+
 /* Takes its time, and fails where it should. */
 static LlavaovStatus load(
     LlavaovEngine *engine, const LlavaovEngineOptions *options, LlavaovError *error)
