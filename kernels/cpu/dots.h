@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Many rows in the bits of few (linear.h's `dots`): register tiles instead of dot products.
+ * Many rows in the bits of few (few.h): register tiles instead of dot products.
  *
  * A dot product is VEC chains, chain j over k = j, j + VEC, ..., and then the tree of vf_sum, which
  * adds chain j + h to chain j for h = VEC / 2, ..., 2, 1. Here a tile of rows and outputs is

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cpu/dots.h"
+#include "cpu/few.h"
 #include "cpu/attention.h"
 #include "cpu/rows.h"
 #include "cpu/sets.h"

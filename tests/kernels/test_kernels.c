@@ -431,6 +431,11 @@ static void linear_matches(void **state)
                 c.cols = 1 + n * 3 % 32;
                 linear_case(sets[s], &c);
             }
+    /* An inner size of several blocks. */
+    for (size_t s = 0; s < n_sets; s++)
+        for (int gated = 0; gated < 2; gated++)
+            linear_case(sets[s], &(Case){13, 2065, 21, 1, gated ? LV_F32 : LV_F16, LV_FUNCTION_NONE,
+                                     0, !gated, !gated, gated});
 }
 
 /* Elementwise functions, through a linear operation by the number 1. */
