@@ -173,16 +173,9 @@ static LlavaovStatus check_index(const LvCheckpoint *checkpoint, LlavaovError *e
     return status;
 }
 
-LlavaovStatus lv_checkpoint_open(const char *folder, LvCheckpoint **result, LlavaovError *error)
+static LlavaovStatus read_all(LvCheckpoint *checkpoint, LlavaovError *error)
 {
-    *result = NULL;
-    LvCheckpoint *checkpoint = lv_calloc(1, sizeof *checkpoint);
-    if (checkpoint)
-        checkpoint->folder = lv_strdup(folder);
-    LlavaovStatus status =
-        checkpoint && checkpoint->folder
-            ? check_folder(folder, error)
-            : lv_fail(error, LLAVAOV_ERROR_MEMORY, folder, "%s: out of memory", folder);
+    LlavaovStatus status = check_folder(checkpoint->folder, error);
     if (!status)
         status = read_configs(checkpoint, error);
     if (!status)
@@ -190,18 +183,15 @@ LlavaovStatus lv_checkpoint_open(const char *folder, LvCheckpoint **result, Llav
     if (!status)
         status = check_index(checkpoint, error);
     if (!status)
-        status = lv_table_check(&checkpoint->table, &checkpoint->config, folder, error);
+        status = lv_table_check(&checkpoint->table, &checkpoint->config, checkpoint->folder, error);
     if (!status)
         status = lv_table_align(&checkpoint->table, error);
-    if (status)
-        lv_checkpoint_close(checkpoint);
-    else
-        *result = checkpoint;
     return status;
 }
 
-LlavaovStatus lv_checkpoint_open_configs(
-    const char *folder, LvCheckpoint **result, LlavaovError *error)
+static LlavaovStatus open_with(const char *folder,
+    LlavaovStatus (*read)(LvCheckpoint *checkpoint, LlavaovError *error), LvCheckpoint **result,
+    LlavaovError *error)
 {
     *result = NULL;
     LvCheckpoint *checkpoint = lv_calloc(1, sizeof *checkpoint);
@@ -209,13 +199,24 @@ LlavaovStatus lv_checkpoint_open_configs(
         checkpoint->folder = lv_strdup(folder);
     LlavaovStatus status =
         checkpoint && checkpoint->folder
-            ? read_configs(checkpoint, error)
+            ? read(checkpoint, error)
             : lv_fail(error, LLAVAOV_ERROR_MEMORY, folder, "%s: out of memory", folder);
     if (status)
         lv_checkpoint_close(checkpoint);
     else
         *result = checkpoint;
     return status;
+}
+
+LlavaovStatus lv_checkpoint_open(const char *folder, LvCheckpoint **result, LlavaovError *error)
+{
+    return open_with(folder, read_all, result, error);
+}
+
+LlavaovStatus lv_checkpoint_open_configs(
+    const char *folder, LvCheckpoint **result, LlavaovError *error)
+{
+    return open_with(folder, read_configs, result, error);
 }
 
 void lv_checkpoint_close(LvCheckpoint *checkpoint)
