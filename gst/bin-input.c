@@ -90,14 +90,12 @@ complete_caps (GstPadProbeInfo * info)
   GST_PAD_PROBE_INFO_DATA (info) = said;
 }
 
+/* Of a CAPS event. */
 static void
 tell_of_raw (GstLlavaov * self, GstPadProbeInfo * info)
 {
   GstCaps *caps;
 
-  if (!(GST_PAD_PROBE_INFO_TYPE (info) & GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM) ||
-      GST_EVENT_TYPE (GST_PAD_PROBE_INFO_EVENT (info)) != GST_EVENT_CAPS)
-    return;
   gst_event_parse_caps (GST_PAD_PROBE_INFO_EVENT (info), &caps);
   if (gst_structure_has_name (gst_caps_get_structure (caps, 0), "video/x-raw"))
     gst_llavaov_keyframe_filters_raw (&self->keyframe_filters);
@@ -111,9 +109,10 @@ sink_probe (GstPad * pad, GstPadProbeInfo * info, gpointer data)
   GstCaps *caps;
 
   if (GST_PAD_PROBE_INFO_TYPE (info) & GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM &&
-      GST_EVENT_TYPE (GST_PAD_PROBE_INFO_EVENT (info)) == GST_EVENT_CAPS)
+      GST_EVENT_TYPE (GST_PAD_PROBE_INFO_EVENT (info)) == GST_EVENT_CAPS) {
     complete_caps (info);
-  tell_of_raw (self, info);
+    tell_of_raw (self, info);
+  }
   if (gst_llavaov_bin_is_chosen (self))
     return GST_PAD_PROBE_OK;
   if (!(GST_PAD_PROBE_INFO_TYPE (info) & GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM)) {

@@ -73,6 +73,12 @@ load_progress (void *data, uint64_t done, uint64_t total)
   return !g_atomic_int_get (&entry->cancel);
 }
 
+gboolean
+gst_llavaov_engine_is_remote (const GstLlavaovSettings * settings)
+{
+  return !strcmp (settings->device, "remote");
+}
+
 LlavaovRemoteOptions
 gst_llavaov_engine_remote_options (const GstLlavaovSettings * settings)
 {
@@ -135,7 +141,7 @@ load_thread (gpointer data)
 static gchar *
 make_spec (const GstLlavaovSettings * s, LlavaovPrecision precision)
 {
-  if (strcmp (s->device, "remote"))
+  if (!gst_llavaov_engine_is_remote (s))
     return g_strdup_printf ("%d:%s", precision, s->device);
   return g_strdup_printf ("%d:%s:%s:%s:%s:%d:%d:%" G_GUINT64_FORMAT ":%u",
       precision, s->device, s->remote_url, s->remote_model,

@@ -33,6 +33,8 @@ typedef void (*GstLlavaovEngineChanged) (gpointer data);
 GstLlavaovEngineUser *gst_llavaov_engine_acquire (const GstLlavaovSettings * settings, LlavaovPrecision precision,
     GstLlavaovEngineChanged changed, gpointer data, LlavaovError * error);
 
+/* Whether servers compute. */
+gboolean gst_llavaov_engine_is_remote (const GstLlavaovSettings * settings);
 /* What the settings say of servers; strings are theirs. */
 LlavaovRemoteOptions gst_llavaov_engine_remote_options (const GstLlavaovSettings
     * settings);

@@ -183,7 +183,7 @@ open_template (const GstLlavaovSettings * settings,
 static void
 settle_layout (GstLlavaovSettings * settings)
 {
-  if (strcmp (settings->device, "remote") ||
+  if (!gst_llavaov_engine_is_remote (settings) ||
       settings->layout != GST_LLAVAOV_LAYOUT_AUTO)
     return;
   if (settings->remote_layout == GST_LLAVAOV_REMOTE_LAYOUT_IMAGES)
@@ -199,7 +199,7 @@ check_servers (const GstLlavaovSettings * settings, LlavaovError * error)
   const LlavaovRemoteOptions remote =
       gst_llavaov_engine_remote_options (settings);
 
-  if (strcmp (settings->device, "remote"))
+  if (!gst_llavaov_engine_is_remote (settings))
     return TRUE;
   error->status = llavaov_remote_check (&remote, error);
   return error->status == LLAVAOV_OK;
