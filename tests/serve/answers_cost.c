@@ -8,14 +8,12 @@
  * Times are from asking to the last answer. Prints their medians, the median of the pairs' quotients, and that of the
  * quotients of processor time, which says more where the machine does other things besides (on one thread: taskset -c 0),
  * and the greatest resident memory. */
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 
-#include "llavaov.h"
+#include "cost.h"
 
 #define MOST_PAIRS 1000
 #define MOST_FRAMES 64
@@ -24,48 +22,7 @@
 #define LABELS "abc|bcd|cde|def|efg|fgh|ghi|hij"
 #define YES_OR_NO "y|n"
 
-typedef struct Waiting {
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
-    size_t n_encoded, n_done, prompt_tokens;
-    LlavaovStatus status;
-    LlavaovError error;
-} Waiting;
-
-static uint8_t pixels[MOST_FRAMES][384 * 384 * 3];
-
-static LlavaovStatus map(void *data, LlavaovImage *image, LlavaovError *error)
-{
-    *image = (LlavaovImage){.format = LLAVAOV_PIXEL_RGB,
-        .width = 384,
-        .height = 384,
-        .plane = {data},
-        .stride = {3 * 384}};
-    return LLAVAOV_OK;
-}
-
-static void on_frame(void *data, void *frame, LlavaovFrameStage stage)
-{
-    Waiting *w = data;
-    pthread_mutex_lock(&w->lock);
-    w->n_encoded += stage == LLAVAOV_FRAME_ENCODED;
-    pthread_cond_signal(&w->changed);
-    pthread_mutex_unlock(&w->lock);
-}
-
-static void on_done(void *data, const LlavaovAnswer *answer)
-{
-    Waiting *w = data;
-    pthread_mutex_lock(&w->lock);
-    if (answer->status != LLAVAOV_OK) {
-        w->status = answer->status;
-        w->error = answer->error;
-    }
-    w->prompt_tokens += answer->prompt_tokens;
-    w->n_done++;
-    pthread_cond_signal(&w->changed);
-    pthread_mutex_unlock(&w->lock);
-}
+static uint8_t pixels[MOST_FRAMES][PICTURE_BYTES];
 
 /* What is compared. */
 typedef struct Asked {
@@ -79,22 +36,9 @@ typedef struct Window {
     size_t n_frames;
 } Window;
 
-static void stop_on_error(LlavaovStatus status, const LlavaovError *error)
-{
-    if (status != LLAVAOV_OK)
-        exit((fprintf(stderr, "%s\n", error->message), 1));
-}
-
 typedef struct Times {
     double clock, processor; /* milliseconds */
 } Times;
-
-static double milliseconds(clockid_t id)
-{
-    struct timespec t;
-    clock_gettime(id, &t);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
-}
 
 static Times now(void)
 {
@@ -114,7 +58,7 @@ static Times ask(const Window *window, const Asked *asked, Waiting *w)
             .prompt = prompts[i],
             .generation = asked->labels ? NULL : &generation,
             .choices = asked->labels ? &choices : NULL,
-            .on_done = on_done,
+            .on_done = count_answer,
             .data = w};
     }
     const LlavaovRequest request = {.size = sizeof request,
@@ -125,25 +69,10 @@ static Times ask(const Window *window, const Asked *asked, Waiting *w)
     w->n_done = w->prompt_tokens = 0;
     const Times start = now();
     stop_on_error(llavaov_session_ask(window->session, &request, NULL, &w->error), &w->error);
-    pthread_mutex_lock(&w->lock);
-    while (w->n_done < asked->n)
-        pthread_cond_wait(&w->changed, &w->lock);
-    pthread_mutex_unlock(&w->lock);
+    wait_for(w, &w->n_done, asked->n);
     const Times end = now();
     stop_on_error(w->status, &w->error);
     return (Times){end.clock - start.clock, end.processor - start.processor};
-}
-
-static int compare(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *values, size_t n)
-{
-    qsort(values, n, sizeof *values, compare);
-    return n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
 }
 
 static void open_window(const char *model, size_t n_frames, Waiting *w, Window *window)
@@ -151,43 +80,25 @@ static void open_window(const char *model, size_t n_frames, Waiting *w, Window *
     LlavaovEngine *engine;
     const LlavaovEngineOptions options = {.size = sizeof options, .model_path = model};
     const LlavaovSessionOptions in_session = {
-        .size = sizeof in_session, .on_frame = on_frame, .data = w};
+        .size = sizeof in_session, .on_frame = count_frame, .data = w};
     stop_on_error(llavaov_engine_open(&options, &engine, &w->error), &w->error);
     stop_on_error(
         llavaov_session_open(engine, &in_session, &window->session, &w->error), &w->error);
     llavaov_engine_unref(engine);
     for (window->n_frames = 0; window->n_frames < n_frames; window->n_frames++) {
         uint8_t *picture = pixels[window->n_frames];
-        for (size_t k = 0; k < sizeof *pixels; k++)
+        for (size_t k = 0; k < PICTURE_BYTES; k++)
             picture[k] = (uint8_t)(k * 7 + window->n_frames);
-        const LlavaovFrameSource source = {.size = sizeof source,
-            .data = picture,
-            .map = map,
-            .layout = LLAVAOV_LAYOUT_VIDEO,
-            .encode = LLAVAOV_ENCODE_ON_ARRIVAL};
-        stop_on_error(llavaov_session_push_frame(
-                          window->session, &source, &window->frames[window->n_frames], &w->error),
-            &w->error);
+        window->frames[window->n_frames] = push_picture(window->session, picture, w);
     }
-    pthread_mutex_lock(&w->lock);
-    while (w->n_encoded < n_frames)
-        pthread_cond_wait(&w->changed, &w->lock);
-    pthread_mutex_unlock(&w->lock);
-}
-
-static size_t number(int argc, char **argv, int i, size_t otherwise, size_t most)
-{
-    const size_t n = argc > i ? strtoul(argv[i], NULL, 10) : otherwise;
-    if (n == 0 || n > most)
-        exit((fprintf(stderr, "%s: 1 to %zu are possible\n", argv[i], most), 2));
-    return n;
+    wait_for(w, &w->n_encoded, n_frames);
 }
 
 int main(int argc, char **argv)
 {
     static double small[MOST_PAIRS], large[MOST_PAIRS], quotient[MOST_PAIRS],
         of_processor[MOST_PAIRS];
-    Waiting w = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+    Waiting w = WAITING_INIT;
     Window window;
     if (argc < 3 || argc > 6 || (strcmp(argv[2], "choices") && strcmp(argv[2], "questions")))
         return fprintf(
