@@ -6,6 +6,7 @@ frames that took over another's embeddings, and answers that differ from those w
     tests/accuracy/reuse.py [--clips 60] [--seed N] [--below 0.5,2]"""
 import argparse
 import collections
+import os
 import random
 
 import accuracy
@@ -28,7 +29,7 @@ def main():
     parser.add_argument("--clips", type=int, default=60)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--below", default="0.02,0.1,0.5,2,8,32")
-    parser.add_argument("--ask", default=accuracy.os.path.join(accuracy.ROOT, "build/tests/accuracy/ask"))
+    parser.add_argument("--ask", default=os.path.join(accuracy.ROOT, "build/tests/accuracy/ask"))
     options = parser.parse_args()
     asker = accuracy.Asker(options.ask)
     below = [float(x) for x in options.below.split(",")]

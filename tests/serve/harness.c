@@ -288,6 +288,16 @@ void harness_prefer(Harness *h, uint32_t *number, uint32_t value)
     pthread_mutex_unlock(&h->engine->lock);
 }
 
+LlavaovSession *open_session_with(Harness *h, LlavaovPrefill prefill)
+{
+    const LlavaovSessionOptions options = {.size = sizeof options, .prefill = prefill};
+    LlavaovSession *session;
+    LlavaovError error;
+    if (llavaov_session_open(h->engine, &options, &session, &error) != LLAVAOV_OK)
+        fail_msg("%s", error.message);
+    return session;
+}
+
 LlavaovSession *open_session(Harness *h)
 {
     LlavaovSession *session;

@@ -83,5 +83,6 @@ void harness_prefer(Harness *h, uint32_t *number, uint32_t value);
 
 /* With default options. */
 LlavaovSession *open_session(Harness *h);
+LlavaovSession *open_session_with(Harness *h, LlavaovPrefill prefill);
 
 #endif

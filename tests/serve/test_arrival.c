@@ -25,16 +25,6 @@ static uint32_t below(uint32_t n)
     return (uint32_t)(state >> 33) % n;
 }
 
-static LlavaovSession *open_with(Harness *h, LlavaovPrefill prefill)
-{
-    const LlavaovSessionOptions options = {.size = sizeof options, .prefill = prefill};
-    LlavaovSession *session;
-    LlavaovError error;
-    if (llavaov_session_open(h->engine, &options, &session, &error) != LLAVAOV_OK)
-        fail_msg("%s", error.message);
-    return session;
-}
-
 static LlavaovFrame *push(LlavaovSession *session, uint8_t colour)
 {
     return push_flat(session, LLAVAOV_LAYOUT_VIDEO, LLAVAOV_ENCODE_ON_ARRIVAL, colour, NULL);
@@ -130,8 +120,8 @@ static void same(const Outcome *a, const Outcome *b)
 static void test_frames_are_computed_as_they_come(void **state)
 {
     Harness *h = *state;
-    LlavaovSession *early = open_with(h, LLAVAOV_PREFILL_AUTO),
-                   *late = open_with(h, LLAVAOV_PREFILL_CLOSE);
+    LlavaovSession *early = open_session_with(h, LLAVAOV_PREFILL_AUTO),
+                   *late = open_session_with(h, LLAVAOV_PREFILL_CLOSE);
     Outcome a, b;
     uint32_t first = 0;
     for (uint8_t window = 0; window < 4; window++) {
@@ -188,8 +178,8 @@ static void test_bits_under_random_loads(void **state)
     Harness *h = *state;
     const char *number = getenv("LLAVAOV_WINDOWS");
     const int n_windows = number ? atoi(number) : 120;
-    LlavaovSession *sessions[3] = {open_with(h, LLAVAOV_PREFILL_AUTO),
-        open_with(h, LLAVAOV_PREFILL_ARRIVAL), open_with(h, LLAVAOV_PREFILL_CLOSE)};
+    LlavaovSession *sessions[3] = {open_session_with(h, LLAVAOV_PREFILL_AUTO),
+        open_session_with(h, LLAVAOV_PREFILL_ARRIVAL), open_session_with(h, LLAVAOV_PREFILL_CLOSE)};
     LlavaovSession *other = open_session(h);
     LlavaovFrame *kept[3] = {NULL};
     uint64_t tokens[2] = {0};
@@ -253,7 +243,7 @@ static void test_bits_under_random_loads(void **state)
 static void test_closing_does_not_wait(void **state)
 {
     Harness *h = *state;
-    LlavaovSession *session = open_with(h, LLAVAOV_PREFILL_AUTO);
+    LlavaovSession *session = open_session_with(h, LLAVAOV_PREFILL_AUTO);
     LlavaovFrame *frames[3];
     Outcome a;
     for (int window = 0; window < 2; window++) {
@@ -279,7 +269,7 @@ static void test_closing_does_not_wait(void **state)
 static void test_failing_early_is_no_failure(void **state)
 {
     Harness *h = *state;
-    LlavaovSession *session = open_with(h, LLAVAOV_PREFILL_ARRIVAL);
+    LlavaovSession *session = open_session_with(h, LLAVAOV_PREFILL_ARRIVAL);
     Outcome a;
     for (int window = 0; window < 3; window++) {
         LlavaovFrame *frames[3];

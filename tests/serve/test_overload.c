@@ -309,16 +309,6 @@ static void on_done(void *data, const LlavaovAnswer *answer)
 
 static LlavaovPrefill prefill; /* of all sessions */
 
-static LlavaovSession *open_stream(Harness *h)
-{
-    const LlavaovSessionOptions options = {.size = sizeof options, .prefill = prefill};
-    LlavaovSession *session;
-    LlavaovError error;
-    if (llavaov_session_open(h->engine, &options, &session, &error) != LLAVAOV_OK)
-        fail_msg("%s", error.message);
-    return session;
-}
-
 /* Every picture is the same one; else no two are. */
 static bool frozen;
 
@@ -441,7 +431,7 @@ static void open_streams(Harness *h, Spread spread, bool unequal, bool at_once)
         const double phase = spread == EVEN     ? (double)i / (double)n_streams
                              : spread == RANDOM ? random_unit()
                                                 : 0;
-        streams[i] = (Stream){.session = open_stream(h),
+        streams[i] = (Stream){.session = open_session_with(h, prefill),
             .n_frames = unequal && i == 0 ? MOST_FRAMES : FRAMES,
             .tokens = unequal && i == 1 ? 8 * device->tokens : device->tokens,
             .begins = virtual_now + (phase + (i > 0 && !at_once ? 2 : 0)) * device->window};
