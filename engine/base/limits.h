@@ -72,14 +72,14 @@
 
 /* Of servers that answer in place of this machine, none of which is trusted. */
 #define LV_MAX_REMOTE_SERVERS 16u
-#define LV_MAX_REMOTE_URL 2048u                /* bytes of one address */
-#define LV_MAX_REMOTE_KEY 4096u                /* bytes of the key */
-#define LV_MAX_REMOTE_CALLS 64u                /* under way or waiting to be tried again */
-#define LV_MAX_REMOTE_REPLY (8u << 20)         /* bytes of a whole reply */
-#define LV_MAX_REMOTE_LINE (1u << 20)          /* of a line of a stream */
-#define LV_MAX_REMOTE_TEXT (1u << 20)          /* of an answer */
-#define LV_MAX_REMOTE_LOGPROBS 8192u           /* of a reply */
-#define LV_MAX_REMOTE_WANTED 128u            /* tokens whose probabilities a request asks for: vLLM's bound */
+#define LV_MAX_REMOTE_URL 2048u        /* bytes of one address */
+#define LV_MAX_REMOTE_KEY 4096u        /* bytes of the key */
+#define LV_MAX_REMOTE_CALLS 64u        /* under way or waiting to be tried again */
+#define LV_MAX_REMOTE_REPLY (8u << 20) /* bytes of a whole reply */
+#define LV_MAX_REMOTE_LINE (1u << 20)  /* of a line of a stream */
+#define LV_MAX_REMOTE_TEXT (1u << 20)  /* of an answer */
+#define LV_MAX_REMOTE_LOGPROBS 8192u   /* of a reply */
+#define LV_MAX_REMOTE_WANTED 128u /* tokens whose probabilities a request asks for: vLLM's bound */
 #define LV_MAX_REMOTE_BODY (UINT64_C(1) << 30) /* of a request: its pictures */
 
 #endif

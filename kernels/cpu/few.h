@@ -22,13 +22,14 @@ typedef struct Chains {
     bool go_on, end;
 } Chains;
 
+/* What is to come in memory. */
 typedef struct Ahead {
     const char *data;
-    size_t step;
+    size_t step; /* bytes to prefetch for each VEC of k */
 } Ahead;
 
 /* sums[r * VEC + i] = row r of in . weight row w[i]: a register chain for each of ROWS x FEW_OUTPUTS
- * products. What comes `ahead` in memory is prefetched, so many bytes for each VEC of k. */
+ * products. What comes `ahead` is prefetched. */
 static inline __attribute__((always_inline)) void dots(const int ROWS, LvDtype dtype,
     const WeightRow w[FEW_OUTPUTS], size_t inner, const float *in, size_t in_stride, float *sums,
     Ahead ahead, Chains chains)
