@@ -14,6 +14,7 @@
 #include "monitor.h"
 #include "options.h"
 #include "questions.h"
+#include "site.h"
 
 #include <glib-unix.h>
 #include <stdio.h>
@@ -114,10 +115,19 @@ static void on_question(gpointer data, const gchar *name, const GstStructure *fi
 static void run(Program *program)
 {
     RecordFlow *flow = flow_new();
+    Site *site;
 
     program->loop = g_main_loop_new(NULL, FALSE);
     program->monitor = monitor_new(flow, &(MonitorEvents){on_finished, on_fatal, program});
     flow_add(flow, &(Observer){.on_record = print_record, .data = program});
+    site = site_new(program->config, program->monitor, flow);
+    if (!site) {
+        program->status = 2;
+        monitor_free(program->monitor);
+        flow_free(flow);
+        g_main_loop_unref(program->loop);
+        return;
+    }
     g_unix_signal_add(SIGINT, quit, program);
     g_unix_signal_add(SIGTERM, quit, program);
     g_unix_signal_add(SIGHUP, reload, program);
@@ -125,6 +135,8 @@ static void run(Program *program)
     if (program->options.ask)
         questions_read(on_question, program);
     g_main_loop_run(program->loop);
+    monitor_stop(program->monitor);
+    site_free(site);
     monitor_free(program->monitor);
     flow_free(flow);
     g_main_loop_unref(program->loop);

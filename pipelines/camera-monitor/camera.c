@@ -40,6 +40,8 @@ static void stop(Camera *camera)
         g_source_remove(camera->restart_timer);
     camera->bus_watch = camera->stall_timer = camera->restart_timer = 0;
     if (camera->pipeline) {
+        if (camera->element && camera->hooks->on_stopping)
+            camera->hooks->on_stopping(camera->hooks->data, camera);
         gst_element_set_state(camera->pipeline, GST_STATE_NULL);
         gst_object_unref(camera->pipeline);
     }
@@ -158,6 +160,11 @@ static gboolean on_message(GstBus *bus, GstMessage *message, gpointer data)
         gst_message_parse_warning(message, &error, NULL);
         g_printerr("%s: %s\n", camera->settings->name, error->message);
         g_error_free(error);
+        return G_SOURCE_CONTINUE;
+    case GST_MESSAGE_QOS:
+        if (camera->hooks->on_drop && gst_structure_has_field(gst_message_get_structure(message), "reason"))
+            camera->hooks->on_drop(camera->hooks->data, camera,
+                gst_structure_get_string(gst_message_get_structure(message), "reason"));
         return G_SOURCE_CONTINUE;
     case GST_MESSAGE_ELEMENT:
         if (gst_message_has_name(message, "llavaov-no-answer"))

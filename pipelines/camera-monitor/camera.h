@@ -40,6 +40,10 @@ typedef struct CameraHooks {
     void (*on_status)(gpointer data, Camera *camera);
     /* Its pipeline is built and about to start, for the first time or again. May be NULL. */
     void (*on_built)(gpointer data, Camera *camera);
+    /* ... is about to be stopped. May be NULL. */
+    void (*on_stopping)(gpointer data, Camera *camera);
+    /* A window was dropped, for one of the element's reasons. May be NULL. */
+    void (*on_drop)(gpointer data, Camera *camera, const gchar *reason);
     /* A file has been read to its end; the camera does nothing more. */
     void (*on_finished)(gpointer data);
     /* What no reconnecting can mend: the model, the device, a property. */

@@ -42,6 +42,36 @@ void flow_camera(RecordFlow *flow, Camera *camera)
     }
 }
 
+void flow_built(RecordFlow *flow, Camera *camera)
+{
+    for (guint i = 0; i < flow->observers->len; i++) {
+        const Observer *observer = &g_array_index(flow->observers, Observer, i);
+
+        if (observer->on_built)
+            observer->on_built(observer->data, camera);
+    }
+}
+
+void flow_stopping(RecordFlow *flow, Camera *camera)
+{
+    for (guint i = 0; i < flow->observers->len; i++) {
+        const Observer *observer = &g_array_index(flow->observers, Observer, i);
+
+        if (observer->on_stopping)
+            observer->on_stopping(observer->data, camera);
+    }
+}
+
+void flow_drop(RecordFlow *flow, Camera *camera, const gchar *reason)
+{
+    for (guint i = 0; i < flow->observers->len; i++) {
+        const Observer *observer = &g_array_index(flow->observers, Observer, i);
+
+        if (observer->on_drop)
+            observer->on_drop(observer->data, camera, reason);
+    }
+}
+
 void flow_gone(RecordFlow *flow, Camera *camera)
 {
     for (guint i = 0; i < flow->observers->len; i++) {

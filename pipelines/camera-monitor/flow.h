@@ -15,6 +15,12 @@ typedef struct Observer {
     void (*on_record)(gpointer data, Record *record);
     /* Another state, prompt or switch of a camera (camera_status()); on the thread of the default main context. May be NULL. */
     void (*on_camera)(gpointer data, Camera *camera);
+    /* Its pipeline has been built, and is about to start; the same thread. May be NULL. */
+    void (*on_built)(gpointer data, Camera *camera);
+    /* ... is about to be stopped. May be NULL. */
+    void (*on_stopping)(gpointer data, Camera *camera);
+    /* A window was dropped, for one of the element's reasons; the same thread. May be NULL. */
+    void (*on_drop)(gpointer data, Camera *camera, const gchar *reason);
     /* This camera is about to be freed: it was taken out of the configuration, or the program ends. The same thread. May be NULL. */
     void (*on_gone)(gpointer data, Camera *camera);
     gpointer data;
@@ -25,6 +31,9 @@ RecordFlow *flow_new(void);
 void flow_add(RecordFlow *flow, const Observer *observer);
 void flow_record(RecordFlow *flow, Record *record);
 void flow_camera(RecordFlow *flow, Camera *camera);
+void flow_built(RecordFlow *flow, Camera *camera);
+void flow_stopping(RecordFlow *flow, Camera *camera);
+void flow_drop(RecordFlow *flow, Camera *camera, const gchar *reason);
 void flow_gone(RecordFlow *flow, Camera *camera);
 void flow_free(RecordFlow *flow);
 

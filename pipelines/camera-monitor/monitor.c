@@ -27,6 +27,21 @@ static void on_status(gpointer data, Camera *camera)
     flow_camera(((Monitor *)data)->flow, camera);
 }
 
+static void on_built(gpointer data, Camera *camera)
+{
+    flow_built(((Monitor *)data)->flow, camera);
+}
+
+static void on_stopping(gpointer data, Camera *camera)
+{
+    flow_stopping(((Monitor *)data)->flow, camera);
+}
+
+static void on_drop(gpointer data, Camera *camera, const gchar *reason)
+{
+    flow_drop(((Monitor *)data)->flow, camera, reason);
+}
+
 static void on_finished(gpointer data)
 {
     Monitor *monitor = data;
@@ -54,6 +69,9 @@ Monitor *monitor_new(RecordFlow *flow, const MonitorEvents *events)
     monitor->events = *events;
     monitor->hooks = (CameraHooks){.on_line = on_line,
         .on_status = on_status,
+        .on_built = on_built,
+        .on_stopping = on_stopping,
+        .on_drop = on_drop,
         .on_finished = on_finished,
         .on_fatal = on_fatal,
         .data = monitor};
