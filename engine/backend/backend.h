@@ -12,7 +12,7 @@
  * LLAVAOV_ERROR_CANCELLED and leaves its output undefined.
  *
  * Threads: one thread at a time executes operations on one backend (the scheduler's). weight_load,
- * tensor_alloc, kv_open and their opposites may be called from any thread.
+ * tensor_alloc, kept_tensor_alloc, kv_open and their opposites may be called from any thread.
  *
  * Aliasing: an output may not overlap an input unless the operation says so.
  */
@@ -173,6 +173,10 @@ typedef struct LvBackendOps {
     LlavaovStatus (*tensor_alloc)(
         LvBackend *backend, size_t rows, size_t cols, LvTensor *tensor, LlavaovError *error);
     void (*tensor_free)(LvBackend *backend, LvTensor *tensor);
+    /* The same for a tensor that outlives many passes, apart from theirs. */
+    LlavaovStatus (*kept_tensor_alloc)(
+        LvBackend *backend, size_t rows, size_t cols, LvTensor *tensor, LlavaovError *error);
+    void (*kept_tensor_free)(LvBackend *backend, LvTensor *tensor);
     /* float32 host rows (packed: cols floats a row) to and from a tensor. */
     LlavaovStatus (*upload)(LvBackend *backend, const LvRun *run, LvTensor dst, const float *src);
     LlavaovStatus (*download)(LvBackend *backend, const LvRun *run, float *dst, LvTensor src);

@@ -5,11 +5,14 @@
 #include <string.h>
 
 #include "backend/cpu_quantise.h"
+#include "base/pages.h"
 
 /* ---- memory ---- */
 
-static LlavaovStatus tensor_alloc(
-    LvBackend *backend, size_t rows, size_t cols, LvTensor *tensor, LlavaovError *error)
+typedef void *(*Alloc)(size_t count, size_t size);
+
+static LlavaovStatus tensor_from(
+    Alloc alloc, size_t rows, size_t cols, LvTensor *tensor, LlavaovError *error)
 {
     size_t stride = 0, total = 0;
     *tensor = (LvTensor){0};
@@ -17,7 +20,7 @@ static LlavaovStatus tensor_alloc(
     if (!__builtin_add_overflow(cols, (size_t)15, &stride)) {
         stride &= ~(size_t)15;
         if (!__builtin_mul_overflow(rows, stride, &total))
-            data = lv_alloc_aligned(total, sizeof *data);
+            data = alloc(total, sizeof *data);
     }
     if (!data)
         return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL,
@@ -26,9 +29,27 @@ static LlavaovStatus tensor_alloc(
     return LLAVAOV_OK;
 }
 
+static LlavaovStatus tensor_alloc(
+    LvBackend *backend, size_t rows, size_t cols, LvTensor *tensor, LlavaovError *error)
+{
+    return tensor_from(lv_alloc_aligned, rows, cols, tensor, error);
+}
+
 static void tensor_free(LvBackend *backend, LvTensor *tensor)
 {
     lv_free(tensor->data);
+    *tensor = (LvTensor){0};
+}
+
+static LlavaovStatus kept_tensor_alloc(
+    LvBackend *backend, size_t rows, size_t cols, LvTensor *tensor, LlavaovError *error)
+{
+    return tensor_from(lv_pages_alloc, rows, cols, tensor, error);
+}
+
+static void kept_tensor_free(LvBackend *backend, LvTensor *tensor)
+{
+    lv_pages_free(tensor->data);
     *tensor = (LvTensor){0};
 }
 
@@ -73,6 +94,8 @@ static const LvBackendOps operations = {
     .close = cpu_close,
     .tensor_alloc = tensor_alloc,
     .tensor_free = tensor_free,
+    .kept_tensor_alloc = kept_tensor_alloc,
+    .kept_tensor_free = kept_tensor_free,
     .upload = upload,
     .download = download,
     .synchronize = synchronize,

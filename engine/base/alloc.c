@@ -23,37 +23,36 @@ static int must_fail(void)
     return 0;
 }
 
-/* Bytes of count elements, at least 1; 0 on overflow. */
-static size_t total_bytes(size_t count, size_t size)
+size_t lv_alloc_bytes(size_t count, size_t size)
 {
     size_t bytes;
-    if (__builtin_mul_overflow(count, size, &bytes) || bytes > PTRDIFF_MAX - 64)
+    if (__builtin_mul_overflow(count, size, &bytes) || bytes > PTRDIFF_MAX - 64 || must_fail())
         return 0;
     return bytes ? bytes : 1;
 }
 
 void *lv_alloc(size_t count, size_t size)
 {
-    size_t bytes = total_bytes(count, size);
-    return bytes && !must_fail() ? malloc(bytes) : NULL;
+    size_t bytes = lv_alloc_bytes(count, size);
+    return bytes ? malloc(bytes) : NULL;
 }
 
 void *lv_calloc(size_t count, size_t size)
 {
-    size_t bytes = total_bytes(count, size);
-    return bytes && !must_fail() ? calloc(1, bytes) : NULL;
+    size_t bytes = lv_alloc_bytes(count, size);
+    return bytes ? calloc(1, bytes) : NULL;
 }
 
 void *lv_alloc_aligned(size_t count, size_t size)
 {
-    size_t bytes = total_bytes(count, size);
-    return bytes && !must_fail() ? aligned_alloc(64, (bytes + 63) / 64 * 64) : NULL;
+    size_t bytes = lv_alloc_bytes(count, size);
+    return bytes ? aligned_alloc(64, (bytes + 63) / 64 * 64) : NULL;
 }
 
 void *lv_realloc(void *block, size_t count, size_t size)
 {
-    size_t bytes = total_bytes(count, size);
-    return bytes && !must_fail() ? realloc(block, bytes) : NULL;
+    size_t bytes = lv_alloc_bytes(count, size);
+    return bytes ? realloc(block, bytes) : NULL;
 }
 
 char *lv_strdup(const char *text)

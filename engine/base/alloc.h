@@ -19,6 +19,9 @@ void *lv_realloc(void *block, size_t count, size_t size);
 char *lv_strdup(const char *text);
 void lv_free(void *block);
 
+/* Bytes of such a block, at least 1; 0 on overflow, or when it is to fail. */
+size_t lv_alloc_bytes(size_t count, size_t size);
+
 /* For tests: after n more successful allocations of the calling thread the next one fails; < 0 =
  * never. */
 void lv_alloc_fail_after(int64_t n);

@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "base/alloc.h"
+#include "base/pages.h"
 #include "base/limits.h"
 #include "base/status.h"
 #include "ops.h"
@@ -184,7 +185,7 @@ static LlavaovStatus allocate_tiles(
     tiles->image_size = size;
     tiles->width = image->width;
     tiles->height = image->height;
-    tiles->rgb = lv_calloc(tiles->n, (size_t)size * size * 3);
+    tiles->rgb = lv_pages_alloc(tiles->n, (size_t)size * size * 3);
     if (!tiles->rgb)
         return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for %u tiles of %ux%u pixels",
             tiles->n, size, size);
@@ -318,6 +319,6 @@ LlavaovStatus lv_picture_prepare(const LvConfig *config, LlavaovLayout layout, L
 
 void lv_tiles_free(LvTiles *tiles)
 {
-    lv_free(tiles->rgb);
+    lv_pages_free(tiles->rgb);
     *tiles = (LvTiles){0};
 }

@@ -81,9 +81,9 @@ void lv_content_release(LlavaovEngine *engine, LvContentFrees *frees)
     if (frees->picture)
         engine->backend->ops->picture_free(engine->backend, frees->picture);
     if (frees->features.data)
-        engine->backend->ops->tensor_free(engine->backend, &frees->features);
+        engine->backend->ops->kept_tensor_free(engine->backend, &frees->features);
     if (frees->embeddings.data)
-        engine->backend->ops->tensor_free(engine->backend, &frees->embeddings);
+        engine->backend->ops->kept_tensor_free(engine->backend, &frees->embeddings);
 }
 
 static void leave(LvContent *content)

@@ -125,7 +125,7 @@ static LlavaovStatus finish_image(
     LlavaovStatus status = LLAVAOV_OK;
     if (!whole) {
         if (!content->features.data)
-            LV_TRY(b->ops->tensor_alloc(
+            LV_TRY(b->ops->kept_tensor_alloc(
                 b, tiles->n * each, features.cols, &content->features, call->run->error));
         const LvTensor place =
             lv_tensor_rows(content->features, content->tiles_done * each, features.rows);
@@ -134,7 +134,7 @@ static LlavaovStatus finish_image(
     content->tiles_done += part->n_tiles;
     if (content->tiles_done < tiles->n)
         goto done;
-    LV_TRY(b->ops->tensor_alloc(
+    LV_TRY(b->ops->kept_tensor_alloc(
         b, tiles->plan.n_tokens, features.cols, &content->embeddings, call->run->error));
     LV_TRY(lv_visual_assemble_image(
         model, call->run, content->embeddings, whole ? features : content->features, &tiles->plan));
@@ -156,7 +156,7 @@ static LlavaovStatus finish_part(Call *call, const LvSlicePart *part)
         return finish_image(call, part, content, features);
     const size_t rows =
         video ? lv_frame_tokens(model->config) : lv_multi_image_tokens(model->config);
-    LV_TRY(b->ops->tensor_alloc(b, rows, features.cols, &content->embeddings, call->run->error));
+    LV_TRY(b->ops->kept_tensor_alloc(b, rows, features.cols, &content->embeddings, call->run->error));
     if (video)
         LV_TRY(lv_visual_assemble_frame(model, call->run, content->embeddings, features));
     else

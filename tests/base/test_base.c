@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "base/alloc.h"
+#include "base/pages.h"
 #include "base/status.h"
 
 static void allocation_refuses_overflow(void **state)
@@ -32,6 +33,25 @@ static void aligned_blocks_are_aligned(void **state)
         assert_int_equal((uintptr_t)block % 64, 0);
         lv_free(block);
     }
+}
+
+static void pages_are_zeroed_and_refuse_overflow(void **state)
+{
+    assert_null(lv_pages_alloc(SIZE_MAX, 2));
+    assert_null(lv_pages_alloc(1, SIZE_MAX));
+    lv_pages_free(NULL);
+    static const size_t sizes[] = {0, 1, 4095, 4096, 4097, 1 << 20};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        unsigned char *block = lv_pages_alloc(sizes[i], 3);
+        assert_non_null(block);
+        assert_int_equal((uintptr_t)block % 64, 0);
+        for (size_t k = 0; k < 3 * sizes[i]; k++)
+            assert_int_equal(block[k], 0);
+        memset(block, 255, 3 * sizes[i]);
+        lv_pages_free(block);
+    }
+    lv_alloc_fail_after(0);
+    assert_null(lv_pages_alloc(1, 1));
 }
 
 static void the_nth_allocation_fails_on_demand(void **state)
@@ -100,6 +120,7 @@ int main(void)
         cmocka_unit_test(allocation_refuses_overflow),
         cmocka_unit_test(allocation_of_nothing_is_a_block),
         cmocka_unit_test(aligned_blocks_are_aligned),
+        cmocka_unit_test(pages_are_zeroed_and_refuse_overflow),
         cmocka_unit_test(the_nth_allocation_fails_on_demand),
         cmocka_unit_test(failing_fills_the_error),
         cmocka_unit_test(precisions_have_names),

@@ -86,12 +86,12 @@ static LlavaovStatus patch_embedding(LvBackend *b, const LvRun *run, LvTensor ou
     return status;
 }
 
-static LlavaovStatus tensor_alloc(
+static LlavaovStatus kept_tensor_alloc(
     LvBackend *b, size_t rows, size_t cols, LvTensor *tensor, LlavaovError *error)
 {
     Harness *h = of(b);
     if (h->refuse_rows != (int)rows)
-        return h->real->tensor_alloc(b, rows, cols, tensor, error);
+        return h->real->kept_tensor_alloc(b, rows, cols, tensor, error);
     h->refuse_rows = 0;
     *tensor = (LvTensor){0};
     return lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "refused");
@@ -170,7 +170,7 @@ void harness_open_checkpoint(
         fail_msg("%s", error.message);
     h->real = h->engine->backend->ops;
     h->ops = *h->real;
-    h->ops.tensor_alloc = tensor_alloc;
+    h->ops.kept_tensor_alloc = kept_tensor_alloc;
     h->ops.patch_embedding = patch_embedding;
     h->ops.rope_store = rope_store;
     h->ops.download = download;

@@ -26,7 +26,7 @@
     M(patch_embedding) M(layer_norm) M(attention_full) M(pool_bilinear) M(pool_max)                \
     M(linear) M(gather_rows) M(copy)                                                               \
     M(embed_tokens) M(rms_norm) M(rope_store) M(attention_causal) M(linear_gated)                  \
-    M(upload) M(download) M(weight_load) M(tensor_alloc) M(kv_open) M(kv_fork)
+    M(upload) M(download) M(weight_load) M(tensor_alloc) M(kept_tensor_alloc) M(kv_open) M(kv_fork)
 /* clang-format on */
 #define FAKE_NUMBER_OF(name) FAKE_##name,
 enum { FAKE_OPERATIONS(FAKE_NUMBER_OF) FAKE_N_OPERATIONS };

@@ -177,6 +177,25 @@ static LlavaovStatus fake_tensor_alloc(
                : status;
 }
 
+static LlavaovStatus fake_kept_tensor_alloc(
+    LvBackend *backend, size_t rows, size_t cols, LvTensor *tensor, LlavaovError *error)
+{
+    FakeDevice *fake = (FakeDevice *)backend;
+    LvRun run = {.error = error};
+    uint64_t call;
+    LlavaovStatus status = before(fake, &run, FAKE_kept_tensor_alloc, &call);
+    *tensor = (LvTensor){0};
+    return status == LLAVAOV_OK
+               ? fake->inner->ops->kept_tensor_alloc(fake->inner, rows, cols, tensor, error)
+               : status;
+}
+
+static void fake_kept_tensor_free(LvBackend *backend, LvTensor *tensor)
+{
+    LvBackend *inner = ((FakeDevice *)backend)->inner;
+    inner->ops->kept_tensor_free(inner, tensor);
+}
+
 static void fake_tensor_free(LvBackend *backend, LvTensor *tensor)
 {
     LvBackend *inner = ((FakeDevice *)backend)->inner;
@@ -243,5 +262,5 @@ static void fake_close(LvBackend *backend)
 
 #define MEMBER(name) .name = fake_##name,
 const LvBackendOps fake_device_ops = {FAKE_OPERATIONS(MEMBER).close = fake_close,
-    .tensor_free = fake_tensor_free, .synchronize = fake_synchronize,
-    .weight_free = fake_weight_free, .kv_close = fake_kv_close};
+    .tensor_free = fake_tensor_free, .kept_tensor_free = fake_kept_tensor_free,
+    .synchronize = fake_synchronize, .weight_free = fake_weight_free, .kv_close = fake_kv_close};
