@@ -213,11 +213,14 @@ typedef enum LlavaovPrecision {
     LLAVAOV_PRECISION_FP4_DQ,
     /* CPU: the same weights become int8 with a scale an output, and are multiplied as integers with rows of
      * int8 that are made on the fly; the rest as AUTO. */
-    LLAVAOV_PRECISION_INT8
+    LLAVAOV_PRECISION_INT8,
+    /* CPU: of these the decoder's become four bits in groups of 32 and are multiplied as integers; the head
+     * becomes int8; the rest as INT8. */
+    LLAVAOV_PRECISION_INT4
 } LlavaovPrecision;
 
 /* The names of all of them, for a sentence. */
-#define LLAVAOV_PRECISION_NAMES "auto, f32, bf16, f16, fp8, nf4, fp4, nf4-dq, fp4-dq or int8"
+#define LLAVAOV_PRECISION_NAMES "auto, f32, bf16, f16, fp8, nf4, fp4, nf4-dq, fp4-dq, int8 or int4"
 /* "auto", "f32", ... in the order of the values; NULL for what is no precision. */
 LLAVAOV_API const char *llavaov_precision_name(LlavaovPrecision precision);
 /* false: no precision has this name, and *precision stays as it is. */

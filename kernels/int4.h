@@ -77,8 +77,8 @@ typedef struct LvInt4Unit {
 typedef struct LvInt4Args {
     float *out; /* as of LvLinearArgs, at the call's first output */
     size_t out_stride;
-    const LvInt4Unit *in; /* group g of row r: in[g * rows + r] */
-    size_t rows;          /* at most LV_INT4_ROWS */
+    const LvInt4Unit *in;            /* group g of row r: in[g * rows + r] */
+    size_t rows;                     /* at most LV_INT4_ROWS */
     const LvInt4Matrix *weight, *up; /* up: the same shape, or NULL */
     size_t first, cols;              /* outputs; first is a multiple of LV_INT4_PANEL */
     const float *bias, *residual;

@@ -51,7 +51,9 @@ typedef enum LvWeightUse {
     LV_WEIGHT_LAYER = 8,
     /* With LINEAR: a precision that quantises linear weights leaves it as it is stored (the head, the
      * patch embedding). */
-    LV_WEIGHT_EXEMPT = 16
+    LV_WEIGHT_EXEMPT = 16,
+    LV_WEIGHT_DECODER = 32, /* with LAYER: of the decoder */
+    LV_WEIGHT_HEAD = 64     /* with LINEAR: the head */
 } LvWeightUse;
 
 /* A picture that a backend keeps until it is encoded; backend-specific data follows. */

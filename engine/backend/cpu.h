@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "base/limits.h"
 #include "base/status.h"
+#include "int4.h"
 #include "int8.h"
 #include "ops.h"
 
@@ -32,6 +33,7 @@ typedef struct LvQuantised {
     LvDtype type; /* LV_F32: they stay as they are stored, unless: */
     bool nested;  /* scales are rounded to what nested ones hold */
     bool int8;    /* they become int8 (cpu_int8.h) */
+    bool int4;    /* with int8: the decoder's layers become int4 (cpu_int4.h), and the head int8 */
 } LvQuantised;
 
 typedef struct LvCpu {
@@ -40,6 +42,7 @@ typedef struct LvCpu {
     char detail[512];
     const LvKernels *kernels;
     const LvInt8Kernels *int8;
+    const LvInt4Kernels *int4;
     LvPool *pool;
     LvCpuScratch *workers;     /* one a thread */
     LvCpuScratch packed;       /* packed operands, partial states of split attention */
@@ -50,12 +53,13 @@ typedef struct LvCpu {
 } LvCpu;
 
 /* A weight stays where the checkpoint has it, in its parts, unless it is quantised; a VECTOR is
- * converted and packed. Where there is int8, products take that and nothing else of the parts than their
- * sizes. */
+ * converted and packed. Where there is int8 or int4, products take that and nothing else of the parts than
+ * their sizes. */
 struct LvWeight {
     size_t rows, cols;
     float *vector;      /* rows * cols floats, or NULL */
     LvInt8Matrix *int8; /* one a part, or NULL */
+    LvInt4Matrix *int4; /* the same; not both */
     uint64_t owned; /* a bit for each part whose data and scales are the weight's own: quantised */
     size_t n_parts; /* at most 64 */
     LvMatrix parts[]; /* and behind them their scales and minimums */

@@ -43,12 +43,6 @@ void lv_cpu_int8_free(LvWeight *weight)
     weight->int8 = NULL;
 }
 
-static LlavaovStatus no_memory(const LvHostTensor *tensor, LlavaovError *error)
-{
-    return lv_fail_about(error, LLAVAOV_ERROR_MEMORY, LLAVAOV_ABOUT_TENSOR, tensor->name,
-        "no memory for tensor %s", tensor->name);
-}
-
 /* The first part's matrix has the memory of all of them. */
 static bool allocate(LvWeight *weight, size_t panels)
 {
@@ -90,13 +84,11 @@ LlavaovStatus lv_cpu_int8_load(
 {
     const size_t cols = weight->cols, threads = lv_pool_threads(cpu->pool);
     size_t panels = 0;
-    for (size_t i = 0; i < weight->n_parts; i++) {
+    const LlavaovStatus status = lv_cpu_all_floats(weight, tensors, "int8", error);
+    if (status != LLAVAOV_OK)
+        return status;
+    for (size_t i = 0; i < weight->n_parts; i++)
         panels += lv_int8_panels(weight->parts[i].rows);
-        if (!lv_traits_float(lv_dtype_traits(weight->parts[i].dtype)))
-            return lv_fail_about(error, LLAVAOV_ERROR_UNSUPPORTED, LLAVAOV_ABOUT_OPTION,
-                "precision", "%s: tensor %s is %s, and cannot become int8; use precision \"auto\"",
-                tensors[i]->file, tensors[i]->name, lv_dtype_name(weight->parts[i].dtype));
-    }
     if (cols > LV_INT8_MAX_INNER)
         return LLAVAOV_OK;
     int32_t *columns = lv_calloc(threads, cols * sizeof *columns);
@@ -114,7 +106,7 @@ LlavaovStatus lv_cpu_int8_load(
     if (!kept)
         lv_cpu_int8_free(weight);
     if (!room)
-        return no_memory(tensors[0], error);
+        return lv_cpu_no_memory(tensors[0], error);
     for (size_t i = 0; i < weight->n_parts && kept; i++)
         lv_cpu_release_pages(tensors[i]);
     return LLAVAOV_OK;

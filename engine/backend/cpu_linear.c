@@ -5,6 +5,7 @@
  * Many rows: the input is packed once; then each unit packs the weights of some outputs to float32
  * in its thread's scratch and multiplies all rows by them. Many rows of short passes, whose bits are
  * those of few, are multiplied in the same way by another kernel. */
+#include "backend/cpu_int4.h"
 #include "backend/cpu_int8.h"
 
 #include <string.h>
@@ -198,6 +199,9 @@ LlavaovStatus lv_cpu_linear(LvBackend *backend, const LvRun *run, LvTensor out, 
     if (weight->int8)
         return lv_cpu_int8_linear(lv_cpu(backend), run, out, in, weight, bias ? bias->vector : NULL,
             lv_function_of(activation), residual);
+    if (weight->int4)
+        return lv_cpu_int4_linear(lv_cpu(backend), run, out, in, weight, bias ? bias->vector : NULL,
+            lv_function_of(activation), residual);
     Loop loop = {
         .cpu = lv_cpu(backend), .weight = weight, .bias = bias ? bias->vector : NULL, .in = in};
     loop.base.function = lv_function_of(activation);
@@ -217,6 +221,9 @@ LlavaovStatus lv_cpu_linear_gated(LvBackend *backend, const LvRun *run, LvTensor
         return lv_shape_error(run, "linear_gated");
     if (gate_up->int8)
         return lv_cpu_int8_gated(
+            lv_cpu(backend), run, out, in, gate_up, lv_function_of(activation));
+    if (gate_up->int4)
+        return lv_cpu_int4_gated(
             lv_cpu(backend), run, out, in, gate_up, lv_function_of(activation));
     Loop loop = {.cpu = lv_cpu(backend), .gate = &gate, .up = &up, .in = in};
     loop.base.function = lv_function_of(activation);

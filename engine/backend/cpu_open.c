@@ -148,8 +148,8 @@ LlavaovStatus lv_backend_cpu_open(
         options->precision != LLAVAOV_PRECISION_AUTO && options->precision != LLAVAOV_PRECISION_F32)
         return lv_fail_about(error, LLAVAOV_ERROR_UNSUPPORTED, LLAVAOV_ABOUT_OPTION, "precision",
             "the CPU backend computes in float32, on weights as stored or in four bits, or in "
-            "int8; use "
-            "precision \"auto\", \"f32\", \"int8\", \"nf4\" or \"fp4\"");
+            "int8 or int4; use "
+            "precision \"auto\", \"f32\", \"int8\", \"int4\", \"nf4\" or \"fp4\"");
     if (options->threads > LV_MAX_THREADS)
         return lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION, "threads",
             "at most %u threads, not %u", LV_MAX_THREADS, options->threads);
@@ -166,6 +166,7 @@ LlavaovStatus lv_backend_cpu_open(
     }
     cpu->kernels = kernels;
     cpu->int8 = lv_int8_choose(kernels, lv_cpu_flags());
+    cpu->int4 = lv_int4_choose(kernels, lv_cpu_flags());
     cpu->quantised = quantised;
     uint32_t threads = lv_pool_threads(cpu->pool);
     snprintf(cpu->detail, sizeof cpu->detail,
@@ -173,7 +174,10 @@ LlavaovStatus lv_backend_cpu_open(
         threads == 1 ? "" : "s",
         quantised.type == LV_F32 && !quantised.int8 ? "as stored"
                                                     : llavaov_precision_name(options->precision),
-        quantised.int8 ? cpu->int8->name : "", quantised.int8 ? " int8 and float32" : "float32",
+        quantised.int8 ? cpu->int8->name : "",
+        quantised.int4   ? " int4, int8 and float32"
+        : quantised.int8 ? " int8 and float32"
+                         : "float32",
         options->why_cpu ? "; chosen because " : "", options->why_cpu ? options->why_cpu : "");
     cpu->base.ops = &operations;
     cpu->base.info = (LvBackendInfo){.device = "cpu",

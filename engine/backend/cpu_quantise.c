@@ -18,6 +18,7 @@ static const struct {
     {LLAVAOV_PRECISION_NF4_DQ, {.type = LV_NF4, .nested = true}},
     {LLAVAOV_PRECISION_FP4_DQ, {.type = LV_FP4, .nested = true}},
     {LLAVAOV_PRECISION_INT8, {.type = LV_F32, .int8 = true}},
+    {LLAVAOV_PRECISION_INT4, {.type = LV_F32, .int8 = true, .int4 = true}},
 };
 
 LvQuantised lv_cpu_quantised(LlavaovPrecision precision)
@@ -107,8 +108,7 @@ LlavaovStatus lv_cpu_quantise(LvCpu *cpu, LvQuantised quantised, const LvHostTen
     if (!done) {
         lv_free(codes);
         lv_free(new_scales);
-        return lv_fail_about(error, LLAVAOV_ERROR_MEMORY, LLAVAOV_ABOUT_TENSOR, tensor->name,
-            "no memory for tensor %s", tensor->name);
+        return lv_cpu_no_memory(tensor, error);
     }
     *scales = (LvMatrix){.data = new_scales, .dtype = LV_F32, .rows = 1, .cols = blocks};
     *matrix = (LvMatrix){.data = codes,
@@ -117,6 +117,23 @@ LlavaovStatus lv_cpu_quantise(LvCpu *cpu, LvQuantised quantised, const LvHostTen
         .rounded_to = source.dtype,
         .rows = source.rows,
         .cols = source.cols};
+    return LLAVAOV_OK;
+}
+
+LlavaovStatus lv_cpu_no_memory(const LvHostTensor *tensor, LlavaovError *error)
+{
+    return lv_fail_about(error, LLAVAOV_ERROR_MEMORY, LLAVAOV_ABOUT_TENSOR, tensor->name,
+        "no memory for tensor %s", tensor->name);
+}
+
+LlavaovStatus lv_cpu_all_floats(const LvWeight *weight, const LvHostTensor *const *tensors,
+    const char *what, LlavaovError *error)
+{
+    for (size_t i = 0; i < weight->n_parts; i++)
+        if (!lv_traits_float(lv_dtype_traits(weight->parts[i].dtype)))
+            return lv_fail_about(error, LLAVAOV_ERROR_UNSUPPORTED, LLAVAOV_ABOUT_OPTION,
+                "precision", "%s: tensor %s is %s, and cannot become %s; use precision \"auto\"",
+                tensors[i]->file, tensors[i]->name, lv_dtype_name(weight->parts[i].dtype), what);
     return LLAVAOV_OK;
 }
 

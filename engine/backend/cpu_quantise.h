@@ -19,6 +19,11 @@ void lv_cpu_quantise_codes(
 LlavaovStatus lv_cpu_quantise(LvCpu *cpu, LvQuantised quantised, const LvHostTensor *tensor,
     LvMatrix *matrix, LvMatrix *scales, LlavaovError *error);
 
+/* An error, naming the first part that is no float and so cannot become `what`. */
+LlavaovStatus lv_cpu_all_floats(const LvWeight *weight, const LvHostTensor *const *tensors,
+    const char *what, LlavaovError *error);
+LlavaovStatus lv_cpu_no_memory(const LvHostTensor *tensor, LlavaovError *error);
+
 /* Gives back the pages of a tensor in a file's mapping; they are read again if need be. */
 void lv_cpu_release_pages(const LvHostTensor *tensor);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Weights: kept where the checkpoint mapped them or quantised, checked for NaN and Inf once, in parallel. */
+#include "backend/cpu_int4.h"
 #include "backend/cpu_int8.h"
 #include "backend/cpu_quantise.h"
 
@@ -50,6 +51,14 @@ static const LvHostTensor *not_finite(
 static bool is_quantisable(unsigned use)
 {
     return (use & LV_WEIGHT_LINEAR) && !(use & (LV_WEIGHT_TABLE | LV_WEIGHT_EXEMPT));
+}
+
+/* With int4 the head is the largest weight that a step reads. Where it is the table too, rows of that
+ * are read where they are stored. */
+static bool becomes_int8(const LvCpu *cpu, unsigned use)
+{
+    return cpu->quantised.int8 &&
+           (is_quantisable(use) || (cpu->quantised.int4 && (use & LV_WEIGHT_HEAD)));
 }
 
 /* Whether the part is to be quantised; *status: why it cannot be. */
@@ -110,7 +119,9 @@ LlavaovStatus lv_cpu_weight_load(LvBackend *backend, const LvHostTensor *const *
     }
     weight->rows = rows;
     weight->cols = cols;
-    if (status == LLAVAOV_OK && cpu->quantised.int8 && is_quantisable(use))
+    if (status == LLAVAOV_OK && cpu->quantised.int4 && (use & LV_WEIGHT_DECODER))
+        status = lv_cpu_int4_load(cpu, weight, parts, error);
+    if (status == LLAVAOV_OK && !weight->int4 && becomes_int8(cpu, use))
         status = lv_cpu_int8_load(cpu, weight, parts, error);
     if (status == LLAVAOV_OK && (use & LV_WEIGHT_VECTOR)) {
         weight->vector = lv_alloc_aligned(weight->rows * weight->cols, sizeof *weight->vector);
@@ -141,6 +152,7 @@ void lv_cpu_weight_free(LvBackend *backend, LvWeight *weight)
             lv_free((void *)weight->parts[i].scales->data);
         }
     lv_cpu_int8_free(weight);
+    lv_cpu_int4_free(weight);
     lv_free(weight->vector);
     lv_free(weight);
 }

@@ -18,6 +18,7 @@ static const struct {
     {"nf4-dq", LLAVAOV_PRECISION_NF4_DQ},
     {"fp4-dq", LLAVAOV_PRECISION_FP4_DQ},
     {"int8", LLAVAOV_PRECISION_INT8},
+    {"int4", LLAVAOV_PRECISION_INT4},
 };
 
 const char *llavaov_precision_name(LlavaovPrecision precision)

@@ -247,7 +247,7 @@ static void load_decoder(Loader *l)
     LvDecoder *decoder = &l->model->decoder;
     bool own_head = lv_checkpoint_tensor(l->checkpoint, "HEAD.weight") != NULL;
     decoder->embed = load_one(l, "T.", "embed_tokens.weight",
-        own_head ? LV_WEIGHT_TABLE : LV_WEIGHT_TABLE | LV_WEIGHT_LINEAR);
+        own_head ? LV_WEIGHT_TABLE : LV_WEIGHT_TABLE | LV_WEIGHT_LINEAR | LV_WEIGHT_HEAD);
 
     static const char *const qkv[MAX_PARTS] = {
         "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"};
@@ -257,15 +257,15 @@ static void load_decoder(Loader *l)
         char prefix[64];
         snprintf(prefix, sizeof prefix, "T.layers.%u.", i);
         layer->input_norm = load_one(l, prefix, "input_layernorm.weight", LV_WEIGHT_VECTOR);
-        layer->qkv = load_linear(l, prefix, qkv, OF_LAYER, true);
-        layer->out = load_one(l, prefix, "self_attn.o_proj.weight", OF_LAYER);
+        layer->qkv = load_linear(l, prefix, qkv, OF_LAYER | LV_WEIGHT_DECODER, true);
+        layer->out = load_one(l, prefix, "self_attn.o_proj.weight", OF_LAYER | LV_WEIGHT_DECODER);
         layer->attention_norm =
             load_one(l, prefix, "post_attention_layernorm.weight", LV_WEIGHT_VECTOR);
-        layer->gate_up = load_stacked(l, prefix, gate_up, ".weight", OF_LAYER);
-        layer->down = load_one(l, prefix, "mlp.down_proj.weight", OF_LAYER);
+        layer->gate_up = load_stacked(l, prefix, gate_up, ".weight", OF_LAYER | LV_WEIGHT_DECODER);
+        layer->down = load_one(l, prefix, "mlp.down_proj.weight", OF_LAYER | LV_WEIGHT_DECODER);
     }
     decoder->norm = load_one(l, "T.", "norm.weight", LV_WEIGHT_VECTOR);
-    decoder->head = own_head ? load_one(l, "HEAD.", "weight", LV_WEIGHT_LINEAR | LV_WEIGHT_EXEMPT)
+    decoder->head = own_head ? load_one(l, "HEAD.", "weight", LV_WEIGHT_LINEAR | LV_WEIGHT_EXEMPT | LV_WEIGHT_HEAD)
                              : decoder->embed;
 }
 

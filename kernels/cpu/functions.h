@@ -50,6 +50,11 @@ static inline vf vf_gate(vf x, vf minus_y)
     return vf_div(x, vf_add(vf_set1(1.0f), vf_exp(minus_y)));
 }
 
+static inline vf load_at_most(const float *p, size_t n)
+{
+    return n >= VEC ? vf_load(p) : vf_load_n(p, n);
+}
+
 static __attribute__((noinline, cold)) vf vf_apply_plain(LvFunction function, vf x)
 {
     float each[VEC];

@@ -4,24 +4,24 @@
 #ifndef LV_INT4_QUANTISE_H
 #define LV_INT4_QUANTISE_H
 
-#include "half.h"
+#include "float16.h"
 #include "int4.h"
 
 #define LANES_AT_ONCE 8
 
-typedef struct Tried {
+typedef struct Int4Tried {
     float scale, error; /* scale: a float16's value */
     float numbers[LV_INT4_GROUP];
-} Tried;
+} Int4Tried;
 
 static inline float total(const float s[LANES_AT_ONCE])
 {
     return ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]));
 }
 
-static inline void try_scale(Tried *best, const float *x, float wanted)
+static inline void try_scale(Int4Tried *best, const float *x, float wanted)
 {
-    Tried t = {.scale = lv_half_value(lv_half_of(wanted))};
+    Int4Tried t = {.scale = lv_float16_value(lv_float16_of(wanted))};
     if (t.scale == 0)
         return;
     const float inverse = 1 / t.scale;
@@ -40,7 +40,7 @@ static inline void try_scale(Tried *best, const float *x, float wanted)
         *best = t;
 }
 
-static inline void try_fit(Tried *best, const float *x)
+static inline void try_fit(Int4Tried *best, const float *x)
 {
     float xq[LANES_AT_ONCE] = {0}, qq[LANES_AT_ONCE] = {0};
     for (size_t k = 0; k < LV_INT4_GROUP; k += LANES_AT_ONCE)
@@ -54,7 +54,7 @@ static inline void try_fit(Tried *best, const float *x)
 }
 
 /* false: a number is too great. */
-static bool quantise_group(Tried *best, const float x[LV_INT4_GROUP])
+static bool quantise_group(Int4Tried *best, const float x[LV_INT4_GROUP])
 {
     float squares[LANES_AT_ONCE] = {0}, greatest = 0;
     for (size_t k = 0; k < LV_INT4_GROUP; k += LANES_AT_ONCE)
@@ -67,7 +67,7 @@ static bool quantise_group(Tried *best, const float x[LV_INT4_GROUP])
     }
     if (greatest > LV_INT4_GREATEST || greatest < -LV_INT4_GREATEST)
         return false;
-    *best = (Tried){.error = total(squares)};
+    *best = (Int4Tried){.error = total(squares)};
     for (int i = 0; i <= 8; i++)
         try_scale(best, x, greatest / -(7 + (float)i / 4));
     try_fit(best, x);
@@ -75,7 +75,7 @@ static bool quantise_group(Tried *best, const float x[LV_INT4_GROUP])
     return true;
 }
 
-static bool put_panel(
+static bool int4_put_panel(
     uint8_t *numbers, uint16_t *scales, const float *weights, size_t n, size_t cols)
 {
     const size_t groups = lv_int4_groups(cols);
@@ -87,12 +87,12 @@ static bool put_panel(
         for (size_t g = 0; g < groups; g++) {
             const size_t at = g * LV_INT4_GROUP, left = cols - at;
             float x[LV_INT4_GROUP] = {0};
-            Tried best;
+            Int4Tried best;
             memcpy(x, weights + i * cols + at,
                 (left < LV_INT4_GROUP ? left : LV_INT4_GROUP) * sizeof *x);
             if (!quantise_group(&best, x))
                 return false;
-            scales[g * LV_INT4_PANEL + i] = best.scale == 0 ? 0 : lv_half_of(best.scale);
+            scales[g * LV_INT4_PANEL + i] = best.scale == 0 ? 0 : lv_float16_of(best.scale);
             for (size_t pair = 0; pair < 4; pair++) {
                 uint8_t *bytes = numbers + ((g * 4 + pair) * LV_INT4_PANEL + i) * 4;
                 const float *q = best.numbers + pair * 8;

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "half.h"
+#include "float16.h"
 
 /* ---- weights ---- */
 
@@ -26,8 +26,8 @@ static float total(const float terms[LV_INT4_GROUP])
 
 static void try_scale(Tried *best, const float *x, float scale)
 {
-    Tried t = {.scale = lv_half_of(scale)};
-    const float rounded = lv_half_value(t.scale), inverse = 1 / rounded;
+    Tried t = {.scale = lv_float16_of(scale)};
+    const float rounded = lv_float16_value(t.scale), inverse = 1 / rounded;
     float terms[LV_INT4_GROUP];
     if (rounded == 0)
         return;
@@ -127,7 +127,7 @@ static float output(const LvInt4Matrix *m, size_t output, const LvInt4Args *a, s
             const uint8_t byte = numbers[((g * 4 + k / 8) * LV_INT4_PANEL + i) * 4 + k % 4];
             sum += unit->numbers[k] * ((k / 4 % 2 ? byte >> 4 : byte & 15) - 8);
         }
-        y += (float)sum * unit->scale * lv_half_value(scales[g * LV_INT4_PANEL + i]);
+        y += (float)sum * unit->scale * lv_float16_value(scales[g * LV_INT4_PANEL + i]);
     }
     return y;
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  * One set of int4.h: a file includes an int4_vec_*.h, which gives
  *
- *     Int4Sums, SUMS       a register of sums, one an output, and how many it has
- *     Int4Weights, unpack  a group's numbers of SUMS outputs, ready to be multiplied
+ *     Int4Sums             a register of sums, one for each of VEC outputs
+ *     Int4Weights, unpack  a group's numbers of VEC outputs, ready to be multiplied
  *     group_sums           their sums of products with a unit of activations
- *     vf_of_sums
+ *     vf_of_int4
  *
- * with SUMS equal to VEC, defines SET_NAME and SET_FUNCTION, and includes this. A group of a panel is
+ * defines SET_NAME and SET_FUNCTION, and includes this. A group of a panel is
  * unpacked once for all rows, whose outputs so far wait in the nearest cache. */
 #ifndef LV_INT4_SET_H
 #define LV_INT4_SET_H
@@ -19,7 +19,7 @@
 #include "cpu/functions.h"
 #include "cpu/int4_quantise.h"
 
-static void put_row(LvInt4Unit *units, size_t stride, const float *in, size_t cols)
+static void int4_put_row(LvInt4Unit *units, size_t stride, const float *in, size_t cols)
 {
     for (size_t k = 0; k < cols; k += LV_INT4_GROUP, units += stride) {
         const size_t n = cols - k < LV_INT4_GROUP ? cols - k : LV_INT4_GROUP;
@@ -58,23 +58,19 @@ static void panel_sums(float *sums, const LvInt4Matrix *m, size_t panel, const L
     const LvInt4Unit *units = a->in;
     memset(sums, 0, a->rows * LV_INT4_PANEL * sizeof *sums);
     for (size_t g = lv_int4_groups(m->cols); g; g--, units += a->rows) {
-        for (size_t o = 0; o < LV_INT4_PANEL; o += SUMS) {
+        for (size_t o = 0; o < LV_INT4_PANEL; o += VEC) {
             const Int4Weights weights = unpack(numbers + o * 4);
             const vf scale = vf_load_f16(scales + o);
             float *to = sums + o;
             for (size_t r = 0; r < a->rows; r++, to += LV_INT4_PANEL) {
-                const vf s = vf_of_sums(group_sums(&weights, &units[r]));
-                vf_store(to, vf_add(vf_load(to), vf_mul(vf_mul(s, vf_set1(units[r].scale)), scale)));
+                const vf s = vf_of_int4(group_sums(&weights, &units[r]));
+                vf_store(
+                    to, vf_add(vf_load(to), vf_mul(vf_mul(s, vf_set1(units[r].scale)), scale)));
             }
         }
         numbers += LV_INT4_GROUP / 2 * LV_INT4_PANEL;
         scales += LV_INT4_PANEL;
     }
-}
-
-static inline vf load_at_most(const float *p, size_t n)
-{
-    return n >= VEC ? vf_load(p) : vf_load_n(p, n);
 }
 
 /* Finishes n <= 16 outputs from c on of all rows. */
@@ -100,7 +96,7 @@ static inline __attribute__((always_inline)) void finish_as(const LvInt4Args *a,
         }
 }
 
-static void product(const LvInt4Args *a)
+static void int4_product(const LvInt4Args *a)
 {
     float sums[LV_INT4_ROWS * LV_INT4_PANEL], ups[LV_INT4_ROWS * LV_INT4_PANEL];
     for (size_t c = 0; c < a->cols; c += LV_INT4_PANEL) {
@@ -126,8 +122,10 @@ static void product(const LvInt4Args *a)
 const LvInt4Kernels *SET_FUNCTION(void);
 const LvInt4Kernels *SET_FUNCTION(void)
 {
-    static const LvInt4Kernels kernels = {
-        .name = SET_NAME, .put_panel = put_panel, .put_row = put_row, .product = product};
+    static const LvInt4Kernels kernels = {.name = SET_NAME,
+        .put_panel = int4_put_panel,
+        .put_row = int4_put_row,
+        .product = int4_product};
     return &kernels;
 }
 

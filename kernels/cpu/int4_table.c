@@ -36,4 +36,3 @@ const LvInt4Kernels *lv_int4_choose(const LvKernels *with, unsigned flags)
             return set->kernels();
     return lv_int4_baseline();
 }
-

@@ -10,7 +10,6 @@
 #include "cpu/vec_avx2.h"
 
 typedef __m256i Int4Sums;
-#define SUMS 8
 typedef struct Int4Weights {
     __m256i quads[8];
 } Int4Weights;
@@ -32,13 +31,12 @@ static inline Int4Sums group_sums(const Int4Weights *w, const LvInt4Unit *unit)
     for (int i = 0; i < 8; i++) {
         int32_t quad;
         memcpy(&quad, unit->numbers + i * 4, sizeof quad);
-        pairs = _mm256_add_epi16(
-            pairs, _mm256_maddubs_epi16(w->quads[i], _mm256_set1_epi32(quad)));
+        pairs = _mm256_add_epi16(pairs, _mm256_maddubs_epi16(w->quads[i], _mm256_set1_epi32(quad)));
     }
     return _mm256_add_epi32(
         _mm256_set1_epi32(unit->offset), _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
 }
-static inline vf vf_of_sums(Int4Sums s)
+static inline vf vf_of_int4(Int4Sums s)
 {
     return _mm256_cvtepi32_ps(s);
 }

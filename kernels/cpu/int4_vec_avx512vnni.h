@@ -9,7 +9,6 @@
 #include "cpu/vec_avx512.h"
 
 typedef __m512i Int4Sums;
-#define SUMS 16
 typedef struct Int4Weights {
     __m512i quads[8];
 } Int4Weights;
@@ -36,7 +35,7 @@ static inline Int4Sums group_sums(const Int4Weights *w, const LvInt4Unit *unit)
     }
     return _mm512_add_epi32(even, odd);
 }
-static inline vf vf_of_sums(Int4Sums s)
+static inline vf vf_of_int4(Int4Sums s)
 {
     return _mm512_cvtepi32_ps(s);
 }

@@ -8,7 +8,6 @@
 #include "cpu/vec_avx2.h"
 
 typedef __m256i Int4Sums;
-#define SUMS 8
 typedef struct Int4Weights {
     __m256i quads[8];
 } Int4Weights;
@@ -35,7 +34,7 @@ static inline Int4Sums group_sums(const Int4Weights *w, const LvInt4Unit *unit)
     }
     return _mm256_add_epi32(even, odd);
 }
-static inline vf vf_of_sums(Int4Sums s)
+static inline vf vf_of_int4(Int4Sums s)
 {
     return _mm256_cvtepi32_ps(s);
 }

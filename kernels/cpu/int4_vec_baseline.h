@@ -8,16 +8,15 @@
 #include "cpu/vec_portable.h"
 
 typedef vi Int4Sums;
-#define SUMS 4
 typedef struct Int4Weights {
-    int16_t numbers[LV_INT4_GROUP][SUMS];
+    int16_t numbers[LV_INT4_GROUP][VEC];
 } Int4Weights;
 
 static inline Int4Weights unpack(const uint8_t *p)
 {
     Int4Weights w;
     for (int i = 0; i < 4; i++)
-        for (int o = 0; o < SUMS; o++)
+        for (int o = 0; o < VEC; o++)
             for (int k = 0; k < 4; k++) {
                 const uint8_t byte = p[i * 64 + o * 4 + k];
                 w.numbers[i * 8 + k][o] = byte & 15;
@@ -29,11 +28,11 @@ static inline Int4Sums group_sums(const Int4Weights *w, const LvInt4Unit *unit)
 {
     Int4Sums s = {unit->offset, unit->offset, unit->offset, unit->offset};
     for (size_t k = 0; k < LV_INT4_GROUP; k++)
-        for (int o = 0; o < SUMS; o++)
+        for (int o = 0; o < VEC; o++)
             s[o] += w->numbers[k][o] * unit->numbers[k];
     return s;
 }
-static inline vf vf_of_sums(Int4Sums s)
+static inline vf vf_of_int4(Int4Sums s)
 {
     return __builtin_convertvector(s, vf);
 }

@@ -11,7 +11,6 @@
 #include "cpu/vec_portable.h"
 
 typedef __m128i Int4Sums;
-#define SUMS 4
 typedef struct Int4Weights {
     __m128i quads[8][2]; /* of outputs 0 and 1, of 2 and 3 */
 } Int4Weights;
@@ -45,10 +44,10 @@ static inline Int4Sums group_sums(const Int4Weights *w, const LvInt4Unit *unit)
     /* Each output has two sums beside each other. */
     const __m128 even = _mm_shuffle_ps(_mm_castsi128_ps(a), _mm_castsi128_ps(b), 0x88),
                  odd = _mm_shuffle_ps(_mm_castsi128_ps(a), _mm_castsi128_ps(b), 0xDD);
-    return _mm_add_epi32(_mm_set1_epi32(unit->offset),
-        _mm_add_epi32(_mm_castps_si128(even), _mm_castps_si128(odd)));
+    return _mm_add_epi32(
+        _mm_set1_epi32(unit->offset), _mm_add_epi32(_mm_castps_si128(even), _mm_castps_si128(odd)));
 }
-static inline vf vf_of_sums(Int4Sums s)
+static inline vf vf_of_int4(Int4Sums s)
 {
     return _mm_cvtepi32_ps(s);
 }

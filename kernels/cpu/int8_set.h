@@ -178,11 +178,6 @@ static inline vf scaled(const int32_t *sums, const LvInt8Row *row, const float *
     return vf_mul(vf_mul(s, vf_set1(row->scale)), vf_load(scales));
 }
 
-static inline vf load_at_most(const float *p, size_t n)
-{
-    return n >= VEC ? vf_load(p) : vf_load_n(p, n);
-}
-
 /* Finishes the outputs [c, c + n), n <= 16, of a row. */
 static inline __attribute__((always_inline)) void int8_finish(const LvInt8Args *a,
     LvFunction function, const LvInt8Row *row, size_t c, size_t n, int32_t *sums)

@@ -91,11 +91,11 @@ static void precisions_have_names(void **state)
         assert_true(
             llavaov_precision_from_name(llavaov_precision_name((LlavaovPrecision)n), &precision));
         assert_int_equal(precision, n);
-        const char *between = n == 0 ? "" : n == LLAVAOV_PRECISION_INT8 ? " or " : ", ";
+        const char *between = n == 0 ? "" : n == LLAVAOV_PRECISION_INT4 ? " or " : ", ";
         strcat(strcat(sentence, between), llavaov_precision_name((LlavaovPrecision)n));
     }
     assert_string_equal(sentence, LLAVAOV_PRECISION_NAMES);
-    assert_int_equal(n, LLAVAOV_PRECISION_INT8 + 1);
+    assert_int_equal(n, LLAVAOV_PRECISION_INT4 + 1);
     assert_false(llavaov_precision_from_name("F32", &precision));
     assert_false(llavaov_precision_from_name("", &precision));
 }

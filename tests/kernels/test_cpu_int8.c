@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "backend/backend.h"
+#include "int4.h"
 #include "int8.h"
 
 typedef struct Case {
@@ -126,8 +127,26 @@ static void product(const Case *c, LlavaovPrecision precision, const char *mask,
     b->ops->close(b);
 }
 
-/* One row by one output with the reference, in the order of int8.h. */
-static float reference_output(const Case *c, const float *row, const float *weight)
+/* One row by one output with the reference, in the order of int4.h. */
+static float int4_output(const Case *c, const float *row, const float *weight)
+{
+    const LvInt4Kernels *k = lv_int4_reference();
+    uint8_t *numbers = aligned_alloc(64, lv_int4_panel_bytes(c->inner));
+    uint16_t *scales = malloc(lv_int4_panel_scales(c->inner) * sizeof *scales);
+    LvInt4Unit *units = malloc(lv_int4_groups(c->inner) * sizeof *units);
+    float out;
+    assert_true(k->put_panel(numbers, scales, weight, 1, c->inner));
+    k->put_row(units, 1, row, c->inner);
+    const LvInt4Matrix matrix = {numbers, scales, 1, c->inner};
+    const LvInt4Args args = {
+        .out = &out, .out_stride = 1, .in = units, .rows = 1, .weight = &matrix, .cols = 1};
+    k->product(&args);
+    free(numbers), free(scales), free(units);
+    return out;
+}
+
+/* The same with int8, in the order of int8.h. */
+static float int8_output(const Case *c, const float *row, const float *weight)
 {
     const LvInt8Kernels *k = lv_int8_reference();
     const size_t bytes = lv_int8_panel_bytes(c->inner);
@@ -153,7 +172,13 @@ static float reference_output(const Case *c, const float *row, const float *weig
     return out;
 }
 
-static void check_case(const Case *c, const char *mask)
+static float reference_output(
+    LlavaovPrecision precision, const Case *c, const float *row, const float *weight)
+{
+    return (precision == LLAVAOV_PRECISION_INT4 ? int4_output : int8_output)(c, row, weight);
+}
+
+static void check_case(LlavaovPrecision precision, const Case *c, const char *mask)
 {
     const size_t outputs = outputs_of(c), cols = c->gated ? outputs / 2 : outputs;
     float *w = malloc(outputs * c->inner * sizeof *w),
@@ -172,13 +197,14 @@ static void check_case(const Case *c, const char *mask)
         bias[i] = noise();
     for (size_t i = 0; i < c->rows * cols; i++)
         residual[i] = noise();
-    product(c, LLAVAOV_PRECISION_INT8, mask, LV_WEIGHT_LINEAR, w, in, bias, residual, got);
+    product(c, precision, mask, LV_WEIGHT_LINEAR | LV_WEIGHT_LAYER | LV_WEIGHT_DECODER, w, in, bias,
+        residual, got);
     for (size_t r = 0; r < c->rows; r += 1 + c->rows / 40)
         for (size_t o = 0; o < cols; o++) {
-            float want = reference_output(c, in + r * c->inner, w + o * c->inner);
+            float want = reference_output(precision, c, in + r * c->inner, w + o * c->inner);
             if (c->gated)
                 want = (want > 0 ? want : 0) *
-                       reference_output(c, in + r * c->inner, w + (cols + o) * c->inner);
+                       reference_output(precision, c, in + r * c->inner, w + (cols + o) * c->inner);
             if (c->bias)
                 want += bias[o];
             if (c->residual)
@@ -205,8 +231,10 @@ static void products_are_the_reference(void **state)
     };
     for (const LvKernelSet *set = lv_kernel_sets(); set->name; set++)
         for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-            if (!(set->flags & ~lv_cpu_flags()))
-                check_case(&cases[i], set->name);
+            if (!(set->flags & ~lv_cpu_flags())) {
+                check_case(LLAVAOV_PRECISION_INT8, &cases[i], set->name);
+                check_case(LLAVAOV_PRECISION_INT4, &cases[i], set->name);
+            }
 }
 
 /* Bits of `auto`. */
@@ -233,6 +261,42 @@ static void what_stays_as_it_is(void **state)
     }
 }
 
+/* With int4: what becomes of a weight follows from its use and its numbers. */
+static void int4_is_the_decoders(void **state)
+{
+    enum { OUTPUTS = 20, INNER = 600 };
+    static float w[OUTPUTS * INNER], in[INNER], got[OUTPUTS], stored[OUTPUTS], eight[OUTPUTS];
+    static const float zeros[OUTPUTS];
+    const Case c = {LV_F32, 1, INNER, {OUTPUTS}, .threads = 2};
+    static const struct {
+        unsigned use;
+        const float *is; /* NULL: four bits */
+    } cases[] = {
+        {LV_WEIGHT_LINEAR | LV_WEIGHT_LAYER | LV_WEIGHT_DECODER, NULL},
+        {LV_WEIGHT_LINEAR | LV_WEIGHT_LAYER, eight},
+        {LV_WEIGHT_LINEAR, eight},
+        {LV_WEIGHT_LINEAR | LV_WEIGHT_EXEMPT, stored},
+        {LV_WEIGHT_LINEAR | LV_WEIGHT_EXEMPT | LV_WEIGHT_HEAD, eight},
+        {LV_WEIGHT_LINEAR | LV_WEIGHT_TABLE | LV_WEIGHT_HEAD, eight},
+    };
+    for (size_t i = 0; i < INNER; i++)
+        in[i] = noise();
+    for (size_t i = 0; i < OUTPUTS * INNER; i++)
+        w[i] = noise();
+    product(&c, LLAVAOV_PRECISION_AUTO, NULL, LV_WEIGHT_LINEAR, w, in, zeros, zeros, stored);
+    product(&c, LLAVAOV_PRECISION_INT8, NULL, LV_WEIGHT_LINEAR, w, in, zeros, zeros, eight);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        product(&c, LLAVAOV_PRECISION_INT4, NULL, cases[i].use, w, in, zeros, zeros, got);
+        for (size_t o = 0; o < OUTPUTS; o++)
+            assert_true(
+                got[o] == (cases[i].is ? cases[i].is[o] : int4_output(&c, in, w + o * INNER)));
+    }
+    w[5] = 2 * LV_INT4_GREATEST; /* one number, which int8 keeps to itself as well */
+    product(&c, LLAVAOV_PRECISION_INT8, NULL, LV_WEIGHT_LINEAR, w, in, zeros, zeros, eight);
+    product(&c, LLAVAOV_PRECISION_INT4, NULL, cases[0].use, w, in, zeros, zeros, got);
+    assert_memory_equal(got, eight, sizeof got);
+}
+
 static void four_bits_are_refused(void **state)
 {
     static const uint8_t codes[32];
@@ -256,6 +320,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(products_are_the_reference),
         cmocka_unit_test(what_stays_as_it_is),
+        cmocka_unit_test(int4_is_the_decoders),
         cmocka_unit_test(four_bits_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

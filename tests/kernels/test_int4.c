@@ -10,7 +10,7 @@
 #include <math.h>
 #include <cmocka.h>
 
-#include "half.h"
+#include "float16.h"
 #include "int4.h"
 
 #define GUARD 1234.5f
@@ -294,7 +294,7 @@ static double q4_0_distance(const float *x)
     for (size_t k = 0; k < 32; k++)
         greatest = fabsf(x[k]) > fabsf(greatest) ? x[k] : greatest;
     const float scale = greatest / -8, inverse = scale == 0 ? 0 : 1 / scale,
-                stored = lv_half_value(lv_half_of(scale));
+                stored = lv_float16_value(lv_float16_of(scale));
     for (size_t k = 0; k < 32; k++) {
         const int q = (int)(x[k] * inverse + 8.5f);
         const double e = (double)x[k] - (double)stored * ((q > 15 ? 15 : q) - 8);
@@ -306,8 +306,8 @@ static double q4_0_distance(const float *x)
 static double distance(const Packed *w, size_t row, size_t group, const float *x)
 {
     const size_t panel = row / 16, i = row % 16, cols = w->matrix.cols;
-    const double scale = (double)lv_half_value(
-        w->scales[panel * lv_int4_panel_scales(cols) + group * 16 + i]);
+    const double scale =
+        (double)lv_float16_value(w->scales[panel * lv_int4_panel_scales(cols) + group * 16 + i]);
     const uint8_t *numbers = w->numbers + panel * lv_int4_panel_bytes(cols) + group * 256;
     double sum = 0;
     for (size_t k = 0; k < 32; k++) {
@@ -332,8 +332,8 @@ static void no_group_is_further_than_q4_0(void **state)
                     const double here = distance(&w, r, g, x), there = q4_0_distance(x);
                     /* Errors are summed in float32. */
                     if (here > there * (1 + 1e-6) + 1e-80)
-                        fail_msg("kind %d, row %zu, group %zu: %g, Q4_0 %g", kind, r, g, here,
-                            there);
+                        fail_msg(
+                            "kind %d, row %zu, group %zu: %g, Q4_0 %g", kind, r, g, here, there);
                     ours += here, theirs += there;
                 }
             release(w);
@@ -366,17 +366,17 @@ static void what_is_too_great_is_told(void **state)
 static void halves_are_float16(void **state)
 {
     for (uint32_t half = 0; half < 0x7C00; half++) {
-        const float x = lv_half_value((uint16_t)half);
+        const float x = lv_float16_value((uint16_t)half);
         const int exponent = (int)(half >> 10);
         assert_true(x == ldexpf((float)((half & 1023) | (exponent ? 1024 : 0)),
                              (exponent ? exponent : 1) - 25));
-        assert_int_equal(lv_half_of(x), half);
-        assert_int_equal(lv_half_of(-x), half | 0x8000);
+        assert_int_equal(lv_float16_of(x), half);
+        assert_int_equal(lv_float16_of(-x), half | 0x8000);
         if (half + 1 < 0x7C00) {
-            const float next = lv_half_value((uint16_t)(half + 1)), middle = x + (next - x) / 2;
-            assert_int_equal(lv_half_of(middle), half + half % 2);
-            assert_int_equal(lv_half_of(nextafterf(middle, 0)), half);
-            assert_int_equal(lv_half_of(nextafterf(middle, next)), half + 1);
+            const float next = lv_float16_value((uint16_t)(half + 1)), middle = x + (next - x) / 2;
+            assert_int_equal(lv_float16_of(middle), half + half % 2);
+            assert_int_equal(lv_float16_of(nextafterf(middle, 0)), half);
+            assert_int_equal(lv_float16_of(nextafterf(middle, next)), half + 1);
         }
     }
 }

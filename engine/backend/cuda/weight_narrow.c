@@ -9,7 +9,7 @@
 
 bool lv_weight_stays(const LvHostTensor *const *parts, size_t n_parts, unsigned use)
 {
-    if ((use & ~(unsigned)LV_WEIGHT_LAYER) != LV_WEIGHT_LINEAR)
+    if ((use & ~(unsigned)(LV_WEIGHT_LAYER | LV_WEIGHT_DECODER)) != LV_WEIGHT_LINEAR)
         return false;
     for (size_t i = 0; i < n_parts; i++)
         if (lv_traits_float(lv_dtype_traits(parts[i]->dtype)) || parts[i]->dtype != parts[0]->dtype)

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  * float16 by itself, for the scales of weights: portable, one by one. */
-#ifndef LV_HALF_H
-#define LV_HALF_H
+#ifndef LV_FLOAT16_H
+#define LV_FLOAT16_H
 
 #include <stdint.h>
 #include <string.h>
 
 /* The value of finite bits. */
-static inline float lv_half_value(uint16_t half)
+static inline float lv_float16_value(uint16_t half)
 {
-    const uint32_t magnitude = (uint32_t)(half & 0x7FFF) << 13, sign = (uint32_t)(half & 0x8000) << 16;
+    const uint32_t magnitude = (uint32_t)(half & 0x7FFF) << 13, sign = (uint32_t)(half & 0x8000)
+                                                                       << 16;
     uint32_t bits;
     float x;
     memcpy(&x, &magnitude, sizeof x);
@@ -21,7 +22,7 @@ static inline float lv_half_value(uint16_t half)
 }
 
 /* The nearest, ties to even; |x| <= 65504. */
-static inline uint16_t lv_half_of(float x)
+static inline uint16_t lv_float16_of(float x)
 {
     uint32_t bits;
     memcpy(&bits, &x, sizeof bits);
