@@ -88,7 +88,7 @@ class Tree:
         self.words = set()
         for path, text in self.sources.items():
             self.words.update(WORD.findall(C_COMMENT.sub(" ", text) if path.endswith((".c", ".h", ".cu")) else text))
-        self.commands = set(re.findall(r"^([a-z-]+)\) ?", self.sources["dev"].split('case "$command" in')[-1], re.M)) | {"help"}
+        self.commands = set(re.findall(r"^([a-z][a-z0-9-]*)\) ?", self.sources["dev"].split('case "$command" in')[-1], re.M)) | {"help"}
         self.tools = set(re.findall(r'\{"([\w-]+)", tool_', self.sources.get("tools/llavaov-tool/main.c", "")))
         quoted = set()
         for path, text in self.sources.items():

@@ -2,14 +2,13 @@
  * The CPU backend's operations against plain formulas in float64, at every instruction level of
  * this processor and with one to three threads. Kernels have their own test (test_kernels.c); this
  * one is about cutting, stitching and bounds. */
+#include "ops.h"
 #include "workbench.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static const char *const masks[] = {"baseline", "avx2", "avx512"};
 
 static void check(
     const float *got, const double *want, size_t n, double tolerance, const char *what)
@@ -430,10 +429,10 @@ static void patch_case(Bench *b)
 
 static void operations_match_the_formulas(void **state)
 {
-    for (size_t m = 0; m < 3; m++)
+    for (const LvKernelSet *set = lv_kernel_sets(); set->name; set++)
         for (uint32_t threads = 1; threads <= 3; threads++) {
             Bench b;
-            bench_open(&b, masks[m], threads);
+            bench_open(&b, set->name, threads);
             const size_t rows[] = {0, 1, 3, 7, 8, 9, 40, 150};
             for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
                 linear_case(

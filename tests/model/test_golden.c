@@ -16,6 +16,7 @@
 #include "model/decoder.h"
 #include "model/visual.h"
 #include "npy.h"
+#include "ops.h"
 #include "picture/picture.h"
 #include "text/chat.h"
 
@@ -166,16 +167,16 @@ static const char *const names[] = {"text", "image", "shrunk", "images", "video"
 
 static void answers_are_those_of_the_reference(void **state)
 {
-    static const char *const masks[] = {"baseline", "avx2", "auto"};
+    const LvKernelSet *set = lv_kernel_sets();
     char path[4096];
     snprintf(path, sizeof path, "%s/checkpoint", folder);
-    for (size_t m = 0; m < (strcmp(device, "cpu") == 0 ? 3 : 1); m++) {
+    for (uint32_t m = 0; m == 0 || (set[m].name && strcmp(device, "cpu") == 0); m++) {
         const LlavaovEngineOptions options = {.size = sizeof options,
             .model_path = path,
             .device = device,
             .precision = LLAVAOV_PRECISION_F32,
-            .threads = 1 + (uint32_t)m % 2,
-            .cpu_mask = masks[m]};
+            .threads = 1 + m % 2,
+            .cpu_mask = set[m].name};
         LlavaovEngine *engine;
         LlavaovError error;
         must(llavaov_engine_open(&options, &engine, &error), &error);
