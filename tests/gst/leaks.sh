@@ -1,6 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Runs pipelines under GStreamer's leaks tracer: no object, buffer, event or message may outlive them.
+#
+#     leaks.sh [PLUGIN]    the file of llavaovoverlay, where it is built
 lines=0
 failed=0
 
@@ -35,6 +37,10 @@ ask="llavaov device=fake: window=1000000000 frames=2"
     try $raw ! x264enc key-int-max=10 bframes=2 b-adapt=false ! h264parse ! matroskamux ! $ask decode=keyframes ! fakesink
     try $raw ! x264enc key-int-max=40 intra-refresh=true ! h264parse ! $ask window=500000000 decode=auto ! fakesink
     try $raw ! $ask enabled=false ! fakesink
+    if [ -n "$1" ]; then
+        try --gst-plugin-load="$1" $raw ! $ask ! llavaovoverlay ! fakesink
+        try --gst-plugin-load="$1" $raw,format=NV12 ! $ask meta-mode=sticky ! llavaovoverlay ! llavaovoverlay position=top ! videoconvert ! fakesink
+    fi
     try $raw ! llavaov precision=int3 ! fakesink
     try $raw ! llavaov device=fake:load-error=io ! fakesink
     try $raw ! llavaov device=fake:ask-error=numeric window=1000000000 ! fakesink
