@@ -10,7 +10,7 @@ import re
 import subprocess
 import sys
 
-ELEMENTS = ("llavaov", "llavaovelement")
+ELEMENTS = ("llavaov", "llavaovelement", "llavaovoverlay")
 TYPES = {"unsigned integer": "uint", "unsigned integer64": "uint64", "boxed pointer of type \"gststructure\"": "GstStructure"}
 INHERITED = ("name", "parent", "async-handling", "message-forward")
 TYPE = r"(?: \(\w+\))?"  # of a field's value, which GStreamer 1.28 adds: "windows: 0 (guint64)"
