@@ -155,6 +155,9 @@ gst_llavaov_answer_to_structure (const GstLlavaovWindow * window,
       "new-tokens", G_TYPE_UINT, window->new_tokens,
       "time-to-first-token", G_TYPE_UINT64, window->first_token_ns,
       "answer-latency", G_TYPE_UINT64, (guint64) MAX (latency, 0) * 1000,
+      "encode-time", G_TYPE_UINT64, window->encode_ns,
+      "prefill-time", G_TYPE_UINT64, window->prefill_ns,
+      "decode-time", G_TYPE_UINT64, window->decode_ns,
       "dropped-windows", G_TYPE_UINT64, dropped,
       "model", G_TYPE_STRING, model, "device", G_TYPE_STRING, device, NULL);
   return structure;

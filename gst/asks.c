@@ -73,6 +73,12 @@ gst_llavaov_asks_pop (GstLlavaovAsks * asks)
   return g_queue_pop_head (&asks->waiting);
 }
 
+guint
+gst_llavaov_asks_n_waiting (const GstLlavaovAsks * asks)
+{
+  return asks->waiting.length;
+}
+
 gboolean
 gst_llavaov_asks_waits (const GstLlavaovAsks * asks, guint64 id)
 {

@@ -48,6 +48,7 @@ GstLlavaovWindow *gst_llavaov_asks_next (GstLlavaovAsks * asks,
 guint64 gst_llavaov_asks_newest (const GstLlavaovAsks * asks);
 /* The question that has waited longest, or NULL. */
 GstLlavaovWindow *gst_llavaov_asks_pop (GstLlavaovAsks * asks);
+guint gst_llavaov_asks_n_waiting (const GstLlavaovAsks * asks);
 /* Whether this one waits. */
 gboolean gst_llavaov_asks_waits (const GstLlavaovAsks * asks, guint64 id);
 /* Whether one up to this id does. */

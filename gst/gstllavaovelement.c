@@ -63,6 +63,9 @@ get_stats (GstLlavaovElement * self)
   gst_llavaov_alerts_add_stats (&self->alerts, stats);
   gst_llavaov_triggers_add_stats (&self->windows.triggers, stats);
   gst_llavaov_motion_watch_add_stats (&self->windows.motion, stats);
+  gst_structure_set (stats, "requests-waiting", G_TYPE_UINT,
+      gst_llavaov_windows_n_waiting (&self->windows),
+      "requests-running", G_TYPE_UINT, self->windows.asked.length, NULL);
   g_mutex_unlock (&self->windows.lock);
   return stats;
 }

@@ -305,6 +305,13 @@ gst_llavaov_windows_drop (GstLlavaovWindows * windows, guint room)
   return n;
 }
 
+guint
+gst_llavaov_windows_n_waiting (const GstLlavaovWindows * windows)
+{
+  return windows->waiting.length +
+      gst_llavaov_asks_n_waiting (&windows->asks);
+}
+
 gboolean
 gst_llavaov_windows_ask (GstLlavaovWindows * windows)
 {

@@ -98,6 +98,9 @@ void gst_llavaov_windows_add (GstLlavaovWindows * windows,
 /* Drops the oldest of those that wait, until there are `room`. Returns how many were dropped. */
 guint gst_llavaov_windows_drop (GstLlavaovWindows * windows, guint room);
 
+/* Windows, and questions of the application, that have not been asked about yet. */
+guint gst_llavaov_windows_n_waiting (const GstLlavaovWindows * windows);
+
 /* The next window to ask about, or the next question of the application, goes to `asked`, one for each of its questions. FALSE:
  * none waits, or one is asked about already. */
 gboolean gst_llavaov_windows_ask (GstLlavaovWindows * windows);

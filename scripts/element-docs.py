@@ -60,6 +60,7 @@ with `gst_custom_meta_get_structure()`), and each JSON line of the text pad with
 | prompt-tokens, new-tokens | uint | |
 | time-to-first-token | uint64 | from the question to the first token |
 | answer-latency | uint64 | from the last frame in to the answer out |
+| encode-time, prefill-time, decode-time | uint64 | what was computed for it, in ns: its frames, whenever they were encoded; its prompt; its tokens |
 | dropped-windows | uint64 | windows dropped so far |
 | model, device | string | which answered |
 

@@ -1,39 +1,38 @@
 /* SPDX-License-Identifier: Apache-2.0
  * camera-monitor: asks every camera its question, prints one JSON line per answer and per alert
- * that is raised or cleared, and comes back when a camera does.
+ * that is raised or cleared, delivers them to sinks, and comes back when a camera does.
  *
- *   camera-monitor [--set property=value]... URI QUESTION [URI QUESTION]...
+ *   camera-monitor [--set property=value]... [--sink URL]... URI QUESTION [URI QUESTION]...
  *   camera-monitor --config cameras.json
  *
- * cameras.json: config.h. With --ask, standard input brings questions: questions.h.
+ * cameras.json: camera-monitor.schema.json; SIGHUP reads it anew. With --ask, standard input brings questions: questions.h.
  *
  * Standard output carries these lines only; what happens to cameras goes to standard error. Ends with
  * status 0 on SIGINT, SIGTERM, after --count answers or at the end of the last file; with 1 when
  * the model cannot run, 2 on wrong usage.
  */
-#include "camera.h"
-#include "config.h"
+#include "monitor.h"
+#include "options.h"
 #include "questions.h"
+#include "site.h"
 
 #include <glib-unix.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct Monitor {
+typedef struct Program {
     GMainLoop *loop;
-    GPtrArray *cameras;
-    CameraHooks hooks;
-    guint stall_seconds;
-    guint running;     /* cameras that are not files at their end */
+    MonitorOptions options;
+    Config *config;
+    Monitor *monitor;
     gint answers_left; /* atomic; below 0 = without end */
     int status;
-} Monitor;
+} Program;
 
 static gboolean quit(gpointer data)
 {
-    g_main_loop_quit(((Monitor *)data)->loop);
+    g_main_loop_quit(((Program *)data)->loop);
     return G_SOURCE_CONTINUE;
 }
 
@@ -43,32 +42,40 @@ static gboolean quit_once(gpointer data)
     return G_SOURCE_REMOVE;
 }
 
-/* Of alerts, lines have a state. */
-static gboolean is_answer(const gchar *line, gsize length)
+static gboolean reload(gpointer data)
 {
-    json_t *record = json_loadb(line, length, 0, NULL);
-    gboolean answer = !json_object_get(record, "state");
+    Program *program = data;
+    Config *config;
 
-    json_decref(record);
-    return answer;
+    program->options.config.probe = TRUE;
+    config = config_read(&program->options.config);
+    if (!config) {
+        g_printerr("camera-monitor: everything stays as it was\n");
+        return G_SOURCE_CONTINUE;
+    }
+    monitor_apply(program->monitor, config);
+    config_free(program->config);
+    program->config = config;
+    g_printerr("camera-monitor: read the configuration anew: %u cameras\n", config->cameras->len);
+    return G_SOURCE_CONTINUE;
 }
 
-static void on_line(gpointer data, const gchar *json, gsize length)
+static void print_record(gpointer data, Record *record)
 {
-    Monitor *monitor = data;
-    gint left = g_atomic_int_get(&monitor->answers_left);
+    Program *program = data;
+    gint left = g_atomic_int_get(&program->answers_left);
 
     if (left == 0)
         return;
-    if (left > 0 && is_answer(json, length)) {
-        left = g_atomic_int_add(&monitor->answers_left, -1);
+    if (left > 0 && record->kind == RECORD_ANSWER) {
+        left = g_atomic_int_add(&program->answers_left, -1);
         if (left <= 0)
             return;
         if (left == 1)
-            g_idle_add(quit_once, monitor);
+            g_idle_add(quit_once, program);
     }
     flockfile(stdout);
-    fwrite(json, 1, length, stdout);
+    fwrite(record->line, 1, record->length, stdout);
     fputc('\n', stdout);
     fflush(stdout);
     funlockfile(stdout);
@@ -76,28 +83,25 @@ static void on_line(gpointer data, const gchar *json, gsize length)
 
 static void on_finished(gpointer data)
 {
-    Monitor *monitor = data;
-
-    if (--monitor->running == 0)
-        g_main_loop_quit(monitor->loop);
+    quit(data);
 }
 
-static void on_fatal(gpointer data, const gchar *camera, const gchar *text)
+static void on_fatal(gpointer data, const gchar *text)
 {
-    Monitor *monitor = data;
+    Program *program = data;
 
-    g_printerr("%s: %s\n", camera, text);
-    monitor->status = EXIT_FAILURE;
-    g_idle_add(quit_once, monitor);
+    g_printerr("%s\n", text);
+    program->status = EXIT_FAILURE;
+    g_idle_add(quit_once, program);
 }
 
 static void on_question(gpointer data, const gchar *name, const GstStructure *fields)
 {
-    Monitor *monitor = data;
+    const GPtrArray *cameras = monitor_cameras(((Program *)data)->monitor);
     gboolean found = FALSE;
 
-    for (guint i = 0; i < monitor->cameras->len; i++) {
-        Camera *camera = monitor->cameras->pdata[i];
+    for (guint i = 0; i < cameras->len; i++) {
+        Camera *camera = cameras->pdata[i];
 
         if (name && strcmp(name, camera_name(camera)) != 0)
             continue;
@@ -108,95 +112,58 @@ static void on_question(gpointer data, const gchar *name, const GstStructure *fi
         g_printerr("camera-monitor: there is no camera \"%s\" to be asked\n", name);
 }
 
-/* A camera's name for people: no user, no password. */
-static gchar *name_of(const gchar *uri)
+static void run(Program *program)
 {
-    GUri *parsed = g_uri_parse(uri, G_URI_FLAGS_HAS_PASSWORD | G_URI_FLAGS_PARSE_RELAXED, NULL);
-    gchar *name;
+    RecordFlow *flow = flow_new();
+    Site *site;
 
-    if (!parsed)
-        return NULL;
-    name = g_uri_to_string_partial(parsed, G_URI_HIDE_USERINFO | G_URI_HIDE_PASSWORD);
-    g_uri_unref(parsed);
-    return name;
-}
-
-static gboolean add_camera(
-    gpointer data, const gchar *uri, const gchar *prompt, const gchar *name, gchar **properties)
-{
-    Monitor *monitor = data;
-    CameraSettings settings = {
-        .uri = g_strdup(uri),
-        .prompt = g_strdup(prompt),
-        .name = name ? g_strdup(name) : name_of(uri),
-        .properties = properties,
-        .stall_seconds = monitor->stall_seconds,
-    };
-
-    if (!settings.name) {
-        g_printerr("camera-monitor: not a URI: %s\n", uri);
-        return FALSE;
+    program->loop = g_main_loop_new(NULL, FALSE);
+    program->monitor = monitor_new(flow, &(MonitorEvents){on_finished, on_fatal, program});
+    flow_add(flow, &(Observer){.on_record = print_record, .data = program});
+    site = site_new(program->config, program->monitor, flow);
+    if (!site) {
+        program->status = 2;
+        monitor_free(program->monitor);
+        flow_free(flow);
+        g_main_loop_unref(program->loop);
+        return;
     }
-    g_ptr_array_add(monitor->cameras, camera_new(&settings, &monitor->hooks));
-    return TRUE;
+    g_unix_signal_add(SIGINT, quit, program);
+    g_unix_signal_add(SIGTERM, quit, program);
+    g_unix_signal_add(SIGHUP, reload, program);
+    monitor_apply(program->monitor, program->config);
+    if (program->options.ask)
+        questions_read(on_question, program);
+    g_main_loop_run(program->loop);
+    monitor_stop(program->monitor);
+    site_free(site);
+    monitor_free(program->monitor);
+    flow_free(flow);
+    g_main_loop_unref(program->loop);
 }
 
 int main(int argc, char **argv)
 {
-    Monitor monitor = {.answers_left = -1};
-    gchar *config = NULL, **common = NULL;
-    gint count = 0, stall_seconds = 10;
-    GError *error = NULL;
-    gboolean good = TRUE, ask = FALSE;
-    GOptionEntry entries[] = {
-        {"config", 'c', 0, G_OPTION_ARG_FILENAME, &config, "cameras and questions as JSON", "FILE"},
-        {"set", 's', 0, G_OPTION_ARG_STRING_ARRAY, &common,
-            "a property of llavaov, for all cameras", "PROPERTY=VALUE"},
-        {"count", 'n', 0, G_OPTION_ARG_INT, &count, "end after so many answers", "N"},
-        {"ask", 'a', 0, G_OPTION_ARG_NONE, &ask,
-            "read questions from standard input, a JSON object a line", NULL},
-        {"stall", 0, 0, G_OPTION_ARG_INT, &stall_seconds,
-            "seconds without a frame after which a camera counts as gone (10)", "N"},
-        {NULL, 0, 0, 0, NULL, NULL, NULL},
-    };
-    GOptionContext *context = g_option_context_new("[URI QUESTION]...");
+    Program program = {.answers_left = -1};
 
-    g_option_context_add_main_entries(context, entries, NULL);
-    g_option_context_add_group(context, gst_init_get_option_group());
-    if (!g_option_context_parse(context, &argc, &argv, &error)) {
-        g_printerr("camera-monitor: %s\n", error->message);
-        return 2;
-    }
-    g_option_context_free(context);
-
-    monitor.loop = g_main_loop_new(NULL, FALSE);
-    monitor.cameras = g_ptr_array_new_with_free_func((GDestroyNotify)camera_free);
-    monitor.hooks = (CameraHooks){on_line, on_finished, on_fatal, &monitor};
-    monitor.stall_seconds = (guint)MAX(stall_seconds, 1);
-    if (count > 0)
-        monitor.answers_left = count;
-    if (config)
-        good = config_read(config, common, add_camera, &monitor);
-    for (int i = 1; i + 1 < argc; i += 2)
-        good = add_camera(&monitor, argv[i], argv[i + 1], NULL, g_strdupv(common)) && good;
-    if (!good || argc % 2 == 0 || monitor.cameras->len == 0) {
-        g_printerr(
-            "usage: camera-monitor [OPTIONS] URI QUESTION [URI QUESTION]..., or --config FILE\n");
-        monitor.status = 2;
+    if (!options_read(&program.options, &argc, &argv)) {
+        program.status = 2;
     } else {
-        monitor.running = monitor.cameras->len;
-        g_unix_signal_add(SIGINT, quit, &monitor);
-        g_unix_signal_add(SIGTERM, quit, &monitor);
-        for (guint i = 0; i < monitor.cameras->len; i++)
-            camera_start(monitor.cameras->pdata[i]);
-        if (ask)
-            questions_read(on_question, &monitor);
-        g_main_loop_run(monitor.loop);
+        if (program.options.count > 0)
+            program.answers_left = program.options.count;
+        program.config = config_read(&program.options.config);
+        if (!program.config) {
+            if (!program.options.config.file)
+                g_printerr("usage: camera-monitor [OPTIONS] URI QUESTION [URI QUESTION]..., or --config FILE\n");
+            program.status = 2;
+        } else if (program.options.check) {
+            g_print("%u cameras, %u sinks: nothing is wrong\n", program.config->cameras->len, program.config->sinks->len);
+        } else {
+            run(&program);
+        }
     }
-    g_ptr_array_unref(monitor.cameras);
-    g_main_loop_unref(monitor.loop);
-    g_strfreev(common);
-    g_free(config);
+    g_clear_pointer(&program.config, config_free);
+    options_clear(&program.options);
     gst_deinit();
-    return monitor.status;
+    return program.status;
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "camera.h"
+#include "prompts.h"
+#include "properties.h"
 
 #include <gst/app/gstappsink.h>
 
@@ -8,8 +10,14 @@
 #define MOST_WAITING 8
 
 struct Camera {
-    CameraSettings settings;
+    ConfigCamera *settings;
     const CameraHooks *hooks;
+    Prompts *prompts;
+    CameraState state;
+    gint64 since;
+    gchar *reason;
+    gboolean enabled;
+    guint64 reconnects;
     GstElement *pipeline, *element;
     guint bus_watch, stall_timer, restart_timer;
     guint pause;    /* seconds before the next try */
@@ -32,10 +40,28 @@ static void stop(Camera *camera)
         g_source_remove(camera->restart_timer);
     camera->bus_watch = camera->stall_timer = camera->restart_timer = 0;
     if (camera->pipeline) {
+        if (camera->element && camera->hooks->on_stopping)
+            camera->hooks->on_stopping(camera->hooks->data, camera);
         gst_element_set_state(camera->pipeline, GST_STATE_NULL);
         gst_object_unref(camera->pipeline);
     }
     camera->pipeline = camera->element = NULL;
+}
+
+static void tell(Camera *camera)
+{
+    if (camera->hooks->on_status)
+        camera->hooks->on_status(camera->hooks->data, camera);
+}
+
+static void enter(Camera *camera, CameraState state, const gchar *reason)
+{
+    if (state != camera->state)
+        camera->since = g_get_real_time();
+    camera->state = state;
+    g_free(camera->reason);
+    camera->reason = g_strdup(reason);
+    tell(camera);
 }
 
 /* A callback of the watch or the timer zeroes its own id first and then returns G_SOURCE_REMOVE. */
@@ -43,8 +69,10 @@ static void try_again_later(Camera *camera, const gchar *why)
 {
     if (g_atomic_int_get(&camera->answered))
         camera->pause = FIRST_PAUSE;
-    g_printerr("%s: %s; next try in %u s\n", camera->settings.name, why, camera->pause);
+    g_printerr("%s: %s; next try in %u s\n", camera->settings->name, why, camera->pause);
     stop(camera);
+    camera->reconnects += camera->state == CAMERA_UP;
+    enter(camera, CAMERA_RECONNECTING, why);
     camera->restart_timer = g_timeout_add_seconds(camera->pause, start, camera);
     camera->pause = MIN(camera->pause * 2, LONGEST_PAUSE);
 }
@@ -62,7 +90,7 @@ static void ask(Camera *camera, const GstStructure *fields)
 
     g_signal_emit_by_name(camera->element, "ask", fields, &id);
     if (id == 0)
-        g_printerr("%s: not asked: %s\n", camera->settings.name, prompt_of(fields));
+        g_printerr("%s: not asked: %s\n", camera->settings->name, prompt_of(fields));
 }
 
 static void ask_waiting(Camera *camera)
@@ -81,10 +109,11 @@ static gboolean on_stall_timer(gpointer data)
     Camera *camera = data;
 
     ask_waiting(camera);
-
+    if (camera->state != CAMERA_UP && g_atomic_int_get(&camera->seen))
+        enter(camera, CAMERA_UP, NULL);
     camera->quiet_seconds =
         g_atomic_int_and((guint *)&camera->frames, 0) ? 0 : camera->quiet_seconds + 1;
-    if (camera->quiet_seconds < camera->settings.stall_seconds)
+    if (camera->quiet_seconds < camera->settings->stall_seconds)
         return G_SOURCE_CONTINUE;
     camera->stall_timer = 0;
     try_again_later(camera, "no frames");
@@ -112,15 +141,16 @@ static gboolean on_message(GstBus *bus, GstMessage *message, gpointer data)
         gst_message_parse_error(message, &error, NULL);
         camera->bus_watch = 0;
         if (is_fatal(camera, message))
-            camera->hooks->on_fatal(camera->hooks->data, camera->settings.name, error->message);
+            camera->hooks->on_fatal(camera->hooks->data, camera->settings->name, error->message);
         else
             try_again_later(camera, error->message);
         g_error_free(error);
         return G_SOURCE_REMOVE;
     case GST_MESSAGE_EOS:
         camera->bus_watch = 0;
-        if (g_str_has_prefix(camera->settings.uri, "file:")) {
+        if (g_str_has_prefix(camera->settings->uri, "file:")) {
             stop(camera);
+            enter(camera, CAMERA_ENDED, NULL);
             camera->hooks->on_finished(camera->hooks->data);
         } else {
             try_again_later(camera, "the stream ended");
@@ -128,12 +158,17 @@ static gboolean on_message(GstBus *bus, GstMessage *message, gpointer data)
         return G_SOURCE_REMOVE;
     case GST_MESSAGE_WARNING:
         gst_message_parse_warning(message, &error, NULL);
-        g_printerr("%s: %s\n", camera->settings.name, error->message);
+        g_printerr("%s: %s\n", camera->settings->name, error->message);
         g_error_free(error);
+        return G_SOURCE_CONTINUE;
+    case GST_MESSAGE_QOS:
+        if (camera->hooks->on_drop && gst_structure_has_field(gst_message_get_structure(message), "reason"))
+            camera->hooks->on_drop(camera->hooks->data, camera,
+                gst_structure_get_string(gst_message_get_structure(message), "reason"));
         return G_SOURCE_CONTINUE;
     case GST_MESSAGE_ELEMENT:
         if (gst_message_has_name(message, "llavaov-no-answer"))
-            g_printerr("%s: no answer: %s\n", camera->settings.name,
+            g_printerr("%s: no answer: %s\n", camera->settings->name,
                 prompt_of(gst_message_get_structure(message)));
         return G_SOURCE_CONTINUE;
     default:
@@ -196,44 +231,29 @@ static GstElement *add(Camera *camera, const gchar *factory)
     return element;
 }
 
-/* Into the element as it is written; what is no value of the property, or out of its range, is not taken. */
-static const gchar *set_property(GstElement *element, const gchar *name, const gchar *text)
+static gboolean set_property(Camera *camera, const gchar *name, const gchar *text)
 {
-    GParamSpec *spec = g_object_class_find_property(G_OBJECT_GET_CLASS(element), name);
-    GValue value = G_VALUE_INIT;
-    const gchar *wrong = NULL;
+    const gchar *wrong = property_set(camera->element, name, text);
 
-    if (!spec || !(spec->flags & G_PARAM_WRITABLE))
-        return "llavaov has no such property to be set";
-    g_value_init(&value, G_PARAM_SPEC_VALUE_TYPE(spec));
-    if (G_VALUE_HOLDS_STRING(&value))
-        g_value_set_string(&value, text);
-    else if (!gst_value_deserialize(&value, text))
-        wrong = "not a value of this property";
-    if (!wrong && g_param_value_validate(spec, &value))
-        wrong = "outside of this property's range";
-    if (!wrong)
-        g_object_set_property(G_OBJECT(element), name, &value);
-    g_value_unset(&value);
-    return wrong;
+    if (wrong)
+        g_printerr("%s: %s=%s: %s\n", camera->settings->name, name, text, wrong);
+    return wrong == NULL;
 }
 
 static gboolean set_properties(Camera *camera)
 {
-    for (gchar **property = camera->settings.properties; property && *property; property++) {
-        gchar **parts = g_strsplit(*property, "=", 2);
-        const gchar *wrong = parts[0] && parts[1]
-                                 ? set_property(camera->element, parts[0], parts[1])
-                                 : "not PROPERTY=VALUE";
+    const GPtrArray *properties = camera->settings->properties;
 
-        g_strfreev(parts);
-        if (wrong) {
-            g_printerr("%s: %s: %s\n", camera->settings.name, *property, wrong);
+    for (guint i = 0; i < properties->len; i++) {
+        const Property *property = properties->pdata[i];
+
+        if (prompts_stand_for(camera->prompts, property->name))
+            continue;
+        if (!set_property(camera, property->name, property->text))
             return FALSE;
-        }
     }
-    g_object_set(camera->element, "prompt", camera->settings.prompt, "stream-name",
-        camera->settings.name, NULL);
+    g_object_set(camera->element, "stream-name", camera->settings->name, "enabled", camera->enabled, NULL);
+    prompts_apply(camera->prompts, camera->element);
     return TRUE;
 }
 
@@ -249,20 +269,20 @@ static gboolean leaves_out(const Camera *camera)
 /* What is left out must not be decoded in front of the element. */
 static const gchar *source_of(const Camera *camera)
 {
-    if (g_str_has_prefix(camera->settings.uri, "rtsp"))
+    if (g_str_has_prefix(camera->settings->uri, "rtsp"))
         return "rtspsrc";
     return leaves_out(camera) ? "urisourcebin" : "uridecodebin";
 }
 
 static gboolean build(Camera *camera)
 {
-    gboolean rtsp = g_str_has_prefix(camera->settings.uri, "rtsp");
+    gboolean rtsp = g_str_has_prefix(camera->settings->uri, "rtsp");
     GstElement *source, *video, *text;
     GstCaps *json = gst_caps_new_empty_simple("application/x-json");
     GstPad *pad;
     gboolean linked;
 
-    camera->pipeline = gst_pipeline_new(camera->settings.name);
+    camera->pipeline = gst_pipeline_new(camera->settings->name);
     camera->element = add(camera, "llavaov");
     video = add(camera, "fakesink");
     text = add(camera, "appsink");
@@ -271,7 +291,7 @@ static gboolean build(Camera *camera)
         gst_caps_unref(json);
         return FALSE;
     }
-    g_object_set(source, rtsp ? "location" : "uri", camera->settings.uri, NULL);
+    g_object_set(source, rtsp ? "location" : "uri", camera->settings->uri, NULL);
     g_object_set(video, "sync", FALSE, "enable-last-sample", FALSE, NULL);
     g_object_set(text, "sync", FALSE, "async", FALSE, "caps", json, NULL);
     gst_caps_unref(json);
@@ -302,9 +322,11 @@ static gboolean start(gpointer data)
     if (!build(camera)) {
         stop(camera);
         camera->hooks->on_fatal(
-            camera->hooks->data, camera->settings.name, "the pipeline cannot be built");
+            camera->hooks->data, camera->settings->name, "the pipeline cannot be built");
         return G_SOURCE_REMOVE;
     }
+    if (camera->hooks->on_built)
+        camera->hooks->on_built(camera->hooks->data, camera);
     bus = gst_element_get_bus(camera->pipeline);
     camera->bus_watch = gst_bus_add_watch(bus, on_message, camera);
     gst_object_unref(bus);
@@ -314,12 +336,15 @@ static gboolean start(gpointer data)
     return G_SOURCE_REMOVE;
 }
 
-Camera *camera_new(const CameraSettings *settings, const CameraHooks *hooks)
+Camera *camera_new(const ConfigCamera *settings, const CameraHooks *hooks)
 {
     Camera *camera = g_new0(Camera, 1);
 
-    camera->settings = *settings;
+    camera->settings = config_camera_copy(settings);
     camera->hooks = hooks;
+    camera->prompts = prompts_new(settings);
+    camera->enabled = settings->enabled;
+    camera->since = g_get_real_time();
     camera->pause = FIRST_PAUSE;
     g_queue_init(&camera->waiting);
     return camera;
@@ -332,14 +357,14 @@ void camera_start(Camera *camera)
 
 const gchar *camera_name(const Camera *camera)
 {
-    return camera->settings.name;
+    return camera->settings->name;
 }
 
 void camera_ask(Camera *camera, const GstStructure *fields)
 {
     if (camera->waiting.length >= MOST_WAITING) {
         g_printerr("%s: not asked, since %u questions wait for a picture: %s\n",
-            camera->settings.name, camera->waiting.length, prompt_of(fields));
+            camera->settings->name, camera->waiting.length, prompt_of(fields));
         return;
     }
     g_queue_push_tail(&camera->waiting, gst_structure_copy(fields));
@@ -347,14 +372,55 @@ void camera_ask(Camera *camera, const GstStructure *fields)
         ask_waiting(camera);
 }
 
+CameraStatus camera_status(const Camera *camera)
+{
+    return (CameraStatus){
+        .state = camera->state,
+        .since = camera->since,
+        .reason = camera->reason,
+        .enabled = camera->enabled,
+        .reconnects = camera->reconnects,
+        .n_questions = camera->prompts->n,
+        .questions = (const gchar *const *)camera->prompts->names,
+        .prompts = (const gchar *const *)camera->prompts->texts,
+    };
+}
+
+const ConfigCamera *camera_settings(const Camera *camera)
+{
+    return camera->settings;
+}
+
+GstElement *camera_element(const Camera *camera)
+{
+    return camera->element;
+}
+
+void camera_set_enabled(Camera *camera, gboolean enabled)
+{
+    camera->enabled = enabled;
+    if (camera->element)
+        g_object_set(camera->element, "enabled", enabled, NULL);
+    tell(camera);
+}
+
+gboolean camera_set_prompt(Camera *camera, const gchar *question, const gchar *prompt)
+{
+    if (!prompts_set(camera->prompts, question, prompt))
+        return FALSE;
+    if (camera->element)
+        prompts_apply(camera->prompts, camera->element);
+    tell(camera);
+    return TRUE;
+}
+
 void camera_free(Camera *camera)
 {
     stop(camera);
     while (camera->waiting.length)
         gst_structure_free(g_queue_pop_head(&camera->waiting));
-    g_free(camera->settings.name);
-    g_free(camera->settings.uri);
-    g_free(camera->settings.prompt);
-    g_strfreev(camera->settings.properties);
+    prompts_free(camera->prompts);
+    config_camera_free(camera->settings);
+    g_free(camera->reason);
     g_free(camera);
 }

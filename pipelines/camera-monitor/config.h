@@ -1,25 +1,66 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The file of cameras: a JSON list with an object for each.
- *
- *   [{"uri": "rtsp://...", "prompt": "Is there a person?", "name": "gate",
- *     "choices": ["yes", "no"], "alert-on": "yes", "alert-confirm": 2, "window": 2000000000},
- *    {"uri": "rtsp://...", "prompt": "What is there?", "json-schema": {"type": "object", ...}}]
- *
- * Beside uri, prompt and name, which may be left out, every key is a property of llavaov, of which
- * "properties" may hold more. A list of texts stands for the texts between '|', an object for its
- * JSON, null for the property's default.
+ * What camera-monitor is to do: from a file (camera-monitor.schema.json says what may stand in it) and
+ * the command line.
  */
 #ifndef CONFIG_H
 #define CONFIG_H
 
 #include <glib.h>
 
-/* A camera of the file. properties: name=value, those of `common` first; the callee's to free. */
-typedef gboolean (*ConfigAdd)(
-    gpointer data, const gchar *uri, const gchar *prompt, const gchar *name, gchar **properties);
+typedef struct ConfigCamera {
+    gchar *name, *uri;
+    gchar *prompt;         /* NULL: properties have `questions` or a file */
+    GPtrArray *properties; /* of Property; later ones win */
+    guint stall_seconds;   /* without a frame for so long the camera counts as gone */
+    gboolean enabled;
+    gchar *pointer; /* its place in the file, a JSON pointer; NULL: the command line */
+} ConfigCamera;
 
-/* Calls add for each camera. FALSE: something was wrong, and has been said on standard error; all
- * that is right has been added. */
-gboolean config_read(const gchar *path, gchar **common, ConfigAdd add, gpointer data);
+/* Where records are delivered to. What is not said is NULL or 0. */
+typedef struct ConfigSink {
+    gchar *url;      /* as it was written, and may have a password in it: never printed */
+    gchar *name;     /* without secrets; one sink only has it */
+    gchar *user, *password;
+    gchar *secret;   /* of an HMAC, or a bearer token's text in token */
+    gchar *token;
+    gchar *ca_file, *cert_file, *key_file;
+    gchar *topic;    /* mqtt: what topics begin with; kafka: the topic */
+    gboolean alerts_only;
+    gchar *pointer;
+} ConfigSink;
+
+typedef struct Config {
+    GPtrArray *cameras; /* of ConfigCamera */
+    GPtrArray *sinks;   /* of ConfigSink */
+    gchar *spool;       /* a folder; NULL: records wait in memory */
+    guint64 spool_bytes;
+    guint64 spool_seconds;            /* how old a record may get in it */
+    gchar *homeassistant;             /* discovery's prefix; NULL: none */
+    gchar *metrics, *metrics_file;    /* HOST:PORT; a file for node_exporter */
+    gboolean metrics_vllm;            /* vLLM's names beside ours */
+    gchar *page, *page_token;         /* HOST:PORT, and the token that other hosts must have */
+} Config;
+
+/* What the command line says beside the file; NULL and 0 for what it does not. */
+typedef struct ConfigOptions {
+    gchar *file;
+    gchar **properties; /* name=value, of all cameras */
+    gchar **sinks;      /* URLs */
+    gchar *spool, *metrics, *metrics_file, *metrics_names, *page, *page_token_file;
+    gint64 spool_bytes, spool_seconds;
+    gint stall_seconds;
+    gboolean homeassistant;
+    gboolean probe;  /* the element judges properties together, too, for which it starts to load the model */
+    gchar **cameras; /* URI, QUESTION, URI, QUESTION ...; NULL-terminated */
+} ConfigOptions;
+
+/* NULL: something is wrong, and every such thing has been said on standard error with file, line and JSON pointer. */
+Config *config_read(const ConfigOptions *options);
+void config_free(Config *config);
+void config_sink_free(ConfigSink *sink);
+
+ConfigCamera *config_camera_copy(const ConfigCamera *camera);
+gboolean config_camera_equal(const ConfigCamera *a, const ConfigCamera *b);
+void config_camera_free(ConfigCamera *camera);
 
 #endif

@@ -28,7 +28,8 @@ static const gchar *fields[] = { "stream", "seq", "prompt", "text",
   "duration",
   "n-frames", "frame-times", "frames-reused", "utc-start", "prompt-tokens",
   "new-tokens",
-  "time-to-first-token", "answer-latency", "dropped-windows", "model", "device"
+  "time-to-first-token", "answer-latency", "encode-time", "prefill-time",
+  "decode-time", "dropped-windows", "model", "device"
 };
 
 GST_START_TEST (test_message_meta_and_json_are_one)

@@ -52,7 +52,7 @@ answers (const gchar * line)
     if (gst_message_has_name (message, "llavaov-answer")) {
       answer = gst_structure_copy (gst_message_get_structure (message));
       gst_structure_remove_fields (answer, "utc-start", "time-to-first-token",
-          "answer-latency", NULL);
+          "answer-latency", "encode-time", "prefill-time", "decode-time", NULL);
       text = gst_structure_to_string (answer);
       g_string_append_printf (all, "%s\n", text);
       g_free (text);

@@ -18,24 +18,24 @@ SCHEMA = {"type": "object", "properties": {"ok": {"type": "boolean"}, "seen": {"
 
 # What is wrong with a camera, and what is said of it.
 WRONG = [
-    ({"uri": None}, "camera 0: Expected string, got null"),
-    ({"prompt": 3}, "camera 0: Expected string, got integer"),
-    ({"choises": "yes|no"}, "x: choises=yes|no: llavaov has no such property"),
-    ({"stats": "1"}, "x: stats=1: llavaov has no such property to be set"),
-    ({"window": "soon"}, "x: window=soon: not a value of this property"),
-    ({"alert-confirm": 0}, "x: alert-confirm=0: outside of this property's range"),
-    ({"alert-threshold": 1.5}, "x: alert-threshold=1.5: outside of this property's range"),
-    ({"choices": ["yes", 1]}, 'camera 0: "choices" is no list of texts'),
-    ({"choices": ["yes|no", "perhaps"]}, 'camera 0: "choices" is no list of texts'),
-    ({"properties": 1}, 'camera 0: "properties" is no object'),
+    ({"uri": None}, "cameras.json:1: /0/uri: expected string, got null"),
+    ({"prompt": 3}, "cameras.json:1: /0/prompt: expected string, got integer"),
+    ({"choises": "yes|no"}, "/0/choises: x: yes|no: llavaov has no such property"),
+    ({"stats": "1"}, "/0/stats: x: 1: llavaov has no such property to be set"),
+    ({"window": "soon"}, "/0/window: x: soon: not a value of this property"),
+    ({"alert-confirm": 0}, "/0/alert-confirm: x: 0: outside of this property's range"),
+    ({"alert-threshold": 1.5}, "/0/alert-threshold: x: 1.5: outside of this property's range"),
+    ({"choices": ["yes", 1]}, '/0/choices: "choices" is no list of texts'),
+    ({"choices": ["yes|no", "perhaps"]}, '/0/choices: "choices" is no list of texts'),
+    ({"properties": 1}, "/0/properties: expected object, got integer"),
     ({"alert-on": "yes"}, "x: alert-on: there are no choices"),
     ({"choices": "yes|no", "alert-on": "fire"}, 'x: alert-on: there is no label "fire" in choices'),
     ({"json-schema": {"type": "object", "properties": {"a": {"type": "string", "pattern": "b"}}}},
      "x: json-schema #/properties/a/pattern: this keyword is not supported"),
     ({"json-schema": SCHEMA, "choices": "yes|no"}, "x: json-schema is set, and so is choices"),
 ]
-TEXTS = [('[{"uri": "a:b", "uri": "a:c", "prompt": "q"}]', "line 1: duplicate object key"), ("{}", "not a list of cameras"), ("[", "line 1"),
-         ("[1]", "camera 0: Expected object"), ("[]", "usage")]
+TEXTS = [('[{"uri": "a:b", "uri": "a:c", "prompt": "q"}]', "cameras.json:1: duplicate object key"), ("{}", '"cameras" is missing'),
+         ("[", "cameras.json:1"), ("[1]", "/0: expected object, got integer"), ("[]", "there is no camera")]
 
 
 def monitor(program, config, *options):
