@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "questions.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,12 +57,25 @@ static void set_field(GstStructure *fields, const char *key, const json_t *json)
         gst_structure_take_value(fields, key, &value);
 }
 
+GstStructure *questions_fields(json_t *question)
+{
+    GstStructure *fields = gst_structure_new_empty("ask");
+    const char *key;
+    json_t *value;
+
+    json_object_foreach(question, key, value)
+    {
+        if (strcmp(key, "camera") != 0)
+            set_field(fields, key, value);
+    }
+    return fields;
+}
+
 static void take_line(QuestionsReader *reader, const gchar *line)
 {
     json_error_t error;
-    json_t *root = json_loads(line, JSON_REJECT_DUPLICATES, &error), *value;
+    json_t *root = json_loads(line, JSON_REJECT_DUPLICATES, &error);
     GstStructure *fields;
-    const char *key;
 
     if (!json_is_object(root)) {
         g_printerr(
@@ -71,12 +83,7 @@ static void take_line(QuestionsReader *reader, const gchar *line)
         json_decref(root);
         return;
     }
-    fields = gst_structure_new_empty("ask");
-    json_object_foreach(root, key, value)
-    {
-        if (strcmp(key, "camera") != 0)
-            set_field(fields, key, value);
-    }
+    fields = questions_fields(root);
     reader->ask(reader->data, json_string_value(json_object_get(root, "camera")), fields);
     gst_structure_free(fields);
     json_decref(root);

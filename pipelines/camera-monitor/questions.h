@@ -6,6 +6,10 @@
 #define QUESTIONS_H
 
 #include <gst/gst.h>
+#include <jansson.h>
+
+/* The fields of docs/asking.md out of an object of JSON, which may have "camera" beside them. To be freed. */
+GstStructure *questions_fields(json_t *question);
 
 /* camera NULL: all. */
 typedef void (*QuestionsAsk)(gpointer data, const gchar *camera, const GstStructure *fields);

@@ -8,7 +8,8 @@
 
 struct SiteHttp {
     Metrics *metrics;
-    HttpServer *page, *scraped; /* where both have one address, one */
+    Page *shown;
+    HttpServer *page, *scraped; /* at one address the page's serves both */
 };
 
 static void reply_metrics(SiteHttp *http, HttpRequest *request)
@@ -31,26 +32,47 @@ static void answer_scrape(gpointer data, HttpRequest *request)
         http_reply_text(request, 404, "There is /metrics.");
 }
 
-static void count_server(GString *out, const gchar *name, HttpServer *server)
+static void answer_page(gpointer data, HttpRequest *request)
 {
-    gchar *labels = metrics_text_labels("server", name, NULL);
+    SiteHttp *http = data;
+
+    if (!http_request_is_post(request) && strcmp(http_request_path(request), "/metrics") == 0)
+        reply_metrics(http, request);
+    else if (!page_serve(http->shown, request))
+        http_reply_text(request, 404, "There is no such thing here.");
+}
+
+typedef struct ServerCounts {
+    gchar *labels;
     guint open;
     guint64 refused, ended;
-
-    http_server_count(server, &open, &refused, &ended);
-    metrics_text_count(out, "llavaov_http_connections", labels, open);
-    g_free(labels);
-}
+} ServerCounts;
 
 static void write_metrics(gpointer data, GString *out)
 {
     SiteHttp *http = data;
+    HttpServer *servers[] = {http->page, http->scraped};
+    const gchar *const names[] = {"page", "metrics"};
+    ServerCounts counts[G_N_ELEMENTS(servers)] = {{0}};
 
-    metrics_text_family(out, "llavaov_http_connections", "gauge", "Connections that are open.");
-    if (http->page)
-        count_server(out, "page", http->page);
-    if (http->scraped && http->scraped != http->page)
-        count_server(out, "metrics", http->scraped);
+    for (guint i = 0; i < G_N_ELEMENTS(servers); i++) {
+        if (!servers[i])
+            continue;
+        counts[i].labels = metrics_text_labels("server", names[i], NULL);
+        http_server_count(servers[i], &counts[i].open, &counts[i].refused, &counts[i].ended);
+    }
+#define SERVERS(name, type, help, member)                                                          \
+    metrics_text_family(out, name, type, help);                                                    \
+    for (guint i = 0; i < G_N_ELEMENTS(servers); i++)                                              \
+        if (servers[i])                                                                            \
+    metrics_text_count(out, name, counts[i].labels, counts[i].member)
+    SERVERS("llavaov_http_connections", "gauge", "Connections that are open.", open);
+    SERVERS("llavaov_http_refused_total", "counter",
+        "Requests without the token, or from where none may come.", refused);
+    SERVERS("llavaov_http_ended_total", "counter", "Connections that took too long.", ended);
+#undef SERVERS
+    for (guint i = 0; i < G_N_ELEMENTS(servers); i++)
+        g_free(counts[i].labels);
 }
 
 static HttpServer *serve(
@@ -68,13 +90,19 @@ static HttpServer *serve(
     return server;
 }
 
-SiteHttp *site_http_new(const Config *config, Metrics *metrics)
+SiteHttp *site_http_new(const Config *config, Metrics *metrics, Page *page)
 {
     SiteHttp *http = g_new0(SiteHttp, 1);
     gboolean good = TRUE;
 
     http->metrics = metrics;
-    if (config->metrics) {
+    http->shown = page;
+    if (config->page) {
+        http->page = serve(http, "page", config->page, config->page_token, answer_page);
+        good = http->page != NULL;
+        page_set_server(page, http->page);
+    }
+    if (good && config->metrics && g_strcmp0(config->metrics, config->page) != 0) {
         http->scraped = serve(http, "metrics", config->metrics, config->page_token, answer_scrape);
         good = http->scraped != NULL;
     }
@@ -88,9 +116,9 @@ SiteHttp *site_http_new(const Config *config, Metrics *metrics)
 
 void site_http_free(SiteHttp *http)
 {
-    if (http->page && http->page != http->scraped)
-        http_server_free(http->page);
-    if (http->scraped)
-        http_server_free(http->scraped);
+    if (http->shown)
+        page_set_server(http->shown, NULL);
+    g_clear_pointer(&http->page, http_server_free);
+    g_clear_pointer(&http->scraped, http_server_free);
     g_free(http);
 }

@@ -6,11 +6,12 @@
 
 #include "config.h"
 #include "metrics.h"
+#include "page.h"
 
 typedef struct SiteHttp SiteHttp;
 
-/* NULL: it cannot be served, and has been said on standard error. */
-SiteHttp *site_http_new(const Config *config, Metrics *metrics);
+/* page NULL: there is none. NULL: it cannot be served, and has been said on standard error. */
+SiteHttp *site_http_new(const Config *config, Metrics *metrics, Page *page);
 void site_http_free(SiteHttp *http);
 
 #endif

@@ -2,7 +2,9 @@
 #include "site.h"
 
 #include "metrics-file.h"
+#ifdef HAVE_MICROHTTPD
 #include "site-http.h"
+#endif
 
 struct Site {
     const Monitor *monitor;
@@ -10,20 +12,119 @@ struct Site {
     MetricsFile *file;
 #ifdef HAVE_MICROHTTPD
     SiteHttp *http;
+    Page *page; /* NULL: there is none */
 #endif
     guint timer;
 };
 
-static gboolean is_up(const CameraStatus *status)
+/* The page's part of each piece of news: page.h, which builds without libmicrohttpd lack. */
+#ifdef HAVE_MICROHTTPD
+static void show_record(Site *site, const Record *record)
 {
-    return status->state == CAMERA_UP;
+    if (site->page)
+        page_state_take_record(page_state(site->page), record->stream, record->json);
 }
+
+static void show_camera(Site *site, const Camera *camera, const CameraStatus *status)
+{
+    static const gchar *const words[] = {
+        [CAMERA_STARTING] = "starting",
+        [CAMERA_UP] = "up",
+        [CAMERA_RECONNECTING] = "reconnecting",
+        [CAMERA_ENDED] = "ended",
+    };
+
+    if (site->page)
+        page_state_set_camera(page_state(site->page), camera_name(camera),
+            &(PageCamera){words[status->state], status->reason, status->since, status->enabled,
+                status->reconnects, status->n_questions, status->questions, status->prompts});
+}
+
+static void watch_pictures(Site *site, const Camera *camera)
+{
+    GstPad *pad;
+
+    if (!site->page)
+        return;
+    page_state_begin_alerts(page_state(site->page), camera_name(camera));
+    pad = gst_element_get_static_pad(camera_element(camera), "src");
+    pictures_watch(page_pictures(site->page), camera_name(camera), pad);
+    gst_object_unref(pad);
+}
+
+static void show_stats(Site *site, const Camera *camera, const GstStructure *stats)
+{
+    guint64 dropped = 0, failed = 0;
+
+    if (!site->page)
+        return;
+    gst_structure_get_uint64(stats, "dropped-windows", &dropped);
+    gst_structure_get_uint64(stats, "failed-windows", &failed);
+    page_state_set_counts(page_state(site->page), camera_name(camera), dropped, failed);
+}
+
+static void forget_camera(Site *site, const Camera *camera)
+{
+    if (!site->page)
+        return;
+    page_state_remove_camera(page_state(site->page), camera_name(camera));
+    pictures_forget(page_pictures(site->page), camera_name(camera));
+}
+
+static gboolean serve(Site *site, const Config *config, Monitor *monitor)
+{
+    if (config->page)
+        site->page = page_new(monitor);
+    site->http = site_http_new(config, site->metrics, site->page);
+    return site->http != NULL;
+}
+
+static void stop_serving(Site *site)
+{
+    g_clear_pointer(&site->http, site_http_free);
+    g_clear_pointer(&site->page, page_free);
+}
+#else
+static void show_record(Site *site, const Record *record)
+{
+}
+
+static void show_camera(Site *site, const Camera *camera, const CameraStatus *status)
+{
+}
+
+static void watch_pictures(Site *site, const Camera *camera)
+{
+}
+
+static void show_stats(Site *site, const Camera *camera, const GstStructure *stats)
+{
+}
+
+static void forget_camera(Site *site, const Camera *camera)
+{
+}
+
+static gboolean serve(Site *site, const Config *config, Monitor *monitor)
+{
+    if (!config->page && !config->metrics)
+        return TRUE;
+    g_printerr("camera-monitor: %s: this build has no libmicrohttpd; --metrics-file it has\n",
+        config->page ? "--http" : "--metrics");
+    return FALSE;
+}
+
+static void stop_serving(Site *site)
+{
+}
+#endif
 
 static void on_record(gpointer data, Record *record)
 {
     Site *site = data;
 
     metrics_take_record(site->metrics, record->stream, record->json);
+    show_record(site, record);
 }
 
 static void on_camera(gpointer data, Camera *camera)
@@ -32,13 +133,17 @@ static void on_camera(gpointer data, Camera *camera)
     CameraStatus status = camera_status(camera);
 
     metrics_set_stream(site->metrics, camera_name(camera),
-        &(MetricsStream){is_up(&status), status.enabled, status.reconnects, status.questions,
-            status.n_questions});
+        &(MetricsStream){status.state == CAMERA_UP, status.enabled, status.reconnects,
+            status.questions, status.n_questions});
+    show_camera(site, camera, &status);
 }
 
 static void on_built(gpointer data, Camera *camera)
 {
-    metrics_begin_stats(((Site *)data)->metrics, camera_name(camera));
+    Site *site = data;
+
+    metrics_begin_stats(site->metrics, camera_name(camera));
+    watch_pictures(site, camera);
 }
 
 static void take_stats(Site *site, Camera *camera)
@@ -50,6 +155,7 @@ static void take_stats(Site *site, Camera *camera)
     if (!stats)
         return;
     metrics_take_stats(site->metrics, camera_name(camera), stats);
+    show_stats(site, camera, stats);
     gst_structure_free(stats);
 }
 
@@ -66,6 +172,7 @@ static void on_drop(gpointer data, Camera *camera, const gchar *reason)
 static void on_gone(gpointer data, Camera *camera)
 {
     metrics_remove_stream(((Site *)data)->metrics, camera_name(camera));
+    forget_camera(data, camera);
 }
 
 static gboolean on_second(gpointer data)
@@ -78,27 +185,14 @@ static gboolean on_second(gpointer data)
     return G_SOURCE_CONTINUE;
 }
 
-static gboolean serve(Site *site, const Config *config)
-{
-#ifdef HAVE_MICROHTTPD
-    site->http = site_http_new(config, site->metrics);
-    return site->http != NULL;
-#else
-    if (!config->page && !config->metrics)
-        return TRUE;
-    g_printerr("camera-monitor: %s: this build has no libmicrohttpd; --metrics-file it has\n",
-        config->page ? "--http" : "--metrics");
-    return FALSE;
-#endif
-}
-
 Site *site_new(const Config *config, Monitor *monitor, RecordFlow *flow)
 {
     Site *site = g_new0(Site, 1);
 
     site->monitor = monitor;
     site->metrics = metrics_new(config->metrics_vllm);
-    if (!serve(site, config)) {
+    if (!serve(site, config, monitor)) {
+        stop_serving(site);
         metrics_free(site->metrics);
         g_free(site);
         return NULL;
@@ -120,9 +214,7 @@ void site_free(Site *site)
 {
     g_source_remove(site->timer);
     g_clear_pointer(&site->file, metrics_file_free);
-#ifdef HAVE_MICROHTTPD
-    site_http_free(site->http);
-#endif
+    stop_serving(site);
     metrics_free(site->metrics);
     g_free(site);
 }
