@@ -277,7 +277,9 @@ typedef struct LlavaovEngineOptions {
     LlavaovProgress progress; /* may be NULL */
     void *progress_data;
     uint32_t threads; /* compute threads on the CPU; 0 = one per processor this process may use */
-    uint32_t reserved;
+    /* What keys and values are held in. AUTO: f32 on the CPU, what is computed in on CUDA. F16 (CPU): half the
+     * memory; attention computes in float32 on the nearest float16. */
+    LlavaovPrecision kv_precision;
     /* For device "remote". model_path is the served checkpoint's folder, of which no weights are
      * needed: prompts are counted here, too, and must have as many tokens there. */
     const LlavaovRemoteOptions *remote;

@@ -112,6 +112,8 @@ load_thread (gpointer data)
   options.model_path = settings->model_path;
   options.device = settings->device;
   options.precision = entry->precision;
+  /* Its name has been checked. */
+  llavaov_precision_from_name (settings->kv_precision, &options.kv_precision);
   options.progress = load_progress;
   options.progress_data = entry;
   status = llavaov_engine_open (&options, &engine, &error);
@@ -142,7 +144,7 @@ static gchar *
 make_spec (const GstLlavaovSettings * s, LlavaovPrecision precision)
 {
   if (!gst_llavaov_engine_is_remote (s))
-    return g_strdup_printf ("%d:%s", precision, s->device);
+    return g_strdup_printf ("%d:%s:%s", precision, s->kv_precision, s->device);
   return g_strdup_printf ("%d:%s:%s:%s:%s:%d:%d:%" G_GUINT64_FORMAT ":%u",
       precision, s->device, s->remote_url, s->remote_model,
       s->remote_api_key_env, s->remote_layout, s->remote_picture,

@@ -71,6 +71,10 @@ name_property (const LlavaovError * error, const GstLlavaovSettings * settings,
           !strcmp (error->subject, "precision")) {
         name = "precision";
         value = settings->precision;
+      } else if (error->status == LLAVAOV_ERROR_UNSUPPORTED &&
+          !strcmp (error->subject, "kv-precision")) {
+        name = "kv-precision";
+        value = settings->kv_precision;
       }
       break;
     case LLAVAOV_ABOUT_PICTURE:
@@ -160,6 +164,7 @@ gst_llavaov_check_settings (const GstLlavaovSettings * settings,
     LlavaovPrecision * precision, LlavaovError * error)
 {
   GstLlavaovAlertRule rule;
+  LlavaovPrecision kv_precision;
   gchar *known;
 
   error->status = llavaov_device_check (settings->device, error);
@@ -173,6 +178,9 @@ gst_llavaov_check_settings (const GstLlavaovSettings * settings,
     g_free (known);
     return FALSE;
   }
+  if (!llavaov_precision_from_name (settings->kv_precision, &kv_precision))
+    return gst_llavaov_bad_value (error, "kv-precision", settings->kv_precision,
+        "this build has auto, f32 and f16");
   if (settings->engine_id && !*settings->engine_id)
     return gst_llavaov_bad_value (error, "engine-id", "",
         "a name must not be empty");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * float16 by itself, for the scales of weights: portable, one by one. */
+ * float16 by itself: portable, one by one. */
 #ifndef LV_FLOAT16_H
 #define LV_FLOAT16_H
 
@@ -35,6 +35,17 @@ static inline uint16_t lv_float16_of(float x)
         return (uint16_t)(sign | (bits - 0x3F000000));
     }
     return (uint16_t)(sign | (((magnitude + 0xFFF + (magnitude >> 13 & 1)) >> 13) - 0x1C000));
+}
+
+/* The same of any number: what is above 65504 becomes that; Inf and NaN stay so. */
+static inline uint16_t lv_float16_near(float x)
+{
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    const uint32_t sign = bits >> 16 & 0x8000, magnitude = bits & 0x7FFFFFFF;
+    if (magnitude >= 0x7F800000)
+        return (uint16_t)(sign | (magnitude > 0x7F800000 ? 0x7E00 : 0x7C00));
+    return magnitude > 0x477FE000 ? (uint16_t)(sign | 0x7BFF) : lv_float16_of(x);
 }
 
 #endif

@@ -130,8 +130,9 @@ typedef struct LvAttentionState {
  * store_values). */
 typedef struct LvAttentionTile {
     const float *queries; /* pack_queries' [head_dim][lanes] */
-    const float *keys;    /* panels, from key 0 on */
-    const float *values;  /* panels, from key 0 on */
+    const void *keys;     /* panels, from key 0 on */
+    const void *values;   /* panels, from key 0 on */
+    LvDtype held;         /* what they hold: LV_F32 or LV_F16 */
     size_t capacity;      /* keys that the panels have room for; a multiple of tile_rows */
     size_t first_key;     /* a multiple of LV_KEY_BLOCK */
     size_t n_keys;        /* at most LV_KEY_BLOCK */
@@ -181,21 +182,22 @@ typedef struct LvKernels {
      * aligned. */
     void (*pack_queries)(
         float *dst, const float *const *sources, uint32_t n_lanes, uint32_t head_dim, float scale);
-    /* Floats that panels of `capacity` keys (values) of one head take. capacity is a multiple of
+    /* Numbers that panels of `capacity` keys (values) of one head have. capacity is a multiple of
      * tile_rows. */
     size_t (*key_panel_size)(size_t capacity, uint32_t head_dim);
     size_t (*value_panel_size)(size_t capacity, uint32_t head_dim);
-    /* Stores n rows (stride floats apart) as keys (values) first_key .. first_key + n - 1. */
-    void (*store_keys)(float *panels, size_t capacity, size_t first_key, const float *src,
-        size_t stride, size_t n, uint32_t head_dim);
-    void (*store_values)(float *panels, size_t capacity, size_t first_key, const float *src,
-        size_t stride, size_t n, uint32_t head_dim);
+    /* Stores n rows (stride floats apart) as keys (values) first_key .. first_key + n - 1. held: LV_F32,
+     * or LV_F16: the nearest, ties to even, what is above 65504 as that. */
+    void (*store_keys)(void *panels, LvDtype held, size_t capacity, size_t first_key,
+        const float *src, size_t stride, size_t n, uint32_t head_dim);
+    void (*store_values)(void *panels, LvDtype held, size_t capacity, size_t first_key,
+        const float *src, size_t stride, size_t n, uint32_t head_dim);
     /* Keys (values) 0 .. n - 1, bit by bit, to other panels. */
-    void (*copy_keys)(float *dst, size_t dst_capacity, const float *src, size_t src_capacity,
-        size_t n, uint32_t head_dim);
-    void (*copy_values)(float *dst, size_t dst_capacity, const float *src, size_t src_capacity,
-        size_t n, uint32_t head_dim);
-    /* Computes the state over the tile's keys only. Sums begin at zero and consist of short partial
+    void (*copy_keys)(void *dst, size_t dst_capacity, const void *src, LvDtype held,
+        size_t src_capacity, size_t n, uint32_t head_dim);
+    void (*copy_values)(void *dst, size_t dst_capacity, const void *src, LvDtype held,
+        size_t src_capacity, size_t n, uint32_t head_dim);
+    /* Computes the state over the tile's keys only, in the same bits for equal numbers of either type. Sums begin at zero and consist of short partial
      * sums, so their error does not depend on the keys before these. */
     void (*attention_tile)(const LvAttentionTile *tile);
     /* state <- the state over the keys of both, for the same queries. Each join rounds once, so

@@ -342,7 +342,7 @@ struct LvBackend {
 typedef struct LvBackendOptions {
     const char *device; /* as LlavaovEngineOptions.device */
     LvDevice parsed;    /* lv_backend_open makes it of `device`, but for an extra backend */
-    LlavaovPrecision precision;
+    LlavaovPrecision precision, kv_precision;
     uint32_t threads;
     const char *cpu_mask;
     /* What the model will need, for a device whose memory is checked up front; NULL and 0: not

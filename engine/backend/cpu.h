@@ -39,6 +39,7 @@ typedef struct LvQuantised {
 typedef struct LvCpu {
     LvBackend base;
     LvQuantised quantised;
+    LvDtype kv; /* what caches hold: LV_F32 or LV_F16 */
     char detail[512];
     const LvKernels *kernels;
     const LvInt8Kernels *int8;
@@ -73,8 +74,9 @@ struct LvKvCache {
     uint32_t n_layers, n_kv_heads, head_dim;
     /* Of the tokens from n_base on: */
     size_t capacity;             /* a multiple of the kernels' tile_rows */
-    size_t key_size, value_size; /* floats of one head's panels */
-    float *data;                 /* [layer][head] keys, then values */
+    size_t key_size, value_size; /* numbers of one head's panels */
+    LvDtype held;                /* what they are: LV_F32 or LV_F16 */
+    void *data;                  /* [layer][head] keys, then values */
 };
 
 static inline LvCpu *lv_cpu(LvBackend *backend)
@@ -82,15 +84,16 @@ static inline LvCpu *lv_cpu(LvBackend *backend)
     return (LvCpu *)backend;
 }
 
-static inline float *lv_kv_keys(const LvKvCache *cache, uint32_t layer, uint32_t head)
+static inline void *lv_kv_keys(const LvKvCache *cache, uint32_t layer, uint32_t head)
 {
-    return cache->data +
-           ((size_t)layer * cache->n_kv_heads + head) * (cache->key_size + cache->value_size);
+    return (char *)cache->data + ((size_t)layer * cache->n_kv_heads + head) *
+                                     (cache->key_size + cache->value_size) *
+                                     lv_dtype_bytes(cache->held);
 }
 
-static inline float *lv_kv_values(const LvKvCache *cache, uint32_t layer, uint32_t head)
+static inline void *lv_kv_values(const LvKvCache *cache, uint32_t layer, uint32_t head)
 {
-    return lv_kv_keys(cache, layer, head) + cache->key_size;
+    return (char *)lv_kv_keys(cache, layer, head) + cache->key_size * lv_dtype_bytes(cache->held);
 }
 
 static inline size_t lv_ceil_div(size_t a, size_t b)

@@ -96,7 +96,8 @@ static TileScratch tile_scratch(
 /* All keys of a head, in one or two places: a fork's base has the first n_first ones. Blocks begin
  * with each of the two, so that what a key's block is depends on the fork alone. */
 typedef struct KeyPlace {
-    const float *keys, *values;
+    const void *keys, *values;
+    LvDtype held;
     size_t capacity;
 } KeyPlace;
 
@@ -137,6 +138,7 @@ static void run_block(const LvKernels *kernels, const Tile *tile, const TileScra
     LvAttentionTile t = tile->base;
     t.keys = place->keys;
     t.values = place->values;
+    t.held = place->held;
     t.capacity = place->capacity;
     t.visible = !t.visible ? NULL : rest ? tile->visible_rest : tile->visible;
     t.queries = s->queries;
@@ -187,9 +189,10 @@ static void full_units(void *data, size_t first, size_t n, unsigned worker)
                item = unit / f->splits / f->n_heads;
         const float *rows = lv_row(f->qkv, item * f->n_tokens) + head * f->head_dim;
         size_t width = (size_t)f->n_heads * f->head_dim, stride = f->qkv.stride;
-        kernels->store_keys(keys, f->capacity, 0, rows + width, stride, f->n_tokens, f->head_dim);
+        kernels->store_keys(
+            keys, LV_F32, f->capacity, 0, rows + width, stride, f->n_tokens, f->head_dim);
         kernels->store_values(
-            values, f->capacity, 0, rows + 2 * width, stride, f->n_tokens, f->head_dim);
+            values, LV_F32, f->capacity, 0, rows + 2 * width, stride, f->n_tokens, f->head_dim);
         size_t tiles = lv_ceil_div(f->n_tokens, kernels->lanes);
         size_t end = tiles * (split + 1) / f->splits;
         for (size_t t = tiles * split / f->splits; t < end && !lv_cancelled(f->run->cancel); t++) {
@@ -204,7 +207,7 @@ static void full_units(void *data, size_t first, size_t n, unsigned worker)
             }
             kernels->pack_queries(s.queries, sources, (uint32_t)lanes, f->head_dim, f->scale);
             const Tile tile = {.base = {.head_dim = f->head_dim, .n_lanes = (uint32_t)lanes},
-                .keys = {.rest = {keys, values, f->capacity}}};
+                .keys = {.rest = {keys, values, LV_F32, f->capacity}}};
             run_tile(kernels, &tile, &s, 0, f->n_tokens);
             kernels->attention_store(
                 destinations, s.states[0].acc, s.states[0].sum, (uint32_t)lanes, f->head_dim);
@@ -292,8 +295,8 @@ static void load_lanes(const Rows *r, uint32_t kv_head, size_t index, Tile *tile
 
 static KeyPlace place_of(const LvKvCache *cache, uint32_t layer, uint32_t kv_head)
 {
-    return (KeyPlace){
-        lv_kv_keys(cache, layer, kv_head), lv_kv_values(cache, layer, kv_head), cache->capacity};
+    return (KeyPlace){lv_kv_keys(cache, layer, kv_head), lv_kv_values(cache, layer, kv_head),
+        cache->held, cache->capacity};
 }
 
 static void load_tile(

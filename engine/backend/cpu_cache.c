@@ -14,7 +14,8 @@ static LlavaovStatus open_like(const LvKernels *kernels, const LvKvCache *like, 
             .n_base = like->n_base,
             .n_layers = like->n_layers,
             .n_kv_heads = like->n_kv_heads,
-            .head_dim = like->head_dim};
+            .head_dim = like->head_dim,
+            .held = like->held};
         atomic_init(&cache->refs, 1);
         cache->capacity =
             lv_ceil_div(capacity ? capacity : 1, kernels->tile_rows) * kernels->tile_rows;
@@ -23,7 +24,7 @@ static LlavaovStatus open_like(const LvKernels *kernels, const LvKvCache *like, 
         /* Fresh pages of a large block are taken from the system only when they are written. */
         cache->data = lv_alloc_aligned(
             (size_t)cache->n_layers * cache->n_kv_heads * (cache->key_size + cache->value_size),
-            sizeof(float));
+            lv_dtype_bytes(cache->held));
     }
     *out = NULL;
     if (!cache || !cache->data) {
@@ -46,7 +47,10 @@ LlavaovStatus lv_cpu_kv_open(LvBackend *backend, uint32_t n_layers, uint32_t n_k
         return lv_fail(error, LLAVAOV_ERROR_ARGUMENT, NULL,
             "a cache of %u layers, %u heads of %u, %u tokens", n_layers, n_kv_heads, head_dim,
             capacity);
-    const LvKvCache like = {.n_layers = n_layers, .n_kv_heads = n_kv_heads, .head_dim = head_dim};
+    const LvKvCache like = {.n_layers = n_layers,
+        .n_kv_heads = n_kv_heads,
+        .head_dim = head_dim,
+        .held = lv_cpu(backend)->kv};
     return open_like(lv_cpu(backend)->kernels, &like, capacity, cache, error);
 }
 
@@ -56,9 +60,9 @@ static void copy_tokens(const LvKernels *kernels, LvKvCache *to, const LvKvCache
     for (uint32_t layer = 0; layer < to->n_layers; layer++)
         for (uint32_t head = 0; head < to->n_kv_heads; head++) {
             kernels->copy_keys(lv_kv_keys(to, layer, head), to->capacity,
-                lv_kv_keys(from, layer, head), from->capacity, n, to->head_dim);
+                lv_kv_keys(from, layer, head), to->held, from->capacity, n, to->head_dim);
             kernels->copy_values(lv_kv_values(to, layer, head), to->capacity,
-                lv_kv_values(from, layer, head), from->capacity, n, to->head_dim);
+                lv_kv_values(from, layer, head), to->held, from->capacity, n, to->head_dim);
         }
 }
 
@@ -73,7 +77,8 @@ LlavaovStatus lv_cpu_kv_fork(LvBackend *backend, const LvRun *run, LvKvCache *ba
         .n_base = copies ? base->n_base : n,
         .n_layers = base->n_layers,
         .n_kv_heads = base->n_kv_heads,
-        .head_dim = base->head_dim};
+        .head_dim = base->head_dim,
+        .held = base->held};
     *cache = NULL;
     if (n > capacity || capacity > LV_MAX_CONTEXT || n > base->n_base + base->capacity)
         return lv_shape_error(run, "kv_fork");
@@ -143,10 +148,10 @@ static void store_rows(const RopeRows *r, size_t first, size_t n)
     for (uint32_t head = 0; head < r->n_kv_heads; head++) {
         const float *keys = rows + (size_t)(r->n_heads + head) * r->head_dim;
         const float *values = keys + (size_t)r->n_kv_heads * r->head_dim;
-        kernels->store_keys(lv_kv_keys(q->cache, r->layer, head), q->cache->capacity, key, keys,
-            stride, n, r->head_dim);
-        kernels->store_values(lv_kv_values(q->cache, r->layer, head), q->cache->capacity, key,
-            values, stride, n, r->head_dim);
+        kernels->store_keys(lv_kv_keys(q->cache, r->layer, head), q->cache->held,
+            q->cache->capacity, key, keys, stride, n, r->head_dim);
+        kernels->store_values(lv_kv_values(q->cache, r->layer, head), q->cache->held,
+            q->cache->capacity, key, values, stride, n, r->head_dim);
     }
 }
 

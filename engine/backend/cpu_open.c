@@ -150,6 +150,13 @@ LlavaovStatus lv_backend_cpu_open(
             "the CPU backend computes in float32, on weights as stored or in four bits, or in "
             "int8 or int4; use "
             "precision \"auto\", \"f32\", \"int8\", \"int4\", \"nf4\" or \"fp4\"");
+    if (options->kv_precision != LLAVAOV_PRECISION_AUTO &&
+        options->kv_precision != LLAVAOV_PRECISION_F32 &&
+        options->kv_precision != LLAVAOV_PRECISION_F16)
+        return lv_fail_about(error, LLAVAOV_ERROR_UNSUPPORTED, LLAVAOV_ABOUT_OPTION, "kv-precision",
+            "the CPU backend holds keys and values in float32 or float16; use kv-precision "
+            "\"auto\", "
+            "\"f32\" or \"f16\"");
     if (options->threads > LV_MAX_THREADS)
         return lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION, "threads",
             "at most %u threads, not %u", LV_MAX_THREADS, options->threads);
@@ -168,9 +175,10 @@ LlavaovStatus lv_backend_cpu_open(
     cpu->int8 = lv_int8_choose(kernels, lv_cpu_flags());
     cpu->int4 = lv_int4_choose(kernels, lv_cpu_flags());
     cpu->quantised = quantised;
+    cpu->kv = options->kv_precision == LLAVAOV_PRECISION_F16 ? LV_F16 : LV_F32;
     uint32_t threads = lv_pool_threads(cpu->pool);
     snprintf(cpu->detail, sizeof cpu->detail,
-        "cpu: %s kernels, %u thread%s, weights %s, %s%s arithmetic%s%s", kernels->name, threads,
+        "cpu: %s kernels, %u thread%s, weights %s, %s%s arithmetic%s%s%s", kernels->name, threads,
         threads == 1 ? "" : "s",
         quantised.type == LV_F32 && !quantised.int8 ? "as stored"
                                                     : llavaov_precision_name(options->precision),
@@ -178,6 +186,7 @@ LlavaovStatus lv_backend_cpu_open(
         quantised.int4   ? " int4, int8 and float32"
         : quantised.int8 ? " int8 and float32"
                          : "float32",
+        cpu->kv == LV_F16 ? ", keys and values in f16" : "",
         options->why_cpu ? "; chosen because " : "", options->why_cpu ? options->why_cpu : "");
     cpu->base.ops = &operations;
     cpu->base.info = (LvBackendInfo){.device = "cpu",

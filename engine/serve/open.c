@@ -40,6 +40,7 @@ static LlavaovStatus open_backend(
     BackendOpening opening = {
         .options = {.device = options->device,
             .precision = options->precision,
+            .kv_precision = options->kv_precision,
             .threads = options->threads,
             .cpu_mask = options->cpu_mask,
             .config = lv_checkpoint_config(engine->checkpoint),

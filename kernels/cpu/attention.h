@@ -11,6 +11,7 @@
 
 #include "cpu/functions.h"
 #include "cpu/tile.h"
+#include "float16.h"
 
 static void pack_queries(
     float *dst, const float *const *sources, uint32_t n_lanes, uint32_t head_dim, float scale)
@@ -41,8 +42,8 @@ static size_t value_panel_size(size_t capacity, uint32_t head_dim)
 }
 
 /* Key k, dimension i lies at panel k / TILE_R, [i][k % TILE_R]. */
-static void store_keys(float *panels, size_t capacity, size_t first_key, const float *src,
-    size_t stride, size_t n, uint32_t head_dim)
+static void store_float_keys(
+    float *panels, size_t first_key, const float *src, size_t stride, size_t n, uint32_t head_dim)
 {
     while (n) {
         float *panel = panels + first_key / TILE_R * TILE_R * head_dim;
@@ -59,30 +60,69 @@ static void store_keys(float *panels, size_t capacity, size_t first_key, const f
     }
 }
 
-/* Key k, dimension i lies at panel i / TILE_R (capacity * TILE_R floats), [k][i % TILE_R]. */
-static void store_values(float *panels, size_t capacity, size_t first_key, const float *src,
-    size_t stride, size_t n, uint32_t head_dim)
+static void store_keys(void *panels, LvDtype held, size_t capacity, size_t first_key,
+    const float *src, size_t stride, size_t n, uint32_t head_dim)
+{
+    if (held != LV_F16) {
+        store_float_keys(panels, first_key, src, stride, n, head_dim);
+        return;
+    }
+    for (size_t k = first_key; k < first_key + n; k++, src += stride) {
+        uint16_t *out = (uint16_t *)panels + k / TILE_R * TILE_R * head_dim + k % TILE_R;
+        for (uint32_t i = 0; i < head_dim; i++)
+            out[i * TILE_R] = lv_float16_near(src[i]);
+    }
+}
+
+/* Key k, dimension i lies at panel i / TILE_R (capacity * TILE_R numbers), [k][i % TILE_R]. */
+static void store_values(void *panels, LvDtype held, size_t capacity, size_t first_key,
+    const float *src, size_t stride, size_t n, uint32_t head_dim)
 {
     for (size_t k = 0; k < n; k++, src += stride)
         for (uint32_t i0 = 0; i0 < head_dim; i0 += TILE_R) {
-            float *out = panels + i0 * capacity + (first_key + k) * TILE_R;
-            for (uint32_t i = 0; i < TILE_R && i0 + i < head_dim; i++)
-                out[i] = src[i0 + i];
+            const size_t at = i0 * capacity + (first_key + k) * TILE_R,
+                         some = at_most(head_dim - i0, TILE_R);
+            if (held == LV_F16)
+                for (uint32_t i = 0; i < some; i++)
+                    ((uint16_t *)panels)[at + i] = lv_float16_near(src[i0 + i]);
+            else
+                for (uint32_t i = 0; i < some; i++)
+                    ((float *)panels)[at + i] = src[i0 + i];
         }
 }
 
-static void copy_keys(float *dst, size_t dst_capacity, const float *src, size_t src_capacity,
-    size_t n, uint32_t head_dim)
+static void copy_keys(void *dst, size_t dst_capacity, const void *src, LvDtype held,
+    size_t src_capacity, size_t n, uint32_t head_dim)
 {
     const size_t panels = (n + TILE_R - 1) / TILE_R;
-    memcpy(dst, src, panels * TILE_R * head_dim * sizeof *dst);
+    memcpy(dst, src, panels * TILE_R * head_dim * lv_dtype_bytes(held));
 }
 
-static void copy_values(float *dst, size_t dst_capacity, const float *src, size_t src_capacity,
-    size_t n, uint32_t head_dim)
+static void copy_values(void *dst, size_t dst_capacity, const void *src, LvDtype held,
+    size_t src_capacity, size_t n, uint32_t head_dim)
 {
+    const size_t bytes = lv_dtype_bytes(held);
     for (uint32_t i = 0; i < head_dim; i += TILE_R)
-        memcpy(dst + i * dst_capacity, src + i * src_capacity, n * TILE_R * sizeof *dst);
+        memcpy((char *)dst + i * dst_capacity * bytes, (const char *)src + i * src_capacity * bytes,
+            n * TILE_R * bytes);
+}
+
+/* n numbers of panels from `at` on as floats: where they are, or in `room`, which has VEC - 1 more. */
+static inline const float *held_floats(
+    LvDtype held, const void *panels, size_t at, size_t n, float *room)
+{
+    if (held != LV_F16)
+        return (const float *)panels + at;
+    const uint16_t *halves = (const uint16_t *)panels + at;
+    size_t k = 0;
+    for (; k + VEC <= n; k += VEC)
+        vf_store(room + k, vf_load_any_f16(halves + k));
+    if (k < n) {
+        uint16_t rest[VEC] = {0};
+        memcpy(rest, halves + k, (n - k) * sizeof *rest);
+        vf_store(room + k, vf_load_any_f16(rest));
+    }
+    return room;
 }
 
 /* Keys that a lane does not see get -Inf. Only rows from the first lane's limit on, and with a
@@ -141,11 +181,16 @@ static inline __attribute__((always_inline)) void soften(
 
 static void attention_tile(const LvAttentionTile *t)
 {
+    _Alignas(64) float
+        room[TILE_R * (LV_MAX_KERNEL_HEAD_DIM > PART_KEYS ? LV_MAX_KERNEL_HEAD_DIM : PART_KEYS) +
+             VEC];
     int width = t->n_lanes > VEC ? 2 : 1;
     const TileFunction *tile_of = tiles[width - 1];
     size_t n = t->n_keys;
     for (size_t k = 0; k < n; k += TILE_R)
-        tile_of[at_most(n - k, TILE_R) - 1](t->head_dim, t->keys + (t->first_key + k) * t->head_dim,
+        tile_of[at_most(n - k, TILE_R) - 1](t->head_dim,
+            held_floats(t->held, t->keys, (t->first_key + k) * t->head_dim,
+                (size_t)TILE_R * t->head_dim, room),
             t->queries, t->scores + k * LANES, LANES, false);
     if (t->visible && t->n_lanes)
         mask_scores(t, n);
@@ -165,8 +210,9 @@ static void attention_tile(const LvAttentionTile *t)
             soften(2, t, scores, part);
         for (uint32_t i = 0; i < t->head_dim; i += TILE_R)
             tile_of[at_most(t->head_dim - i, TILE_R) - 1](part,
-                t->values + i * t->capacity + (t->first_key + k) * TILE_R, scores,
-                t->state.acc + (size_t)i * LANES, LANES, k > 0);
+                held_floats(t->held, t->values, i * t->capacity + (t->first_key + k) * TILE_R,
+                    part * TILE_R, room),
+                scores, t->state.acc + (size_t)i * LANES, LANES, k > 0);
     }
 }
 

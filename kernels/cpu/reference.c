@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "e4m3.h"
+#include "float16.h"
 
 #define TILE_ROWS 4u
 #define LANES 8u
@@ -299,25 +300,37 @@ static size_t panel_size(size_t capacity, uint32_t head_dim)
     return capacity * head_dim;
 }
 
-static void store_rows(float *panels, size_t capacity, size_t first_key, const float *src,
-    size_t stride, size_t n, uint32_t head_dim)
+static void store_rows(void *panels, LvDtype held, size_t capacity, size_t first_key,
+    const float *src, size_t stride, size_t n, uint32_t head_dim)
 {
     for (size_t i = 0; i < n; i++)
-        for (uint32_t c = 0; c < head_dim; c++)
-            panels[(first_key + i) * head_dim + c] = src[i * stride + c];
+        for (uint32_t c = 0; c < head_dim; c++) {
+            const size_t at = (first_key + i) * head_dim + c;
+            if (held == LV_F16)
+                ((uint16_t *)panels)[at] = lv_float16_near(src[i * stride + c]);
+            else
+                ((float *)panels)[at] = src[i * stride + c];
+        }
 }
 
-static void copy_rows(float *dst, size_t dst_capacity, const float *src, size_t src_capacity,
-    size_t n, uint32_t head_dim)
+static void copy_rows(void *dst, size_t dst_capacity, const void *src, LvDtype held,
+    size_t src_capacity, size_t n, uint32_t head_dim)
 {
-    memcpy(dst, src, n * head_dim * sizeof *dst);
+    memcpy(dst, src, n * head_dim * lv_dtype_bytes(held));
+}
+
+static double held_number(const LvAttentionTile *t, const void *panels, size_t at)
+{
+    return t->held == LV_F16 ? (double)f16_to_f32(((const uint16_t *)panels)[at])
+                             : (double)((const float *)panels)[at];
 }
 
 static double score_of(const LvAttentionTile *t, size_t key, uint32_t lane)
 {
     double score = 0;
     for (uint32_t i = 0; i < t->head_dim; i++)
-        score += (double)t->queries[i * LANES + lane] * t->keys[key * t->head_dim + i];
+        score +=
+            (double)t->queries[i * LANES + lane] * held_number(t, t->keys, key * t->head_dim + i);
     return score;
 }
 
@@ -337,7 +350,7 @@ static void attention_tile(const LvAttentionTile *t)
             double p = exp(score_of(t, key, lane) - best);
             sum += p;
             for (uint32_t i = 0; i < t->head_dim; i++)
-                acc[i] += p * t->values[key * t->head_dim + i];
+                acc[i] += p * held_number(t, t->values, key * t->head_dim + i);
         }
         t->state.max[lane] = (float)best;
         t->state.sum[lane] = (float)sum;

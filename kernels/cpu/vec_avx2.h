@@ -58,6 +58,11 @@ static inline vf vf_load_f16(const uint16_t *p)
 {
     return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p));
 }
+/* Inf and NaN too. */
+static inline vf vf_load_any_f16(const uint16_t *p)
+{
+    return vf_load_f16(p);
+}
 static inline vf vf_load_bf16(const uint16_t *p)
 {
     __m256i wide = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)p));

@@ -48,6 +48,11 @@ static inline vf vf_load_f16(const uint16_t *p)
 {
     return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p));
 }
+/* Inf and NaN too. */
+static inline vf vf_load_any_f16(const uint16_t *p)
+{
+    return vf_load_f16(p);
+}
 static inline vf vf_load_bf16(const uint16_t *p)
 {
     __m512i wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)p));

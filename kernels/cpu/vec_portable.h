@@ -65,6 +65,13 @@ static inline vf vf_load_f16(const uint16_t *p)
     vf magnitude = (vf)((bits & 0x7FFF) << 13) * 0x1p112f;
     return (vf)((vu)magnitude | (bits & 0x8000) << 16);
 }
+/* Inf and NaN too: their exponent is the greatest of either type. */
+static inline vf vf_load_any_f16(const uint16_t *p)
+{
+    const vf x = vf_load_f16(p);
+    const vu bits = (vu)x;
+    return (vf)(bits | ((vu)((bits & 0x7FFFFFFF) >= 0x47800000) & 0x7F800000));
+}
 /* codes[] of VEC places in four bits each, the first in the high half of a byte. */
 static inline vf vf_load_codes(const float codes[16], const uint8_t *p)
 {

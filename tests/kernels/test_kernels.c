@@ -12,6 +12,8 @@
 #include <cmocka.h>
 
 #include "kernels_bench.h"
+
+#include "float16.h"
 #include "ops.h"
 
 #define GUARD 32
@@ -480,19 +482,24 @@ static void functions_are_accurate(void **state)
 
 /* out[lane][dim] of one tile, keys stored in two uneven pieces, blocks joined one after the other.
  */
-static void attend(const LvKernels *k, uint32_t dim, size_t n_keys, uint32_t lanes, const float *q,
-    const float *keys, const float *values, const uint32_t *visible, uint32_t window, float *out)
+static void attend(const LvKernels *k, LvDtype held, uint32_t dim, size_t n_keys, uint32_t lanes,
+    const float *q, const float *keys, const float *values, const uint32_t *visible,
+    uint32_t window, float *out)
 {
     size_t capacity = (n_keys + k->tile_rows - 1) / k->tile_rows * k->tile_rows, half = n_keys / 3;
-    float *kp = malloc((k->key_panel_size(capacity, dim) + 1) * 4),
-          *vp = malloc((k->value_panel_size(capacity, dim) + 1) * 4);
-    memset(kp, 0xFF,
-        k->key_panel_size(capacity, dim) * 4); /* NaN: what was not stored must not matter */
-    memset(vp, 0xFF, k->value_panel_size(capacity, dim) * 4);
-    k->store_keys(kp, capacity, 0, keys, dim + 1, half, dim);
-    k->store_keys(kp, capacity, half, keys + half * (dim + 1), dim + 1, n_keys - half, dim);
-    k->store_values(vp, capacity, 0, values, dim + 1, half, dim);
-    k->store_values(vp, capacity, half, values + half * (dim + 1), dim + 1, n_keys - half, dim);
+    const size_t bytes = lv_dtype_bytes(held), key_bytes = k->key_panel_size(capacity, dim) * bytes,
+                 value_bytes = k->value_panel_size(capacity, dim) * bytes;
+    void *kp = malloc(key_bytes + 1), *vp = malloc(value_bytes + 1), *moved = malloc(key_bytes + 1);
+    memset(kp, 0xFF, key_bytes); /* NaN: what was not stored must not matter */
+    memset(vp, 0xFF, value_bytes);
+    k->store_keys(kp, held, capacity, 0, keys, dim + 1, half, dim);
+    k->store_keys(kp, held, capacity, half, keys + half * (dim + 1), dim + 1, n_keys - half, dim);
+    k->store_values(vp, held, capacity, 0, values, dim + 1, half, dim);
+    k->store_values(
+        vp, held, capacity, half, values + half * (dim + 1), dim + 1, n_keys - half, dim);
+    k->copy_keys(moved, capacity, kp, held, capacity, n_keys, dim);
+    free(kp);
+    kp = moved;
     size_t all = k->lanes;
     float *scratch = aligned_alloc(64,
         all * (3 * dim + LV_KEY_BLOCK + 4) * 4 + 64 - all * (3 * dim + LV_KEY_BLOCK + 4) * 4 % 64);
@@ -510,6 +517,7 @@ static void attend(const LvKernels *k, uint32_t dim, size_t n_keys, uint32_t lan
     LvAttentionTile t = {.queries = queries,
         .keys = kp,
         .values = vp,
+        .held = held,
         .capacity = capacity,
         .head_dim = dim,
         .n_lanes = lanes,
@@ -559,8 +567,8 @@ static void attention_matches(void **state)
                     }
                     float *got = guarded(lanes * (dim + 2));
                     double *want = calloc((size_t)lanes * dim, sizeof *want);
-                    attend(
-                        k, dim, n, lanes, q, keys, values, kind >= 2 ? visible : NULL, window, got);
+                    attend(k, LV_F32, dim, n, lanes, q, keys, values, kind >= 2 ? visible : NULL,
+                        window, got);
                     check_guards(got, lanes * (dim + 2), lanes, dim, dim + 2);
                     double *p = malloc(n * sizeof *p);
                     for (uint32_t l = 0; l < lanes; l++) {
@@ -592,6 +600,44 @@ static void attention_matches(void **state)
                     free(p), free(q), free(keys), free(values), free(want);
                     release(got);
                 }
+}
+
+/* Keys and values in float16 give the bits that the same numbers give in float32. */
+static void attention_reads_halves(void **state)
+{
+    const uint32_t dims[] = {1, 7, 64, 72, 512};
+    const size_t counts[] = {1, 13, 769};
+    for (size_t s = 0; s < n_sets; s++)
+        for (size_t d = 0; d < 5; d++)
+            for (size_t c = 0; c < 3; c++) {
+                const LvKernels *k = sets[s];
+                const uint32_t dim = dims[d], lanes = k->lanes;
+                const size_t n = counts[c], numbers = n * (dim + 1);
+                float *q = fill((size_t)lanes * dim, 0), *keys = fill(numbers, 0),
+                      *values = fill(numbers, 0),
+                      *rounded[2] = {
+                          malloc(numbers * sizeof **rounded), malloc(numbers * sizeof **rounded)};
+                values[0] = 1e9f; /* becomes 65504 */
+                values[numbers / 2] = 1e-7f;
+                for (size_t i = 0; i < numbers; i++) {
+                    rounded[0][i] = lv_float16_value(lv_float16_near(keys[i]));
+                    rounded[1][i] = lv_float16_value(lv_float16_near(values[i]));
+                }
+                float *got = guarded(lanes * (dim + 2)), *want = guarded(lanes * (dim + 2));
+                attend(k, LV_F16, dim, n, lanes, q, keys, values, NULL, 0, got);
+                attend(k, LV_F32, dim, n, lanes, q, rounded[0], rounded[1], NULL, 0, want);
+                for (uint32_t l = 0; l < lanes; l++)
+                    assert_memory_equal(
+                        got + l * (dim + 2), want + l * (dim + 2), dim * sizeof *got);
+                if (dim > 7) { /* NaN and Inf are not hidden */
+                    values[n / 2 * (dim + 1) + 3] = NAN;
+                    values[n / 2 * (dim + 1) + 5] = -INFINITY;
+                    attend(k, LV_F16, dim, n, lanes, q, keys, values, NULL, 0, got);
+                    assert_true(isnan(got[3]) && got[5] == -INFINITY && isfinite(got[6]));
+                }
+                free(q), free(keys), free(values), free(rounded[0]), free(rounded[1]);
+                release(got), release(want);
+            }
 }
 
 /* ---- rows ---- */
@@ -685,6 +731,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(linear_matches),
         cmocka_unit_test(functions_are_accurate),
         cmocka_unit_test(attention_matches),
+        cmocka_unit_test(attention_reads_halves),
         cmocka_unit_test(rows_match),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,7 +4,7 @@
 
 Parts (default: all but full and longcontext): checkpoint, decoders (what configurations make of positions), tokenizer, jinja,
 tokenizer-slow (folders without tokenizer.json), picture, sampling, generation (generation_config.json), json (answers by schema), model,
-choices (probabilities of labels), json-values (those of listed values in JSON answers), configs (of the vision half), preprocess (its processors' files), next (LLaVA-NeXT's own settings), bitsandbytes (nf4 and fp4, and their files), int8 (no further from the truth than LLM.int8),
+choices (probabilities of labels), json-values (those of listed values in JSON answers), configs (of the vision half), preprocess (its processors' files), next (LLaVA-NeXT's own settings), bitsandbytes (nf4 and fp4, and their files), int8 (no further from the truth than LLM.int8), kv-precision (no further than transformers in float16),
 chat (whole prompts against
 apply_chat_template), cards (the model cards' snippets in a folder of the released files), cuda (the CUDA backend on its CPU
 stand-in);
@@ -47,6 +47,7 @@ PARTS = {
     "next": (["llava_next.py"], ["--quick"]),
     "bitsandbytes": (["fourbits.py"], ["--quick"]),
     "int8": (["eightbits.py"], ["--seeds", "2"]),
+    "kv-precision": (["kv_precision.py"], []),
     "cards": (["cards.py"], []),
     "chat": (["chat.py"], ["--conversations", "50"]),
     "cuda": (["cuda.py"], ["--seeds", "2", "--presets", "mini"]),

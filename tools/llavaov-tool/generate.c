@@ -290,6 +290,7 @@ static LlavaovStatus answer_all(const ToolOptions *o, LlavaovError *error)
         .model_path = o->model,
         .device = o->device,
         .precision = o->precision,
+        .kv_precision = o->kv_precision,
         .resize = o->resize,
         .threads = o->threads,
         .cpu_mask = o->cpu_mask};

@@ -39,6 +39,7 @@ static const struct {
 enum {
     OPTION_CPU_MASK = 256,
     OPTION_PRECISION,
+    OPTION_KV_PRECISION,
     OPTION_RESIZE,
     OPTION_TO,
     OPTION_SYSTEM,
@@ -77,6 +78,7 @@ static const struct argp_option options[] = {
     {"model", 'm', "DIR", 0, "checkpoint folder (default: $LLAVAOV_MODEL)", 1},
     {"device", 'd', "NAME", 0, "auto, cpu, cuda or cuda:N", 1},
     {"precision", OPTION_PRECISION, "NAME", 0, LLAVAOV_PRECISION_NAMES, 1},
+    {"kv-precision", OPTION_KV_PRECISION, "NAME", 0, "of keys and values: auto, f32 or f16", 1},
     {"threads", 't', "N", 0, "compute threads; 0 = one per processor", 1},
     {"cpu-mask", OPTION_CPU_MASK, "NAME", 0, "auto, baseline, avx2 or avx512", 1},
     {"resize", OPTION_RESIZE, "NAME", 0, "torchvision, pillow or auto (default): as the checkpoint",
@@ -197,6 +199,10 @@ static error_t parse(int key, char *text, struct argp_state *state)
         break;
     case OPTION_PRECISION:
         if (!llavaov_precision_from_name(text, &o->precision))
+            argp_error(state, "%s: unknown", text);
+        break;
+    case OPTION_KV_PRECISION:
+        if (!llavaov_precision_from_name(text, &o->kv_precision))
             argp_error(state, "%s: unknown", text);
         break;
     case 't':

@@ -27,6 +27,7 @@ LlavaovStatus tool_open_model(const ToolOptions *o, ToolModel *m, LlavaovError *
     memset(m, 0, sizeof *m);
     LvBackendOptions backend = {.device = o->device,
         .precision = o->precision,
+        .kv_precision = o->kv_precision,
         .threads = o->threads,
         .cpu_mask = o->cpu_mask};
     LlavaovStatus status;

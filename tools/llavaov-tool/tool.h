@@ -17,7 +17,7 @@
 /* The command line. */
 typedef struct ToolOptions {
     const char *model, *device, *cpu_mask, *out;
-    LlavaovPrecision precision;
+    LlavaovPrecision precision, kv_precision;
     uint32_t threads;
     LlavaovResize resize;
     LlavaovLayout layout;

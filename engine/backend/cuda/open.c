@@ -150,6 +150,17 @@ static LlavaovStatus choose_type(LvCuda *cuda, LlavaovPrecision precision, Llava
         "\"f32\" or \"fp8\"");
 }
 
+/* Caches hold what is computed in. */
+static LlavaovStatus check_kv(const LvCuda *cuda, LlavaovPrecision kv, LlavaovError *error)
+{
+    const LlavaovPrecision own =
+        cuda->type == LV_F32 ? LLAVAOV_PRECISION_F32 : LLAVAOV_PRECISION_BF16;
+    if (kv == LLAVAOV_PRECISION_AUTO || kv == own)
+        return LLAVAOV_OK;
+    return lv_fail_about(error, LLAVAOV_ERROR_UNSUPPORTED, LLAVAOV_ABOUT_OPTION, "kv-precision",
+        "the CUDA backend holds keys and values in what it computes in; use kv-precision \"auto\"");
+}
+
 /* cuBLASLt takes a scale for each row on compute capability 9.0 alone, and elsewhere one for all. */
 static LlavaovStatus choose_scaling(LvCuda *cuda, const char *label, LlavaovError *error)
 {
@@ -295,6 +306,8 @@ static LlavaovStatus cuda_open(
     LlavaovStatus status = check_model(label.text, options->config, error);
     if (status == LLAVAOV_OK)
         status = choose_type(cuda, options->precision, error);
+    if (status == LLAVAOV_OK)
+        status = check_kv(cuda, options->kv_precision, error);
     if (status == LLAVAOV_OK)
         status = open_runtime(cuda, label.text, number, error);
     if (status == LLAVAOV_OK)
