@@ -9,8 +9,9 @@
  *
  * Standard output carries these lines only; what happens to cameras goes to standard error. Ends with
  * status 0 on SIGINT, SIGTERM, after --count answers or at the end of the last file; with 1 when
- * the model cannot run, 2 on wrong usage.
+ * the model cannot run, 2 on wrong usage or a broken configuration, 3 when a sink refuses the credentials.
  */
+#include "delivery.h"
 #include "monitor.h"
 #include "options.h"
 #include "questions.h"
@@ -21,11 +22,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define EXIT_REFUSED 3
+
 typedef struct Program {
     GMainLoop *loop;
     MonitorOptions options;
     Config *config;
     Monitor *monitor;
+    Delivery *delivery; /* NULL: there are no sinks */
     gint answers_left; /* atomic; below 0 = without end */
     int status;
 } Program;
@@ -53,6 +57,8 @@ static gboolean reload(gpointer data)
         g_printerr("camera-monitor: everything stays as it was\n");
         return G_SOURCE_CONTINUE;
     }
+    if (program->delivery && !delivery_apply(program->delivery, config))
+        g_printerr("camera-monitor: not all sinks are there\n");
     monitor_apply(program->monitor, config);
     config_free(program->config);
     program->config = config;
@@ -112,31 +118,55 @@ static void on_question(gpointer data, const gchar *name, const GstStructure *fi
         g_printerr("camera-monitor: there is no camera \"%s\" to be asked\n", name);
 }
 
+/* Any thread. */
+static void on_refused(gpointer data, const gchar *text)
+{
+    Program *program = data;
+
+    g_printerr("camera-monitor: %s\n", text);
+    g_atomic_int_set(&program->status, EXIT_REFUSED);
+    g_idle_add(quit_once, program);
+}
+
+static gboolean deliver(Program *program, RecordFlow *flow)
+{
+    if (program->config->sinks->len == 0 && !program->config->spool && !program->options.config.file)
+        return TRUE;
+    program->delivery = delivery_new(program->config, flow, &(DeliveryEvents){on_refused, program});
+    if (!program->delivery)
+        return FALSE;
+    delivery_command(program->delivery, program->monitor);
+    return delivery_apply(program->delivery, program->config);
+}
+
 static void run(Program *program)
 {
     RecordFlow *flow = flow_new();
-    Site *site;
+    Site *site = NULL;
 
     program->loop = g_main_loop_new(NULL, FALSE);
     program->monitor = monitor_new(flow, &(MonitorEvents){on_finished, on_fatal, program});
-    flow_add(flow, &(Observer){.on_record = print_record, .data = program});
-    site = site_new(program->config, program->monitor, flow);
-    if (!site) {
-        program->status = 2;
-        monitor_free(program->monitor);
-        flow_free(flow);
-        g_main_loop_unref(program->loop);
-        return;
-    }
     g_unix_signal_add(SIGINT, quit, program);
     g_unix_signal_add(SIGTERM, quit, program);
     g_unix_signal_add(SIGHUP, reload, program);
-    monitor_apply(program->monitor, program->config);
-    if (program->options.ask)
-        questions_read(on_question, program);
-    g_main_loop_run(program->loop);
+    if (deliver(program, flow)) {
+        /* Behind the spool: what is printed is not lost any more. */
+        flow_add(flow, &(Observer){.on_record = print_record, .data = program});
+        site = site_new(program->config, program->monitor, flow);
+    }
+    if (site) {
+        monitor_apply(program->monitor, program->config);
+        if (program->options.ask)
+            questions_read(on_question, program);
+        g_main_loop_run(program->loop);
+    } else {
+        program->status = 2;
+    }
     monitor_stop(program->monitor);
-    site_free(site);
+    if (site)
+        site_free(site);
+    if (program->delivery)
+        delivery_free(program->delivery);
     monitor_free(program->monitor);
     flow_free(flow);
     g_main_loop_unref(program->loop);

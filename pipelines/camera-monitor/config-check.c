@@ -2,6 +2,7 @@
 #include "config-internal.h"
 #include "json-place.h"
 #include "prompts.h"
+#include "sink.h"
 
 #include <gst/gst.h>
 #include <string.h>
@@ -59,7 +60,10 @@ static void check_sinks(ConfigReader *reader, GHashTable *names)
     g_hash_table_remove_all(names);
     for (guint i = 0; i < reader->config->sinks->len; i++) {
         const ConfigSink *sink = reader->config->sinks->pdata[i];
+        const gchar *missing = sink_missing(sink->url);
 
+        if (missing)
+            config_wrong(reader, sink->pointer, "%s: this camera-monitor was built without %s", sink->name, missing);
         if (!g_hash_table_add(names, sink->name))
             config_wrong(reader, sink->pointer, "another sink is \"%s\", too", sink->name);
         mqtt |= g_str_has_prefix(sink->url, "mqtt");

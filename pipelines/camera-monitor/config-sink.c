@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#define SINK_TEXTS 10
+
 static gchar *text_of(json_t *more, const char *name)
 {
     return g_strdup(json_string_value(json_object_get(more, name)));
@@ -74,4 +76,50 @@ void config_add_sink(ConfigReader *reader, const gchar *url, json_t *more, const
     g_ptr_array_add(reader->config->sinks, sink);
     take_url(reader, sink, uri);
     g_uri_unref(uri);
+}
+
+/* What it consists of, but for its place. */
+static void sink_texts(const ConfigSink *sink, gchar **texts[SINK_TEXTS])
+{
+    ConfigSink *s = (ConfigSink *)sink;
+    gchar **all[SINK_TEXTS] = {&s->url, &s->name, &s->user, &s->password, &s->secret, &s->token, &s->ca_file, &s->cert_file,
+        &s->key_file, &s->topic};
+
+    memcpy(texts, all, sizeof all);
+}
+
+ConfigSink *config_sink_copy(const ConfigSink *sink)
+{
+    ConfigSink *copy = g_new(ConfigSink, 1);
+    gchar **texts[SINK_TEXTS];
+
+    *copy = *sink;
+    sink_texts(copy, texts);
+    for (guint i = 0; i < SINK_TEXTS; i++)
+        *texts[i] = g_strdup(*texts[i]);
+    copy->pointer = g_strdup(sink->pointer);
+    return copy;
+}
+
+gboolean config_sink_equal(const ConfigSink *a, const ConfigSink *b)
+{
+    gchar **of_a[SINK_TEXTS], **of_b[SINK_TEXTS];
+
+    sink_texts(a, of_a);
+    sink_texts(b, of_b);
+    for (guint i = 0; i < SINK_TEXTS; i++)
+        if (g_strcmp0(*of_a[i], *of_b[i]) != 0)
+            return FALSE;
+    return a->alerts_only == b->alerts_only;
+}
+
+void config_sink_free(ConfigSink *sink)
+{
+    gchar **texts[SINK_TEXTS];
+
+    sink_texts(sink, texts);
+    for (guint i = 0; i < SINK_TEXTS; i++)
+        g_free(*texts[i]);
+    g_free(sink->pointer);
+    g_free(sink);
 }

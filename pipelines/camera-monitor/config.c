@@ -227,16 +227,6 @@ void config_camera_free(ConfigCamera *camera)
     g_free(camera);
 }
 
-void config_sink_free(ConfigSink *sink)
-{
-    gchar **texts[] = {&sink->url, &sink->name, &sink->user, &sink->password, &sink->secret, &sink->token,
-        &sink->ca_file, &sink->cert_file, &sink->key_file, &sink->topic, &sink->pointer};
-
-    for (guint i = 0; i < G_N_ELEMENTS(texts); i++)
-        g_free(*texts[i]);
-    g_free(sink);
-}
-
 void config_free(Config *config)
 {
     gchar **texts[] = {&config->spool, &config->homeassistant, &config->metrics, &config->metrics_file, &config->page,

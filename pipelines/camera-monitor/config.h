@@ -57,6 +57,9 @@ typedef struct ConfigOptions {
 /* NULL: something is wrong, and every such thing has been said on standard error with file, line and JSON pointer. */
 Config *config_read(const ConfigOptions *options);
 void config_free(Config *config);
+
+ConfigSink *config_sink_copy(const ConfigSink *sink);
+gboolean config_sink_equal(const ConfigSink *a, const ConfigSink *b);
 void config_sink_free(ConfigSink *sink);
 
 ConfigCamera *config_camera_copy(const ConfigCamera *camera);

@@ -71,18 +71,39 @@ GstStructure *questions_fields(json_t *question)
     return fields;
 }
 
-static void take_line(QuestionsReader *reader, const gchar *line)
+/* Of one question; NULL: it has been said what is wrong. */
+static json_t *read_object(const gchar *text)
 {
     json_error_t error;
-    json_t *root = json_loads(line, JSON_REJECT_DUPLICATES, &error);
+    json_t *root = json_loads(text, JSON_REJECT_DUPLICATES, &error);
+
+    if (json_is_object(root))
+        return root;
+    g_printerr("camera-monitor: no question: %s\n", root ? "a JSON object is wanted" : error.text);
+    json_decref(root);
+    return NULL;
+}
+
+GstStructure *questions_read_text(const gchar *text)
+{
+    GstStructure *fields;
+    json_t *root;
+
+    if (*text != '{')
+        return gst_structure_new("ask", "prompt", G_TYPE_STRING, text, NULL);
+    root = read_object(text);
+    fields = root ? questions_fields(root) : NULL;
+    json_decref(root);
+    return fields;
+}
+
+static void take_line(QuestionsReader *reader, const gchar *line)
+{
+    json_t *root = read_object(line);
     GstStructure *fields;
 
-    if (!json_is_object(root)) {
-        g_printerr(
-            "camera-monitor: no question: %s\n", root ? "a JSON object is wanted" : error.text);
-        json_decref(root);
+    if (!root)
         return;
-    }
     fields = questions_fields(root);
     reader->ask(reader->data, json_string_value(json_object_get(root, "camera")), fields);
     gst_structure_free(fields);

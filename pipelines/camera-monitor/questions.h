@@ -17,4 +17,7 @@ typedef void (*QuestionsAsk)(gpointer data, const gchar *camera, const GstStruct
 /* Reads on the thread of the default main context, until the input ends. What is no question is said on standard error. */
 void questions_read(QuestionsAsk ask, gpointer data);
 
+/* Of a JSON object, or, where it begins with another character than '{', of a prompt. NULL: it has been said what is wrong. */
+GstStructure *questions_read_text(const gchar *text);
+
 #endif
