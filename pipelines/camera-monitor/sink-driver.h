@@ -17,7 +17,6 @@ typedef enum SinkResult {
 } SinkResult;
 
 typedef struct SinkDriver {
-    const gchar *library; /* NULL: none is needed */
     guint most_in_flight;
     /* Reaches for nobody yet. board: of MQTT's topics that are not records; NULL where there are none. */
     gpointer (*create)(const ConfigSink *settings, Sink *sink, MqttBoard *board, GError **error);

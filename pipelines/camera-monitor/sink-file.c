@@ -127,4 +127,4 @@ static void destroy(gpointer self)
     g_free(file);
 }
 
-const SinkDriver sink_file = {NULL, 20, create, file_open, file_send, file_serve, file_close, destroy};
+const SinkDriver sink_file = {20, create, file_open, file_send, file_serve, file_close, destroy};

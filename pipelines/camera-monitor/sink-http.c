@@ -189,4 +189,4 @@ static void destroy(gpointer self)
     g_free(http);
 }
 
-const SinkDriver sink_http = {"libcurl", 1, create, http_connect, http_send, http_serve, http_disconnect, destroy};
+const SinkDriver sink_http = {1, create, http_connect, http_send, http_serve, http_disconnect, destroy};

@@ -223,4 +223,4 @@ static void kafka_disconnect(gpointer self)
     kafka->producer = NULL;
 }
 
-const SinkDriver sink_kafka = {"librdkafka", 20, create, kafka_connect, kafka_send, kafka_serve, kafka_disconnect, destroy};
+const SinkDriver sink_kafka = {20, create, kafka_connect, kafka_send, kafka_serve, kafka_disconnect, destroy};

@@ -322,4 +322,4 @@ static void destroy(gpointer self)
     g_free(mqtt);
 }
 
-const SinkDriver sink_mqtt = {"libmosquitto", 20, create, mqtt_connect, mqtt_send, mqtt_serve, mqtt_disconnect, destroy};
+const SinkDriver sink_mqtt = {20, create, mqtt_connect, mqtt_send, mqtt_serve, mqtt_disconnect, destroy};

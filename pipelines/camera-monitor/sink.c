@@ -33,33 +33,51 @@ struct Sink {
     gboolean drained; /* and nothing will come any more */
 };
 
-static const struct {
-    const gchar *scheme;
-    const SinkDriver *driver;
-} drivers[] = {
-    {"file", &sink_file},
-    {"mqtt", &sink_mqtt},
-    {"mqtts", &sink_mqtt},
-    {"http", &sink_http},
-    {"https", &sink_http},
-    {"kafka", &sink_kafka},
+#ifdef HAVE_MOSQUITTO
+#define MQTT &sink_mqtt
+#else
+#define MQTT NULL
+#endif
+#ifdef HAVE_CURL
+#define HTTP &sink_http
+#else
+#define HTTP NULL
+#endif
+#ifdef HAVE_RDKAFKA
+#define KAFKA &sink_kafka
+#else
+#define KAFKA NULL
+#endif
+
+typedef struct SinkScheme {
+    const gchar *name, *library;
+    const SinkDriver *driver; /* NULL: this program was built without the library */
+} SinkScheme;
+
+static const SinkScheme schemes[] = {
+    {"file", "", &sink_file},
+    {"mqtt", "libmosquitto", MQTT},
+    {"mqtts", "libmosquitto", MQTT},
+    {"http", "libcurl", HTTP},
+    {"https", "libcurl", HTTP},
+    {"kafka", "librdkafka", KAFKA},
 };
 
-static const SinkDriver *driver_of(const gchar *url)
+static const SinkScheme *scheme_of(const gchar *url)
 {
     gsize length = strcspn(url, ":");
 
-    for (guint i = 0; i < G_N_ELEMENTS(drivers); i++)
-        if (strlen(drivers[i].scheme) == length && g_ascii_strncasecmp(drivers[i].scheme, url, length) == 0)
-            return drivers[i].driver;
+    for (guint i = 0; i < G_N_ELEMENTS(schemes); i++)
+        if (strlen(schemes[i].name) == length && g_ascii_strncasecmp(schemes[i].name, url, length) == 0)
+            return &schemes[i];
     return NULL;
 }
 
 const gchar *sink_missing(const gchar *url)
 {
-    const SinkDriver *driver = driver_of(url);
+    const SinkScheme *scheme = scheme_of(url);
 
-    return driver && !driver->create ? driver->library : NULL;
+    return scheme && !scheme->driver ? scheme->library : NULL;
 }
 
 SinkResult sink_error(GError **error, SinkResult result, const gchar *format, ...)
@@ -255,10 +273,10 @@ Sink *sink_new(const ConfigSink *settings, Spool *spool, MqttBoard *board, const
     Sink *sink = g_new0(Sink, 1);
 
     sink->name = g_strdup(settings->name);
-    sink->driver = driver_of(settings->url);
+    sink->driver = scheme_of(settings->url) ? scheme_of(settings->url)->driver : NULL;
     sink->events = *events;
     sink->wake_fd = -1;
-    sink->self = sink->driver && sink->driver->create ? sink->driver->create(settings, sink, board, error) : NULL;
+    sink->self = sink->driver ? sink->driver->create(settings, sink, board, error) : NULL;
     if (!sink->self) {
         g_free(sink->name);
         g_free(sink);
