@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * librdkafka's mock cluster as a server: prints its address, and then, a line each, every message of the topic "llavaov". Ends
- * with its standard input.
+ * with its standard input, on which "down" and "up" take the broker's network away and give it back.
  */
 #include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>
@@ -34,6 +34,7 @@ int main(void)
     rd_kafka_mock_cluster_t *cluster = rd_kafka_mock_cluster_new(owner, 1);
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
     struct pollfd input = {0, POLLIN, 0};
+    char word[16];
 
     rd_kafka_mock_topic_create(cluster, "llavaov", 1, 1);
     printf("%s\n", rd_kafka_mock_cluster_bootstraps(cluster));
@@ -41,8 +42,9 @@ int main(void)
     consumer = make(RD_KAFKA_CONSUMER, rd_kafka_mock_cluster_bootstraps(cluster));
     rd_kafka_topic_partition_list_add(list, "llavaov", 0)->offset = 0;
     rd_kafka_assign(consumer, list);
-    while (poll(&input, 1, 0) == 0) {
-        rd_kafka_message_t *message = rd_kafka_consumer_poll(consumer, 100);
+    setvbuf(stdin, NULL, _IONBF, 0);
+    for (;;) {
+        rd_kafka_message_t *message = rd_kafka_consumer_poll(consumer, 20);
 
         if (message && !message->err) {
             printf("%.*s\n", (int)message->len, (const char *)message->payload);
@@ -50,6 +52,13 @@ int main(void)
         }
         if (message)
             rd_kafka_message_destroy(message);
+        if (poll(&input, 1, 0) == 0)
+            continue;
+        if (!fgets(word, sizeof word, stdin))
+            return 0;
+        if (strcmp(word, "down\n") == 0)
+            rd_kafka_mock_broker_set_down(cluster, 1);
+        else
+            rd_kafka_mock_broker_set_up(cluster, 1);
     }
-    return 0;
 }
