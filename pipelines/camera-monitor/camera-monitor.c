@@ -15,6 +15,7 @@
 #include "monitor.h"
 #include "options.h"
 #include "questions.h"
+#include "service.h"
 #include "site.h"
 
 #include <glib-unix.h>
@@ -29,6 +30,8 @@ typedef struct Program {
     MonitorOptions options;
     Config *config;
     Monitor *monitor;
+    Service *service;
+    gint64 ending;      /* g_get_monotonic_time() at which the end was asked for; 0: not yet */
     Delivery *delivery; /* NULL: there are no sinks */
     gint answers_left; /* atomic; below 0 = without end */
     int status;
@@ -36,7 +39,11 @@ typedef struct Program {
 
 static gboolean quit(gpointer data)
 {
-    g_main_loop_quit(((Program *)data)->loop);
+    Program *program = data;
+
+    if (!program->ending)
+        program->ending = g_get_monotonic_time();
+    g_main_loop_quit(program->loop);
     return G_SOURCE_CONTINUE;
 }
 
@@ -46,15 +53,26 @@ static gboolean quit_once(gpointer data)
     return G_SOURCE_REMOVE;
 }
 
+static void tell_ready(Program *program)
+{
+    gchar *lines = g_strdup_printf(
+        "READY=1\nSTATUS=%u cameras, %u sinks", program->config->cameras->len, program->config->sinks->len);
+
+    service_tell(program->service, lines);
+    g_free(lines);
+}
+
 static gboolean reload(gpointer data)
 {
     Program *program = data;
     Config *config;
 
+    service_reloading(program->service);
     program->options.config.probe = TRUE;
     config = config_read(&program->options.config);
     if (!config) {
         g_printerr("camera-monitor: everything stays as it was\n");
+        service_tell(program->service, "READY=1\nSTATUS=The configuration is broken; the one before it is in force");
         return G_SOURCE_CONTINUE;
     }
     if (program->delivery && !delivery_apply(program->delivery, config))
@@ -63,6 +81,7 @@ static gboolean reload(gpointer data)
     config_free(program->config);
     program->config = config;
     g_printerr("camera-monitor: read the configuration anew: %u cameras\n", config->cameras->len);
+    tell_ready(program);
     return G_SOURCE_CONTINUE;
 }
 
@@ -145,6 +164,7 @@ static void run(Program *program)
     Site *site = NULL;
 
     program->loop = g_main_loop_new(NULL, FALSE);
+    program->service = service_new();
     program->monitor = monitor_new(flow, &(MonitorEvents){on_finished, on_fatal, program});
     g_unix_signal_add(SIGINT, quit, program);
     g_unix_signal_add(SIGTERM, quit, program);
@@ -158,7 +178,9 @@ static void run(Program *program)
         monitor_apply(program->monitor, program->config);
         if (program->options.ask)
             questions_read(on_question, program);
+        tell_ready(program);
         g_main_loop_run(program->loop);
+        service_tell(program->service, "STOPPING=1");
     } else {
         program->status = 2;
     }
@@ -166,7 +188,8 @@ static void run(Program *program)
     if (site)
         site_free(site);
     if (program->delivery)
-        delivery_free(program->delivery);
+        delivery_free(program->delivery, program->ending);
+    service_free(program->service);
     monitor_free(program->monitor);
     flow_free(flow);
     g_main_loop_unref(program->loop);

@@ -13,7 +13,7 @@
 #include <curl/curl.h>
 #endif
 
-#define LAST_WORDS (3 * G_USEC_PER_SEC / 2)
+#define LAST_WORDS (4 * G_USEC_PER_SEC / 3)
 #define TOPIC "llavaov"
 
 typedef struct Outlet {
@@ -299,9 +299,9 @@ Spool *delivery_spool(const Delivery *delivery)
     return delivery->spool;
 }
 
-void delivery_free(Delivery *delivery)
+void delivery_free(Delivery *delivery, gint64 since)
 {
-    gint64 until = g_get_monotonic_time() + LAST_WORDS;
+    gint64 until = (since ? since : g_get_monotonic_time()) + LAST_WORDS;
     gboolean ended = TRUE;
     guint64 waiting;
 

@@ -24,7 +24,8 @@ gboolean delivery_apply(Delivery *delivery, const Config *config);
 const GPtrArray *delivery_sinks(const Delivery *delivery);
 /* NULL: there is none. */
 Spool *delivery_spool(const Delivery *delivery);
-/* Of cameras that are stopped: delivers for a second and a half at most what is left, and ends with the spool on disk. */
-void delivery_free(Delivery *delivery);
+/* Of cameras that are stopped: delivers what is left until a second and a third behind `since` (g_get_monotonic_time()) at most, and
+ * ends with the spool on disk. */
+void delivery_free(Delivery *delivery, gint64 since);
 
 #endif
