@@ -283,6 +283,9 @@ LlavaovStatus lv_chat_reply_end(LvChatReply *r, LlavaovError *error)
             return status;
         r->ended = true;
     }
+    /* Some servers (transformers serve) end behind the usage without "[DONE]". */
+    if (!r->ended && r->finish != LV_REPLY_UNFINISHED && r->has_usage && r->n_line == 0)
+        r->ended = true;
     if (!r->ended)
         return bad(error, "was cut off");
     if (r->finish == LV_REPLY_UNFINISHED)

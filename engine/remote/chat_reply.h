@@ -35,7 +35,7 @@ typedef struct LvChatReply {
     char *text; /* the answer so far, NUL-terminated once there is any; owned */
     size_t n_text, text_capacity;
     LvReplyFinish finish;
-    bool ended; /* "[DONE]", or the document is whole */
+    bool ended; /* "[DONE]", reason and usage, or the document is whole */
     bool has_usage;
     uint64_t prompt_tokens, completion_tokens;
     LvReplyLogprob *logprobs; /* by position; owned */

@@ -59,6 +59,7 @@ def in_turn(bench):
             ("silent", "silent", {"silence_ms": 300}),
             ("endless", "imed out", {"timeout_ms": 300}),
             ("cut", "reset", {}), ("cut-amid", "", {}), ("end-amid", "", {}),
+            ("end-without-usage", "cut off", {}),
             ("408", "as told", {}), ("429", "as told", {}), ("500", "as told", {}), ("503", "as told", {}),
             ("400", "as told", {}), ("401", "remote-api-key-env", {}), ("404", "remote-model", {}),
             ("garbage", "no JSON", {}), ("garbage-stream", "no chat completion", {}), ("redirect", "redirects", {})):
@@ -74,7 +75,7 @@ def in_turn(bench):
 
 def again(bench):
     """What another attempt helps is tried again, what it does not is not."""
-    for manner in ("cut", "cut-amid", "end-amid", "408", "502", "503", "504"):
+    for manner in ("cut", "cut-amid", "end-amid", "end-without-usage", "408", "502", "503", "504"):
         # Four at once: five failures in a row would open the breaker.
         server = bench.server(script=([manner] * 4 + ["ok"] * 4) * (TIMES // 4))
         told = bench.ask(server, windows=TIMES, together=4, retries=2, again_ms=50)
@@ -114,6 +115,8 @@ def unfit(bench):
         expect("%s: no answer" % manner, statuses(told) == ["remote-unfit"] * TIMES, told[0])
         if manner == "lie":
             expect("both numbers", "%d tokens here, and %d" % (bench.tokens, bench.tokens + 1) in told[0]["message"], told[0])
+    told = bench.ask(bench.server(usual="no-done"), windows=TIMES)
+    expect("a stream may end behind its usage", statuses(told) == ["ok"] * TIMES and told[0]["text"] == TEXT, told[0])
     told = bench.ask(bench.server(usual="long"), windows=3)
     expect("a long answer is taken", all(w["status"] == "ok" and w["text"] == TEXT * 1000 for w in told), told[0]["message"])
 

@@ -139,9 +139,15 @@ class Handler(BaseHTTPRequestHandler):
         while manner == "endless" and not server.stopping.is_set():
             self.event({"choices": [{"index": 0, "delta": {"content": " and"}, "finish_reason": None}]})
             server.wait(server.pace)
-        self.event({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
-        self.event({"choices": [], "usage": usage})
-        self.event("[DONE]")
+        last = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+        if manner == "no-done":  # as transformers serve
+            last["usage"] = usage
+        self.event(last)
+        if manner == "end-without-usage":
+            self.close_connection = True
+        elif manner != "no-done":
+            self.event({"choices": [], "usage": usage})
+            self.event("[DONE]")
         self.chunk(b"")
         return None
 
