@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Live streams from half to ten times what the machine can serve (soak-load, each in a process of its
 own), after measuring that. Prints a table, PASS or FAIL for each of the acceptance's rules, and writes
-the runs and a plot.
+the runs and a plot. With --rounds each load has several runs, in alternating order, and what is answered a second is their
+median: a machine's own speed changes from minute to minute by as much as what is asked of the plateau.
 
-    tests/soak/load.py [--seconds N] [--settle N] [--loads 1,2] [--json FILE] [--plot FILE.svg] [--unequal]
+    tests/soak/load.py [--seconds N] [--settle N] [--loads 1,2] [--rounds N] [--json FILE] [--plot FILE.svg] [--unequal]
                        [--pictures N] [--leak BYTES] [--set PROPERTY=VALUE]... [--probe N | --capacity WINDOWS/S]
     tests/soak/load.py --from FILE --plot FILE.svg      the table and the plot of an earlier run
 """
@@ -56,9 +57,16 @@ def measure(streams, seconds, settle, *more):
     return json.loads(out.splitlines()[-1])
 
 
+def of_load(runs, load, key):
+    """The median over the rounds."""
+    return statistics.median(r[key] for r in runs if r["load"] == load)
+
+
 def judge(runs, capacity):
-    best = max([r["answers_per_s"] for r in runs] + [capacity])
-    at = next(r for r in runs if r["load"] == 1)
+    loads = sorted({r["load"] for r in runs})
+    answered = {load: of_load(runs, load, "answers_per_s") for load in loads}
+    best = max([*answered.values(), capacity])
+    at = {key: of_load(runs, 1, key) for key in ("latency_p99_ms", "frame_p50_ms")}
     failed = 0
 
     def verdict(passed, text):
@@ -66,11 +74,12 @@ def judge(runs, capacity):
         failed += not passed
         print("PASS" if passed else "FAIL", text)
 
+    for load in loads:
+        if load > 1:
+            verdict(answered[load] >= 0.9 * best, f"{load}: {answered[load] / best:.2f} of the best answered (0.9)")
     for r in runs:
         load = r["load"]
         if load > 1:
-            verdict(r["answers_per_s"] >= 0.9 * best,
-                    f"{load}: {r['answers_per_s'] / best:.2f} of the best answered (0.9)")
             verdict(r["latency_p99_ms"] <= 2 * at["latency_p99_ms"],
                     f"{load}: p99 {r['latency_p99_ms'] / max(at['latency_p99_ms'], 1):.2f} of that at capacity (2)")
         mean = r["equal_answers"] / r["equal_streams"]
@@ -103,6 +112,8 @@ def table(runs):
 
 def plot(runs, path):
     """Answered windows a second and the latency's p99 over what is asked, as SVG."""
+    keys = ("asked_per_s", "answers_per_s", "latency_p99_ms")
+    runs = [{key: of_load(runs, load, key) for key in keys} for load in sorted({r["load"] for r in runs})]
     width, height, left, bottom, top = 640, 360, 60, 50, 30
     low, high = math.log(runs[0]["asked_per_s"]), math.log(runs[-1]["asked_per_s"])
     most = 1.25 * max(r["answers_per_s"] for r in runs)
@@ -136,6 +147,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--settle", type=int, default=20)
+    parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--json", default="build/load.json")
     parser.add_argument("--plot")
     parser.add_argument("--unequal", action="store_true", help="one stream with 32 frames, one with long answers")
@@ -159,7 +171,8 @@ def main():
             sys.exit("load: nothing was answered: the machine is too busy with something else")
         print(f"capacity: {capacity:.1f} windows/s, {capacity * WINDOW:.0f} streams", flush=True)
         runs = []
-        for load in map(float, options.loads.split(",")):
+        loads = list(map(float, options.loads.split(",")))
+        for load in (load for i in range(options.rounds) for load in loads[::-1 if i % 2 else 1]):
             streams = max(round(capacity * WINDOW * load), 3)
             run = measure(streams, options.seconds, options.settle, *more, *(["--unequal"] if options.unequal else []))
             runs.append({"load": load, **run})

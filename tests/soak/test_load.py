@@ -36,5 +36,12 @@ class Memory(unittest.TestCase):
         self.assertFalse(load.is_flat(filling))
 
 
+class Rounds(unittest.TestCase):
+    def test_the_median_counts(self):
+        runs = [{"load": times, "answers_per_s": rate} for times, rate in
+                ((1, 40), (2, 38), (2, 20), (1, 60), (1, 41), (2, 39))]
+        self.assertEqual([load.of_load(runs, which, "answers_per_s") for which in (1, 2)], [41, 38])
+
+
 if __name__ == "__main__":
     unittest.main()
