@@ -76,6 +76,7 @@ struct Metrics {
     gchar *model; /* of the latest answer; NULL: none yet */
     MetricsCounts counts;
     Histogram times[METRICS_N_TIMES];
+    gsize last_length; /* of the latest text: the next is about as long */
 };
 
 /* With the lock. */

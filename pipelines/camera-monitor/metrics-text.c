@@ -40,11 +40,12 @@ gchar *metrics_text_labels(const gchar *name, ...)
     return g_string_free(labels, FALSE);
 }
 
-/* A scrape has thousands of these: no printf. */
+/* With the end of the line. A scrape has thousands of these: no printf. */
 static void append_count(GString *out, guint64 count)
 {
     gchar digits[24], *end = digits + sizeof(digits), *digit = end;
 
+    *--digit = '\n';
     do {
         *--digit = (gchar)('0' + count % 10);
         count /= 10;
@@ -80,7 +81,6 @@ void metrics_text_count(GString *out, const gchar *name, const gchar *labels, gu
 {
     append_name(out, name, "", labels);
     append_count(out, count);
-    g_string_append_c(out, '\n');
 }
 
 void metrics_text_number(GString *out, const gchar *name, const gchar *labels, gdouble value)
@@ -90,30 +90,28 @@ void metrics_text_number(GString *out, const gchar *name, const gchar *labels, g
     g_string_append_c(out, '\n');
 }
 
+/* Most of a scrape are these lines: what they have in common is written once. */
 void metrics_text_histogram(
     GString *out, const gchar *name, const gchar *labels, const Histogram *histogram)
 {
     const HistogramBuckets *buckets = histogram->buckets;
+    gboolean some = labels && *labels;
+    gchar *start =
+        g_strconcat(name, "_bucket{", some ? labels : "", some ? "," : "", "le=\"", NULL);
+    gsize length = strlen(start);
     guint64 below = 0;
 
     for (guint i = 0; i <= buckets->n; i++) {
         below += histogram->counts[i];
-        g_string_append(out, name);
-        g_string_append(out, "_bucket{");
-        if (labels && *labels) {
-            g_string_append(out, labels);
-            g_string_append_c(out, ',');
-        }
-        g_string_append(out, "le=\"");
+        g_string_append_len(out, start, (gssize)length);
         g_string_append(out, i < buckets->n ? buckets->labels[i] : "+Inf");
-        g_string_append(out, "\"} ");
+        g_string_append_len(out, "\"} ", 3);
         append_count(out, below);
-        g_string_append_c(out, '\n');
     }
+    g_free(start);
     append_name(out, name, "_sum", labels);
     append_number(out, histogram->sum);
     g_string_append_c(out, '\n');
     append_name(out, name, "_count", labels);
     append_count(out, histogram->count);
-    g_string_append_c(out, '\n');
 }

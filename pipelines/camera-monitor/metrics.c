@@ -337,9 +337,10 @@ void metrics_take_drop(Metrics *metrics, const gchar *name, const gchar *reason)
 
 gchar *metrics_text(Metrics *metrics, gsize *length)
 {
-    GString *out = g_string_sized_new(1 << 16);
+    GString *out;
 
     g_mutex_lock(&metrics->lock);
+    out = g_string_sized_new(metrics->last_length + 4096);
     metrics_write(metrics, out);
     if (metrics->vllm)
         metrics_write_vllm(metrics, out);
@@ -350,6 +351,9 @@ gchar *metrics_text(Metrics *metrics, gsize *length)
 
         source->write(source->data, out);
     }
+    g_mutex_lock(&metrics->lock);
+    metrics->last_length = out->len;
+    g_mutex_unlock(&metrics->lock);
     *length = out->len;
     return g_string_free(out, FALSE);
 }

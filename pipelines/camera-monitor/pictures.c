@@ -176,20 +176,33 @@ Pictures *pictures_new(void)
     return pictures;
 }
 
+static LastPicture *find_or_add(Pictures *pictures, const gchar *name)
+{
+    LastPicture *picture = g_hash_table_lookup(pictures->by_name, name);
+
+    if (picture)
+        return picture;
+    picture = g_atomic_rc_box_new0(LastPicture);
+    picture->owner = pictures;
+    g_atomic_int_inc(&pictures->references);
+    g_mutex_init(&picture->lock);
+    g_hash_table_insert(pictures->by_name, g_strdup(name), picture);
+    return picture;
+}
+
+void pictures_add(Pictures *pictures, const gchar *name)
+{
+    g_mutex_lock(&pictures->lock);
+    find_or_add(pictures, name);
+    g_mutex_unlock(&pictures->lock);
+}
+
 void pictures_watch(Pictures *pictures, const gchar *name, GstPad *pad)
 {
     LastPicture *picture;
 
     g_mutex_lock(&pictures->lock);
-    picture = g_hash_table_lookup(pictures->by_name, name);
-    if (!picture) {
-        picture = g_atomic_rc_box_new0(LastPicture);
-        picture->owner = pictures;
-        g_atomic_int_inc(&pictures->references);
-        g_mutex_init(&picture->lock);
-        g_hash_table_insert(pictures->by_name, g_strdup(name), picture);
-    }
-    g_atomic_rc_box_acquire(picture);
+    picture = g_atomic_rc_box_acquire(find_or_add(pictures, name));
     g_mutex_unlock(&pictures->lock);
     gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER, on_frame, picture, unref_picture);
 }

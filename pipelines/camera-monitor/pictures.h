@@ -12,6 +12,8 @@
 typedef struct Pictures Pictures;
 
 Pictures *pictures_new(void);
+/* There is this camera, with a picture or without. */
+void pictures_add(Pictures *pictures, const gchar *name);
 /* Frames that leave the pad belong to this camera from now on, until the pad is gone. */
 void pictures_watch(Pictures *pictures, const gchar *name, GstPad *pad);
 void pictures_forget(Pictures *pictures, const gchar *name);

@@ -34,10 +34,12 @@ static void show_camera(Site *site, const Camera *camera, const CameraStatus *st
         [CAMERA_ENDED] = "ended",
     };
 
-    if (site->page)
-        page_state_set_camera(page_state(site->page), camera_name(camera),
-            &(PageCamera){words[status->state], status->reason, status->since, status->enabled,
-                status->reconnects, status->n_questions, status->questions, status->prompts});
+    if (!site->page)
+        return;
+    pictures_add(page_pictures(site->page), camera_name(camera));
+    page_state_set_camera(page_state(site->page), camera_name(camera),
+        &(PageCamera){words[status->state], status->reason, status->since, status->enabled,
+            status->reconnects, status->n_questions, status->questions, status->prompts});
 }
 
 static void watch_pictures(Site *site, const Camera *camera)

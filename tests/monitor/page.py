@@ -175,10 +175,13 @@ def live(check, programs, port, folder):
         check(area.tag_name == "textarea" and area.get_attribute("value") == "Is the picture black?", "the keyboard is in the question")
         area.send_keys(Keys.CONTROL, "a")
         area.send_keys(EVIL_PROMPT)
+        count = len(monitor.answers("gate"))
         area.send_keys(Keys.ENTER)
         monitor.until(lambda: monitor.answers("gate")[-1]["prompt"] == EVIL_PROMPT, "the prompt reaches an answer")
         asked = [a["prompt"] for a in monitor.answers("gate")]
-        check(True, "a prompt reaches the next answer (%d before)" % asked.index(EVIL_PROMPT))
+        # One window was open then, and one more may have been with the engine.
+        check(asked.index(EVIL_PROMPT) <= count + 2 and set(asked[asked.index(EVIL_PROMPT):]) == {EVIL_PROMPT},
+              "a prompt reaches the next answer", asked[count:])
         check(page.until(lambda: page.text("gate", ".ask") == EVIL_PROMPT, "prompt") and driver.title == "camera-monitor",
               "the page has it, as text", page.text("gate", ".ask"))
         check(page.until(lambda: driver.switch_to.active_element.text == "Change question", "focus"), "the keyboard is back")
@@ -196,7 +199,7 @@ def live(check, programs, port, folder):
                       "a named question's prompt")
         check(any(a["prompt"] == "Is it black?" for a in monitor.answers("two")[-2:]), "the other question is as it was")
         before = len([r for r in monitor.records if "ask-id" in r])
-        [b for b in page.card("yard").find_elements(By.TAG_NAME, "button") if b.text == "Ask something else"][0].click()
+        [b for b in page.card("yard").find_elements(By.TAG_NAME, "button") if b.text == "Ask …"][0].click()
         driver.switch_to.active_element.send_keys("Is there a ball?", Keys.ENTER)
         monitor.until(lambda: any(r.get("ask-id") and r["prompt"] == "Is there a ball?" for r in monitor.records[before:]), "it is asked")
         check(True, "a question in between is answered")
