@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "site-http.h"
 
+#include "http-address.h"
 #include "http.h"
 #include "metrics-text.h"
 
@@ -90,6 +91,15 @@ static HttpServer *serve(
     return server;
 }
 
+/* This machine alone needs none, whatever the page has. */
+static const gchar *token_of_metrics(const Config *config)
+{
+    HttpAddress address;
+
+    return http_address_read(config->metrics, &address) && address.loopback ? NULL
+                                                                            : config->page_token;
+}
+
 SiteHttp *site_http_new(const Config *config, Metrics *metrics, Page *page)
 {
     SiteHttp *http = g_new0(SiteHttp, 1);
@@ -103,7 +113,8 @@ SiteHttp *site_http_new(const Config *config, Metrics *metrics, Page *page)
         page_set_server(page, http->page);
     }
     if (good && config->metrics && g_strcmp0(config->metrics, config->page) != 0) {
-        http->scraped = serve(http, "metrics", config->metrics, config->page_token, answer_scrape);
+        http->scraped =
+            serve(http, "metrics", config->metrics, token_of_metrics(config), answer_scrape);
         good = http->scraped != NULL;
     }
     if (good) {

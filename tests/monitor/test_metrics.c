@@ -3,7 +3,7 @@
  *
  *   test-metrics               the tests
  *   test-metrics --text N      the text of N streams, for promtool and others
- *   test-metrics --time N      how long it takes to make
+ *   test-metrics --time N      how much of a processor it takes to make
  */
 #include "metrics.h"
 
@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static const gchar *const one[] = {NULL};
 static const gchar *const two[] = {"person", "what"};
@@ -241,6 +242,15 @@ static Metrics *many(guint n)
     return metrics;
 }
 
+/* Others may be busy. */
+static gdouble processor_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return (gdouble)now.tv_sec * 1e3 + (gdouble)now.tv_nsec / 1e6;
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -254,7 +264,7 @@ int main(int argc, char **argv)
         Metrics *metrics = many((guint)atoi(argv[2]));
         gboolean time = strcmp(argv[1], "--time") == 0;
         gchar *text = text_of(metrics);
-        gint64 start = g_get_monotonic_time();
+        gdouble start = processor_ms();
 
         for (guint i = 0; time && i < 100; i++) {
             g_free(text);
@@ -263,7 +273,7 @@ int main(int argc, char **argv)
 
         if (time)
             printf("%u lines, %zu bytes: %.2f ms on average\n", lines_in(text), strlen(text),
-                (gdouble)(g_get_monotonic_time() - start) / 1e5);
+                (processor_ms() - start) / 100);
         else
             fputs(text, stdout);
         g_free(text);
