@@ -196,7 +196,7 @@ def with_token(check, program):
         path = os.path.join(folder, "token")
         with open(path, "w", encoding="ascii") as file:
             file.write(TOKEN + "\n")
-        monitor = Monitor(program, {"cameras": [GATE], "page": {"address": "0.0.0.0:0", "token-file": path}, "metrics": {"address": "0.0.0.0:0"}})
+        monitor = Monitor(program, {"cameras": [GATE], "page": {"address": "0.0.0.0:0", "token-file": path}, "metrics": {"address": "0.0.0.0:00"}})  # another address
         port, metrics = monitor.port("page"), monitor.port("metrics")
         status, headers, body = request(port, "/?token=" + TOKEN)
         cookie = headers.get("Set-Cookie", "").split(";")[0]
