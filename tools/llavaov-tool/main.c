@@ -26,6 +26,7 @@ static const struct {
     {"check-weights", tool_check_weights},
     {"inspect", tool_inspect},
     {"quantize", tool_quantize},
+    {"doctor", tool_doctor},
 };
 
 /* Commands with options of their own. */
@@ -373,7 +374,10 @@ static const char doc[] =
     "  inspect [DIR]             what a folder is, what running it takes, and every reason why it "
     "would not run\n"
     "  quantize DIR OUT          a new folder with the weights in --precision (nf4, fp4, nf4-dq, "
-    "fp4-dq)\n\n"
+    "fp4-dq)\n"
+    "  doctor [ROOT]             what an installation lacks (GStreamer, plugin, decoders, model, "
+    "driver, GPU), and what to type; devices\n"
+    "                            are looked for below ROOT\n\n"
     "FILE is .npy (uint8, [H, W, 3] or [T, H, W, 3]) or raw RGB of --size.\n"
     "Messages are [{\"role\": ..., \"content\": [{\"type\": \"text\", \"text\": ...}, "
     "{\"type\": \"image\", \"path\": FILE}, {\"type\": \"video\", \"path\": FILE}]}, ...].";

@@ -47,7 +47,7 @@ typedef LlavaovStatus ToolCommand(const ToolOptions *options, LlavaovError *erro
 
 ToolCommand tool_tokenize, tool_detokenize, tool_resize, tool_layout, tool_features, tool_logits,
     tool_generate, tool_choose, tool_calibrate, tool_template, tool_bench, tool_check_weights,
-    tool_inspect, tool_quantize;
+    tool_inspect, tool_quantize, tool_doctor;
 
 /* A new list of token ids; NULL without memory. */
 json_t *tool_json_ids(const int32_t *ids, size_t n);
