@@ -172,7 +172,7 @@ static void run(Program *program)
     if (deliver(program, flow)) {
         /* Behind the spool: what is printed is not lost any more. */
         flow_add(flow, &(Observer){.on_record = print_record, .data = program});
-        site = site_new(program->config, program->monitor, flow);
+        site = site_new(program->config, program->monitor, program->delivery, flow);
     }
     if (site) {
         monitor_apply(program->monitor, program->config);

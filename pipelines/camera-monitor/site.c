@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "site.h"
 
+#include "metrics-delivery.h"
 #include "metrics-file.h"
 #ifdef HAVE_MICROHTTPD
 #include "site-http.h"
@@ -8,7 +9,9 @@
 
 struct Site {
     const Monitor *monitor;
+    const Delivery *delivery; /* NULL: nothing is delivered */
     Metrics *metrics;
+    MetricsDelivery *delivered;
     MetricsFile *file;
 #ifdef HAVE_MICROHTTPD
     SiteHttp *http;
@@ -184,19 +187,31 @@ static gboolean on_second(gpointer data)
 
     for (guint i = 0; i < cameras->len; i++)
         take_stats(site, cameras->pdata[i]);
+    if (site->delivery)
+        metrics_delivery_take(site->delivered, site->delivery);
     return G_SOURCE_CONTINUE;
 }
 
-Site *site_new(const Config *config, Monitor *monitor, RecordFlow *flow)
+static void clear(Site *site)
+{
+    g_clear_pointer(&site->file, metrics_file_free);
+    stop_serving(site);
+    metrics_free(site->metrics);
+    metrics_delivery_free(site->delivered);
+    g_free(site);
+}
+
+Site *site_new(const Config *config, Monitor *monitor, const Delivery *delivery, RecordFlow *flow)
 {
     Site *site = g_new0(Site, 1);
 
     site->monitor = monitor;
+    site->delivery = delivery;
     site->metrics = metrics_new(config->metrics_vllm);
+    site->delivered = metrics_delivery_new();
+    metrics_add_source(site->metrics, metrics_delivery_write, site->delivered);
     if (!serve(site, config, monitor)) {
-        stop_serving(site);
-        metrics_free(site->metrics);
-        g_free(site);
+        clear(site);
         return NULL;
     }
     if (config->metrics_file)
@@ -215,8 +230,5 @@ Site *site_new(const Config *config, Monitor *monitor, RecordFlow *flow)
 void site_free(Site *site)
 {
     g_source_remove(site->timer);
-    g_clear_pointer(&site->file, metrics_file_free);
-    stop_serving(site);
-    metrics_free(site->metrics);
-    g_free(site);
+    clear(site);
 }
