@@ -54,6 +54,8 @@ enum { LV_ON_CPU = 1, LV_ON_CUDA = 2 };
     ROW(BF16, "bf16", "BF16", 16,   LV_BFLOAT16,  LV_UNSCALED, LV_UNSCALED, 0, LV_F32,      NULL,  LV_ON_CPU | LV_ON_CUDA) \
     ROW(NF4,  "nf4",  NULL,   4,    LV_CODE_HIGH, LV_SCALE_RUN, LV_UNSCALED, 64, LV_F32, lv_nf4_codes, LV_ON_CPU) \
     ROW(FP4,  "fp4",  NULL,   4,    LV_CODE_HIGH, LV_SCALE_RUN, LV_UNSCALED, 64, LV_F32, lv_fp4_codes, LV_ON_CPU) \
+    ROW(INT8, "int8", NULL,   8,    LV_SIGNED,    LV_SCALE_ROW, LV_UNSCALED, 0,  LV_F32, NULL,         LV_ON_CPU) \
+    ROW(INT4, "int4", NULL,   4,    LV_SIGNED,    LV_SCALE_BLOCK, LV_UNSCALED, 32, LV_F16, NULL,       LV_ON_CPU) \
     ROW(E4M3, "e4m3", NULL,   8,    LV_FLOAT8,    LV_SCALE_ROW, LV_UNSCALED, 0,  LV_F32, NULL,         0)
 /* clang-format on */
 #endif

@@ -2,6 +2,7 @@
  * Weights become int4 as they are loaded, all threads at work on one: each makes panels. */
 #include "backend/cpu_int4.h"
 
+#include "backend/cpu_packed.h"
 #include "backend/cpu_quantise.h"
 
 typedef struct Int4Making {
@@ -23,6 +24,11 @@ static void make_panels(void *data, size_t first, size_t n, unsigned worker)
         const size_t row = panel * LV_INT4_PANEL, left = m->source.rows - row,
                      rows = left < LV_INT4_PANEL ? left : LV_INT4_PANEL;
         const LvMatrix piece = lv_matrix_rows(&m->source, row, rows);
+        if (piece.dtype == LV_INT4) {
+            lv_cpu_int4_panel(m->numbers + panel * lv_int4_panel_bytes(cols),
+                m->scales + panel * lv_int4_panel_scales(cols), &piece, rows);
+            continue;
+        }
         m->kernels->to_float(floats, &piece);
         if (!m->int4->put_panel(m->numbers + panel * lv_int4_panel_bytes(cols),
                 m->scales + panel * lv_int4_panel_scales(cols), floats, rows, cols))
@@ -80,7 +86,10 @@ LlavaovStatus lv_cpu_int4_load(
     LvCpu *cpu, LvWeight *weight, const LvHostTensor *const *tensors, LlavaovError *error)
 {
     size_t panels = 0;
-    LlavaovStatus status = lv_cpu_all_floats(weight, tensors, "int4", error);
+    bool already = false;
+    if (weight->parts[0].dtype == LV_INT8) /* four bits could not hold it */
+        return LLAVAOV_OK;
+    LlavaovStatus status = lv_cpu_all_of(weight, tensors, LV_INT4, &already, error);
     if (status != LLAVAOV_OK)
         return status;
     for (size_t i = 0; i < weight->n_parts; i++)

@@ -2,6 +2,7 @@
  * Weights become int8 as they are loaded, all threads at work on one: each makes panels. */
 #include "backend/cpu_int8.h"
 
+#include "backend/cpu_packed.h"
 #include "backend/cpu_quantise.h"
 
 typedef struct Making {
@@ -25,6 +26,11 @@ static void make_panels(void *data, size_t first, size_t n, unsigned worker)
         const size_t row = panel * LV_INT8_PANEL, left = m->source.rows - row,
                      rows = left < LV_INT8_PANEL ? left : LV_INT8_PANEL;
         const LvMatrix piece = lv_matrix_rows(&m->source, row, rows);
+        if (piece.dtype == LV_INT8) {
+            lv_cpu_int8_panel(m->numbers + panel * lv_int8_panel_bytes(cols), m->scales + row,
+                m->offsets + row, &piece, rows);
+            continue;
+        }
         m->kernels->to_float(floats, &piece);
         m->int8->put_panel(m->numbers + panel * lv_int8_panel_bytes(cols), m->scales + row,
             m->offsets + row, m->columns + worker * cols, floats, rows, cols,
@@ -84,13 +90,14 @@ LlavaovStatus lv_cpu_int8_load(
 {
     const size_t cols = weight->cols, threads = lv_pool_threads(cpu->pool);
     size_t panels = 0;
-    const LlavaovStatus status = lv_cpu_all_floats(weight, tensors, "int8", error);
+    bool already = false;
+    const LlavaovStatus status = lv_cpu_all_of(weight, tensors, LV_INT8, &already, error);
     if (status != LLAVAOV_OK)
         return status;
     for (size_t i = 0; i < weight->n_parts; i++)
         panels += lv_int8_panels(weight->parts[i].rows);
     if (cols > LV_INT8_MAX_INNER)
-        return LLAVAOV_OK;
+        return LLAVAOV_OK; /* also where it is int8 already: what those numbers stand for */
     int32_t *columns = lv_calloc(threads, cols * sizeof *columns);
     float *floats = lv_alloc_aligned(threads * LV_INT8_PANEL, cols * sizeof *floats);
     int8_t *row = lv_alloc(threads, (cols + 3) / 4 * 4);
@@ -99,7 +106,7 @@ LlavaovStatus lv_cpu_int8_load(
         make(cpu, weight, columns, floats, row);
     for (size_t i = cols; room && i < threads * cols; i++)
         columns[i % cols] += columns[i];
-    const bool kept = room && lv_int8_keeps(columns, weight->rows, cols);
+    const bool kept = room && (already || lv_int8_keeps(columns, weight->rows, cols));
     lv_free(columns);
     lv_free(floats);
     lv_free(row);

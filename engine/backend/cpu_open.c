@@ -135,6 +135,22 @@ static LlavaovStatus choose_kernels(
         "cpu mask \"%s\" is not known; use \"auto\"%s", mask, names);
 }
 
+static bool stored_as(const LvBackendOptions *options, LvDtype type)
+{
+    const LvQuantisation *stored = options->config ? &options->config->quantisation : NULL;
+    return stored && stored->present && stored->type == type;
+}
+
+/* A checkpoint of integers is multiplied as such unless float32 is asked for. */
+static LlavaovPrecision precision_of(const LvBackendOptions *options)
+{
+    if (options->precision != LLAVAOV_PRECISION_AUTO)
+        return options->precision;
+    return stored_as(options, LV_INT8)   ? LLAVAOV_PRECISION_INT8
+           : stored_as(options, LV_INT4) ? LLAVAOV_PRECISION_INT4
+                                         : LLAVAOV_PRECISION_AUTO;
+}
+
 LlavaovStatus lv_backend_cpu_open(
     const LvBackendOptions *options, LvBackend **backend, LlavaovError *error)
 {
@@ -143,7 +159,11 @@ LlavaovStatus lv_backend_cpu_open(
     LlavaovStatus status = choose_kernels(options->cpu_mask, &kernels, error);
     if (status != LLAVAOV_OK)
         return status;
-    const LvQuantised quantised = lv_cpu_quantised(options->precision);
+    const LlavaovPrecision precision = precision_of(options);
+    const LvQuantised quantised = lv_cpu_quantised(precision);
+    if (quantised.int4 && stored_as(options, LV_INT8))
+        return lv_fail_about(error, LLAVAOV_ERROR_UNSUPPORTED, LLAVAOV_ABOUT_OPTION, "precision",
+            "the checkpoint's weights are int8, and cannot become int4; use precision \"auto\"");
     if (quantised.type == LV_F32 && !quantised.int8 &&
         options->precision != LLAVAOV_PRECISION_AUTO && options->precision != LLAVAOV_PRECISION_F32)
         return lv_fail_about(error, LLAVAOV_ERROR_UNSUPPORTED, LLAVAOV_ABOUT_OPTION, "precision",
@@ -181,7 +201,7 @@ LlavaovStatus lv_backend_cpu_open(
         "cpu: %s kernels, %u thread%s, weights %s, %s%s arithmetic%s%s%s", kernels->name, threads,
         threads == 1 ? "" : "s",
         quantised.type == LV_F32 && !quantised.int8 ? "as stored"
-                                                    : llavaov_precision_name(options->precision),
+                                                    : llavaov_precision_name(precision),
         quantised.int8 ? cpu->int8->name : "",
         quantised.int4   ? " int4, int8 and float32"
         : quantised.int8 ? " int8 and float32"

@@ -126,14 +126,22 @@ LlavaovStatus lv_cpu_no_memory(const LvHostTensor *tensor, LlavaovError *error)
         "no memory for tensor %s", tensor->name);
 }
 
-LlavaovStatus lv_cpu_all_floats(const LvWeight *weight, const LvHostTensor *const *tensors,
-    const char *what, LlavaovError *error)
+LlavaovStatus lv_cpu_all_of(const LvWeight *weight, const LvHostTensor *const *tensors,
+    LvDtype type, bool *already, LlavaovError *error)
 {
-    for (size_t i = 0; i < weight->n_parts; i++)
-        if (!lv_traits_float(lv_dtype_traits(weight->parts[i].dtype)))
+    *already = weight->parts[0].dtype == type;
+    for (size_t i = 0; i < weight->n_parts; i++) {
+        const LvDtype dtype = weight->parts[i].dtype;
+        if (dtype != type && !lv_traits_float(lv_dtype_traits(dtype)))
             return lv_fail_about(error, LLAVAOV_ERROR_UNSUPPORTED, LLAVAOV_ABOUT_OPTION,
                 "precision", "%s: tensor %s is %s, and cannot become %s; use precision \"auto\"",
-                tensors[i]->file, tensors[i]->name, lv_dtype_name(weight->parts[i].dtype), what);
+                tensors[i]->file, tensors[i]->name, lv_dtype_name(dtype), lv_dtype_name(type));
+        if (*already != (dtype == type))
+            return lv_fail_about(error, LLAVAOV_ERROR_FORMAT, LLAVAOV_ABOUT_TENSOR,
+                tensors[i]->name, "%s: tensor %s is %s, but %s, with which it is multiplied, is %s",
+                tensors[i]->file, tensors[i]->name, lv_dtype_name(dtype), tensors[0]->name,
+                lv_dtype_name(weight->parts[0].dtype));
+    }
     return LLAVAOV_OK;
 }
 

@@ -19,9 +19,10 @@ void lv_cpu_quantise_codes(
 LlavaovStatus lv_cpu_quantise(LvCpu *cpu, LvQuantised quantised, const LvHostTensor *tensor,
     LvMatrix *matrix, LvMatrix *scales, LlavaovError *error);
 
-/* An error, naming the first part that is no float and so cannot become `what`. */
-LlavaovStatus lv_cpu_all_floats(const LvWeight *weight, const LvHostTensor *const *tensors,
-    const char *what, LlavaovError *error);
+/* Whether the weight's parts are of this type already; an error, naming the first part that is none of it
+ * nor a float, or that is of another kind than those before it. */
+LlavaovStatus lv_cpu_all_of(const LvWeight *weight, const LvHostTensor *const *tensors,
+    LvDtype type, bool *already, LlavaovError *error);
 LlavaovStatus lv_cpu_no_memory(const LvHostTensor *tensor, LlavaovError *error);
 
 /* Gives back the pages of a tensor in a file's mapping; they are read again if need be. */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "checkpoint/integers.h"
 #include "checkpoint/foreign.h"
 
 #include <stdbool.h>
@@ -192,6 +193,9 @@ static void check_quantised(
     /* four_bits.h reads these. */
     if (!*path && !strcmp(key, "quantization_config") && is_true(field, "load_in_4bit") &&
         (!method || !strcmp(method, "bitsandbytes")))
+        return;
+    if (!*path && !strcmp(key, "quantization_config") && method &&
+        !strcmp(method, LV_INTEGERS_METHOD)) /* integers.h */
         return;
     if (!method)
         method = is_true(field, "load_in_4bit") || is_true(field, "load_in_8bit")

@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/limits.h"
 #include "base/status.h"
+#include "checkpoint/integers.h"
 
 #define CONFIG "quantization_config."
 #define MOST_BLOCK 4096u
@@ -86,9 +87,16 @@ void lv_bnb_config(LvFields *top, LvQuantisation *quantisation)
     lv_field_text(&fields, "quant_method", &method);
     lv_field_bool(&fields, "load_in_4bit", &four);
     lv_field_bool(&fields, "load_in_8bit", &eight);
+    if (!fields.status && !strcmp(method, LV_INTEGERS_METHOD)) {
+        lv_integers_config(&fields, quantisation);
+        top->status = fields.status;
+        return;
+    }
     if (!fields.status && strcmp(method, "bitsandbytes"))
         lv_field_fail(&fields, LLAVAOV_ERROR_UNSUPPORTED, "quant_method",
-            "is \"%.64s\"; of quantised weights only bitsandbytes' four bits are read", method);
+            "is \"%.64s\"; of quantised weights bitsandbytes' four bits are read, and what "
+            "llavaov-tool quantize writes",
+            method);
     else if (!fields.status && (!four || eight))
         lv_field_fail(&fields, LLAVAOV_ERROR_UNSUPPORTED, eight ? "load_in_8bit" : "load_in_4bit",
             "is %s; of bitsandbytes' weights only those of four bits are read",

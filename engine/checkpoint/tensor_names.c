@@ -9,6 +9,7 @@
 
 #include "base/limits.h"
 #include "checkpoint/four_bits.h"
+#include "checkpoint/integers.h"
 
 /* Tried in this order; the first prefix that matches wins. */
 static const struct {
@@ -91,6 +92,7 @@ static LvNameKind whole_name(const char *name, char canonical[LV_CANONICAL_BYTES
 LvNameKind lv_tensor_name_canonical(const char *name, char canonical[LV_CANONICAL_BYTES])
 {
     const char *ending = lv_bnb_ending(name);
+    ending = ending ? ending : lv_integers_ending(name);
     char weight[2 * LV_CANONICAL_BYTES];
     if (!ending)
         return whole_name(name, canonical);

@@ -69,7 +69,9 @@ LlavaovStatus lv_table_four_bits(const LvTensorTable *table, const LvTableEntry 
     const char *name = entry->source->name, *why = NULL;
     const bool stored = beside(table, expected->name, LV_BNB_STATE_NF4) ||
                         beside(table, expected->name, LV_BNB_STATE_FP4),
-               head = !strncmp(expected->name, "HEAD.", 5), wanted = quantisation->present;
+               head = !strncmp(expected->name, "HEAD.", 5),
+               wanted = quantisation->present &&
+                        (quantisation->type == LV_NF4 || quantisation->type == LV_FP4);
     *four_bits = stored;
     if (stored && !wanted)
         why = "config.json has no quantization_config";

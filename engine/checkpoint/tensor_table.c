@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/limits.h"
 #include "base/status.h"
+#include "checkpoint/integers.h"
 #include "checkpoint/tensor_list.h"
 #include "checkpoint/tensor_names.h"
 #include "checkpoint/tensor_quantised.h"
@@ -140,7 +141,7 @@ static LlavaovStatus check_expected(void *data, const LvExpectedTensor *expected
 {
     const TensorCheck *check = data;
     LvTableEntry *entry = lv_entries_find(check->table, expected->name);
-    bool four_bits = false;
+    bool four_bits = false, integers = false;
     if (!entry && expected->optional)
         return LLAVAOV_OK;
     if (!entry) {
@@ -151,7 +152,10 @@ static LlavaovStatus check_expected(void *data, const LvExpectedTensor *expected
     }
     LlavaovStatus status = lv_table_four_bits(
         check->table, entry, expected, check->quantisation, &four_bits, check->error);
-    if (status)
+    if (!status && !four_bits)
+        status = lv_table_integers(
+            check->table, entry, expected, check->quantisation, &integers, check->error);
+    if (status || integers)
         return status;
     if (four_bits)
         return lv_table_use_four_bits(

@@ -29,7 +29,8 @@ static void check(const LvConfig *config)
     FUZZ_CHECK(isfinite(t->rms_norm_eps) && isfinite(v->layer_norm_eps));
     FUZZ_CHECK(config->n_eos_tokens <= LV_MAX_GENERATION_IDS);
     FUZZ_CHECK(!config->quantisation.present || config->quantisation.type == LV_NF4 ||
-               config->quantisation.type == LV_FP4);
+               config->quantisation.type == LV_FP4 || config->quantisation.type == LV_INT8 ||
+               config->quantisation.type == LV_INT4);
     (void)lv_bnb_skipped(&config->quantisation, "model.vision_tower.encoder.layers.0.mlp.fc1");
     FUZZ_CHECK(config->n_pinpoints <= LV_MAX_PINPOINTS);
     FUZZ_CHECK(v->n_feature_layers >= 1 && v->n_feature_layers <= LV_MAX_FEATURE_LAYERS &&

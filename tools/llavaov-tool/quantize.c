@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * quantize: a checkpoint folder of four bits, as transformers saves one with bitsandbytes. */
+ * quantize: a checkpoint folder of four bits, as transformers saves one with bitsandbytes, or of this
+ * engine's own integers. */
 #include "quantize.h"
 
 #include <dirent.h>
@@ -11,9 +12,11 @@
 #include <sys/stat.h>
 
 #include "base/limits.h"
+#include "checkpoint/integers.h"
 #include "checkpoint/json.h"
 #include "checkpoint/shards.h"
 #include "checkpoint/tensor_list.h"
+#include "model/model.h"
 #include "model/try.h"
 #include "tool.h"
 
@@ -123,12 +126,15 @@ static LlavaovStatus write_config(
     LV_TRY(path_to(target, to, "config.json", error));
     LV_TRY(lv_file_read(source, LV_MAX_CONFIG_BYTES, &text, &bytes, error));
     LV_TRY(lv_json_parse(text, bytes, source, false, &root, error));
-    quantised = json_pack("{ss sb sb sb sb ss ss ss sb sb sb sf sn}", "quant_method",
-        "bitsandbytes", "_load_in_4bit", 1, "_load_in_8bit", 0, "load_in_4bit", 1, "load_in_8bit",
-        0, "bnb_4bit_quant_type", lv_dtype_name(q->type), "bnb_4bit_compute_dtype", "float32",
-        "bnb_4bit_quant_storage", "uint8", "bnb_4bit_use_double_quant", q->nested,
-        "llm_int8_enable_fp32_cpu_offload", 0, "llm_int8_has_fp16_weight", 0, "llm_int8_threshold",
-        6.0, "llm_int8_skip_modules");
+    quantised =
+        q->int8
+            ? json_pack("{ss si}", "quant_method", LV_INTEGERS_METHOD, "bits", q->int4 ? 4 : 8)
+            : json_pack("{ss sb sb sb sb ss ss ss sb sb sb sf sn}", "quant_method", "bitsandbytes",
+                  "_load_in_4bit", 1, "_load_in_8bit", 0, "load_in_4bit", 1, "load_in_8bit", 0,
+                  "bnb_4bit_quant_type", lv_dtype_name(q->type), "bnb_4bit_compute_dtype",
+                  "float32", "bnb_4bit_quant_storage", "uint8", "bnb_4bit_use_double_quant",
+                  q->nested, "llm_int8_enable_fp32_cpu_offload", 0, "llm_int8_has_fp16_weight", 0,
+                  "llm_int8_threshold", 6.0, "llm_int8_skip_modules");
     if (!quantised || json_object_set_new(root, "quantization_config", quantised) != 0)
         LV_TRY(lv_fail(error, LLAVAOV_ERROR_MEMORY, target, "%s: out of memory", target));
     LV_TRY(write_json(target, root, error));
@@ -169,21 +175,24 @@ done:
 
 LlavaovStatus tool_quantize(const ToolOptions *o, LlavaovError *error)
 {
-    const LvBackendOptions options = {
-        .device = "cpu", .threads = o->threads, .cpu_mask = o->cpu_mask};
+    ToolQuantizing q = {.quantised = lv_cpu_quantised(o->precision), .weight_map = json_object()};
+    const LvBackendOptions options = {.device = "cpu",
+        .threads = o->threads,
+        .cpu_mask = o->cpu_mask,
+        .precision = q.quantised.int8 ? o->precision : LLAVAOV_PRECISION_AUTO};
     const char *from = o->n_arguments ? o->arguments[0] : NULL,
                *to = o->n_arguments > 1 ? o->arguments[1] : NULL;
     LvCheckpoint *checkpoint = NULL;
     LvBackend *backend = NULL;
     Names names = {0};
-    ToolQuantizing q = {.quantised = lv_cpu_quantised(o->precision), .weight_map = json_object()};
+    LvModel *model = NULL;
     LlavaovStatus status;
     if (o->n_arguments != 2)
         LV_TRY(lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION, "folders",
             "a checkpoint folder and a new one are wanted"));
-    if (q.quantised.type == LV_F32)
+    if (q.quantised.type == LV_F32 && !q.quantised.int8)
         LV_TRY(lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION, "precision",
-            "--precision must be nf4, fp4, nf4-dq or fp4-dq"));
+            "--precision must be int8, int4, nf4, fp4, nf4-dq or fp4-dq"));
     LV_TRY(lv_checkpoint_open(from, &checkpoint, error));
     if (lv_checkpoint_config(checkpoint)->quantisation.present)
         LV_TRY(lv_fail(error, LLAVAOV_ERROR_UNSUPPORTED, from,
@@ -194,6 +203,11 @@ LlavaovStatus tool_quantize(const ToolOptions *o, LlavaovError *error)
     LV_TRY(lv_tensor_list(lv_checkpoint_config(checkpoint), take_linear, &names));
     qsort(names.names, names.n, sizeof *names.names, by_text);
     LV_TRY(lv_backend_open(&options, &backend, error));
+    if (q.quantised.int8) {
+        names.n = 0;
+        LV_TRY(tool_integers_watch(&q.integers, backend, error));
+        LV_TRY(lv_model_open(checkpoint, backend, NULL, NULL, &model, error));
+    }
     if (mkdir(to, 0777) != 0)
         LV_TRY(lv_fail(error, LLAVAOV_ERROR_IO, to, "%s: %s", to, strerror(errno)));
     q.cpu = lv_cpu(backend);
@@ -203,8 +217,10 @@ LlavaovStatus tool_quantize(const ToolOptions *o, LlavaovError *error)
     LV_TRY(copy_others(from, to, error));
     LV_TRY(write_config(from, to, &q.quantised, error));
 done:
+    lv_model_close(model);
     if (backend)
         backend->ops->close(backend);
+    tool_integers_close(&q.integers);
     lv_checkpoint_close(checkpoint);
     lv_free(names.names);
     json_decref(q.weight_map);

@@ -7,11 +7,13 @@
 
 #include "backend/cpu_quantise.h"
 #include "checkpoint/safetensors.h"
+#include "integers.h"
 
 typedef struct ToolQuantizing {
     LvCpu *cpu; /* whose threads do it */
     LvQuantised quantised;
-    const char **names; /* of the tensors that become four bits; sorted by strcmp */
+    ToolIntegers integers; /* of precision int8 and int4; otherwise: */
+    const char **names;    /* of the tensors that become four bits; sorted by strcmp */
     size_t n_names;
     json_t *weight_map; /* every tensor of the result and its file */
     uint64_t total;     /* its bytes of tensors */

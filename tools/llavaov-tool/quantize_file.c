@@ -8,12 +8,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/cpu_packed.h"
 #include "checkpoint/four_bits.h"
+#include "checkpoint/integers.h"
 #include "model/try.h"
 
 #define MOST_STATE 512
 
-enum { CODES = LV_BNB_N_PARTS, WHOLE, N_KINDS }; /* beside the parts of LvBnbPart */
+enum {
+    CODES = LV_BNB_N_PARTS,
+    WHOLE,
+    NUMBERS,
+    SCALES,
+    N_KINDS
+}; /* beside the parts of LvBnbPart */
 
 /* A tensor of the result. */
 typedef struct Piece {
@@ -132,6 +140,18 @@ static void add_four_bits(Writing *w, const LvSafetensor *source)
     add(w, source, LV_BNB_STATE_NF4, state_suffix(q), "U8", room_for_state(source, q), 0);
 }
 
+static void add_integers(Writing *w, const LvSafetensor *source, const ToolMade *made)
+{
+    const uint64_t rows = source->shape[0], cols = source->shape[1];
+    if (made->weight->int4) {
+        add(w, source, NUMBERS, "", "U8", rows, (cols + 1) / 2);
+        add(w, source, SCALES, LV_INTEGERS_SCALE, "F16", rows, lv_int4_groups(cols));
+    } else {
+        add(w, source, NUMBERS, "", "I8", rows, cols);
+        add(w, source, SCALES, LV_INTEGERS_SCALE, "F32", rows, 0);
+    }
+}
+
 /* Wide elements first, so that all of them are aligned; then by name. */
 static int by_place(const void *a, const void *b)
 {
@@ -144,10 +164,13 @@ static void plan(Writing *w)
 {
     for (size_t i = 0; i < w->file->n_tensors; i++) {
         const LvSafetensor *source = &w->file->tensors[i];
-        if (becomes_four_bits(w->q, source->name)) {
+        const ToolMade *made = tool_integers_find(&w->q->integers, source->name);
+        if (made)
+            add_integers(w, source, made);
+        else if (becomes_four_bits(w->q, source->name))
             add_four_bits(w, source);
+        if (made || becomes_four_bits(w->q, source->name))
             continue;
-        }
         add(w, source, WHOLE, "", source->dtype, 1, 0);
         Piece *piece = &w->pieces[w->n - 1];
         piece->n_dims = source->n_dims;
@@ -264,6 +287,36 @@ done:
     return status;
 }
 
+/* A weight's rows, as a file holds them. */
+static LlavaovStatus put_integers(Writing *w, const LvSafetensor *source, const ToolMade *made)
+{
+    const LvWeight *weight = made->weight;
+    const LvMatrix *part = &weight->parts[made->part];
+    const size_t row_bytes = weight->int4 ? (part->cols + 1) / 2 : part->cols,
+                 groups = lv_int4_groups(part->cols);
+    uint8_t *numbers = lv_alloc(part->rows, row_bytes);
+    uint16_t *scales = lv_alloc(part->rows, groups * sizeof *scales);
+    LlavaovStatus status;
+    if (!numbers || !scales)
+        LV_TRY(lv_fail(
+            w->error, LLAVAOV_ERROR_MEMORY, source->name, "no memory for tensor %s", source->name));
+    for (size_t r = 0; r < part->rows; r++)
+        if (weight->int4)
+            lv_cpu_int4_row(
+                &weight->int4[made->part], r, numbers + r * row_bytes, scales + r * groups);
+        else
+            lv_cpu_int8_row(&weight->int8[made->part], r, (int8_t *)numbers + r * row_bytes);
+    LV_TRY(put(w, source, NUMBERS, numbers, part->rows * row_bytes));
+    if (weight->int4)
+        LV_TRY(put(w, source, SCALES, scales, part->rows * groups * sizeof *scales));
+    else
+        LV_TRY(put(w, source, SCALES, weight->int8[made->part].scales, part->rows * sizeof(float)));
+done:
+    lv_free(numbers);
+    lv_free(scales);
+    return status;
+}
+
 LlavaovStatus tool_quantize_file(ToolQuantizing *quantizing, const LvSafetensors *file,
     const char *name, const char *path, LlavaovError *error)
 {
@@ -278,7 +331,10 @@ LlavaovStatus tool_quantize_file(ToolQuantizing *quantizing, const LvSafetensors
     LV_TRY(write_header(&w));
     for (size_t i = 0; i < file->n_tensors; i++) {
         const LvSafetensor *source = &file->tensors[i];
-        if (becomes_four_bits(quantizing, source->name))
+        const ToolMade *made = tool_integers_find(&quantizing->integers, source->name);
+        if (made)
+            LV_TRY(put_integers(&w, source, made));
+        else if (becomes_four_bits(quantizing, source->name))
             LV_TRY(put_four_bits(&w, source));
         else
             LV_TRY(
