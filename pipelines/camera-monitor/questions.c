@@ -57,6 +57,18 @@ static void set_field(GstStructure *fields, const char *key, const json_t *json)
         gst_structure_take_value(fields, key, &value);
 }
 
+/* A name that a structure has had stays in memory for good: what strangers make up must not become one. Properties' names
+ * are there already. */
+static const char *known_name(const char *key)
+{
+    static const char *const own[] = {"prompt", "from", "history", "follows", "question"};
+
+    for (guint i = 0; i < G_N_ELEMENTS(own); i++)
+        if (strcmp(own[i], key) == 0)
+            return key;
+    return g_quark_try_string(key) ? key : "unknown-field";
+}
+
 GstStructure *questions_fields(json_t *question)
 {
     GstStructure *fields = gst_structure_new_empty("ask");
@@ -66,7 +78,7 @@ GstStructure *questions_fields(json_t *question)
     json_object_foreach(question, key, value)
     {
         if (strcmp(key, "camera") != 0)
-            set_field(fields, key, value);
+            set_field(fields, known_name(key), value);
     }
     return fields;
 }

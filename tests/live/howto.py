@@ -12,7 +12,7 @@
     ```c       the same
 
 A block of any other kind, and one that is indented instead of fenced, is an error: it would not be run. The shell starts in a
-folder that holds the repository with BUILD as build/, so nothing is built or installed. The port 8554 is replaced by a free one.
+folder that holds the repository with BUILD as build/, so nothing is built or installed. The ports 8554, 8088 and 8089 are replaced by free ones.
 """
 import ast
 import os
@@ -278,7 +278,9 @@ def main():
     if "--self-test" in sys.argv:
         return self_test()
     with open(PAGE, encoding="utf-8") as file:
-        text = file.read().replace("8554", str(free_port()))
+        text = file.read()
+    for port in ("8554", "8088", "8089"):
+        text = text.replace(port, str(free_port()))
     with tempfile.TemporaryDirectory(prefix="llavaov-howto-") as folder:
         repository(folder)
         try:

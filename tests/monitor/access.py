@@ -91,6 +91,20 @@ def bodies(check, port):
         check(status in wanted, "%s: %s" % (path[:40], wanted), status)
 
 
+def invented(check, port, monitor):
+    """Names that nobody has heard of leave nothing behind."""
+    before = None
+    for i in range(600):
+        number = "".join(chr(97 + i // 26 ** digit % 26) for digit in range(3))
+        body = {"camera": "gate", **{number + chr(97 + k) + "x" * 1000: 1 for k in range(20)}}
+        status = post(port, "/api/ask", body)
+        if status != 202:
+            return check(False, "a question of unknown fields", status)
+        if i == 200:
+            before = memory(monitor)
+    return check(memory(monitor) - before < PATIENCE << 20, "unknown names leave nothing behind", memory(monitor) - before)
+
+
 def nonsense(check, port, monitor):
     """Bytes that are no request, and requests cut off anywhere."""
     random.seed(7)
@@ -267,6 +281,7 @@ def main():
     hosts(check, port)
     origins(check, port)
     bodies(check, port)
+    invented(check, port, monitor)
     nonsense(check, port, monitor)
     crowd(check, port, monitor)
     streams(check, port, monitor)

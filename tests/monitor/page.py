@@ -243,6 +243,30 @@ def live(check, programs, port, folder):
         check(monitor.stop() == 0, "camera-monitor ends", monitor.said[-5:])
 
 
+def readme(check, programs, port, folder):
+    """docs/images/page.png: three cameras, one with an alert."""
+    program, server_program = programs
+    source = "videotestsrc is-live=true pattern=%s ! video/x-raw,width=640,height=360,framerate=15/1"
+    with Server(server_program, source=source % "ball") as ball, Server(server_program, source=source % "black") as black, \
+            Server(server_program, source=source % "smpte") as bars:
+        monitor = Monitor(program, config([
+            camera("gate", ball.port, questions={"black": {"prompt": "Is the picture black?", "choices": ["yes", "no"], "alert-on": "yes"},
+                                                 "what": {"prompt": "What is shown?"}}),
+            camera("yard", black.port, prompt="Is the picture black?", choices=["yes", "no"], **{"alert-on": "yes"}),
+            camera("hall", bars.port, prompt="What is shown?"),
+        ]))
+        driver = browser(1280, 800)
+        try:
+            page = Page(driver, monitor)
+            page.open()
+            monitor.until(lambda: all(len(monitor.answers(name)) > 24 for name in ("yard", "hall")), "answers", 90)
+            check(page.until(lambda: page.pictures() == 3, "pictures"), "pictures")
+            shoot(driver, folder, "page")
+        finally:
+            driver.quit()
+            monitor.stop()
+
+
 def token(check, programs, port, folder):
     """Others than this machine need the token; the browser keeps what it is exchanged for."""
     program, _ = programs
@@ -283,6 +307,8 @@ def main():
             print("-- " + part, flush=True)
             if part == "live":
                 live(check, programs, steady.port, folder)
+            elif part == "readme":
+                readme(check, programs, steady.port, folder)
             elif part == "token":
                 token(check, programs, steady.port, folder)
             else:
