@@ -283,6 +283,10 @@ typedef struct LlavaovEngineOptions {
     /* For device "remote". model_path is the served checkpoint's folder, of which no weights are
      * needed: prompts are counted here, too, and must have as many tokens there. */
     const LlavaovRemoteOptions *remote;
+    /* With precision INT8 or INT4: a folder, made if need be, where the quantised weights are kept and taken from the
+     * next time, if the checkpoint's files are the same and nothing there is damaged; otherwise they are
+     * made anew. device_detail says which. NULL: none. */
+    const char *quantized_cache;
 } LlavaovEngineOptions;
 
 /* Facts about an open engine; strings live as long as the engine. */

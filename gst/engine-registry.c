@@ -114,6 +114,7 @@ load_thread (gpointer data)
   options.precision = entry->precision;
   /* Its name has been checked. */
   llavaov_precision_from_name (settings->kv_precision, &options.kv_precision);
+  options.quantized_cache = settings->quantized_cache;
   options.progress = load_progress;
   options.progress_data = entry;
   status = llavaov_engine_open (&options, &engine, &error);

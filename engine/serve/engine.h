@@ -65,7 +65,8 @@ struct LlavaovEngine {
     LlavaovResize resize;
     LlavaovEngineInfo info;
     char *path, *name;
-    int32_t *stop_tokens; /* of answers without rules of their own */
+    char told[256], detail[800]; /* of the cache of quantised weights; the whole line then */
+    int32_t *stop_tokens;        /* of answers without rules of their own */
     uint32_t n_stop_tokens;
 
     pthread_mutex_t trie_lock; /* of: */

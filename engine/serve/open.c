@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "serve/engine.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -12,6 +13,7 @@
 #include "picture/picture.h"
 #include "serve/event.h"
 #include "serve/pictures.h"
+#include "serve/quantise_cache.h"
 #include "serve/remote.h"
 #include "serve/request.h"
 #include "serve/scheduler.h"
@@ -93,6 +95,29 @@ static LlavaovStatus load(
     return lv_model_warm(engine->model, &warm, NULL, error);
 }
 
+/* The folder's, or what the cache has of it. */
+static LlavaovStatus open_checkpoint(
+    LlavaovEngine *engine, const LlavaovEngineOptions *options, LlavaovError *error)
+{
+    const LvQuantiseOptions quantise = {.precision = options->precision,
+        .threads = options->threads,
+        .cpu_mask = options->cpu_mask,
+        .progress = options->progress,
+        .progress_data = options->progress_data};
+    char path[PATH_MAX];
+    LlavaovStatus status = lv_checkpoint_open(options->model_path, &engine->checkpoint, error);
+    if (status != LLAVAOV_OK || !options->quantized_cache || !*options->quantized_cache ||
+        lv_checkpoint_config(engine->checkpoint)->quantisation.present ||
+        (options->precision != LLAVAOV_PRECISION_INT8 &&
+            options->precision != LLAVAOV_PRECISION_INT4))
+        return status;
+    lv_checkpoint_close(engine->checkpoint);
+    engine->checkpoint = NULL;
+    status = lv_quantise_cached(
+        path, engine->told, options->quantized_cache, options->model_path, &quantise, error);
+    return status == LLAVAOV_OK ? lv_checkpoint_open(path, &engine->checkpoint, error) : status;
+}
+
 /* The checkpoint's end tokens and the template's own turn end. */
 static LlavaovStatus collect_stop_tokens(LlavaovEngine *engine, LlavaovError *error)
 {
@@ -145,6 +170,11 @@ static void describe(LlavaovEngine *engine, const LlavaovEngineOptions *options,
     info->generation_notice = lv_checkpoint_generation(engine->checkpoint)->notice;
     info->device = engine->backend->info.device;
     info->device_detail = engine->backend->info.detail;
+    if (*engine->told) {
+        snprintf(engine->detail, sizeof engine->detail, "%s; %s", engine->backend->info.detail,
+            engine->told);
+        info->device_detail = engine->detail;
+    }
     info->precision = options->precision != LLAVAOV_PRECISION_AUTO
                           ? llavaov_precision_name(options->precision)
                       : engine->backend->info.activation_dtype != LV_F32
@@ -221,7 +251,7 @@ LlavaovStatus llavaov_engine_open(
     const uint64_t start = lv_now_ns();
     LV_TRY(name_model(engine, options->model_path, error));
     LV_TRY(is_remote ? lv_checkpoint_open_configs(options->model_path, &engine->checkpoint, error)
-                     : lv_checkpoint_open(options->model_path, &engine->checkpoint, error));
+                     : open_checkpoint(engine, options, error));
     LV_TRY(lv_tokenizer_open_folder(options->model_path, &engine->tokenizer, error));
     LV_TRY(lv_chat_prepare(
         engine->tokenizer, lv_placeholders(lv_checkpoint_config(engine->checkpoint)), error));

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """llavaov-tool quantize with int8 and int4: the folder opens and gives the bits that the precision gives on the checkpoint; damaged ones are
-refused with the tensor's or the field's name.
+refused with the tensor's or the field's name. --quantized-cache keeps such folders.
 
     quantize.py LLAVAOV_TOOL MODEL
 """
@@ -136,6 +136,61 @@ DAMAGE = [
 ]  # fmt: skip
 
 
+def check_cache(top):
+    """The entry is taken while the source and itself are what they were, and made anew otherwise."""
+    source, cache = top + "/source", top + "/cache/of"
+    shutil.copytree(model, source)
+    os.mkdir(top + "/cache")
+    question = ["-m", source, "-d", "cpu", "--greedy", "-N", "8", "-p", "What happens?", "-j"]
+
+    def answer(*options):
+        done = run("generate", *question, "--precision", "int4", *options)
+        return json.loads(done.stdout)["tokens"] if done.returncode == 0 else done.stderr
+
+    def entry():
+        names = os.listdir(cache)
+        check("one entry", len(names) == 1, names)
+        return os.path.join(cache, names[0])
+
+    truth = answer()
+    check("an answer", isinstance(truth, list), truth)
+    check("the cache is written", answer("--quantized-cache", cache) == truth)
+    weights, listed = entry() + "/model.safetensors", entry() + "/made-of.txt"
+
+    def flip():
+        with open(weights, "r+b") as file:
+            file.seek(-1000, 2)
+            byte = file.read(1)
+            file.seek(-1000, 2)
+            file.write(bytes([byte[0] ^ 1]))
+
+    def keep_time(change):
+        def with_time():
+            was = os.stat(weights)
+            change()
+            os.utime(weights, ns=(was.st_atime_ns, was.st_mtime_ns))
+
+        return with_time
+
+    cases = [
+        ("nothing", lambda: None, True),
+        ("a bit in the entry", keep_time(flip), False),
+        ("half an entry", lambda: os.truncate(weights, 5000), False),
+        ("a list that is cut", lambda: os.truncate(listed, 40), False),
+        ("no weights", lambda: os.unlink(weights), False),
+        ("the source's time", lambda: os.utime(source + "/model.safetensors"), False),
+        ("the source's config.json", lambda: open(source + "/config.json", "a").write("\n"), False),
+        ("nothing again", lambda: None, True),
+    ]
+    for what, change, kept in cases:
+        change()
+        before = os.stat(entry()).st_ino
+        check(what + ": the answer", answer("--quantized-cache", cache) == truth)
+        check(what + ": %s" % ("kept" if kept else "made anew"), (os.stat(entry()).st_ino == before) == kept)
+    message = answer("--quantized-cache", listed)
+    check("a cache that is no folder", listed.encode() in message, message)
+
+
 def main():
     with tempfile.TemporaryDirectory() as top:
         out = top + "/out.npy"
@@ -164,6 +219,7 @@ def main():
             done = run("logits", "-m", folder, "-d", "cpu", "-p", "What?", "-o", out)
             check("int%d: %s names %s" % (b, change.__name__, name), done.returncode == 1 and name.encode() in done.stderr, (done.returncode, done.stderr))
             shutil.rmtree(folder)
+        check_cache(top)
     if failed:
         sys.exit("%d failed" % len(failed))
 

@@ -291,6 +291,7 @@ static LlavaovStatus answer_all(const ToolOptions *o, LlavaovError *error)
         .device = o->device,
         .precision = o->precision,
         .kv_precision = o->kv_precision,
+        .quantized_cache = o->quantized_cache,
         .resize = o->resize,
         .threads = o->threads,
         .cpu_mask = o->cpu_mask};

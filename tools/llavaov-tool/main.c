@@ -41,6 +41,7 @@ enum {
     OPTION_CPU_MASK = 256,
     OPTION_PRECISION,
     OPTION_KV_PRECISION,
+    OPTION_QUANTIZED_CACHE,
     OPTION_RESIZE,
     OPTION_TO,
     OPTION_SYSTEM,
@@ -80,6 +81,8 @@ static const struct argp_option options[] = {
     {"device", 'd', "NAME", 0, "auto, cpu, cuda or cuda:N", 1},
     {"precision", OPTION_PRECISION, "NAME", 0, LLAVAOV_PRECISION_NAMES, 1},
     {"kv-precision", OPTION_KV_PRECISION, "NAME", 0, "of keys and values: auto, f32 or f16", 1},
+    {"quantized-cache", OPTION_QUANTIZED_CACHE, "DIR", 0,
+        "generate: where weights of int8 and int4 are kept", 1},
     {"threads", 't', "N", 0, "compute threads; 0 = one per processor", 1},
     {"cpu-mask", OPTION_CPU_MASK, "NAME", 0, "auto, baseline, avx2 or avx512", 1},
     {"resize", OPTION_RESIZE, "NAME", 0, "torchvision, pillow or auto (default): as the checkpoint",
@@ -205,6 +208,9 @@ static error_t parse(int key, char *text, struct argp_state *state)
     case OPTION_KV_PRECISION:
         if (!llavaov_precision_from_name(text, &o->kv_precision))
             argp_error(state, "%s: unknown", text);
+        break;
+    case OPTION_QUANTIZED_CACHE:
+        o->quantized_cache = text;
         break;
     case 't':
         o->threads = (uint32_t)parse_number(state, text, 256);

@@ -18,6 +18,7 @@
 typedef struct ToolOptions {
     const char *model, *device, *cpu_mask, *out;
     LlavaovPrecision precision, kv_precision;
+    const char *quantized_cache;
     uint32_t threads;
     LlavaovResize resize;
     LlavaovLayout layout;

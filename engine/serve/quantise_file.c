@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * quantize: one safetensors file. Where everything lies follows from shapes; so the header comes first
+ * Quantising a folder: one safetensors file. Where everything lies follows from shapes; so the header comes first
  * and each tensor's parts are written to their places. */
-#include "quantize.h"
+#include "serve/quantise.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -35,7 +35,7 @@ typedef struct Piece {
 } Piece;
 
 typedef struct Writing {
-    ToolQuantizing *q;
+    LvQuantising *q;
     const LvSafetensors *file;
     const char *name, *path;
     FILE *out;
@@ -50,7 +50,7 @@ static int by_text(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static bool becomes_four_bits(const ToolQuantizing *q, const char *name)
+static bool becomes_four_bits(const LvQuantising *q, const char *name)
 {
     return q->n_names && bsearch(&name, q->names, q->n_names, sizeof *q->names, by_text);
 }
@@ -140,7 +140,7 @@ static void add_four_bits(Writing *w, const LvSafetensor *source)
     add(w, source, LV_BNB_STATE_NF4, state_suffix(q), "U8", room_for_state(source, q), 0);
 }
 
-static void add_integers(Writing *w, const LvSafetensor *source, const ToolMade *made)
+static void add_integers(Writing *w, const LvSafetensor *source, const LvMadeWeight *made)
 {
     const uint64_t rows = source->shape[0], cols = source->shape[1];
     if (made->weight->int4) {
@@ -164,7 +164,7 @@ static void plan(Writing *w)
 {
     for (size_t i = 0; i < w->file->n_tensors; i++) {
         const LvSafetensor *source = &w->file->tensors[i];
-        const ToolMade *made = tool_integers_find(&w->q->integers, source->name);
+        const LvMadeWeight *made = lv_made_integers_find(&w->q->integers, source->name);
         if (made)
             add_integers(w, source, made);
         else if (becomes_four_bits(w->q, source->name))
@@ -288,7 +288,7 @@ done:
 }
 
 /* A weight's rows, as a file holds them. */
-static LlavaovStatus put_integers(Writing *w, const LvSafetensor *source, const ToolMade *made)
+static LlavaovStatus put_integers(Writing *w, const LvSafetensor *source, const LvMadeWeight *made)
 {
     const LvWeight *weight = made->weight;
     const LvMatrix *part = &weight->parts[made->part];
@@ -317,10 +317,10 @@ done:
     return status;
 }
 
-LlavaovStatus tool_quantize_file(ToolQuantizing *quantizing, const LvSafetensors *file,
+LlavaovStatus lv_quantise_file(LvQuantising *quantising, const LvSafetensors *file,
     const char *name, const char *path, LlavaovError *error)
 {
-    Writing w = {quantizing, file, name, path, fopen(path, "wbx"), .error = error};
+    Writing w = {quantising, file, name, path, fopen(path, "wbx"), .error = error};
     LlavaovStatus status;
     if (!w.out)
         return cannot_write(&w);
@@ -331,10 +331,10 @@ LlavaovStatus tool_quantize_file(ToolQuantizing *quantizing, const LvSafetensors
     LV_TRY(write_header(&w));
     for (size_t i = 0; i < file->n_tensors; i++) {
         const LvSafetensor *source = &file->tensors[i];
-        const ToolMade *made = tool_integers_find(&quantizing->integers, source->name);
+        const LvMadeWeight *made = lv_made_integers_find(&quantising->integers, source->name);
         if (made)
             LV_TRY(put_integers(&w, source, made));
-        else if (becomes_four_bits(quantizing, source->name))
+        else if (becomes_four_bits(quantising, source->name))
             LV_TRY(put_four_bits(&w, source));
         else
             LV_TRY(

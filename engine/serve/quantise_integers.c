@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "integers.h"
+#include "serve/quantise_integers.h"
 
 #include <string.h>
 
 static LlavaovStatus watched_load(LvBackend *backend, const LvHostTensor *const *parts,
     size_t n_parts, unsigned use, LvWeight **weight, LlavaovError *error)
 {
-    ToolIntegers *integers = (ToolIntegers *)(void *)backend->ops;
+    LvMadeIntegers *integers = (LvMadeIntegers *)(void *)backend->ops;
     LlavaovStatus status = integers->own->weight_load(backend, parts, n_parts, use, weight, error);
     const bool layer = !(use & (LV_WEIGHT_TABLE | LV_WEIGHT_EXEMPT));
     for (size_t i = 0; status == LLAVAOV_OK && layer && i < n_parts; i++)
         if (((*weight)->int8 || (*weight)->int4) && integers->n < LV_MAX_TENSORS)
-            integers->made[integers->n++] = (ToolMade){parts[i]->name, *weight, i};
+            integers->made[integers->n++] = (LvMadeWeight){parts[i]->name, *weight, i};
     return status;
 }
 
-LlavaovStatus tool_integers_watch(ToolIntegers *integers, LvBackend *backend, LlavaovError *error)
+LlavaovStatus lv_made_integers_watch(
+    LvMadeIntegers *integers, LvBackend *backend, LlavaovError *error)
 {
     integers->made = lv_calloc(LV_MAX_TENSORS, sizeof *integers->made);
     if (!integers->made)
@@ -27,13 +28,13 @@ LlavaovStatus tool_integers_watch(ToolIntegers *integers, LvBackend *backend, Ll
     return LLAVAOV_OK;
 }
 
-void tool_integers_close(ToolIntegers *integers)
+void lv_made_integers_close(LvMadeIntegers *integers)
 {
     lv_free(integers->made);
     integers->made = NULL;
 }
 
-const ToolMade *tool_integers_find(const ToolIntegers *integers, const char *name)
+const LvMadeWeight *lv_made_integers_find(const LvMadeIntegers *integers, const char *name)
 {
     for (size_t i = 0; i < integers->n; i++)
         if (!strcmp(integers->made[i].name, name))
