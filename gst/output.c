@@ -2,6 +2,10 @@
 #include "output.h"
 
 #include "answers.h"
+#include "classification.h"
+
+GST_DEBUG_CATEGORY_EXTERN (gst_llavaov_debug);
+#define GST_CAT_DEFAULT gst_llavaov_debug
 
 /* Answers that may wait for a buffer to carry them. */
 #define MAX_METAS 64
@@ -283,6 +287,18 @@ gst_llavaov_output_add_meta (GstLlavaovOutput * output,
   gst_clear_structure (&answer);
 }
 
+static GstBuffer *
+attach (GstLlavaovOutput * output, const GstStructure * answer,
+    GstBuffer * buffer)
+{
+  buffer = gst_buffer_make_writable (buffer);
+  gst_llavaov_answer_attach (answer, buffer);
+  if (!gst_llavaov_classification_attach (answer, buffer, &output->n_labels))
+    GST_WARNING ("more than %d labels: some are in no classification",
+        GST_LLAVAOV_MAX_CLASS_LABELS);
+  return buffer;
+}
+
 GstBuffer *
 gst_llavaov_output_attach (GstLlavaovOutput * output, GstLlavaovMetaMode mode,
     GstBuffer * buffer)
@@ -291,16 +307,12 @@ gst_llavaov_output_attach (GstLlavaovOutput * output, GstLlavaovMetaMode mode,
 
   g_mutex_lock (&output->lock);
   while ((answer = g_queue_pop_head (&output->metas))) {
-    if (mode == GST_LLAVAOV_META_ONCE) {
-      buffer = gst_buffer_make_writable (buffer);
-      gst_llavaov_answer_attach (answer, buffer);
-    }
+    if (mode == GST_LLAVAOV_META_ONCE)
+      buffer = attach (output, answer, buffer);
     gst_structure_free (answer);
   }
-  if (mode == GST_LLAVAOV_META_STICKY && output->sticky) {
-    buffer = gst_buffer_make_writable (buffer);
-    gst_llavaov_answer_attach (output->sticky, buffer);
-  }
+  if (mode == GST_LLAVAOV_META_STICKY && output->sticky)
+    buffer = attach (output, output->sticky, buffer);
   g_mutex_unlock (&output->lock);
   return buffer;
 }

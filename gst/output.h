@@ -24,6 +24,7 @@ typedef struct _GstLlavaovOutput
   guint64 failed_seq;           /* of the window that failed last */
   guint flushes;                /* as in the windows: answers from before a flush become no meta */
   gboolean text_meets;          /* one consumer reads text and video side by side */
+  guint n_labels;               /* GQuarks made of labels; they outlive the element */
   GQueue metas;                 /* of GstStructure: for the next buffer */
   GstStructure *sticky;
   GPtrArray *together;          /* of GstStructure: answers of a window whose other questions are still to be answered */

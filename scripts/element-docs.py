@@ -68,6 +68,10 @@ With `meta-mode=once` the meta is on the first buffer pushed after the answer is
 buffer that closed the window, the first one after it. The last window of a file, and the one answer of `sampling=clip`, are closed by
 the end of the stream: no buffer follows, so they have no meta. Their message, notification and text come before EOS.
 
+Built with GstAnalytics (GStreamer 1.24 and newer), the frame with the meta also has a GstAnalyticsClsMtd for every answer with `choices`, all labels with
+their probabilities, and one with the single label `alert:` and the state's name where there is `alert-on`, its level being
+`alert-confidence`. An element makes at most 4,096 labels known to GLib, which never forgets one; further ones are left out, and logged.
+
 With `questions` each answer is a message and a line of its own, in the order of the questions, whichever is ready first; one that fails
 has its WARNING in that place. The meta comes with the last of them and is one for all: what they have in common, and the list `answers` of
 those that there are. Behind them follow the next window's; the answer to a question of `ask` stands between windows, never between the
