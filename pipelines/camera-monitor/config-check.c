@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config-internal.h"
+#include "http-access.h"
+#include "http-address.h"
 #include "json-place.h"
 #include "prompts.h"
 #include "sink.h"
@@ -72,6 +74,28 @@ static void check_sinks(ConfigReader *reader, GHashTable *names)
         config_wrong(reader, reader->text ? "/homeassistant" : NULL, "Home Assistant needs a sink with mqtt: or mqtts:");
 }
 
+static void check_address(ConfigReader *reader, const gchar *pointer, const gchar *option, const gchar *text)
+{
+    const gchar *wrong = text ? http_address_check(text, reader->config->page_token) : NULL;
+
+    if (wrong)
+        config_wrong(reader, reader->text ? pointer : NULL, "%s %.300s: %s", option, text, wrong);
+}
+
+static void check_served(ConfigReader *reader)
+{
+    const gchar *token = reader->config->page_token, *wrong = token ? http_access_check_token(token) : NULL;
+
+#ifndef HAVE_MICROHTTPD
+    if (reader->config->page || reader->config->metrics)
+        config_wrong(reader, NULL, "this camera-monitor was built without libmicrohttpd: no --http and no --metrics, but --metrics-file");
+#endif
+    check_address(reader, "/page/address", "--http", reader->config->page);
+    check_address(reader, "/metrics/address", "--metrics", reader->config->metrics);
+    if (wrong)
+        config_wrong(reader, reader->text ? "/page/token-file" : NULL, "--http-token-file: %s", wrong);
+}
+
 void config_check(ConfigReader *reader)
 {
     GHashTable *names = g_hash_table_new(g_str_hash, g_str_equal);
@@ -97,6 +121,7 @@ void config_check(ConfigReader *reader)
         gst_object_unref(element);
     }
     check_sinks(reader, names);
+    check_served(reader);
     g_hash_table_unref(names);
 }
 

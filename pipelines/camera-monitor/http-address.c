@@ -89,3 +89,15 @@ gboolean http_address_read(const gchar *text, HttpAddress *address)
     g_free(host);
     return good;
 }
+
+const gchar *http_address_check(const gchar *text, const gchar *token)
+{
+    HttpAddress address;
+
+    if (!http_address_read(text, &address))
+        return "an address is HOST:PORT, and HOST a number or localhost";
+    return address.loopback || token
+               ? NULL
+               : "others than this machine reach this address: give a token with "
+                 "--http-token-file (openssl rand -hex 16 makes one)";
+}

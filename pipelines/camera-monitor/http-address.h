@@ -16,6 +16,8 @@ typedef struct HttpAddress {
 
 /* FALSE: it is none. */
 gboolean http_address_read(const gchar *text, HttpAddress *address);
+/* Why nothing may listen there; token NULL: there is none. NULL: it may. */
+const gchar *http_address_check(const gchar *text, const gchar *token);
 /* Whether a name or a literal address, with brackets or without, means this machine alone. */
 gboolean http_address_is_loopback(const gchar *host);
 /* HOST or HOST:PORT, as in a URL's authority, in its parts; host to be freed, without brackets; port -1: none. FALSE: it is none. */

@@ -140,19 +140,16 @@ static HttpServer *start(const HttpSettings *settings, int fd)
 
 HttpServer *http_server_new(const HttpSettings *settings, gchar **error)
 {
-    const gchar *wrong = settings->token ? http_access_check_token(settings->token) : NULL;
+    const gchar *wrong = http_address_check(settings->address, settings->token);
     HttpAddress address;
     HttpServer *server;
     int fd;
 
     *error = NULL;
-    if (wrong) {
+    if (!wrong && settings->token)
+        wrong = http_access_check_token(settings->token);
+    if (wrong || !http_address_read(settings->address, &address)) {
         *error = g_strdup(wrong);
-    } else if (!http_address_read(settings->address, &address)) {
-        *error = g_strdup("an address is HOST:PORT, and HOST a number or localhost");
-    } else if (!settings->token && !address.loopback) {
-        *error = g_strdup(
-            "others than this machine reach this address: give a token with --http-token-file");
     } else if ((fd = listen_at(&address)) < 0) {
         *error = g_strdup(g_strerror(errno));
     } else {
