@@ -39,9 +39,9 @@ class Run:
         self.start()
 
     def start(self):
-        self.process = subprocess.Popen([self.program, "--spool", self.spool, "--from", str(self.next), "--every", "2000", "--stay", self.place.url],
+        self.process = subprocess.Popen([self.program, "--spool", self.spool, "--from", str(self.next), "--every", "20000", "--stay", self.place.url],
                                         stdout=subprocess.PIPE, stderr=self.log)
-        self.reader = threading.Thread(target=self.read, args=(self.process,))
+        self.reader = threading.Thread(target=self.read, args=(self.process,), daemon=True)
         self.reader.start()
 
     def read(self, process):
@@ -67,7 +67,7 @@ class Run:
             places.kill(self.process)
             return
         self.reader.join()
-        if status not in (0, -signal.SIGKILL):
+        if status not in (0, -signal.SIGKILL, -how):
             self.wrong.append("ended with %d" % status)
 
     def sleep(self, most):
