@@ -56,7 +56,9 @@ gboolean spool_line_read(const gchar *line, gsize length, SpoolLine *out)
 
     if (length < BEHIND || length > G_MAXINT32 || !eat(&p, end, BEGIN))
         return FALSE;
-    p = line + BEHIND;
+    p = line + sizeof BEGIN - 1 + 8;
+    if (!eat(&p, end, "\","))
+        return FALSE;
     g_snprintf(digits, sizeof digits, "%08x", crc_of(p, (gsize)(end - p)));
     if (memcmp(line + sizeof BEGIN - 1, digits, 8) != 0)
         return FALSE;

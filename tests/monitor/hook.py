@@ -14,7 +14,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self):  # pylint: disable=invalid-name
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        status = int(self.path[1:]) if self.path[1:].isdigit() else 204
+        path = self.path[1:].split("?")[0]
+        status = int(path) if path.isdigit() else 204
         if SECRET and self.headers["X-Llavaov-Signature-256"] != "sha256=" + hmac.new(SECRET, body, hashlib.sha256).hexdigest():
             status = 401
         if status == 204:
