@@ -172,7 +172,7 @@ static void test_damage(void **state)
     close_spool(spool, reader);
     path = file_of(folder, "answers-");
     assert_true(g_file_get_contents(path, &text, &length, NULL));
-    for (gsize at = 0; at < 2 * length; at++) {
+    for (gsize at = 0; at < 2 * length; at += 5) { /* each open writes to the disk */
         gchar *cursor = file_of(folder, "cursor-"), *copy = g_memdup2(text, length);
         gint last = -1, seq, found = 0;
         SpoolStats stats;
