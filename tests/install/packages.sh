@@ -42,6 +42,9 @@ works() {
     silent gst-launch-1.0 videotestsrc num-buffers=300 ! llavaov ! llavaovoverlay ! fakesink
     silent llavaov-tool inspect -m /usr/share/llavaov/models/camera-check
     silent camera-monitor --help
+    silent llavaov-tool doctor
+    grep -q WRONG /tmp/said && fail "doctor: $(cat /tmp/said)"
+    true
 }
 
 newer=$(echo "$(realpath "$1")"/*.deb)
@@ -64,6 +67,9 @@ names=$(for file in $newer; do dpkg-deb -f "$file" Package; done)
 # shellcheck disable=SC2086
 [ -z "$(dpkg-query -W -f '${Version}\n' $names | grep -vxF "$version")" ] || fail 'versions differ'
 files=$(for name in $names; do dpkg -L "$name"; done | sort -u | while read -r path; do [ -d "$path" ] || echo "$path"; done)
+dpkg --remove --force-depends gstreamer1.0-llavaov >/dev/null 2>&1
+as_user llavaov-tool doctor >/tmp/said 2>&1 && fail 'doctor finds nothing wrong without the plugin'
+grep -A1 'plugin is not installed' /tmp/said | grep -q 'sudo apt install gstreamer1.0-llavaov' || fail "doctor: $(cat /tmp/said)"
 # shellcheck disable=SC2086
 apt-get -q -y purge $names >/tmp/apt.log 2>&1 || fail 'purge'
 for path in $files; do
