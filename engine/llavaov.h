@@ -211,7 +211,7 @@ typedef enum LlavaovPrecision {
     LLAVAOV_PRECISION_FP4,
     LLAVAOV_PRECISION_NF4_DQ,
     LLAVAOV_PRECISION_FP4_DQ,
-    /* CPU: the same weights become int8 with a scale an output, and are multiplied as integers with rows of
+    /* CPU: the weights of the tower's and the decoder's layers become int8 with a scale an output, and are multiplied as integers with rows of
      * int8 that are made on the fly; the rest as AUTO. */
     LLAVAOV_PRECISION_INT8,
     /* CPU: of these the decoder's become four bits in groups of 32 and are multiplied as integers; the head

@@ -45,7 +45,7 @@
 #define LV_INT8_PANEL 16u /* outputs of a panel */
 #define LV_INT8_LEAST_MEAN 8
 #define LV_INT8_LEAST_COLUMN 3
-#define LV_INT8_LEAST_ROW 12
+#define LV_INT8_LEAST_ROW 24
 #define LV_INT8_LARGE 6.0f       /* LLM.int8's threshold of outliers */
 #define LV_INT8_MAX_INNER 65536u /* times 255 * 127 fits 32 bits */
 

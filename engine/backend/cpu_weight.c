@@ -53,12 +53,13 @@ static bool is_quantisable(unsigned use)
     return (use & LV_WEIGHT_LINEAR) && !(use & (LV_WEIGHT_TABLE | LV_WEIGHT_EXEMPT));
 }
 
-/* With int4 the head is the largest weight that a step reads. Where it is the table too, rows of that
- * are read where they are stored. */
+/* The weights of layers, whose errors are added to what goes around them. Around the projector nothing goes, and it
+ * is a 200th of a picture's work: it stays as it is stored. With int4 the head, too, is the largest weight that a step
+ * reads; where it is the table as well, rows of that are read where they are stored. */
 static bool becomes_int8(const LvCpu *cpu, unsigned use)
 {
-    return cpu->quantised.int8 &&
-           (is_quantisable(use) || (cpu->quantised.int4 && (use & LV_WEIGHT_HEAD)));
+    return cpu->quantised.int8 && ((is_quantisable(use) && (use & LV_WEIGHT_LAYER)) ||
+                                      (cpu->quantised.int4 && (use & LV_WEIGHT_HEAD)));
 }
 
 /* Whether the part is to be quantised; *status: why it cannot be. */

@@ -250,10 +250,14 @@ static void what_stays_as_it_is(void **state)
         for (size_t i = 0; i < OUTPUTS * INNER; i++)
             w[i] = noise() * (outlier && i % INNER == 9 ? 1000 : 1);
         product(&c, LLAVAOV_PRECISION_AUTO, NULL, LV_WEIGHT_LINEAR, w, in, zeros, zeros, want);
-        product(&c, LLAVAOV_PRECISION_INT8, NULL, LV_WEIGHT_LINEAR, w, in, zeros, zeros, got);
+        product(&c, LLAVAOV_PRECISION_INT8, NULL, LV_WEIGHT_LINEAR | LV_WEIGHT_LAYER, w, in, zeros,
+            zeros, got);
         assert_int_equal(memcmp(got, want, sizeof got) == 0, outlier);
         product(&c, LLAVAOV_PRECISION_INT8, NULL, LV_WEIGHT_LINEAR | LV_WEIGHT_EXEMPT, w, in, zeros,
             zeros, got);
+        assert_memory_equal(got, want, sizeof got);
+        product(&c, LLAVAOV_PRECISION_INT8, NULL, LV_WEIGHT_LINEAR, w, in, zeros, zeros,
+            got); /* the projector */
         assert_memory_equal(got, want, sizeof got);
         product(&c, LLAVAOV_PRECISION_INT8, NULL, LV_WEIGHT_LINEAR | LV_WEIGHT_TABLE, w, in, zeros,
             zeros, got);
@@ -274,7 +278,7 @@ static void int4_is_the_decoders(void **state)
     } cases[] = {
         {LV_WEIGHT_LINEAR | LV_WEIGHT_LAYER | LV_WEIGHT_DECODER, NULL},
         {LV_WEIGHT_LINEAR | LV_WEIGHT_LAYER, eight},
-        {LV_WEIGHT_LINEAR, eight},
+        {LV_WEIGHT_LINEAR, stored},
         {LV_WEIGHT_LINEAR | LV_WEIGHT_EXEMPT, stored},
         {LV_WEIGHT_LINEAR | LV_WEIGHT_EXEMPT | LV_WEIGHT_HEAD, eight},
         {LV_WEIGHT_LINEAR | LV_WEIGHT_TABLE | LV_WEIGHT_HEAD, eight},
@@ -284,7 +288,8 @@ static void int4_is_the_decoders(void **state)
     for (size_t i = 0; i < OUTPUTS * INNER; i++)
         w[i] = noise();
     product(&c, LLAVAOV_PRECISION_AUTO, NULL, LV_WEIGHT_LINEAR, w, in, zeros, zeros, stored);
-    product(&c, LLAVAOV_PRECISION_INT8, NULL, LV_WEIGHT_LINEAR, w, in, zeros, zeros, eight);
+    product(&c, LLAVAOV_PRECISION_INT8, NULL, LV_WEIGHT_LINEAR | LV_WEIGHT_LAYER, w, in, zeros,
+        zeros, eight);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         product(&c, LLAVAOV_PRECISION_INT4, NULL, cases[i].use, w, in, zeros, zeros, got);
         for (size_t o = 0; o < OUTPUTS; o++)
@@ -292,7 +297,8 @@ static void int4_is_the_decoders(void **state)
                 got[o] == (cases[i].is ? cases[i].is[o] : int4_output(&c, in, w + o * INNER)));
     }
     w[5] = 2 * LV_INT4_GREATEST; /* one number, which int8 keeps to itself as well */
-    product(&c, LLAVAOV_PRECISION_INT8, NULL, LV_WEIGHT_LINEAR, w, in, zeros, zeros, eight);
+    product(&c, LLAVAOV_PRECISION_INT8, NULL, LV_WEIGHT_LINEAR | LV_WEIGHT_LAYER, w, in, zeros,
+        zeros, eight);
     product(&c, LLAVAOV_PRECISION_INT4, NULL, cases[0].use, w, in, zeros, zeros, got);
     assert_memory_equal(got, eight, sizeof got);
 }
@@ -309,7 +315,8 @@ static void four_bits_are_refused(void **state)
     LlavaovError error = {0};
     weight.bytes = sizeof codes;
     weight.scales = &scales;
-    assert_int_equal(b->ops->weight_load(b, &part, 1, LV_WEIGHT_LINEAR, &loaded, &error),
+    assert_int_equal(
+        b->ops->weight_load(b, &part, 1, LV_WEIGHT_LINEAR | LV_WEIGHT_LAYER, &loaded, &error),
         LLAVAOV_ERROR_UNSUPPORTED);
     assert_string_equal(error.subject, "precision");
     b->ops->close(b);

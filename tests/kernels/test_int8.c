@@ -288,14 +288,14 @@ static void rows_are_of_three_kinds(void **state)
         LvInt8Kind kind;
     } cases[] = {
         {1, -1, 1, LV_INT8_EVEN},
-        {1, -1, 10, LV_INT8_EVEN}, /* 127 / 10 = 13 */
-        {1, -1, 12, LV_INT8_WIDE},
+        {1, -1, 5, LV_INT8_EVEN}, /* 127 / 5 = 25 */
+        {1, -1, 6, LV_INT8_WIDE},
         {1, -1, 1000, LV_INT8_WIDE},
         {1, 0.5f, 1, LV_INT8_SKEWED},
         {1, -0.066f, 1, LV_INT8_SKEWED},
         {1, -0.067f, 1, LV_INT8_EVEN},
-        {1, -0.067f, 8, LV_INT8_SKEWED}, /* 239 / 8 / 2 = 15 */
-        {1, -0.067f, 12, LV_INT8_WIDE},
+        {1, -0.067f, 5, LV_INT8_SKEWED}, /* 239 / 5 / 2 = 24 */
+        {1, -0.067f, 6, LV_INT8_WIDE},
         {20, -20, 23.9f, LV_INT8_EVEN},
         {20, -20, 24, LV_INT8_WIDE},
         {20, 0, 24, LV_INT8_WIDE},
