@@ -46,12 +46,39 @@ static void take_url(ConfigReader *reader, ConfigSink *sink, GUri *uri)
         config_wrong(reader, sink->pointer, "%s: an address of mqtt has no path; `topic` says what topics begin with", sink->name);
 }
 
+/* Of several brokers of Kafka the first, which is an address that can be parsed. */
+static gchar *one_host(const gchar *url)
+{
+    const gchar *hosts = strstr(url, "://"), *end, *comma;
+
+    if (!g_str_has_prefix(url, "kafka:") || !hosts)
+        return g_strdup(url);
+    end = hosts + 3 + strcspn(hosts + 3, "/?#");
+    comma = hosts + 3 + strcspn(hosts + 3, ",");
+    return comma < end ? g_strdup_printf("%.*s%s", (int)(comma - url), url, end) : g_strdup(url);
+}
+
+/* Without user, password and query. */
+static gchar *name_of(const gchar *url, GUri *uri)
+{
+    const gchar *hosts = strstr(url, "://"), *at;
+
+    if (!g_str_has_prefix(url, "kafka:") || !hosts)
+        return g_uri_to_string_partial(uri, G_URI_HIDE_USERINFO | G_URI_HIDE_PASSWORD | G_URI_HIDE_QUERY);
+    hosts += 3;
+    at = memchr(hosts, '@', strcspn(hosts, "/?#"));
+    hosts = at ? at + 1 : hosts;
+    return g_strdup_printf("kafka://%.*s", (int)strcspn(hosts, "?#"), hosts);
+}
+
 void config_add_sink(ConfigReader *reader, const gchar *url, json_t *more, const gchar *pointer)
 {
-    GUri *uri = g_uri_parse(url, G_URI_FLAGS_HAS_PASSWORD | G_URI_FLAGS_PARSE_RELAXED, NULL);
+    gchar *first = one_host(url);
+    GUri *uri = g_uri_parse(first, G_URI_FLAGS_HAS_PASSWORD | G_URI_FLAGS_PARSE_RELAXED, NULL);
     static const gchar *const schemes[] = {"file", "mqtt", "mqtts", "http", "https", "kafka", NULL};
     ConfigSink *sink;
 
+    g_free(first);
     if (!uri || !g_strv_contains(schemes, g_uri_get_scheme(uri))) {
         config_wrong(reader, pointer, "%snot an address of a sink: file:, mqtt:, mqtts:, http:, https: or kafka:",
             pointer ? "" : "--sink: ");
@@ -63,7 +90,7 @@ void config_add_sink(ConfigReader *reader, const gchar *url, json_t *more, const
     sink->pointer = g_strdup(pointer);
     sink->name = text_of(more, "name");
     if (!sink->name)
-        sink->name = g_uri_to_string_partial(uri, G_URI_HIDE_USERINFO | G_URI_HIDE_PASSWORD | G_URI_HIDE_QUERY);
+        sink->name = name_of(url, uri);
     sink->user = text_of(more, "user");
     sink->password = secret_of(reader, more, "password", pointer);
     sink->secret = secret_of(reader, more, "secret", pointer);

@@ -87,6 +87,7 @@ WHOLE = [("", 1, "", ""), ("{", 1, "", ""), ("3", 1, "", ""), ('{"cameras": []}'
          ('[{"uri": "a:b", "uri": "a:c"}]', 1, "", "duplicate"), ("{}", 1, "", '"cameras" is missing'), ("[" * 100 + "]" * 100, 1, "", ""),
          ('[\n\n{"uri": "a:b" "prompt"}]', 3, "", "")]
 GOOD = ["", ', "sinks": ["file:/a", {"url": "http://h/x", "name": "b"}]', ', "stall": 5, "engine": {"precision": "f32"}',
+        ', "sinks": ["kafka://me:geheim@a:1,b:2/t", "kafka://[::1]:1/t"]',
         ', "homeassistant": {"prefix": "ha"}, "sinks": ["mqtts://h:8883"]', ', "spool": {"path": "/x", "bytes": 65536}', ', "metrics": {"names": "vllm"}']
 
 

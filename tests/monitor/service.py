@@ -20,7 +20,7 @@ import places  # noqa: E402
 from gstlaunch import PATIENCE, Server, environment  # noqa: E402
 
 SOURCE = "videotestsrc is-live=true pattern=%s ! video/x-raw,width=320,height=240,framerate=15/1"
-FAST = {"window": 500000000, "frames": 2, "choices": ["yes", "no"]}
+FAST = {"window": 500000000, "frames": 2, "max-pending": 64, "choices": ["yes", "no"]}
 SECRET = "dasgeheimwort"
 
 
