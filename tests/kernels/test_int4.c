@@ -293,7 +293,8 @@ static double q4_0_distance(const float *x)
     double sum = 0;
     for (size_t k = 0; k < 32; k++)
         greatest = fabsf(x[k]) > fabsf(greatest) ? x[k] : greatest;
-    const float scale = greatest / -8, inverse = scale == 0 ? 0 : 1 / scale,
+    /* Of a denormal scale the reciprocal is no number, and what is stored is 0 in any case. */
+    const float scale = greatest / -8, inverse = fabsf(scale) < 0x1p-126f ? 0 : 1 / scale,
                 stored = lv_float16_value(lv_float16_of(scale));
     for (size_t k = 0; k < 32; k++) {
         const int q = (int)(x[k] * inverse + 8.5f);
