@@ -212,13 +212,23 @@ static LlavaovStatus read_medium(
 
 LlavaovStatus tool_read_messages(const ToolOptions *o, ToolMessages *messages, LlavaovError *error)
 {
-    LvConversation *conversation = &messages->conversation;
-    size_t bytes, n_images = 0;
-    LlavaovStatus status;
+    size_t bytes;
     memset(messages, 0, sizeof *messages);
-    LV_TRY(check_choice(o, error));
-    LV_TRY(read_file(o->messages_file, &messages->text, &bytes, error));
-    LV_TRY(lv_conversation_parse(messages->text, bytes, o->messages_file, conversation, error));
+    LlavaovStatus status = check_choice(o, error);
+    if (status == LLAVAOV_OK)
+        status = read_file(o->messages_file, &messages->text, &bytes, error);
+    return status == LLAVAOV_OK ? tool_parse_messages(o, messages, error) : status;
+}
+
+LlavaovStatus tool_parse_messages(const ToolOptions *o, ToolMessages *messages, LlavaovError *error)
+{
+    LvConversation *conversation = &messages->conversation;
+    size_t n_images = 0;
+    LlavaovStatus status;
+    if (!messages->text)
+        LV_TRY(lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for messages"));
+    LV_TRY(lv_conversation_parse(
+        messages->text, strlen(messages->text), o->messages_file, conversation, error));
     messages->pictures = lv_calloc(conversation->n_media, sizeof *messages->pictures);
     if (!messages->pictures)
         LV_TRY(lv_fail(error, LLAVAOV_ERROR_MEMORY, NULL, "no memory for pictures"));

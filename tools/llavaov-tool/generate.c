@@ -286,15 +286,6 @@ static LlavaovStatus read_schema(
 
 static LlavaovStatus answer_all(const ToolOptions *o, LlavaovError *error)
 {
-    const LlavaovEngineOptions options = {.size = sizeof options,
-        .model_path = o->model,
-        .device = o->device,
-        .precision = o->precision,
-        .kv_precision = o->kv_precision,
-        .quantized_cache = o->quantized_cache,
-        .resize = o->resize,
-        .threads = o->threads,
-        .cpu_mask = o->cpu_mask};
     ToolPictures pictures = {0};
     ToolMessages messages = {0};
     LlavaovSessionOptions session_options = {.size = sizeof session_options};
@@ -320,10 +311,7 @@ static LlavaovStatus answer_all(const ToolOptions *o, LlavaovError *error)
     if ((o->every || o->n_then) && o->out)
         LV_TRY(lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_OPTION,
             o->every ? "every" : "then", "several answers go to standard output"));
-    LV_TRY(llavaov_engine_open(&options, &engine, error));
-    const char *notice = llavaov_engine_info(engine)->generation_notice;
-    if (notice && !o->greedy && !o->choices.labels)
-        fprintf(stderr, "llavaov-tool: warning: %s\n", notice);
+    LV_TRY(tool_open_engine(o, &engine, error));
     LV_TRY(llavaov_session_open(engine, &session_options, &session, error));
     if (o->messages_file) {
         LV_TRY(answer_messages(

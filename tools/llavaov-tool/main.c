@@ -27,6 +27,7 @@ static const struct {
     {"inspect", tool_inspect},
     {"quantize", tool_quantize},
     {"doctor", tool_doctor},
+    {"answer", tool_answer},
 };
 
 /* Commands with options of their own. */
@@ -73,7 +74,8 @@ enum {
     OPTION_HINT,
     OPTION_CHOICES_TEMPERATURE,
     OPTION_MIN_MASS,
-    OPTION_JSON_SCHEMA
+    OPTION_JSON_SCHEMA,
+    OPTION_IN_FLIGHT
 };
 
 static const struct argp_option options[] = {
@@ -141,6 +143,7 @@ static const struct argp_option options[] = {
         "choose: divides the logarithms before they are normalised (default 1)", 4},
     {"choices-min-mass", OPTION_MIN_MASS, "X", 0,
         "choose: not valid with less on all labels together (default 0.05)", 4},
+    {"in-flight", OPTION_IN_FLIGHT, "N", 0, "answer: requests computed at a time (default 8)", 4},
     {"json", 'j', NULL, 0, "generate, choose: one JSON object instead of the text", 4},
     {"stream", OPTION_STREAM, NULL, 0, "generate: print the text as it comes", 4},
     {"repeat", OPTION_REPEAT, "N", 0, "bench: runs of each kind (default 3)", 5},
@@ -339,6 +342,11 @@ static error_t parse(int key, char *text, struct argp_state *state)
     case OPTION_CHOICES_TEMPERATURE:
         o->choices.temperature = parse_real(state, text);
         break;
+    case OPTION_IN_FLIGHT:
+        o->in_flight = (uint32_t)parse_number(state, text, 256);
+        if (o->in_flight == 0)
+            argp_error(state, "--in-flight: at least 1");
+        break;
     case OPTION_MIN_MASS:
         o->choices.min_mass = parse_real(state, text);
         break;
@@ -370,6 +378,7 @@ static const char doc[] =
     "  generate -p TEXT FILE...  an answer\n"
     "  choose -p TEXT --choices LABELS FILE...\n"
     "                            which label is the answer, and how sure that is\n"
+    "  answer                    requests as JSON lines on standard input, answers as JSON lines\n"
     "  calibrate FILE.jsonl      the choices-temperature that fits answers whose truth is known\n"
     "  motion CLIP               what trigger=motion makes of a clip, as CSV; motion --help says "
     "more\n"
@@ -396,7 +405,8 @@ int main(int argc, char **argv)
         .generation = llavaov_generation_checkpoint(),
         .choices = llavaov_choices_default(NULL),
         .repeat = 3,
-        .context = 1599};
+        .context = 1599,
+        .in_flight = 8};
     for (size_t i = 0; i < sizeof programs / sizeof programs[0]; i++)
         if (argc > 1 && strcmp(argv[1], programs[i].name) == 0)
             return programs[i].run(argv + 1);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -167,4 +168,26 @@ done:
     if (status != LLAVAOV_OK && rows->data)
         b->ops->tensor_free(b, rows);
     return status;
+}
+
+/* ---- the engine, as applications have it ---- */
+
+LlavaovStatus tool_open_engine(const ToolOptions *o, LlavaovEngine **engine, LlavaovError *error)
+{
+    const LlavaovEngineOptions options = {.size = sizeof options,
+        .model_path = o->model,
+        .device = o->device,
+        .precision = o->precision,
+        .kv_precision = o->kv_precision,
+        .quantized_cache = o->quantized_cache,
+        .resize = o->resize,
+        .threads = o->threads,
+        .cpu_mask = o->cpu_mask};
+    LlavaovStatus status = llavaov_engine_open(&options, engine, error);
+    if (status != LLAVAOV_OK)
+        return status;
+    const char *notice = llavaov_engine_info(*engine)->generation_notice;
+    if (notice && !o->greedy && !o->choices.labels)
+        fprintf(stderr, "llavaov-tool: warning: %s\n", notice);
+    return LLAVAOV_OK;
 }

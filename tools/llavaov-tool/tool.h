@@ -39,6 +39,7 @@ typedef struct ToolOptions {
     uint32_t own;           /* the LlavaovSetting that options have set */
     bool greedy;
     uint32_t repeat, context;
+    uint32_t in_flight; /* answer: requests at a time */
     char **arguments; /* after the options */
     size_t n_arguments;
 } ToolOptions;
@@ -48,7 +49,7 @@ typedef LlavaovStatus ToolCommand(const ToolOptions *options, LlavaovError *erro
 
 ToolCommand tool_tokenize, tool_detokenize, tool_resize, tool_layout, tool_features, tool_logits,
     tool_generate, tool_choose, tool_calibrate, tool_template, tool_bench, tool_check_weights,
-    tool_inspect, tool_quantize, tool_doctor;
+    tool_inspect, tool_quantize, tool_doctor, tool_answer;
 
 /* A new list of token ids; NULL without memory. */
 json_t *tool_json_ids(const int32_t *ids, size_t n);
@@ -99,10 +100,10 @@ LlavaovStatus tool_prompt_ids(const ToolOptions *options, LvTokenizer *tokenizer
 LlavaovStatus tool_prompt_text(const ToolOptions *options, const LlavaovChatTemplate *chat_template,
     const LvConversation *conversation, char **text, LlavaovError *error);
 
-/* --messages: the file's text, and the pictures of each of its images and videos. */
 /* Becomes llavaov-motion with these arguments. Returns an exit status when it cannot. */
 int tool_motion(char **argv);
 
+/* --messages: the file's text, and the pictures of each of its images and videos. */
 typedef struct ToolMessages {
     char *text;
     LvConversation conversation;
@@ -111,7 +112,17 @@ typedef struct ToolMessages {
 } ToolMessages;
 LlavaovStatus tool_read_messages(
     const ToolOptions *options, ToolMessages *messages, LlavaovError *error);
+/* The same of messages->text, which it takes (NULL: no memory); options->messages_file stands for it
+ * in errors. */
+LlavaovStatus tool_parse_messages(
+    const ToolOptions *options, ToolMessages *messages, LlavaovError *error);
 void tool_free_messages(ToolMessages *messages);
+
+/* ---- the engine (open.c) ---- */
+
+/* As the options say; warns on stderr of settings of the checkpoint that have no effect. */
+LlavaovStatus tool_open_engine(
+    const ToolOptions *options, LlavaovEngine **engine, LlavaovError *error);
 
 /* ---- the model without threads and sessions (open.c) ---- */
 
