@@ -49,8 +49,7 @@ typedef struct Wish {
 /* Prints {"id": ..., "line": ...} with the members of `more`, which it takes; under the lock. */
 static void print_line(Answering *all, const json_t *id, uint64_t line, json_t *more)
 {
-    json_t *head =
-        json_pack("{s:O? s:I}", "id", (json_t *)id, "line", (json_int_t)line);
+    json_t *head = json_pack("{s:O? s:I}", "id", (json_t *)id, "line", (json_int_t)line);
     if (head && !id)
         json_object_set_new(head, "id", json_null());
     char *text = head && more && json_object_update(head, more) == 0
@@ -69,8 +68,7 @@ static json_t *error_members(const LlavaovError *error)
         "message", error->message);
 }
 
-static void print_error(
-    Answering *all, const json_t *id, uint64_t line, const LlavaovError *error)
+static void print_error(Answering *all, const json_t *id, uint64_t line, const LlavaovError *error)
 {
     pthread_mutex_lock(&all->lock);
     print_line(all, id, line, error_members(error));
@@ -98,8 +96,7 @@ static void on_done(void *data, const LlavaovAnswer *a)
 {
     Slot *slot = data;
     Answering *all = slot->all;
-    json_t *members =
-        a->status == LLAVAOV_OK ? answer_members(slot, a) : error_members(&a->error);
+    json_t *members = a->status == LLAVAOV_OK ? answer_members(slot, a) : error_members(&a->error);
     pthread_mutex_lock(&all->lock);
     print_line(all, slot->id, slot->line, members);
     slot->busy = false;
@@ -151,8 +148,8 @@ static Slot *free_slot(Answering *all)
 static LlavaovStatus read_wish(const ToolOptions *o, const json_t *root, const char *file,
     Wish *wish, bool *prompt_ids, LlavaovError *error)
 {
-    static const char *const names[] = {"id", "messages", "greedy", "max-new-tokens",
-        "temperature", "top-k", "top-p", "repetition-penalty", "seed", "choices", "prompt-ids"};
+    static const char *const names[] = {"id", "messages", "greedy", "max-new-tokens", "temperature",
+        "top-k", "top-p", "repetition-penalty", "seed", "choices", "prompt-ids"};
     LlavaovGeneration *g = &wish->generation;
     LvFields fields = {.object = root, .file = file, .path = "", .error = error};
     const char *name;
@@ -195,9 +192,13 @@ static LlavaovStatus read_wish(const ToolOptions *o, const json_t *root, const c
         g->as_checkpoint &= ~(uint32_t)LLAVAOV_SETTING_TOP_P;
     if (lv_field_present(&fields, "repetition-penalty"))
         g->as_checkpoint &= ~(uint32_t)LLAVAOV_SETTING_REPETITION_PENALTY;
+    if (fields.status == LLAVAOV_OK && wish->choices.labels &&
+        (greedy || g->as_checkpoint != o->generation.as_checkpoint))
+        lv_field_fail(&fields, LLAVAOV_ERROR_ARGUMENT, "choices",
+            "generate nothing, so that settings have no meaning");
     if (fields.status == LLAVAOV_OK && greedy && g->temperature > 0)
-        lv_field_fail(&fields, LLAVAOV_ERROR_ARGUMENT, "greedy", "and a temperature of %g contradict each other",
-            g->temperature);
+        lv_field_fail(&fields, LLAVAOV_ERROR_ARGUMENT, "greedy",
+            "and a temperature of %g contradict each other", g->temperature);
     return fields.status;
 }
 
@@ -217,8 +218,7 @@ static LlavaovStatus push(Slot *slot, LlavaovVisual *visuals, LlavaovError *erro
     for (size_t i = 0; i < m->conversation.n_media; i++) {
         const ToolPictures *pictures = &m->pictures[i];
         visuals[i] = (LlavaovVisual){.size = sizeof visuals[i],
-            .layout =
-                m->conversation.media[i].video ? LLAVAOV_LAYOUT_VIDEO : m->image_layout,
+            .layout = m->conversation.media[i].video ? LLAVAOV_LAYOUT_VIDEO : m->image_layout,
             .frames = slot->frames + slot->n_frames,
             .n_frames = pictures->n};
         for (size_t k = 0; k < pictures->n; k++) {
@@ -312,8 +312,8 @@ static LlavaovStatus parse(
     char file[32];
     snprintf(file, sizeof file, "line %llu", (unsigned long long)number);
     if (bytes > MOST_LINE_BYTES)
-        return lv_fail(error, LLAVAOV_ERROR_FORMAT, file, "%s: longer than %u bytes", file,
-            MOST_LINE_BYTES);
+        return lv_fail(
+            error, LLAVAOV_ERROR_FORMAT, file, "%s: longer than %u bytes", file, MOST_LINE_BYTES);
     return lv_json_parse(line, bytes, file, true, root, error);
 }
 
@@ -372,7 +372,8 @@ LlavaovStatus tool_answer(const ToolOptions *o, LlavaovError *error)
     LlavaovStatus status;
     if (o->prompt || o->system || o->messages_file || o->n_arguments > 0)
         LV_TRY(lv_fail_about(error, LLAVAOV_ERROR_ARGUMENT, LLAVAOV_ABOUT_PROMPT, "messages",
-            "answer takes what is asked from standard input: no --prompt, --system, --messages or files"));
+            "answer takes what is asked from standard input: no --prompt, --system, --messages or "
+            "files"));
     LV_TRY(tool_open_template(o, &chat_template, error));
     LV_TRY(tool_open_engine(o, &engine, error));
     all.slots = lv_calloc(all.n_slots, sizeof *all.slots);

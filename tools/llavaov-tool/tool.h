@@ -40,7 +40,7 @@ typedef struct ToolOptions {
     bool greedy;
     uint32_t repeat, context;
     uint32_t in_flight; /* answer: requests at a time */
-    char **arguments; /* after the options */
+    char **arguments;   /* after the options */
     size_t n_arguments;
 } ToolOptions;
 
