@@ -75,6 +75,9 @@ static json_t *make_messages(const LvChatBody *body)
         }
         failed |= json_array_append_new(messages, copy) != 0;
     }
+    if (body->begun)
+        failed |= json_array_append_new(messages,
+                      json_pack("{s:s, s:s}", "role", "assistant", "content", body->begun)) != 0;
     if (!failed)
         return messages;
     json_decref(messages);
@@ -118,6 +121,16 @@ static bool put_logprobs(json_t *root, const LvChatBody *body)
     return !failed;
 }
 
+/* vLLM's: the last message is not closed. It tells the prompt's ids, since text may be cut into other
+ * tokens there than it was made of. */
+static bool put_begun(json_t *root)
+{
+    bool failed = json_object_set_new(root, "add_generation_prompt", json_false()) != 0;
+    failed |= json_object_set_new(root, "continue_final_message", json_true()) != 0;
+    failed |= json_object_set_new(root, "return_token_ids", json_true()) != 0;
+    return !failed;
+}
+
 static bool put_schema(json_t *root, const char *text)
 {
     json_t *schema = json_loads(text, 0, NULL);
@@ -142,6 +155,7 @@ static bool fill(json_t *root, const LvChatBody *body)
                       root, "stream_options", json_pack("{s:b}", "include_usage", 1)) != 0;
     failed |= !put_generation(root, body);
     failed |= body->n_wanted > 0 && !put_logprobs(root, body);
+    failed |= body->begun && !put_begun(root);
     failed |= body->schema && !put_schema(root, body->schema);
     return !failed;
 }

@@ -26,7 +26,8 @@ typedef struct LvChatBody {
     /* Of these tokens the log-probabilities are wanted, at each position; n_wanted 0: of none. */
     const int32_t *wanted;
     size_t n_wanted;
-    int32_t forced; /* a token that the answer must begin with; -1: none */
+    int32_t forced;    /* a token that the answer must begin with; -1: none */
+    const char *begun; /* the text of the answer's beginning, behind which it goes on; NULL: none */
 } LvChatBody;
 
 /* *text: lv_free. Errors: MEMORY. */

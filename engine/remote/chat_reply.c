@@ -112,6 +112,19 @@ static LlavaovStatus take_usage(LvChatReply *r, const json_t *usage, LlavaovErro
     return LLAVAOV_OK;
 }
 
+static void take_prompt_ids(LvChatReply *r, const json_t *ids)
+{
+    const size_t n = json_array_size(ids);
+    const size_t first = n > LV_MAX_SPELLING_TOKENS ? n - LV_MAX_SPELLING_TOKENS : 0;
+    for (size_t i = first; i < n; i++) {
+        const json_t *id = json_array_get(ids, i);
+        const bool good = json_is_integer(id) && json_integer_value(id) >= 0 &&
+                          json_integer_value(id) <= INT32_MAX;
+        r->last_ids[i - first] = good ? (int32_t)json_integer_value(id) : -1;
+    }
+    r->n_last_ids = n - first;
+}
+
 static int32_t token_of(const json_t *entry)
 {
     const char *text = json_string_value(json_object_get(entry, "token"));
@@ -198,6 +211,7 @@ static LlavaovStatus take(LvChatReply *r, const json_t *root, LlavaovError *erro
     if (choice && !json_is_object(choice))
         return bad(error, "is no chat completion");
     const json_t *message = json_object_get(choice, r->stream ? "delta" : "message");
+    take_prompt_ids(r, json_object_get(root, "prompt_token_ids"));
     LlavaovStatus status = add_text(r, json_object_get(message, "content"), error);
     if (status == LLAVAOV_OK)
         status = take_logprobs(r, json_object_get(choice, "logprobs"), error);

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/limits.h"
 #include "llavaov.h"
 
 typedef enum LvReplyFinish {
@@ -38,6 +39,8 @@ typedef struct LvChatReply {
     bool ended; /* "[DONE]", reason and usage, or the document is whole */
     bool has_usage;
     uint64_t prompt_tokens, completion_tokens;
+    int32_t last_ids[LV_MAX_SPELLING_TOKENS]; /* of the prompt, where the server tells them */
+    size_t n_last_ids;
     LvReplyLogprob *logprobs; /* by position; owned */
     size_t n_logprobs, logprobs_capacity;
     uint32_t n_positions;

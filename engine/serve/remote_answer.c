@@ -28,14 +28,15 @@ LlavaovStatus lv_remote_answer_extend(
 
 /* A server that cuts frames, has another template or another model counts otherwise. */
 static LlavaovStatus check_tokens(
-    const LlavaovTicket *r, const LvChatReply *reply, LlavaovError *error)
+    const LlavaovTicket *r, const LvChatReply *reply, size_t more, LlavaovError *error)
 {
+    const size_t n = r->prompt_ids.n + more;
     if (!reply->has_usage)
         return lv_fail_about(error, LLAVAOV_ERROR_REMOTE_UNFIT, LLAVAOV_ABOUT_OPTION, "remote-url",
             "device=remote: the server does not say how many tokens the prompt had (usage), so "
             "that "
             "nothing shows whether it saw all frames");
-    if (reply->prompt_tokens == r->prompt_ids.n)
+    if (reply->prompt_tokens == n)
         return LLAVAOV_OK;
     return lv_fail_about(error, LLAVAOV_ERROR_REMOTE_UNFIT, LLAVAOV_ABOUT_OPTION, "remote-model",
         "device=remote: the prompt has %zu tokens here, and %llu on the server. It serves another "
@@ -44,7 +45,7 @@ static LlavaovStatus check_tokens(
         "is started with --media-io-kwargs '{\"video\": {\"num_frames\": -1}}'); model-path must "
         "be "
         "the folder of the model that it serves",
-        r->prompt_ids.n, (unsigned long long)reply->prompt_tokens);
+        n, (unsigned long long)reply->prompt_tokens);
 }
 
 /* The log-probability of a token behind the first `position` ones; never a guess. */
@@ -73,6 +74,29 @@ static LlavaovStatus check_forced(
     return status;
 }
 
+/* Where a label's beginning stands in the prompt, it must be these tokens there. */
+static LlavaovStatus check_begun(
+    const LvTrie *trie, size_t node, const LvChatReply *reply, LlavaovError *error)
+{
+    size_t way[LV_MAX_SPELLING_TOKENS];
+    const size_t n = lv_trie_way(trie, node, way);
+    bool same = reply->n_last_ids >= n;
+    for (size_t i = 0; i < n && same; i++)
+        same = reply->last_ids[reply->n_last_ids - n + i] == trie->nodes[way[i]].token;
+    return same ? LLAVAOV_OK
+                : lv_fail_about(error, LLAVAOV_ERROR_REMOTE_UNFIT, LLAVAOV_ABOUT_OPTION, "choices",
+                      "device=remote: the server does not say that the beginning of a label of "
+                      "three tokens or more is the same tokens there (return_token_ids, "
+                      "continue_final_message): take shorter labels");
+}
+
+/* Tokens of a label's beginning that stand in the prompt. */
+static size_t n_begun(const LlavaovTicket *r)
+{
+    const size_t depth = lv_choosing_trie(r->choosing)->nodes[r->asked_node].depth;
+    return depth > 1 ? depth : 0;
+}
+
 static int32_t written_token(const LvChatReply *reply, uint32_t position)
 {
     for (size_t i = 0; i < reply->n_logprobs; i++)
@@ -86,16 +110,19 @@ static LlavaovStatus take_labels(
 {
     LvTrie *trie = lv_choosing_trie(r->choosing);
     const size_t node = r->asked_node;
-    const uint32_t position = node ? 1 : 0;
+    const size_t depth = trie->nodes[node].depth;
+    const uint32_t position = depth == 1 ? 1 : 0;
     double children[LV_MAX_REMOTE_WANTED];
     size_t n = 0;
-    LlavaovStatus status = node ? check_forced(trie, node, reply, error) : LLAVAOV_OK;
+    LlavaovStatus status = depth == 0   ? LLAVAOV_OK
+                           : depth == 1 ? check_forced(trie, node, reply, error)
+                                        : check_begun(trie, node, reply, error);
     for (uint32_t c = trie->nodes[node].child; c && status == LLAVAOV_OK; c = trie->nodes[c].next)
         status = find_logprob(reply, position, trie->nodes[c].token, &children[n++], error);
     if (status != LLAVAOV_OK)
         return status;
     /* What the server wrote is its likeliest token, but where one was forced. */
-    if (!lv_trie_take_logprobs(trie, node, children, node ? -1 : written_token(reply, 0)))
+    if (!lv_trie_take_logprobs(trie, node, children, depth == 1 ? -1 : written_token(reply, 0)))
         return lv_fail(error, LLAVAOV_ERROR_REMOTE, NULL,
             "the server's probabilities are more than 1 together");
     for (size_t i = 0; i < trie->n; i++)
@@ -129,7 +156,7 @@ LlavaovStatus lv_remote_answer_take(
     LlavaovTicket *r, const LvChatReply *reply, bool *more, LlavaovError *error)
 {
     *more = false;
-    LlavaovStatus status = check_tokens(r, reply, error);
+    LlavaovStatus status = check_tokens(r, reply, r->choosing ? n_begun(r) : 0, error);
     if (status != LLAVAOV_OK)
         return status;
     if (r->choosing)

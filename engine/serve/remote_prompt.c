@@ -109,19 +109,27 @@ done:
     return status;
 }
 
-/* Which tokens the next call asks about: those behind the prompt, or behind the first token of a
- * label, which is forced. Log-probabilities are of the model's own scores, before anything is forced. */
+static LlavaovStatus begin_with(
+    const LlavaovTicket *r, const LvTrie *trie, size_t node, char **begun, LlavaovError *error)
+{
+    size_t way[LV_MAX_SPELLING_TOKENS], bytes;
+    int32_t ids[LV_MAX_SPELLING_TOKENS];
+    const size_t n = lv_trie_way(trie, node, way);
+    for (size_t i = 0; i < n; i++)
+        ids[i] = trie->nodes[way[i]].token;
+    return lv_tokenizer_decode(r->engine->tokenizer, ids, n, false, begun, &bytes, error);
+}
+
+/* Which tokens the next call asks about: those behind the prompt; behind the first token of a label,
+ * which is forced; or behind more of one, which stands in the prompt (*begun, the caller's).
+ * Log-probabilities are of the model's own scores, before anything is forced. */
 static LlavaovStatus ask_about_labels(
-    LlavaovTicket *r, LvChatBody *body, int32_t *wanted, LlavaovError *error)
+    LlavaovTicket *r, LvChatBody *body, int32_t *wanted, char **begun, LlavaovError *error)
 {
     const LvTrie *trie = lv_choosing_trie(r->choosing);
     size_t node = 0;
     while (node < trie->n && (!lv_trie_inner(trie, node) || trie->nodes[node].known))
         node++;
-    if (trie->depth > 1)
-        return lv_fail_about(error, LLAVAOV_ERROR_REMOTE_UNFIT, LLAVAOV_ABOUT_OPTION, "choices",
-            "device=remote: choices have a label of three tokens or more, and servers tell "
-            "probabilities of the first two alone: take shorter labels");
     r->asked_node = node;
     for (uint32_t c = trie->nodes[node].child; c; c = trie->nodes[c].next) {
         if (body->n_wanted == LV_MAX_REMOTE_WANTED)
@@ -130,11 +138,14 @@ static LlavaovStatus ask_about_labels(
         wanted[body->n_wanted++] = trie->nodes[c].token;
     }
     body->wanted = wanted;
-    body->forced = node ? trie->nodes[node].token : -1;
-    body->max_tokens = node ? 2 : 1;
+    body->max_tokens = 1;
     body->generation = NULL;
     body->stream = false;
-    return LLAVAOV_OK;
+    if (trie->nodes[node].depth == 1) {
+        body->forced = trie->nodes[node].token;
+        body->max_tokens = 2;
+    }
+    return trie->nodes[node].depth > 1 ? begin_with(r, trie, node, begun, error) : LLAVAOV_OK;
 }
 
 static LlavaovStatus ask_for_text(LlavaovTicket *r, LvChatBody *body, LlavaovError *error)
@@ -155,6 +166,7 @@ LlavaovStatus lv_remote_prompt_make(
 {
     const LlavaovRemoteOptions *options = lv_remote_options(r->engine->remote);
     int32_t wanted[LV_MAX_REMOTE_WANTED];
+    char *begun = NULL;
     LvChatBody body = {.model = options->model,
         .conversation = &r->question.conversation,
         .picture = options->picture,
@@ -165,9 +177,12 @@ LlavaovStatus lv_remote_prompt_make(
     LV_TRY(check(r, error));
     if (r->prompt_ids.n == 0)
         LV_TRY(make_ids(r, error));
-    LV_TRY(r->choosing ? ask_about_labels(r, &body, wanted, error) : ask_for_text(r, &body, error));
+    LV_TRY(r->choosing ? ask_about_labels(r, &body, wanted, &begun, error)
+                       : ask_for_text(r, &body, error));
+    body.begun = begun;
     LV_TRY(make_body(r, &body, text, bytes, error));
 done:
+    lv_free(begun);
     return status;
 }
 

@@ -197,8 +197,67 @@ def labels(bench):
     server.processed, server.usual = False, "no-logprobs"
     told = bench.ask(server, choices="yes|no", windows=TIMES)
     expect("none are an error", statuses(told) == ["remote-unfit"] * TIMES and "how probable" in told[0]["message"], told[0])
-    told = bench.ask(server, choices="yes|a rather long label")
-    expect("long labels are refused", statuses(told) == ["remote-unfit"] and "shorter labels" in told[0]["message"], told)
+
+
+class Tree:
+    """What a server was asked about labels: by the text of a beginning its ids, and those that may follow it."""
+
+    def __init__(self, words):
+        self.words, self.ids, self.next = words, {"": []}, {}
+
+    def learn(self, requests):
+        for request in requests:
+            body = request.body
+            begun = "".join(self.words[int(token)] for token in body.get("logit_bias", {}))
+            if body.get("continue_final_message"):
+                begun = body["messages"][-1]["content"]
+            self.next[begun] = body["logprob_token_ids"]
+            for token in body["logprob_token_ids"]:
+                if begun in self.ids:
+                    self.ids[begun + self.words[token]] = self.ids[begun] + [token]
+
+    def of(self, server):
+        def ids_of(text):
+            self.learn(server.requests[:-1])
+            return self.ids.get(text, [])
+        return ids_of
+
+
+def long_labels(bench):
+    """Labels of three tokens and more: their beginnings stand in the prompt, as the very tokens."""
+    with open(os.path.join(bench.model, "tokenizer.json"), encoding="utf-8") as file:
+        vocabulary = json.load(file)["model"]["vocab"]
+    words = {token: word.replace("\u0120", " ") for word, token in vocabulary.items()}
+    label = "a rather long label"
+    server = bench.server()
+    tree = Tree(words)
+    server.ids_of = tree.of(server)
+    told = bench.ask(server, choices="yes|" + label)
+    tree.learn(server.requests)
+    expect("a label is walked along", max(map(len, tree.ids.values())) > 3 and statuses(told) == ["ok"], (told, tree.ids))
+    chance = {text: {token: 0.9 / len(ids) for token in ids} for text, ids in tree.next.items()}
+    for text in chance:
+        chance[text][0] = 0.1
+    server.top = chance[""]
+    server.second = {tree.ids[text][0]: chance[text] for text in chance if len(tree.ids[text]) == 1}
+    server.after = {text: chance[text] for text in chance if len(tree.ids[text]) > 1}
+    told = bench.ask(server, choices="yes|" + label, windows=TIMES)
+    share = {"yes": 0.0, label: 0.0}
+    for text, ids in tree.ids.items():
+        if text.lower() in share:
+            at, product = "", 1.0
+            for token in ids:
+                product *= chance[at][token]
+                at += words[token]
+            share[text.lower()] += product
+    mass = sum(share.values())
+    expect("its probability is the product", all(
+        w["status"] == "ok" and abs(w["probabilities"][0] - share["yes"] / mass) < 1e-6 and abs(w["label_mass"] - mass) < 1e-6
+        for w in told), (told[0], share, mass))
+    for manner in ("no-ids", "other-ids"):
+        server.usual = manner
+        told = bench.ask(server, choices="yes|" + label)
+        expect("%s: refused" % manner, statuses(told) == ["remote-unfit"] and "shorter labels" in told[0]["message"], told)
 
 
 def documents(bench):
@@ -217,7 +276,7 @@ def documents(bench):
         expect("the schema is sent", asked["json_schema"]["schema"] == json.loads(schema) and asked["type"] == "json_schema")
 
 
-CASES = [labels, documents, in_turn, again, late, unfit, cancelled, breaker, two]
+CASES = [labels, long_labels, documents, in_turn, again, late, unfit, cancelled, breaker, two]
 
 
 def main():

@@ -117,11 +117,19 @@ class Handler(BaseHTTPRequestHandler):
         usage = {"prompt_tokens": tokens, "completion_tokens": len(words), "total_tokens": tokens + len(words)}
         if manner == "no-usage":
             usage = None
+        begun, ids = "", []
+        if request.get("continue_final_message"):
+            begun = request["messages"][-1]["content"]
+            ids = server.ids_of(begun)
+            usage["prompt_tokens"] += len(ids)
         if not request.get("stream"):
             choice = {"index": 0, "message": {"role": "assistant", "content": "".join(words)}, "finish_reason": "stop"}
             if request.get("logprobs") and manner != "no-logprobs":
-                choice["logprobs"] = server.logprobs(request)
-            return self.reply(200, json.dumps({"choices": [choice], "usage": usage}).encode())
+                choice["logprobs"] = server.logprobs(request, begun)
+            whole = {"choices": [choice], "usage": usage}
+            if request.get("return_token_ids") and manner != "no-ids":
+                whole["prompt_token_ids"] = [0] * tokens + (ids if manner != "other-ids" else ids[:-1] + [0])
+            return self.reply(200, json.dumps(whole).encode())
         self.begin_events()
         self.event({"choices": [{"index": 0, "delta": {"role": "assistant", "content": ""}}]})
         for index, word in enumerate(words):
@@ -181,7 +189,8 @@ class Server:
     def __init__(self, tokens, port=0):
         self.tokens, self.words, self.usual, self.script = tokens, WORDS, "ok", []
         self.delay, self.pace, self.retry_after, self.dead = 0.5, 0, 1, False
-        self.top, self.second, self.processed = {0: 1.0}, {}, False
+        self.top, self.second, self.after, self.processed = {0: 1.0}, {}, {}, False
+        self.ids_of = lambda text: []
         self.lock, self.stopping = threading.Lock(), threading.Event()
         self.requests, self.looks, self.busy, self.most_busy = [], 0, 0, 0
         self.http = Http(("127.0.0.1", port), Handler)
@@ -195,12 +204,12 @@ class Server:
         if seconds:
             self.stopping.wait(seconds)
 
-    def logprobs(self, request):
+    def logprobs(self, request, begun):
         """As vLLM has them: of the model's own scores, for the token that was written and those that were asked for. `top`:
-        the probabilities of first tokens, and by a first token those of the second."""
+        the probabilities of first tokens, by a first token those of the second, and `after` by the text of several that of the next."""
         wanted = request.get("logprob_token_ids", [])
         forced = [int(token) for token in request.get("logit_bias", {})]
-        positions, top = [], self.top
+        positions, top = [], self.after.get(begun, {0: 1.0}) if begun else self.top
         for position in range(request["max_tokens"]):
             written = forced[0] if forced else max(top, key=top.get)
             told = dict(top)
