@@ -19,9 +19,12 @@ import time
 SOURCE = "videotestsrc is-live=true pattern=black ! video/x-raw,width=320,height=240,framerate=15/1"
 
 
-def judge(path):
+async def judge(path):
     """By homeassistant's own validation: of the device, then of each entity on its platform."""
     import importlib
+    from homeassistant.core import HomeAssistant
+    from homeassistant.helpers import frame
+    frame.async_setup(HomeAssistant(tempfile.gettempdir()))  # templates need one
     from homeassistant.components.mqtt import abbreviations, schemas
     with open(path, encoding="utf-8") as file:
         payloads = json.load(file)
@@ -162,7 +165,8 @@ def main():
 
 if __name__ == "__main__":
     if sys.argv[1] == "--judge":
-        sys.exit(judge(sys.argv[2]))
+        import asyncio
+        sys.exit(asyncio.run(judge(sys.argv[2])))
     sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "live"))
     import places
     from gstlaunch import PATIENCE, Server, environment
