@@ -308,8 +308,7 @@ gst_llavaov_windows_drop (GstLlavaovWindows * windows, guint room)
 guint
 gst_llavaov_windows_n_waiting (const GstLlavaovWindows * windows)
 {
-  return windows->waiting.length +
-      gst_llavaov_asks_n_waiting (&windows->asks);
+  return windows->waiting.length + gst_llavaov_asks_n_waiting (&windows->asks);
 }
 
 gboolean

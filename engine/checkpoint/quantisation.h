@@ -13,8 +13,8 @@ typedef struct LvQuantisation {
     /* LV_NF4, LV_FP4: bitsandbytes' four bits. LV_INT8, LV_INT4: this engine's own integers, of precision int8
      * or int4, those that have scales beside them. */
     LvDtype type;
-    bool listed;  /* skip is what the file lists; otherwise the head alone is left as it was */
-    char **skip;  /* owned */
+    bool listed; /* skip is what the file lists; otherwise the head alone is left as it was */
+    char **skip; /* owned */
     uint32_t n_skip;
 } LvQuantisation;
 

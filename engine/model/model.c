@@ -265,7 +265,8 @@ static void load_decoder(Loader *l)
         layer->down = load_one(l, prefix, "mlp.down_proj.weight", OF_LAYER | LV_WEIGHT_DECODER);
     }
     decoder->norm = load_one(l, "T.", "norm.weight", LV_WEIGHT_VECTOR);
-    decoder->head = own_head ? load_one(l, "HEAD.", "weight", LV_WEIGHT_LINEAR | LV_WEIGHT_EXEMPT | LV_WEIGHT_HEAD)
+    decoder->head = own_head ? load_one(l, "HEAD.", "weight",
+                                   LV_WEIGHT_LINEAR | LV_WEIGHT_EXEMPT | LV_WEIGHT_HEAD)
                              : decoder->embed;
 }
 

@@ -156,7 +156,8 @@ static LlavaovStatus finish_part(Call *call, const LvSlicePart *part)
         return finish_image(call, part, content, features);
     const size_t rows =
         video ? lv_frame_tokens(model->config) : lv_multi_image_tokens(model->config);
-    LV_TRY(b->ops->kept_tensor_alloc(b, rows, features.cols, &content->embeddings, call->run->error));
+    LV_TRY(
+        b->ops->kept_tensor_alloc(b, rows, features.cols, &content->embeddings, call->run->error));
     if (video)
         LV_TRY(lv_visual_assemble_frame(model, call->run, content->embeddings, features));
     else

@@ -33,7 +33,7 @@ typedef struct Program {
     Service *service;
     gint64 ending;      /* g_get_monotonic_time() at which the end was asked for; 0: not yet */
     Delivery *delivery; /* NULL: there are no sinks */
-    gint answers_left; /* atomic; below 0 = without end */
+    gint answers_left;  /* atomic; below 0 = without end */
     int status;
 } Program;
 
@@ -55,8 +55,8 @@ static gboolean quit_once(gpointer data)
 
 static void tell_ready(Program *program)
 {
-    gchar *lines = g_strdup_printf(
-        "READY=1\nSTATUS=%u cameras, %u sinks", program->config->cameras->len, program->config->sinks->len);
+    gchar *lines = g_strdup_printf("READY=1\nSTATUS=%u cameras, %u sinks",
+        program->config->cameras->len, program->config->sinks->len);
 
     service_tell(program->service, lines);
     g_free(lines);
@@ -72,7 +72,8 @@ static gboolean reload(gpointer data)
     config = config_read(&program->options.config);
     if (!config) {
         g_printerr("camera-monitor: everything stays as it was\n");
-        service_tell(program->service, "READY=1\nSTATUS=The configuration is broken; the one before it is in force");
+        service_tell(program->service,
+            "READY=1\nSTATUS=The configuration is broken; the one before it is in force");
         return G_SOURCE_CONTINUE;
     }
     if (program->delivery && !delivery_apply(program->delivery, config))
@@ -149,7 +150,8 @@ static void on_refused(gpointer data, const gchar *text)
 
 static gboolean deliver(Program *program, RecordFlow *flow)
 {
-    if (program->config->sinks->len == 0 && !program->config->spool && !program->options.config.file)
+    if (program->config->sinks->len == 0 && !program->config->spool &&
+        !program->options.config.file)
         return TRUE;
     program->delivery = delivery_new(program->config, flow, &(DeliveryEvents){on_refused, program});
     if (!program->delivery)
@@ -207,10 +209,12 @@ int main(int argc, char **argv)
         program.config = config_read(&program.options.config);
         if (!program.config) {
             if (!program.options.config.file)
-                g_printerr("usage: camera-monitor [OPTIONS] URI QUESTION [URI QUESTION]..., or --config FILE\n");
+                g_printerr("usage: camera-monitor [OPTIONS] URI QUESTION [URI QUESTION]..., or "
+                           "--config FILE\n");
             program.status = 2;
         } else if (program.options.check) {
-            g_print("%u cameras, %u sinks: nothing is wrong\n", program.config->cameras->len, program.config->sinks->len);
+            g_print("%u cameras, %u sinks: nothing is wrong\n", program.config->cameras->len,
+                program.config->sinks->len);
         } else {
             run(&program);
         }

@@ -162,7 +162,8 @@ static gboolean on_message(GstBus *bus, GstMessage *message, gpointer data)
         g_error_free(error);
         return G_SOURCE_CONTINUE;
     case GST_MESSAGE_QOS:
-        if (camera->hooks->on_drop && gst_structure_has_field(gst_message_get_structure(message), "reason"))
+        if (camera->hooks->on_drop &&
+            gst_structure_has_field(gst_message_get_structure(message), "reason"))
             camera->hooks->on_drop(camera->hooks->data, camera,
                 gst_structure_get_string(gst_message_get_structure(message), "reason"));
         return G_SOURCE_CONTINUE;
@@ -252,7 +253,8 @@ static gboolean set_properties(Camera *camera)
         if (!set_property(camera, property->name, property->text))
             return FALSE;
     }
-    g_object_set(camera->element, "stream-name", camera->settings->name, "enabled", camera->enabled, NULL);
+    g_object_set(
+        camera->element, "stream-name", camera->settings->name, "enabled", camera->enabled, NULL);
     prompts_apply(camera->prompts, camera->element);
     return TRUE;
 }

@@ -21,11 +21,11 @@ typedef enum CameraState {
 /* A snapshot; the strings live as long as nothing is done with the camera. */
 typedef struct CameraStatus {
     CameraState state;
-    gint64 since;         /* of this state, µs since 1970 */
-    const gchar *reason;  /* why it is away; NULL in other states */
-    gboolean enabled;     /* FALSE: nothing is asked; video goes on */
-    guint64 reconnects;   /* how often it has been away */
-    guint n_questions;    /* 1 at least */
+    gint64 since;                  /* of this state, µs since 1970 */
+    const gchar *reason;           /* why it is away; NULL in other states */
+    gboolean enabled;              /* FALSE: nothing is asked; video goes on */
+    guint64 reconnects;            /* how often it has been away */
+    guint n_questions;             /* 1 at least */
     const gchar *const *questions; /* their names; of a camera with one prompt {NULL} */
     const gchar *const *prompts;   /* in the same order */
 } CameraStatus;

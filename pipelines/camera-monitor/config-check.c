@@ -20,9 +20,11 @@ static void check_properties(ConfigReader *reader, const ConfigCamera *camera, G
         if (!wrong && strcmp(property->name, "stream-name") == 0)
             wrong = "`name` is what the camera is called";
         if (wrong && property->pointer)
-            config_wrong(reader, property->pointer, "%s: %.200s: %s", camera->name, property->text, wrong);
+            config_wrong(
+                reader, property->pointer, "%s: %.200s: %s", camera->name, property->text, wrong);
         else if (wrong)
-            config_wrong(reader, NULL, "--set %s=%.200s: %s", property->name, property->text, wrong);
+            config_wrong(
+                reader, NULL, "--set %s=%.200s: %s", property->name, property->text, wrong);
     }
 }
 
@@ -51,7 +53,8 @@ static void check_questions(ConfigReader *reader, const ConfigCamera *camera)
     if (n == 0)
         config_wrong(reader, place, "\"prompt\" is missing, or \"questions\"");
     else if (n > 1)
-        config_wrong(reader, place, "%s: of prompt, prompt-file, questions and questions-file one only", camera->name);
+        config_wrong(reader, place,
+            "%s: of prompt, prompt-file, questions and questions-file one only", camera->name);
     g_free(place);
 }
 
@@ -65,16 +68,19 @@ static void check_sinks(ConfigReader *reader, GHashTable *names)
         const gchar *missing = sink_missing(sink->url);
 
         if (missing)
-            config_wrong(reader, sink->pointer, "%s: this camera-monitor was built without %s", sink->name, missing);
+            config_wrong(reader, sink->pointer, "%s: this camera-monitor was built without %s",
+                sink->name, missing);
         if (!g_hash_table_add(names, sink->name))
             config_wrong(reader, sink->pointer, "another sink is \"%s\", too", sink->name);
         mqtt |= g_str_has_prefix(sink->url, "mqtt");
     }
     if (reader->config->homeassistant && !mqtt)
-        config_wrong(reader, reader->text ? "/homeassistant" : NULL, "Home Assistant needs a sink with mqtt: or mqtts:");
+        config_wrong(reader, reader->text ? "/homeassistant" : NULL,
+            "Home Assistant needs a sink with mqtt: or mqtts:");
 }
 
-static void check_address(ConfigReader *reader, const gchar *pointer, const gchar *option, const gchar *text)
+static void check_address(
+    ConfigReader *reader, const gchar *pointer, const gchar *option, const gchar *text)
 {
     const gchar *wrong = text ? http_address_check(text, reader->config->page_token) : NULL;
 
@@ -84,16 +90,20 @@ static void check_address(ConfigReader *reader, const gchar *pointer, const gcha
 
 static void check_served(ConfigReader *reader)
 {
-    const gchar *token = reader->config->page_token, *wrong = token ? http_access_check_token(token) : NULL;
+    const gchar *token = reader->config->page_token,
+                *wrong = token ? http_access_check_token(token) : NULL;
 
 #ifndef HAVE_MICROHTTPD
     if (reader->config->page || reader->config->metrics)
-        config_wrong(reader, NULL, "this camera-monitor was built without libmicrohttpd: no --http and no --metrics, but --metrics-file");
+        config_wrong(reader, NULL,
+            "this camera-monitor was built without libmicrohttpd: no --http and no --metrics, but "
+            "--metrics-file");
 #endif
     check_address(reader, "/page/address", "--http", reader->config->page);
     check_address(reader, "/metrics/address", "--metrics", reader->config->metrics);
     if (wrong)
-        config_wrong(reader, reader->text ? "/page/token-file" : NULL, "--http-token-file: %s", wrong);
+        config_wrong(
+            reader, reader->text ? "/page/token-file" : NULL, "--http-token-file: %s", wrong);
 }
 
 void config_check(ConfigReader *reader)
@@ -114,7 +124,8 @@ void config_check(ConfigReader *reader)
         check_questions(reader, camera);
         element = gst_element_factory_make("llavaov", NULL);
         if (!element) {
-            config_wrong(reader, NULL, "there is no element \"llavaov\": is the plugin in GST_PLUGIN_PATH?");
+            config_wrong(
+                reader, NULL, "there is no element \"llavaov\": is the plugin in GST_PLUGIN_PATH?");
             break;
         }
         check_properties(reader, camera, element);
@@ -137,7 +148,8 @@ static gchar *subject_of(GstElement *element, const gchar *text)
 
 static void probe(ConfigReader *reader, const ConfigCamera *camera)
 {
-    GstElement *pipeline = gst_pipeline_new(NULL), *element = gst_element_factory_make("llavaov", NULL);
+    GstElement *pipeline = gst_pipeline_new(NULL),
+               *element = gst_element_factory_make("llavaov", NULL);
     GstBus *bus = gst_element_get_bus(pipeline);
     Prompts *prompts = prompts_new(camera);
     GstMessage *message;

@@ -14,7 +14,8 @@ static void on_wrong(gpointer data, const gchar *pointer, const gchar *reason)
 
 static gboolean fits_schema(ConfigReader *reader, json_t *root)
 {
-    GBytes *text = g_resources_lookup_data("/llavaov/camera-monitor.schema.json", G_RESOURCE_LOOKUP_FLAGS_NONE, NULL);
+    GBytes *text = g_resources_lookup_data(
+        "/llavaov/camera-monitor.schema.json", G_RESOURCE_LOOKUP_FLAGS_NONE, NULL);
     json_t *schema = json_loadb(g_bytes_get_data(text, NULL), g_bytes_get_size(text), 0, NULL);
     gboolean good = config_schema_check(schema, root, on_wrong, reader);
 
@@ -58,13 +59,15 @@ static gchar *text_of(const json_t *value)
 
 static gboolean is_own(const char *key)
 {
-    static const gchar *const own[] = {"uri", "prompt", "name", "properties", "enabled", "stall", NULL};
+    static const gchar *const own[] = {
+        "uri", "prompt", "name", "properties", "enabled", "stall", NULL};
 
     return g_strv_contains(own, key);
 }
 
 /* "window": 8000000000 as window and 8000000000. What is the camera's own, in an object that may have that, is left out. */
-static void add_properties(ConfigReader *reader, ConfigCamera *camera, json_t *from, gboolean own, const gchar *pointer)
+static void add_properties(
+    ConfigReader *reader, ConfigCamera *camera, json_t *from, gboolean own, const gchar *pointer)
 {
     const char *key;
     json_t *value;
@@ -90,8 +93,9 @@ static void read_camera(ConfigReader *reader, json_t *root, json_t *from, const 
     const gchar *prompt = json_string_value(json_object_get(from, "prompt"));
     json_t *stall = json_object_get(from, "stall");
     gchar *place = json_place_member(pointer, "properties");
-    ConfigCamera *camera = config_add_camera(reader, json_string_value(json_object_get(from, "uri")),
-        json_string_value(json_object_get(from, "name")), pointer);
+    ConfigCamera *camera =
+        config_add_camera(reader, json_string_value(json_object_get(from, "uri")),
+            json_string_value(json_object_get(from, "name")), pointer);
 
     camera->prompt = g_strdup(prompt);
     camera->enabled = !json_is_false(json_object_get(from, "enabled"));
@@ -113,14 +117,17 @@ static gchar *text_in(json_t *root, const char *object, const char *name)
 static void read_rest(ConfigReader *reader, json_t *root)
 {
     Config *config = reader->config;
-    json_t *spool = json_object_get(root, "spool"), *home = json_object_get(root, "homeassistant"), *sink;
-    const gchar *token = json_string_value(json_object_get(json_object_get(root, "page"), "token-file"));
+    json_t *spool = json_object_get(root, "spool"), *home = json_object_get(root, "homeassistant"),
+           *sink;
+    const gchar *token =
+        json_string_value(json_object_get(json_object_get(root, "page"), "token-file"));
     size_t i;
 
     json_array_foreach(json_object_get(root, "sinks"), i, sink)
     {
         gchar *place = json_place_item("/sinks", i);
-        const gchar *url = json_string_value(json_is_string(sink) ? sink : json_object_get(sink, "url"));
+        const gchar *url =
+            json_string_value(json_is_string(sink) ? sink : json_object_get(sink, "url"));
 
         config_add_sink(reader, url, sink, place);
         g_free(place);
@@ -138,7 +145,8 @@ static void read_rest(ConfigReader *reader, json_t *root)
     config->metrics = text_in(root, "metrics", "address");
     config->metrics_file = text_in(root, "metrics", "file");
     config->metrics_vllm =
-        g_strcmp0(json_string_value(json_object_get(json_object_get(root, "metrics"), "names")), "vllm") == 0;
+        g_strcmp0(json_string_value(json_object_get(json_object_get(root, "metrics"), "names")),
+            "vllm") == 0;
     config->page = text_in(root, "page", "address");
     if (token)
         config->page_token = config_secret(reader, token, NULL, "/page/token-file");

@@ -11,7 +11,8 @@ typedef struct SchemaCheck {
     gpointer data;
 } SchemaCheck;
 
-static gboolean check(SchemaCheck *c, const json_t *schema, const json_t *value, const gchar *pointer);
+static gboolean check(
+    SchemaCheck *c, const json_t *schema, const json_t *value, const gchar *pointer);
 
 G_GNUC_PRINTF(3, 4)
 static gboolean say(SchemaCheck *c, const gchar *pointer, const gchar *format, ...)
@@ -39,10 +40,12 @@ static const gchar *type_of(const json_t *value)
 
 static gboolean is_type(const json_t *value, const gchar *type)
 {
-    return strcmp(type_of(value), type) == 0 || (strcmp(type, "number") == 0 && json_is_integer(value));
+    return strcmp(type_of(value), type) == 0 ||
+           (strcmp(type, "number") == 0 && json_is_integer(value));
 }
 
-static gboolean check_type(SchemaCheck *c, const json_t *type, const json_t *value, const gchar *pointer)
+static gboolean check_type(
+    SchemaCheck *c, const json_t *type, const json_t *value, const gchar *pointer)
 {
     GString *names;
     const json_t *item;
@@ -65,7 +68,8 @@ static gboolean check_type(SchemaCheck *c, const json_t *type, const json_t *val
     return FALSE;
 }
 
-static gboolean check_enum(SchemaCheck *c, const json_t *list, const json_t *value, const gchar *pointer)
+static gboolean check_enum(
+    SchemaCheck *c, const json_t *list, const json_t *value, const gchar *pointer)
 {
     const json_t *item;
     char *text;
@@ -82,9 +86,11 @@ static gboolean check_enum(SchemaCheck *c, const json_t *list, const json_t *val
     return FALSE;
 }
 
-static gboolean check_object(SchemaCheck *c, const json_t *schema, const json_t *value, const gchar *pointer)
+static gboolean check_object(
+    SchemaCheck *c, const json_t *schema, const json_t *value, const gchar *pointer)
 {
-    const json_t *properties = json_object_get(schema, "properties"), *required = json_object_get(schema, "required"),
+    const json_t *properties = json_object_get(schema, "properties"),
+                 *required = json_object_get(schema, "required"),
                  *more = json_object_get(schema, "additionalProperties"), *item;
     gboolean good = TRUE;
     const char *name;
@@ -110,9 +116,11 @@ static gboolean check_object(SchemaCheck *c, const json_t *schema, const json_t 
     return good;
 }
 
-static gboolean check_array(SchemaCheck *c, const json_t *schema, const json_t *value, const gchar *pointer)
+static gboolean check_array(
+    SchemaCheck *c, const json_t *schema, const json_t *value, const gchar *pointer)
 {
-    const json_t *items = json_object_get(schema, "items"), *least = json_object_get(schema, "minItems"),
+    const json_t *items = json_object_get(schema, "items"),
+                 *least = json_object_get(schema, "minItems"),
                  *most = json_object_get(schema, "maxItems"), *item;
     gboolean good = TRUE;
     size_t i;
@@ -133,9 +141,11 @@ static gboolean check_array(SchemaCheck *c, const json_t *schema, const json_t *
     return good;
 }
 
-static gboolean check_number(SchemaCheck *c, const json_t *schema, const json_t *value, const gchar *pointer)
+static gboolean check_number(
+    SchemaCheck *c, const json_t *schema, const json_t *value, const gchar *pointer)
 {
-    const json_t *least = json_object_get(schema, "minimum"), *most = json_object_get(schema, "maximum");
+    const json_t *least = json_object_get(schema, "minimum"),
+                 *most = json_object_get(schema, "maximum");
 
     if (least && json_number_value(value) < json_number_value(least))
         return say(c, pointer, "less than %.15g", json_number_value(least));
@@ -144,23 +154,28 @@ static gboolean check_number(SchemaCheck *c, const json_t *schema, const json_t 
     return TRUE;
 }
 
-static gboolean check_string(SchemaCheck *c, const json_t *schema, const json_t *value, const gchar *pointer)
+static gboolean check_string(
+    SchemaCheck *c, const json_t *schema, const json_t *value, const gchar *pointer)
 {
-    const json_t *least = json_object_get(schema, "minLength"), *most = json_object_get(schema, "maxLength"),
-                 *pattern = json_object_get(schema, "pattern"), *says = json_object_get(schema, "x-says");
+    const json_t *least = json_object_get(schema, "minLength"),
+                 *most = json_object_get(schema, "maxLength"),
+                 *pattern = json_object_get(schema, "pattern"),
+                 *says = json_object_get(schema, "x-says");
     glong length = g_utf8_strlen(json_string_value(value), -1);
 
     if (least && length < json_integer_value(least))
         return say(c, pointer, length ? "too short" : "empty");
     if (most && length > json_integer_value(most))
         return say(c, pointer, "longer than %d characters", (int)json_integer_value(most));
-    if (pattern && !g_regex_match_simple(json_string_value(pattern), json_string_value(value), G_REGEX_DOLLAR_ENDONLY, 0))
+    if (pattern && !g_regex_match_simple(json_string_value(pattern), json_string_value(value),
+                       G_REGEX_DOLLAR_ENDONLY, 0))
         return say(c, pointer, "%s", says ? json_string_value(says) : json_string_value(pattern));
     return TRUE;
 }
 
 /* One that is of the value's type says what is wrong. */
-static gboolean check_any(SchemaCheck *c, const json_t *list, const json_t *value, const gchar *pointer)
+static gboolean check_any(
+    SchemaCheck *c, const json_t *list, const json_t *value, const gchar *pointer)
 {
     SchemaCheck silent = {c->root, NULL, NULL};
     const json_t *schema;
@@ -176,8 +191,8 @@ static gboolean check_any(SchemaCheck *c, const json_t *list, const json_t *valu
         const json_t *reference = json_object_get(schema, "$ref"), *type;
 
         if (reference)
-            schema = json_object_get(
-                json_object_get(c->root, "$defs"), json_string_value(reference) + strlen("#/$defs/"));
+            schema = json_object_get(json_object_get(c->root, "$defs"),
+                json_string_value(reference) + strlen("#/$defs/"));
         type = json_object_get(schema, "type");
         if (json_is_string(type) && is_type(value, json_string_value(type)))
             return check(c, schema, value, pointer);
@@ -185,15 +200,17 @@ static gboolean check_any(SchemaCheck *c, const json_t *list, const json_t *valu
     return FALSE;
 }
 
-static gboolean check(SchemaCheck *c, const json_t *schema, const json_t *value, const gchar *pointer)
+static gboolean check(
+    SchemaCheck *c, const json_t *schema, const json_t *value, const gchar *pointer)
 {
-    const json_t *reference = json_object_get(schema, "$ref"), *type = json_object_get(schema, "type"),
-                 *list = json_object_get(schema, "enum"), *any = json_object_get(schema, "anyOf"),
-                 *says = json_object_get(schema, "x-says");
+    const json_t *reference = json_object_get(schema, "$ref"),
+                 *type = json_object_get(schema, "type"), *list = json_object_get(schema, "enum"),
+                 *any = json_object_get(schema, "anyOf"), *says = json_object_get(schema, "x-says");
 
     if (reference)
         return check(c,
-            json_object_get(json_object_get(c->root, "$defs"), json_string_value(reference) + strlen("#/$defs/")),
+            json_object_get(json_object_get(c->root, "$defs"),
+                json_string_value(reference) + strlen("#/$defs/")),
             value, pointer);
     if (type && !check_type(c, type, value, pointer))
         return FALSE;
@@ -210,7 +227,8 @@ static gboolean check(SchemaCheck *c, const json_t *schema, const json_t *value,
     return !json_is_string(value) || check_string(c, schema, value, pointer);
 }
 
-gboolean config_schema_check(const json_t *schema, const json_t *document, ConfigSchemaWrong wrong, gpointer data)
+gboolean config_schema_check(
+    const json_t *schema, const json_t *document, ConfigSchemaWrong wrong, gpointer data)
 {
     SchemaCheck c = {schema, wrong, data};
 

@@ -13,6 +13,7 @@
 typedef void (*ConfigSchemaWrong)(gpointer data, const gchar *pointer, const gchar *reason);
 
 /* Calls wrong for all that is wrong. TRUE: nothing is. */
-gboolean config_schema_check(const json_t *schema, const json_t *document, ConfigSchemaWrong wrong, gpointer data);
+gboolean config_schema_check(
+    const json_t *schema, const json_t *document, ConfigSchemaWrong wrong, gpointer data);
 
 #endif

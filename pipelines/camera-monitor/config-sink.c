@@ -14,7 +14,8 @@ static gchar *text_of(json_t *more, const char *name)
 /* NAME-file or NAME-env. */
 static gchar *secret_of(ConfigReader *reader, json_t *more, const gchar *name, const gchar *pointer)
 {
-    gchar *file = g_strconcat(name, "-file", NULL), *variable = g_strconcat(name, "-env", NULL), *place, *secret = NULL;
+    gchar *file = g_strconcat(name, "-file", NULL), *variable = g_strconcat(name, "-env", NULL),
+          *place, *secret = NULL;
     const gchar *in_file = json_string_value(json_object_get(more, file)),
                 *in_variable = json_string_value(json_object_get(more, variable));
 
@@ -43,7 +44,8 @@ static void take_url(ConfigReader *reader, ConfigSink *sink, GUri *uri)
     if (!sink->topic && strcmp(scheme, "kafka") == 0 && strlen(g_uri_get_path(uri)) > 1)
         sink->topic = g_strdup(g_uri_get_path(uri) + 1);
     if (g_str_has_prefix(scheme, "mqtt") && strlen(g_uri_get_path(uri)) > 1)
-        config_wrong(reader, sink->pointer, "%s: an address of mqtt has no path; `topic` says what topics begin with", sink->name);
+        config_wrong(reader, sink->pointer,
+            "%s: an address of mqtt has no path; `topic` says what topics begin with", sink->name);
 }
 
 /* Of several brokers of Kafka the first, which is an address that can be parsed. */
@@ -64,7 +66,8 @@ static gchar *name_of(const gchar *url, GUri *uri)
     const gchar *hosts = strstr(url, "://"), *at;
 
     if (!g_str_has_prefix(url, "kafka:") || !hosts)
-        return g_uri_to_string_partial(uri, G_URI_HIDE_USERINFO | G_URI_HIDE_PASSWORD | G_URI_HIDE_QUERY);
+        return g_uri_to_string_partial(
+            uri, G_URI_HIDE_USERINFO | G_URI_HIDE_PASSWORD | G_URI_HIDE_QUERY);
     hosts += 3;
     at = memchr(hosts, '@', strcspn(hosts, "/?#"));
     hosts = at ? at + 1 : hosts;
@@ -80,7 +83,8 @@ void config_add_sink(ConfigReader *reader, const gchar *url, json_t *more, const
 
     g_free(first);
     if (!uri || !g_strv_contains(schemes, g_uri_get_scheme(uri))) {
-        config_wrong(reader, pointer, "%snot an address of a sink: file:, mqtt:, mqtts:, http:, https: or kafka:",
+        config_wrong(reader, pointer,
+            "%snot an address of a sink: file:, mqtt:, mqtts:, http:, https: or kafka:",
             pointer ? "" : "--sink: ");
         g_clear_pointer(&uri, g_uri_unref);
         return;
@@ -99,7 +103,8 @@ void config_add_sink(ConfigReader *reader, const gchar *url, json_t *more, const
     sink->cert_file = text_of(more, "cert-file");
     sink->key_file = text_of(more, "key-file");
     sink->topic = text_of(more, "topic");
-    sink->alerts_only = g_strcmp0(json_string_value(json_object_get(more, "records")), "alerts") == 0;
+    sink->alerts_only =
+        g_strcmp0(json_string_value(json_object_get(more, "records")), "alerts") == 0;
     g_ptr_array_add(reader->config->sinks, sink);
     take_url(reader, sink, uri);
     g_uri_unref(uri);
@@ -109,8 +114,8 @@ void config_add_sink(ConfigReader *reader, const gchar *url, json_t *more, const
 static void sink_texts(const ConfigSink *sink, gchar **texts[SINK_TEXTS])
 {
     ConfigSink *s = (ConfigSink *)sink;
-    gchar **all[SINK_TEXTS] = {&s->url, &s->name, &s->user, &s->password, &s->secret, &s->token, &s->ca_file, &s->cert_file,
-        &s->key_file, &s->topic};
+    gchar **all[SINK_TEXTS] = {&s->url, &s->name, &s->user, &s->password, &s->secret, &s->token,
+        &s->ca_file, &s->cert_file, &s->key_file, &s->topic};
 
     memcpy(texts, all, sizeof all);
 }

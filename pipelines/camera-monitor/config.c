@@ -19,15 +19,16 @@ gboolean config_wrong(ConfigReader *reader, const gchar *pointer, const gchar *f
     reason = g_strdup_vprintf(format, list);
     va_end(list);
     if (pointer && reader->text)
-        g_printerr("camera-monitor: %s:%u: %s%s%s\n", reader->file, json_place_line(reader->text, pointer), pointer,
-            *pointer ? ": " : "", reason);
+        g_printerr("camera-monitor: %s:%u: %s%s%s\n", reader->file,
+            json_place_line(reader->text, pointer), pointer, *pointer ? ": " : "", reason);
     else
         g_printerr("camera-monitor: %s\n", reason);
     g_free(reason);
     return FALSE;
 }
 
-gchar *config_secret(ConfigReader *reader, const gchar *file, const gchar *variable, const gchar *pointer)
+gchar *config_secret(
+    ConfigReader *reader, const gchar *file, const gchar *variable, const gchar *pointer)
 {
     const gchar *value = variable ? g_getenv(variable) : NULL;
     gchar *text = NULL;
@@ -46,7 +47,8 @@ gchar *config_secret(ConfigReader *reader, const gchar *file, const gchar *varia
         return NULL;
     }
     g_strchomp(text);
-    if (!*text || strlen(text) > 4096 || strpbrk(text, "\r\n") || !g_utf8_validate(text, -1, NULL)) {
+    if (!*text || strlen(text) > 4096 || strpbrk(text, "\r\n") ||
+        !g_utf8_validate(text, -1, NULL)) {
         config_wrong(reader, pointer, "%s: not one line of text", file);
         g_clear_pointer(&text, g_free);
     }
@@ -66,7 +68,8 @@ static gchar *name_of(const gchar *uri)
     return name;
 }
 
-ConfigCamera *config_add_camera(ConfigReader *reader, const gchar *uri, const gchar *name, const gchar *pointer)
+ConfigCamera *config_add_camera(
+    ConfigReader *reader, const gchar *uri, const gchar *name, const gchar *pointer)
 {
     ConfigCamera *camera = g_new0(ConfigCamera, 1);
 
@@ -89,8 +92,8 @@ static void add_common(ConfigReader *reader, ConfigCamera *camera, gchar **prope
         gchar **parts = g_strsplit(*property, "=", 2);
 
         if (parts[0] && parts[1])
-            g_ptr_array_insert(
-                camera->properties, (gint)(property - properties), property_new(parts[0], parts[1], NULL));
+            g_ptr_array_insert(camera->properties, (gint)(property - properties),
+                property_new(parts[0], parts[1], NULL));
         else
             config_wrong(reader, NULL, "--set %s: not PROPERTY=VALUE", *property);
         g_strfreev(parts);
@@ -136,7 +139,8 @@ static void take_options(ConfigReader *reader, const ConfigOptions *options)
     replace(&config->metrics_file, options->metrics_file);
     if (options->metrics_names)
         config->metrics_vllm = strcmp(options->metrics_names, "vllm") == 0;
-    if (options->metrics_names && !config->metrics_vllm && strcmp(options->metrics_names, "llavaov") != 0)
+    if (options->metrics_names && !config->metrics_vllm &&
+        strcmp(options->metrics_names, "llavaov") != 0)
         config_wrong(reader, NULL, "--metrics-names: llavaov or vllm");
     replace(&config->page, options->page);
     if (options->page_token_file) {
@@ -155,7 +159,8 @@ static gchar *text_of(ConfigReader *reader, const gchar *file)
         config_wrong(reader, NULL, "%s", error->message);
         g_error_free(error);
     } else if (length > MOST_BYTES || strlen(text) != length) {
-        config_wrong(reader, NULL, "%s: %s", file, length > MOST_BYTES ? "larger than 4 MiB" : "has a NUL character");
+        config_wrong(reader, NULL, "%s: %s", file,
+            length > MOST_BYTES ? "larger than 4 MiB" : "has a NUL character");
         g_clear_pointer(&text, g_free);
     }
     return text;
@@ -206,7 +211,8 @@ ConfigCamera *config_camera_copy(const ConfigCamera *camera)
 gboolean config_camera_equal(const ConfigCamera *a, const ConfigCamera *b)
 {
     if (strcmp(a->name, b->name) || strcmp(a->uri, b->uri) || g_strcmp0(a->prompt, b->prompt) ||
-        a->stall_seconds != b->stall_seconds || a->enabled != b->enabled || a->properties->len != b->properties->len)
+        a->stall_seconds != b->stall_seconds || a->enabled != b->enabled ||
+        a->properties->len != b->properties->len)
         return FALSE;
     for (guint i = 0; i < a->properties->len; i++) {
         const Property *one = a->properties->pdata[i], *other = b->properties->pdata[i];
@@ -229,8 +235,8 @@ void config_camera_free(ConfigCamera *camera)
 
 void config_free(Config *config)
 {
-    gchar **texts[] = {&config->spool, &config->homeassistant, &config->metrics, &config->metrics_file, &config->page,
-        &config->page_token};
+    gchar **texts[] = {&config->spool, &config->homeassistant, &config->metrics,
+        &config->metrics_file, &config->page, &config->page_token};
 
     for (guint i = 0; i < G_N_ELEMENTS(texts); i++)
         g_free(*texts[i]);

@@ -18,13 +18,13 @@ typedef struct ConfigCamera {
 
 /* Where records are delivered to. What is not said is NULL or 0. */
 typedef struct ConfigSink {
-    gchar *url;      /* as it was written, and may have a password in it: never printed */
-    gchar *name;     /* without secrets; one sink only has it */
+    gchar *url;  /* as it was written, and may have a password in it: never printed */
+    gchar *name; /* without secrets; one sink only has it */
     gchar *user, *password;
-    gchar *secret;   /* of an HMAC, or a bearer token's text in token */
+    gchar *secret; /* of an HMAC, or a bearer token's text in token */
     gchar *token;
     gchar *ca_file, *cert_file, *key_file;
-    gchar *topic;    /* mqtt: what topics begin with; kafka: the topic */
+    gchar *topic; /* mqtt: what topics begin with; kafka: the topic */
     gboolean alerts_only;
     gchar *pointer;
 } ConfigSink;
@@ -34,11 +34,11 @@ typedef struct Config {
     GPtrArray *sinks;   /* of ConfigSink */
     gchar *spool;       /* a folder; NULL: records wait in memory */
     guint64 spool_bytes;
-    guint64 spool_seconds;            /* how old a record may get in it */
-    gchar *homeassistant;             /* discovery's prefix; NULL: none */
-    gchar *metrics, *metrics_file;    /* HOST:PORT; a file for node_exporter */
-    gboolean metrics_vllm;            /* vLLM's names beside ours */
-    gchar *page, *page_token;         /* HOST:PORT, and the token that other hosts must have */
+    guint64 spool_seconds;         /* how old a record may get in it */
+    gchar *homeassistant;          /* discovery's prefix; NULL: none */
+    gchar *metrics, *metrics_file; /* HOST:PORT; a file for node_exporter */
+    gboolean metrics_vllm;         /* vLLM's names beside ours */
+    gchar *page, *page_token;      /* HOST:PORT, and the token that other hosts must have */
 } Config;
 
 /* What the command line says beside the file; NULL and 0 for what it does not. */
@@ -50,7 +50,8 @@ typedef struct ConfigOptions {
     gint64 spool_bytes, spool_seconds;
     gint stall_seconds;
     gboolean homeassistant;
-    gboolean probe;  /* the element judges properties together, too, for which it starts to load the model */
+    gboolean
+        probe; /* the element judges properties together, too, for which it starts to load the model */
     gchar **cameras; /* URI, QUESTION, URI, QUESTION ...; NULL-terminated */
 } ConfigOptions;
 

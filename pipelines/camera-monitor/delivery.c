@@ -72,7 +72,8 @@ static void on_gone(gpointer data, Camera *camera)
         Outlet *outlet = delivery->outlets->pdata[i];
 
         if (outlet->board)
-            homeassistant_remove(outlet->board, delivery->monitor ? outlet->discovery : NULL, camera);
+            homeassistant_remove(
+                outlet->board, delivery->monitor ? outlet->discovery : NULL, camera);
     }
 }
 
@@ -115,7 +116,8 @@ static void order(Delivery *delivery, const MqttOrder *order, const gchar *paylo
     GstStructure *fields;
 
     if (!camera) {
-        g_printerr("camera-monitor: a command over MQTT names a camera that is not there: %s\n", order->camera);
+        g_printerr("camera-monitor: a command over MQTT names a camera that is not there: %s\n",
+            order->camera);
         return;
     }
     switch (order->verb) {
@@ -124,7 +126,8 @@ static void order(Delivery *delivery, const MqttOrder *order, const gchar *paylo
         break;
     case MQTT_PROMPT:
         if (!set_prompt(camera, order->question, payload))
-            g_printerr("%s: a command over MQTT names a question that is not there\n", camera_name(camera));
+            g_printerr("%s: a command over MQTT names a question that is not there\n",
+                camera_name(camera));
         break;
     case MQTT_ASK:
         fields = questions_read_text(payload);
@@ -177,14 +180,18 @@ static gboolean start(Delivery *delivery, const ConfigSink *settings, const gcha
         gchar *birth = discovery ? g_strconcat(discovery, "/status", NULL) : NULL;
 
         outlet->discovery = g_strdup(discovery);
-        outlet->board = mqtt_board_new(settings->topic ? settings->topic : TOPIC, birth, on_command, outlet);
+        outlet->board =
+            mqtt_board_new(settings->topic ? settings->topic : TOPIC, birth, on_command, outlet);
         g_free(birth);
         for (guint i = 0; delivery->monitor && i < monitor_cameras(delivery->monitor)->len; i++)
-            homeassistant_show(outlet->board, discovery, monitor_cameras(delivery->monitor)->pdata[i]);
+            homeassistant_show(
+                outlet->board, discovery, monitor_cameras(delivery->monitor)->pdata[i]);
     }
-    outlet->sink = sink_new(settings, delivery->spool, outlet->board, &(SinkEvents){on_fatal, delivery}, &error);
+    outlet->sink = sink_new(
+        settings, delivery->spool, outlet->board, &(SinkEvents){on_fatal, delivery}, &error);
     if (!outlet->sink) {
-        g_printerr("camera-monitor: %s: %s\n", settings->name, error ? error->message : "cannot be made");
+        g_printerr(
+            "camera-monitor: %s: %s\n", settings->name, error ? error->message : "cannot be made");
         g_clear_error(&error);
         outlet_free(outlet);
         return FALSE;
@@ -210,7 +217,8 @@ static gboolean end(Delivery *delivery, Outlet *outlet, gboolean forget)
 Delivery *delivery_new(const Config *config, RecordFlow *flow, const DeliveryEvents *events)
 {
     Delivery *delivery = g_new0(Delivery, 1);
-    SpoolSettings settings = {.folder = config->spool, .bytes = config->spool_bytes, .seconds = config->spool_seconds};
+    SpoolSettings settings = {
+        .folder = config->spool, .bytes = config->spool_bytes, .seconds = config->spool_seconds};
     GError *error = NULL;
 
     init_libraries();
@@ -227,7 +235,9 @@ Delivery *delivery_new(const Config *config, RecordFlow *flow, const DeliveryEve
         g_free(delivery);
         return NULL;
     }
-    flow_add(flow, &(Observer){.on_record = on_record, .on_camera = on_camera, .on_gone = on_gone, .data = delivery});
+    flow_add(flow,
+        &(Observer){
+            .on_record = on_record, .on_camera = on_camera, .on_gone = on_gone, .data = delivery});
     return delivery;
 }
 
@@ -311,8 +321,8 @@ void delivery_free(Delivery *delivery, gint64 since)
         ended = end(delivery, delivery->outlets->pdata[i], FALSE) && ended;
     waiting = spool_stats(delivery->spool).waiting;
     if (waiting)
-        g_printerr("camera-monitor: %" G_GUINT64_FORMAT " records are not delivered yet%s\n", waiting,
-            delivery->on_disk ? ", and wait in the spool" : "");
+        g_printerr("camera-monitor: %" G_GUINT64_FORMAT " records are not delivered yet%s\n",
+            waiting, delivery->on_disk ? ", and wait in the spool" : "");
     if (!ended) {
         spool_tick(delivery->spool);
         return;

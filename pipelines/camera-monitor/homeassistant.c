@@ -12,8 +12,8 @@
 
 typedef struct Device {
     const gchar *prefix;
-    gchar *camera;    /* in topics */
-    json_t *parts;    /* by the names of entities */
+    gchar *camera; /* in topics */
+    json_t *parts; /* by the names of entities */
 } Device;
 
 G_GNUC_PRINTF(1, 2)
@@ -75,7 +75,8 @@ static json_t *labels_of(const json_t *choices)
 }
 
 /* A property of a question, as JSON. */
-static json_t *setting(const Camera *camera, json_t *questions, const gchar *question, const gchar *name)
+static json_t *setting(
+    const Camera *camera, json_t *questions, const gchar *question, const gchar *name)
 {
     const gchar *value;
 
@@ -85,9 +86,11 @@ static json_t *setting(const Camera *camera, json_t *questions, const gchar *que
     return value ? json_string(value) : NULL;
 }
 
-static void add_question(Device *device, const Camera *camera, json_t *questions, const gchar *question)
+static void add_question(
+    Device *device, const Camera *camera, json_t *questions, const gchar *question)
 {
-    gchar *id = mqtt_topic_name(question), *topic = g_strconcat(id, "/state", NULL), *alert_topic = g_strconcat("alert/", id, NULL),
+    gchar *id = mqtt_topic_name(question), *topic = g_strconcat(id, "/state", NULL),
+          *alert_topic = g_strconcat("alert/", id, NULL),
           *alert_id = g_strconcat(id, "_alert", NULL);
     json_t *choices = setting(camera, questions, question, "choices"), *labels = labels_of(choices),
            *alert = setting(camera, questions, question, "alert-on"), *entity;
@@ -123,7 +126,8 @@ static void add_question(Device *device, const Camera *camera, json_t *questions
 
 static gchar *prompt_topic(const gchar *question, const gchar *end)
 {
-    gchar *id = question ? mqtt_topic_name(question) : NULL, *topic = g_strdup_printf("%s%sprompt%s", id ? id : "", id ? "/" : "", end);
+    gchar *id = question ? mqtt_topic_name(question) : NULL,
+          *topic = g_strdup_printf("%s%sprompt%s", id ? id : "", id ? "/" : "", end);
 
     g_free(id);
     return topic;
@@ -131,8 +135,8 @@ static gchar *prompt_topic(const gchar *question, const gchar *end)
 
 static void add_prompt(Device *device, const gchar *question)
 {
-    gchar *id = mqtt_topic_name(question), *full = g_strconcat(id, "_prompt", NULL), *state = prompt_topic(question, ""),
-          *command = prompt_topic(question, "/set"),
+    gchar *id = mqtt_topic_name(question), *full = g_strconcat(id, "_prompt", NULL),
+          *state = prompt_topic(question, ""), *command = prompt_topic(question, "/set"),
           *name = question ? g_strdup_printf("%s prompt", question) : g_strdup("Prompt");
     json_t *entity = add(device, "text", full, name);
 
@@ -173,9 +177,12 @@ static void add_camera(Device *device)
 static json_t *questions_of(const Camera *camera)
 {
     const GPtrArray *properties = camera_settings(camera)->properties;
-    const gchar *inline_text = properties_text(properties, "questions"), *file = properties_text(properties, "questions-file");
+    const gchar *inline_text = properties_text(properties, "questions"),
+                *file = properties_text(properties, "questions-file");
 
-    return inline_text ? json_loads(inline_text, 0, NULL) : file ? json_load_file(file, 0, NULL) : NULL;
+    return inline_text ? json_loads(inline_text, 0, NULL)
+           : file      ? json_load_file(file, 0, NULL)
+                       : NULL;
 }
 
 gchar *homeassistant_device(const gchar *prefix, const Camera *camera)
@@ -192,8 +199,9 @@ gchar *homeassistant_device(const gchar *prefix, const Camera *camera)
     }
     add_camera(&device);
     payload = json_pack("{s:{s:[o],s:s,s:s,s:s},s:{s:s,s:s},s:[{s:o}],s:o}", "dev", "ids",
-        text("llavaov_%s", device.camera), "name", camera_name(camera), "mf", "llavaov", "mdl", "camera-monitor", "o", "name",
-        "llavaov", "sw", VERSION, "avty", "t", text("%s/available", prefix), "cmps", device.parts);
+        text("llavaov_%s", device.camera), "name", camera_name(camera), "mf", "llavaov", "mdl",
+        "camera-monitor", "o", "name", "llavaov", "sw", VERSION, "avty", "t",
+        text("%s/available", prefix), "cmps", device.parts);
     dump = json_dumps(payload, JSON_COMPACT);
     copy = g_strdup(dump);
     free(dump);
@@ -211,7 +219,8 @@ static void show(MqttBoard *board, const gchar *camera, const gchar *rest, const
     g_free(topic);
 }
 
-static void announce(MqttBoard *board, const gchar *discovery, const gchar *camera, const gchar *payload)
+static void announce(
+    MqttBoard *board, const gchar *discovery, const gchar *camera, const gchar *payload)
 {
     gchar *topic = g_strdup_printf("%s/device/llavaov_%s/config", discovery, camera);
 

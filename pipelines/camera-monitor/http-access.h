@@ -22,8 +22,8 @@ typedef struct HttpAsked {
 
 typedef enum HttpVerdict {
     HTTP_ALLOWED,
-    HTTP_LET_IN,       /* by the query's token: it gets the cookie, and the address without the token */
-    HTTP_WRONG_HOST,   /* the four others are refused */
+    HTTP_LET_IN, /* by the query's token: it gets the cookie, and the address without the token */
+    HTTP_WRONG_HOST, /* the four others are refused */
     HTTP_WRONG_ORIGIN,
     HTTP_WRONG_TOKEN,
     HTTP_NO_TOKEN,

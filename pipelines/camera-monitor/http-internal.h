@@ -46,11 +46,11 @@ struct HttpServer {
     struct MHD_Daemon *daemon;
     guint16 port;
     GThread *clock;
-    GMutex lock;     /* of streams and of what is answered later */
-    GQueue streams;  /* of HttpStream */
-    GQueue laters;   /* of HttpLater whose request waits */
+    GMutex lock;    /* of streams and of what is answered later */
+    GQueue streams; /* of HttpStream */
+    GQueue laters;  /* of HttpLater whose request waits */
     gboolean closing;
-    gint refused;    /* atomic */
+    gint refused;     /* atomic */
     GMutex wake_lock; /* of these: nobody who wakes waits for a stream */
     GCond wake_cond;
     gboolean woken, stopped;

@@ -24,7 +24,7 @@ typedef gsize (*HttpPull)(gpointer data, gchar *buffer, gsize size);
 
 typedef struct HttpSettings {
     const gchar *address; /* http-address.h */
-    const gchar *token;   /* NULL: none is demanded, which loopback addresses alone may do without */
+    const gchar *token; /* NULL: none is demanded, which loopback addresses alone may do without */
     HttpAnswer answer;
     gpointer data;
 } HttpSettings;

@@ -44,7 +44,8 @@ static const gchar *skip_value(const gchar *p)
 /* As the pointer has it, whatever escapes the text has. */
 static gboolean is_name(const gchar *quoted, const gchar *end, const gchar *name)
 {
-    json_t *text = json_loadb(quoted, (size_t)(end - quoted), JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+    json_t *text =
+        json_loadb(quoted, (size_t)(end - quoted), JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
     gboolean same = json_is_string(text) && strcmp(json_string_value(text), name) == 0;
 
     json_decref(text);

@@ -10,8 +10,9 @@
 typedef struct Monitor Monitor;
 
 typedef struct MonitorEvents {
-    void (*on_finished)(gpointer data);                 /* every camera is a file at its end */
-    void (*on_fatal)(gpointer data, const gchar *text); /* the model, the device, a property; the text has the camera's name */
+    void (*on_finished)(gpointer data); /* every camera is a file at its end */
+    void (*on_fatal)(gpointer data,
+        const gchar *text); /* the model, the device, a property; the text has the camera's name */
     gpointer data;
 } MonitorEvents;
 

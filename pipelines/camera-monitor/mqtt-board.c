@@ -39,7 +39,8 @@ static void notice_free(gpointer data)
     g_free(notice);
 }
 
-MqttBoard *mqtt_board_new(const gchar *prefix, const gchar *birth, MqttCommand command, gpointer data)
+MqttBoard *mqtt_board_new(
+    const gchar *prefix, const gchar *birth, MqttCommand command, gpointer data)
 {
     MqttBoard *board = g_new0(MqttBoard, 1);
 
@@ -126,7 +127,8 @@ static gboolean on_command(gpointer data)
 
     g_atomic_int_add(&command->board->waiting, -1);
     if (command->board->command)
-        command->board->command(command->board->data, command->topic, command->payload, command->length);
+        command->board->command(
+            command->board->data, command->topic, command->payload, command->length);
     return G_SOURCE_REMOVE;
 }
 
@@ -144,10 +146,12 @@ void mqtt_board_command(MqttBoard *board, const gchar *topic, const gchar *paylo
 {
     Command *command;
 
-    if (length > MOST_COMMAND || strlen(topic) > MOST_COMMAND || g_atomic_int_add(&board->waiting, 1) >= MOST_WAITING) {
+    if (length > MOST_COMMAND || strlen(topic) > MOST_COMMAND ||
+        g_atomic_int_add(&board->waiting, 1) >= MOST_WAITING) {
         if (length <= MOST_COMMAND)
             g_atomic_int_add(&board->waiting, -1);
-        g_printerr("camera-monitor: a command over MQTT is left out: %s\n", length > MOST_COMMAND ? "it is too long" : "too many");
+        g_printerr("camera-monitor: a command over MQTT is left out: %s\n",
+            length > MOST_COMMAND ? "it is too long" : "too many");
         return;
     }
     command = g_new(Command, 1);

@@ -10,17 +10,19 @@
 typedef struct MqttBoard MqttBoard;
 
 typedef enum MqttNotice {
-    MQTT_RETAINED,  /* the broker keeps it */
+    MQTT_RETAINED, /* the broker keeps it */
     MQTT_ANNOUNCED, /* it does not: published at every connection, and whenever Home Assistant starts */
 } MqttNotice;
 
 /* payload: as it came, with a NUL byte behind its length. */
 typedef void (*MqttCommand)(gpointer data, const gchar *topic, const gchar *payload, gsize length);
-typedef void (*MqttPublish)(gpointer data, const gchar *topic, const gchar *payload, MqttNotice notice);
+typedef void (*MqttPublish)(
+    gpointer data, const gchar *topic, const gchar *payload, MqttNotice notice);
 
 /* prefix: of topics, copied. birth: the topic on which Home Assistant says that it has started; NULL: nobody does. command is called
  * on the thread of the default main context. */
-MqttBoard *mqtt_board_new(const gchar *prefix, const gchar *birth, MqttCommand command, gpointer data);
+MqttBoard *mqtt_board_new(
+    const gchar *prefix, const gchar *birth, MqttCommand command, gpointer data);
 const gchar *mqtt_board_prefix(const MqttBoard *board);
 const gchar *mqtt_board_birth(const MqttBoard *board);
 /* payload "": what was there is gone. wake is called when it is something new, if there is one. */

@@ -7,7 +7,8 @@
 
 gchar *mqtt_topic_name(const gchar *name)
 {
-    static const gchar *const taken[] = {"answer", "alert", "enabled", "prompt", "ask", "available", NULL};
+    static const gchar *const taken[] = {
+        "answer", "alert", "enabled", "prompt", "ask", "available", NULL};
     GString *text = g_string_new(NULL);
     gboolean other = FALSE;
     const gchar *p;
@@ -35,7 +36,8 @@ static gboolean set_on(MqttOrder *order, const gchar *payload)
     return order->on || strcmp(payload, "OFF") == 0;
 }
 
-gboolean mqtt_order_read(MqttOrder *order, const gchar *prefix, const gchar *topic, const gchar *payload, gsize length)
+gboolean mqtt_order_read(
+    MqttOrder *order, const gchar *prefix, const gchar *topic, const gchar *payload, gsize length)
 {
     gsize front = strlen(prefix);
     gchar **parts;
@@ -43,8 +45,9 @@ gboolean mqtt_order_read(MqttOrder *order, const gchar *prefix, const gchar *top
     gboolean good = FALSE;
 
     *order = (MqttOrder){0};
-    if (strncmp(topic, prefix, front) != 0 || topic[front] != '/' || length == 0 || memchr(payload, '\0', length) ||
-        !g_utf8_validate(payload, (gssize)length, NULL) || !g_utf8_validate(topic, -1, NULL))
+    if (strncmp(topic, prefix, front) != 0 || topic[front] != '/' || length == 0 ||
+        memchr(payload, '\0', length) || !g_utf8_validate(payload, (gssize)length, NULL) ||
+        !g_utf8_validate(topic, -1, NULL))
         return FALSE;
     parts = g_strsplit(topic + front + 1, "/", 5);
     n = g_strv_length(parts);

@@ -31,7 +31,8 @@ typedef struct MqttOrder {
 } MqttOrder;
 
 /* What a message orders; FALSE: it is no command. The payload is text behind it. */
-gboolean mqtt_order_read(MqttOrder *order, const gchar *prefix, const gchar *topic, const gchar *payload, gsize length);
+gboolean mqtt_order_read(
+    MqttOrder *order, const gchar *prefix, const gchar *topic, const gchar *payload, gsize length);
 void mqtt_order_clear(MqttOrder *order);
 
 #endif

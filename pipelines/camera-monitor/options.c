@@ -7,22 +7,35 @@ gboolean options_read(MonitorOptions *options, int *argc, char ***argv)
 {
     ConfigOptions *c = &options->config;
     GOptionEntry entries[] = {
-        {"config", 'c', 0, G_OPTION_ARG_FILENAME, &c->file, "cameras, questions and sinks as JSON", "FILE"},
-        {"check", 0, 0, G_OPTION_ARG_NONE, &options->check, "say what is wrong with that, and end", NULL},
-        {"set", 's', 0, G_OPTION_ARG_STRING_ARRAY, &c->properties, "a property of llavaov, for all cameras", "PROPERTY=VALUE"},
+        {"config", 'c', 0, G_OPTION_ARG_FILENAME, &c->file, "cameras, questions and sinks as JSON",
+            "FILE"},
+        {"check", 0, 0, G_OPTION_ARG_NONE, &options->check, "say what is wrong with that, and end",
+            NULL},
+        {"set", 's', 0, G_OPTION_ARG_STRING_ARRAY, &c->properties,
+            "a property of llavaov, for all cameras", "PROPERTY=VALUE"},
         {"sink", 0, 0, G_OPTION_ARG_STRING_ARRAY, &c->sinks,
-            "deliver to file:, mqtt:, mqtts:, http:, https: or kafka: as well; more than once", "URL"},
-        {"spool", 0, 0, G_OPTION_ARG_FILENAME, &c->spool, "keep on disk what is not delivered yet", "FOLDER"},
-        {"spool-bytes", 0, 0, G_OPTION_ARG_INT64, &c->spool_bytes, "its size at most (67108864)", "N"},
-        {"spool-age", 0, 0, G_OPTION_ARG_INT64, &c->spool_seconds, "seconds that a record may wait (86400)", "N"},
-        {"homeassistant", 0, 0, G_OPTION_ARG_NONE, &c->homeassistant, "tell Home Assistant over MQTT", NULL},
-        {"metrics", 0, 0, G_OPTION_ARG_STRING, &c->metrics, "serve metrics for Prometheus", "HOST:PORT"},
-        {"metrics-file", 0, 0, G_OPTION_ARG_FILENAME, &c->metrics_file, "write them to a file", "FILE"},
-        {"metrics-names", 0, 0, G_OPTION_ARG_STRING, &c->metrics_names, "vllm: vLLM's names as well", "NAMES"},
+            "deliver to file:, mqtt:, mqtts:, http:, https: or kafka: as well; more than once",
+            "URL"},
+        {"spool", 0, 0, G_OPTION_ARG_FILENAME, &c->spool, "keep on disk what is not delivered yet",
+            "FOLDER"},
+        {"spool-bytes", 0, 0, G_OPTION_ARG_INT64, &c->spool_bytes, "its size at most (67108864)",
+            "N"},
+        {"spool-age", 0, 0, G_OPTION_ARG_INT64, &c->spool_seconds,
+            "seconds that a record may wait (86400)", "N"},
+        {"homeassistant", 0, 0, G_OPTION_ARG_NONE, &c->homeassistant,
+            "tell Home Assistant over MQTT", NULL},
+        {"metrics", 0, 0, G_OPTION_ARG_STRING, &c->metrics, "serve metrics for Prometheus",
+            "HOST:PORT"},
+        {"metrics-file", 0, 0, G_OPTION_ARG_FILENAME, &c->metrics_file, "write them to a file",
+            "FILE"},
+        {"metrics-names", 0, 0, G_OPTION_ARG_STRING, &c->metrics_names,
+            "vllm: vLLM's names as well", "NAMES"},
         {"http", 0, 0, G_OPTION_ARG_STRING, &c->page, "serve a page to look at", "HOST:PORT"},
-        {"http-token-file", 0, 0, G_OPTION_ARG_FILENAME, &c->page_token_file, "what other hosts must know for it", "FILE"},
+        {"http-token-file", 0, 0, G_OPTION_ARG_FILENAME, &c->page_token_file,
+            "what other hosts must know for it", "FILE"},
         {"count", 'n', 0, G_OPTION_ARG_INT, &options->count, "end after so many answers", "N"},
-        {"ask", 'a', 0, G_OPTION_ARG_NONE, &options->ask, "read questions from standard input, a JSON object a line", NULL},
+        {"ask", 'a', 0, G_OPTION_ARG_NONE, &options->ask,
+            "read questions from standard input, a JSON object a line", NULL},
         {"stall", 0, 0, G_OPTION_ARG_INT, &c->stall_seconds,
             "seconds without a frame after which a camera counts as gone (10)", "N"},
         {NULL, 0, 0, 0, NULL, NULL, NULL},
@@ -52,8 +65,9 @@ gboolean options_read(MonitorOptions *options, int *argc, char ***argv)
 
 void options_clear(MonitorOptions *options)
 {
-    gchar **texts[] = {&options->config.file, &options->config.spool, &options->config.metrics, &options->config.metrics_file,
-        &options->config.metrics_names, &options->config.page, &options->config.page_token_file};
+    gchar **texts[] = {&options->config.file, &options->config.spool, &options->config.metrics,
+        &options->config.metrics_file, &options->config.metrics_names, &options->config.page,
+        &options->config.page_token_file};
 
     for (guint i = 0; i < G_N_ELEMENTS(texts); i++)
         g_free(*texts[i]);

@@ -28,8 +28,8 @@ typedef struct PageCommand {
 } PageCommand;
 
 /* FALSE: *wrong says what is wrong, and *status how HTTP says it. */
-gboolean page_command_read(
-    PageCommand *command, const gchar *path, const gchar *body, gsize length, guint *status, gchar **wrong);
+gboolean page_command_read(PageCommand *command, const gchar *path, const gchar *body, gsize length,
+    guint *status, gchar **wrong);
 void page_command_clear(PageCommand *command);
 
 #endif

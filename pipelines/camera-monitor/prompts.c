@@ -29,7 +29,8 @@ static json_t *questions_of(const ConfigCamera *camera)
 Prompts *prompts_new(const ConfigCamera *camera)
 {
     Prompts *prompts = g_new0(Prompts, 1);
-    const gchar *text = camera->prompt ? camera->prompt : properties_text(camera->properties, "prompt"),
+    const gchar *text =
+                    camera->prompt ? camera->prompt : properties_text(camera->properties, "prompt"),
                 *file = properties_text(camera->properties, "prompt-file");
     const char *name;
     json_t *question;
@@ -62,8 +63,8 @@ gboolean prompts_set(Prompts *prompts, const gchar *name, const gchar *text)
         g_free(prompts->texts[i]);
         prompts->texts[i] = g_strdup(text);
         if (prompts->questions)
-            json_object_set_new(
-                json_object_get(prompts->questions, prompts->names[i]), "prompt", json_string(text));
+            json_object_set_new(json_object_get(prompts->questions, prompts->names[i]), "prompt",
+                json_string(text));
         return TRUE;
     }
     return FALSE;

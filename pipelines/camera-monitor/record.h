@@ -18,9 +18,9 @@ typedef struct Record {
     gint references; /* atomic */
     RecordKind kind;
     const gchar *stream, *question; /* question NULL: the camera's only one; both of json */
-    gchar *key;                     /* stream/utc-start/seq/question, and of what is not a window's answer what it is */
-    json_t *json;                   /* an object: docs/elements.md#answers, docs/alerts.md#what-is-said, and "key" */
-    gchar *line;                    /* the same as text, without a newline */
+    gchar *key; /* stream/utc-start/seq/question, and of what is not a window's answer what it is */
+    json_t *json; /* an object: docs/elements.md#answers, docs/alerts.md#what-is-said, and "key" */
+    gchar *line;  /* the same as text, without a newline */
     gsize length;
 } Record;
 

@@ -51,7 +51,8 @@ Service *service_new(void)
     const gchar *name = g_getenv("NOTIFY_SOCKET");
     guint64 time = watchdog();
 
-    service->fd = name && take_address(service, name) ? socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0) : -1;
+    service->fd =
+        name && take_address(service, name) ? socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0) : -1;
     if (name && service->fd < 0)
         g_printerr("camera-monitor: NOTIFY_SOCKET: cannot be used\n");
     if (service->fd >= 0 && time >= 2000)
@@ -71,7 +72,8 @@ void service_tell(Service *service, const gchar *lines)
 
 void service_reloading(Service *service)
 {
-    gchar *lines = g_strdup_printf("RELOADING=1\nMONOTONIC_USEC=%" G_GINT64_FORMAT, g_get_monotonic_time());
+    gchar *lines =
+        g_strdup_printf("RELOADING=1\nMONOTONIC_USEC=%" G_GINT64_FORMAT, g_get_monotonic_time());
 
     service_tell(service, lines);
     g_free(lines);

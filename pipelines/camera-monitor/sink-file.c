@@ -25,7 +25,8 @@ static gpointer create(const ConfigSink *settings, Sink *sink, MqttBoard *board,
     if (!uri)
         return NULL;
     file = g_new0(FileSink, 1);
-    *file = (FileSink){sink, g_strdup(g_uri_get_path(uri)), -1, g_array_new(FALSE, FALSE, sizeof(guint64))};
+    *file = (FileSink){
+        sink, g_strdup(g_uri_get_path(uri)), -1, g_array_new(FALSE, FALSE, sizeof(guint64))};
     g_uri_unref(uri);
     return file;
 }
@@ -48,7 +49,8 @@ static SinkResult file_open(gpointer self, GError **error)
 {
     FileSink *file = self;
 
-    file->fd = open(file->path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640);
+    file->fd =
+        open(file->path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640);
     if (file->fd < 0)
         return failed(file, error);
     return end_line(file->fd) ? SINK_OK : failed(file, error);
@@ -82,8 +84,8 @@ static gboolean moved_away(const FileSink *file)
 {
     struct stat ours, there;
 
-    return fstat(file->fd, &ours) != 0 || stat(file->path, &there) != 0 || ours.st_ino != there.st_ino ||
-           ours.st_dev != there.st_dev;
+    return fstat(file->fd, &ours) != 0 || stat(file->path, &there) != 0 ||
+           ours.st_ino != there.st_ino || ours.st_dev != there.st_dev;
 }
 
 static void file_close(gpointer self)

@@ -35,8 +35,11 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *data)
 /* The address without what stands in front of the host. */
 static gchar *bare(const gchar *url)
 {
-    GUri *uri = g_uri_parse(url, G_URI_FLAGS_HAS_PASSWORD | G_URI_FLAGS_PARSE_RELAXED | G_URI_FLAGS_ENCODED, NULL);
-    gchar *text = uri ? g_uri_to_string_partial(uri, G_URI_HIDE_USERINFO | G_URI_HIDE_PASSWORD | G_URI_HIDE_FRAGMENT) : NULL;
+    GUri *uri = g_uri_parse(
+        url, G_URI_FLAGS_HAS_PASSWORD | G_URI_FLAGS_PARSE_RELAXED | G_URI_FLAGS_ENCODED, NULL);
+    gchar *text = uri ? g_uri_to_string_partial(
+                            uri, G_URI_HIDE_USERINFO | G_URI_HIDE_PASSWORD | G_URI_HIDE_FRAGMENT)
+                      : NULL;
 
     g_clear_pointer(&uri, g_uri_unref);
     return text;
@@ -106,8 +109,8 @@ static struct curl_slist *headers_of(HttpSink *http, const SpoolItem *item)
         record_unref(record);
     }
     if (http->secret) {
-        gchar *sum = g_compute_hmac_for_data(G_CHECKSUM_SHA256, (const guchar *)http->secret, strlen(http->secret),
-            (const guchar *)item->text, item->length);
+        gchar *sum = g_compute_hmac_for_data(G_CHECKSUM_SHA256, (const guchar *)http->secret,
+            strlen(http->secret), (const guchar *)item->text, item->length);
 
         text = g_strconcat("sha256=", sum, NULL);
         list = header(list, "X-Llavaov-Signature-256", text);
@@ -130,13 +133,15 @@ static SinkResult judge(HttpSink *http, CURLcode code, guint64 n, GError **error
     curl_easy_getinfo(http->curl, CURLINFO_RESPONSE_CODE, &status);
     /* A body that is too long comes behind a status that counts. */
     if (code != CURLE_OK && !(code == CURLE_WRITE_ERROR && status >= 200))
-        return sink_error(error, SINK_RETRY, "%s", *http->wrong ? http->wrong : curl_easy_strerror(code));
+        return sink_error(
+            error, SINK_RETRY, "%s", *http->wrong ? http->wrong : curl_easy_strerror(code));
     if (status >= 200 && status < 300) {
         sink_done(http->sink, n, NULL);
         return SINK_OK;
     }
     if (status == 401 || status == 403 || status == 407)
-        return sink_error(error, SINK_FATAL, "the server refuses the credentials (status %ld)", status);
+        return sink_error(
+            error, SINK_FATAL, "the server refuses the credentials (status %ld)", status);
     if (status >= 400 && status < 500 && status != 408 && status != 429) {
         gchar *reason = g_strdup_printf("status %ld", status);
 
@@ -189,4 +194,5 @@ static void destroy(gpointer self)
     g_free(http);
 }
 
-const SinkDriver sink_http = {1, create, http_connect, http_send, http_serve, http_disconnect, destroy};
+const SinkDriver sink_http = {
+    1, create, http_connect, http_send, http_serve, http_disconnect, destroy};

@@ -33,8 +33,10 @@ static void fail(KafkaSink *kafka, SinkResult result, const gchar *why)
 
 static gboolean is_fatal(rd_kafka_resp_err_t code)
 {
-    return code == RD_KAFKA_RESP_ERR__AUTHENTICATION || code == RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED ||
-           code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED || code == RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED;
+    return code == RD_KAFKA_RESP_ERR__AUTHENTICATION ||
+           code == RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED ||
+           code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ||
+           code == RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED;
 }
 
 /* One broker that is away is librdkafka's own business: messages that cannot be delivered say so. */
@@ -53,10 +55,12 @@ static void on_delivery(rd_kafka_t *producer, const rd_kafka_message_t *message,
 
     if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR)
         sink_done(kafka->sink, n, NULL);
-    else if (message->err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE || message->err == RD_KAFKA_RESP_ERR_INVALID_MSG)
+    else if (message->err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE ||
+             message->err == RD_KAFKA_RESP_ERR_INVALID_MSG)
         sink_done(kafka->sink, n, rd_kafka_err2str(message->err));
     else
-        fail(kafka, is_fatal(message->err) ? SINK_FATAL : SINK_RETRY, rd_kafka_err2str(message->err));
+        fail(kafka, is_fatal(message->err) ? SINK_FATAL : SINK_RETRY,
+            rd_kafka_err2str(message->err));
 }
 
 static void on_log(const rd_kafka_t *producer, int level, const char *facility, const char *text)
@@ -91,7 +95,9 @@ static rd_kafka_conf_t *conf_of(KafkaSink *kafka, GError **error)
         {"reconnect.backoff.max.ms", "2000"},
         {"topic.metadata.refresh.fast.interval.ms", "250"},
         /* A password goes over TLS only. */
-        {"security.protocol", s->user ? "sasl_ssl" : tls ? "ssl" : NULL},
+        {"security.protocol", s->user ? "sasl_ssl"
+                              : tls   ? "ssl"
+                                      : NULL},
         {"sasl.mechanisms", s->user ? "PLAIN" : NULL},
         {"sasl.username", s->user},
         {"sasl.password", s->user ? s->password : NULL},
@@ -116,8 +122,9 @@ static rd_kafka_conf_t *conf_of(KafkaSink *kafka, GError **error)
 static void destroy(gpointer self)
 {
     KafkaSink *kafka = self;
-    gchar *texts[] = {kafka->brokers, kafka->why, kafka->settings.user, kafka->settings.password, kafka->settings.ca_file,
-        kafka->settings.cert_file, kafka->settings.key_file, kafka->settings.topic};
+    gchar *texts[] = {kafka->brokers, kafka->why, kafka->settings.user, kafka->settings.password,
+        kafka->settings.ca_file, kafka->settings.cert_file, kafka->settings.key_file,
+        kafka->settings.topic};
 
     for (guint i = 0; i < G_N_ELEMENTS(texts); i++)
         g_free(texts[i]);
@@ -184,9 +191,10 @@ static SinkResult kafka_send(gpointer self, const SpoolItem *item, GError **erro
     KafkaSink *kafka = self;
     Record *record = record_read(item->text, item->length);
     const gchar *key = record ? record->stream : "";
-    rd_kafka_resp_err_t code = rd_kafka_producev(kafka->producer, RD_KAFKA_V_TOPIC(kafka->settings.topic),
-        RD_KAFKA_V_KEY(key, strlen(key)), RD_KAFKA_V_VALUE(item->text, item->length),
-        RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_OPAQUE(GSIZE_TO_POINTER(item->n)), RD_KAFKA_V_END);
+    rd_kafka_resp_err_t code = rd_kafka_producev(kafka->producer,
+        RD_KAFKA_V_TOPIC(kafka->settings.topic), RD_KAFKA_V_KEY(key, strlen(key)),
+        RD_KAFKA_V_VALUE(item->text, item->length), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+        RD_KAFKA_V_OPAQUE(GSIZE_TO_POINTER(item->n)), RD_KAFKA_V_END);
 
     if (record)
         record_unref(record);
@@ -218,9 +226,11 @@ static void kafka_disconnect(gpointer self)
     if (!kafka->producer)
         return;
     /* Whatever is not delivered comes from the spool again. */
-    rd_kafka_purge(kafka->producer, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
+    rd_kafka_purge(kafka->producer,
+        RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
     rd_kafka_destroy_flags(kafka->producer, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
     kafka->producer = NULL;
 }
 
-const SinkDriver sink_kafka = {20, create, kafka_connect, kafka_send, kafka_serve, kafka_disconnect, destroy};
+const SinkDriver sink_kafka = {
+    20, create, kafka_connect, kafka_send, kafka_serve, kafka_disconnect, destroy};

@@ -21,11 +21,11 @@ typedef struct MqttSink {
     int port;
     gboolean tls;
     struct mosquitto *client;
-    gint connack;          /* below 0: none yet */
+    gint connack; /* below 0: none yet */
     gboolean lost;
-    GHashTable *messages;  /* its number to that of the record */
-    GHashTable *left;      /* number of a record to how many messages it waits for */
-    gint64 announce;       /* when to announce anew; 0: not */
+    GHashTable *messages; /* its number to that of the record */
+    GHashTable *left;     /* number of a record to how many messages it waits for */
+    gint64 announce;      /* when to announce anew; 0: not */
 } MqttSink;
 
 static void on_board(gpointer data)
@@ -35,7 +35,8 @@ static void on_board(gpointer data)
 
 static gpointer create(const ConfigSink *settings, Sink *sink, MqttBoard *board, GError **error)
 {
-    GUri *uri = g_uri_parse(settings->url, G_URI_FLAGS_HAS_PASSWORD | G_URI_FLAGS_PARSE_RELAXED, error);
+    GUri *uri =
+        g_uri_parse(settings->url, G_URI_FLAGS_HAS_PASSWORD | G_URI_FLAGS_PARSE_RELAXED, error);
     MqttSink *mqtt;
 
     if (!uri)
@@ -88,15 +89,18 @@ static void on_publish(struct mosquitto *client, void *data, int id)
     sink_done(mqtt->sink, GPOINTER_TO_SIZE(n), NULL);
 }
 
-static void on_message(struct mosquitto *client, void *data, const struct mosquitto_message *message)
+static void on_message(
+    struct mosquitto *client, void *data, const struct mosquitto_message *message)
 {
     MqttSink *mqtt = data;
-    const gchar *birth = mqtt_board_birth(mqtt->board), *payload = message->payload ? message->payload : "";
+    const gchar *birth = mqtt_board_birth(mqtt->board),
+                *payload = message->payload ? message->payload : "";
     gsize length = (gsize)MAX(message->payloadlen, 0);
 
     if (birth && strcmp(message->topic, birth) == 0) {
         if (length == strlen("online") && memcmp(payload, "online", length) == 0)
-            mqtt->announce = g_get_monotonic_time() + g_random_int_range(0, MOST_BIRTH_DELAY * G_USEC_PER_SEC);
+            mqtt->announce =
+                g_get_monotonic_time() + g_random_int_range(0, MOST_BIRTH_DELAY * G_USEC_PER_SEC);
     } else if (!message->retain) {
         /* A command that a broker keeps would be obeyed anew at every connection. */
         mqtt_board_command(mqtt->board, message->topic, payload, length);
@@ -105,7 +109,9 @@ static void on_message(struct mosquitto *client, void *data, const struct mosqui
 
 static SinkResult failed(int code, GError **error)
 {
-    return sink_error(error, code == MOSQ_ERR_INVAL || code == MOSQ_ERR_TLS ? SINK_FATAL : SINK_RETRY, "%s", mosquitto_strerror(code));
+    return sink_error(error,
+        code == MOSQ_ERR_INVAL || code == MOSQ_ERR_TLS ? SINK_FATAL : SINK_RETRY, "%s",
+        mosquitto_strerror(code));
 }
 
 static int client_new(MqttSink *mqtt)
@@ -126,8 +132,8 @@ static int client_new(MqttSink *mqtt)
     if (!code && mqtt->user)
         code = mosquitto_username_pw_set(mqtt->client, mqtt->user, mqtt->password);
     if (!code && mqtt->tls)
-        code = mosquitto_tls_set(mqtt->client, mqtt->ca_file, mqtt->ca_file ? NULL : "/etc/ssl/certs", mqtt->cert_file,
-            mqtt->key_file, NULL);
+        code = mosquitto_tls_set(mqtt->client, mqtt->ca_file,
+            mqtt->ca_file ? NULL : "/etc/ssl/certs", mqtt->cert_file, mqtt->key_file, NULL);
     return code;
 }
 
@@ -154,13 +160,16 @@ static void publish_notice(gpointer data, const gchar *topic, const gchar *paylo
 {
     MqttSink *mqtt = data;
 
-    mosquitto_publish(mqtt->client, NULL, topic, (int)strlen(payload), payload, 1, kind == MQTT_RETAINED);
+    mosquitto_publish(
+        mqtt->client, NULL, topic, (int)strlen(payload), payload, 1, kind == MQTT_RETAINED);
 }
 
 static int greet(MqttSink *mqtt)
 {
-    static const gchar *const commands[] = {"+/enabled/set", "+/prompt/set", "+/+/prompt/set", "+/ask"};
-    int code = mosquitto_publish(mqtt->client, NULL, mqtt->will, (int)strlen("online"), "online", 1, true);
+    static const gchar *const commands[] = {
+        "+/enabled/set", "+/prompt/set", "+/+/prompt/set", "+/ask"};
+    int code =
+        mosquitto_publish(mqtt->client, NULL, mqtt->will, (int)strlen("online"), "online", 1, true);
 
     for (guint i = 0; i < G_N_ELEMENTS(commands) && !code; i++) {
         gchar *topic = g_strdup_printf("%s/%s", mqtt->prefix, commands[i]);
@@ -194,7 +203,8 @@ static SinkResult mqtt_connect(gpointer self, GError **error)
         code = turn(mqtt, -1, 100);
     }
     if (mqtt->connack == 4 || mqtt->connack == 5)
-        return sink_error(error, SINK_FATAL, "the broker refuses the credentials: %s", mosquitto_connack_string(mqtt->connack));
+        return sink_error(error, SINK_FATAL, "the broker refuses the credentials: %s",
+            mosquitto_connack_string(mqtt->connack));
     if (mqtt->connack > 0)
         return sink_error(error, SINK_RETRY, "%s", mosquitto_connack_string(mqtt->connack));
     if (code == MOSQ_ERR_ERRNO)
@@ -206,10 +216,12 @@ static SinkResult mqtt_connect(gpointer self, GError **error)
     return code ? failed(code, error) : SINK_OK;
 }
 
-static int publish(MqttSink *mqtt, guint64 n, const gchar *payload, gboolean retain, const gchar *format, ...) G_GNUC_PRINTF(5, 6);
+static int publish(MqttSink *mqtt, guint64 n, const gchar *payload, gboolean retain,
+    const gchar *format, ...) G_GNUC_PRINTF(5, 6);
 
 /* One of the messages of a record. */
-static int publish(MqttSink *mqtt, guint64 n, const gchar *payload, gboolean retain, const gchar *format, ...)
+static int publish(
+    MqttSink *mqtt, guint64 n, const gchar *payload, gboolean retain, const gchar *format, ...)
 {
     gpointer number = GSIZE_TO_POINTER(n);
     gchar *rest, *topic;
@@ -223,8 +235,8 @@ static int publish(MqttSink *mqtt, guint64 n, const gchar *payload, gboolean ret
     code = mosquitto_publish(mqtt->client, &id, topic, (int)strlen(payload), payload, 1, retain);
     if (!code) {
         g_hash_table_insert(mqtt->messages, GINT_TO_POINTER(id), number);
-        g_hash_table_insert(
-            mqtt->left, number, GSIZE_TO_POINTER(GPOINTER_TO_SIZE(g_hash_table_lookup(mqtt->left, number)) + 1));
+        g_hash_table_insert(mqtt->left, number,
+            GSIZE_TO_POINTER(GPOINTER_TO_SIZE(g_hash_table_lookup(mqtt->left, number)) + 1));
     }
     g_free(topic);
     g_free(rest);
@@ -239,9 +251,11 @@ static gboolean is_on(const gchar *alert)
 static int publish_record(MqttSink *mqtt, guint64 n, const Record *record)
 {
     gchar *camera = mqtt_topic_name(record->stream), *question = mqtt_topic_name(record->question);
-    const gchar *alert = json_string_value(json_object_get(record->json, record->kind == RECORD_ALERT ? "state" : "alert"));
+    const gchar *alert = json_string_value(
+        json_object_get(record->json, record->kind == RECORD_ALERT ? "state" : "alert"));
     gboolean asked = json_object_get(record->json, "ask-id") != NULL;
-    int code = publish(mqtt, n, record->line, FALSE, "%s/%s", camera, record->kind == RECORD_ALERT ? "alert" : "answer");
+    int code = publish(mqtt, n, record->line, FALSE, "%s/%s", camera,
+        record->kind == RECORD_ALERT ? "alert" : "answer");
 
     if (!code && asked)
         code = publish(mqtt, n, record->line, TRUE, "%s/ask/answer", camera);
@@ -266,7 +280,8 @@ static SinkResult mqtt_send(gpointer self, const SpoolItem *item, GError **error
     }
     code = publish_record(mqtt, item->n, record);
     record_unref(record);
-    if (code == MOSQ_ERR_PAYLOAD_SIZE || code == MOSQ_ERR_OVERSIZE_PACKET || code == MOSQ_ERR_MALFORMED_UTF8) {
+    if (code == MOSQ_ERR_PAYLOAD_SIZE || code == MOSQ_ERR_OVERSIZE_PACKET ||
+        code == MOSQ_ERR_MALFORMED_UTF8) {
         sink_done(mqtt->sink, item->n, mosquitto_strerror(code));
         return SINK_OK;
     }
@@ -298,9 +313,11 @@ static void mqtt_disconnect(gpointer self)
         return;
     /* An orderly end leaves no will. */
     if (mqtt->connack == 0 && !mqtt->lost &&
-        mosquitto_publish(mqtt->client, NULL, mqtt->will, (int)strlen("offline"), "offline", 1, true) == 0 &&
+        mosquitto_publish(
+            mqtt->client, NULL, mqtt->will, (int)strlen("offline"), "offline", 1, true) == 0 &&
         mosquitto_disconnect(mqtt->client) == 0)
-        while (!mqtt->lost && mosquitto_want_write(mqtt->client) && g_get_monotonic_time() < end && turn(mqtt, -1, 20) == 0)
+        while (!mqtt->lost && mosquitto_want_write(mqtt->client) && g_get_monotonic_time() < end &&
+               turn(mqtt, -1, 20) == 0)
             ;
     mosquitto_destroy(mqtt->client);
     mqtt->client = NULL;
@@ -311,7 +328,8 @@ static void mqtt_disconnect(gpointer self)
 static void destroy(gpointer self)
 {
     MqttSink *mqtt = self;
-    gchar *texts[] = {mqtt->host, mqtt->user, mqtt->password, mqtt->ca_file, mqtt->cert_file, mqtt->key_file, mqtt->prefix, mqtt->will};
+    gchar *texts[] = {mqtt->host, mqtt->user, mqtt->password, mqtt->ca_file, mqtt->cert_file,
+        mqtt->key_file, mqtt->prefix, mqtt->will};
 
     mqtt_disconnect(mqtt);
     mqtt_board_on_change(mqtt->board, NULL, NULL);
@@ -322,4 +340,5 @@ static void destroy(gpointer self)
     g_free(mqtt);
 }
 
-const SinkDriver sink_mqtt = {20, create, mqtt_connect, mqtt_send, mqtt_serve, mqtt_disconnect, destroy};
+const SinkDriver sink_mqtt = {
+    20, create, mqtt_connect, mqtt_send, mqtt_serve, mqtt_disconnect, destroy};

@@ -68,7 +68,8 @@ static const SinkScheme *scheme_of(const gchar *url)
     gsize length = strcspn(url, ":");
 
     for (guint i = 0; i < G_N_ELEMENTS(schemes); i++)
-        if (strlen(schemes[i].name) == length && g_ascii_strncasecmp(schemes[i].name, url, length) == 0)
+        if (strlen(schemes[i].name) == length &&
+            g_ascii_strncasecmp(schemes[i].name, url, length) == 0)
             return &schemes[i];
     return NULL;
 }
@@ -128,7 +129,8 @@ void sink_done(Sink *sink, guint64 n, const gchar *refused)
     if (done)
         spool_reader_done(sink->reader, done);
     if (refused)
-        g_printerr("camera-monitor: %s: a record is refused, and left out: %s\n", sink->name, refused);
+        g_printerr(
+            "camera-monitor: %s: a record is refused, and left out: %s\n", sink->name, refused);
     sink->tries = 0;
     g_mutex_lock(&sink->lock);
     *(refused ? &sink->stats.refused : &sink->stats.sent) += 1;
@@ -237,7 +239,8 @@ static SinkResult step(Sink *sink, GError **error)
 
 static gboolean has_finished(Sink *sink)
 {
-    return until_of(sink) && (sink_must_end(sink) || (sink->connected && sink->drained && sink->flight.length == 0));
+    return until_of(sink) &&
+           (sink_must_end(sink) || (sink->connected && sink->drained && sink->flight.length == 0));
 }
 
 static gpointer run(gpointer data)
@@ -268,7 +271,8 @@ static void on_wake(gpointer data)
     sink_wake(data);
 }
 
-Sink *sink_new(const ConfigSink *settings, Spool *spool, MqttBoard *board, const SinkEvents *events, GError **error)
+Sink *sink_new(const ConfigSink *settings, Spool *spool, MqttBoard *board, const SinkEvents *events,
+    GError **error)
 {
     Sink *sink = g_new0(Sink, 1);
 

@@ -8,20 +8,23 @@
 #include "sink-driver.h"
 
 typedef struct SinkStats {
-    guint64 sent, refused, failures; /* records delivered; records that it will never take; tries that failed */
-    guint64 lost;                    /* records that were dropped before it came to them */
+    guint64 sent, refused,
+        failures; /* records delivered; records that it will never take; tries that failed */
+    guint64 lost; /* records that were dropped before it came to them */
     gboolean connected;
 } SinkStats;
 
 typedef struct SinkEvents {
-    void (*on_fatal)(gpointer data, const gchar *text); /* on the sink's thread: wrong credentials; it has given up */
+    void (*on_fatal)(gpointer data,
+        const gchar *text); /* on the sink's thread: wrong credentials; it has given up */
     gpointer data;
 } SinkEvents;
 
 /* NULL: nothing, or what this program cannot do with the URL because it was built without a library. */
 const gchar *sink_missing(const gchar *url);
 /* Starts. NULL: the settings are wrong. */
-Sink *sink_new(const ConfigSink *settings, Spool *spool, MqttBoard *board, const SinkEvents *events, GError **error);
+Sink *sink_new(const ConfigSink *settings, Spool *spool, MqttBoard *board, const SinkEvents *events,
+    GError **error);
 const gchar *sink_name(const Sink *sink);
 SinkStats sink_stats(Sink *sink);
 /* Something other than a record is to be sent. Any thread. */

@@ -10,8 +10,7 @@ typedef struct Site Site;
 
 /* As the configuration wants it; observes the flow, which must not outlive it. Before the first camera starts. delivery: NULL, or what is delivered, until site_free(). NULL: it
  * cannot be served, and has been said on standard error. On the thread of the default main context. */
-Site *site_new(
-    const Config *config, Monitor *monitor, const Delivery *delivery, RecordFlow *flow);
+Site *site_new(const Config *config, Monitor *monitor, const Delivery *delivery, RecordFlow *flow);
 /* After monitor_stop(). */
 void site_free(Site *site);
 

@@ -16,7 +16,8 @@ static void slot_write(gchar out[SLOT + 1], guint64 n)
     gchar digits[DIGITS + 1];
 
     g_snprintf(digits, sizeof digits, "%020" G_GUINT64_FORMAT, n);
-    g_snprintf(out, SLOT + 1, "%s %08lx\n", digits, crc32(0, (const Bytef *)digits, DIGITS) & 0xffffffffUL);
+    g_snprintf(out, SLOT + 1, "%s %08lx\n", digits,
+        crc32(0, (const Bytef *)digits, DIGITS) & 0xffffffffUL);
 }
 
 gboolean spool_cursor_parse(const gchar *text, gsize length, guint64 *n)
@@ -45,7 +46,8 @@ gboolean spool_cursor_open(SpoolCursor *cursor, const gchar *path, GError **erro
     if (cursor->fd < 0) {
         int code = errno;
 
-        g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(code), "%s: %s", path, g_strerror(code));
+        g_set_error(
+            error, G_FILE_ERROR, g_file_error_from_errno(code), "%s: %s", path, g_strerror(code));
         return FALSE;
     }
     length = pread(cursor->fd, text, sizeof text, 0);

@@ -17,7 +17,9 @@ GString *spool_line_write(guint64 n, guint64 time, const gchar *text, gsize leng
     GString *line = g_string_sized_new(length + 128);
     gchar digits[9];
 
-    g_string_append_printf(line, BEGIN "00000000\",\"n\":%" G_GUINT64_FORMAT ",\"time\":%" G_GUINT64_FORMAT ",\"record\":", n, time);
+    g_string_append_printf(line,
+        BEGIN "00000000\",\"n\":%" G_GUINT64_FORMAT ",\"time\":%" G_GUINT64_FORMAT ",\"record\":",
+        n, time);
     g_string_append_len(line, text, (gssize)length);
     g_string_append_c(line, '}');
     g_snprintf(digits, sizeof digits, "%08x", crc_of(line->str + BEHIND, line->len - BEHIND));
@@ -63,7 +65,8 @@ gboolean spool_line_read(const gchar *line, gsize length, SpoolLine *out)
     if (memcmp(line + sizeof BEGIN - 1, digits, 8) != 0)
         return FALSE;
     if (!eat(&p, end, "\"n\":") || !eat_number(&p, end, &out->n) || !eat(&p, end, ",\"time\":") ||
-        !eat_number(&p, end, &out->time) || !eat(&p, end, ",\"record\":") || p == end || end[-1] != '}')
+        !eat_number(&p, end, &out->time) || !eat(&p, end, ",\"record\":") || p == end ||
+        end[-1] != '}')
         return FALSE;
     out->text = p;
     out->length = (gsize)(end - 1 - p);

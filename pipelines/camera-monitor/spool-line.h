@@ -11,8 +11,8 @@
 #include <glib.h>
 
 typedef struct SpoolLine {
-    guint64 n;    /* grows by one with each record, from 1 */
-    guint64 time; /* µs since 1970 */
+    guint64 n;         /* grows by one with each record, from 1 */
+    guint64 time;      /* µs since 1970 */
     const gchar *text; /* the record, within the line */
     gsize length;
 } SpoolLine;

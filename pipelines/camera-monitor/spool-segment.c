@@ -16,7 +16,8 @@ static void set_error(GError **error, const gchar *path)
 {
     int code = errno;
 
-    g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(code), "%s: %s", path, g_strerror(code));
+    g_set_error(
+        error, G_FILE_ERROR, g_file_error_from_errno(code), "%s: %s", path, g_strerror(code));
 }
 
 static SpoolSegment *segment_new(const gchar *path, int flags, GError **error)
@@ -73,7 +74,8 @@ SpoolSegment *spool_segment_open(const gchar *path, guint64 above, GError **erro
 
     if (!segment)
         return NULL;
-    if (fstat(segment->fd, &status) != 0 || !S_ISREG(status.st_mode) || status.st_size > MOST_BYTES) {
+    if (fstat(segment->fd, &status) != 0 || !S_ISREG(status.st_mode) ||
+        status.st_size > MOST_BYTES) {
         g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "%s: not a file of the spool", path);
         spool_segment_free(segment, FALSE);
         return NULL;
@@ -83,9 +85,11 @@ SpoolSegment *spool_segment_open(const gchar *path, guint64 above, GError **erro
         spool_segment_free(segment, FALSE);
         return NULL;
     }
-    segment->bytes = scan(segment, g_mapped_file_get_contents(file), g_mapped_file_get_length(file), above);
+    segment->bytes =
+        scan(segment, g_mapped_file_get_contents(file), g_mapped_file_get_length(file), above);
     g_mapped_file_unref(file);
-    if (segment->bytes < (guint64)status.st_size && ftruncate(segment->fd, (off_t)segment->bytes) != 0)
+    if (segment->bytes < (guint64)status.st_size &&
+        ftruncate(segment->fd, (off_t)segment->bytes) != 0)
         segment->bytes = (guint64)status.st_size;
     return segment;
 }
@@ -137,7 +141,9 @@ guint spool_segment_after(const SpoolSegment *segment, guint64 n)
 
 guint64 spool_segment_last(const SpoolSegment *segment)
 {
-    return segment->entries->len ? g_array_index(segment->entries, SpoolEntry, segment->entries->len - 1).n : 0;
+    return segment->entries->len
+               ? g_array_index(segment->entries, SpoolEntry, segment->entries->len - 1).n
+               : 0;
 }
 
 gchar *spool_segment_read(const SpoolSegment *segment, guint index, gsize *length)

@@ -26,8 +26,8 @@ SpoolSegment *spool_segment_create(const gchar *path, GError **error);
 /* One that is there: what is damaged is left out, and cut off where it is the end. Its numbers are above `above`. */
 SpoolSegment *spool_segment_open(const gchar *path, guint64 above, GError **error);
 /* FALSE: nothing was appended. */
-gboolean spool_segment_append(
-    SpoolSegment *segment, guint64 n, guint64 time, const gchar *text, gsize length, GError **error);
+gboolean spool_segment_append(SpoolSegment *segment, guint64 n, guint64 time, const gchar *text,
+    gsize length, GError **error);
 /* The index of the first whose number is above n; the number of entries where there is none. */
 guint spool_segment_after(const SpoolSegment *segment, guint64 n);
 guint64 spool_segment_last(const SpoolSegment *segment);

@@ -37,8 +37,9 @@ static void open_segment(SpoolStore *store, RecordKind kind, const gchar *name)
         return;
     }
     if (segment->damaged)
-        g_printerr("camera-monitor: spool: %s: %" G_GUINT64_FORMAT " lines are damaged, and left out\n", segment->path,
-            segment->damaged);
+        g_printerr("camera-monitor: spool: %s: %" G_GUINT64_FORMAT
+                   " lines are damaged, and left out\n",
+            segment->path, segment->damaged);
     store->counts.damaged += segment->damaged;
     store->last = MAX(store->last, spool_segment_last(segment));
     if (segment->entries->len == 0) {
@@ -66,7 +67,8 @@ void spool_store_open(SpoolStore *store, const gchar *folder, guint64 most_bytes
     g_ptr_array_sort(names, by_name);
     for (guint i = 0; i < names->len; i++)
         for (guint kind = 0; kind < 2; kind++)
-            if (g_str_has_prefix(names->pdata[i], prefixes[kind]) && g_str_has_suffix(names->pdata[i], ".jsonl"))
+            if (g_str_has_prefix(names->pdata[i], prefixes[kind]) &&
+                g_str_has_suffix(names->pdata[i], ".jsonl"))
                 open_segment(store, (RecordKind)kind, names->pdata[i]);
     if (dir)
         g_dir_close(dir);
@@ -75,14 +77,16 @@ void spool_store_open(SpoolStore *store, const gchar *folder, guint64 most_bytes
 
 static void count_dropped(SpoolStore *store, RecordKind kind, guint64 number)
 {
-    *(kind == RECORD_ALERT ? &store->counts.dropped_alerts : &store->counts.dropped_answers) += number;
+    *(kind == RECORD_ALERT ? &store->counts.dropped_alerts : &store->counts.dropped_answers) +=
+        number;
 }
 
 static void drop_segment(SpoolStore *store, RecordKind kind, guint index)
 {
     SpoolSegment *segment = g_ptr_array_remove_index(store->segments[kind], index);
 
-    count_dropped(store, kind, segment->entries->len - spool_segment_after(segment, store->done[kind]));
+    count_dropped(
+        store, kind, segment->entries->len - spool_segment_after(segment, store->done[kind]));
     store->bytes -= segment->bytes;
     spool_segment_free(segment, TRUE);
 }
@@ -132,7 +136,8 @@ static gboolean write_item(SpoolStore *store, const SpoolItem *item)
     }
     segment = segment_for(store, item->kind, item->n, &error);
     before = segment ? segment->bytes : 0;
-    if (segment && spool_segment_append(segment, item->n, item->time, item->text, item->length, &error)) {
+    if (segment &&
+        spool_segment_append(segment, item->n, item->time, item->text, item->length, &error)) {
         if (store->failing)
             g_printerr("camera-monitor: spool: the disk takes records again\n");
         store->failing = FALSE;
@@ -142,7 +147,8 @@ static gboolean write_item(SpoolStore *store, const SpoolItem *item)
     if (segment)
         store->bytes += segment->bytes - before;
     if (!store->failing) {
-        g_printerr("camera-monitor: spool: %s; what comes is kept in memory, up to %d records\n", error->message, MOST_IN_MEMORY);
+        g_printerr("camera-monitor: spool: %s; what comes is kept in memory, up to %d records\n",
+            error->message, MOST_IN_MEMORY);
         store->counts.disk_failures++;
     }
     store->failing = TRUE;
@@ -154,7 +160,8 @@ void spool_store_flush(SpoolStore *store)
 {
     SpoolItem *item;
 
-    while (store->folder && (item = g_queue_peek_head(&store->memory)) != NULL && write_item(store, item)) {
+    while (store->folder && (item = g_queue_peek_head(&store->memory)) != NULL &&
+           write_item(store, item)) {
         g_queue_pop_head(&store->memory);
         store->memory_bytes -= item->length;
         item_free(item);
@@ -181,14 +188,17 @@ static GList *least_needed(SpoolStore *store)
     return store->memory.head;
 }
 
-void spool_store_put(SpoolStore *store, RecordKind kind, guint64 time, const gchar *text, gsize length)
+void spool_store_put(
+    SpoolStore *store, RecordKind kind, guint64 time, const gchar *text, gsize length)
 {
     SpoolItem item = {++store->last, MAX(time, store->newest), kind, (gchar *)text, length};
 
     store->counts.records++;
     store->newest = item.time;
     if (length > store->most_bytes / 4) {
-        g_printerr("camera-monitor: spool: a record of %" G_GSIZE_FORMAT " bytes is too large for it\n", length);
+        g_printerr("camera-monitor: spool: a record of %" G_GSIZE_FORMAT
+                   " bytes is too large for it\n",
+            length);
         count_dropped(store, kind, 1);
         return;
     }
@@ -224,9 +234,12 @@ static gboolean next_on_disk(SpoolStore *store, guint64 n, gboolean alerts_only,
     for (;;) {
         for (kind = alerts_only ? RECORD_ALERT : RECORD_ANSWER; kind < 2; kind++) {
             segments[kind] = find(store, (RecordKind)kind, n, &indices[kind]);
-            numbers[kind] = segments[kind] ? g_array_index(segments[kind]->entries, SpoolEntry, indices[kind]).n : G_MAXUINT64;
+            numbers[kind] =
+                segments[kind] ? g_array_index(segments[kind]->entries, SpoolEntry, indices[kind]).n
+                               : G_MAXUINT64;
         }
-        kind = alerts_only || numbers[RECORD_ALERT] < numbers[RECORD_ANSWER] ? RECORD_ALERT : RECORD_ANSWER;
+        kind = alerts_only || numbers[RECORD_ALERT] < numbers[RECORD_ANSWER] ? RECORD_ALERT
+                                                                             : RECORD_ANSWER;
         if (!segments[kind])
             return FALSE;
         n = numbers[kind];
@@ -235,7 +248,9 @@ static gboolean next_on_disk(SpoolStore *store, guint64 n, gboolean alerts_only,
         if (item->text)
             return TRUE;
         store->counts.damaged++;
-        g_printerr("camera-monitor: spool: %s: record %" G_GUINT64_FORMAT " is damaged, and left out\n", segments[kind]->path, n);
+        g_printerr("camera-monitor: spool: %s: record %" G_GUINT64_FORMAT
+                   " is damaged, and left out\n",
+            segments[kind]->path, n);
     }
 }
 
@@ -265,7 +280,8 @@ void spool_store_trim(SpoolStore *store, guint64 oldest)
             gboolean done = spool_segment_last(segment) <= store->done[kind];
 
             /* The last file is kept until it is full, or it would be made anew for every record. */
-            if (!(done && (list->len > 1 || segment->bytes >= store->segment_bytes)) && segment->time >= oldest)
+            if (!(done && (list->len > 1 || segment->bytes >= store->segment_bytes)) &&
+                segment->time >= oldest)
                 break;
             drop_segment(store, (RecordKind)kind, 0);
         }
@@ -284,8 +300,12 @@ guint64 spool_store_first(const SpoolStore *store)
     guint64 first = store->last + 1;
 
     for (guint kind = 0; kind < 2; kind++)
-        if (store->segments[kind]->len && ((SpoolSegment *)store->segments[kind]->pdata[0])->entries->len)
-            first = MIN(first, g_array_index(((SpoolSegment *)store->segments[kind]->pdata[0])->entries, SpoolEntry, 0).n);
+        if (store->segments[kind]->len &&
+            ((SpoolSegment *)store->segments[kind]->pdata[0])->entries->len)
+            first =
+                MIN(first, g_array_index(((SpoolSegment *)store->segments[kind]->pdata[0])->entries,
+                               SpoolEntry, 0)
+                               .n);
     return first;
 }
 
@@ -317,7 +337,8 @@ guint64 spool_store_waiting(const SpoolStore *store)
             waiting += segment->entries->len - spool_segment_after(segment, store->done[kind]);
         }
     for (const GList *link = store->memory.head; link; link = link->next)
-        waiting += ((const SpoolItem *)link->data)->n > store->done[((const SpoolItem *)link->data)->kind];
+        waiting +=
+            ((const SpoolItem *)link->data)->n > store->done[((const SpoolItem *)link->data)->kind];
     return waiting;
 }
 

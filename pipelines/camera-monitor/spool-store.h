@@ -12,8 +12,8 @@ typedef struct SpoolCounts {
     guint64 records;         /* that came */
     guint64 dropped_answers; /* undelivered, to make room, or because of their age */
     guint64 dropped_alerts;
-    guint64 damaged;         /* lines that were no records any more */
-    guint64 disk_failures;   /* times at which the disk began to refuse */
+    guint64 damaged;       /* lines that were no records any more */
+    guint64 disk_failures; /* times at which the disk began to refuse */
 } SpoolCounts;
 
 typedef struct SpoolItem {
@@ -24,7 +24,7 @@ typedef struct SpoolItem {
 } SpoolItem;
 
 typedef struct SpoolStore {
-    gchar *folder; /* NULL: in memory alone */
+    gchar *folder;                            /* NULL: in memory alone */
     guint64 most_bytes, segment_bytes, bytes; /* on disk */
     GPtrArray *segments[2];                   /* of SpoolSegment, by RecordKind */
     GQueue memory;                            /* of SpoolItem, all newer than what is on disk */
@@ -32,13 +32,14 @@ typedef struct SpoolStore {
     guint64 last, newest; /* number of the last record, time of the newest */
     guint64 done[2];      /* by RecordKind: nobody needs those up to it */
     SpoolCounts counts;
-    gboolean failing;     /* the disk */
+    gboolean failing; /* the disk */
 } SpoolStore;
 
 /* Reads what is in the folder, which is there. */
 void spool_store_open(SpoolStore *store, const gchar *folder, guint64 most_bytes);
 /* Takes it in, on disk or in memory. */
-void spool_store_put(SpoolStore *store, RecordKind kind, guint64 time, const gchar *text, gsize length);
+void spool_store_put(
+    SpoolStore *store, RecordKind kind, guint64 time, const gchar *text, gsize length);
 /* What memory has onto the disk, as far as that goes. */
 void spool_store_flush(SpoolStore *store);
 /* The first record behind n; its text is the caller's. FALSE: there is none. */

@@ -109,16 +109,19 @@ static gboolean lock_folder(Spool *spool, GError **error)
         return TRUE;
     if (g_mkdir_with_parents(folder, 0700) != 0) {
         code = errno;
-        g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(code), "%s: %s", folder, g_strerror(code));
+        g_set_error(
+            error, G_FILE_ERROR, g_file_error_from_errno(code), "%s: %s", folder, g_strerror(code));
         return FALSE;
     }
     path = g_build_filename(folder, "lock", NULL);
     spool->lock_file = g_open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     code = errno;
     if (spool->lock_file < 0)
-        g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(code), "%s: %s", path, g_strerror(code));
+        g_set_error(
+            error, G_FILE_ERROR, g_file_error_from_errno(code), "%s: %s", path, g_strerror(code));
     else if (flock(spool->lock_file, LOCK_EX | LOCK_NB) != 0)
-        g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_AGAIN, "%s: another program uses this spool", folder);
+        g_set_error(
+            error, G_FILE_ERROR, G_FILE_ERROR_AGAIN, "%s: another program uses this spool", folder);
     g_free(path);
     return !error || !*error;
 }
@@ -149,7 +152,8 @@ Spool *spool_new(const SpoolSettings *settings, GError **error)
     spool->wall_start = spool->settings.wall();
     spool->steady_start = spool->settings.steady();
     if (spool->store.newest > (guint64)spool->wall_start + CLOCK_STEP) {
-        g_printerr("camera-monitor: spool: the clock is %.1f s behind the newest record: it has stepped back\n",
+        g_printerr("camera-monitor: spool: the clock is %.1f s behind the newest record: it has "
+                   "stepped back\n",
             (double)(spool->store.newest - (guint64)spool->wall_start) / G_USEC_PER_SEC);
         spool->clock_steps++;
     }
@@ -167,7 +171,8 @@ void spool_put(Spool *spool, const Record *record)
         for (guint i = 0; i < spool->readers->len; i++) {
             SpoolReader *reader = spool->readers->pdata[i];
 
-            if (reader->wake && !reader->closed && (record->kind == RECORD_ALERT || !reader->alerts_only))
+            if (reader->wake && !reader->closed &&
+                (record->kind == RECORD_ALERT || !reader->alerts_only))
                 reader->wake(reader->data);
         }
     }
@@ -179,8 +184,8 @@ SpoolStats spool_stats(Spool *spool)
     SpoolStats stats;
 
     g_mutex_lock(&spool->lock);
-    stats = (SpoolStats){spool->store.counts, spool->store.bytes, spool_store_waiting(&spool->store), spool->store.failing,
-        spool->clock_steps};
+    stats = (SpoolStats){spool->store.counts, spool->store.bytes,
+        spool_store_waiting(&spool->store), spool->store.failing, spool->clock_steps};
     g_mutex_unlock(&spool->lock);
     return stats;
 }
@@ -215,7 +220,8 @@ void spool_free(Spool *spool)
 /* A file's name of a sink's: its letters, and a checksum of all of it. */
 static gchar *cursor_path(const gchar *folder, const gchar *name)
 {
-    gchar *sum = g_compute_checksum_for_string(G_CHECKSUM_SHA256, name, -1), *letters = g_strndup(name, 40), *file, *path;
+    gchar *sum = g_compute_checksum_for_string(G_CHECKSUM_SHA256, name, -1),
+          *letters = g_strndup(name, 40), *file, *path;
 
     g_strcanon(letters, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789", '-');
     file = g_strdup_printf("cursor-%s-%.16s", letters, sum);
@@ -237,7 +243,8 @@ static void open_cursor(Spool *spool, SpoolReader *reader)
         g_error_free(error);
     }
     if (reader->cursor.damaged)
-        g_printerr("camera-monitor: spool: %s is damaged: all that is kept is delivered again\n", path);
+        g_printerr(
+            "camera-monitor: spool: %s is damaged: all that is kept is delivered again\n", path);
     if (reader->cursor.fresh || reader->cursor.damaged)
         spool_cursor_move(&reader->cursor, spool_store_first(&spool->store) - 1);
     /* Where the files of records are gone their numbers are not used again. */
@@ -262,8 +269,8 @@ static SpoolReader *reader_of(Spool *spool, const gchar *name)
     return reader;
 }
 
-SpoolReader *spool_reader_new(
-    Spool *spool, const gchar *name, gboolean alerts_only, void (*wake)(gpointer data), gpointer data)
+SpoolReader *spool_reader_new(Spool *spool, const gchar *name, gboolean alerts_only,
+    void (*wake)(gpointer data), gpointer data)
 {
     SpoolReader *reader;
 

@@ -36,8 +36,8 @@ void spool_tick(Spool *spool);
 void spool_free(Spool *spool);
 
 /* For the sink of this name, from where it had got to. wake: there is something new, on any thread, briefly; may be NULL. */
-SpoolReader *spool_reader_new(
-    Spool *spool, const gchar *name, gboolean alerts_only, void (*wake)(gpointer data), gpointer data);
+SpoolReader *spool_reader_new(Spool *spool, const gchar *name, gboolean alerts_only,
+    void (*wake)(gpointer data), gpointer data);
 /* The record behind the one handed out last; its text is the caller's. FALSE: there is none. */
 gboolean spool_reader_next(SpoolReader *reader, SpoolItem *item);
 /* The next one will be the first that is not acknowledged. */

@@ -11,7 +11,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const gchar *text = data ? (const gchar *)data : "", *newline = memchr(text, '\n', size);
     gsize front = newline ? (gsize)(newline - text) : size, length = newline ? size - front - 1 : 0;
-    gchar *topic = g_strndup(text, front), *payload = g_strndup(newline ? newline + 1 : "", length), *name;
+    gchar *topic = g_strndup(text, front), *payload = g_strndup(newline ? newline + 1 : "", length),
+          *name;
     MqttOrder order;
 
     if (mqtt_order_read(&order, "llavaov", topic, payload, length)) {

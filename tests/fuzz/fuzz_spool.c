@@ -16,7 +16,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     guint64 n;
 
     FUZZ_CHECK(spool_line_read(line->str, line->len - 1, &read));
-    FUZZ_CHECK(read.n == size + 1 && read.time == 7 && read.length == size && memcmp(read.text, text, size) == 0);
+    FUZZ_CHECK(read.n == size + 1 && read.time == 7 && read.length == size &&
+               memcmp(read.text, text, size) == 0);
     g_string_free(line, TRUE);
     if (spool_line_read(text, size, &read))
         FUZZ_CHECK(read.n > 0 && read.text >= text && read.text + read.length < text + size);

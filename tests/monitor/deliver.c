@@ -37,8 +37,14 @@ static void on_fatal(gpointer data, const gchar *text)
 
 static void put(Spool *spool, gint64 n)
 {
-    gchar *line = n % 10 == 9 ? g_strdup_printf("{\"stream\":\"cam %d\",\"seq\":%" G_GINT64_FORMAT ",\"state\":\"raised\",\"utc-since\":%" G_GINT64_FORMAT "}", (int)(n % 4), n, 1000 + n)
-                              : g_strdup_printf("{\"stream\":\"cam %d\",\"seq\":%" G_GINT64_FORMAT ",\"text\":\"Ein \\\"Ball\\\", 球\",\"utc-start\":%" G_GINT64_FORMAT "}", (int)(n % 4), n, 1000 + n);
+    gchar *line =
+        n % 10 == 9 ? g_strdup_printf("{\"stream\":\"cam %d\",\"seq\":%" G_GINT64_FORMAT
+                                      ",\"state\":\"raised\",\"utc-since\":%" G_GINT64_FORMAT "}",
+                          (int)(n % 4), n, 1000 + n)
+                    : g_strdup_printf(
+                          "{\"stream\":\"cam %d\",\"seq\":%" G_GINT64_FORMAT
+                          ",\"text\":\"Ein \\\"Ball\\\", 球\",\"utc-start\":%" G_GINT64_FORMAT "}",
+                          (int)(n % 4), n, 1000 + n);
     Record *record = record_new(line, strlen(line));
 
     spool_put(spool, record);
@@ -96,7 +102,9 @@ int main(int argc, char **argv)
     g_option_context_free(context);
     curl_global_init(CURL_GLOBAL_DEFAULT);
     mosquitto_lib_init();
-    spool = spool_new(&(SpoolSettings){.folder = run.spool, .bytes = (guint64)run.bytes, .seconds = 24 * 3600}, &error);
+    spool = spool_new(
+        &(SpoolSettings){.folder = run.spool, .bytes = (guint64)run.bytes, .seconds = 24 * 3600},
+        &error);
     if (!spool)
         g_error("%s", error->message);
     for (int i = 1; i < argc; i++) {
@@ -129,17 +137,19 @@ int main(int argc, char **argv)
         if (!sink_join(sinks->pdata[i]))
             g_error("a sink does not end");
         SinkStats stats = sink_stats(sinks->pdata[i]);
-        g_printerr("sink %s sent %" G_GUINT64_FORMAT " refused %" G_GUINT64_FORMAT " failures %" G_GUINT64_FORMAT " lost %" G_GUINT64_FORMAT "\n",
+        g_printerr("sink %s sent %" G_GUINT64_FORMAT " refused %" G_GUINT64_FORMAT
+                   " failures %" G_GUINT64_FORMAT " lost %" G_GUINT64_FORMAT "\n",
             sink_name(sinks->pdata[i]), stats.sent, stats.refused, stats.failures, stats.lost);
         sink_free(sinks->pdata[i], FALSE);
         mqtt_board_free(boards[i + 1]);
     }
     SpoolStats stats = spool_stats(spool);
     getrusage(RUSAGE_SELF, &usage);
-    g_printerr("spool records %" G_GUINT64_FORMAT " answers-dropped %" G_GUINT64_FORMAT " alerts-dropped %" G_GUINT64_FORMAT
-               " damaged %" G_GUINT64_FORMAT " waiting %" G_GUINT64_FORMAT " bytes %" G_GUINT64_FORMAT " maxrss %ld\n",
-        stats.counts.records, stats.counts.dropped_answers, stats.counts.dropped_alerts, stats.counts.damaged, stats.waiting,
-        stats.bytes, usage.ru_maxrss);
+    g_printerr("spool records %" G_GUINT64_FORMAT " answers-dropped %" G_GUINT64_FORMAT
+               " alerts-dropped %" G_GUINT64_FORMAT " damaged %" G_GUINT64_FORMAT
+               " waiting %" G_GUINT64_FORMAT " bytes %" G_GUINT64_FORMAT " maxrss %ld\n",
+        stats.counts.records, stats.counts.dropped_answers, stats.counts.dropped_alerts,
+        stats.counts.damaged, stats.waiting, stats.bytes, usage.ru_maxrss);
     spool_free(spool);
     return g_atomic_int_get(&run.refused) ? 3 : 0;
 }

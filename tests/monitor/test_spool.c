@@ -49,7 +49,9 @@ static Spool *open_spool(const gchar *folder, guint64 bytes)
 
 static void put(Spool *spool, guint n, gboolean alert)
 {
-    gchar *line = g_strdup_printf(alert ? "{\"stream\":\"s\",\"seq\":%u,\"state\":\"raised\"}" : "{\"stream\":\"s\",\"seq\":%u,\"text\":\"t\"}", n);
+    gchar *line = g_strdup_printf(alert ? "{\"stream\":\"s\",\"seq\":%u,\"state\":\"raised\"}"
+                                        : "{\"stream\":\"s\",\"seq\":%u,\"text\":\"t\"}",
+        n);
     Record *record = record_new(line, strlen(line));
 
     spool_put(spool, record);
@@ -179,7 +181,8 @@ static void test_damage(void **state)
 
         if (at < length)
             copy[at] ^= (gchar)(1 << at % 8);
-        assert_true(g_file_set_contents(path, copy, (gssize)(at < length ? length : at - length), NULL));
+        assert_true(
+            g_file_set_contents(path, copy, (gssize)(at < length ? length : at - length), NULL));
         g_unlink(cursor);
         spool = open_spool(folder, 1 << 20);
         reader = spool_reader_new(spool, "a", FALSE, NULL, NULL);
