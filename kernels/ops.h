@@ -147,7 +147,7 @@ typedef struct LvAttentionTile {
 } LvAttentionTile;
 
 typedef struct LvKernels {
-    const char *name;   /* "reference", "baseline", "avx2", "avx512" */
+    const char *name;   /* "reference", "baseline", "avx2", "avx512", "neon" */
     uint32_t tile_rows; /* rows of a register tile: packed operands come in panels of as many */
     uint32_t lanes;     /* columns of a register tile: queries of an attention tile */
 
@@ -235,10 +235,18 @@ static inline size_t lv_dot_cols(const LvKernels *kernels, size_t cols)
 }
 
 /* Instruction sets, as bits. */
-enum { LV_CPU_AVX2 = 1, LV_CPU_AVX512 = 2, LV_CPU_AVX_VNNI = 4, LV_CPU_AVX512_VNNI = 8 };
+enum {
+    LV_CPU_AVX2 = 1,
+    LV_CPU_AVX512 = 2,
+    LV_CPU_AVX_VNNI = 4,
+    LV_CPU_AVX512_VNNI = 8,
+    LV_CPU_DOT = 16,
+    LV_CPU_I8MM = 32
+};
 
 /* What this processor and operating system can run. AVX2 stands for AVX2 + FMA + F16C, AVX512 for F
- * + BW + DQ + VL; the VNNI of each is seen only with it. */
+ * + BW + DQ + VL; the VNNI of each is seen only with it. On 64-bit Arm DOT are the dot products of bytes
+ * (SDOT), I8MM the matrix products of bytes (SMMLA), seen only with them. */
 unsigned lv_cpu_flags(void);
 
 typedef struct LvKernelSet {

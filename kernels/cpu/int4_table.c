@@ -10,6 +10,9 @@ const LvInt4Kernels *lv_int4_avx512vnni(void);
 const LvInt4Kernels *lv_int4_avxvnni(void);
 const LvInt4Kernels *lv_int4_avx2(void);
 const LvInt4Kernels *lv_int4_sse2(void);
+#elif defined(__aarch64__)
+const LvInt4Kernels *lv_int4_dot(void);
+const LvInt4Kernels *lv_int4_neon(void);
 #endif
 
 static const LvInt4Set sets[] = {
@@ -19,6 +22,9 @@ static const LvInt4Set sets[] = {
     {"avx-vnni", "avx2", LV_CPU_AVX2 | LV_CPU_AVX_VNNI, lv_int4_avxvnni},
     {"avx2", "avx2", LV_CPU_AVX2, lv_int4_avx2},
     {"sse2", "baseline", 0, lv_int4_sse2},
+#elif defined(__aarch64__)
+    {"dot", "neon", LV_CPU_DOT, lv_int4_dot},
+    {"neon", "neon", 0, lv_int4_neon},
 #endif
     {"baseline", "baseline", 0, lv_int4_baseline},
     {NULL, NULL, 0, NULL},

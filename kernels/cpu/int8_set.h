@@ -2,7 +2,8 @@
  * One set of int8.h: a file includes an int8_vec_*.h, which gives
  *
  *     INT8_ROWS_LIST(M), INT8_TILE  the lines of a register tile, an even number of at most 12
- *     Int8Lane, LANE_OFFSET         an activation as it is stored, and what is added to it: 128 or 0
+ *     Int8Lane, LANE_OFFSET         an activation as it is stored, and what is added to it
+ *     SKEWED_OFFSET                 the same of a skewed row; LANE_OFFSET - 112, where lanes have 8 bits
  *     order_lanes                   brings the lanes of each quad into their order
  *     Int8Sums, SUMS                a register of sums, one an output, and how many it has
  *     start_sums, store_sums, vf_of_sums
@@ -10,6 +11,7 @@
  *     Int8Weights, load_quad        four weights of each of SUMS outputs
  *     step                          sums + lanes * weights
  *
+ * or what int8_tile_eights.h asks for (INT8_UNIT is defined) in place of what follows vf_of_sums;
  * defines SET_NAME and SET_FUNCTION, and includes this. */
 #ifndef LV_INT8_SET_H
 #define LV_INT8_SET_H
@@ -20,7 +22,11 @@
 #include <string.h>
 
 #include "cpu/functions.h"
+#ifdef INT8_UNIT
+#include "cpu/int8_tile_eights.h"
+#else
 #include "cpu/int8_tile.h"
+#endif
 
 /* ---- rows of floats ---- */
 
@@ -142,7 +148,7 @@ static void put_row(void *dst, const LvInt8Row *row, const float *in, size_t col
     Int8Lane *high = dst, *low = high + padded;
     const bool wide = row->kind == LV_INT8_WIDE;
     const float factor = row->factor;
-    const int32_t offset = row->kind == LV_INT8_SKEWED ? LANE_OFFSET / 8 : LANE_OFFSET;
+    const int32_t offset = row->kind == LV_INT8_SKEWED ? SKEWED_OFFSET : LANE_OFFSET;
     if (cols < padded) {
         memset(high + padded - 4, 0, 4 * sizeof *high);
         if (wide)
@@ -162,7 +168,7 @@ static void put_row(void *dst, const LvInt8Row *row, const float *in, size_t col
 
 /* ---- products ---- */
 
-/* A line of a skewed row has 16 added, not 128: the tile has taken too much away. */
+/* A line of a skewed row has 112 less added than others: the tile has taken too much away. */
 static void take_back(int32_t *sums, const int32_t *offsets)
 {
     for (size_t i = 0; i < LV_INT8_PANEL; i++)
@@ -182,7 +188,7 @@ static inline vf scaled(const int32_t *sums, const LvInt8Row *row, const float *
 static inline __attribute__((always_inline)) void int8_finish(const LvInt8Args *a,
     LvFunction function, const LvInt8Row *row, size_t c, size_t n, int32_t *sums)
 {
-    if (LANE_OFFSET && row->kind == LV_INT8_SKEWED) {
+    if (SKEWED_OFFSET != LANE_OFFSET && row->kind == LV_INT8_SKEWED) {
         take_back(sums, a->weight->offsets + a->first + c);
         if (a->up)
             take_back(sums + LV_INT8_PANEL, a->up->offsets + a->first + c);

@@ -10,6 +10,10 @@ const LvInt8Kernels *lv_int8_avx512vnni(void);
 const LvInt8Kernels *lv_int8_avxvnni(void);
 const LvInt8Kernels *lv_int8_avx2(void);
 const LvInt8Kernels *lv_int8_sse2(void);
+#elif defined(__aarch64__)
+const LvInt8Kernels *lv_int8_i8mm(void);
+const LvInt8Kernels *lv_int8_dot(void);
+const LvInt8Kernels *lv_int8_neon(void);
 #endif
 
 static const LvInt8Set sets[] = {
@@ -19,6 +23,10 @@ static const LvInt8Set sets[] = {
     {"avx-vnni", "avx2", LV_CPU_AVX2 | LV_CPU_AVX_VNNI, lv_int8_avxvnni},
     {"avx2", "avx2", LV_CPU_AVX2, lv_int8_avx2},
     {"sse2", "baseline", 0, lv_int8_sse2},
+#elif defined(__aarch64__)
+    {"i8mm", "neon", LV_CPU_DOT | LV_CPU_I8MM, lv_int8_i8mm},
+    {"dot", "neon", LV_CPU_DOT, lv_int8_dot},
+    {"neon", "neon", 0, lv_int8_neon},
 #endif
     {"baseline", "baseline", 0, lv_int8_baseline},
     {NULL, NULL, 0, NULL},

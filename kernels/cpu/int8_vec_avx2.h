@@ -13,6 +13,7 @@
 
 typedef int16_t Int8Lane;
 #define LANE_OFFSET 0
+#define SKEWED_OFFSET 0
 
 typedef __m256i Int8Sums;
 #define SUMS 8

@@ -10,6 +10,7 @@
 
 typedef uint8_t Int8Lane;
 #define LANE_OFFSET 128
+#define SKEWED_OFFSET 16
 
 typedef __m256i Int8Sums, Int8Lanes, Int8Weights;
 #define SUMS 8

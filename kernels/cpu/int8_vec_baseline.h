@@ -10,6 +10,7 @@
 
 typedef int16_t Int8Lane;
 #define LANE_OFFSET 0
+#define SKEWED_OFFSET 0
 
 #define SUMS 4
 typedef vi Int8Sums;

@@ -8,14 +8,16 @@
 #include "ops.h"
 
 #if defined(__x86_64__)
-#define LV_X86_SETS(ROW)                                                                           \
+#define LV_SPECIAL_SETS(ROW)                                                                       \
     ROW(avx512, LV_CPU_AVX512 | LV_CPU_AVX2)                                                       \
     ROW(avx2, LV_CPU_AVX2)
+#elif defined(__aarch64__)
+#define LV_SPECIAL_SETS(ROW) ROW(neon, 0) /* part of the architecture */
 #else
-#define LV_X86_SETS(ROW)
+#define LV_SPECIAL_SETS(ROW)
 #endif
 /* baseline: whatever the compiler's default target is, SSE2 on x86-64. */
-#define LV_KERNEL_SETS(ROW) LV_X86_SETS(ROW) ROW(baseline, 0)
+#define LV_KERNEL_SETS(ROW) LV_SPECIAL_SETS(ROW) ROW(baseline, 0)
 
 #define LV_DECLARE_SET(name, flags) const LvKernels *lv_kernels_##name(void);
 LV_KERNEL_SETS(LV_DECLARE_SET)

@@ -6,6 +6,8 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#elif defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
 #endif
 
 #define SET_ROW(name, flags) {#name, flags, lv_kernels_##name},
@@ -39,6 +41,10 @@ unsigned lv_cpu_flags(void)
         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
         flags |= __builtin_cpu_supports("avx512vnni") ? LV_CPU_AVX512 | LV_CPU_AVX512_VNNI
                                                       : LV_CPU_AVX512;
+#elif defined(__aarch64__) && defined(__linux__)
+    /* HWCAP_ASIMDDP, HWCAP2_I8MM */
+    if (getauxval(AT_HWCAP) & 1ul << 20)
+        flags |= getauxval(AT_HWCAP2) & 1ul << 13 ? LV_CPU_DOT | LV_CPU_I8MM : LV_CPU_DOT;
 #endif
     return flags;
 }

@@ -22,10 +22,9 @@ typedef void (*TileFunction)(
 #define TILE_DECLARE(r) vf c##r##0 = vf_set1(0), c##r##1 = vf_set1(0);
 #define TILE_STEP(r)                                                                               \
     if (r < ROWS) {                                                                                \
-        vf x = vf_set1(a[r]);                                                                      \
-        c##r##0 = vf_fma(x, b0, c##r##0);                                                          \
+        c##r##0 = TILE_FMA(r, b0, c##r##0);                                                        \
         if (WIDTH > 1)                                                                             \
-            c##r##1 = vf_fma(x, b1, c##r##1);                                                      \
+            c##r##1 = TILE_FMA(r, b1, c##r##1);                                                    \
     }
 #define TILE_ADD(r)                                                                                \
     if (r < ROWS) {                                                                                \
@@ -47,6 +46,7 @@ static inline __attribute__((always_inline)) void tile(const int ROWS, const int
     for (size_t k = 0; k < n; k++) {
         vf b0 = vf_load(b), b1 = WIDTH > 1 ? vf_load(b + VEC) : b0;
         __builtin_prefetch(a + n * TILE_R, 0, 2);
+        TILE_FACTORS(a)
         TILE_ROWS_LIST(TILE_STEP)
         a += TILE_R;
         b += LANES;

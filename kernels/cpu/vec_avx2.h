@@ -201,4 +201,8 @@ static inline void vf_transpose(vf r[VEC])
         r[i] = t[i];
 }
 
+/* tile.h: the factors of one k, and c + factor r * b. */
+#define TILE_FACTORS(a)
+#define TILE_FMA(r, b, c) vf_fma(vf_set1(a[r]), b, c)
+
 #endif

@@ -191,4 +191,8 @@ static inline void vf_transpose(vf r[VEC])
     r[3] = __builtin_shufflevector(b, d, 2, 3, 6, 7);
 }
 
+/* tile.h: the factors of one k, and c + factor r * b. */
+#define TILE_FACTORS(a)
+#define TILE_FMA(r, b, c) vf_fma(vf_set1(a[r]), b, c)
+
 #endif

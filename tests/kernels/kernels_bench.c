@@ -35,14 +35,18 @@ static double now(void)
         return (double)n * 10 * 2 * (bytes / 4) / time * 1e-9;                                     \
     }
 
-#if defined(__x86_64__)
+#if defined(__x86_64__) || defined(__aarch64__)
 #if defined(__clang__)
 #define CONTRACT(isa) __attribute__((target(isa), noinline))
 #else /* a product and a sum become one instruction, which this project otherwise forbids */
 #define CONTRACT(isa) __attribute__((target(isa), optimize("fp-contract=fast"), noinline))
 #endif
+#endif
+#if defined(__x86_64__)
 PEAK(peak_avx512, CONTRACT("avx512f,fma"), 64)
 PEAK(peak_avx2, CONTRACT("avx2,fma"), 32)
+#elif defined(__aarch64__)
+PEAK(peak_neon, CONTRACT("arch=armv8-a"), 16)
 #endif
 PEAK(peak_baseline, __attribute__((noinline)), 16)
 
@@ -53,6 +57,9 @@ static double peak(const LvKernels *k)
         return peak_avx512();
     if (strcmp(k->name, "avx2") == 0)
         return peak_avx2();
+#elif defined(__aarch64__)
+    if (strcmp(k->name, "neon") == 0)
+        return peak_neon();
 #endif
     return peak_baseline();
 }

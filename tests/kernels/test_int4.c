@@ -388,15 +388,22 @@ static void the_set_follows_the_processor(void **state)
         unsigned flags;
         const char *most, *name;
     } cases[] = {
+#if defined(__x86_64__)
         {0, NULL, "sse2"},
         {LV_CPU_AVX2, NULL, "avx2"},
         {LV_CPU_AVX2 | LV_CPU_AVX_VNNI, NULL, "avx-vnni"},
         {LV_CPU_AVX2 | LV_CPU_AVX512, NULL, "avx2"},
         {LV_CPU_AVX2 | LV_CPU_AVX512 | LV_CPU_AVX512_VNNI, NULL, "avx512-vnni"},
         {LV_CPU_AVX2 | LV_CPU_AVX512 | LV_CPU_AVX512_VNNI, "baseline", "sse2"},
+#elif defined(__aarch64__)
+        {0, NULL, "neon"},
+        {LV_CPU_DOT, NULL, "dot"},
+        {LV_CPU_DOT | LV_CPU_I8MM, NULL, "dot"},
+        {LV_CPU_DOT | LV_CPU_I8MM, "baseline", "baseline"},
+#else
+        {0, NULL, "baseline"},
+#endif
     };
-    if (!lv_kernel_sets()[1].name) /* not x86-64 */
-        return;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         assert_string_equal(
             lv_int4_choose(lv_kernels_choose(cases[i].most, cases[i].flags), cases[i].flags)->name,

@@ -86,7 +86,7 @@ static const struct argp_option options[] = {
     {"quantized-cache", OPTION_QUANTIZED_CACHE, "DIR", 0,
         "generate: where weights of int8 and int4 are kept", 1},
     {"threads", 't', "N", 0, "compute threads; 0 = one per processor", 1},
-    {"cpu-mask", OPTION_CPU_MASK, "NAME", 0, "auto, baseline, avx2 or avx512", 1},
+    {"cpu-mask", OPTION_CPU_MASK, "NAME", 0, "auto, baseline, avx2 or avx512; on Arm neon", 1},
     {"resize", OPTION_RESIZE, "NAME", 0, "torchvision, pillow or auto (default): as the checkpoint",
         1},
     {"out", 'o', "FILE", 0, "where the result goes", 1},
