@@ -13,7 +13,7 @@
 /* Padding at an end would be read as the members that come there one day. */
 #define ENDS_IN(type, last)                                                                        \
     _Static_assert(offsetof(type, last) + sizeof(((type *)0)->last) == sizeof(type), #type)
-ENDS_IN(LlavaovEngineOptions, remote);
+ENDS_IN(LlavaovEngineOptions, quantized_cache);
 ENDS_IN(LlavaovRemoteOptions, reserved);
 ENDS_IN(LlavaovSessionOptions, reserved);
 ENDS_IN(LlavaovFrameSource, reuse_below);
