@@ -273,7 +273,7 @@ typedef struct LlavaovEngineOptions {
                                llavaov_device_check */
     LlavaovPrecision precision;
     LlavaovResize resize;
-    const char *cpu_mask; /* NULL or "auto" = best; "baseline", "avx2", "avx512", on 64-bit Arm
+    const char *cpu_mask;     /* NULL or "auto" = best; "baseline", "avx2", "avx512", on 64-bit Arm
                               "neon" = at most that */
     LlavaovProgress progress; /* may be NULL */
     void *progress_data;
